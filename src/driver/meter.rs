@@ -1,0 +1,285 @@
+//! A transport that counts the bytes that move, and never keeps its caller for longer than a turn.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpStream};
+
+use core::time::Duration;
+
+use crate::time::{Clock, Timestamp};
+
+/// A blocking socket: what a [`Meter`] can wrap.
+pub trait Socket: Read + Write {
+    /// As [`TcpStream::set_read_timeout`].
+    ///
+    /// # Errors
+    ///
+    /// Those of the operating system.
+    fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()>;
+    /// As [`TcpStream::set_write_timeout`].
+    ///
+    /// # Errors
+    ///
+    /// Those of the operating system.
+    fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()>;
+    /// As [`TcpStream::shutdown`].
+    ///
+    /// # Errors
+    ///
+    /// Those of the operating system.
+    fn shutdown(&self, how: Shutdown) -> io::Result<()>;
+}
+
+macro_rules! socket {
+    ($stream:ty) => {
+        impl Socket for $stream {
+            fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+                self.set_read_timeout(timeout)
+            }
+            fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+                self.set_write_timeout(timeout)
+            }
+            fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+                self.shutdown(how)
+            }
+        }
+    };
+}
+
+socket!(TcpStream);
+#[cfg(unix)]
+socket!(std::os::unix::net::UnixStream);
+
+/// What a WebSocket runs over, with a [`Meter`] on the wire: the meter itself, or a TLS stream around it.
+///
+/// TLS goes outside and the meter inside, for a record of TLS shows nothing until it is complete.
+pub trait Transport: Read + Write {
+    /// The socket under the meter.
+    type Socket: Socket;
+    /// The meter.
+    fn meter(&mut self) -> &mut Meter<Self::Socket>;
+}
+
+impl<S: Socket> Transport for Meter<S> {
+    type Socket = S;
+    fn meter(&mut self) -> &mut Meter<S> {
+        self
+    }
+}
+
+#[cfg(feature = "rustls")]
+impl<C, S, D> Transport for rustls::StreamOwned<C, Meter<S>>
+where
+    C: core::ops::DerefMut + core::ops::Deref<Target = rustls::ConnectionCommon<D>>,
+    S: Socket,
+    D: rustls::SideData,
+{
+    type Socket = S;
+    fn meter(&mut self) -> &mut Meter<S> {
+        &mut self.sock
+    }
+}
+
+/// Counts the bytes through a socket.
+///
+/// On its own it behaves as the socket does. Under a driver it ends each turn with `WouldBlock`: after one read, and
+/// after a write that the socket did not take whole, so that a frame that takes a minute never keeps the driver from
+/// its clock.
+#[derive(Debug)]
+pub struct Meter<S> {
+    socket: S,
+    received: u64,
+    sent: u64,
+    ended: bool,
+    pace: Pace,
+    /// The timeouts that the socket has now, once a turn has set them.
+    read_for: Option<Option<Duration>>,
+    write_for: Option<Duration>,
+}
+
+/// How long the meter's caller may be kept.
+#[derive(Clone, Copy, Debug)]
+enum Pace {
+    /// As long as the socket likes.
+    Free,
+    /// Until a moment for all calls together: a handshake.
+    Until { clock: Clock, deadline: Timestamp },
+    /// A driver's turn.
+    Turn { read: Reading, write: Writing },
+}
+
+/// The one read of a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    Allowed,
+    /// It brought bytes; there may be more.
+    Spent,
+    /// It brought none: everything that had arrived is read.
+    Drained,
+}
+
+/// The writes of a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Writing {
+    Open,
+    Blocked,
+}
+
+impl<S: Socket> Meter<S> {
+    /// Puts a meter on a socket.
+    pub const fn new(socket: S) -> Self {
+        Self { socket, received: 0, sent: 0, ended: false, pace: Pace::Free, read_for: None, write_for: None }
+    }
+
+    /// Bytes read so far.
+    pub const fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// Bytes written so far.
+    pub const fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// The socket.
+    pub const fn get_ref(&self) -> &S {
+        &self.socket
+    }
+
+    /// All calls together may take until the deadline, then they fail with `TimedOut`.
+    pub(super) const fn begin_handshake(&mut self, clock: Clock, deadline: Timestamp) {
+        self.pace = Pace::Until { clock, deadline };
+    }
+
+    /// Begins a turn of at most one read, and of writes until one does not go through whole.
+    pub(super) fn begin_turn(&mut self, read_for: Option<Duration>, write_for: Duration) -> io::Result<()> {
+        let read_for = read_for.map(at_least_a_tick);
+        if !self.read_for.is_some_and(|set| near_enough(set, read_for)) {
+            self.socket.set_read_timeout(read_for)?;
+            self.read_for = Some(read_for);
+        }
+        let write_for = at_least_a_tick(write_for);
+        if self.write_for != Some(write_for) {
+            self.socket.set_write_timeout(Some(write_for))?;
+            self.write_for = Some(write_for);
+        }
+        self.pace = Pace::Turn { read: Reading::Allowed, write: Writing::Open };
+        Ok(())
+    }
+
+    /// This turn's read found nothing more to read.
+    pub(super) const fn drained(&self) -> bool {
+        matches!(self.pace, Pace::Turn { read: Reading::Drained, .. })
+    }
+
+    /// The peer sends no more, or the socket failed.
+    pub(super) const fn ended(&self) -> bool {
+        self.ended
+    }
+
+    pub(super) fn shutdown(&self, how: Shutdown) {
+        // It fails where the connection is gone already, which is what was wanted.
+        let _ = self.socket.shutdown(how);
+    }
+
+    fn note_read(&mut self, result: io::Result<usize>, asked: usize) -> io::Result<usize> {
+        match result {
+            Ok(0) if asked > 0 => self.ended = true,
+            Ok(count) => self.received = self.received.saturating_add(count as u64),
+            Err(ref error) if timed_out(error) || error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => self.ended = true,
+        }
+        result
+    }
+}
+
+/// Zero would mean for ever.
+fn at_least_a_tick(timeout: Duration) -> Duration {
+    timeout.max(Duration::from_micros(1))
+}
+
+/// A timeout that is at most an eighth shorter than wanted: to wake a little early costs a turn now and then, to set
+/// it anew costs a system call for each message.
+fn near_enough(set: Option<Duration>, wanted: Option<Duration>) -> bool {
+    match (set, wanted) {
+        (Some(set), Some(wanted)) => set <= wanted && wanted.saturating_sub(set) <= wanted / 8,
+        (None, None) => true,
+        (Some(_), None) | (None, Some(_)) => false,
+    }
+}
+
+/// A socket timeout is `WouldBlock` on Unix and `TimedOut` on Windows.
+fn timed_out(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+}
+
+/// What ends a turn early, and nothing else, is `WouldBlock`.
+fn interrupted_blocks(error: io::Error) -> io::Error {
+    if timed_out(&error) || error.kind() == io::ErrorKind::Interrupted {
+        return io::ErrorKind::WouldBlock.into();
+    }
+    error
+}
+
+/// The remaining time of a handshake.
+fn remaining(clock: Clock, deadline: Timestamp) -> io::Result<Duration> {
+    match deadline.saturating_duration_since(clock.now()) {
+        Duration::ZERO => Err(io::Error::new(io::ErrorKind::TimedOut, "the handshake took too long")),
+        left => Ok(left),
+    }
+}
+
+impl<S: Socket> Read for Meter<S> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.pace {
+            Pace::Free => {}
+            Pace::Until { clock, deadline } => {
+                self.socket.set_read_timeout(Some(remaining(clock, deadline)?))?;
+            }
+            Pace::Turn { read: Reading::Allowed, .. } => {}
+            Pace::Turn { .. } => return Err(io::ErrorKind::WouldBlock.into()),
+        }
+        let result = self.socket.read(buffer);
+        let result = self.note_read(result, buffer.len());
+        match (&mut self.pace, result) {
+            (Pace::Free, result) => result,
+            (Pace::Until { .. }, Err(error)) if timed_out(&error) => Err(io::ErrorKind::TimedOut.into()),
+            (Pace::Until { .. }, result) => result,
+            (Pace::Turn { read, .. }, Err(error)) if timed_out(&error) => {
+                *read = Reading::Drained;
+                Err(io::ErrorKind::WouldBlock.into())
+            }
+            (Pace::Turn { read, .. }, result) => {
+                *read = Reading::Spent;
+                // A signal, such as the one that continues a stopped process: look at the clock, then read again.
+                result.map_err(interrupted_blocks)
+            }
+        }
+    }
+}
+
+impl<S: Socket> Write for Meter<S> {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        match self.pace {
+            Pace::Free => {}
+            Pace::Until { clock, deadline } => {
+                self.socket.set_write_timeout(Some(remaining(clock, deadline)?))?;
+            }
+            Pace::Turn { write: Writing::Open, .. } => {}
+            Pace::Turn { write: Writing::Blocked, .. } => return Err(io::ErrorKind::WouldBlock.into()),
+        }
+        let result = self.socket.write(buffer);
+        let written = *result.as_ref().unwrap_or(&0);
+        self.sent = self.sent.saturating_add(written as u64);
+        if let Pace::Turn { write, .. } = &mut self.pace {
+            if written < buffer.len() {
+                *write = Writing::Blocked;
+            }
+            return result.map_err(interrupted_blocks);
+        }
+        result
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.socket.flush()
+    }
+}

@@ -1,0 +1,195 @@
+//! What the peer did, and what the caller must do about it.
+
+use core::fmt;
+use core::num::NonZeroU16;
+
+use crate::payload::Payload;
+
+/// Something happened: hand it to [`Liveness::handle`](crate::Liveness::handle).
+///
+/// The first seven are the peer's side, and evidence that it lives ([`Evidence`](crate::Evidence) says which
+/// count). The last four are ours, and never evidence: a dead peer would live as long as our kernel's buffer takes bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "callers build these; a new kind is a new duty of every driver")]
+pub enum Event<'a> {
+    /// A complete data message arrived.
+    Data,
+    /// Inbound bytes arrived that complete no message yet: part of a large frame, a fragment.
+    Progress,
+    /// A Ping frame arrived. Answering it is the library's or the driver's affair; its cost is counted here.
+    Ping,
+    /// A Pong frame with this payload arrived.
+    Pong(&'a [u8]),
+    /// A Close frame arrived, with its status code if it had one.
+    Close(Option<u16>),
+    /// The transport ended or failed: no more bytes will come.
+    Eof,
+    /// Bytes of ours entered the transport.
+    Wrote,
+    /// The last byte of the outstanding ping entered the transport.
+    PingSent,
+    /// We stopped listening: our own backpressure.
+    ReadPaused,
+    /// We listen again.
+    ReadResumed,
+}
+
+/// What the caller must do: comes out of [`Liveness::poll`](crate::Liveness::poll).
+///
+/// Every machine's life is [`MarkOnline`](Action::MarkOnline) first, [`MarkOffline`](Action::MarkOffline)
+/// exactly once, [`Disconnect`](Action::Disconnect) exactly once and last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[must_use = "a dropped action is a ping never sent or a death never reported"]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a caller that ignores a new action would be wrong; it must not compile"
+)]
+pub enum Action {
+    /// The peer is there: at the start, and again after a suspicion that it survived.
+    MarkOnline,
+    /// Write a Ping frame with this payload.
+    SendPing(Payload),
+    /// A ping has been unanswered for longer than usual: grey the user out, but take nothing away.
+    MarkSuspect,
+    /// The verdict. It is final; nothing revives this connection.
+    MarkOffline(Reason),
+    /// Write a Close frame with this code, or an empty one. A library that answers a Close by itself just flushes.
+    Close(Option<CloseCode>),
+    /// Close the transport and free everything. Nothing more will come.
+    Disconnect,
+}
+
+/// Why a peer went offline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Reason {
+    /// A ping was not answered within `timeout`.
+    PingTimeout,
+    /// A ping could not be written: nothing of ours entered the transport for `write_timeout`.
+    WriteStalled,
+    /// Nothing at all arrived for `silence_timeout`.
+    Silent,
+    /// No data message arrived for `idle_timeout`.
+    Idle,
+    /// More control frames arrived than `control_budget` allows.
+    PingFlood,
+    /// The peer sent a Close frame, with this status code if it had one.
+    PeerClosed(Option<u16>),
+    /// The transport ended or failed without a Close frame.
+    TransportClosed,
+    /// The caller asked for it with [`Liveness::close`](crate::Liveness::close).
+    LocalClosed,
+}
+
+impl Reason {
+    /// The reason in a few words, for the text of a Close frame: at most 123 bytes (RFC 6455 5.5).
+    ///
+    /// ```
+    /// assert_eq!(liveness::Reason::PingTimeout.as_str(), "no answer to a ping in time");
+    /// ```
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::PingTimeout => "no answer to a ping in time",
+            Self::WriteStalled => "nothing could be written for too long",
+            Self::Silent => "nothing was received for too long",
+            Self::Idle => "no data was received for too long",
+            Self::PingFlood => "too many control frames",
+            Self::PeerClosed(_) => "closed by the peer",
+            Self::TransportClosed => "the transport was closed",
+            Self::LocalClosed => "closed by this side",
+        }
+    }
+}
+
+/// The reason as transcripts write it: `ping-timeout`, `peer-closed 1000`.
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::PingTimeout => "ping-timeout",
+            Self::WriteStalled => "write-stalled",
+            Self::Silent => "silent",
+            Self::Idle => "idle",
+            Self::PingFlood => "ping-flood",
+            Self::PeerClosed(Some(code)) => return write!(f, "peer-closed {code}"),
+            Self::PeerClosed(None) => "peer-closed",
+            Self::TransportClosed => "transport-closed",
+            Self::LocalClosed => "local-closed",
+        })
+    }
+}
+
+/// What the machine thinks of the peer now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "there is no fourth state to be in")]
+pub enum Status {
+    /// There, as far as anyone can tell.
+    Online,
+    /// Late with an answer.
+    Suspect,
+    /// Gone. Final.
+    Offline,
+}
+
+/// A Close status code that may go on the wire (RFC 6455 7.4).
+///
+/// 1004, 1005, 1006 and 1015 may never, nor anything below 1000 or above 4999; this type cannot hold them.
+///
+/// ```
+/// use liveness::CloseCode;
+///
+/// assert_eq!(CloseCode::TIMEOUT.get(), 3008);
+/// assert!(CloseCode::new(4000).is_some());
+/// assert!(CloseCode::new(1006).is_none());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(transparent)]
+pub struct CloseCode(NonZeroU16);
+
+impl CloseCode {
+    /// 1000: the purpose of the connection has been fulfilled.
+    pub const NORMAL: Self = Self::known(1000);
+    /// 1001: a server going down, a browser leaving the page.
+    pub const GOING_AWAY: Self = Self::known(1001);
+    /// 1002: a protocol error.
+    pub const PROTOCOL_ERROR: Self = Self::known(1002);
+    /// 1007: a payload that is not what its message type says, such as text that is not UTF-8.
+    pub const INVALID_PAYLOAD: Self = Self::known(1007);
+    /// 1008: a policy was violated.
+    pub const POLICY_VIOLATION: Self = Self::known(1008);
+    /// 1009: a message too big to process.
+    pub const TOO_BIG: Self = Self::known(1009);
+    /// 1011: the server met an unexpected condition.
+    pub const INTERNAL_ERROR: Self = Self::known(1011);
+    /// 3008: timeout, as registered with IANA. What a peer that is given up is told.
+    pub const TIMEOUT: Self = Self::known(3008);
+
+    /// The code, or `None` if it may not go on the wire.
+    #[must_use]
+    pub const fn new(code: u16) -> Option<Self> {
+        match NonZeroU16::new(code) {
+            // RFC 6455 7.4.1: reserved, or only for reporting inside an endpoint. 7.4.2: the ranges.
+            Some(code) if matches!(code.get(), 1000..=1003 | 1007..=1014 | 1016..=4999) => Some(Self(code)),
+            _ => None,
+        }
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> u16 {
+        self.0.get()
+    }
+
+    const fn known(code: u16) -> Self {
+        match Self::new(code) {
+            Some(code) => code,
+            None => Self(NonZeroU16::MAX),
+        }
+    }
+}
+
+impl fmt::Display for CloseCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

@@ -1,0 +1,280 @@
+//! The machine as callers see it; the decisions are in `state`.
+
+use core::fmt;
+use core::time::Duration;
+
+use crate::config::Config;
+use crate::event::{Action, CloseCode, Event, Reason, Status};
+use crate::rtt::Rtt;
+use crate::state::{Heard, Ping, State};
+use crate::time::Timestamp;
+
+/// Decides whether one peer is still alive.
+///
+/// Methods come in four kinds:
+///
+/// - *inputs*, when something happened: [`handle`](Self::handle);
+/// - *outputs*: [`poll`](Self::poll) until it returns `None`, then not before [`poll_timeout`](Self::poll_timeout);
+/// - *commands*: [`probe`](Self::probe) and [`close`](Self::close);
+/// - *questions*, which change nothing: [`status`](Self::status), [`rtt`](Self::rtt), [`report`](Self::report) and others.
+///
+/// In a loop: hand in everything that can be read, take the time from the clock, poll until `None`, carry out the
+/// actions, and wait for input or for `poll_timeout`, whichever is first. Read before you poll: a pong that lies unread in
+/// the kernel has not been heard. Take the time from the clock, not from the timer that woke you: a late timer lies.
+///
+/// Nothing panics, on any input. A timestamp earlier than the latest counts as the latest.
+///
+/// ```
+/// use core::time::Duration;
+/// use liveness::{Action, Config, Event, Liveness, Reason, Timestamp};
+///
+/// let config = Config::builder()
+///     .interval(Duration::from_secs(5))
+///     .timeout(Duration::from_secs(10))
+///     .jitter(0)
+///     .build()?;
+/// let mut peer = Liveness::new(config, 0, Timestamp::ZERO);
+/// assert_eq!(peer.poll(Timestamp::ZERO), Some(Action::MarkOnline));
+///
+/// // Five silent seconds: a ping. It is answered.
+/// let now = Timestamp::from_secs(5);
+/// let Some(Action::SendPing(payload)) = peer.poll(now) else { panic!("no ping") };
+/// peer.handle(Event::Pong(payload.as_bytes()), now + Duration::from_millis(40));
+/// assert_eq!(peer.rtt().map(|rtt| rtt.latest), Some(Duration::from_millis(40)));
+///
+/// // The next is not. At its deadline the verdict is only noted; it falls at the last look.
+/// let mut now = Timestamp::from_secs(10);
+/// assert!(matches!(peer.poll(now), Some(Action::SendPing(_))));
+/// now += config.timeout();
+/// assert_eq!(peer.poll(now), None);
+/// now += config.last_look();
+/// assert_eq!(peer.poll(now), Some(Action::MarkOffline(Reason::PingTimeout)));
+/// assert_eq!(
+///     peer.report(now).to_string(),
+///     "no answer to ping 2, handed out 10.0 s ago; last heard 14.9 s ago (pong); 1 answered, srtt 40 ms",
+/// );
+/// # Ok::<(), liveness::ConfigError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Liveness {
+    config: Config,
+    state: State,
+}
+
+impl Liveness {
+    /// A machine for a connection that opened just now. A new connection is a new machine.
+    ///
+    /// `seed` keys the payloads and draws the jitter. Give each connection another one, from whatever source
+    /// is at hand; a fixed seed makes a life repeatable.
+    #[must_use]
+    pub const fn new(config: Config, seed: u64, now: Timestamp) -> Self {
+        Self { config, state: State::new(seed, now) }
+    }
+
+    /// Something happened. Poll afterwards: an action may be due.
+    pub fn handle(&mut self, event: Event<'_>, now: Timestamp) {
+        self.state.handle(&self.config, event, now);
+    }
+
+    /// The next thing to do, one at a time: call until `None`. At most four come at one moment.
+    ///
+    /// A poll before [`poll_timeout`](Self::poll_timeout) returns `None` and changes nothing.
+    pub fn poll(&mut self, now: Timestamp) -> Option<Action> {
+        self.state.poll(&self.config, now)
+    }
+
+    /// When to poll next, if nothing happens before; `None`: not before the next event.
+    ///
+    /// Later than `now` whenever `poll(now)` has returned `None`.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        self.state.next_due(&self.config).or_never()
+    }
+
+    /// [`Action::Disconnect`] has been given out; nothing more will come.
+    #[must_use]
+    pub const fn is_finished(&self) -> bool {
+        self.state.is_finished()
+    }
+
+    /// Makes a ping due now: the network changed, the laptop woke, a user is waiting.
+    ///
+    /// While an answer is awaited it is kept until that wait ends.
+    pub fn probe(&mut self, now: Timestamp) {
+        self.state.probe(now);
+    }
+
+    /// The caller wants out: [`Reason::LocalClosed`], and a Close frame with `code`. After a verdict, nothing.
+    pub fn close(&mut self, code: CloseCode, now: Timestamp) {
+        self.state.close(code, now);
+    }
+
+    /// What the machine thinks of the peer.
+    #[must_use]
+    pub const fn status(&self) -> Status {
+        self.state.status()
+    }
+
+    /// Why the peer is offline; `None` while it is not.
+    #[must_use]
+    pub const fn verdict(&self) -> Option<Reason> {
+        self.state.verdict()
+    }
+
+    /// The round-trip time of answered pings; `None` before the first sample. An answer to an older ping, or
+    /// one read across a pause, is no sample.
+    #[must_use]
+    pub const fn rtt(&self) -> Option<Rtt> {
+        self.state.rtt.get()
+    }
+
+    /// Counts for an operator's graphs.
+    #[must_use]
+    pub const fn stats(&self) -> Stats {
+        Stats {
+            pings: self.state.sent,
+            answers: self.state.answers,
+            stalls_forgiven: self.state.stalls,
+            suspicions_survived: self.state.survived,
+        }
+    }
+
+    /// Why the machine thinks what it thinks, for a log line.
+    #[must_use]
+    pub const fn report(&self, now: Timestamp) -> Report<'_> {
+        Report { state: &self.state, now }
+    }
+
+    /// The settings.
+    #[must_use]
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    #[cfg(feature = "transcript")]
+    pub(crate) const fn state(&self) -> &State {
+        &self.state
+    }
+}
+
+/// What a driver needs of a machine: a [`Liveness`], or one that is watched, such as a `Recorder`.
+pub trait Machine {
+    /// As [`Liveness::handle`].
+    fn handle(&mut self, event: Event<'_>, now: Timestamp);
+    /// As [`Liveness::poll`].
+    fn poll(&mut self, now: Timestamp) -> Option<Action>;
+    /// As [`Liveness::probe`].
+    fn probe(&mut self, now: Timestamp);
+    /// As [`Liveness::close`].
+    fn close(&mut self, code: CloseCode, now: Timestamp);
+    /// The machine itself, for every question.
+    fn liveness(&self) -> &Liveness;
+}
+
+impl Machine for Liveness {
+    fn handle(&mut self, event: Event<'_>, now: Timestamp) {
+        self.handle(event, now);
+    }
+    fn poll(&mut self, now: Timestamp) -> Option<Action> {
+        self.poll(now)
+    }
+    fn probe(&mut self, now: Timestamp) {
+        self.probe(now);
+    }
+    fn close(&mut self, code: CloseCode, now: Timestamp) {
+        self.close(code, now);
+    }
+    fn liveness(&self) -> &Liveness {
+        self
+    }
+}
+
+/// What an operator graphs. Counts stop at their largest value instead of starting again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Pings handed out.
+    pub pings: u32,
+    /// Pongs that answered.
+    pub answers: u32,
+    /// Deadlines seen so late that the driver, not the peer, was suspected (rule 6).
+    pub stalls_forgiven: u16,
+    /// Suspicions that evidence refuted.
+    pub suspicions_survived: u16,
+}
+
+/// One line that says why: see [`Liveness::report`].
+#[derive(Clone, Copy, Debug)]
+pub struct Report<'a> {
+    state: &'a State,
+    now: Timestamp,
+}
+
+impl fmt::Display for Report<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.state;
+        match state.verdict() {
+            Some(Reason::PingTimeout) => self.unanswered(f)?,
+            Some(Reason::WriteStalled) => self.unwritten(f)?,
+            Some(Reason::PeerClosed(Some(code))) => write!(f, "closed by the peer with code {code}")?,
+            Some(reason) => f.write_str(reason.as_str())?,
+            None => match state.ping() {
+                Ping::Answering => self.unanswered(f)?,
+                Ping::Writing => self.unwritten(f)?,
+                Ping::Idle => f.write_str("no ping outstanding")?,
+            },
+        }
+        if state.is_paused() {
+            f.write_str("; not reading")?;
+        }
+        let heard = match state.heard {
+            Heard::Nothing => None,
+            Heard::Data => Some("data"),
+            Heard::Progress => Some("part of a message"),
+            Heard::Ping => Some("ping"),
+            Heard::Pong => Some("pong"),
+        };
+        match heard {
+            Some(kind) => write!(f, "; last heard {} ago ({kind})", self.ago(state.heard_at))?,
+            None => write!(f, "; nothing heard since the start, {} ago", self.ago(state.heard_at))?,
+        }
+        write!(f, "; {} answered", state.answers)?;
+        match state.rtt.get() {
+            Some(rtt) => write!(f, ", srtt {}", Rounded(rtt.smoothed)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Report<'_> {
+    fn unanswered(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no answer to ping {}, handed out {} ago", self.state.sent, self.ago(self.state.pinged_at))
+    }
+
+    fn unwritten(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "ping {} not written yet, handed out {} ago",
+            self.state.sent,
+            self.ago(self.state.pinged_at)
+        )
+    }
+
+    fn ago(&self, then: Timestamp) -> Rounded {
+        Rounded(self.now.saturating_duration_since(then))
+    }
+}
+
+/// A duration as a person says it: seconds to the tenth, below one whole milli- or microseconds.
+struct Rounded(Duration);
+
+impl fmt::Display for Rounded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let micros = self.0.as_micros();
+        match micros {
+            0..1_000 => write!(f, "{micros} us"),
+            1_000..1_000_000 => write!(f, "{} ms", micros / 1_000),
+            _ => write!(f, "{}.{} s", self.0.as_secs(), self.0.subsec_millis() / 100),
+        }
+    }
+}

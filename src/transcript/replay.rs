@@ -1,0 +1,217 @@
+//! A life lived again: the simulated driver, and what came of it beside what was expected.
+
+use std::format;
+use std::string::{String, ToString};
+use std::vec::Vec;
+
+use core::fmt;
+
+use super::format::{Input, Kind, Malformed, Output, Transcript};
+use crate::event::Event;
+use crate::liveness::Liveness;
+use crate::time::{Seconds, Timestamp};
+
+impl Transcript {
+    /// Hands the inputs to a machine, polls it exactly at its `poll_timeout`, and keeps what comes out.
+    ///
+    /// # Errors
+    ///
+    /// An input that cannot happen: a pong to a ping that was not handed out yet.
+    pub fn replay(&self) -> Result<Replay<'_>, Malformed> {
+        let inputs = self.inputs();
+        let start = inputs.first().map_or(Timestamp::ZERO, |(_, at, _)| *at);
+        let mut driver = Driver {
+            machine: Liveness::new(self.config, self.seed, start),
+            inputs: inputs.into_iter(),
+            now: start,
+            ended: false,
+            outputs: Vec::new(),
+        };
+        driver.run()?;
+        Ok(Replay { transcript: self, outputs: driver.outputs })
+    }
+}
+
+/// What came out when a [`Transcript`] was lived again.
+#[derive(Clone, Debug)]
+pub struct Replay<'a> {
+    pub(super) transcript: &'a Transcript,
+    pub(super) outputs: Vec<(Timestamp, Output)>,
+}
+
+impl Replay<'_> {
+    /// Whether the outputs are exactly those that the transcript expects, at exactly their times.
+    #[must_use]
+    pub fn agrees(&self) -> bool {
+        self.transcript.outputs().eq(self.outputs.iter().copied())
+    }
+
+    /// The transcript with these outputs in place of the expected ones; comments and inputs stay as they were.
+    #[must_use]
+    pub fn blessed(&self) -> String {
+        self.merged()
+    }
+
+    /// The differences as a unified diff; empty where [`agrees`](Self::agrees).
+    #[must_use]
+    pub fn diff(&self) -> String {
+        let canonical = |kind: &Kind| match kind {
+            Kind::Input(at, input) => Some(input_line(*at, input)),
+            Kind::Output(at, output) => Some(output_line(*at, output)),
+            Kind::Other => None,
+        };
+        // In the order of time, so that a line in another place but at the same time is no difference.
+        let mut expected: Vec<_> = self.transcript.lines.iter().map(|line| &line.kind).collect();
+        expected.sort_by_key(|kind| match kind {
+            Kind::Input(at, _) => (*at, 0),
+            Kind::Output(at, _) => (*at, 1),
+            Kind::Other => (Timestamp::ZERO, 0),
+        });
+        let expected: String = expected.into_iter().filter_map(canonical).collect();
+        let mut actual: Vec<_> =
+            self.transcript.inputs().iter().map(|(_, at, input)| (*at, 0, input_line(*at, input))).collect();
+        actual.extend(self.outputs.iter().map(|(at, output)| (*at, 1, output_line(*at, output))));
+        actual.sort_by_key(|(at, order, _)| (*at, *order));
+        let actual: String = actual.into_iter().map(|(.., line)| line).collect();
+        let diff = similar::TextDiff::from_lines(&expected, &actual);
+        diff.unified_diff().context_radius(3).header("expected", "replayed").to_string()
+    }
+
+    /// The transcript's lines with the outputs at their times: before the first input that is later. An output
+    /// line that is right already stays as it is written, comment and all.
+    fn merged(&self) -> String {
+        let mut text = String::new();
+        let mut outputs = self.outputs.iter().peekable();
+        for line in &self.transcript.lines {
+            match &line.kind {
+                Kind::Other => {}
+                Kind::Input(at, _) => {
+                    while let Some((due, output)) = outputs.next_if(|(due, _)| due < at) {
+                        text.push_str(&output_line(*due, output));
+                    }
+                }
+                Kind::Output(at, expected) => {
+                    while let Some((due, output)) = outputs.next_if(|(due, _)| due < at) {
+                        text.push_str(&output_line(*due, output));
+                    }
+                    let Some((due, output)) = outputs.next_if(|(due, _)| due == at) else { continue };
+                    if output != expected {
+                        text.push_str(&output_line(*due, output));
+                        continue;
+                    }
+                }
+            }
+            text.push_str(&line.text);
+            text.push('\n');
+        }
+        for (due, output) in outputs {
+            text.push_str(&output_line(*due, output));
+        }
+        text
+    }
+}
+
+/// The differences.
+impl fmt::Display for Replay<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.diff())
+    }
+}
+
+fn input_line(at: Timestamp, input: &Input) -> String {
+    format!("{:<5} < {input}\n", Seconds(at.as_nanos()))
+}
+
+fn output_line(at: Timestamp, output: &Output) -> String {
+    format!("{:<5} > {output}\n", Seconds(at.as_nanos()))
+}
+
+/// A driver without sockets: time jumps to whatever is next.
+struct Driver<'a> {
+    machine: Liveness,
+    inputs: std::vec::IntoIter<(usize, Timestamp, &'a Input)>,
+    now: Timestamp,
+    ended: bool,
+    outputs: Vec<(Timestamp, Output)>,
+}
+
+impl Driver<'_> {
+    /// Ends for every life: after the last input a machine hands out at most two pings, then has nothing due.
+    fn run(&mut self) -> Result<(), Malformed> {
+        while !self.ended && !self.machine.is_finished() {
+            let due = self.machine.poll_timeout();
+            let input = self.inputs.as_slice().first().map(|(_, at, _)| *at);
+            self.now = match (due, input) {
+                (Some(due), Some(input)) => due.min(input).max(self.now),
+                (Some(next), None) | (None, Some(next)) => next.max(self.now),
+                // Nothing will ever happen: a life without an end, all of it told.
+                (None, None) => break,
+            };
+            self.read()?;
+            self.poll();
+        }
+        Ok(())
+    }
+
+    /// Reads what is dated up to now. A stall moves now, so that what was dated within it is read at its end.
+    fn read(&mut self) -> Result<(), Malformed> {
+        while let Some((line, at, input)) = self.inputs.as_slice().first().copied() {
+            if at > self.now || self.ended {
+                break;
+            }
+            self.inputs.next();
+            match input {
+                Input::Stall { lasting, deaf } => {
+                    self.now += *lasting;
+                    if *deaf {
+                        self.poll();
+                    }
+                }
+                Input::End => self.ended = true,
+                input => self.hand_in(line, input)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn hand_in(&mut self, line: usize, input: &Input) -> Result<(), Malformed> {
+        let event = match input {
+            Input::Data => Event::Data,
+            Input::Progress => Event::Progress,
+            Input::Ping => Event::Ping,
+            Input::Pong(payload) => Event::Pong(payload),
+            Input::PongTo(number) => {
+                let payload = self.machine.state().payload_of(*number).ok_or_else(|| {
+                    let sent = self.machine.stats().pings;
+                    Malformed::new(line, format!("read `pong #{number}` when {sent} pings had been handed out; expected it after `ping #{number}`"))
+                })?;
+                self.machine.handle(Event::Pong(payload.as_bytes()), self.now);
+                return Ok(());
+            }
+            Input::Wrote => Event::Wrote,
+            Input::PingSent => Event::PingSent,
+            Input::Close(code) => Event::Close(*code),
+            Input::Eof => Event::Eof,
+            Input::ReadPaused => Event::ReadPaused,
+            Input::ReadResumed => Event::ReadResumed,
+            Input::Probe => {
+                self.machine.probe(self.now);
+                return Ok(());
+            }
+            Input::LocalClose(code) => {
+                self.machine.close(*code, self.now);
+                return Ok(());
+            }
+            // The machine was made at this moment; stalls and the end are the driver's.
+            Input::Open | Input::Stall { .. } | Input::End => return Ok(()),
+        };
+        self.machine.handle(event, self.now);
+        Ok(())
+    }
+
+    fn poll(&mut self) {
+        while let Some(action) = self.machine.poll(self.now) {
+            self.outputs.push((self.now, Output::of(action, self.machine.stats().pings)));
+        }
+    }
+}
