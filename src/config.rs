@@ -128,7 +128,6 @@ impl Config {
     pub const DEFAULT: Self = Self::builder().build_const();
 
     /// Starts from the defaults.
-    #[must_use]
     pub const fn builder() -> ConfigBuilder {
         ConfigBuilder {
             config: Self {
@@ -152,7 +151,6 @@ impl Config {
     }
 
     /// Starts from these settings, to change some: a driver sets `write_timeout` so.
-    #[must_use]
     pub const fn to_builder(self) -> ConfigBuilder {
         ConfigBuilder { config: self, stall_tolerance: Some(duration(self.stall_tolerance)) }
     }
@@ -494,13 +492,12 @@ impl ConfigBuilder {
             (config.jitter > 100, "jitter", Value::Number(config.jitter as u64), JITTER_RULE),
             (burst == 0, "control_budget", Value::Number(0), BUDGET_RULE),
         ];
-        let mut rule = 0;
-        while rule < rules.len() {
-            let (broken, field, value, rule_text) = rules[rule];
-            if broken {
-                return Some(ConfigError { field, value, rule: rule_text });
+        let mut rules = rules.as_slice();
+        while let [(broken, field, value, rule), rest @ ..] = rules {
+            if *broken {
+                return Some(ConfigError { field, value: *value, rule });
             }
-            rule += 1;
+            rules = rest;
         }
         None
     }

@@ -1,10 +1,125 @@
-//! Is the peer at the other end of this WebSocket still alive?
+//! Decides whether the peer at the other end of a WebSocket is still alive.
+//!
+//! A dead WebSocket looks like a quiet one. Servers send heartbeats to tell them apart: a ping, a deadline for the
+//! answer, a consequence. This crate is that decision and nothing else: a state machine without sockets, threads,
+//! timers, clocks, allocation or randomness of its own.
+//!
+//! ```text
+//!   timestamps and frame events  ──►  Liveness  ──►  actions, and when to call next
+//! ```
+//!
+//! # The loop
+//!
+//! In one sentence: hand in what happened, poll until there is nothing to do, wait for the next event or deadline.
+//!
+//! 1. Read everything that can be read, and [`handle`](Liveness::handle) each frame as an [`Event`].
+//! 2. Take the time from the clock, not from the timer that woke you.
+//! 3. [`poll`](Liveness::poll) until `None`, and carry out each [`Action`].
+//! 4. Wait for input, or until [`poll_timeout`](Liveness::poll_timeout).
+//!
+//! ```
+//! use liveness::{Action, Config, Event, Liveness, Timestamp};
+//!
+//! # struct Socket { frames: Vec<Vec<u8>>, online: bool }
+//! # impl Socket {
+//! #     fn next_pong(&mut self) -> Option<Vec<u8>> { self.frames.pop() }
+//! #     fn ping(&mut self, payload: &[u8]) { self.frames.push(payload.to_vec()); }
+//! # }
+//! fn turn(socket: &mut Socket, peer: &mut Liveness, now: Timestamp) {
+//!     while let Some(payload) = socket.next_pong() {
+//!         peer.handle(Event::Pong(&payload), now);
+//!     }
+//!     while let Some(action) = peer.poll(now) {
+//!         match action {
+//!             Action::MarkOnline => socket.online = true,
+//!             Action::SendPing(payload) => socket.ping(payload.as_bytes()),
+//!             Action::MarkSuspect => {} // grey out, take nothing away
+//!             Action::MarkOffline(reason) => {
+//!                 socket.online = false;
+//!                 println!("{reason}: {}", peer.report(now));
+//!             }
+//!             Action::Close(_code) => {} // write a Close frame
+//!             Action::Disconnect => {}   // close the transport, free everything
+//!         }
+//!     }
+//! }
+//! # let mut socket = Socket { frames: vec![], online: false };
+//! # let mut peer = Liveness::new(Config::DEFAULT, 1, Timestamp::ZERO);
+//! # for second in 0..600 { turn(&mut socket, &mut peer, Timestamp::from_secs(second)); }
+//! # assert!(socket.online && peer.stats().answers > 25);
+//! ```
+//!
+//! # The rules
+//!
+//! 1. **When to ping**: [`Schedule`]. No new ping while one is awaited; [`probe`](Liveness::probe) makes one due now.
+//! 2. **Jitter** only shortens a wait; the first is drawn from the whole of (0, `interval`].
+//! 3. **Evidence of life**: [`Evidence`]. It ends the wait for a ping. Sending never buys time.
+//! 4. **Two clocks of a ping**: until its last byte is written, [`write_timeout`](Config::write_timeout); from there, the
+//!    answer's [`timeout`](Config::timeout).
+//! 5. **No verdict at first sight**: the poll that sees one due notes it; it falls [`last_look`](Config::last_look) later.
+//! 6. **A stalled driver suspects itself first**: a deadline seen more than [`stall_tolerance`](Config::stall_tolerance)
+//!    late is forgiven once, with a fresh ping.
+//! 7. **Verdict**: [`Action::MarkOffline`], [`Action::Close`], then [`Action::Disconnect`] when the peer closes too, at the
+//!    end of the transport, or after [`close_timeout`](Config::close_timeout).
+//! 8. **Suspicion**: [`Suspicion`]. A fast hint before a slow verdict.
+//! 9. **Idle, silent, paused**: [`idle_timeout`](Config::idle_timeout) without data,
+//!    [`silence_timeout`](Config::silence_timeout) without anything; nothing waits for the peer while reading is paused.
+//! 10. **Flood**: pings, and pongs that answer nothing, draw on [`control_budget`](Config::control_budget).
+//! 11. **Close**: a peer's Close is echoed; after `MarkOffline` no event changes the verdict.
+//! 12. **Clocks**: time inside never runs backwards; sums saturate; `Duration::MAX` is never.
+//! 13. **Order** where several fall due at once: idle, silence, the ping's deadline, suspicion, the next ping.
+//!
+//! # What is promised
+//!
+//! For any driver, peer and clock: one `MarkOffline`, one `Disconnect`, last; a ping timeout only after a ping, its
+//! whole `timeout` without evidence, and two polls `last_look` apart; after `poll(now)` returned `None`,
+//! `poll_timeout()` is later than `now`; the same inputs give the same outputs. For a driver that reads what is readable
+//! between two polls: a peer whose answers reach us in time is never dropped, however late the driver is. And a
+//! dead one is noticed within [`Config::detection_bound`].
+//!
+//! # Features
+//!
+//! | feature | gives | needs |
+//! |---|---|---|
+//! | `std` (default) | [`Clock`] | nothing |
+#![cfg_attr(
+    feature = "transcript",
+    doc = "| `transcript` | [`transcript`]: a connection's life as text; `Recorder` | `similar` |"
+)]
+#![cfg_attr(
+    not(feature = "transcript"),
+    doc = "| `transcript` | a connection's life as text; `Recorder` | `similar` |"
+)]
+#![cfg_attr(
+    feature = "tungstenite",
+    doc = "| `tungstenite` | [`driver::tungstenite`]: a blocking WebSocket that does its own heartbeating | `tungstenite` |"
+)]
+#![cfg_attr(
+    not(feature = "tungstenite"),
+    doc = "| `tungstenite` | a blocking WebSocket that does its own heartbeating | `tungstenite` |"
+)]
+//! | `rustls` | that driver over TLS | `rustls` |
 #![no_std]
 #![forbid(unsafe_code)]
+#![warn(missing_docs)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![doc(test(attr(deny(warnings))))]
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::arithmetic_side_effects,
+        clippy::cast_possible_truncation,
+        clippy::exhaustive_enums,
+        clippy::expect_used,
+        clippy::float_arithmetic,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::std_instead_of_core,
+        clippy::unwrap_used
+    )
+)]
 
-#[cfg(feature = "std")]
+#[cfg(any(feature = "std", test))]
 extern crate std;
 
 mod config;

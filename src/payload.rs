@@ -35,7 +35,7 @@ impl Payload {
         let mut round = 0;
         while round < ROUNDS {
             (left, right) = (right, left ^ scramble(right, seed, round));
-            round += 1;
+            round = round.wrapping_add(1);
         }
         Self(join(left, right).to_be_bytes())
     }
@@ -76,14 +76,14 @@ const ROUNDS: u64 = 6;
 
 /// A well-mixed word from two: the finalizer of SplitMix64 (Steele, Lea, Flood 2014).
 pub(crate) const fn mix(seed: u64, index: u64) -> u64 {
-    let mut word = seed.wrapping_add(index.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    // From the first step on, as SplitMix64 itself: else seed 0 would begin with a draw of 0.
+    let mut word = seed.wrapping_add(index.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
     word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     word ^ (word >> 31)
 }
 
 /// The round function. The half and the round share the index; the top bit keeps it apart from the draws of jitter.
-#[expect(clippy::cast_possible_truncation, reason = "half of a well-mixed word is what a round wants")]
 const fn scramble(half: u32, seed: u64, round: u64) -> u32 {
     (mix(seed, 1 << 63 | round << 32 | half as u64) >> 32) as u32
 }

@@ -71,7 +71,7 @@ impl Estimator {
 fn blend(old: u64, new: u64, share: u64) -> u64 {
     let sum =
         u128::from(old).saturating_mul(u128::from(share.saturating_sub(1))).saturating_add(u128::from(new));
-    (sum / u128::from(share.max(1))) as u64
+    sum.checked_div(u128::from(share)).unwrap_or(0) as u64
 }
 
 #[cfg(test)]

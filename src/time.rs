@@ -128,11 +128,11 @@ impl fmt::Display for Seconds {
         let mut digits = 9;
         while digits > 0 && fraction % 10 == 0 {
             fraction /= 10;
-            digits -= 1;
+            digits = usize::saturating_sub(digits, 1);
         }
-        let point = usize::from(digits > 0);
-        // ilog10 is floor(log10), so one less than the number of digits; zero has one digit too.
-        let width = whole.checked_ilog10().map_or(1, |log| log as usize + 1) + point + digits + 1;
+        // ilog10 is floor(log10), so one less than the number of digits; zero has one digit too. With the `s`, two.
+        let whole_width = whole.checked_ilog10().map_or(2, |log| log.saturating_add(2)) as usize;
+        let width = whole_width.saturating_add(if digits > 0 { digits.saturating_add(1) } else { 0 });
         if digits > 0 {
             write!(f, "{whole}.{fraction:0digits$}s")?;
         } else {
@@ -146,6 +146,7 @@ impl fmt::Display for Seconds {
 }
 
 /// Whole nanoseconds of a duration; what does not fit is never.
+#[expect(clippy::cast_possible_truncation, reason = "what does not fit was turned away")]
 pub(crate) const fn nanos(duration: Duration) -> u64 {
     let nanos = duration.as_nanos();
     if nanos > u64::MAX as u128 { u64::MAX } else { nanos as u64 }

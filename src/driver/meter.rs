@@ -201,7 +201,7 @@ fn at_least_a_tick(timeout: Duration) -> Duration {
 /// it anew costs a system call for each message.
 fn near_enough(set: Option<Duration>, wanted: Option<Duration>) -> bool {
     match (set, wanted) {
-        (Some(set), Some(wanted)) => set <= wanted && wanted.saturating_sub(set) <= wanted / 8,
+        (Some(set), Some(wanted)) => set <= wanted && wanted.saturating_sub(set).saturating_mul(8) <= wanted,
         (None, None) => true,
         (Some(_), None) | (None, Some(_)) => false,
     }

@@ -134,7 +134,7 @@ pub fn client_over<R: IntoClientRequest, S: Transport>(
 
 fn begin_handshake(transport: &mut impl Transport) {
     let clock = Clock::new();
-    transport.meter().begin_handshake(clock, clock.now() + HANDSHAKE_TIMEOUT);
+    transport.meter().begin_handshake(clock, clock.now().saturating_add(HANDSHAKE_TIMEOUT));
 }
 
 /// A blocking handshake is interrupted only by a socket that somebody made non-blocking.
@@ -590,7 +590,11 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
             }
             Error::Capacity(_) | Error::WriteBufferFull(_) => CloseCode::TOO_BIG,
             Error::Utf8(_) => CloseCode::INVALID_PAYLOAD,
-            _ => CloseCode::PROTOCOL_ERROR,
+            Error::Protocol(_)
+            | Error::AttackAttempt
+            | Error::Url(_)
+            | Error::Http(_)
+            | Error::HttpFormat(_) => CloseCode::PROTOCOL_ERROR,
         };
         // RFC 6455 7.1.7: fail the connection. Where one frame ends and the next begins is lost.
         self.farewell = Some(at_most_123_bytes(&std::format!("{error}")).into());

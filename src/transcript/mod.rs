@@ -42,9 +42,12 @@
 
 mod draw;
 mod format;
+mod parse;
 mod recorder;
 mod replay;
+mod settings;
 
-pub use format::{Malformed, Transcript, parse_duration};
+pub use format::{Malformed, Transcript};
 pub use recorder::Recorder;
 pub use replay::Replay;
+pub use settings::parse_duration;

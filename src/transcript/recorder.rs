@@ -16,7 +16,7 @@ use crate::time::{Seconds, Timestamp};
 ///
 /// ```
 /// use liveness::transcript::{Recorder, Transcript};
-/// use liveness::{Action, Config, Event, Liveness, Machine, Timestamp};
+/// use liveness::{Config, Event, Machine, Timestamp};
 ///
 /// let mut text = String::new();
 /// let mut peer = Recorder::new(Config::DEFAULT, 7, Timestamp::from_secs(100), &mut text);

@@ -160,15 +160,15 @@ impl Driver<'_> {
                 break;
             }
             self.inputs.next();
-            match input {
-                Input::Stall { lasting, deaf } => {
-                    self.now += *lasting;
-                    if *deaf {
-                        self.poll();
-                    }
+            if let Input::Stall { lasting, deaf } = input {
+                self.now = self.now.saturating_add(*lasting);
+                if *deaf {
+                    self.poll();
                 }
-                Input::End => self.ended = true,
-                input => self.hand_in(line, input)?,
+            } else if *input == Input::End {
+                self.ended = true;
+            } else {
+                self.hand_in(line, input)?;
             }
         }
         Ok(())

@@ -1,0 +1,115 @@
+//! The moments at which something falls due (rules 1, 2, 4, 8, 9), each computed from the state when it is asked for.
+
+use super::{Flags, Ping, State};
+use crate::config::{Config, NEVER, Schedule, Suspicion};
+use crate::payload::mix;
+use crate::time::{Timestamp, nanos};
+
+impl State {
+    pub(super) fn idle_due(&self, config: &Config) -> Timestamp {
+        self.unless_paused(self.idle_from.after(config.idle_timeout))
+    }
+
+    pub(super) fn silence_due(&self, config: &Config) -> Timestamp {
+        self.unless_paused(self.silent_from.after(config.silence_timeout))
+    }
+
+    pub(super) fn ping_deadline(&self, config: &Config) -> Timestamp {
+        match self.ping {
+            Ping::Idle => Timestamp::MAX,
+            Ping::Writing => self.clock_from.after(config.write_timeout),
+            Ping::Answering => self.unless_paused(self.clock_from.after(config.timeout)),
+        }
+    }
+
+    pub(super) fn suspect_due(&self, config: &Config) -> Timestamp {
+        let after = match config.suspicion {
+            Suspicion::Never => NEVER,
+            Suspicion::After(after) => nanos(after),
+            Suspicion::Adaptive { at_least } => {
+                self.rtt.usual().map_or(NEVER, |usual| usual.max(nanos(at_least)))
+            }
+        };
+        if after >= config.timeout || self.flags.has(Flags::SUSPECT) {
+            return Timestamp::MAX;
+        }
+        match self.ping {
+            Ping::Idle => Timestamp::MAX,
+            // The write clock ran on through a pause; suspicion started anew after it.
+            Ping::Writing => self.unless_paused(self.clock_from.max(self.mark).after(after)),
+            Ping::Answering => self.unless_paused(self.clock_from.after(after)),
+        }
+    }
+
+    pub(super) fn ping_due(&self, config: &Config) -> Timestamp {
+        if self.ping != Ping::Idle {
+            return Timestamp::MAX;
+        }
+        if self.flags.has(Flags::PROBE) {
+            return self.latest;
+        }
+        if config.interval == NEVER {
+            return Timestamp::MAX;
+        }
+        match config.schedule {
+            Schedule::Quiet => self.heard_at.min(self.wrote_at).after(self.wait(config)),
+            Schedule::Steady => self.pinged_at.after(self.wait(config)),
+        }
+    }
+
+    /// The wait for the next ping: at most `interval`, and never nothing. Drawn anew for each ping, and computed
+    /// each time it is asked for, which costs less than the room to keep it.
+    fn wait(&self, config: &Config) -> u64 {
+        if config.jitter == 0 {
+            return config.interval;
+        }
+        let draw = mix(self.seed, u64::from(self.sent));
+        if self.sent == 0 {
+            // The whole of (0, interval]: a million clients who reconnect together do not ping together.
+            return share(draw, config.interval).saturating_add(1).min(config.interval);
+        }
+        let most = (config.interval / 100).saturating_mul(u64::from(config.jitter));
+        config.interval.saturating_sub(share(draw, most.saturating_add(1))).max(1)
+    }
+
+    pub(super) fn last_look_due(&self, config: &Config) -> Timestamp {
+        self.mark.after(config.last_look)
+    }
+
+    pub(super) fn close_due(&self, config: &Config) -> Timestamp {
+        self.mark.after(config.close_timeout)
+    }
+
+    /// Rule 9: we cannot judge whom we do not listen to.
+    fn unless_paused(&self, due: Timestamp) -> Timestamp {
+        if self.flags.has(Flags::PAUSED) { Timestamp::MAX } else { due }
+    }
+
+    /// The far end of time never comes.
+    pub(super) fn due(&self, at: Timestamp) -> bool {
+        at <= self.latest && at != Timestamp::MAX
+    }
+
+    /// Rule 6: this deadline is seen so late that we were not looking.
+    pub(super) fn stalled(&self, config: &Config, deadline: Timestamp) -> bool {
+        self.latest.since(deadline) > config.stall_tolerance
+    }
+}
+
+/// `draw`, uniform over 64 bits, brought into [0, below).
+fn share(draw: u64, below: u64) -> u64 {
+    ((u128::from(draw).saturating_mul(u128::from(below))) >> 64) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::share;
+
+    #[test]
+    fn shares_cover_their_range_and_stay_inside() {
+        assert_eq!(share(0, 10), 0);
+        assert_eq!(share(u64::MAX, 10), 9);
+        assert_eq!(share(u64::MAX, 1), 0);
+        assert_eq!(share(u64::MAX, u64::MAX), u64::MAX - 1);
+    }
+}

@@ -1,0 +1,168 @@
+//! What happened, and what it changes (rules 3, 4, 9, 10, 11).
+
+use super::{Flags, Heard, Noted, Ping, Stage, State, Verdict};
+use crate::config::{Config, Evidence};
+use crate::event::{CloseCode, Event};
+use crate::payload::Payload;
+use crate::time::Timestamp;
+
+impl State {
+    pub(crate) fn handle(&mut self, config: &Config, event: Event<'_>, now: Timestamp) {
+        self.advance(now);
+        if self.stage != Stage::Open {
+            return self.handle_after_verdict(event);
+        }
+        match event {
+            Event::Data => {
+                self.idle_from = self.latest;
+                self.forget(Noted::Idle);
+                self.hear(config, Heard::Data);
+            }
+            Event::Progress => self.hear(config, Heard::Progress),
+            Event::Ping => {
+                if self.afford(config) {
+                    self.hear(config, Heard::Ping);
+                }
+            }
+            Event::Pong(payload) => self.handle_pong(config, payload),
+            Event::Close(code) => {
+                self.code = code.unwrap_or(0);
+                self.judge(if code.is_some() { Verdict::PeerClosedWithCode } else { Verdict::PeerClosed });
+            }
+            Event::Eof => {
+                self.judge(Verdict::TransportClosed);
+                self.flags.set(Flags::GONE);
+            }
+            Event::Wrote => self.wrote(Ping::Writing),
+            Event::PingSent => self.wrote(Ping::Answering),
+            Event::ReadPaused => self.pause(),
+            Event::ReadResumed => self.resume(),
+        }
+    }
+
+    /// Rule 11: no event changes the verdict; but the end of the wait for the peer's Close may come early.
+    fn handle_after_verdict(&mut self, event: Event<'_>) {
+        match event {
+            Event::Eof => self.flags.set(Flags::GONE),
+            Event::Close(_) => {
+                // A peer that closed first has sent its only Close; only the end of the transport can follow.
+                if !matches!(self.verdict, Verdict::PeerClosed | Verdict::PeerClosedWithCode) {
+                    self.flags.set(Flags::GONE);
+                }
+            }
+            Event::Data
+            | Event::Progress
+            | Event::Ping
+            | Event::Pong(_)
+            | Event::Wrote
+            | Event::PingSent
+            | Event::ReadPaused
+            | Event::ReadResumed => {}
+        }
+    }
+
+    /// Rule 3: an answer carries the payload of a ping not answered before, and settles the earlier ones too.
+    fn handle_pong(&mut self, config: &Config, payload: &[u8]) {
+        let number = Payload::open(payload, self.seed).and_then(|number| u32::try_from(number).ok());
+        let Some(number) =
+            number.filter(|number| (self.settled..self.sent).contains(&number.wrapping_sub(1)))
+        else {
+            // Stale, repeated or foreign: traffic, never an answer.
+            if self.afford(config) {
+                self.hear(config, Heard::Nothing);
+            }
+            return;
+        };
+        if number == self.sent && !self.flags.has(Flags::PAUSED_SINCE_PING) {
+            // From the end of the write where that was reported, else from the hand-out.
+            let from = if self.ping == Ping::Writing { self.pinged_at } else { self.clock_from };
+            self.rtt.sample(self.latest.since(from));
+        }
+        self.settled = number;
+        self.answers = self.answers.saturating_add(1);
+        self.hear(config, Heard::Pong);
+    }
+
+    /// An event of the peer's side; `Heard::Nothing` for a pong that answers nothing.
+    fn hear(&mut self, config: &Config, heard: Heard) {
+        self.silent_from = self.latest;
+        self.flags.take(Flags::SILENCE_FORGIVEN);
+        self.forget(Noted::Silence);
+        let evidence = match config.evidence {
+            Evidence::AnyTraffic => true,
+            Evidence::PongOnly => heard == Heard::Pong,
+        };
+        if !evidence {
+            return;
+        }
+        self.heard_at = self.latest;
+        self.heard = if heard == Heard::Nothing { Heard::Pong } else { heard };
+        self.ping = Ping::Idle;
+        self.flags.take(Flags::PING_FORGIVEN);
+        self.forget(Noted::Ping);
+        if self.flags.take(Flags::SUSPECT) {
+            self.survived = self.survived.saturating_add(1);
+            self.flags.set(Flags::ANNOUNCE);
+        }
+    }
+
+    /// Rule 10: a frame that nobody asked for draws on the budget. False: it is empty, and that is the verdict.
+    fn afford(&mut self, config: &Config) -> bool {
+        let Some(budget) = config.control_budget else { return true };
+        let affordable = self.limiter.draw(budget, self.latest);
+        if !affordable {
+            self.judge(Verdict::PingFlood);
+        }
+        affordable
+    }
+
+    /// Bytes of ours entered the transport: the ping, if it was still being written, is now in phase `next`.
+    fn wrote(&mut self, next: Ping) {
+        self.wrote_at = self.latest;
+        // Rule 4: nothing we do renews the wait for the answer.
+        if self.ping == Ping::Writing {
+            self.ping = next;
+            self.clock_from = self.latest;
+            self.forget(Noted::Ping);
+        }
+    }
+
+    /// Rule 9: what waits for the peer stops; the write phase runs on.
+    fn pause(&mut self) {
+        self.flags.set(Flags::PAUSED | Flags::PAUSED_SINCE_PING);
+        let writing = self.noted == Noted::Ping && self.ping == Ping::Writing;
+        if !writing {
+            self.noted = Noted::Nothing;
+        }
+    }
+
+    /// Rule 9: what waits for the peer starts anew.
+    fn resume(&mut self) {
+        if !self.flags.take(Flags::PAUSED) {
+            return;
+        }
+        self.idle_from = self.latest;
+        self.silent_from = self.latest;
+        if self.ping == Ping::Answering {
+            self.clock_from = self.latest;
+        }
+        if self.noted == Noted::Nothing {
+            self.mark = self.latest;
+        }
+    }
+
+    pub(crate) fn probe(&mut self, now: Timestamp) {
+        self.advance(now);
+        if self.stage == Stage::Open {
+            self.flags.set(Flags::PROBE);
+        }
+    }
+
+    pub(crate) fn close(&mut self, code: CloseCode, now: Timestamp) {
+        self.advance(now);
+        if self.stage == Stage::Open {
+            self.code = code.get();
+            self.judge(Verdict::LocalClosed);
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! One binary for all tests through the public door.
+
+mod laws;
+mod public;
+mod tidy;
+mod transcripts;

@@ -1,0 +1,65 @@
+//! What people rely on without being told: sizes, auto traits, layouts.
+
+use liveness::{Action, CloseCode, Config, Event, Liveness, Payload, Reason, Rtt, Stats, Status, Timestamp};
+use static_assertions::{assert_eq_size, assert_impl_all, assert_not_impl_any, const_assert};
+
+// The state is 128 bytes (asserted beside it); the rest of a machine is its config.
+const_assert!(size_of::<Liveness>() <= 128 + size_of::<Config>());
+const_assert!(size_of::<Config>() <= 112);
+assert_eq_size!(Timestamp, u64);
+assert_eq_size!(Payload, [u8; 8]);
+assert_eq_size!(CloseCode, Option<CloseCode>, u16);
+const_assert!(size_of::<Action>() <= 16);
+
+assert_impl_all!(Liveness: Send, Sync, Unpin, Clone);
+// A copy by accident would be two opinions of one peer.
+assert_not_impl_any!(Liveness: Copy);
+assert_impl_all!(Config: Send, Sync, Unpin, Copy);
+assert_impl_all!(Timestamp: Send, Sync, Unpin, Copy, Ord);
+assert_impl_all!(Event<'static>: Send, Sync, Unpin, Copy);
+assert_impl_all!(Action: Send, Sync, Unpin, Copy);
+assert_impl_all!(Reason: Send, Sync, Unpin, Copy);
+assert_impl_all!(Status: Send, Sync, Unpin, Copy);
+assert_impl_all!(Rtt: Send, Sync, Unpin, Copy);
+assert_impl_all!(Stats: Send, Sync, Unpin, Copy, Default);
+assert_impl_all!(liveness::ConfigError: std::error::Error, Send, Sync);
+assert_impl_all!(liveness::transcript::Malformed: std::error::Error, Send, Sync);
+assert_impl_all!(liveness::driver::tungstenite::Offline: std::error::Error, Send, Sync);
+
+#[test]
+fn every_reason_fits_into_a_close_frame() {
+    for reason in [
+        Reason::PingTimeout,
+        Reason::WriteStalled,
+        Reason::Silent,
+        Reason::Idle,
+        Reason::PingFlood,
+        Reason::PeerClosed(Some(1000)),
+        Reason::TransportClosed,
+        Reason::LocalClosed,
+    ] {
+        assert!((1..=123).contains(&reason.as_str().len()), "{reason}");
+    }
+}
+
+#[test]
+fn close_codes_are_those_that_may_go_on_the_wire() {
+    let allowed: Vec<u16> = (0..=u16::MAX).filter(|code| CloseCode::new(*code).is_some()).collect();
+    assert_eq!((allowed.first(), allowed.last()), (Some(&1000), Some(&4999)));
+    assert_eq!(allowed.len(), 4000 - 4);
+    for never in [1004, 1005, 1006, 1015] {
+        assert!(!allowed.contains(&never), "{never}");
+    }
+    for known in [
+        CloseCode::NORMAL,
+        CloseCode::GOING_AWAY,
+        CloseCode::PROTOCOL_ERROR,
+        CloseCode::INVALID_PAYLOAD,
+        CloseCode::POLICY_VIOLATION,
+        CloseCode::TOO_BIG,
+        CloseCode::INTERNAL_ERROR,
+        CloseCode::TIMEOUT,
+    ] {
+        assert_eq!(CloseCode::new(known.get()), Some(known));
+    }
+}
