@@ -384,7 +384,7 @@ proptest! {
         // The other verdicts are not at issue.
         let config = config.to_builder();
         let config = config.idle_timeout(Duration::MAX).silence_timeout(Duration::MAX).write_timeout(Duration::MAX);
-        let config = config.build().unwrap();
+        let config = config.no_control_budget().build().unwrap();
         let answered = live_life(config, timers_first, &waits);
         prop_assert!(answered.is_ok(), "{}", answered.unwrap_err());
     }
