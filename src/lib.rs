@@ -143,3 +143,8 @@ pub use rtt::Rtt;
 #[cfg(feature = "std")]
 pub use time::Clock;
 pub use time::Timestamp;
+
+/// The README's examples, compiled.
+#[cfg(all(doctest, feature = "tungstenite"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

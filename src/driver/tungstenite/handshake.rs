@@ -1,0 +1,93 @@
+//! Opening: tungstenite's own handshakes over a metered transport, bounded in time.
+
+use std::io;
+
+use core::time::Duration;
+
+use tungstenite::WebSocket;
+use tungstenite::client::IntoClientRequest;
+use tungstenite::handshake::client::Response;
+use tungstenite::handshake::{HandshakeError, HandshakeRole};
+use tungstenite::protocol::WebSocketConfig;
+
+use super::LiveSocket;
+use crate::config::Config;
+use crate::driver::meter::{Meter, Socket, Transport};
+use crate::time::Clock;
+
+/// How long the opening handshake may take, from the first byte to the last.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Accepts a WebSocket from a client, and watches it.
+///
+/// # Errors
+///
+/// Those of the handshake, which fails where it takes longer than [`HANDSHAKE_TIMEOUT`].
+pub fn accept<S: Socket>(stream: S, config: Config) -> Result<LiveSocket<Meter<S>>, tungstenite::Error> {
+    Ok(LiveSocket::new(accept_unwatched(stream, None)?, config))
+}
+
+/// Accepts a WebSocket with tungstenite's own settings, ready for [`LiveSocket::new`] or [`LiveSocket::with_machine`].
+///
+/// # Errors
+///
+/// Those of the handshake, which fails where it takes longer than [`HANDSHAKE_TIMEOUT`].
+pub fn accept_unwatched<S: Socket>(
+    stream: S,
+    settings: Option<WebSocketConfig>,
+) -> Result<WebSocket<Meter<S>>, tungstenite::Error> {
+    accept_over(Meter::new(stream), settings)
+}
+
+/// Accepts a WebSocket over any [`Transport`]: a TLS stream around a [`Meter`].
+///
+/// # Errors
+///
+/// Those of the handshake, which fails where it takes longer than [`HANDSHAKE_TIMEOUT`].
+pub fn accept_over<S: Transport>(
+    mut transport: S,
+    settings: Option<WebSocketConfig>,
+) -> Result<WebSocket<S>, tungstenite::Error> {
+    begin_handshake(&mut transport);
+    tungstenite::accept_with_config(transport, settings).map_err(failure)
+}
+
+/// Opens a WebSocket to a server over a connected stream, and watches it.
+///
+/// # Errors
+///
+/// Those of the handshake, which fails where it takes longer than [`HANDSHAKE_TIMEOUT`].
+pub fn client<R: IntoClientRequest, S: Socket>(
+    request: R,
+    stream: S,
+    config: Config,
+) -> Result<(LiveSocket<Meter<S>>, Response), tungstenite::Error> {
+    let (socket, response) = client_over(request, Meter::new(stream))?;
+    Ok((LiveSocket::new(socket, config), response))
+}
+
+/// Opens a WebSocket over any [`Transport`]: a TLS stream around a [`Meter`].
+///
+/// # Errors
+///
+/// Those of the handshake, which fails where it takes longer than [`HANDSHAKE_TIMEOUT`].
+pub fn client_over<R: IntoClientRequest, S: Transport>(
+    request: R,
+    mut transport: S,
+) -> Result<(WebSocket<S>, Response), tungstenite::Error> {
+    begin_handshake(&mut transport);
+    tungstenite::client(request, transport).map_err(failure)
+}
+
+fn begin_handshake(transport: &mut impl Transport) {
+    let clock = Clock::new();
+    transport.meter().begin_handshake(clock, clock.now().saturating_add(HANDSHAKE_TIMEOUT));
+}
+
+/// A blocking handshake is interrupted only by a socket that somebody made non-blocking.
+fn failure<R: HandshakeRole>(error: HandshakeError<R>) -> tungstenite::Error {
+    match error {
+        HandshakeError::Failure(error) => error,
+        HandshakeError::Interrupted(_) => tungstenite::Error::Io(io::ErrorKind::WouldBlock.into()),
+    }
+}

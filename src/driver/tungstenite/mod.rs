@@ -1,0 +1,276 @@
+//! Blocking tungstenite: a WebSocket that does its own heartbeating.
+//!
+//! [`accept`] or [`client`] a socket, then call [`LiveSocket::read`] in a loop, as before. Pings go out and deadlines
+//! are kept while it waits; when the peer is given up, it closes the socket and returns the reason as an error.
+//!
+//! ```no_run
+//! use std::net::TcpListener;
+//! use std::thread;
+//!
+//! use liveness::Config;
+//! use liveness::driver::tungstenite::accept;
+//!
+//! for stream in TcpListener::bind("127.0.0.1:8080")?.incoming().flatten() {
+//!     thread::spawn(move || {
+//!         let Ok(mut socket) = accept(stream, Config::DEFAULT) else { return };
+//!         let offline = loop {
+//!             match socket.read() {
+//!                 Ok(message) => drop(socket.send(message)),
+//!                 Err(offline) => break offline,
+//!             }
+//!         };
+//!         println!("{offline}");
+//!     });
+//! }
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
+//! What tungstenite does by itself stays its own: it answers pings and echoes a Close; the driver sees to it that
+//! both are flushed.
+//!
+//! # What it costs, what it bounds
+//!
+//! No thread and no timer: socket timeouts are set from `poll_timeout`. While a large message is being written, the
+//! driver goes on reading, for the peer's pongs count; up to [`INBOX_MESSAGES`] messages or [`INBOX_BYTES`] bytes are kept
+//! for the next [`LiveSocket::read`], then it stops listening and says so to the machine: nobody is judged unheard.
+
+mod handshake;
+mod turn;
+mod writing;
+
+use std::boxed::Box;
+use std::collections::VecDeque;
+use std::collections::hash_map::RandomState;
+use std::string::String;
+
+use core::fmt;
+use core::hash::BuildHasher as _;
+use core::time::Duration;
+
+use tungstenite::protocol::CloseFrame;
+use tungstenite::{Message, WebSocket};
+
+pub use handshake::{HANDSHAKE_TIMEOUT, accept, accept_over, accept_unwatched, client, client_over};
+
+use super::meter::Transport;
+use crate::config::Config;
+use crate::event::{Action, CloseCode, Reason};
+use crate::liveness::{Liveness, Machine};
+use crate::time::Clock;
+
+/// How many messages are kept while the caller writes instead of reading.
+pub const INBOX_MESSAGES: usize = 64;
+/// How many bytes of messages are kept while the caller writes instead of reading.
+pub const INBOX_BYTES: usize = 1 << 20;
+
+/// The connection is over, and closed.
+#[derive(Debug)]
+pub struct Offline {
+    reason: Reason,
+    cause: Option<tungstenite::Error>,
+}
+
+impl Offline {
+    /// Why.
+    #[must_use]
+    pub const fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    /// Tungstenite's error, where one ended the connection: a frame against the protocol, a socket that failed.
+    #[must_use]
+    pub const fn cause(&self) -> Option<&tungstenite::Error> {
+        self.cause.as_ref()
+    }
+}
+
+impl fmt::Display for Offline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.reason.as_str())?;
+        self.cause.as_ref().map_or(Ok(()), |cause| write!(f, ": {cause}"))
+    }
+}
+
+impl core::error::Error for Offline {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        self.cause.as_ref().map(|cause| cause as _)
+    }
+}
+
+type Watcher = Box<dyn FnMut(Action, &Liveness) + Send>;
+
+/// A WebSocket and the machine that judges its peer.
+///
+/// Bytes that are there are read before any deadline is judged, and the time of a judgement is taken before that
+/// reading: a process that was stopped in between judges nobody by what it had not read.
+pub struct LiveSocket<S: Transport, M: Machine = Liveness> {
+    /// `None` once disconnected.
+    socket: Option<WebSocket<S>>,
+    machine: M,
+    clock: Clock,
+    watcher: Option<Watcher>,
+    inbox: VecDeque<Message>,
+    inbox_bytes: usize,
+    /// Reading is paused because the inbox is full.
+    paused: bool,
+    /// Something may wait in tungstenite's write buffer.
+    unflushed: bool,
+    /// A ping is in that buffer.
+    ping_unflushed: bool,
+    /// Nothing that arrives can be understood any more; it is only waited for to end.
+    deaf: bool,
+    cause: Option<tungstenite::Error>,
+    /// What the caller gave as the text of its Close.
+    farewell: Option<String>,
+    close_frame: Option<CloseFrame>,
+}
+
+impl<S: Transport> LiveSocket<S> {
+    /// Watches a WebSocket that is open.
+    ///
+    /// A driver sees writes, so a `write_timeout` of never becomes as long as `timeout`: else a ping behind a large
+    /// download would count as written long before it is.
+    pub fn new(socket: WebSocket<S>, config: Config) -> Self {
+        let clock = Clock::new();
+        let machine = Liveness::new(driven(config), random_seed(), clock.now());
+        Self::with_machine(socket, machine, clock)
+    }
+}
+
+/// The settings that a driver runs with: `write_timeout`, where it is never, is as long as `timeout`.
+#[must_use]
+pub fn driven(config: Config) -> Config {
+    if config.write_timeout() < Duration::MAX {
+        return config;
+    }
+    // Every timeout of a valid config is a valid write timeout.
+    config.to_builder().write_timeout(config.timeout()).build().unwrap_or(config)
+}
+
+/// A seed that differs from connection to connection.
+#[must_use]
+pub fn random_seed() -> u64 {
+    RandomState::new().hash_one(0)
+}
+
+impl<S: Transport, M: Machine> LiveSocket<S, M> {
+    /// Watches a WebSocket with a machine of the caller's, such as a
+    /// [`Recorder`](crate::transcript::Recorder), that was made at this clock's time, with a config from [`driven`].
+    pub fn with_machine(socket: WebSocket<S>, machine: M, clock: Clock) -> Self {
+        Self {
+            socket: Some(socket),
+            machine,
+            clock,
+            watcher: None,
+            inbox: VecDeque::new(),
+            inbox_bytes: 0,
+            paused: false,
+            unflushed: false,
+            ping_unflushed: false,
+            deaf: false,
+            cause: None,
+            farewell: None,
+            close_frame: None,
+        }
+    }
+
+    /// Shows every action to `watcher` as it is carried out: `MarkOnline`, `MarkSuspect`, `MarkOffline` and
+    /// `Disconnect` are what a presence list wants.
+    #[must_use]
+    pub fn on_action(mut self, watcher: impl FnMut(Action, &Liveness) + Send + 'static) -> Self {
+        self.watcher = Some(Box::new(watcher));
+        self
+    }
+
+    /// The machine: its `status`, `rtt`, `stats` and `report`.
+    pub fn liveness(&self) -> &Liveness {
+        self.machine.liveness()
+    }
+
+    /// The clock of the machine's timestamps.
+    pub const fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// The Close frame that the peer sent, once it has.
+    pub const fn close_frame(&self) -> Option<&CloseFrame> {
+        self.close_frame.as_ref()
+    }
+
+    /// The next data message; until it comes, all the heartbeating.
+    ///
+    /// # Errors
+    ///
+    /// [`Offline`], when the connection is over and its socket closed. Messages that arrived before come first.
+    pub fn read(&mut self) -> Result<Message, Offline> {
+        loop {
+            if self.is_due() {
+                self.judge();
+            }
+            if let Some(message) = self.take() {
+                return Ok(message);
+            }
+            if self.socket.is_none() {
+                return Err(self.offline());
+            }
+            self.turn(None);
+        }
+    }
+
+    /// Writes a message and flushes it, heartbeating and reading while the peer is slow to take it.
+    ///
+    /// # Errors
+    ///
+    /// [`Offline`], when the connection is over or closing.
+    pub fn send(&mut self, message: Message) -> Result<(), Offline> {
+        let mut message = Some(message);
+        loop {
+            let Some(socket) = &mut self.socket else { return Err(self.offline()) };
+            if !socket.can_write() {
+                return self.finish();
+            }
+            match message.take() {
+                Some(Message::Close(frame)) => {
+                    let code = frame.as_ref().and_then(|frame| CloseCode::new(frame.code.into()));
+                    let text = frame.as_ref().map_or("", |frame| frame.reason.as_str());
+                    self.close(code.unwrap_or(CloseCode::NORMAL), text);
+                }
+                Some(unwritten) => message = self.write(unwritten),
+                None if self.unflushed => self.turn(Some(Duration::ZERO)),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Closes: a Close frame with this code and text, at most 123 bytes of it, then [`read`](Self::read) until it
+    /// returns [`Offline`].
+    pub fn close(&mut self, code: CloseCode, text: &str) {
+        self.farewell = Some(at_most_123_bytes(text).into());
+        self.machine.close(code, self.clock.now());
+        self.judge();
+    }
+
+    /// Makes a ping due now: the network changed, the laptop woke, a user is waiting.
+    pub fn probe(&mut self) {
+        self.machine.probe(self.clock.now());
+        self.judge();
+    }
+}
+
+/// RFC 6455 5.5: a control frame holds 125 bytes, of which the code takes two.
+fn at_most_123_bytes(text: &str) -> &str {
+    let end = (0..=text.len().min(123)).rev().find(|end| text.is_char_boundary(*end));
+    text.get(..end.unwrap_or(0)).unwrap_or("")
+}
+
+impl<S: Transport, M: Machine> fmt::Debug for LiveSocket<S, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LiveSocket")
+            .field("machine", self.machine.liveness())
+            .field("open", &self.socket.is_some())
+            .field("inbox", &self.inbox.len())
+            .field("paused", &self.paused)
+            .field("unflushed", &self.unflushed)
+            .finish_non_exhaustive()
+    }
+}

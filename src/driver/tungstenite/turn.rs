@@ -1,0 +1,190 @@
+//! A turn: write what waits, read what comes, judge what is due, carry out what follows.
+
+use std::io::Read as _;
+
+use core::time::Duration;
+
+use tungstenite::{Message, WebSocket};
+
+use super::{INBOX_BYTES, INBOX_MESSAGES, LiveSocket};
+use crate::driver::meter::Transport;
+use crate::event::{Action, Event, Status};
+use crate::liveness::Machine;
+
+/// How long one attempt to write may block: often enough for the pongs of a peer that reads slowly.
+pub(super) const WRITE_SLICE: Duration = Duration::from_millis(20);
+/// How long one attempt to read may block while there is something to write.
+const READ_SLICE: Duration = Duration::from_millis(5);
+/// A rest after each read once the verdict has fallen, so that a peer that floods on costs nothing.
+const CLOSING_REST: Duration = Duration::from_millis(5);
+/// More than a full inbox takes, and a bound where a peer sends faster than we read.
+const READS_BEFORE_VERDICT: usize = 16 * 1024;
+
+/// Whether a read left anything unread.
+#[derive(PartialEq, Eq)]
+pub(super) enum Receipt {
+    More,
+    Drained,
+}
+
+impl<S: Transport, M: Machine> LiveSocket<S, M> {
+    /// Writes what waits, reads what comes within `patience`, and judges if a deadline has come.
+    pub(super) fn turn(&mut self, patience: Option<Duration>) {
+        self.flush();
+        let due = self.machine.liveness().poll_timeout();
+        let left = due.map(|due| due.saturating_duration_since(self.clock.now()));
+        let slice = self.unflushed.then_some(READ_SLICE);
+        let patience = [left, slice, patience].into_iter().flatten().min();
+        if self.may_read() {
+            self.receive(patience);
+        }
+        if self.is_due() {
+            self.judge();
+        }
+    }
+
+    pub(super) fn is_due(&self) -> bool {
+        self.machine.liveness().poll_timeout().is_some_and(|due| due <= self.clock.now())
+    }
+
+    /// Reads everything that has arrived by now, then lets the machine judge as of now.
+    pub(super) fn judge(&mut self) {
+        let now = self.clock.now();
+        for _ in 0..READS_BEFORE_VERDICT {
+            if self.is_offline() || !self.may_read() || self.receive(Some(Duration::ZERO)) == Receipt::Drained
+            {
+                break;
+            }
+        }
+        if !self.may_read() && !self.paused {
+            self.paused = true;
+            self.hear(Event::ReadPaused);
+        }
+        while let Some(action) = self.machine.poll(now) {
+            self.carry_out(action);
+            if let Some(watcher) = &mut self.watcher {
+                watcher(action, self.machine.liveness());
+            }
+        }
+        self.flush();
+    }
+
+    pub(super) fn carry_out(&mut self, action: Action) {
+        match action {
+            Action::SendPing(payload) => {
+                self.ping_unflushed = true;
+                let _ = self.write(Message::Ping(payload.as_bytes().to_vec().into()));
+            }
+            Action::Close(code) => self.write_close(code),
+            Action::Disconnect => self.disconnect(),
+            Action::MarkOnline | Action::MarkSuspect | Action::MarkOffline(_) => {}
+        }
+    }
+
+    pub(super) fn is_offline(&self) -> bool {
+        self.machine.liveness().status() == Status::Offline
+    }
+
+    /// There is room for what might come. After the verdict what does not fit is dropped.
+    pub(super) fn may_read(&self) -> bool {
+        self.is_offline() || (self.inbox.len() < INBOX_MESSAGES && self.inbox_bytes < INBOX_BYTES)
+    }
+
+    /// One read of the socket, or one message that an earlier one brought.
+    pub(super) fn receive(&mut self, patience: Option<Duration>) -> Receipt {
+        if self.is_offline() {
+            std::thread::park_timeout(CLOSING_REST);
+        }
+        let Some(socket) = &mut self.socket else { return Receipt::Drained };
+        let (received, sent) = counts(socket);
+        if let Err(error) = socket.get_mut().meter().begin_turn(patience, WRITE_SLICE) {
+            self.failed(error.into());
+            return Receipt::Drained;
+        }
+        if self.deaf {
+            return self.swallow();
+        }
+        let result = socket.read();
+        let progress = counts(socket).0 > received;
+        if counts(socket).1 > sent {
+            self.hear(Event::Wrote);
+        }
+        match result {
+            Ok(message) => self.arrived(message),
+            Err(error) => {
+                if progress {
+                    self.hear(Event::Progress);
+                }
+                self.failed(error);
+            }
+        }
+        self.receipt()
+    }
+
+    /// Reads and drops what nobody can understand any more, to learn when it ends.
+    pub(super) fn swallow(&mut self) -> Receipt {
+        let Some(socket) = &mut self.socket else { return Receipt::Drained };
+        let mut scrap = [0; 16 * 1024];
+        // The meter has seen the error or the end, if it was one.
+        let _ = socket.get_mut().meter().read(&mut scrap);
+        self.receipt()
+    }
+
+    /// Whether there may be more; and the end of the transport, which the meter sees under any layer of TLS.
+    pub(super) fn receipt(&mut self) -> Receipt {
+        let Some(socket) = &mut self.socket else { return Receipt::Drained };
+        let meter = socket.get_mut().meter();
+        if meter.ended() {
+            self.hear(Event::Eof);
+            return Receipt::Drained;
+        }
+        if meter.drained() { Receipt::Drained } else { Receipt::More }
+    }
+
+    pub(super) fn arrived(&mut self, message: Message) {
+        match message {
+            Message::Text(_) | Message::Binary(_) | Message::Frame(_) => {
+                self.hear(Event::Data);
+                if self.may_keep() {
+                    self.inbox_bytes = self.inbox_bytes.saturating_add(message.len());
+                    self.inbox.push_back(message);
+                }
+            }
+            Message::Ping(_) => {
+                // Tungstenite has its pong ready, and would send it with the next read.
+                self.unflushed = true;
+                self.hear(Event::Ping);
+            }
+            Message::Pong(payload) => self.hear(Event::Pong(&payload)),
+            Message::Close(frame) => {
+                self.unflushed = true;
+                self.hear(Event::Close(frame.as_ref().map(|frame| frame.code.into())));
+                self.close_frame = frame;
+            }
+        }
+    }
+
+    pub(super) fn may_keep(&self) -> bool {
+        self.inbox.len() < INBOX_MESSAGES
+    }
+
+    pub(super) fn take(&mut self) -> Option<Message> {
+        let message = self.inbox.pop_front()?;
+        self.inbox_bytes = self.inbox_bytes.saturating_sub(message.len());
+        if self.paused && self.may_read() {
+            self.paused = false;
+            self.hear(Event::ReadResumed);
+        }
+        Some(message)
+    }
+
+    pub(super) fn hear(&mut self, event: Event<'_>) {
+        self.machine.handle(event, self.clock.now());
+    }
+}
+
+/// Bytes received and sent.
+pub(super) fn counts<S: Transport>(socket: &mut WebSocket<S>) -> (u64, u64) {
+    let meter = socket.get_mut().meter();
+    (meter.received(), meter.sent())
+}
