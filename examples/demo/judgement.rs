@@ -1,0 +1,108 @@
+//! Whether a server was right about the clients of a case. One rule for both recipes.
+
+use std::time::Duration;
+
+use liveness::{Evidence, Reason, Timestamp};
+
+use crate::board::{Change, Life, Recipe};
+use crate::cases::{Case, INTERVAL, LATENESS, Place, Right, STALL_LASTS, TIMEOUT, config};
+
+/// What a server did, and whether that was right.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Judgement {
+    /// It was.
+    pub(crate) right: bool,
+    /// In at most 20 letters.
+    pub(crate) did: String,
+    /// From the last sign of life, or the deed, to the verdict.
+    pub(crate) took: Option<Duration>,
+}
+
+impl Judgement {
+    fn right(did: String, took: Option<Duration>) -> Self {
+        Self { right: true, did, took }
+    }
+
+    fn wrong(did: impl Into<String>, took: Option<Duration>) -> Self {
+        Self { right: false, did: did.into(), took }
+    }
+}
+
+/// How long a verdict by the clock may take, from the last sign of life.
+pub(crate) fn bound() -> Duration {
+    config(Evidence::AnyTraffic).detection_bound(LATENESS)
+}
+
+/// The longest that a verdict of this kind may take; `None` where none should fall.
+pub(crate) fn limit(right: Right) -> Option<Duration> {
+    match right {
+        Right::Online => None,
+        Right::Timeout(_) => Some(bound()),
+        Right::Deed(_) => Some(INTERVAL),
+    }
+}
+
+/// Judges what a recipe did with all the clients of a case.
+pub(crate) fn judge(case: &Case, recipe: Recipe, lives: &[&Life]) -> Judgement {
+    let online = lives.iter().filter(|life| life.when(&Change::Online).is_some()).count();
+    if online < case.crowd {
+        return Judgement::wrong(format!("{online} of {} came", case.crowd), None);
+    }
+    match (case.right, lives) {
+        (Right::Timeout(reason), [life]) => judge_verdict(life, recipe, reason, TIMEOUT..=bound()),
+        (Right::Deed(reason), [life]) => judge_verdict(life, recipe, reason, Duration::ZERO..=INTERVAL),
+        (Right::Online, [life]) if matches!(case.place, Place::Here(_)) => judge_online(life),
+        (Right::Online | Right::Timeout(_) | Right::Deed(_), _) => judge_crowd(lives),
+    }
+}
+
+fn judge_online(life: &Life) -> Judgement {
+    let born = life.when(&Change::Online).unwrap_or(Timestamp::ZERO);
+    if let Some((at, _)) = life.verdict() {
+        let age = at.saturating_duration_since(born);
+        return Judgement::wrong(format!("killed, {:.1} s old", age.as_secs_f64()), None);
+    }
+    match life.loss() {
+        Some(_) => Judgement::wrong("client gave up", None),
+        None => Judgement::right("online".into(), None),
+    }
+}
+
+fn judge_crowd(lives: &[&Life]) -> Judgement {
+    if lives.iter().any(|life| life.stalled_for() < STALL_LASTS) {
+        return Judgement::wrong("was not stopped", None);
+    }
+    let kept = lives.iter().filter(|life| judge_online(life).right).count();
+    let did = format!("kept {kept} of {}", lives.len());
+    if kept == lives.len() { Judgement::right(did, None) } else { Judgement::wrong(did, None) }
+}
+
+fn judge_verdict(
+    life: &Life,
+    recipe: Recipe,
+    reason: Reason,
+    limits: std::ops::RangeInclusive<Duration>,
+) -> Judgement {
+    let Some(fault) = life.when(&Change::Fault) else {
+        return Judgement::wrong("gone too early", None);
+    };
+    let Some((at, given)) = life.verdict() else { return Judgement::wrong("still online", None) };
+    let took = Some(at.saturating_duration_since(fault));
+    // The textbook has no names for its reasons; that it noticed is enough.
+    if recipe == Recipe::Liveness && given != reason.to_string() {
+        return Judgement::wrong(given, took);
+    }
+    if at < fault || !took.is_some_and(|took| limits.contains(&took)) {
+        return Judgement::wrong(format!("{given}: when"), took);
+    }
+    if !is_disconnected(life, at) {
+        return Judgement::wrong("socket leaked", took);
+    }
+    Judgement::right(given.into(), took)
+}
+
+/// A verdict after which the socket stays open leaks it.
+fn is_disconnected(life: &Life, verdict: Timestamp) -> bool {
+    let patience = config(Evidence::AnyTraffic).close_timeout() + LATENESS * 3;
+    life.when(&Change::Gone).is_some_and(|gone| gone <= verdict + patience)
+}
