@@ -42,14 +42,18 @@ mod tests {
 
     const BUDGET: Budget = Budget { burst: 3, per_second: 2 };
 
+    const fn full() -> Limiter {
+        Limiter::FULL
+    }
+
     fn drawn(limiter: &mut Limiter, budget: Budget, at: Timestamp) -> usize {
         (0..100).take_while(|_| limiter.draw(budget, at)).count()
     }
 
     #[test]
     fn a_full_bucket_gives_exactly_its_burst() {
-        assert_eq!(drawn(&mut Limiter::FULL, BUDGET, Timestamp::ZERO), 3);
-        assert_eq!(drawn(&mut Limiter::FULL, BUDGET, Timestamp::from_secs(9)), 3);
+        assert_eq!(drawn(&mut full(), BUDGET, Timestamp::ZERO), 3);
+        assert_eq!(drawn(&mut full(), BUDGET, Timestamp::from_secs(9)), 3);
     }
 
     #[test]

@@ -221,7 +221,7 @@ impl fmt::Display for Report<'_> {
             None => match state.ping() {
                 Ping::Answering => self.unanswered(f)?,
                 Ping::Writing => self.unwritten(f)?,
-                Ping::Idle => f.write_str("no ping outstanding")?,
+                Ping::Idle | Ping::Unsent => f.write_str("no ping outstanding")?,
             },
         }
         if state.is_paused() {

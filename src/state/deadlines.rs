@@ -16,8 +16,9 @@ impl State {
 
     pub(super) fn ping_deadline(&self, config: &Config) -> Timestamp {
         match self.ping {
-            Ping::Idle => Timestamp::MAX,
-            Ping::Writing => self.clock_from.after(config.write_timeout),
+            Ping::Idle | Ping::Unsent => Timestamp::MAX,
+            // Each byte of ours renews it; the hand-out counts as one.
+            Ping::Writing => self.wrote_at.after(config.write_timeout),
             Ping::Answering => self.unless_paused(self.clock_from.after(config.timeout)),
         }
     }
@@ -34,15 +35,13 @@ impl State {
             return Timestamp::MAX;
         }
         match self.ping {
-            Ping::Idle => Timestamp::MAX,
-            // The write clock ran on through a pause; suspicion started anew after it.
-            Ping::Writing => self.unless_paused(self.clock_from.max(self.mark).after(after)),
-            Ping::Answering => self.unless_paused(self.clock_from.after(after)),
+            Ping::Idle | Ping::Unsent => Timestamp::MAX,
+            Ping::Writing | Ping::Answering => self.unless_paused(self.clock_from.after(after)),
         }
     }
 
     pub(super) fn ping_due(&self, config: &Config) -> Timestamp {
-        if self.ping != Ping::Idle {
+        if self.ping.is_awaited() {
             return Timestamp::MAX;
         }
         if self.flags.has(Flags::PROBE) {

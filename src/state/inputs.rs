@@ -33,8 +33,8 @@ impl State {
                 self.judge(Verdict::TransportClosed);
                 self.flags.set(Flags::GONE);
             }
-            Event::Wrote => self.wrote(Ping::Writing),
-            Event::PingSent => self.wrote(Ping::Answering),
+            Event::Wrote => self.wrote(),
+            Event::PingSent => self.ping_sent(),
             Event::ReadPaused => self.pause(),
             Event::ReadResumed => self.resume(),
         }
@@ -74,9 +74,11 @@ impl State {
             return;
         };
         if number == self.sent && !self.flags.has(Flags::PAUSED_SINCE_PING) {
-            // From the end of the write where that was reported, else from the hand-out.
-            let from = if self.ping == Ping::Writing { self.pinged_at } else { self.clock_from };
-            self.rtt.sample(self.latest.since(from));
+            self.rtt.sample(self.latest.since(match self.ping {
+                Ping::Idle | Ping::Answering => self.clock_from,
+                // The end of its write was not reported: from the hand-out.
+                Ping::Writing | Ping::Unsent => self.pinged_at,
+            }));
         }
         self.settled = number;
         self.answers = self.answers.saturating_add(1);
@@ -97,7 +99,10 @@ impl State {
         }
         self.heard_at = self.latest;
         self.heard = if heard == Heard::Nothing { Heard::Pong } else { heard };
-        self.ping = Ping::Idle;
+        self.ping = match self.ping {
+            Ping::Idle | Ping::Answering => Ping::Idle,
+            Ping::Writing | Ping::Unsent => Ping::Unsent,
+        };
         self.flags.take(Flags::PING_FORGIVEN);
         self.forget(Noted::Ping);
         if self.flags.take(Flags::SUSPECT) {
@@ -116,15 +121,27 @@ impl State {
         affordable
     }
 
-    /// Bytes of ours entered the transport: the ping, if it was still being written, is now in phase `next`.
-    fn wrote(&mut self, next: Ping) {
+    /// Bytes of ours entered the transport.
+    fn wrote(&mut self) {
         self.wrote_at = self.latest;
-        // Rule 4: nothing we do renews the wait for the answer.
+        // Rule 4: a write renews the write's clock; nothing we do renews the wait for the answer.
         if self.ping == Ping::Writing {
-            self.ping = next;
             self.clock_from = self.latest;
             self.forget(Noted::Ping);
         }
+    }
+
+    /// The last byte of the newest ping did.
+    fn ping_sent(&mut self) {
+        self.wrote();
+        self.ping = match self.ping {
+            Ping::Writing => Ping::Answering,
+            Ping::Unsent => {
+                self.clock_from = self.latest;
+                Ping::Idle
+            }
+            done @ (Ping::Idle | Ping::Answering) => done,
+        };
     }
 
     /// Rule 9: what waits for the peer stops; the write phase runs on.
@@ -143,11 +160,8 @@ impl State {
         }
         self.idle_from = self.latest;
         self.silent_from = self.latest;
-        if self.ping == Ping::Answering {
+        if self.ping.is_awaited() {
             self.clock_from = self.latest;
-        }
-        if self.noted == Noted::Nothing {
-            self.mark = self.latest;
         }
     }
 

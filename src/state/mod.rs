@@ -30,7 +30,7 @@ pub(crate) struct State {
     silent_from: Timestamp,
     /// Idleness counts from here: a data message, a resumption.
     idle_from: Timestamp,
-    /// The ping's current clock: from here its write or its answer is late.
+    /// The wait for the ping's answer, and suspicion, count from here: the hand-out, a byte of it written, a resumption.
     clock_from: Timestamp,
     /// Pings handed out; the number of the newest.
     pub(crate) sent: u32,
@@ -47,8 +47,7 @@ pub(crate) struct State {
     // -- What only a ping, a pong or an end touches.
     /// When the newest ping was handed out; before the first, when the connection opened.
     pub(crate) pinged_at: Timestamp,
-    /// While a verdict is noted, its first sight; while the close handshake runs, its start; else when reading
-    /// was last resumed.
+    /// While a verdict is noted, its first sight; while the close handshake runs, its start.
     mark: Timestamp,
     seed: u64,
     pub(crate) rtt: Estimator,
@@ -77,10 +76,22 @@ enum Stage {
 pub(crate) enum Ping {
     /// Nothing: there is none, or evidence came since.
     Idle,
+    /// Nothing, for evidence came; but its last byte has not entered the transport, and its round trip begins there.
+    Unsent,
     /// Its last byte to enter the transport.
     Writing,
     /// Its answer.
     Answering,
+}
+
+impl Ping {
+    /// The machine waits, and the peer is late if it waits too long.
+    const fn is_awaited(self) -> bool {
+        match self {
+            Self::Idle | Self::Unsent => false,
+            Self::Writing | Self::Answering => true,
+        }
+    }
 }
 
 /// The verdict that waits for its last look (rule 5).
