@@ -34,6 +34,7 @@ struct Parser {
     /// The last line of settings, where an error about the whole belongs.
     settings_line: usize,
     last_input: Option<Timestamp>,
+    last_output: Timestamp,
 }
 
 impl Parser {
@@ -82,7 +83,7 @@ impl Parser {
         let (arrow, what) = rest.split_at_checked(1).unwrap_or((rest, ""));
         match arrow {
             "<" => self.input(at, what.trim()),
-            ">" => Ok(Kind::Output(at, output(what.trim())?)),
+            ">" => self.output(at, what.trim()),
             _ => Err(format!(
                 "read {} after the time; expected `<` and an input, or `>` and an output",
                 shown(rest)
@@ -107,6 +108,15 @@ impl Parser {
         }
         self.last_input = Some(at);
         Ok(Kind::Input(at, input))
+    }
+
+    fn output(&mut self, at: Timestamp, text: &str) -> Parsed<Kind> {
+        let output = output(text)?;
+        let last = core::mem::replace(&mut self.last_output, at);
+        if at < last {
+            return Err(format!("read the time {at} after {last}; expected outputs in the order of time"));
+        }
+        Ok(Kind::Output(at, output))
     }
 }
 

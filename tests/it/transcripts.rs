@@ -127,6 +127,12 @@ fn a_malformed_line_is_named_with_what_was_read_and_what_was_expected() {
 }
 
 #[test]
+fn outputs_stand_in_the_order_of_time() {
+    let error = "0s < open\n5s > online\n3s > ping #1\n".parse::<Transcript>().unwrap_err();
+    assert_eq!(error.to_string(), "3: read the time 3s after 5s; expected outputs in the order of time");
+}
+
+#[test]
 fn inputs_stand_in_the_order_of_time() {
     let error = "0s < open\n5s < data\n3s < data\n".parse::<Transcript>().unwrap_err();
     assert_eq!(error.to_string(), "3: read the time 3s after 5s; expected inputs in the order of time");
