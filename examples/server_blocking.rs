@@ -141,17 +141,19 @@ fn converse<M: Machine>(socket: LiveSocket<Meter<TcpStream>, M>, connection: u64
 }
 
 fn answer<M: Machine>(socket: &mut LiveSocket<Meter<TcpStream>, M>, message: Message) -> Result<(), Offline> {
-    let flood = match &message {
-        Message::Text(text) => text.strip_prefix("flood ").and_then(|count| count.parse::<u64>().ok()),
-        _ => None,
-    };
-    let Some(mut left) = flood else { return socket.send(message) };
+    let Some(mut left) = flood(&message) else { return socket.send(message) };
     while left > 0 {
         let part = usize::try_from(left).unwrap_or(usize::MAX).min(64 * MIB);
         socket.send(Message::Binary(vec![0; part].into()))?;
         left -= part as u64;
     }
     Ok(())
+}
+
+/// How many bytes a `flood N` asks for.
+fn flood(message: &Message) -> Option<u64> {
+    let Message::Text(text) = message else { return None };
+    text.strip_prefix("flood ")?.parse().ok()
 }
 
 fn print(action: Action, connection: u64, clock: Clock) {

@@ -8,6 +8,8 @@ mod deadlines;
 mod inputs;
 mod outputs;
 
+#[cfg(feature = "transcript")]
+pub(crate) use self::deadlines::Due;
 use crate::config::Config;
 use crate::event::{CloseCode, Reason, Status};
 use crate::limiter::Limiter;
@@ -86,7 +88,7 @@ pub(crate) enum Ping {
 
 impl Ping {
     /// The machine waits, and the peer is late if it waits too long.
-    const fn is_awaited(self) -> bool {
+    pub(crate) const fn is_awaited(self) -> bool {
         match self {
             Self::Idle | Self::Unsent => false,
             Self::Writing | Self::Answering => true,

@@ -9,6 +9,7 @@ use core::fmt;
 use super::format::{Input, Kind, Malformed, Output, Transcript};
 use crate::event::Event;
 use crate::liveness::Liveness;
+use crate::state::Due;
 use crate::time::{Seconds, Timestamp};
 
 impl Transcript {
@@ -25,10 +26,12 @@ impl Transcript {
             inputs: inputs.into_iter(),
             now: start,
             ended: false,
+            heard: Vec::new(),
             outputs: Vec::new(),
+            moments: Vec::new(),
         };
         driver.run()?;
-        Ok(Replay { transcript: self, outputs: driver.outputs })
+        Ok(Replay { transcript: self, outputs: driver.outputs, moments: driver.moments })
     }
 }
 
@@ -37,6 +40,19 @@ impl Transcript {
 pub struct Replay<'a> {
     pub(super) transcript: &'a Transcript,
     pub(super) outputs: Vec<(Timestamp, Output)>,
+    pub(super) moments: Vec<Moment<'a>>,
+}
+
+/// A moment at which the driver did something, for the picture.
+#[derive(Clone, Debug)]
+pub(super) struct Moment<'a> {
+    pub(super) at: Timestamp,
+    /// What was read, and when it had arrived.
+    pub(super) inputs: Vec<(Timestamp, &'a Input)>,
+    /// How many outputs there were by the end of it.
+    pub(super) outputs: usize,
+    pub(super) next: (Due, Timestamp),
+    pub(super) ping_awaited: bool,
 }
 
 impl Replay<'_> {
@@ -132,7 +148,10 @@ struct Driver<'a> {
     inputs: std::vec::IntoIter<(usize, Timestamp, &'a Input)>,
     now: Timestamp,
     ended: bool,
+    /// What was read since the last moment.
+    heard: Vec<(Timestamp, &'a Input)>,
     outputs: Vec<(Timestamp, Output)>,
+    moments: Vec<Moment<'a>>,
 }
 
 impl Driver<'_> {
@@ -160,7 +179,9 @@ impl Driver<'_> {
                 break;
             }
             self.inputs.next();
+            self.heard.push((at, input));
             if let Input::Stall { lasting, deaf } = input {
+                self.keep_moment();
                 self.now = self.now.saturating_add(*lasting);
                 if *deaf {
                     self.poll();
@@ -213,5 +234,17 @@ impl Driver<'_> {
         while let Some(action) = self.machine.poll(self.now) {
             self.outputs.push((self.now, Output::of(action, self.machine.stats().pings)));
         }
+        self.keep_moment();
+    }
+
+    fn keep_moment(&mut self) {
+        let state = self.machine.state();
+        self.moments.push(Moment {
+            at: self.now,
+            inputs: core::mem::take(&mut self.heard),
+            outputs: self.outputs.len(),
+            next: state.next(self.machine.config()),
+            ping_awaited: state.ping().is_awaited() && state.verdict().is_none(),
+        });
     }
 }

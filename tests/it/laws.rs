@@ -9,28 +9,9 @@ use liveness::{Action, Config, Event, Evidence, Liveness, Machine, Reason, Sched
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 
+use crate::world::{self, Step, What, World, is_offline};
+
 const SECOND: u64 = 1_000_000_000;
-
-/// Something that happens to a machine, `after` the last.
-#[derive(Clone, Debug)]
-struct Step {
-    after: u64,
-    what: What,
-    /// How the driver polls then: not, before it hands the input in, or after.
-    poll: Option<bool>,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum What {
-    Event(Event<'static>),
-    /// A pong to the ping this many before the newest.
-    Answer(u32),
-    Probe,
-    Close,
-    /// The clock says an earlier time.
-    StepBack(u64),
-    Nothing,
-}
 
 fn whats() -> impl Strategy<Value = What> {
     prop_oneof![
@@ -111,212 +92,15 @@ fn configs() -> impl Strategy<Value = Config> {
     })
 }
 
-/// What a watcher notes down of a life.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Note {
-    Did(Action),
-    Evidence,
-    PolledInVain,
-}
-
-/// A life and all that was seen of it.
-struct Life {
-    notes: Vec<(Timestamp, Note)>,
-    transcript: String,
-}
-
-impl Life {
-    fn actions(&self) -> Vec<(Timestamp, Action)> {
-        let actions = self.notes.iter().filter_map(|(at, note)| match note {
-            Note::Did(action) => Some((*at, *action)),
-            Note::Evidence | Note::PolledInVain => None,
-        });
-        actions.collect()
-    }
-}
-
-/// A machine, a driver that does as the steps say, and a watcher.
-struct World<'a> {
-    config: Config,
-    machine: Recorder<&'a mut String>,
-    payloads: Vec<Vec<u8>>,
-    answered: usize,
-    now: Timestamp,
-    latest: Timestamp,
-    notes: Vec<(Timestamp, Note)>,
-    /// Poll as often as anyone could: at every hand-in, twice, and just before.
-    nervous: bool,
-}
-
-impl World<'_> {
-    fn live(config: Config, start: Timestamp, steps: &[Step], nervous: bool) -> Life {
-        let mut transcript = String::new();
-        let notes = Self::notes(config, start, steps, nervous, &mut transcript);
-        Life { notes, transcript }
-    }
-
-    fn notes(
-        config: Config,
-        start: Timestamp,
-        steps: &[Step],
-        nervous: bool,
-        transcript: &mut String,
-    ) -> Vec<(Timestamp, Note)> {
-        let machine = Recorder::new(config, 7, start, transcript);
-        let (payloads, notes) = (Vec::new(), Vec::new());
-        let mut world =
-            World { config, machine, payloads, answered: 0, now: start, latest: start, notes, nervous };
-        world.poll();
-        steps.iter().for_each(|step| world.step(step));
-        // Then nobody says anything any more, and the driver keeps time.
-        while let Some(due) = world.machine.liveness().poll_timeout() {
-            world.now = due.max(world.latest);
-            world.poll();
-        }
-        world.notes
-    }
-
-    fn step(&mut self, step: &Step) {
-        self.now = self.now.max(self.latest) + Duration::from_nanos(step.after);
-        if step.poll == Some(true) {
-            self.poll();
-        }
-        self.hand_in(step.what);
-        if step.poll == Some(false) {
-            self.poll();
-        }
-    }
-
-    fn hand_in(&mut self, what: What) {
-        let open = self.machine.liveness().verdict().is_none();
-        let any = self.config.evidence() == Evidence::AnyTraffic;
-        let mut evidence = false;
-        match what {
-            What::Event(event) => {
-                let theirs = matches!(event, Event::Data | Event::Progress | Event::Ping | Event::Pong(_));
-                self.machine.handle(event, self.now);
-                evidence = any && theirs;
-            }
-            What::Answer(back) => {
-                let Some(number) = self.payloads.len().checked_sub(back as usize + 1) else { return };
-                let payload = self.payloads[number].clone();
-                self.machine.handle(Event::Pong(&payload), self.now);
-                evidence = any || number >= self.answered;
-                self.answered = self.answered.max(number + 1);
-            }
-            What::Probe => self.machine.probe(self.now),
-            What::Close => self.machine.close(liveness::CloseCode::NORMAL, self.now),
-            What::StepBack(by) => {
-                self.now = self.now.saturating_sub(Duration::from_nanos(by));
-                return;
-            }
-            // What the machine is not told of it does not know.
-            What::Nothing => return,
-        }
-        self.latest = self.latest.max(self.now);
-        if evidence && open && self.machine.liveness().verdict().is_none() {
-            self.notes.push((self.latest, Note::Evidence));
-        }
-    }
-
-    fn poll(&mut self) {
-        self.latest = self.latest.max(self.now);
-        let due = self.machine.liveness().poll_timeout();
-        let early = due.is_none_or(|due| due > self.latest);
-        let mut burst = 0;
-        while let Some(action) = self.machine.poll(self.now) {
-            assert!(!early, "a poll before poll_timeout gave {action:?}");
-            if let Action::SendPing(payload) = action {
-                self.payloads.push(payload.as_bytes().to_vec());
-            }
-            self.notes.push((self.latest, Note::Did(action)));
-            burst += 1;
-            assert!(burst <= 4, "a burst of more than 4 actions");
-        }
-        self.notes.push((self.latest, Note::PolledInVain));
-        let next = self.machine.liveness().poll_timeout();
-        assert!(next.is_none_or(|next| next > self.latest), "poll would spin: {next:?} at {}", self.latest);
-        if self.nervous {
-            assert_eq!(self.machine.poll(self.now), None);
-            if let Some(next) = self.machine.liveness().poll_timeout() {
-                let just_before = next.saturating_sub(Duration::from_nanos(1));
-                // On a copy: time passes for nobody else.
-                assert_eq!(self.machine.liveness().clone().poll(just_before), None);
-            }
-        }
-    }
-}
-
-fn is_offline(action: &Action) -> bool {
-    matches!(action, Action::MarkOffline(_))
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Once: `MarkOnline` and `MarkSuspect` alternate; one `MarkOffline`; one `Disconnect`, last; then silence.
     #[test]
-    fn once(config in configs(), steps in steps()) {
+    fn every_life_ends_once_is_judged_justly_and_chats_little(config in configs(), steps in steps()) {
         let life = World::live(config, Timestamp::ZERO, &steps, false);
-        let actions: Vec<Action> = life.actions().iter().map(|(_, action)| *action).collect();
-        prop_assert_eq!(actions.first(), Some(&Action::MarkOnline));
-        let marks: Vec<_> =
-            actions.iter().filter(|action| matches!(action, Action::MarkOnline | Action::MarkSuspect)).collect();
-        prop_assert!(marks.windows(2).all(|pair| pair[0] != pair[1]), "{}", life.transcript);
-        let offline = actions.iter().position(is_offline);
-        if let Some(offline) = offline {
-            let after = &actions[offline + 1..];
-            prop_assert!(
-                matches!(after, [Action::Disconnect] | [Action::Close(_), Action::Disconnect]),
-                "{}", life.transcript,
-            );
-        } else {
-            prop_assert!(!actions.contains(&Action::Disconnect), "{}", life.transcript);
-        }
-    }
-
-    /// Justified and Fresh: a ping timeout only after a ping, its whole `timeout` without evidence, and two polls
-    /// `last_look` apart after the deadline.
-    #[test]
-    fn justified_and_fresh(config in configs(), steps in steps()) {
-        let life = World::live(config, Timestamp::ZERO, &steps, false);
-        let verdict = life.notes.iter().position(|(_, note)| {
-            *note == Note::Did(Action::MarkOffline(Reason::PingTimeout))
-        });
-        let Some(verdict) = verdict else { return Ok(()) };
-        let (at, _) = life.notes[verdict];
-        let before = &life.notes[..verdict];
-        let ping = before.iter().rposition(|(_, note)| matches!(note, Note::Did(Action::SendPing(_))));
-        prop_assert!(ping.is_some(), "no ping: {}", life.transcript);
-        let ping = ping.unwrap();
-        let deadline = before[ping].0 + config.timeout();
-        prop_assert!(at >= deadline, "early: {}", life.transcript);
-        prop_assert!(
-            before[ping..].iter().all(|(_, note)| *note != Note::Evidence),
-            "evidence since the ping: {}", life.transcript,
-        );
-        let first_sight = before[ping..].iter().any(|(seen, note)| {
-            *note == Note::PolledInVain && *seen >= deadline && *seen + config.last_look() <= at
-        });
-        prop_assert!(first_sight || config.last_look().is_zero(), "at first sight: {}", life.transcript);
-        if let Some((heard, _)) = before.iter().rfind(|(_, note)| *note == Note::Evidence) {
-            prop_assert!(at.saturating_duration_since(*heard) >= config.timeout(), "stale: {}", life.transcript);
-        }
-    }
-
-    /// Bounded chatter: between two pieces of evidence at most one ping and one of rule 6.
-    #[test]
-    fn bounded_chatter(config in configs(), steps in steps()) {
-        let life = World::live(config, Timestamp::ZERO, &steps, false);
-        let mut pings = 0;
-        for (_, note) in &life.notes {
-            match note {
-                Note::Evidence => pings = 0,
-                Note::Did(Action::SendPing(_)) => pings += 1,
-                Note::Did(_) | Note::PolledInVain => {}
-            }
-            prop_assert!(pings <= 2, "{}", life.transcript);
-        }
+        let laws = world::once(&life).and_then(|()| world::justified_and_fresh(&config, &life));
+        let laws = laws.and_then(|()| world::bounded_chatter(&life));
+        prop_assert!(laws.is_ok(), "{}", laws.unwrap_err());
     }
 
     /// Exact wake-ups: extra polls never change the sequence of actions (and no poll spins: the world asserts it).

@@ -4,3 +4,4 @@ mod laws;
 mod public;
 mod tidy;
 mod transcripts;
+mod world;

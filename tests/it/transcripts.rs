@@ -175,3 +175,25 @@ fn a_comment_begins_anywhere_but_in_the_number_of_a_ping() {
             .unwrap();
     assert!(life.replay().unwrap().agrees(), "{}", life.replay().unwrap());
 }
+
+#[test]
+fn a_picture_shows_what_waited_out_a_stall_and_the_fresh_ping() {
+    let life: Transcript =
+        "config interval=5s timeout=4s jitter=0\n0s < open\n5s < data\n8s < stall-deaf 9s\n\
+        11s < data\n11s < pong 1234\n18s < eof\n"
+            .parse()
+            .unwrap();
+    assert_eq!(
+        life.replay().unwrap().picture(),
+        "  time  in                        out                        next
+    0s  open                  ▶ ┃ ▶ online                     ping at 5s
+    5s  data                  ▶ ┃ ▶ ping #1                  ╷ answer by 9s
+    8s  stall-deaf 9s         ▶ ┃                            │ answer by 9s
+   17s                          ┃ ▶ ping #2                  ├ answer by 21s
+   17s  data (since 11s)      ▶ ┃                            ╵
+        pong 1234 (since 11s) ▶ ┃                              ping at 22s
+   18s  eof                   ▶ ░ ▶ offline transport-closed
+                                  ▶ disconnect
+"
+    );
+}
