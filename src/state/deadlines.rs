@@ -1,25 +1,9 @@
 //! The moments at which something falls due (rules 1, 2, 4, 8, 9), each computed from the state when it is asked for.
 
-use super::{Flags, Noted, Ping, Stage, State};
+use super::{Flags, Ping, State};
 use crate::config::{Config, NEVER, Schedule, Suspicion};
 use crate::payload::mix;
 use crate::time::{Timestamp, nanos};
-
-/// What a machine waits for.
-#[cfg(feature = "transcript")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Due {
-    Nothing,
-    Data,
-    /// Anything at all from the peer.
-    Sound,
-    Write,
-    Answer,
-    Suspicion,
-    Ping,
-    LastLook,
-    End,
-}
 
 impl State {
     pub(super) fn idle_due(&self, config: &Config) -> Timestamp {
@@ -85,29 +69,6 @@ impl State {
         }
         let most = (config.interval / 100).saturating_mul(u64::from(config.jitter));
         config.interval.saturating_sub(share(draw, most.saturating_add(1))).max(1)
-    }
-
-    /// What falls due next, for a picture: [`State::next_due`] by its name.
-    #[cfg(feature = "transcript")]
-    pub(crate) fn next(&self, config: &Config) -> (Due, Timestamp) {
-        let due = match self.stage {
-            Stage::Open if self.noted != Noted::Nothing => (Due::LastLook, self.last_look_due(config)),
-            Stage::Open => {
-                let answer = if self.ping == Ping::Writing { Due::Write } else { Due::Answer };
-                // In the order of rule 13; of several at one moment, the first comes first.
-                let dues = [
-                    (Due::Data, self.idle_due(config)),
-                    (Due::Sound, self.silence_due(config)),
-                    (answer, self.ping_deadline(config)),
-                    (Due::Suspicion, self.suspect_due(config)),
-                    (Due::Ping, self.ping_due(config)),
-                ];
-                dues.into_iter().min_by_key(|(_, at)| *at).unwrap_or((Due::Nothing, Timestamp::MAX))
-            }
-            Stage::Lingering => (Due::End, self.close_due(config)),
-            Stage::Judged | Stage::Closing | Stage::Finished => (Due::Nothing, Timestamp::MAX),
-        };
-        if due.1 == Timestamp::MAX { (Due::Nothing, due.1) } else { due }
     }
 
     pub(super) fn last_look_due(&self, config: &Config) -> Timestamp {

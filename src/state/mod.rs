@@ -6,10 +6,12 @@
 
 mod deadlines;
 mod inputs;
+#[cfg(feature = "transcript")]
+mod next;
 mod outputs;
 
 #[cfg(feature = "transcript")]
-pub(crate) use self::deadlines::Due;
+pub(crate) use self::next::Due;
 use crate::config::Config;
 use crate::event::{CloseCode, Reason, Status};
 use crate::limiter::Limiter;

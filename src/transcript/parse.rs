@@ -18,6 +18,8 @@ impl FromStr for Transcript {
     fn from_str(text: &str) -> Result<Self, Malformed> {
         let mut parser = Parser::default();
         for (index, text) in text.lines().enumerate() {
+            // `lines` takes one carriage return off; a file may have been through worse.
+            let text = text.trim_end_matches('\r');
             let kind = parser.line(text).map_err(|reason| Malformed::new(index.saturating_add(1), reason))?;
             parser.lines.push(Line { text: text.to_owned(), kind });
         }
@@ -64,7 +66,7 @@ impl Parser {
     fn config(&mut self, settings: &str) -> Parsed<Kind> {
         if self.last_input.is_some() {
             return Err(
-                "read `config` after `open`; the settings come first, for they hold for the whole life"
+                "read `config` after `open`; expected it before, for settings come first and hold for the whole life"
                     .into(),
             );
         }
@@ -99,7 +101,10 @@ impl Parser {
                 return Err(format!("read {} before the life began; expected `open` first", shown(text)));
             }
             (Some(_), Input::Open) => {
-                return Err("read `open` a second time; a new connection is a new transcript".into());
+                return Err(
+                    "read `open` a second time; expected it once, for a new connection is a new transcript"
+                        .into(),
+                );
             }
             (Some(last), _) if at < last => {
                 return Err(format!("read the time {at} after {last}; expected inputs in the order of time"));

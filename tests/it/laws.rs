@@ -5,7 +5,9 @@
 use std::time::Duration;
 
 use liveness::transcript::{Recorder, Transcript};
-use liveness::{Action, Config, Event, Evidence, Liveness, Machine, Reason, Schedule, Suspicion, Timestamp};
+use liveness::{
+    Action, CloseCode, Config, Event, Evidence, Liveness, Machine, Reason, Schedule, Suspicion, Timestamp,
+};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 
@@ -45,7 +47,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let life = prop::collection::vec(step.prop_map(|(after, what, poll)| Step { after, what, poll }), 1..200);
     let last = prop_oneof![
         6 => Just(What::Nothing),
-        1 => Just(What::Close),
+        1 => Just(What::Close(CloseCode::NORMAL)),
         1 => Just(What::Event(Event::Close(Some(1000)))),
         1 => Just(What::Event(Event::Eof)),
     ];

@@ -58,6 +58,16 @@ fn blessing_what_agrees_changes_nothing() {
     }
 }
 
+#[test]
+fn lines_may_end_as_any_editor_ends_them() {
+    let life: Transcript = "0s < open\r\n1s < eof\r\r\n".parse().unwrap();
+    let blessed = life.replay().unwrap().blessed();
+    assert_eq!(
+        blessed,
+        "0s < open\n0s    > online\n1s < eof\n1s    > offline transport-closed\n1s    > disconnect\n"
+    );
+}
+
 const LIFE: &str = "# a life\nconfig jitter=0 last_look=0s interval=5s timeout=10s\n0s < open\n20s < end\n";
 
 #[test]

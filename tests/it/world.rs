@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use liveness::transcript::Recorder;
-use liveness::{Action, Config, Event, Evidence, Machine, Reason, Timestamp};
+use liveness::{Action, CloseCode, Config, Event, Evidence, Machine, Reason, Timestamp};
 
 /// Something that happens to a machine, `after` the last.
 #[derive(Clone, Debug)]
@@ -22,7 +22,7 @@ pub(crate) enum What {
     /// A pong to the ping this many before the newest.
     Answer(u32),
     Probe,
-    Close,
+    Close(CloseCode),
     /// The clock says an earlier time.
     StepBack(u64),
     Nothing,
@@ -126,7 +126,7 @@ impl World<'_> {
                 self.answered = self.answered.max(number + 1);
             }
             What::Probe => self.machine.probe(self.now),
-            What::Close => self.machine.close(liveness::CloseCode::NORMAL, self.now),
+            What::Close(code) => self.machine.close(code, self.now),
             What::StepBack(by) => {
                 self.now = self.now.saturating_sub(Duration::from_nanos(by));
                 return;

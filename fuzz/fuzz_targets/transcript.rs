@@ -1,0 +1,32 @@
+//! Any text at all: it is a transcript or an error with a line. What is blessed agrees, and blessing it again changes
+//! nothing.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use liveness::transcript::Transcript;
+
+fuzz_target!(|text: &str| {
+    let lines = text.lines().count().max(1);
+    let transcript = match text.parse::<Transcript>() {
+        Ok(transcript) => transcript,
+        Err(error) => {
+            assert!((1..=lines).contains(&error.line()), "line {} of {lines}", error.line());
+            assert!(
+                error.to_string().contains("expected") || error.to_string().contains("must be"),
+                "{error}"
+            );
+            return;
+        }
+    };
+    let replay = match transcript.replay() {
+        Ok(replay) => replay,
+        Err(error) => return assert!((1..=lines).contains(&error.line())),
+    };
+    assert_eq!(replay.agrees(), replay.diff().is_empty(), "{}", replay.diff());
+    let _ = replay.picture();
+    let blessed = replay.blessed();
+    let again: Transcript = blessed.parse().expect("what was blessed can be read");
+    let replay = again.replay().expect("and replayed");
+    assert!(replay.agrees(), "{blessed}\n{}", replay.diff());
+    assert_eq!(replay.blessed(), blessed);
+});
