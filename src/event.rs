@@ -26,7 +26,7 @@ pub enum Event<'a> {
     Eof,
     /// Bytes of ours entered the transport.
     Wrote,
-    /// The last byte of the outstanding ping entered the transport.
+    /// The last byte of the newest ping entered the transport: with `write_timeout` set, its answer is awaited from here.
     PingSent,
     /// We stopped listening: our own backpressure.
     ReadPaused,

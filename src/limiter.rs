@@ -10,8 +10,8 @@ pub(crate) struct Budget {
 }
 
 /// What has been drawn, as the virtual scheduling form of the generic cell rate algorithm keeps it (ITU-T I.371): the
-/// moment at which the bucket will be full again. One moment, no rounding that adds up, and nothing to do as time
-/// passes. With a rate of zero it counts frames instead.
+/// moment at which the bucket will be full again. One moment, and nothing to do as time passes. With a rate of zero it
+/// counts frames instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(transparent)]
 pub(crate) struct Limiter(u64);
@@ -19,13 +19,15 @@ pub(crate) struct Limiter(u64);
 impl Limiter {
     pub(crate) const FULL: Self = Self(0);
 
-    /// Draws one token; false where none is left. Rounding is in the peer's favour: a token comes at the whole
-    /// nanosecond before its time, never after, so a peer within the budget is never refused.
+    /// Draws one token; false where none is left. Rounding is in the peer's favour: a token takes whole nanoseconds to
+    /// come, never longer than its share of a second, so a peer within the budget is never refused.
     pub(crate) fn draw(&mut self, budget: Budget, now: Timestamp) -> bool {
         let Some(per_token) = 1_000_000_000_u64.checked_div(u64::from(budget.per_second)) else {
             self.0 = self.0.saturating_add(1);
             return self.0 <= u64::from(budget.burst);
         };
+        // More than one token a nanosecond is as good as one.
+        let per_token = per_token.max(1);
         let full_at = self.0.max(now.as_nanos()).saturating_add(per_token);
         let allowed = now.after(per_token.saturating_mul(u64::from(budget.burst))).as_nanos();
         if full_at > allowed {
@@ -63,6 +65,12 @@ mod tests {
         assert_eq!(drawn(&mut limiter, BUDGET, Timestamp::from_nanos(499_999_999)), 0);
         assert_eq!(drawn(&mut limiter, BUDGET, Timestamp::from_millis(500)), 1);
         assert_eq!(drawn(&mut limiter, BUDGET, Timestamp::from_secs(100)), 3);
+    }
+
+    #[test]
+    fn a_rate_past_the_clocks_grain_still_has_its_burst() {
+        let budget = Budget { burst: 5, per_second: u32::MAX };
+        assert_eq!(drawn(&mut full(), budget, Timestamp::ZERO), 5);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use crate::config::Config;
+use crate::config::{Config, Evidence};
 use crate::event::{Action, CloseCode, Event, Reason, Status};
 use crate::rtt::Rtt;
 use crate::state::{Heard, Ping, State};
@@ -142,7 +142,7 @@ impl Liveness {
     /// Why the machine thinks what it thinks, for a log line.
     #[must_use]
     pub const fn report(&self, now: Timestamp) -> Report<'_> {
-        Report { state: &self.state, now }
+        Report { machine: self, now }
     }
 
     /// The settings.
@@ -206,13 +206,13 @@ pub struct Stats {
 /// One line that says why: see [`Liveness::report`].
 #[derive(Clone, Copy, Debug)]
 pub struct Report<'a> {
-    state: &'a State,
+    machine: &'a Liveness,
     now: Timestamp,
 }
 
 impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = self.state;
+        let state = &self.machine.state;
         match state.verdict() {
             Some(Reason::PingTimeout) => self.unanswered(f)?,
             Some(Reason::WriteStalled) => self.unwritten(f)?,
@@ -234,9 +234,13 @@ impl fmt::Display for Report<'_> {
             Heard::Ping => Some("ping"),
             Heard::Pong => Some("pong"),
         };
-        match heard {
-            Some(kind) => write!(f, "; last heard {} ago ({kind})", self.ago(state.heard_at))?,
-            None => write!(f, "; nothing heard since the start, {} ago", self.ago(state.heard_at))?,
+        let ago = self.ago(state.heard_at);
+        match (self.machine.config.evidence, heard) {
+            (Evidence::AnyTraffic, Some(kind)) => write!(f, "; last heard {ago} ago ({kind})")?,
+            (Evidence::AnyTraffic, None) => write!(f, "; nothing heard since the start, {ago} ago")?,
+            // Where nothing else counts, nothing else is kept.
+            (Evidence::PongOnly, Some(_)) => write!(f, "; last answer {ago} ago")?,
+            (Evidence::PongOnly, None) => write!(f, "; no answer since the start, {ago} ago")?,
         }
         write!(f, "; {} answered", state.answers)?;
         match state.rtt.get() {
@@ -248,16 +252,13 @@ impl fmt::Display for Report<'_> {
 
 impl Report<'_> {
     fn unanswered(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no answer to ping {}, handed out {} ago", self.state.sent, self.ago(self.state.pinged_at))
+        let state = &self.machine.state;
+        write!(f, "no answer to ping {}, handed out {} ago", state.sent, self.ago(state.pinged_at))
     }
 
     fn unwritten(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "ping {} not written yet, handed out {} ago",
-            self.state.sent,
-            self.ago(self.state.pinged_at)
-        )
+        let state = &self.machine.state;
+        write!(f, "ping {} not written yet, handed out {} ago", state.sent, self.ago(state.pinged_at))
     }
 
     fn ago(&self, then: Timestamp) -> Rounded {

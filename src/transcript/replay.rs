@@ -204,7 +204,7 @@ impl Driver<'_> {
             Input::PongTo(number) => {
                 let payload = self.machine.state().payload_of(*number).ok_or_else(|| {
                     let sent = self.machine.stats().pings;
-                    Malformed::new(line, format!("read `pong #{number}` when {sent} pings had been handed out; expected it after `ping #{number}`"))
+                    Malformed::new(line, format!("read `pong #{number}` when {sent} pings had been handed out; expected it later than `ping #{number}` (at one instant inputs come first)"))
                 })?;
                 self.machine.handle(Event::Pong(payload.as_bytes()), self.now);
                 return Ok(());

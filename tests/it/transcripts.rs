@@ -118,7 +118,7 @@ fn a_malformed_line_is_named_with_what_was_read_and_what_was_expected() {
         ("1s > offline dead", "`dead`", "expected `ping-timeout`"),
         ("1s < data now", "`now`", "expected nothing"),
         ("1s < pong #99999999999999999999", "`99999999999999999999`", "the number of a ping"),
-        ("1s < pong #1", "`pong #1` when 0 pings", "expected it after `ping #1`"),
+        ("1s < pong #1", "`pong #1` when 0 pings", "expected it later than `ping #1`"),
         ("1s < pong 0xabc", "`0xabc`", "two hexadecimal digits"),
         ("1s < close 70000", "`70000`", "16-bit code"),
         ("1s < local-close 1005", "close code 1005", "may not go on the wire"),
