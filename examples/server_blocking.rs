@@ -14,8 +14,8 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Parser;
-use liveness::driver::Meter;
-use liveness::driver::tungstenite::{LiveSocket, Offline, accept_unwatched, driven, random_seed};
+use liveness::driver::tungstenite::{LiveSocket, Offline, accept_unwatched};
+use liveness::driver::{Meter, driven, random_seed};
 use liveness::transcript::Recorder;
 use liveness::{Action, Clock, Config, Liveness, Machine};
 use tungstenite::Message;

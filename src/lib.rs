@@ -123,7 +123,7 @@
 extern crate std;
 
 mod config;
-#[cfg(feature = "tungstenite")]
+#[cfg(any(feature = "tungstenite", feature = "tokio"))]
 pub mod driver;
 mod event;
 mod limiter;

@@ -181,6 +181,12 @@ impl Clock {
         Self { origin: std::time::Instant::now() }
     }
 
+    /// A clock with this origin: for drivers whose runtime has a clock of its own.
+    #[must_use]
+    pub const fn with_origin(origin: std::time::Instant) -> Self {
+        Self { origin }
+    }
+
     /// The present moment.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]

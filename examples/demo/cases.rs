@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use liveness::driver::tungstenite::driven;
+use liveness::driver::driven;
 use liveness::{Config, Evidence, Reason, Suspicion, Timestamp};
 
 use crate::clients::{self, Act};

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use liveness::driver::tungstenite::{LiveSocket, accept_unwatched, random_seed};
+use liveness::driver::random_seed;
+use liveness::driver::tungstenite::{LiveSocket, accept_unwatched};
 use liveness::{Action, Clock, Config, Liveness};
 use tungstenite::Message;
 use tungstenite::protocol::WebSocketConfig;

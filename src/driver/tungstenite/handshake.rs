@@ -2,8 +2,6 @@
 
 use std::io;
 
-use core::time::Duration;
-
 use tungstenite::WebSocket;
 use tungstenite::client::IntoClientRequest;
 use tungstenite::handshake::client::Response;
@@ -12,11 +10,9 @@ use tungstenite::protocol::WebSocketConfig;
 
 use super::LiveSocket;
 use crate::config::Config;
+use crate::driver::HANDSHAKE_TIMEOUT;
 use crate::driver::meter::{Meter, Socket, Transport};
 use crate::time::Clock;
-
-/// How long the opening handshake may take, from the first byte to the last.
-pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Accepts a WebSocket from a client, and watches it.
 ///

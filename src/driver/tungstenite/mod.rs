@@ -31,7 +31,7 @@
 //! # What it costs, what it bounds
 //!
 //! No thread and no timer: socket timeouts are set from `poll_timeout`. While a large message is being written, the
-//! driver goes on reading, for the peer's pongs count; up to [`INBOX_MESSAGES`] messages or [`INBOX_BYTES`] bytes are kept
+//! driver goes on reading, for the peer's pongs count; up to [`INBOX_MESSAGES`](super::INBOX_MESSAGES) messages or [`INBOX_BYTES`](super::INBOX_BYTES) are kept
 //! for the next [`LiveSocket::read`], then it stops listening and says so to the machine: nobody is judged unheard.
 
 mod handshake;
@@ -40,28 +40,22 @@ mod writing;
 
 use std::boxed::Box;
 use std::collections::VecDeque;
-use std::collections::hash_map::RandomState;
 use std::string::String;
 
 use core::fmt;
-use core::hash::BuildHasher as _;
 use core::time::Duration;
 
 use tungstenite::protocol::CloseFrame;
 use tungstenite::{Message, WebSocket};
 
-pub use handshake::{HANDSHAKE_TIMEOUT, accept, accept_over, accept_unwatched, client, client_over};
+pub use handshake::{accept, accept_over, accept_unwatched, client, client_over};
 
 use super::meter::Transport;
+use super::{at_most_123_bytes, driven, random_seed};
 use crate::config::Config;
 use crate::event::{Action, CloseCode, Reason};
 use crate::liveness::{Liveness, Machine};
 use crate::time::Clock;
-
-/// How many messages are kept while the caller writes instead of reading.
-pub const INBOX_MESSAGES: usize = 64;
-/// How many bytes of messages are kept while the caller writes instead of reading.
-pub const INBOX_BYTES: usize = 1 << 20;
 
 /// The connection is over, and closed.
 #[derive(Debug)]
@@ -135,22 +129,6 @@ impl<S: Transport> LiveSocket<S> {
         let machine = Liveness::new(driven(config), random_seed(), clock.now());
         Self::with_machine(socket, machine, clock)
     }
-}
-
-/// The settings that a driver runs with: `write_timeout`, where it is never, is as long as `timeout`.
-#[must_use]
-pub fn driven(config: Config) -> Config {
-    if config.write_timeout() < Duration::MAX {
-        return config;
-    }
-    // Every timeout of a valid config is a valid write timeout.
-    config.to_builder().write_timeout(config.timeout()).build().unwrap_or(config)
-}
-
-/// A seed that differs from connection to connection.
-#[must_use]
-pub fn random_seed() -> u64 {
-    RandomState::new().hash_one(0)
 }
 
 impl<S: Transport, M: Machine> LiveSocket<S, M> {
@@ -255,12 +233,6 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
         self.machine.probe(self.clock.now());
         self.judge();
     }
-}
-
-/// RFC 6455 5.5: a control frame holds 125 bytes, of which the code takes two.
-fn at_most_123_bytes(text: &str) -> &str {
-    let end = (0..=text.len().min(123)).rev().find(|end| text.is_char_boundary(*end));
-    text.get(..end.unwrap_or(0)).unwrap_or("")
 }
 
 impl<S: Transport, M: Machine> fmt::Debug for LiveSocket<S, M> {

@@ -6,8 +6,9 @@ use core::time::Duration;
 
 use tungstenite::{Message, WebSocket};
 
-use super::{INBOX_BYTES, INBOX_MESSAGES, LiveSocket};
+use super::LiveSocket;
 use crate::driver::meter::Transport;
+use crate::driver::{INBOX_BYTES, INBOX_MESSAGES, READS_BEFORE_VERDICT};
 use crate::event::{Action, Event, Status};
 use crate::liveness::Machine;
 
@@ -17,8 +18,6 @@ pub(super) const WRITE_SLICE: Duration = Duration::from_millis(20);
 const READ_SLICE: Duration = Duration::from_millis(5);
 /// A rest after each read once the verdict has fallen, so that a peer that floods on costs nothing.
 const CLOSING_REST: Duration = Duration::from_millis(5);
-/// More than a full inbox takes, and a bound where a peer sends faster than we read.
-const READS_BEFORE_VERDICT: usize = 16 * 1024;
 
 /// Whether a read left anything unread.
 #[derive(PartialEq, Eq)]

@@ -9,8 +9,10 @@ use tungstenite::protocol::CloseFrame;
 use tungstenite::{Message, WebSocket};
 
 use super::turn::{WRITE_SLICE, counts};
-use super::{LiveSocket, Offline, at_most_123_bytes};
+use super::{LiveSocket, Offline};
+use crate::driver::fault::of_tungstenite;
 use crate::driver::meter::Transport;
+use crate::driver::{Fault, close_text};
 use crate::event::{CloseCode, Event, Reason};
 use crate::liveness::Machine;
 
@@ -91,28 +93,23 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
 
     /// Sorts tungstenite's errors: not now, all is said, the transport is gone, or the peer broke the rules.
     pub(super) fn failed(&mut self, error: tungstenite::Error) {
-        use tungstenite::Error;
-        use tungstenite::error::ProtocolError;
-        let code = match &error {
-            Error::Io(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-            Error::ConnectionClosed | Error::AlreadyClosed => {
+        if matches!(&error, tungstenite::Error::Io(error) if error.kind() == io::ErrorKind::WouldBlock) {
+            return;
+        }
+        let code = match of_tungstenite(&error) {
+            Fault::Over => {
                 self.deaf = true;
                 return self.flushed_if_clean();
             }
-            Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) | Error::Io(_) | Error::Tls(_) => {
+            Fault::Gone => {
                 self.cause = Some(error);
                 return self.hear(Event::Eof);
             }
-            Error::Capacity(_) | Error::WriteBufferFull(_) => CloseCode::TOO_BIG,
-            Error::Utf8(_) => CloseCode::INVALID_PAYLOAD,
-            Error::Protocol(_)
-            | Error::AttackAttempt
-            | Error::Url(_)
-            | Error::Http(_)
-            | Error::HttpFormat(_) => CloseCode::PROTOCOL_ERROR,
+            Fault::Against(code) => code,
+            Fault::Refused => CloseCode::TOO_BIG,
         };
         // RFC 6455 7.1.7: fail the connection. Where one frame ends and the next begins is lost.
-        self.farewell = Some(at_most_123_bytes(&std::format!("{error}")).into());
+        self.farewell = Some(close_text(&error));
         self.cause = Some(error);
         self.deaf = true;
         self.machine.close(code, self.clock.now());

@@ -1,0 +1,152 @@
+//! axum: its `WebSocket`, watched.
+//!
+//! The handler stays a handler; the socket is wrapped in one line.
+//!
+//! ```no_run
+//! use axum::Router;
+//! use axum::extract::ConnectInfo;
+//! use axum::extract::ws::WebSocketUpgrade;
+//! use axum::response::Response;
+//! use axum::routing::any;
+//! use futures_util::{SinkExt, StreamExt};
+//! use liveness::Config;
+//! use liveness::driver::axum::{Metering, Peer};
+//! use liveness::driver::tokio::LiveStream;
+//!
+//! async fn echo(upgrade: WebSocketUpgrade, ConnectInfo(peer): ConnectInfo<Peer>) -> Response {
+//!     upgrade.on_upgrade(async move |socket| {
+//!         let mut socket = LiveStream::new(socket, Config::DEFAULT).metered(peer.gauge);
+//!         while let Some(Ok(message)) = socket.next().await {
+//!             if socket.send(message).await.is_err() {
+//!                 break;
+//!             }
+//!         }
+//!     })
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> std::io::Result<()> {
+//! let app = Router::new().route("/", any(echo));
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
+//! axum::serve(Metering(listener), app.into_make_service_with_connect_info::<Peer>()).await
+//! # }
+//! ```
+//!
+//! # What can be seen, and how
+//!
+//! axum hides the transport of a WebSocket. [`Metering`] meters each connection as it is accepted, and hands its gauge to
+//! the handler as connect info. With it the driver sees what it sees under tokio-tungstenite.
+//!
+//! *Without a gauge* (another listener, a test server) only whole messages are seen. Then a peer that sends one message
+//! for longer than `interval + timeout` looks silent, and one that reads one message of ours for longer than
+//! `write_timeout` looks stalled: send large things in pieces, or choose the timeouts for them. After a frame against the
+//! protocol the peer is told so and, as axum gives no access to the bytes that follow, let go after `close_timeout`.
+//!
+//! *Over HTTP/2* the streams of one connection share its gauge: traffic of one counts for all.
+
+use std::net::SocketAddr;
+use std::string::ToString as _;
+
+use core::error::Error as _;
+
+use ::axum::extract::connect_info::Connected;
+use ::axum::extract::ws::{CloseFrame, Message, WebSocket};
+use ::axum::serve::{IncomingStream, Listener};
+
+use super::Fault;
+use super::tokio::{Gauge, Kind, Metered, Socket};
+use crate::event::CloseCode;
+use crate::payload::Payload;
+
+/// A listener that meters each connection.
+#[derive(Debug)]
+pub struct Metering<L>(pub L);
+
+impl<L: Listener> Listener for Metering<L> {
+    type Io = Metered<L::Io>;
+    type Addr = L::Addr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        let (io, address) = self.0.accept().await;
+        (Metered::new(io), address)
+    }
+
+    fn local_addr(&self) -> std::io::Result<Self::Addr> {
+        self.0.local_addr()
+    }
+}
+
+/// Who connected, and the gauge of its connection: the connect info of a [`Metering`] listener.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Peer<A = SocketAddr> {
+    /// The peer's address.
+    pub address: A,
+    /// What moves through its connection.
+    pub gauge: Gauge,
+}
+
+impl<L> Connected<IncomingStream<'_, Metering<L>>> for Peer<L::Addr>
+where
+    L: Listener,
+    L::Addr: Clone + Send + Sync + 'static,
+{
+    fn connect_info(stream: IncomingStream<'_, Metering<L>>) -> Self {
+        Self { address: stream.remote_addr().clone(), gauge: stream.io().gauge().clone() }
+    }
+}
+
+impl Socket for WebSocket {
+    type Message = Message;
+    type Failure = ::axum::Error;
+
+    fn kind(message: &Message) -> Kind<'_> {
+        match message {
+            Message::Text(_) | Message::Binary(_) => Kind::Data,
+            Message::Ping(_) => Kind::Ping,
+            Message::Pong(payload) => Kind::Pong(payload),
+            Message::Close(frame) => Kind::Close(frame.as_ref().map(|frame| frame.code)),
+        }
+    }
+
+    fn len(message: &Message) -> usize {
+        match message {
+            Message::Text(text) => text.len(),
+            Message::Binary(bytes) | Message::Ping(bytes) | Message::Pong(bytes) => bytes.len(),
+            Message::Close(frame) => frame.as_ref().map_or(0, |frame| frame.reason.len()),
+        }
+    }
+
+    fn ping(payload: Payload) -> Message {
+        Message::Ping(payload.as_bytes().to_vec().into())
+    }
+
+    fn close(code: Option<CloseCode>, text: &str) -> Message {
+        Message::Close(code.map(|code| CloseFrame { code: code.get(), reason: text.into() }))
+    }
+
+    /// axum hides the type of the error as well, so this goes by what can be seen of it.
+    fn fault(error: &Self::Failure) -> Fault {
+        let mut source = error.source();
+        while let Some(cause) = source {
+            if cause.is::<std::io::Error>() {
+                return Fault::Gone;
+            }
+            source = cause.source();
+        }
+        let text = error.to_string();
+        if text.contains("without closing handshake") {
+            Fault::Gone
+        } else if text.contains("closed") {
+            Fault::Over
+        } else if text.contains("buffer is full") {
+            Fault::Refused
+        } else if text.contains("UTF-8") {
+            Fault::Against(CloseCode::INVALID_PAYLOAD)
+        } else if text.contains("Space limit") {
+            Fault::Against(CloseCode::TOO_BIG)
+        } else {
+            Fault::Against(CloseCode::PROTOCOL_ERROR)
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! tokio: a WebSocket that is `Stream` and `Sink` as before, and does its own heartbeating.
+//!
+//! Wrap a socket in a [`LiveStream`] and use it as you used the socket. Pings go out and deadlines are kept while you
+//! wait for the next message or for a message to be sent; there is no task and no timer beside it. When the peer is
+//! given up, the stream ends with an [`Error::Offline`] that says why, and the socket is closed.
+//!
+//! The sockets of [tokio-tungstenite](super::tokio_tungstenite) and [axum](super::axum) are ready to be wrapped; any other
+//! can be, by the small trait [`Socket`].
+//!
+//! # Split
+//!
+//! `StreamExt::split` works, and so does a task for each half: a deadline or a socket that is ready wakes whichever half
+//! waits. Somebody must poll: a program in which only the write half is ever polled hears pongs while it waits to write,
+//! and nothing in between.
+//!
+//! # When you do not call `next`
+//!
+//! is your own backpressure, and nobody dies of it. Everything that has arrived is read before any deadline is judged;
+//! and where a message had been waiting while you were away for longer than `stall_tolerance`, the machine is told that
+//! nobody was listening.
+//!
+//! # What it costs, what it bounds
+//!
+//! While a message waits to be written, messages that arrive are kept for the next `next`: up to
+//! [`INBOX_MESSAGES`](super::INBOX_MESSAGES) or [`INBOX_BYTES`](super::INBOX_BYTES), then it stops reading and says so to
+//! the machine. A peer that does not read holds up `send`, as ever, until it is given up.
+
+mod gauge;
+mod sink;
+mod socket;
+mod stream;
+mod turn;
+mod waking;
+
+use std::boxed::Box;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use core::fmt;
+use core::pin::Pin;
+use core::task::Waker;
+
+use ::tokio::sync::watch;
+use ::tokio::time::{Instant, Sleep};
+
+pub use self::gauge::{Gauge, Metered};
+pub use self::socket::{Kind, Socket};
+use self::waking::Wakers;
+use super::{driven, random_seed};
+use crate::config::Config;
+use crate::event::{Action, CloseCode, Reason, Status};
+use crate::liveness::{Liveness, Machine};
+use crate::time::{Clock, Timestamp};
+
+/// Why a stream or a sink failed.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error<E> {
+    /// The connection is over.
+    Offline {
+        /// Why.
+        reason: Reason,
+        /// The socket's error, where one ended the connection: a frame against the protocol, a transport that failed.
+        cause: Option<E>,
+    },
+    /// The socket refused this message, such as one that is too large. The connection lives on.
+    Refused(E),
+}
+
+impl<E> Error<E> {
+    /// Why the connection is over; `None` where it is not.
+    pub const fn reason(&self) -> Option<Reason> {
+        match self {
+            Self::Offline { reason, .. } => Some(*reason),
+            Self::Refused(_) => None,
+        }
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for Error<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Offline { reason, cause: Some(cause) } => write!(f, "{}: {cause}", reason.as_str()),
+            Self::Offline { reason, cause: None } => f.write_str(reason.as_str()),
+            Self::Refused(error) => write!(f, "not sent: {error}"),
+        }
+    }
+}
+
+impl<E: core::error::Error + 'static> core::error::Error for Error<E> {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Offline { cause, .. } => cause.as_ref().map(|cause| cause as _),
+            Self::Refused(error) => Some(error),
+        }
+    }
+}
+
+type Watcher = Box<dyn FnMut(Action, &Liveness) + Send>;
+
+/// A WebSocket and the machine that judges its peer. The module's page says how to use it.
+pub struct LiveStream<S: Socket, M: Machine = Liveness> {
+    /// `None` once disconnected.
+    socket: Option<S>,
+    machine: M,
+    clock: Clock,
+    /// The latest look at the clock. Bytes are dated by the read that brought them.
+    now: Timestamp,
+    gauge: Option<Gauge>,
+    /// What the gauge showed when it was last looked at.
+    received: usize,
+    sent: usize,
+    /// The next deadline, or an earlier moment: it is only ever moved when it rings or is too late.
+    alarm: Pin<Box<Sleep>>,
+    alarm_at: Timestamp,
+    /// What wakes us, and the waker made of it that everything inside is polled with.
+    wakers: Arc<Wakers>,
+    waker: Waker,
+    /// The clock must be read before anything is judged.
+    stale: bool,
+    /// Something happened since it was last looked whether anything is due.
+    unsettled: bool,
+    /// Since when nobody listens: a message was given to the caller, and no other was asked for.
+    away_from: Option<Timestamp>,
+    inbox: VecDeque<S::Message>,
+    inbox_bytes: usize,
+    /// Reading is paused because the inbox is full.
+    paused: bool,
+    /// What the machine wants written.
+    ping: Option<S::Message>,
+    goodbye: Option<S::Message>,
+    /// Something may wait in the socket's write buffer.
+    unflushed: bool,
+    /// A ping is in that buffer.
+    ping_unflushed: bool,
+    /// Nothing that arrives can be understood any more; it is only waited for to end.
+    deaf: bool,
+    /// Once the verdict has fallen: control frames dropped since the last rest, and when it ends.
+    dropped: usize,
+    resting_until: Timestamp,
+    /// The Close that the caller wants, or that tells the peer what it did wrong.
+    farewell: Option<S::Message>,
+    cause: Option<S::Failure>,
+    /// The end has been told.
+    ended: bool,
+    watcher: Option<Watcher>,
+    status: Option<watch::Sender<Status>>,
+}
+
+/// A clock whose origin is now, by tokio's time: in step with `tokio::time::pause` and `advance`.
+#[must_use]
+pub fn clock() -> Clock {
+    Clock::with_origin(Instant::now().into_std())
+}
+
+impl<S: Socket> LiveStream<S> {
+    /// Watches a WebSocket that is open. Call it within a tokio runtime that has time enabled.
+    ///
+    /// Without a [`Gauge`] only whole messages are seen to move; give it one with [`metered`](Self::metered), or open the
+    /// socket with a function of [`tokio_tungstenite`](super::tokio_tungstenite), which does.
+    ///
+    /// A `write_timeout` of never becomes as long as `timeout`: else a ping behind a large download would count as
+    /// written long before it is.
+    pub fn new(socket: S, config: Config) -> Self {
+        let clock = clock();
+        let machine = Liveness::new(driven(config), random_seed(), Timestamp::ZERO);
+        Self::with_machine(socket, machine, clock)
+    }
+}
+
+impl<S: Socket, M: Machine> LiveStream<S, M> {
+    /// Watches a WebSocket with a machine of the caller's, such as a `Recorder`, that was made at the time of this
+    /// [`clock`](clock()), with a config from [`driven`].
+    pub fn with_machine(socket: S, machine: M, clock: Clock) -> Self {
+        let wakers = Arc::new(Wakers::default());
+        Self {
+            socket: Some(socket),
+            machine,
+            clock,
+            now: Timestamp::ZERO,
+            gauge: None,
+            received: 0,
+            sent: 0,
+            alarm: Box::pin(::tokio::time::sleep_until(Instant::now())),
+            // It rings at once, whatever is polled first.
+            alarm_at: Timestamp::ZERO,
+            waker: Waker::from(Arc::clone(&wakers)),
+            wakers,
+            stale: true,
+            unsettled: true,
+            away_from: None,
+            inbox: VecDeque::new(),
+            inbox_bytes: 0,
+            paused: false,
+            ping: None,
+            goodbye: None,
+            unflushed: false,
+            ping_unflushed: false,
+            deaf: false,
+            dropped: 0,
+            resting_until: Timestamp::ZERO,
+            farewell: None,
+            cause: None,
+            ended: false,
+            watcher: None,
+            status: None,
+        }
+    }
+
+    /// Sees bytes move by the gauge of the transport underneath: parts of a large frame, a download that is read slowly.
+    #[must_use]
+    pub fn metered(mut self, gauge: Gauge) -> Self {
+        (self.received, self.sent) = (gauge.received(), gauge.sent());
+        self.gauge = Some(gauge);
+        self
+    }
+
+    /// Shows every action to `watcher` as it is carried out: `MarkOnline`, `MarkSuspect`, `MarkOffline` and
+    /// `Disconnect` are what a presence list wants.
+    #[must_use]
+    pub fn on_action(mut self, watcher: impl FnMut(Action, &Liveness) + Send + 'static) -> Self {
+        self.watcher = Some(Box::new(watcher));
+        self
+    }
+
+    /// The status of the peer, to be watched from another task. The channel closes when the socket is dropped.
+    pub fn watch(&mut self) -> watch::Receiver<Status> {
+        let status = self.machine.liveness().status();
+        self.status.get_or_insert_with(|| watch::Sender::new(status)).subscribe()
+    }
+
+    /// The machine: its `status`, `verdict`, `rtt`, `stats` and `report`.
+    pub fn liveness(&self) -> &Liveness {
+        self.machine.liveness()
+    }
+
+    /// The clock of the machine's timestamps.
+    pub const fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// The socket, until it is closed.
+    pub const fn get_ref(&self) -> Option<&S> {
+        self.socket.as_ref()
+    }
+
+    /// Closes with this code and text, at most 123 bytes of it; then call `next` until it ends.
+    pub fn close(&mut self, code: CloseCode, text: &str) {
+        self.say_farewell(S::close(Some(code), super::at_most_123_bytes(text)), code);
+    }
+
+    /// Makes a ping due now: the network changed, the laptop woke, a user is waiting.
+    pub fn probe(&mut self) {
+        self.read_the_clock();
+        self.machine.probe(self.now);
+        // Whoever polls next sends it; and somebody should.
+        self.wakers.wake_all();
+    }
+
+    fn say_farewell(&mut self, message: S::Message, code: CloseCode) {
+        if self.machine.liveness().verdict().is_none() {
+            self.farewell = Some(message);
+        }
+        self.read_the_clock();
+        self.machine.close(code, self.now);
+        self.act(self.now);
+        self.wakers.wake_all();
+    }
+}
+
+impl<S: Socket, M: Machine> fmt::Debug for LiveStream<S, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LiveStream")
+            .field("machine", self.machine.liveness())
+            .field("open", &self.socket.is_some())
+            .field("inbox", &self.inbox.len())
+            .field("paused", &self.paused)
+            .field("unflushed", &self.unflushed)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,100 @@
+//! The writing half.
+
+use core::pin::Pin;
+use core::task::{Context, Poll, ready};
+
+use futures_util::Sink;
+
+use super::socket::{Kind, Socket};
+use super::waking::Half;
+use super::{Error, LiveStream};
+use crate::driver::Fault;
+use crate::event::{CloseCode, Reason};
+use crate::liveness::Machine;
+
+/// Messages as the socket takes them. A Close among them is [`close`](LiveStream::close): it begins the end.
+impl<S: Socket, M: Machine + Unpin> Sink<S::Message> for LiveStream<S, M> {
+    type Error = Error<S::Failure>;
+
+    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        let this = self.get_mut();
+        loop {
+            this.begin_turn();
+            if this.is_offline() {
+                return Poll::Ready(Err(this.offline()));
+            }
+            // The machine's own first: a ping must not wait for ever behind a caller who always has more to say.
+            let polled = match this.write_own() {
+                Poll::Ready(()) => this.poll_socket_ready(),
+                Poll::Pending => Poll::Pending,
+            };
+            match polled {
+                Poll::Ready(Ok(())) if !this.is_offline() => return Poll::Ready(Ok(())),
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => this.write_failed(error),
+                Poll::Pending if this.wait_to_write(cx) => return Poll::Pending,
+                Poll::Pending => {}
+            }
+        }
+    }
+
+    fn start_send(self: Pin<&mut Self>, message: S::Message) -> Result<(), Self::Error> {
+        let this = self.get_mut();
+        if this.is_offline() {
+            return Err(this.offline());
+        }
+        if let Kind::Close(code) = S::kind(&message) {
+            let known = CloseCode::new(code.unwrap_or(CloseCode::NORMAL.get()));
+            // A code that may not go on the wire does not.
+            let message = if known.is_some() { message } else { S::close(Some(CloseCode::NORMAL), "") };
+            this.say_farewell(message, known.unwrap_or(CloseCode::NORMAL));
+            return Ok(());
+        }
+        match this.start(message) {
+            Err(error) if S::fault(&error) == Fault::Refused => Err(Error::Refused(error)),
+            Err(error) => {
+                this.write_failed(error);
+                this.act(this.now);
+                Err(this.offline())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        let this = self.get_mut();
+        ready!(this.poll_written(cx));
+        match this.machine.liveness().verdict() {
+            None | Some(Reason::LocalClosed) => Poll::Ready(Ok(())),
+            Some(_) => Poll::Ready(Err(this.offline())),
+        }
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        let this = self.get_mut();
+        this.say_farewell(S::close(Some(CloseCode::NORMAL), ""), CloseCode::NORMAL);
+        this.poll_written(cx).map(Ok)
+    }
+}
+
+impl<S: Socket, M: Machine> LiveStream<S, M> {
+    /// Everything is written, or can never be.
+    fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            self.begin_turn();
+            if self.write_out().is_ready() && !self.unsettled {
+                return Poll::Ready(());
+            }
+            if self.wait_to_write(cx) {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Listens while the socket takes no more: the pongs of a peer that reads slowly are among what comes. False where
+    /// there is something to do before waiting.
+    fn wait_to_write(&mut self, cx: &Context<'_>) -> bool {
+        self.listen();
+        self.may_wait(Half::Write, cx)
+    }
+}

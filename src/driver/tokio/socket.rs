@@ -1,0 +1,60 @@
+//! What a library's WebSocket must tell of its messages.
+
+use core::task::{Context, Poll};
+
+use futures_util::{Sink, Stream};
+
+use crate::driver::Fault;
+use crate::event::CloseCode;
+use crate::payload::Payload;
+
+/// A WebSocket that can be wrapped in a [`LiveStream`](super::LiveStream): a `Stream` and a `Sink` of messages, and what
+/// they mean.
+///
+/// The library answers pings and echoes a Close by itself, as the common ones do.
+pub trait Socket:
+    Stream<Item = Result<<Self as Socket>::Message, <Self as Socket>::Failure>>
+    + Sink<<Self as Socket>::Message, Error = <Self as Socket>::Failure>
+    + Unpin
+{
+    /// The library's message.
+    type Message: Unpin;
+    /// The library's error.
+    type Failure: core::error::Error + Unpin + 'static;
+
+    /// What a message is.
+    fn kind(message: &Self::Message) -> Kind<'_>;
+
+    /// How many bytes it holds.
+    fn len(message: &Self::Message) -> usize;
+
+    /// A Ping with this payload.
+    fn ping(payload: Payload) -> Self::Message;
+
+    /// A Close with this code and text, or an empty one.
+    fn close(code: Option<CloseCode>, text: &str) -> Self::Message;
+
+    /// What an error means.
+    fn fault(error: &Self::Failure) -> Fault;
+
+    /// Reads and drops what comes after an error, until the transport ends: where a peer has broken the protocol, to
+    /// close at once would reset the connection, and our Close frame with it. A library that hides its transport
+    /// cannot; then the connection is kept for `close_timeout`.
+    fn poll_swallow(&mut self, _cx: &mut Context<'_>) -> Poll<()> {
+        Poll::Pending
+    }
+}
+
+/// What a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "these are the messages there are (RFC 6455 11.8)")]
+pub enum Kind<'a> {
+    /// Text, binary, or a part of either.
+    Data,
+    /// A Ping.
+    Ping,
+    /// A Pong with this payload.
+    Pong(&'a [u8]),
+    /// A Close with this code, if it has one.
+    Close(Option<u16>),
+}

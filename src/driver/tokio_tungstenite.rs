@@ -1,0 +1,152 @@
+//! tokio-tungstenite: its `WebSocketStream`, watched.
+//!
+//! ```no_run
+//! use futures_util::{SinkExt, StreamExt};
+//! use liveness::Config;
+//! use liveness::driver::tokio_tungstenite::accept;
+//! use tokio::net::TcpListener;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> std::io::Result<()> {
+//! let listener = TcpListener::bind("127.0.0.1:8080").await?;
+//! loop {
+//!     let (stream, _) = listener.accept().await?;
+//!     tokio::spawn(async move {
+//!         let Ok(mut socket) = accept(stream, Config::DEFAULT).await else { return };
+//!         while let Some(message) = socket.next().await {
+//!             match message {
+//!                 Ok(message) if message.is_text() || message.is_binary() => drop(socket.send(message).await),
+//!                 Ok(_) => {}
+//!                 Err(offline) => println!("{offline}"),
+//!             }
+//!         }
+//!     });
+//! }
+//! # }
+//! ```
+
+use std::boxed::Box;
+
+use core::pin::Pin;
+use core::task::{Context, Poll, ready};
+
+use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use ::tokio::time::timeout;
+use tokio_tungstenite::WebSocketStream;
+use tungstenite::client::IntoClientRequest;
+use tungstenite::handshake::client::Response;
+use tungstenite::protocol::{CloseFrame, WebSocketConfig};
+use tungstenite::{Error, Message};
+
+use super::tokio::{Kind, LiveStream, Metered, Socket};
+use super::{Fault, HANDSHAKE_TIMEOUT, fault};
+use crate::config::Config;
+use crate::event::CloseCode;
+use crate::payload::Payload;
+
+/// A watched WebSocket over a transport.
+pub type LiveSocket<T> = LiveStream<WebSocketStream<Metered<T>>>;
+
+/// Accepts a WebSocket from a client, and watches it.
+///
+/// # Errors
+///
+/// Those of the handshake, which fails where it takes longer than [`HANDSHAKE_TIMEOUT`].
+pub async fn accept<T>(transport: T, config: Config) -> Result<LiveSocket<T>, Error>
+where
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    let (socket, gauge) = accept_unwatched(transport, None).await?;
+    Ok(LiveStream::new(socket, config).metered(gauge))
+}
+
+/// Accepts a WebSocket with tungstenite's own settings, ready for [`LiveStream::new`] or [`LiveStream::with_machine`], and
+/// for [`LiveStream::metered`].
+///
+/// # Errors
+///
+/// Those of the handshake, which fails where it takes longer than [`HANDSHAKE_TIMEOUT`].
+pub async fn accept_unwatched<T>(
+    transport: T,
+    settings: Option<WebSocketConfig>,
+) -> Result<(WebSocketStream<Metered<T>>, super::tokio::Gauge), Error>
+where
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    let transport = Metered::new(transport);
+    let gauge = transport.gauge().clone();
+    let handshake = tokio_tungstenite::accept_async_with_config(transport, settings);
+    // On the heap: what a handshake needs is large, and a connection outlives it.
+    let socket = timeout(HANDSHAKE_TIMEOUT, Box::pin(handshake)).await.map_err(|_| too_long())??;
+    Ok((socket, gauge))
+}
+
+/// Opens a WebSocket to a server over a connected transport, and watches it.
+///
+/// # Errors
+///
+/// Those of the handshake, which fails where it takes longer than [`HANDSHAKE_TIMEOUT`].
+pub async fn client<R, T>(
+    request: R,
+    transport: T,
+    config: Config,
+) -> Result<(LiveSocket<T>, Response), Error>
+where
+    R: IntoClientRequest + Unpin,
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    let transport = Metered::new(transport);
+    let gauge = transport.gauge().clone();
+    let handshake = Box::pin(tokio_tungstenite::client_async(request, transport));
+    let (socket, response) = timeout(HANDSHAKE_TIMEOUT, handshake).await.map_err(|_| too_long())??;
+    Ok((LiveStream::new(socket, config).metered(gauge), response))
+}
+
+fn too_long() -> Error {
+    Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, "the handshake took too long"))
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Socket for WebSocketStream<T> {
+    type Message = Message;
+    type Failure = Error;
+
+    fn kind(message: &Message) -> Kind<'_> {
+        match message {
+            Message::Text(_) | Message::Binary(_) | Message::Frame(_) => Kind::Data,
+            Message::Ping(_) => Kind::Ping,
+            Message::Pong(payload) => Kind::Pong(payload),
+            Message::Close(frame) => Kind::Close(frame.as_ref().map(|frame| frame.code.into())),
+        }
+    }
+
+    fn len(message: &Message) -> usize {
+        message.len()
+    }
+
+    fn ping(payload: Payload) -> Message {
+        Message::Ping(payload.as_bytes().to_vec().into())
+    }
+
+    fn close(code: Option<CloseCode>, text: &str) -> Message {
+        Message::Close(code.map(|code| CloseFrame { code: code.get().into(), reason: text.into() }))
+    }
+
+    fn fault(error: &Error) -> Fault {
+        fault::of_tungstenite(error)
+    }
+
+    fn poll_swallow(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        // Tell the peer that nothing more will come, so that it hangs up; an error means that it has.
+        if ready!(Pin::new(self.get_mut()).poll_shutdown(cx)).is_err() {
+            return Poll::Ready(());
+        }
+        let mut scrap = [0; 4096];
+        loop {
+            let mut buffer = ReadBuf::new(&mut scrap);
+            let read = ready!(Pin::new(self.get_mut()).poll_read(cx, &mut buffer));
+            if read.is_err() || buffer.filled().is_empty() {
+                return Poll::Ready(());
+            }
+        }
+    }
+}

@@ -1,0 +1,327 @@
+//! Lives on tokio's paused clock, over an in-memory pipe: hours pass in no time, and to the millisecond.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use liveness::driver::tokio::{Error, LiveStream, Metered};
+use liveness::driver::tokio_tungstenite::LiveSocket;
+use liveness::{Action, CloseCode, Config, Reason, Status};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::time::{Instant, sleep, timeout};
+use tokio_tungstenite::WebSocketStream;
+use tungstenite::protocol::Role;
+use tungstenite::{Error as WsError, Message};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+type Peer = WebSocketStream<DuplexStream>;
+type Told = Arc<Mutex<Vec<Action>>>;
+
+fn config() -> Config {
+    Config::builder().interval(5 * SECOND).timeout(10 * SECOND).jitter(0).build().unwrap()
+}
+
+/// A watched server's end, the plain client's end, and what the watcher is told.
+async fn pair(config: Config, room: usize) -> (LiveSocket<DuplexStream>, Peer, Told) {
+    let (ours, theirs) = duplex(room);
+    let transport = Metered::new(ours);
+    let gauge = transport.gauge().clone();
+    let server = WebSocketStream::from_raw_socket(transport, Role::Server, None).await;
+    let client = WebSocketStream::from_raw_socket(theirs, Role::Client, None).await;
+    let told = Told::default();
+    let tell = Arc::clone(&told);
+    let live = LiveStream::new(server, config).metered(gauge).on_action(move |action, _| {
+        tell.lock().unwrap().push(action);
+    });
+    (live, client, told)
+}
+
+fn reason<T: std::fmt::Debug>(end: Option<Result<T, Error<WsError>>>) -> Reason {
+    match end {
+        Some(Err(error)) => error.reason().expect("an end"),
+        other => panic!("expected the end, not {other:?}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mute_peer_is_given_up_to_the_millisecond() {
+    let (mut live, client, told) = pair(config(), 1024).await;
+    let start = Instant::now();
+    assert_eq!(reason(live.next().await), Reason::PingTimeout);
+    // Interval, timeout, last look; then the peer has its five seconds to close.
+    let took = start.elapsed();
+    assert!(took >= Duration::from_millis(20_010) && took < Duration::from_millis(20_020), "{took:?}");
+    assert!(live.next().await.is_none());
+    let told = told.lock().unwrap().clone();
+    assert!(matches!(
+        told[..],
+        [
+            Action::MarkOnline,
+            Action::SendPing(_),
+            Action::MarkOffline(Reason::PingTimeout),
+            Action::Close(Some(CloseCode::TIMEOUT)),
+            Action::Disconnect
+        ]
+    ));
+    // What the peer finds when it wakes: a ping, the Close with its reason, and the end.
+    let mut found = Vec::new();
+    client.into_inner().read_to_end(&mut found).await.unwrap();
+    let text = Reason::PingTimeout.as_str();
+    let close = [&[0x88, 2 + text.len() as u8], &3008_u16.to_be_bytes()[..], text.as_bytes()].concat();
+    assert_eq!(found[..2], [0x89, 8]);
+    assert_eq!(found[10..], close);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_peer_that_only_reads_lives_for_a_day() {
+    let (mut live, mut client, _) = pair(config(), 1024).await;
+    let peer = tokio::spawn(async move { while client.next().await.is_some() {} });
+    let mut status = live.watch();
+    let day = timeout(Duration::from_secs(24 * 3600), live.next()).await;
+    assert!(day.is_err(), "{day:?}");
+    assert_eq!(*status.borrow_and_update(), Status::Online);
+    let stats = live.liveness().stats();
+    assert_eq!(stats.pings, 24 * 720);
+    assert!(stats.answers >= stats.pings - 1);
+    peer.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_frame_that_dribbles_in_for_minutes_keeps_its_sender() {
+    let (ours, mut theirs) = duplex(64);
+    let transport = Metered::new(ours);
+    let gauge = transport.gauge().clone();
+    let server = WebSocketStream::from_raw_socket(transport, Role::Server, None).await;
+    let mut live = LiveStream::new(server, config()).metered(gauge);
+    let peer = tokio::spawn(async move {
+        // A masked binary frame of 120 bytes, one each second.
+        theirs.write_all(&[0x82, 0x80 | 120, 0, 0, 0, 0]).await.unwrap();
+        for _ in 0..120 {
+            sleep(SECOND).await;
+            theirs.write_all(b"x").await.unwrap();
+        }
+        theirs
+    });
+    let message = live.next().await.unwrap().unwrap();
+    assert_eq!(message.len(), 120);
+    drop(peer.await.unwrap());
+    assert_eq!(reason(live.next().await), Reason::TransportClosed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_never_reads_is_given_up_in_the_middle_of_a_send() {
+    let (mut live, client, _) = pair(config(), 1024).await;
+    let end = live.send(Message::binary(vec![0; 1 << 20])).await;
+    let Err(Error::Offline { reason, .. }) = end else { panic!("{end:?}") };
+    assert_eq!(reason, Reason::WriteStalled);
+    drop(client);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_reads_a_download_slowly_is_kept() {
+    let (ours, mut theirs) = duplex(256);
+    let transport = Metered::new(ours);
+    let gauge = transport.gauge().clone();
+    let server = WebSocketStream::from_raw_socket(transport, Role::Server, None).await;
+    let mut live = LiveStream::new(server, config()).metered(gauge);
+    let peer = tokio::spawn(async move {
+        let mut read = 0;
+        let mut buffer = [0; 256];
+        while read < 64 * 1024 {
+            sleep(SECOND).await;
+            read += theirs.read(&mut buffer).await.unwrap();
+        }
+        theirs
+    });
+    live.send(Message::binary(vec![0; 64 * 1024])).await.unwrap();
+    assert_eq!(live.liveness().status(), Status::Online);
+    drop(peer.await.unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_stays_away_for_an_hour_loses_nobody() {
+    for evidence in [liveness::Evidence::AnyTraffic, liveness::Evidence::PongOnly] {
+        let config = config().to_builder().evidence(evidence).build().unwrap();
+        let (mut live, mut client, told) = pair(config, 4096).await;
+        let peer = tokio::spawn(async move {
+            loop {
+                tokio::select! {
+                    message = client.next() => if message.is_none() { return },
+                    () = sleep(SECOND) => if client.send(Message::text("tick")).await.is_err() { return },
+                }
+            }
+        });
+        for _ in 0..20 {
+            assert!(matches!(live.next().await, Some(Ok(_))), "{told:?}");
+            sleep(Duration::from_secs(3600)).await;
+        }
+        assert!(matches!(live.next().await, Some(Ok(_))));
+        assert_eq!(live.liveness().status(), Status::Online);
+        peer.abort();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_future_loses_no_message_and_no_heartbeat() {
+    let (mut live, mut client, _) = pair(config(), 1024).await;
+    let peer = tokio::spawn(async move {
+        for number in 0..1000 {
+            client.send(Message::text(number.to_string())).await.unwrap();
+            // It answers pings only while it is polled.
+            let _ =
+                timeout(Duration::from_millis(700), async { while client.next().await.is_some() {} }).await;
+        }
+        client
+    });
+    let mut next = 0;
+    while next < 1000 {
+        if let Ok(message) = timeout(Duration::from_millis(33), live.next()).await {
+            if let Message::Text(text) = message.unwrap().unwrap() {
+                assert_eq!(text.as_str(), next.to_string());
+                next += 1;
+            }
+        }
+    }
+    let stats = live.liveness().stats();
+    assert!(stats.pings > 100 && stats.answers == stats.pings, "{stats:?}");
+    drop(peer.await.unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn halves_in_two_tasks_wake_each_other() {
+    let (live, mut client, told) = pair(config(), 1024).await;
+    let (mut sink, mut stream) = live.split();
+    let reader = tokio::spawn(async move {
+        let mut seen = 0;
+        while let Some(message) = stream.next().await {
+            match message {
+                Ok(Message::Binary(_)) => seen += 1,
+                Ok(_) => {}
+                Err(error) => return (seen, error.reason()),
+            }
+        }
+        (seen, None)
+    });
+    let writer = tokio::spawn(async move {
+        let mut sent = 0;
+        while sink.send(Message::binary(vec![7; 3000])).await.is_ok() {
+            sent += 1;
+            sleep(Duration::from_millis(10)).await;
+        }
+        sent
+    });
+    // The client answers all, half a minute long, then freezes.
+    let mut echoed = 0;
+    let until = Instant::now() + 30 * SECOND;
+    while Instant::now() < until {
+        if let Ok(Some(Ok(message))) = timeout(SECOND, client.next()).await {
+            if message.is_binary() {
+                client.send(message).await.unwrap();
+                echoed += 1;
+            }
+        }
+    }
+    let (seen, end) = timeout(Duration::from_secs(60), reader).await.expect("the reader is woken").unwrap();
+    let sent = timeout(Duration::from_secs(1), writer).await.expect("the writer is woken").unwrap();
+    assert!(echoed > 1000 && seen == echoed && sent >= echoed, "{sent} sent, {echoed} echoed, {seen} seen");
+    assert!(matches!(end, Some(Reason::WriteStalled | Reason::PingTimeout)), "{end:?}");
+    assert_eq!(told.lock().unwrap().last(), Some(&Action::Disconnect));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_proper_close_ends_the_stream_as_it_always_did() {
+    let (mut live, mut client, _) = pair(config(), 1024).await;
+    let peer = tokio::spawn(async move {
+        client.send(Message::text("last words")).await.unwrap();
+        client.close(None).await.unwrap();
+        client.collect::<Vec<_>>().await
+    });
+    assert_eq!(live.next().await.unwrap().unwrap(), Message::text("last words"));
+    assert!(matches!(live.next().await, Some(Ok(Message::Close(None)))));
+    assert!(live.next().await.is_none());
+    assert_eq!(live.liveness().verdict(), Some(Reason::PeerClosed(None)));
+    assert!(live.liveness().is_finished());
+    assert!(matches!(peer.await.unwrap()[..], [Ok(Message::Close(None))]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn our_close_says_what_the_caller_said() {
+    let (mut live, mut client, _) = pair(config(), 1024).await;
+    let peer = tokio::spawn(async move { (client.next().await, client.next().await.is_none()) });
+    live.close(CloseCode::GOING_AWAY, "back in five minutes");
+    assert!(live.next().await.is_some_and(|message| matches!(message, Ok(Message::Close(Some(_))))));
+    assert!(live.next().await.is_none());
+    assert_eq!(live.liveness().verdict(), Some(Reason::LocalClosed));
+    let (Some(Ok(Message::Close(Some(frame)))), true) = peer.await.unwrap() else { panic!("no close") };
+    assert_eq!((u16::from(frame.code), frame.reason.as_str()), (1001, "back in five minutes"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_close_that_nobody_answers_takes_close_timeout_and_no_longer() {
+    let (mut live, client, _) = pair(config(), 1024).await;
+    let start = Instant::now();
+    live.send(Message::Close(None)).await.unwrap();
+    assert!(live.next().await.is_none());
+    let took = start.elapsed();
+    assert!(took >= 5 * SECOND && took < Duration::from_millis(5010), "{took:?}");
+    assert!(live.send(Message::text("too late")).await.is_err());
+    drop(client);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_frame_against_the_protocol_is_answered_with_its_code() {
+    for (bytes, code) in [
+        // Not masked; a reserved bit; text that is not UTF-8; a frame of 2^60 bytes.
+        (&b"\x82\x01x"[..], 1002),
+        (b"\xc2\x80\0\0\0\0", 1002),
+        (b"\x81\x81\0\0\0\0\xff", 1007),
+        (b"\x82\xff\x10\0\0\0\0\0\0\0\0\0\0\0", 1009),
+    ] {
+        let (ours, mut theirs) = duplex(1024);
+        let transport = Metered::new(ours);
+        let gauge = transport.gauge().clone();
+        let server = WebSocketStream::from_raw_socket(transport, Role::Server, None).await;
+        let mut live = LiveStream::new(server, config()).metered(gauge);
+        let peer = tokio::spawn(async move {
+            theirs.write_all(bytes).await.unwrap();
+            theirs.write_all(&[0; 500]).await.unwrap();
+            let mut answer = Vec::new();
+            theirs.read_to_end(&mut answer).await.unwrap();
+            answer
+        });
+        let start = Instant::now();
+        let end = live.next().await;
+        assert!(matches!(&end, Some(Err(Error::Offline { cause: Some(_), .. }))), "{end:?}");
+        let answer = peer.await.unwrap();
+        assert_eq!(answer[0], 0x88, "{answer:?}");
+        assert_eq!(u16::from_be_bytes([answer[2], answer[3]]), code);
+        assert!(start.elapsed() < SECOND, "the peer hung up, and nobody waited for close_timeout");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_pings_is_cut_off_and_costs_little_after() {
+    let (mut live, mut client, _) = pair(config(), 1024).await;
+    let peer = tokio::spawn(async move {
+        let mut sent: u32 = 0;
+        while client.feed(Message::Ping("?".into())).await.is_ok() && client.flush().await.is_ok() {
+            sent += 1;
+        }
+        sent
+    });
+    let mut pings = 0;
+    let end = loop {
+        match live.next().await {
+            Some(Ok(Message::Ping(_))) => pings += 1,
+            Some(Ok(_)) => {}
+            end => break end,
+        }
+    };
+    assert_eq!(reason(end), Reason::PingFlood);
+    assert!((128..300).contains(&pings), "{pings}");
+    drop(live);
+    // Five seconds of grace, at most 64 frames each 5 ms, and what fits into the pipe.
+    let sent = peer.await.unwrap();
+    assert!(sent < 80_000, "{sent}");
+}
