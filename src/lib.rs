@@ -132,6 +132,8 @@ mod payload;
 mod rtt;
 mod state;
 mod time;
+#[cfg(feature = "tracing")]
+mod traced;
 #[cfg(feature = "transcript")]
 pub mod transcript;
 
@@ -143,6 +145,8 @@ pub use rtt::Rtt;
 #[cfg(feature = "std")]
 pub use time::Clock;
 pub use time::Timestamp;
+#[cfg(feature = "tracing")]
+pub use traced::Traced;
 
 /// The README's examples, compiled.
 #[cfg(all(doctest, feature = "tungstenite"))]

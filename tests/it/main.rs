@@ -4,5 +4,6 @@ mod laws;
 mod live_stream;
 mod public;
 mod tidy;
+mod traced;
 mod transcripts;
 mod world;
