@@ -44,10 +44,10 @@
 //!
 //! *Over HTTP/2* the streams of one connection share its gauge: traffic of one counts for all.
 
-use std::net::SocketAddr;
 use std::string::ToString as _;
 
 use core::error::Error as _;
+use core::net::SocketAddr;
 
 use ::axum::extract::connect_info::Connected;
 use ::axum::extract::ws::{CloseFrame, Message, WebSocket};

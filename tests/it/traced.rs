@@ -46,7 +46,7 @@ fn a_life_is_told_under_stable_names() {
             .build()
             .unwrap();
         let mut peer = Traced::new(Liveness::new(config, 7, Timestamp::ZERO));
-        let mut poll = |peer: &mut Traced<Liveness>, millis| {
+        let poll = |peer: &mut Traced<Liveness>, millis| {
             let mut payload = None;
             while let Some(action) = peer.poll(Timestamp::from_millis(millis)) {
                 if let Action::SendPing(ping) = action {

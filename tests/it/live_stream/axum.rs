@@ -120,7 +120,7 @@ async fn one_frame_that_dribbles_keeps_its_sender_where_bytes_are_seen() {
                 sleep(TIMEOUT / 12).await;
             }
             // Header and echo.
-            let mut echo = vec![0; 62];
+            let mut echo = [0; 62];
             loop {
                 stream.read_exact(&mut echo[..2]).await?;
                 let len = usize::from(echo[1]);
