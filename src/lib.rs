@@ -99,6 +99,32 @@
     doc = "| `tungstenite` | a blocking WebSocket that does its own heartbeating | `tungstenite` |"
 )]
 //! | `rustls` | that driver over TLS | `rustls` |
+#![cfg_attr(
+    feature = "tokio",
+    doc = "| `tokio` | [`driver::tokio`]: the same for any WebSocket that is a stream and a sink | `tokio`, `futures-util` |"
+)]
+#![cfg_attr(
+    not(feature = "tokio"),
+    doc = "| `tokio` | the same for any WebSocket that is a stream and a sink | `tokio`, `futures-util` |"
+)]
+#![cfg_attr(
+    feature = "tokio-tungstenite",
+    doc = "| `tokio-tungstenite` | [`driver::tokio_tungstenite`]: for that of tokio-tungstenite | `tokio-tungstenite` |"
+)]
+#![cfg_attr(
+    not(feature = "tokio-tungstenite"),
+    doc = "| `tokio-tungstenite` | for that of tokio-tungstenite | `tokio-tungstenite` |"
+)]
+#![cfg_attr(feature = "axum", doc = "| `axum` | [`driver::axum`]: for that of axum | `axum` |")]
+#![cfg_attr(not(feature = "axum"), doc = "| `axum` | for that of axum | `axum` |")]
+#![cfg_attr(
+    feature = "tracing",
+    doc = "| `tracing` | [`Traced`]: a machine that tells `tracing` of its life | `tracing` |"
+)]
+#![cfg_attr(
+    not(feature = "tracing"),
+    doc = "| `tracing` | a machine that tells `tracing` of its life | `tracing` |"
+)]
 #![no_std]
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]

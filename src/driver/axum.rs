@@ -32,6 +32,32 @@
 //! # }
 //! ```
 //!
+//! # In a program that exists
+//!
+//! A chat with a handler that upgrades, a function that splits the socket into two tasks, and `axum::serve` changes in five
+//! lines; the loops and the two halves stay as they are:
+//!
+//! ```diff
+//! -    axum::serve(listener, app).await
+//! +    axum::serve(Metering(listener), app.into_make_service_with_connect_info::<Peer>()).await
+//!
+//!  async fn handler(
+//!      upgrade: WebSocketUpgrade,
+//! +    ConnectInfo(peer): ConnectInfo<Peer>,
+//!      State(state): State<Chat>,
+//!  ) -> Response {
+//! -    upgrade.on_upgrade(|socket| chat(socket, state))
+//! +    upgrade.on_upgrade(|socket| chat(LiveStream::new(socket, Config::DEFAULT).metered(peer.gauge), state))
+//!  }
+//!
+//! -async fn chat(socket: WebSocket, state: Chat) {
+//! +async fn chat(socket: LiveStream<WebSocket>, state: Chat) {
+//!      let (mut sink, mut stream) = socket.split();
+//! ```
+//!
+//! A loop that leaves at the first message that is not text, as many do, need not fear pongs: the answers to the
+//! machine's own pings are kept from it.
+//!
 //! # What can be seen, and how
 //!
 //! axum hides the transport of a WebSocket. [`Metering`] meters each connection as it is accepted, and hands its gauge to
