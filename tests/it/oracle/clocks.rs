@@ -102,8 +102,8 @@ impl Reference {
             return u64::MAX;
         }
         let ping = self.history.newest_ping().unwrap_or(0);
-        if let Some(probe) = self.history.first_after(ping, |what| *what == What::In(Input::Probe)) {
-            return self.history.at(probe);
+        if self.history.any_after(ping, |what| *what == What::In(Input::Probe)) {
+            return self.history.latest();
         }
         let since = match self.config.schedule() {
             Schedule::Steady => self.history.at(ping),
