@@ -96,14 +96,14 @@ impl Reference {
         }
     }
 
-    /// Rule 1. What came due during a wait is due when the wait ends, and then it is late.
-    pub(super) fn ping_due(&self) -> u64 {
+    /// Rule 1, to a poll now. What came due during a wait is late when the wait ends; a probe is due now.
+    pub(super) fn ping_due(&self, now: u64) -> u64 {
         if self.awaited().is_some() {
             return u64::MAX;
         }
         let ping = self.history.newest_ping().unwrap_or(0);
         if self.history.any_after(ping, |what| *what == What::In(Input::Probe)) {
-            return self.history.latest();
+            return now;
         }
         let since = match self.config.schedule() {
             Schedule::Steady => self.history.at(ping),

@@ -15,6 +15,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, Test
 
 use tally::Tally;
 
+const SEED: u64 = 1;
 const CASES: u64 = 1500;
 
 fn from_env(name: &str, default: u64) -> u64 {
@@ -24,29 +25,25 @@ fn from_env(name: &str, default: u64) -> u64 {
     }
 }
 
-fn seed() -> u64 {
-    from_env("ORACLE_SEED", 1)
-}
-
-fn runner(cases: u64) -> TestRunner {
+fn runner(seed: u64, cases: u64) -> TestRunner {
     let cases = u32::try_from(cases).unwrap();
     let config = Config { cases, failure_persistence: None, ..Config::default() };
     let mut bytes = [0; 32];
-    bytes[..8].copy_from_slice(&seed().to_le_bytes());
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
     TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes))
 }
 
 #[test]
 fn machine_and_reference_agree_on_every_life() {
-    let cases = from_env("ORACLE_CASES", CASES);
-    let outcome = runner(cases).run(&lives::lives(), |life| match world::live(&life) {
+    let (seed, cases) = (from_env("ORACLE_SEED", SEED), from_env("ORACLE_CASES", CASES));
+    let outcome = runner(seed, cases).run(&lives::lives(), |life| match world::live(&life) {
         Ok(_) => Ok(()),
         Err(difference) => Err(TestCaseError::fail(difference)),
     });
     match outcome {
         Ok(()) => {}
         Err(TestError::Fail(difference, _)) => {
-            panic!("ORACLE_SEED={}, the shortest life that differs:\n{difference}", seed());
+            panic!("ORACLE_SEED={seed}, the shortest life that differs:\n{difference}");
         }
         Err(TestError::Abort(reason)) => panic!("{reason}"),
     }
@@ -56,7 +53,7 @@ fn machine_and_reference_agree_on_every_life() {
 fn lives_of_every_kind_are_lived() {
     // The twin: nothing would differ in a world where nothing ever happens.
     let tally = RefCell::new(Tally::default());
-    let outcome = runner(CASES / 2).run(&lives::lives(), |life| {
+    let outcome = runner(SEED, CASES / 2).run(&lives::lives(), |life| {
         tally.borrow_mut().add(&world::live(&life).map_err(TestCaseError::fail)?);
         Ok(())
     });

@@ -154,7 +154,7 @@ impl Reference {
         if !self.history.is_suspect() && reached(self.suspicion_due(), now) {
             return Some(Output::Suspect);
         }
-        reached(self.ping_due(), now).then(|| Output::Ping(self.history.pings() + 1))
+        reached(self.ping_due(now), now).then(|| Output::Ping(self.history.pings() + 1))
     }
 
     /// The verdict that waits for its last look: what, its deadline and its first sight.
@@ -212,9 +212,10 @@ impl Reference {
         self.falls(seen, now).then_some(Output::Offline(reason(overdue)))
     }
 
-    /// Rule 5: a verdict falls at the first poll `last_look` or more after its first sight.
+    /// Rule 5: a verdict falls at the first poll `last_look` or more after its first sight; 0 switches that off.
     fn falls(&self, seen: u64, now: u64) -> bool {
-        reached(seen.saturating_add(nanos(self.config.last_look())), now)
+        let last_look = nanos(self.config.last_look());
+        last_look == 0 || reached(seen.saturating_add(last_look), now)
     }
 
     /// Rules 7 and 11: what comes after the verdict that fell at `since`.
@@ -262,14 +263,14 @@ impl Reference {
 
     /// The earliest moment at which a poll would do something, if nothing happens: found by trying.
     pub(super) fn poll_timeout(&self) -> Option<u64> {
-        let mut moments =
-            vec![self.history.latest(), self.suspicion_due(), self.ping_due(), self.close_due()];
+        let latest = self.history.latest();
+        let mut moments = vec![latest, self.suspicion_due(), self.ping_due(latest), self.close_due()];
         for (overdue, deadline) in self.deadlines() {
             moments.push(deadline);
             let seen = self.first_sight(overdue, deadline).unwrap_or(u64::MAX);
             moments.push(seen.saturating_add(nanos(self.config.last_look())));
         }
-        moments.retain(|moment| (self.history.latest()..u64::MAX).contains(moment));
+        moments.retain(|moment| (latest..u64::MAX).contains(moment));
         moments.sort_unstable();
         moments.dedup();
         moments.into_iter().find(|moment| self.would_do_something(*moment))
