@@ -159,7 +159,7 @@ impl Config {
     ///
     /// Counted from the later of its last evidence and, where `write_timeout` is set, the last byte that entered
     /// the transport. Reading must not be paused meanwhile. `Duration::MAX`: never, as where `interval` or
-    /// `timeout` is never (a `silence_timeout` then still counts).
+    /// `timeout` is never (a `silence_timeout` then still counts, unless only pongs are evidence).
     ///
     /// The bound is `interval + timeout + last_look + 3 * lateness`, and tight, up to a lateness of
     /// `stall_tolerance`; a driver later than that may owe the peer one more `timeout + lateness`, for a driver that
@@ -181,7 +181,12 @@ impl Config {
 
         let mut ping = self.interval.saturating_add(clocks).saturating_add(self.last_look);
         ping = ping.saturating_add(late.saturating_mul(3));
-        let mut silence = self.silence_timeout.saturating_add(self.last_look);
+        // Under pong-only a peer may talk and give no evidence: then its silence says nothing.
+        let silence = match self.evidence {
+            Evidence::AnyTraffic => self.silence_timeout,
+            Evidence::PongOnly => NEVER,
+        };
+        let mut silence = silence.saturating_add(self.last_look);
         silence = silence.saturating_add(late.saturating_mul(2));
         if stalled {
             ping = ping.saturating_add(clocks).saturating_add(late);

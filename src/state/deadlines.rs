@@ -89,9 +89,10 @@ impl State {
         at <= self.latest && at != Timestamp::MAX
     }
 
-    /// Rule 6: this deadline is seen so late that we were not looking.
+    /// Rule 6: this deadline is seen so late that we were not looking. While another verdict waited for its last look, it
+    /// was not to be looked at.
     pub(super) fn stalled(&self, config: &Config, deadline: Timestamp) -> bool {
-        self.latest.since(deadline) > config.stall_tolerance
+        self.latest.since(deadline.max(self.mark)) > config.stall_tolerance
     }
 }
 

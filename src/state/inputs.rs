@@ -31,7 +31,6 @@ impl State {
             }
             Event::Eof => {
                 self.judge(Verdict::TransportClosed);
-                self.flags.set(Flags::GONE);
             }
             Event::Wrote => self.wrote(),
             Event::PingSent => self.ping_sent(),
@@ -149,7 +148,7 @@ impl State {
         self.flags.set(Flags::PAUSED | Flags::PAUSED_SINCE_PING);
         let writing = self.noted == Noted::Ping && self.ping == Ping::Writing;
         if !writing {
-            self.noted = Noted::Nothing;
+            self.forget(self.noted);
         }
     }
 
@@ -167,9 +166,7 @@ impl State {
 
     pub(crate) fn probe(&mut self, now: Timestamp) {
         self.advance(now);
-        if self.stage == Stage::Open {
-            self.flags.set(Flags::PROBE);
-        }
+        self.flags.set(Flags::PROBE);
     }
 
     pub(crate) fn close(&mut self, code: CloseCode, now: Timestamp) {

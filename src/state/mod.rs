@@ -51,7 +51,8 @@ pub(crate) struct State {
     // -- What only a ping, a pong or an end touches.
     /// When the newest ping was handed out; before the first, when the connection opened.
     pub(crate) pinged_at: Timestamp,
-    /// While a verdict is noted, its first sight; while the close handshake runs, its start.
+    /// While a verdict is noted, its first sight, and after it was forgotten, the end of its wait; while the close
+    /// handshake runs, its start.
     mark: Timestamp,
     seed: u64,
     pub(crate) rtt: Estimator,
@@ -243,16 +244,17 @@ impl State {
         self.latest = self.latest.max(now);
     }
 
+    /// The verdict that waits for its last look has lost its ground, if it is this one.
     fn forget(&mut self, noted: Noted) {
-        if self.noted == noted {
+        if self.noted == noted && noted != Noted::Nothing {
             self.noted = Noted::Nothing;
+            self.mark = self.latest;
         }
     }
 
     const fn judge(&mut self, verdict: Verdict) {
         self.verdict = verdict;
         self.stage = Stage::Judged;
-        self.noted = Noted::Nothing;
     }
 
     const fn reason(&self) -> Reason {

@@ -1,0 +1,264 @@
+//! Random settings and random lives, made so that the edges are hit: most settings are a few nanoseconds, so that any
+//! two moments may coincide, and most gaps are a setting or the way to the next deadline, give or take a nanosecond.
+
+use std::time::Duration;
+
+use liveness::{CloseCode, Config, Evidence, Schedule, Suspicion};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+/// Lives that begin later than that may come to the end of time.
+const LATE: u64 = u64::MAX / 2;
+
+/// One life: what is set, when it begins, what happens.
+#[derive(Clone, Debug)]
+pub(super) struct Life {
+    pub(super) config: Config,
+    /// The length that the settings are a few of.
+    pub(super) unit: u64,
+    pub(super) opened: u64,
+    pub(super) steps: Vec<Step>,
+}
+
+/// Time passes, something happens, and the driver polls or does not.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Step {
+    pub(super) gap: Gap,
+    pub(super) what: What,
+    pub(super) polls: Polls,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Gap {
+    None,
+    /// Thousandths of a unit.
+    Units(u64),
+    /// One setting, and a nanosecond more or less.
+    Setting(Setting, i64),
+    /// To the moment of `poll_timeout`, and a nanosecond more or less.
+    Due(i64),
+    /// A setting past that.
+    DueAnd(Setting, i64),
+    /// The clock steps back by thousandths of a unit.
+    Back(u64),
+    /// The laptop was lost and found.
+    Century,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Setting {
+    Interval,
+    Timeout,
+    LastLook,
+    StallTolerance,
+    WriteTimeout,
+    IdleTimeout,
+    SilenceTimeout,
+    CloseTimeout,
+    Suspicion,
+    /// The time in which the budget grows by one frame.
+    Token,
+}
+
+impl Setting {
+    /// In nanoseconds; a setting that is never is no gap.
+    pub(super) fn of(self, config: &Config) -> u64 {
+        let setting = match self {
+            Self::Interval => config.interval(),
+            Self::Timeout => config.timeout(),
+            Self::LastLook => config.last_look(),
+            Self::StallTolerance => config.stall_tolerance(),
+            Self::WriteTimeout => config.write_timeout(),
+            Self::IdleTimeout => config.idle_timeout(),
+            Self::SilenceTimeout => config.silence_timeout(),
+            Self::CloseTimeout => config.close_timeout(),
+            Self::Suspicion => match config.suspicion() {
+                Suspicion::Never => Duration::MAX,
+                Suspicion::After(after) => after,
+                Suspicion::Adaptive { at_least } => at_least,
+            },
+            Self::Token => match config.control_budget() {
+                Some((_, per_second @ 1..)) => Duration::from_nanos(1_000_000_000 / u64::from(per_second)),
+                _ => Duration::MAX,
+            },
+        };
+        if setting == Duration::MAX { 0 } else { u64::try_from(setting.as_nanos()).unwrap() }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum What {
+    Nothing,
+    Data,
+    Progress,
+    Ping,
+    /// A pong to the ping this many before the newest.
+    Answer(usize),
+    /// A pong to the ping that will be the next.
+    Prophecy,
+    Forged,
+    Wrote,
+    PingSent,
+    ReadPaused,
+    ReadResumed,
+    Probe,
+    PeerClose(Option<u16>),
+    Eof,
+    LocalClose(CloseCode),
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Polls {
+    /// Not at all: the driver is busy.
+    Never,
+    /// First it reads, then it polls until there is nothing to do.
+    After,
+    /// It serves its timers first, and reads too late for them: deaf.
+    Before,
+    /// One poll only: something happens between two actions.
+    Once,
+}
+
+fn settings() -> impl Strategy<Value = Setting> {
+    use Setting::*;
+    let all = [
+        Interval,
+        Timeout,
+        LastLook,
+        StallTolerance,
+        WriteTimeout,
+        IdleTimeout,
+        SilenceTimeout,
+        CloseTimeout,
+        Suspicion,
+        Token,
+    ];
+    proptest::sample::select(all.to_vec())
+}
+
+fn gaps() -> impl Strategy<Value = Gap> {
+    prop_oneof![
+        60 => Just(Gap::None),
+        80 => (0..15_000_u64).prop_map(Gap::Units),
+        40 => (settings(), -1..=1_i64).prop_map(|(setting, off)| Gap::Setting(setting, off)),
+        80 => (-1..=1_i64).prop_map(Gap::Due),
+        40 => (settings(), -1..=1_i64).prop_map(|(setting, off)| Gap::DueAnd(setting, off)),
+        20 => (0..10_000_u64).prop_map(Gap::Back),
+        1 => Just(Gap::Century),
+    ]
+}
+
+fn codes() -> impl Strategy<Value = Option<u16>> {
+    prop::option::of(prop_oneof![Just(1000), Just(1006), Just(3000), 900..5100_u16])
+}
+
+fn whats() -> impl Strategy<Value = What> {
+    prop_oneof![
+        100 => Just(What::Nothing),
+        100 => (0..3_usize).prop_map(What::Answer),
+        40 => Just(What::Data),
+        30 => Just(What::Progress),
+        30 => Just(What::Ping),
+        15 => Just(What::Forged),
+        3 => Just(What::Prophecy),
+        30 => Just(What::Wrote),
+        60 => Just(What::PingSent),
+        40 => Just(What::ReadPaused),
+        50 => Just(What::ReadResumed),
+        15 => Just(What::Probe),
+        1 => codes().prop_map(What::PeerClose),
+        1 => Just(What::Eof),
+        1 => prop_oneof![Just(CloseCode::GOING_AWAY), Just(CloseCode::NORMAL)].prop_map(What::LocalClose),
+    ]
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let polls = prop_oneof![
+        4 => Just(Polls::After),
+        1 => Just(Polls::Never),
+        1 => Just(Polls::Before),
+        1 => Just(Polls::Once),
+    ];
+    let step = (gaps(), whats(), polls).prop_map(|(gap, what, polls)| Step { gap, what, polls });
+    vec(step, 1..300)
+}
+
+/// A few units; tenths of it where a unit has them.
+fn few(unit: u64, most: u64) -> impl Strategy<Value = Duration> {
+    (1..=most).prop_map(move |units| Duration::from_nanos(units * unit))
+}
+
+fn or_never(weight: f64, some: impl Strategy<Value = Duration>) -> impl Strategy<Value = Duration> {
+    prop::option::weighted(weight, some).prop_map(|some| some.unwrap_or(Duration::MAX))
+}
+
+fn suspicions(unit: u64) -> impl Strategy<Value = Suspicion> {
+    prop_oneof![
+        1 => Just(Suspicion::Never),
+        1 => few(unit, 12).prop_map(Suspicion::After),
+        2 => few(unit, 4).prop_map(Suspicion::After),
+        2 => few(unit, 4).prop_map(|at_least| Suspicion::Adaptive { at_least }),
+    ]
+}
+
+/// Frames a second such that a frame takes about a unit, and odd ones, which leave remainders.
+fn budgets(unit: u64) -> impl Strategy<Value = Option<(u32, u32)>> {
+    let per_unit = u32::try_from(1_000_000_000 / unit).unwrap();
+    let rate = prop_oneof![1 => Just(0), 1 => 0..=per_unit.min(7), 3 => 0..=per_unit, 1 => any::<u32>()];
+    prop::option::weighted(0.7, (prop_oneof![4 => 1..=4_u32, 2 => 5..=12_u32, 1 => Just(1000)], rate))
+}
+
+fn configs(unit: u64) -> impl Strategy<Value = Config> {
+    let waits = (or_never(0.95, few(unit, 12)), or_never(0.95, few(unit, 12)));
+    let silences = (or_never(0.4, few(unit, 30)), or_never(0.4, few(unit, 20)), or_never(0.5, few(unit, 8)));
+    let looks = (
+        prop_oneof![1 => Just(0), 1 => Just(1), 3 => unit..=4 * unit],
+        prop::option::of(0..=6_u64),
+        0..=6_u64,
+    );
+    let policies = (any::<bool>(), any::<bool>(), suspicions(unit), budgets(unit));
+    (waits, silences, looks, policies).prop_map(move |(waits, silences, looks, policies)| {
+        let (last_look, tolerance, close) = looks;
+        let mut builder = Config::builder()
+            .jitter(0)
+            .interval(waits.0)
+            .timeout(waits.1)
+            .idle_timeout(silences.0)
+            .silence_timeout(silences.1)
+            .write_timeout(silences.2)
+            .close_timeout(Duration::from_nanos(close * unit))
+            .last_look(Duration::from_nanos(last_look))
+            .schedule(if policies.0 { Schedule::Quiet } else { Schedule::Steady })
+            .evidence(if policies.1 { Evidence::AnyTraffic } else { Evidence::PongOnly })
+            .suspicion(policies.2);
+        builder = match policies.3 {
+            Some((burst, per_second)) => builder.control_budget(burst, per_second),
+            None => builder.no_control_budget(),
+        };
+        if let Some(tolerance) = tolerance {
+            builder = builder.stall_tolerance(match tolerance {
+                6 => Duration::MAX,
+                units => Duration::from_nanos(units * unit),
+            });
+        }
+        builder.build().unwrap()
+    })
+}
+
+pub(super) fn lives() -> impl Strategy<Value = Life> {
+    let units = prop_oneof![4 => Just(1_u64), 1 => Just(1_000_003), 1 => Just(100_000_000)];
+    let lives = units.prop_flat_map(|unit| (Just(unit), configs(unit)));
+    let opened = prop_oneof![
+        6 => Just(0),
+        6 => 0..u64::MAX / 4,
+        1 => (1..60_u64).prop_map(|before| u64::MAX - before),
+    ];
+    (lives, opened, steps()).prop_map(|((unit, config), opened, steps)| {
+        // At the end of time the budget is not compared: to say when it is full again takes moments past that.
+        let config = match opened {
+            LATE.. => config.to_builder().no_control_budget().build().unwrap(),
+            _ => config,
+        };
+        Life { config, unit, opened, steps }
+    })
+}
