@@ -354,16 +354,22 @@ impl Conversation {
         match message {
             Message::Text(_) | Message::Binary(_) | Message::Frame(_) => {
                 self.hear(Event::Data);
-                match server::flood(&message) {
-                    _ if self.is_offline() => {}
-                    Some(bytes) => self.flood = self.flood.saturating_add(bytes),
-                    None => self.write(message),
+                if !self.is_offline() {
+                    self.answer(message);
                 }
             }
             // Tungstenite has its pong ready, and sends it with the next read.
             Message::Ping(_) => self.hear(Event::Ping),
             Message::Pong(payload) => self.hear(Event::Pong(&payload)),
             Message::Close(frame) => self.hear(Event::Close(frame.map(|frame| frame.code.into()))),
+        }
+    }
+
+    fn answer(&mut self, message: Message) {
+        let wanted = if let Message::Text(text) = &message { server::flood(text) } else { None };
+        match wanted {
+            Some(bytes) => self.flood = self.flood.saturating_add(bytes),
+            None => self.write(message),
         }
     }
 

@@ -10,7 +10,6 @@ use std::time::Duration;
 use clap::Parser;
 use liveness::{Action, Clock, Config};
 use socket2::SockRef;
-use tungstenite::Message;
 use tungstenite::protocol::WebSocketConfig;
 
 pub(crate) const MIB: usize = 1 << 20;
@@ -105,6 +104,7 @@ impl Args {
 }
 
 /// The WebSocket's own settings: frames and messages of up to 64 MiB.
+#[allow(dead_code, reason = "axum takes its own, at the upgrade")]
 pub(crate) fn limits() -> WebSocketConfig {
     WebSocketConfig::default().max_message_size(Some(64 * MIB)).max_frame_size(Some(64 * MIB))
 }
@@ -118,9 +118,8 @@ pub(crate) fn tune(socket: SockRef<'_>) {
     let _ = socket.set_tcp_notsent_lowat(UNSENT);
 }
 
-/// How many bytes a `flood N` asks for.
-pub(crate) fn flood(message: &Message) -> Option<u64> {
-    let Message::Text(text) = message else { return None };
+/// How many bytes a text message asks for, if it is `flood N`.
+pub(crate) fn flood(text: &str) -> Option<u64> {
     text.strip_prefix("flood ")?.parse().ok()
 }
 
