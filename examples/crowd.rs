@@ -21,6 +21,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tungstenite::Message;
+use tungstenite::protocol::WebSocketConfig;
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -240,7 +241,12 @@ async fn recipe(args: &Args) -> Result<ExitCode, Failure> {
     for connection in 1_usize.. {
         let (stream, _) = listener.accept().await?;
         tokio::spawn(async move {
-            let Ok(mut socket) = tokio_tungstenite::accept_async(stream).await else { return };
+            // A buffer as small as that of the others.
+            let settings = WebSocketConfig::default().read_buffer_size(16 * 1024);
+            let Ok(mut socket) = tokio_tungstenite::accept_async_with_config(stream, Some(settings)).await
+            else {
+                return;
+            };
             say("online", connection);
             let mut ticker = interval(every);
             ticker.set_missed_tick_behavior(MissedTickBehavior::Delay);

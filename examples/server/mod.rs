@@ -103,10 +103,12 @@ impl Args {
     }
 }
 
-/// The WebSocket's own settings: frames and messages of up to 64 MiB.
+/// The WebSocket's own settings: frames and messages of up to 64 MiB, and a read buffer for many idle clients, where
+/// tungstenite's own of 128 KiB is for a few busy ones.
 #[allow(dead_code, reason = "axum takes its own, at the upgrade")]
 pub(crate) fn limits() -> WebSocketConfig {
-    WebSocketConfig::default().max_message_size(Some(64 * MIB)).max_frame_size(Some(64 * MIB))
+    let limit = Some(64 * MIB);
+    WebSocketConfig::default().max_message_size(limit).max_frame_size(limit).read_buffer_size(16 * 1024)
 }
 
 /// Prepares a client's socket for heartbeats.

@@ -82,7 +82,7 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
     fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             self.begin_turn();
-            if self.write_out().is_ready() && !self.unsettled {
+            if self.write_out().is_ready() && self.is_settled() {
                 return Poll::Ready(());
             }
             if self.wait_to_write(cx) {

@@ -346,9 +346,17 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
         self.unflushed = false;
     }
 
+    /// Nothing is due, and the alarm will ring when something is.
+    pub(super) fn is_settled(&mut self) -> bool {
+        let settled = !self.is_due() && self.arm();
+        self.unsettled = !settled;
+        self.stale |= !settled;
+        settled
+    }
+
     /// Whether to wait for what comes; if not, there is something to do first.
     pub(super) fn may_wait(&mut self, half: Half, cx: &Context<'_>) -> bool {
-        let quiet = !self.unsettled && !self.is_due() && self.arm() && self.wakers.wait(half, cx.waker());
+        let quiet = self.is_settled() && self.wakers.wait(half, cx.waker());
         self.stale |= !quiet;
         quiet
     }
