@@ -113,6 +113,8 @@ pub struct LiveSocket<S: Transport, M: Machine = Liveness> {
     inbox_bytes: usize,
     /// Reading is paused because the inbox is full.
     paused: bool,
+    /// Bytes received when a verdict first waited for unread ones.
+    backlog_from: Option<u64>,
     /// Something may wait in tungstenite's write buffer.
     unflushed: bool,
     /// A ping is in that buffer.
@@ -165,6 +167,7 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
             inbox: VecDeque::new(),
             inbox_bytes: 0,
             paused: false,
+            backlog_from: None,
             unflushed: false,
             ping_unflushed: false,
             deaf: false,
@@ -229,13 +232,24 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
             if !socket.can_write() {
                 return self.finish();
             }
+            if self.is_broken() && !self.may_read() {
+                // The caller has something to say, and nobody to say it to.
+                self.end_transport();
+                self.judge();
+                continue;
+            }
             match message.take() {
                 Some(Message::Close(frame)) => {
                     let code = frame.as_ref().and_then(|frame| CloseCode::new(frame.code.into()));
                     let text = frame.as_ref().map_or("", |frame| frame.reason.as_str());
                     self.close(code.unwrap_or(CloseCode::NORMAL), text);
                 }
-                Some(unwritten) => message = self.write(unwritten),
+                Some(unwritten) => {
+                    message = self.write(unwritten);
+                    if message.is_some() {
+                        self.turn(Some(Duration::ZERO));
+                    }
+                }
                 None if self.unflushed => self.turn(Some(Duration::ZERO)),
                 None => return Ok(()),
             }
