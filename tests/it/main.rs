@@ -2,5 +2,7 @@
 
 mod laws;
 mod public;
+mod sockets;
 mod tidy;
 mod transcripts;
+mod wire;
