@@ -171,7 +171,9 @@ impl<S: Socket> Meter<S> {
     }
 
     /// All calls together may take until the deadline, then they fail with `TimedOut`.
-    pub(super) const fn begin_handshake(&mut self, clock: Clock, deadline: Timestamp) {
+    pub(super) fn begin_handshake(&mut self, clock: Clock, deadline: Timestamp) {
+        // A socket has it from its listener on some systems. What else is wrong with this one, a read will tell.
+        let _ = self.socket.set_nonblocking(false);
         self.pace = Pace::Until { clock, deadline };
     }
 
@@ -301,7 +303,8 @@ impl<S: Socket> Meter<S> {
         loop {
             self.socket.set_read_timeout(Some(remaining(clock, deadline)?))?;
             match self.socket.read(buffer) {
-                Err(error) if interrupts(&error) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if timed_out(&error) => return Err(io::ErrorKind::TimedOut.into()),
                 result => return result,
             }
         }
@@ -311,7 +314,8 @@ impl<S: Socket> Meter<S> {
         loop {
             self.socket.set_write_timeout(Some(remaining(clock, deadline)?))?;
             match self.socket.write(buffer) {
-                Err(error) if interrupts(&error) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if timed_out(&error) => return Err(io::ErrorKind::TimedOut.into()),
                 result => return result,
             }
         }

@@ -85,9 +85,8 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
     /// read; but a peer that sends faster than it is read is not spared for ever.
     fn must_wait(&mut self, now: Timestamp) -> bool {
         let mut preview = self.machine.liveness().clone();
-        let verdict = preview.poll(now);
-        if !matches!(verdict, Some(Action::MarkOffline(Reason::PingTimeout | Reason::Silent | Reason::Idle)))
-        {
+        let _ = preview.poll(now);
+        if !matches!(preview.verdict(), Some(Reason::PingTimeout | Reason::Silent | Reason::Idle)) {
             return false;
         }
         let Some(socket) = &mut self.socket else { return false };

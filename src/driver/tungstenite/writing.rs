@@ -126,6 +126,10 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
         use tungstenite::error::ProtocolError;
         let code = match &error {
             Error::Io(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+            // Tungstenite takes it for a reset that a stream took no byte; a TLS stream whose buffer is full takes none.
+            Error::Io(error) if error.kind() == io::ErrorKind::ConnectionReset && !self.has_failed() => {
+                return;
+            }
             Error::ConnectionClosed | Error::AlreadyClosed => {
                 self.deaf = true;
                 return self.flushed_if_clean();
@@ -156,6 +160,14 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
         if !self.is_offline() {
             self.cause.get_or_insert(error);
         }
+    }
+
+    /// The socket itself, under any layer of TLS.
+    fn has_failed(&mut self) -> bool {
+        self.socket.as_mut().is_some_and(|socket| {
+            let meter = socket.get_mut().meter();
+            meter.ended() || meter.is_broken()
+        })
     }
 
     pub(super) fn is_broken(&mut self) -> bool {
