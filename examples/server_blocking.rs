@@ -3,7 +3,8 @@
 //! `cargo run --example server_blocking -- --interval 5s --timeout 10s`
 //!
 //! Echoes data messages; the text message `flood N` makes it send N bytes. Prints a line for each change:
-//! `SECONDS online|suspect|offline|disconnect CONNECTION [REASON]`.
+//! `SECONDS online|suspect|offline|disconnect CONNECTION [REASON]`. Where it listens it says on stderr: with port 0 the
+//! system picks one.
 
 use std::fmt;
 use std::fs::File;
@@ -94,6 +95,9 @@ fn main() -> Result<(), String> {
         std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     }
     let listener = TcpListener::bind(&args.listen).map_err(|error| format!("{}: {error}", args.listen))?;
+    if let Ok(address) = listener.local_addr() {
+        eprintln!("listening on {address}");
+    }
     let clock = Clock::new();
     for (stream, connection) in listener.incoming().zip(1..) {
         let record = args.record.clone();
@@ -141,10 +145,8 @@ fn converse<M: Machine>(socket: LiveSocket<Meter<TcpStream>, M>, connection: u64
 }
 
 fn answer<M: Machine>(socket: &mut LiveSocket<Meter<TcpStream>, M>, message: Message) -> Result<(), Offline> {
-    let flood = match &message {
-        Message::Text(text) => text.strip_prefix("flood ").and_then(|count| count.parse::<u64>().ok()),
-        _ => None,
-    };
+    let order = if let Message::Text(text) = &message { text.strip_prefix("flood ") } else { None };
+    let flood = order.and_then(|count| count.parse::<u64>().ok());
     let Some(mut left) = flood else { return socket.send(message) };
     while left > 0 {
         let part = usize::try_from(left).unwrap_or(usize::MAX).min(64 * MIB);
