@@ -177,11 +177,11 @@ fn an_idle_peer_is_sent_home_with_1000() {
 #[test]
 fn suspicion_comes_first_and_is_taken_back() {
     use liveness::Suspicion;
-    let config = strict().timeout(millis(1500)).suspicion(Suspicion::After(millis(100)));
+    let config = strict().timeout(millis(800)).suspicion(Suspicion::After(millis(100)));
     let host = reader(config.build_const());
     let mut peer = host.peer();
     let (_, payload) = peer.next_of(PING);
-    rest(millis(400));
+    rest(millis(300));
     peer.write(&frame(PONG, &payload));
     let life = host.join();
     let changes: Vec<_> = life

@@ -13,3 +13,5 @@ mod support;
 mod tls;
 mod transports;
 mod writing;
+
+pub(crate) use support::{bound, live_for};

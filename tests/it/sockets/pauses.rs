@@ -9,12 +9,12 @@ use super::support::{brisk, leave, live_for, served};
 use crate::wire::{PING, PONG, TEXT, close, frame, millis, rest};
 
 /// Several times as long as silence may last.
-const STALL: std::time::Duration = millis(2000);
+const STALL: std::time::Duration = millis(1500);
 
 /// Says something, then answers pings for as long as the server stalls, and longer.
 fn outlast(mut client: WebSocket<std::net::TcpStream>) {
     client.send(Message::text("hello")).unwrap();
-    live_for(&mut client, STALL + millis(700));
+    live_for(&mut client, STALL + millis(500));
     leave(client);
 }
 
@@ -118,7 +118,7 @@ fn what_is_said_while_we_write_is_kept_in_order() {
 #[test]
 fn a_caller_that_only_sends_keeps_its_peer() {
     let host = served(brisk().build_const(), None, |life| {
-        for _ in 0..30 {
+        for _ in 0..20 {
             life.socket.send(Message::text("news")).unwrap();
             rest(millis(50));
         }
@@ -132,8 +132,8 @@ fn a_caller_that_only_sends_keeps_its_peer() {
             break;
         }
     }
-    assert!(!live_for(&mut client, millis(1000)).is_empty());
-    live_for(&mut client, millis(800));
+    assert!(!live_for(&mut client, millis(800)).is_empty());
+    live_for(&mut client, millis(500));
     leave(client);
     host.join().assert_closed_by_peer();
 }

@@ -71,13 +71,13 @@ fn a_conversation_replays() {
 fn a_stall_replays() {
     let host = recorded(brisk().build_const(), |life| {
         for _ in 0..3 {
-            life.read_one(|_, _| rest(millis(1200)));
+            life.read_one(|_, _| rest(millis(900)));
         }
     });
     let mut client = host.client();
     for _ in 0..3 {
         client.send(Message::text("hello")).unwrap();
-        live_for(&mut client, millis(1200));
+        live_for(&mut client, millis(900));
     }
     leave(client);
     let (life, text) = host.join();
