@@ -2,6 +2,7 @@
 
 mod laws;
 mod public;
+mod server;
 mod sockets;
 mod tidy;
 mod transcripts;
