@@ -12,7 +12,7 @@ use std::time::Duration;
 use clap::Parser;
 use futures_util::{SinkExt, StreamExt};
 use liveness::driver::tokio::{LiveStream, Metered, clock};
-use liveness::driver::{driven, random_seed};
+use liveness::driver::{random_seed, tune};
 use liveness::{Action, Clock, CloseCode, Config, Event, Liveness, Machine, Timestamp};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpStream;
@@ -74,13 +74,13 @@ async fn connect(url: &str, config: Config) -> Result<Socket, Failure> {
     // An IPv6 address stands in brackets in a URL, and without in a socket's address.
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let stream = TcpStream::connect((host, uri.port_u16().unwrap_or(if secure { 443 } else { 80 }))).await?;
-    stream.set_nodelay(true)?;
+    tune(&stream);
     // The meter is on the wire, and TLS around it.
     let stream = Metered::new(stream);
     let gauge = stream.gauge().clone();
     let (socket, _) = tokio_tungstenite::client_async_tls(request, stream).await?;
     let clock = clock();
-    let told = Told { machine: Liveness::new(driven(config), random_seed(), clock.now()), clock };
+    let told = Told { machine: Liveness::new(config.driven(), random_seed(), clock.now()), clock };
     Ok(LiveStream::with_machine(socket, told, clock).metered(gauge))
 }
 

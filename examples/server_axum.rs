@@ -20,11 +20,10 @@ use clap::Parser;
 use futures_util::{SinkExt, StreamExt};
 use liveness::driver::axum::{Metering, Peer};
 use liveness::driver::tokio::{Gauge, LiveStream, clock};
-use liveness::driver::{driven, random_seed};
+use liveness::driver::{random_seed, tune};
 use liveness::transcript::Recorder;
 use liveness::{Clock, Config, Liveness, Machine};
-use server::{Args, MIB, complain, flood, print, tune};
-use socket2::SockRef;
+use server::{Args, MIB, complain, flood, print};
 use tokio::net::TcpListener;
 
 #[derive(Clone)]
@@ -38,11 +37,11 @@ struct App {
 #[tokio::main]
 async fn main() -> Result<(), String> {
     let args = Arc::new(Args::parse());
-    let config = driven(args.config()?);
+    let config = args.config()?.driven();
     let listener = args.listen()?;
     listener.set_nonblocking(true).map_err(|error| error.to_string())?;
     let listener = TcpListener::from_std(listener).map_err(|error| error.to_string())?;
-    let listener = listener.tap_io(|stream| tune(SockRef::from(&*stream)));
+    let listener = listener.tap_io(|stream| tune(stream));
     let app = App { args, config, clock: clock(), connections: Arc::default() };
     let router = Router::new().fallback(any(upgrade)).with_state(app);
     let service = router.into_make_service_with_connect_info::<Peer>();

@@ -3,7 +3,8 @@
 //! `cargo run --example server_blocking -- --interval 5s --timeout 10s`
 //!
 //! Echoes data messages; the text message `flood N` makes it send N bytes. Prints a line for each change:
-//! `SECONDS online|suspect|offline|disconnect CONNECTION [REASON]`.
+//! `SECONDS online|suspect|offline|disconnect CONNECTION [REASON]`. Where it listens it says on stderr: with port 0 the
+//! system picks one.
 
 mod server;
 
@@ -13,10 +14,9 @@ use std::time::Duration;
 
 use clap::Parser;
 use liveness::driver::tungstenite::{LiveSocket, Offline, accept_unwatched};
-use liveness::driver::{Meter, driven, random_seed};
+use liveness::driver::{Meter, random_seed};
 use liveness::transcript::Recorder;
 use liveness::{Clock, Config, Liveness, Machine};
-use socket2::SockRef;
 use tungstenite::Message;
 
 use server::{Args, MIB, complain};
@@ -41,13 +41,12 @@ fn main() -> Result<(), String> {
 }
 
 fn serve(stream: TcpStream, connection: usize, config: Config, args: &Args, clock: Clock) {
-    server::tune(SockRef::from(&stream));
     let settings = server::limits().read_buffer_size(16 * 1024);
     let Ok(socket) = accept_unwatched(stream, Some(settings)) else { return };
     match args.record(connection) {
         Ok(None) => converse(LiveSocket::new(socket, config), connection, clock),
         Ok(Some(sink)) => {
-            let machine = Recorder::new(driven(config), random_seed(), clock.now(), sink);
+            let machine = Recorder::new(config.driven(), random_seed(), clock.now(), sink);
             converse(LiveSocket::with_machine(socket, machine, clock), connection, clock);
         }
         Err(error) => complain(format_args!("connection {connection}: no record: {error}")),

@@ -22,7 +22,6 @@ use liveness::transcript::Recorder;
 use liveness::{Action, Clock, CloseCode, Config, Event, Liveness, Machine, Reason, Status, Timestamp};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
-use socket2::SockRef;
 use tungstenite::error::{Error, ProtocolError};
 use tungstenite::handshake::server::{NoCallback, ServerHandshake};
 use tungstenite::handshake::{HandshakeError, MidHandshake};
@@ -84,12 +83,8 @@ type Handshake = MidHandshake<ServerHandshake<Wire, NoCallback>>;
 
 fn main() -> Result<(), Box<dyn error::Error>> {
     let args = Args::parse();
-    let mut config = args.config()?;
-    if config.write_timeout() == Duration::MAX {
-        // We report each byte that moves, so a ping has a clock for its writing. Without one it would count as sent
-        // when handed out: a slow reader of a large download would be late with the answer to a ping it never got.
-        config = config.to_builder().write_timeout(config.timeout()).build()?;
-    }
+    // We report each byte that moves, so a ping has a clock for its writing.
+    let config = args.config()?.driven();
     let listener = args.listen()?;
     listener.set_nonblocking(true)?;
     let (poll, mut listener) = (Poll::new()?, TcpListener::from_std(listener));
@@ -177,7 +172,7 @@ impl Server {
         if self.poll.registry().register(&mut stream, Token(token), both).is_err() {
             return;
         }
-        server::tune(SockRef::from(&stream));
+        liveness::driver::tune(&stream);
         // Frames go into the wire's outbox at once, where they are counted; small buffers, for many idle clients.
         let settings = server::limits().read_buffer_size(4096).write_buffer_size(0);
         let handshake = ServerHandshake::start(Wire::new(stream), NoCallback, Some(settings));

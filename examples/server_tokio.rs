@@ -14,11 +14,10 @@ use clap::Parser;
 use futures_util::{SinkExt, StreamExt};
 use liveness::driver::tokio::{Gauge, LiveStream, Metered, clock};
 use liveness::driver::tokio_tungstenite::accept_unwatched;
-use liveness::driver::{driven, random_seed};
+use liveness::driver::{random_seed, tune};
 use liveness::transcript::Recorder;
 use liveness::{Clock, Config, Liveness, Machine};
-use server::{Args, MIB, complain, flood, limits, print, tune};
-use socket2::SockRef;
+use server::{Args, MIB, complain, flood, limits, print};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::WebSocketStream;
 use tungstenite::Message;
@@ -26,7 +25,7 @@ use tungstenite::Message;
 #[tokio::main]
 async fn main() -> Result<(), String> {
     let args = Arc::new(Args::parse());
-    let config = driven(args.config()?);
+    let config = args.config()?.driven();
     let listener = args.listen()?;
     listener.set_nonblocking(true).map_err(|error| error.to_string())?;
     let listener = TcpListener::from_std(listener).map_err(|error| error.to_string())?;
@@ -47,7 +46,7 @@ async fn main() -> Result<(), String> {
 }
 
 async fn serve(stream: TcpStream, connection: usize, args: Arc<Args>, config: Config, clock: Clock) {
-    tune(SockRef::from(&stream));
+    tune(&stream);
     let Ok((socket, gauge)) = accept_unwatched(stream, Some(limits())).await else { return };
     match args.record(connection) {
         Ok(None) => {

@@ -155,6 +155,23 @@ impl Config {
         ConfigBuilder { config: self, stall_tolerance: Some(duration(self.stall_tolerance)) }
     }
 
+    /// These settings for a driver that reports `Wrote` and `PingSent`: a `write_timeout` of never becomes as long as
+    /// `timeout`. Without a clock for its writing a ping counts as sent when it is handed out, and behind a large
+    /// download that is long before it is.
+    ///
+    /// ```
+    /// let config = liveness::Config::DEFAULT.driven();
+    /// assert_eq!(config.write_timeout(), config.timeout());
+    /// ```
+    #[must_use]
+    pub const fn driven(mut self) -> Self {
+        if self.write_timeout == NEVER {
+            // Every timeout of a valid config is a valid write timeout.
+            self.write_timeout = self.timeout;
+        }
+        self
+    }
+
     /// The longest a peer that has gone silent can stay undetected, if the driver polls at most `lateness` late.
     ///
     /// Counted from the later of its last evidence and, where `write_timeout` is set, the last byte that entered

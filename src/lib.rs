@@ -12,10 +12,13 @@
 //!
 //! In one sentence: hand in what happened, poll until there is nothing to do, wait for the next event or deadline.
 //!
-//! 1. Read everything that can be read, and [`handle`](Liveness::handle) each frame as an [`Event`].
-//! 2. Take the time from the clock, not from the timer that woke you.
-//! 3. [`poll`](Liveness::poll) until `None`, and carry out each [`Action`].
+//! 1. Take the time from the clock, not from the timer that woke you.
+//! 2. Read everything that can be read, and [`handle`](Liveness::handle) each frame as an [`Event`].
+//! 3. [`poll`](Liveness::poll) with that time until `None`, and carry out each [`Action`].
 //! 4. Wait for input, or until [`poll_timeout`](Liveness::poll_timeout).
+//!
+//! In this order a process that is stopped anywhere judges nobody by what it had not read. One thing wants a fresh look at
+//! the clock: [`Event::PingSent`], for the answer's time runs from there.
 //!
 //! ```
 //! use liveness::{Action, Config, Event, Liveness, Timestamp};

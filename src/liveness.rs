@@ -18,7 +18,7 @@ use crate::time::Timestamp;
 /// - *commands*: [`probe`](Self::probe) and [`close`](Self::close);
 /// - *questions*, which change nothing: [`status`](Self::status), [`rtt`](Self::rtt), [`report`](Self::report) and others.
 ///
-/// In a loop: hand in everything that can be read, take the time from the clock, poll until `None`, carry out the
+/// In a loop: take the time from the clock, hand in everything that can be read, poll until `None`, carry out the
 /// actions, and wait for input or for `poll_timeout`, whichever is first. Read before you poll: a pong that lies unread in
 /// the kernel has not been heard. Take the time from the clock, not from the timer that woke you: a late timer lies.
 ///

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use liveness::driver::driven;
 use liveness::{Config, Evidence, Reason, Suspicion, Timestamp};
 
 use crate::clients::{self, Act};
@@ -39,7 +38,7 @@ pub(crate) fn config(evidence: Evidence) -> Config {
         .suspicion(Suspicion::After(Duration::from_secs(1)))
         .build_const();
     // One evidence is as valid as the other.
-    driven(SETTINGS.to_builder().evidence(evidence).build().unwrap_or(SETTINGS))
+    SETTINGS.to_builder().evidence(evidence).build().unwrap_or(SETTINGS).driven()
 }
 
 /// What the server should think of a client.

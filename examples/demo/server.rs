@@ -94,8 +94,6 @@ pub(crate) fn open(config: Config, record: Recorder) -> io::Result<Door> {
 }
 
 fn serve(stream: TcpStream, config: Config, link: Link, record: Recorder) {
-    // Small answers must not wait for the acknowledgement of the last one.
-    let _ = stream.set_nodelay(true);
     let Ok(socket) = accept_unwatched(stream, Some(settings())) else { return };
     let clock = Clock::new();
     let machine = Liveness::new(config, random_seed(), clock.now());

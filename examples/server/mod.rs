@@ -17,10 +17,6 @@ pub(crate) const MIB: usize = 1 << 20;
 /// How many clients may wait to be accepted: what std asks for, 128, makes a burst of them wait a second.
 const BACKLOG: i32 = 1024;
 
-/// How much the kernel may keep unsent for a client.
-#[cfg(any(target_os = "android", target_os = "linux"))]
-const UNSENT: u32 = 128 * 1024;
-
 /// A WebSocket echo server that prints who is online. Durations are written as `20s` or `250ms`.
 #[derive(Parser, Clone)]
 pub(crate) struct Args {
@@ -109,15 +105,6 @@ impl Args {
 pub(crate) fn limits() -> WebSocketConfig {
     let limit = Some(64 * MIB);
     WebSocketConfig::default().max_message_size(limit).max_frame_size(limit).read_buffer_size(16 * 1024)
-}
-
-/// Prepares a client's socket for heartbeats.
-pub(crate) fn tune(socket: SockRef<'_>) {
-    // Small answers must not wait for the acknowledgement of the last one.
-    let _ = socket.set_tcp_nodelay(true);
-    // The kernel would take megabytes for a slow reader, and a ping behind them counts as sent long before it is.
-    #[cfg(any(target_os = "android", target_os = "linux"))]
-    let _ = socket.set_tcp_notsent_lowat(UNSENT);
 }
 
 /// How many bytes a text message asks for, if it is `flood N`.

@@ -8,10 +8,12 @@
 //! use axum::extract::ws::WebSocketUpgrade;
 //! use axum::response::Response;
 //! use axum::routing::any;
+//! use axum::serve::ListenerExt;
 //! use futures_util::{SinkExt, StreamExt};
 //! use liveness::Config;
 //! use liveness::driver::axum::{Metering, Peer};
 //! use liveness::driver::tokio::LiveStream;
+//! use liveness::driver::tune;
 //!
 //! async fn echo(upgrade: WebSocketUpgrade, ConnectInfo(peer): ConnectInfo<Peer>) -> Response {
 //!     upgrade.on_upgrade(async move |socket| {
@@ -27,7 +29,7 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> std::io::Result<()> {
 //! let app = Router::new().route("/", any(echo));
-//! let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?.tap_io(|stream| tune(stream));
 //! axum::serve(Metering(listener), app.into_make_service_with_connect_info::<Peer>()).await
 //! # }
 //! ```

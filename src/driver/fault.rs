@@ -19,21 +19,25 @@ pub enum Fault {
     Refused,
 }
 
-/// What an error of tungstenite means.
 #[cfg(any(feature = "tungstenite", feature = "tokio-tungstenite"))]
-pub(super) fn of_tungstenite(error: &::tungstenite::Error) -> Fault {
-    use ::tungstenite::Error;
-    use ::tungstenite::error::ProtocolError;
-    match error {
-        Error::ConnectionClosed | Error::AlreadyClosed => Fault::Over,
-        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) | Error::Io(_) | Error::Tls(_) => {
-            Fault::Gone
-        }
-        Error::WriteBufferFull(_) => Fault::Refused,
-        Error::Capacity(_) => Fault::Against(CloseCode::TOO_BIG),
-        Error::Utf8(_) => Fault::Against(CloseCode::INVALID_PAYLOAD),
-        Error::Protocol(_) | Error::AttackAttempt | Error::Url(_) | Error::Http(_) | Error::HttpFormat(_) => {
-            Fault::Against(CloseCode::PROTOCOL_ERROR)
+impl From<&::tungstenite::Error> for Fault {
+    /// Sorts tungstenite's errors, for whoever drives its WebSocket. `WouldBlock` is none: turn it away before.
+    fn from(error: &::tungstenite::Error) -> Self {
+        use ::tungstenite::Error;
+        use ::tungstenite::error::ProtocolError;
+        match error {
+            Error::ConnectionClosed | Error::AlreadyClosed => Self::Over,
+            Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) | Error::Io(_) | Error::Tls(_) => {
+                Self::Gone
+            }
+            Error::WriteBufferFull(_) => Self::Refused,
+            Error::Capacity(_) => Self::Against(CloseCode::TOO_BIG),
+            Error::Utf8(_) => Self::Against(CloseCode::INVALID_PAYLOAD),
+            Error::Protocol(_)
+            | Error::AttackAttempt
+            | Error::Url(_)
+            | Error::Http(_)
+            | Error::HttpFormat(_) => Self::Against(CloseCode::PROTOCOL_ERROR),
         }
     }
 }

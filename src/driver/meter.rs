@@ -21,12 +21,20 @@ pub trait Socket: Read + Write {
     ///
     /// Those of the operating system.
     fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()>;
+    /// As [`TcpStream::set_nonblocking`].
+    ///
+    /// # Errors
+    ///
+    /// Those of the operating system.
+    fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()>;
     /// As [`TcpStream::shutdown`].
     ///
     /// # Errors
     ///
     /// Those of the operating system.
     fn shutdown(&self, how: Shutdown) -> io::Result<()>;
+    /// As [`tune`](super::tune), for sockets that there is something to tune of.
+    fn tune(&self) {}
 }
 
 macro_rules! socket {
@@ -38,8 +46,14 @@ macro_rules! socket {
             fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
                 self.set_write_timeout(timeout)
             }
+            fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+                self.set_nonblocking(nonblocking)
+            }
             fn shutdown(&self, how: Shutdown) -> io::Result<()> {
                 self.shutdown(how)
+            }
+            fn tune(&self) {
+                super::tune(self);
             }
         }
     };
@@ -83,13 +97,16 @@ where
 ///
 /// On its own it behaves as the socket does. Under a driver it ends each turn with `WouldBlock`: after one read, and
 /// after a write that the socket did not take whole, so that a frame that takes a minute never keeps the driver from
-/// its clock.
+/// its clock. A write that fails is `WouldBlock` too, for whoever is told of an error reads no further, and what the peer
+/// said before it left is still there to be read; the driver asks for the error.
 #[derive(Debug)]
 pub struct Meter<S> {
     socket: S,
     received: u64,
     sent: u64,
     ended: bool,
+    /// Why nothing can be written any more.
+    broken: Option<io::Error>,
     pace: Pace,
     /// The timeouts that the socket has now, once a turn has set them.
     read_for: Option<Option<Duration>>,
@@ -110,7 +127,11 @@ enum Pace {
 /// The one read of a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reading {
-    Allowed,
+    /// It may wait for bytes to come.
+    Waiting,
+    /// It takes what is there. A socket's timeout is no way to say so: the shortest is a tick of the system's clock, and
+    /// that is 4 ms too long for a caller who has a message to send.
+    Glancing,
     /// It brought bytes; there may be more.
     Spent,
     /// It brought none: everything that had arrived is read.
@@ -127,7 +148,16 @@ enum Writing {
 impl<S: Socket> Meter<S> {
     /// Puts a meter on a socket.
     pub const fn new(socket: S) -> Self {
-        Self { socket, received: 0, sent: 0, ended: false, pace: Pace::Free, read_for: None, write_for: None }
+        Self {
+            socket,
+            received: 0,
+            sent: 0,
+            ended: false,
+            broken: None,
+            pace: Pace::Free,
+            read_for: None,
+            write_for: None,
+        }
     }
 
     /// Bytes read so far.
@@ -146,23 +176,45 @@ impl<S: Socket> Meter<S> {
     }
 
     /// All calls together may take until the deadline, then they fail with `TimedOut`.
-    pub(super) const fn begin_handshake(&mut self, clock: Clock, deadline: Timestamp) {
+    pub(super) fn begin_handshake(&mut self, clock: Clock, deadline: Timestamp) {
+        // A socket has it from its listener on some systems. What else is wrong with this one, a read will tell.
+        let _ = self.socket.set_nonblocking(false);
         self.pace = Pace::Until { clock, deadline };
     }
 
     /// Begins a turn of at most one read, and of writes until one does not go through whole.
     pub(super) fn begin_turn(&mut self, read_for: Option<Duration>, write_for: Duration) -> io::Result<()> {
+        let read = if read_for == Some(Duration::ZERO) { Reading::Glancing } else { Reading::Waiting };
         let read_for = read_for.map(at_least_a_tick);
-        if !self.read_for.is_some_and(|set| near_enough(set, read_for)) {
+        if read == Reading::Waiting && !self.read_for.is_some_and(|set| near_enough(set, read_for)) {
             self.socket.set_read_timeout(read_for)?;
             self.read_for = Some(read_for);
         }
+        self.writable_for(write_for)?;
+        self.pace = Pace::Turn { read, write: Writing::Open };
+        Ok(())
+    }
+
+    /// Begins a turn of writes alone.
+    ///
+    /// A TLS stream that cannot write reads instead, and then says that all is written.
+    pub(super) fn begin_writing(&mut self, write_for: Duration) -> io::Result<()> {
+        self.writable_for(write_for)?;
+        self.pace = Pace::Turn { read: Reading::Spent, write: Writing::Open };
+        Ok(())
+    }
+
+    /// Begins a turn in which nothing reaches the socket: what is written stays in the buffers above.
+    pub(super) const fn begin_buffering(&mut self) {
+        self.pace = Pace::Turn { read: Reading::Spent, write: Writing::Blocked };
+    }
+
+    fn writable_for(&mut self, write_for: Duration) -> io::Result<()> {
         let write_for = at_least_a_tick(write_for);
         if self.write_for != Some(write_for) {
             self.socket.set_write_timeout(Some(write_for))?;
             self.write_for = Some(write_for);
         }
-        self.pace = Pace::Turn { read: Reading::Allowed, write: Writing::Open };
         Ok(())
     }
 
@@ -176,6 +228,16 @@ impl<S: Socket> Meter<S> {
         self.ended
     }
 
+    /// Nothing can be written any more.
+    pub(super) const fn is_broken(&self) -> bool {
+        self.broken.is_some()
+    }
+
+    /// Why nothing can be written any more, once.
+    pub(super) fn take_break(&mut self) -> Option<io::Error> {
+        self.broken.replace(io::ErrorKind::BrokenPipe.into())
+    }
+
     pub(super) fn shutdown(&self, how: Shutdown) {
         // It fails where the connection is gone already, which is what was wanted.
         let _ = self.socket.shutdown(how);
@@ -185,7 +247,7 @@ impl<S: Socket> Meter<S> {
         match result {
             Ok(0) if asked > 0 => self.ended = true,
             Ok(count) => self.received = self.received.saturating_add(count as u64),
-            Err(ref error) if timed_out(error) || error.kind() == io::ErrorKind::Interrupted => {}
+            Err(ref error) if interrupts(error) => {}
             Err(_) => self.ended = true,
         }
         result
@@ -212,9 +274,14 @@ fn timed_out(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }
 
+/// Nothing is wrong; try again.
+fn interrupts(error: &io::Error) -> bool {
+    timed_out(error) || error.kind() == io::ErrorKind::Interrupted
+}
+
 /// What ends a turn early, and nothing else, is `WouldBlock`.
 fn interrupted_blocks(error: io::Error) -> io::Error {
-    if timed_out(&error) || error.kind() == io::ErrorKind::Interrupted {
+    if interrupts(&error) {
         return io::ErrorKind::WouldBlock.into();
     }
     error
@@ -228,27 +295,73 @@ fn remaining(clock: Clock, deadline: Timestamp) -> io::Result<Duration> {
     }
 }
 
+impl<S: Socket> Meter<S> {
+    fn glance(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.socket.set_nonblocking(true)?;
+        let result = self.socket.read(buffer);
+        self.socket.set_nonblocking(false)?;
+        result
+    }
+
+    /// A signal, such as the one that continues a stopped process, is no reason to fail a handshake.
+    fn read_until(&mut self, buffer: &mut [u8], clock: Clock, deadline: Timestamp) -> io::Result<usize> {
+        loop {
+            self.socket.set_read_timeout(Some(remaining(clock, deadline)?))?;
+            match self.socket.read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if timed_out(&error) => return Err(io::ErrorKind::TimedOut.into()),
+                result => return result,
+            }
+        }
+    }
+
+    fn write_until(&mut self, buffer: &[u8], clock: Clock, deadline: Timestamp) -> io::Result<usize> {
+        loop {
+            self.socket.set_write_timeout(Some(remaining(clock, deadline)?))?;
+            match self.socket.write(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if timed_out(&error) => return Err(io::ErrorKind::TimedOut.into()),
+                result => return result,
+            }
+        }
+    }
+
+    /// The writes of a turn.
+    fn write_in_turn(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        let result = self.socket.write(buffer);
+        if *result.as_ref().unwrap_or(&0) < buffer.len() {
+            if let Pace::Turn { write, .. } = &mut self.pace {
+                *write = Writing::Blocked;
+            }
+        }
+        match result {
+            Err(error) if !interrupts(&error) => {
+                self.broken = Some(error);
+                Err(io::ErrorKind::WouldBlock.into())
+            }
+            result => result.map_err(interrupted_blocks),
+        }
+    }
+}
+
 impl<S: Socket> Read for Meter<S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self.pace {
-            Pace::Free => {}
-            Pace::Until { clock, deadline } => {
-                self.socket.set_read_timeout(Some(remaining(clock, deadline)?))?;
+        let result = match self.pace {
+            Pace::Free | Pace::Turn { read: Reading::Waiting, .. } => self.socket.read(buffer),
+            Pace::Until { clock, deadline } => self.read_until(buffer, clock, deadline),
+            Pace::Turn { read: Reading::Glancing, .. } => self.glance(buffer),
+            Pace::Turn { read: Reading::Spent | Reading::Drained, .. } => {
+                return Err(io::ErrorKind::WouldBlock.into());
             }
-            Pace::Turn { read: Reading::Allowed, .. } => {}
-            Pace::Turn { .. } => return Err(io::ErrorKind::WouldBlock.into()),
-        }
-        let result = self.socket.read(buffer);
+        };
         let result = self.note_read(result, buffer.len());
-        match (&mut self.pace, result) {
-            (Pace::Free, result) => result,
-            (Pace::Until { .. }, Err(error)) if timed_out(&error) => Err(io::ErrorKind::TimedOut.into()),
-            (Pace::Until { .. }, result) => result,
-            (Pace::Turn { read, .. }, Err(error)) if timed_out(&error) => {
+        let Pace::Turn { read, .. } = &mut self.pace else { return result };
+        match result {
+            Err(error) if timed_out(&error) => {
                 *read = Reading::Drained;
                 Err(io::ErrorKind::WouldBlock.into())
             }
-            (Pace::Turn { read, .. }, result) => {
+            result => {
                 *read = Reading::Spent;
                 // A signal, such as the one that continues a stopped process: look at the clock, then read again.
                 result.map_err(interrupted_blocks)
@@ -259,23 +372,13 @@ impl<S: Socket> Read for Meter<S> {
 
 impl<S: Socket> Write for Meter<S> {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        match self.pace {
-            Pace::Free => {}
-            Pace::Until { clock, deadline } => {
-                self.socket.set_write_timeout(Some(remaining(clock, deadline)?))?;
-            }
-            Pace::Turn { write: Writing::Open, .. } => {}
-            Pace::Turn { write: Writing::Blocked, .. } => return Err(io::ErrorKind::WouldBlock.into()),
-        }
-        let result = self.socket.write(buffer);
-        let written = *result.as_ref().unwrap_or(&0);
-        self.sent = self.sent.saturating_add(written as u64);
-        if let Pace::Turn { write, .. } = &mut self.pace {
-            if written < buffer.len() {
-                *write = Writing::Blocked;
-            }
-            return result.map_err(interrupted_blocks);
-        }
+        let result = match self.pace {
+            Pace::Free => self.socket.write(buffer),
+            Pace::Until { clock, deadline } => self.write_until(buffer, clock, deadline),
+            Pace::Turn { write: Writing::Open, .. } if self.broken.is_none() => self.write_in_turn(buffer),
+            Pace::Turn { .. } => Err(io::ErrorKind::WouldBlock.into()),
+        };
+        self.sent = self.sent.saturating_add(*result.as_ref().unwrap_or(&0) as u64);
         result
     }
 

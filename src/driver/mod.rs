@@ -22,10 +22,11 @@ use core::fmt;
 use core::hash::BuildHasher as _;
 use core::time::Duration;
 
+use socket2::SockRef;
+
 pub use self::fault::Fault;
 #[cfg(feature = "tungstenite")]
 pub use self::meter::{Meter, Socket, Transport};
-use crate::config::Config;
 
 /// How many messages are kept while the caller writes instead of reading.
 pub const INBOX_MESSAGES: usize = 64;
@@ -37,17 +38,35 @@ pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// More than a full inbox takes, and a bound where a peer sends faster than we read.
 const READS_BEFORE_VERDICT: usize = 16 * 1024;
 
-/// The settings that a driver runs with: `write_timeout`, where it is never, is as long as `timeout`.
+/// How much the kernel may keep unsent for a peer.
+#[cfg(any(target_os = "android", target_os = "linux"))]
+const UNSENT: u32 = 128 * 1024;
+
+/// Prepares a TCP socket for heartbeats, as far as its system can; any error is left alone, for without it all works too.
 ///
-/// A driver sees writes. Without a limit for them, a ping behind a large download would count as written long before it
-/// is.
-#[must_use]
-pub fn driven(config: Config) -> Config {
-    if config.write_timeout() < Duration::MAX {
-        return config;
-    }
-    // Every timeout of a valid config is a valid write timeout.
-    config.to_builder().write_timeout(config.timeout()).build().unwrap_or(config)
+/// *No delay*: a ping or a small answer does not wait for the acknowledgement of what was sent before.
+///
+/// *Little unsent* (Linux, Android): left alone, the kernel takes megabytes for a slow reader, and a ping behind them
+/// counts as sent long before it leaves. With 128 KiB it waits where the driver sees it wait, and its answer is in time.
+/// Throughput does not suffer: this limits what has not been sent, not what is under way.
+///
+/// The blocking driver does it by itself. Call it on a tokio stream before it is wrapped:
+///
+/// ```
+/// # async fn serve(listener: tokio::net::TcpListener) -> std::io::Result<()> {
+/// let (stream, _) = listener.accept().await?;
+/// liveness::driver::tune(&stream);
+/// # Ok(())
+/// # }
+/// ```
+pub fn tune<S>(socket: &S)
+where
+    for<'a> SockRef<'a>: From<&'a S>,
+{
+    let socket = SockRef::from(socket);
+    let _ = socket.set_tcp_nodelay(true);
+    #[cfg(any(target_os = "android", target_os = "linux"))]
+    let _ = socket.set_tcp_notsent_lowat(UNSENT);
 }
 
 /// A seed that differs from connection to connection.

@@ -4,6 +4,7 @@
 //! use futures_util::{SinkExt, StreamExt};
 //! use liveness::Config;
 //! use liveness::driver::tokio_tungstenite::accept;
+//! use liveness::driver::tune;
 //! use tokio::net::TcpListener;
 //!
 //! # #[tokio::main(flavor = "current_thread")]
@@ -11,6 +12,7 @@
 //! let listener = TcpListener::bind("127.0.0.1:8080").await?;
 //! loop {
 //!     let (stream, _) = listener.accept().await?;
+//!     tune(&stream);
 //!     tokio::spawn(async move {
 //!         let Ok(mut socket) = accept(stream, Config::DEFAULT).await else { return };
 //!         while let Some(message) = socket.next().await {
@@ -39,7 +41,7 @@ use tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tungstenite::{Error, Message};
 
 use super::tokio::{Kind, LiveStream, Metered, Socket};
-use super::{Fault, HANDSHAKE_TIMEOUT, fault};
+use super::{Fault, HANDSHAKE_TIMEOUT};
 use crate::config::Config;
 use crate::event::CloseCode;
 use crate::payload::Payload;
@@ -132,7 +134,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket for WebSocketStream<T> {
     }
 
     fn fault(error: &Error) -> Fault {
-        fault::of_tungstenite(error)
+        Fault::from(error)
     }
 
     fn poll_swallow(&mut self, cx: &mut Context<'_>) -> Poll<()> {

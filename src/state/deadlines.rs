@@ -89,10 +89,12 @@ impl State {
         at <= self.latest && at != Timestamp::MAX
     }
 
-    /// Rule 6: this deadline is seen so late that we were not looking. While another verdict waited for its last look, it
-    /// was not to be looked at.
+    /// Rule 6: this deadline is seen so late that we were not looking. One that came while another verdict waited for its
+    /// last look was not to be looked at before that was over.
     pub(super) fn stalled(&self, config: &Config, deadline: Timestamp) -> bool {
-        self.latest.since(deadline.max(self.mark)) > config.stall_tolerance
+        let hidden = self.mark <= deadline;
+        let expected = if hidden { deadline.max(self.last_look_due(config)) } else { deadline };
+        self.latest.since(expected) > config.stall_tolerance
     }
 }
 

@@ -148,7 +148,7 @@ impl State {
         self.flags.set(Flags::PAUSED | Flags::PAUSED_SINCE_PING);
         let writing = self.noted == Noted::Ping && self.ping == Ping::Writing;
         if !writing {
-            self.forget(self.noted);
+            self.noted = Noted::Nothing;
         }
     }
 

@@ -51,8 +51,7 @@ pub(crate) struct State {
     // -- What only a ping, a pong or an end touches.
     /// When the newest ping was handed out; before the first, when the connection opened.
     pub(crate) pinged_at: Timestamp,
-    /// While a verdict is noted, its first sight, and after it was forgotten, the end of its wait; while the close
-    /// handshake runs, its start.
+    /// The first sight of the verdict that was noted last, `MAX` for none yet; while the close handshake runs, its start.
     mark: Timestamp,
     seed: u64,
     pub(crate) rtt: Estimator,
@@ -189,7 +188,7 @@ impl State {
             verdict: Verdict::LocalClosed,
             code: 0,
             pinged_at: now,
-            mark: now,
+            mark: Timestamp::MAX,
             seed,
             rtt: Estimator::NEW,
             limiter: Limiter::FULL,
@@ -246,9 +245,8 @@ impl State {
 
     /// The verdict that waits for its last look has lost its ground, if it is this one.
     fn forget(&mut self, noted: Noted) {
-        if self.noted == noted && noted != Noted::Nothing {
+        if self.noted == noted {
             self.noted = Noted::Nothing;
-            self.mark = self.latest;
         }
     }
 

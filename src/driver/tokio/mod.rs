@@ -46,7 +46,7 @@ use ::tokio::time::{Instant, Sleep};
 pub use self::gauge::{Gauge, Metered};
 pub use self::socket::{Kind, Socket};
 use self::waking::Wakers;
-use super::{driven, random_seed};
+use super::random_seed;
 use crate::config::Config;
 use crate::event::{Action, CloseCode, Reason, Status};
 use crate::liveness::{Liveness, Machine};
@@ -163,14 +163,14 @@ impl<S: Socket> LiveStream<S> {
     /// written long before it is.
     pub fn new(socket: S, config: Config) -> Self {
         let clock = clock();
-        let machine = Liveness::new(driven(config), random_seed(), Timestamp::ZERO);
+        let machine = Liveness::new(config.driven(), random_seed(), Timestamp::ZERO);
         Self::with_machine(socket, machine, clock)
     }
 }
 
 impl<S: Socket, M: Machine> LiveStream<S, M> {
     /// Watches a WebSocket with a machine of the caller's, such as a `Recorder`, that was made at the time of this
-    /// [`clock`](clock()), with a config from [`driven`].
+    /// [`clock`](clock()), with a config that is [`driven`](Config::driven).
     pub fn with_machine(socket: S, machine: M, clock: Clock) -> Self {
         let wakers = Arc::new(Wakers::default());
         Self {

@@ -77,6 +77,7 @@ pub fn client_over<R: IntoClientRequest, S: Transport>(
 
 fn begin_handshake(transport: &mut impl Transport) {
     let clock = Clock::new();
+    transport.meter().get_ref().tune();
     transport.meter().begin_handshake(clock, clock.now().saturating_add(HANDSHAKE_TIMEOUT));
 }
 

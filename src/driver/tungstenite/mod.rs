@@ -51,7 +51,7 @@ use tungstenite::{Message, WebSocket};
 pub use handshake::{accept, accept_over, accept_unwatched, client, client_over};
 
 use super::meter::Transport;
-use super::{at_most_123_bytes, driven, random_seed};
+use super::{at_most_123_bytes, random_seed};
 use crate::config::Config;
 use crate::event::{Action, CloseCode, Reason};
 use crate::liveness::{Liveness, Machine};
@@ -107,6 +107,8 @@ pub struct LiveSocket<S: Transport, M: Machine = Liveness> {
     inbox_bytes: usize,
     /// Reading is paused because the inbox is full.
     paused: bool,
+    /// Bytes received when a verdict first waited for unread ones.
+    backlog_from: Option<u64>,
     /// Something may wait in tungstenite's write buffer.
     unflushed: bool,
     /// A ping is in that buffer.
@@ -126,14 +128,14 @@ impl<S: Transport> LiveSocket<S> {
     /// download would count as written long before it is.
     pub fn new(socket: WebSocket<S>, config: Config) -> Self {
         let clock = Clock::new();
-        let machine = Liveness::new(driven(config), random_seed(), clock.now());
+        let machine = Liveness::new(config.driven(), random_seed(), clock.now());
         Self::with_machine(socket, machine, clock)
     }
 }
 
 impl<S: Transport, M: Machine> LiveSocket<S, M> {
     /// Watches a WebSocket with a machine of the caller's, such as a
-    /// [`Recorder`](crate::transcript::Recorder), that was made at this clock's time, with a config from [`driven`].
+    /// [`Recorder`](crate::transcript::Recorder), that was made at this clock's time, with a config that is [`driven`](Config::driven).
     pub fn with_machine(socket: WebSocket<S>, machine: M, clock: Clock) -> Self {
         Self {
             socket: Some(socket),
@@ -143,6 +145,7 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
             inbox: VecDeque::new(),
             inbox_bytes: 0,
             paused: false,
+            backlog_from: None,
             unflushed: false,
             ping_unflushed: false,
             deaf: false,
@@ -207,13 +210,24 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
             if !socket.can_write() {
                 return self.finish();
             }
+            if self.is_broken() && !self.may_read() {
+                // The caller has something to say, and nobody to say it to.
+                self.end_transport();
+                self.judge();
+                continue;
+            }
             match message.take() {
                 Some(Message::Close(frame)) => {
                     let code = frame.as_ref().and_then(|frame| CloseCode::new(frame.code.into()));
                     let text = frame.as_ref().map_or("", |frame| frame.reason.as_str());
                     self.close(code.unwrap_or(CloseCode::NORMAL), text);
                 }
-                Some(unwritten) => message = self.write(unwritten),
+                Some(unwritten) => {
+                    message = self.write(unwritten);
+                    if message.is_some() {
+                        self.turn(Some(Duration::ZERO));
+                    }
+                }
                 None if self.unflushed => self.turn(Some(Duration::ZERO)),
                 None => return Ok(()),
             }

@@ -9,8 +9,9 @@ use tungstenite::{Message, WebSocket};
 use super::LiveSocket;
 use crate::driver::meter::Transport;
 use crate::driver::{INBOX_BYTES, INBOX_MESSAGES, READS_BEFORE_VERDICT};
-use crate::event::{Action, Event, Status};
+use crate::event::{Action, Event, Reason, Status};
 use crate::liveness::Machine;
+use crate::time::Timestamp;
 
 /// How long one attempt to write may block: often enough for the pongs of a peer that reads slowly.
 pub(super) const WRITE_SLICE: Duration = Duration::from_millis(20);
@@ -18,6 +19,8 @@ pub(super) const WRITE_SLICE: Duration = Duration::from_millis(20);
 const READ_SLICE: Duration = Duration::from_millis(5);
 /// A rest after each read once the verdict has fallen, so that a peer that floods on costs nothing.
 const CLOSING_REST: Duration = Duration::from_millis(5);
+/// More than a kernel keeps for one socket: whoever has read so much has read all that had arrived before.
+const BACKLOG: u64 = 64 << 20;
 
 /// Whether a read left anything unread.
 #[derive(PartialEq, Eq)]
@@ -30,6 +33,14 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
     /// Writes what waits, reads what comes within `patience`, and judges if a deadline has come.
     pub(super) fn turn(&mut self, patience: Option<Duration>) {
         self.flush();
+        if self.is_broken() {
+            self.hear_last_words();
+        }
+        if self.unflushed && !self.may_read() && !self.paused {
+            // The caller waits here, and not for messages.
+            self.paused = true;
+            self.hear(Event::ReadPaused);
+        }
         let due = self.machine.liveness().poll_timeout();
         let left = due.map(|due| due.saturating_duration_since(self.clock.now()));
         let slice = self.unflushed.then_some(READ_SLICE);
@@ -49,16 +60,17 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
     /// Reads everything that has arrived by now, then lets the machine judge as of now.
     pub(super) fn judge(&mut self) {
         let now = self.clock.now();
+        let mut drained = self.is_offline() || self.paused;
         for _ in 0..READS_BEFORE_VERDICT {
-            if self.is_offline() || !self.may_read() || self.receive(Some(Duration::ZERO)) == Receipt::Drained
-            {
+            if drained || !self.may_read() {
                 break;
             }
+            drained = self.receive(Some(Duration::ZERO)) == Receipt::Drained || self.is_offline();
         }
-        if !self.may_read() && !self.paused {
-            self.paused = true;
-            self.hear(Event::ReadPaused);
+        if !drained && self.must_wait(now) {
+            return self.flush();
         }
+        self.backlog_from = None;
         while let Some(action) = self.machine.poll(now) {
             self.carry_out(action);
             if let Some(watcher) = &mut self.watcher {
@@ -68,11 +80,28 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
         self.flush();
     }
 
+    /// What would save the peer may lie unread behind what the caller has yet to take. Nobody is judged before it is
+    /// read; but a peer that sends faster than it is read is not spared for ever.
+    fn must_wait(&mut self, now: Timestamp) -> bool {
+        let mut preview = self.machine.liveness().clone();
+        let _ = preview.poll(now);
+        if !matches!(preview.verdict(), Some(Reason::PingTimeout | Reason::Silent | Reason::Idle)) {
+            return false;
+        }
+        let Some(socket) = &mut self.socket else { return false };
+        let received = counts(socket).0;
+        received.saturating_sub(*self.backlog_from.get_or_insert(received)) < BACKLOG
+    }
+
     pub(super) fn carry_out(&mut self, action: Action) {
         match action {
             Action::SendPing(payload) => {
+                self.unflushed = true;
                 self.ping_unflushed = true;
-                let _ = self.write(Message::Ping(payload.as_bytes().to_vec().into()));
+                let ping = Message::Ping(payload.as_bytes().to_vec().into());
+                if let Some(error) = self.control(|socket| socket.write(ping)) {
+                    self.failed(error);
+                }
             }
             Action::Close(code) => self.write_close(code),
             Action::Disconnect => self.disconnect(),
@@ -86,7 +115,7 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
 
     /// There is room for what might come. After the verdict what does not fit is dropped.
     pub(super) fn may_read(&self) -> bool {
-        self.is_offline() || (self.inbox.len() < INBOX_MESSAGES && self.inbox_bytes < INBOX_BYTES)
+        self.is_offline() || self.may_keep()
     }
 
     /// One read of the socket, or one message that an earlier one brought.
@@ -150,13 +179,12 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
                 }
             }
             Message::Ping(_) => {
-                // Tungstenite has its pong ready, and would send it with the next read.
-                self.unflushed = true;
+                self.queue_answer();
                 self.hear(Event::Ping);
             }
             Message::Pong(payload) => self.hear(Event::Pong(&payload)),
             Message::Close(frame) => {
-                self.unflushed = true;
+                self.queue_answer();
                 self.hear(Event::Close(frame.as_ref().map(|frame| frame.code.into())));
                 self.close_frame = frame;
             }
@@ -164,7 +192,7 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
     }
 
     pub(super) fn may_keep(&self) -> bool {
-        self.inbox.len() < INBOX_MESSAGES
+        self.inbox.len() < INBOX_MESSAGES && self.inbox_bytes < INBOX_BYTES
     }
 
     pub(super) fn take(&mut self) -> Option<Message> {

@@ -8,11 +8,10 @@ use core::time::Duration;
 use tungstenite::protocol::CloseFrame;
 use tungstenite::{Message, WebSocket};
 
-use super::turn::{WRITE_SLICE, counts};
+use super::turn::{Receipt, WRITE_SLICE, counts};
 use super::{LiveSocket, Offline};
-use crate::driver::fault::of_tungstenite;
 use crate::driver::meter::Transport;
-use crate::driver::{Fault, close_text};
+use crate::driver::{Fault, READS_BEFORE_VERDICT, close_text};
 use crate::event::{CloseCode, Event, Reason};
 use crate::liveness::Machine;
 
@@ -41,9 +40,24 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
         let text =
             text.unwrap_or_else(|| self.machine.liveness().verdict().map_or("", Reason::as_str).into());
         let frame = code.map(|code| CloseFrame { code: code.get().into(), reason: text.into() });
-        if let Some(error) = self.moving(|socket| socket.close(frame)) {
+        let closed = self.control(|socket| {
+            // A pong that is owed goes first: the Close is to be the last frame.
+            let _ = socket.flush();
+            socket.close(frame)
+        });
+        if let Some(error) = closed {
             self.failed(error);
         }
+    }
+
+    /// Brings tungstenite's answer to a ping or a Close from where its next read would write it into the buffer where
+    /// all writing waits. Nothing is written here, nor in any read.
+    pub(super) fn queue_answer(&mut self) {
+        self.unflushed = true;
+        let Some(socket) = &mut self.socket else { return };
+        socket.get_mut().meter().begin_buffering();
+        // It blocks, as it was told.
+        let _ = unlimited(socket, WebSocket::flush);
     }
 
     /// Writes what waits in tungstenite's buffer, for at most a slice of time.
@@ -51,9 +65,16 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
         if !self.unflushed || self.socket.is_none() {
             return;
         }
-        match self.moving(WebSocket::flush) {
+        let flushed = self.control(|socket| match socket.flush() {
+            // A server's echo is out of tungstenite's buffer; TLS has one of its own.
+            Err(tungstenite::Error::ConnectionClosed) => {
+                socket.get_mut().flush()?;
+                Err(tungstenite::Error::ConnectionClosed)
+            }
+            result => result,
+        });
+        match flushed {
             None => self.flushed(),
-            // A server's echo is written, and with it everything.
             Some(error @ tungstenite::Error::ConnectionClosed) => {
                 self.flushed();
                 self.failed(error);
@@ -68,8 +89,8 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
             self.ping_unflushed = false;
             self.hear(Event::PingSent);
         }
-        if let Some(socket) = self.socket.as_mut().filter(|_| self.deaf) {
-            // Our last word is out: tell the peer, so that it hangs up.
+        if let Some(socket) = self.socket.as_mut().filter(|socket| self.deaf && !socket.can_write()) {
+            // Our last word, the Close, is out: tell the peer, so that it hangs up.
             socket.get_mut().meter().shutdown(Shutdown::Write);
         }
     }
@@ -81,7 +102,7 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
     ) -> Option<tungstenite::Error> {
         let socket = self.socket.as_mut()?;
         let (_, sent) = counts(socket);
-        if let Err(error) = socket.get_mut().meter().begin_turn(Some(Duration::ZERO), WRITE_SLICE) {
+        if let Err(error) = socket.get_mut().meter().begin_writing(WRITE_SLICE) {
             return Some(error.into());
         }
         let result = write(socket);
@@ -91,28 +112,86 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
         result.err()
     }
 
+    /// As `moving`, for a control frame: a limit of the buffer is for messages, and a ping that it swallowed would be
+    /// counted as sent.
+    pub(super) fn control(
+        &mut self,
+        write: impl FnOnce(&mut WebSocket<S>) -> tungstenite::Result<()>,
+    ) -> Option<tungstenite::Error> {
+        self.moving(|socket| unlimited(socket, write))
+    }
+
     /// Sorts tungstenite's errors: not now, all is said, the transport is gone, or the peer broke the rules.
     pub(super) fn failed(&mut self, error: tungstenite::Error) {
-        if matches!(&error, tungstenite::Error::Io(error) if error.kind() == io::ErrorKind::WouldBlock) {
-            return;
+        if let tungstenite::Error::Io(error) = &error {
+            // Tungstenite takes it for a reset that a stream took no byte; a TLS stream whose buffer is full takes none.
+            let full = error.kind() == io::ErrorKind::ConnectionReset && !self.has_failed();
+            if full || error.kind() == io::ErrorKind::WouldBlock {
+                return;
+            }
         }
-        let code = match of_tungstenite(&error) {
+        let code = match Fault::from(&error) {
             Fault::Over => {
                 self.deaf = true;
                 return self.flushed_if_clean();
             }
             Fault::Gone => {
-                self.cause = Some(error);
+                self.blame(error);
                 return self.hear(Event::Eof);
             }
             Fault::Against(code) => code,
-            Fault::Refused => CloseCode::TOO_BIG,
+            // Ours, not the peer's: larger than the buffer that the caller's settings allow.
+            Fault::Refused => CloseCode::INTERNAL_ERROR,
         };
         // RFC 6455 7.1.7: fail the connection. Where one frame ends and the next begins is lost.
         self.farewell = Some(close_text(&error));
-        self.cause = Some(error);
+        self.blame(error);
         self.deaf = true;
         self.machine.close(code, self.clock.now());
+    }
+
+    /// Keeps the error that ends the connection. After the verdict nothing does.
+    fn blame(&mut self, error: tungstenite::Error) {
+        if !self.is_offline() {
+            self.cause.get_or_insert(error);
+        }
+    }
+
+    /// The socket itself, under any layer of TLS.
+    fn has_failed(&mut self) -> bool {
+        self.socket.as_mut().is_some_and(|socket| {
+            let meter = socket.get_mut().meter();
+            meter.ended() || meter.is_broken()
+        })
+    }
+
+    pub(super) fn is_broken(&mut self) -> bool {
+        self.socket.as_mut().is_some_and(|socket| socket.get_mut().meter().is_broken())
+    }
+
+    /// Nothing can be written any more, so the end has come; but not before everything that had arrived is read, be it
+    /// the peer's Close. Where the inbox is full, the caller has to take some of it first.
+    pub(super) fn hear_last_words(&mut self) {
+        for _ in 0..READS_BEFORE_VERDICT {
+            if self.is_offline() || self.socket.is_none() {
+                break;
+            }
+            if !self.may_read() {
+                return;
+            }
+            if self.receive(Some(Duration::ZERO)) == Receipt::Drained {
+                break;
+            }
+        }
+        self.end_transport();
+    }
+
+    pub(super) fn end_transport(&mut self) {
+        let Some(socket) = &mut self.socket else { return };
+        if let Some(error) = socket.get_mut().meter().take_break() {
+            self.blame(error.into());
+        }
+        self.hear(Event::Eof);
     }
 
     pub(super) fn flushed_if_clean(&mut self) {
@@ -139,4 +218,13 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
         let reason = self.machine.liveness().verdict().unwrap_or(Reason::TransportClosed);
         Offline { reason, cause: self.cause.take() }
     }
+}
+
+/// Does something to the socket while its buffer has no limit.
+fn unlimited<S: Transport, T>(socket: &mut WebSocket<S>, write: impl FnOnce(&mut WebSocket<S>) -> T) -> T {
+    let limit = socket.get_config().max_write_buffer_size;
+    socket.set_config(|settings| settings.max_write_buffer_size = usize::MAX);
+    let result = write(socket);
+    socket.set_config(|settings| settings.max_write_buffer_size = limit);
+    result
 }

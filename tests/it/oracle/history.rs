@@ -52,8 +52,8 @@ pub(super) enum What {
     Saw(Overdue, u64),
     /// A poll saw silence so late that it starts anew.
     SilenceForgiven,
-    /// An input took the ground from the verdict that waited for its last look.
-    Reprieved,
+    /// The verdict just seen waits for its last look.
+    Held,
     /// A verdict fell in the poll that follows, which gave something else.
     Fell(Reason),
     Polled(Option<Output>),

@@ -57,7 +57,6 @@ impl Reference {
         let decided = self.history.verdict_at().is_some();
         // The design leaves open whether a pong after the verdict still answers; to the machine it does not.
         let answered = self.answered(input).filter(|_| !decided).map(|number| self.sample(number, at));
-        let waiting = self.waiting().is_some();
         self.history.push(at, What::In(input));
         if let Some(sample) = answered {
             self.history.push(at, What::Answered(sample));
@@ -65,8 +64,6 @@ impl Reference {
         // Rule 11: after a verdict no event changes it.
         if let (false, Some(reason)) = (decided, self.decides(input)) {
             self.history.push(at, What::Decided(reason));
-        } else if waiting && self.waiting().is_none() {
-            self.history.push(at, What::Reprieved);
         }
     }
 
@@ -179,7 +176,7 @@ impl Reference {
         for (overdue, deadline) in self.deadlines() {
             if reached(deadline, now) {
                 self.history.push(now, What::Saw(overdue, deadline));
-                let late = overdue == Overdue::Silence && self.is_late(now, deadline);
+                let late = overdue == Overdue::Silence && self.is_late(overdue, now, deadline);
                 if !late || self.silence_was_forgiven() {
                     return Some((overdue, deadline, now));
                 }
@@ -189,9 +186,13 @@ impl Reference {
         None
     }
 
-    /// Rule 6. While another verdict waited for its last look, nobody was to look at this one.
-    fn is_late(&self, seen: u64, deadline: u64) -> bool {
-        let free = self.history.last_at(|what| *what == What::Reprieved);
+    /// Rule 6. A deadline that came while another verdict waited for its last look was not to be looked at before.
+    fn is_late(&self, overdue: Overdue, seen: u64, deadline: u64) -> bool {
+        let facts = self.history.facts();
+        let sight = facts.iter().position(|fact| fact.what == What::Saw(overdue, deadline));
+        let before = &facts[..sight.unwrap_or(facts.len())];
+        let held = before.iter().rfind(|fact| fact.what == What::Held).filter(|held| held.at <= deadline);
+        let free = held.map_or(0, |held| held.at.saturating_add(nanos(self.config.last_look())));
         seen.saturating_sub(deadline.max(free)) > nanos(self.config.stall_tolerance())
     }
 
@@ -208,12 +209,18 @@ impl Reference {
     }
 
     /// A verdict is due and was seen.
-    fn judge(&self, overdue: Overdue, deadline: u64, seen: u64, now: u64) -> Option<Output> {
+    fn judge(&mut self, overdue: Overdue, deadline: u64, seen: u64, now: u64) -> Option<Output> {
         let pings = matches!(overdue, Overdue::Write | Overdue::Answer);
-        if pings && self.is_late(seen, deadline) && !self.ping_was_forgiven() {
+        if pings && self.is_late(overdue, seen, deadline) && !self.ping_was_forgiven() {
             return Some(Output::Ping(self.history.pings() + 1));
         }
-        self.falls(seen, now).then_some(Output::Offline(reason(overdue)))
+        if self.falls(seen, now) {
+            return Some(Output::Offline(reason(overdue)));
+        }
+        if seen == now {
+            self.history.push(now, What::Held);
+        }
+        None
     }
 
     /// Rule 5: a verdict falls at the first poll `last_look` or more after its first sight; 0 switches that off.
@@ -363,7 +370,7 @@ impl Reference {
                 What::SilenceForgiven => counts.stalls_forgiven += 1,
                 What::Polled(Some(Output::Suspect)) => suspected = true,
                 What::Answered(_) => counts.answers += 1,
-                What::Opened | What::In(_) | What::Saw(..) | What::Reprieved | What::Polled(_) => {}
+                What::Opened | What::In(_) | What::Saw(..) | What::Held | What::Polled(_) => {}
             }
             if self.is_evidence(&fact.what) && !self.history.decides(index) {
                 counts.suspicions_survived += u16::from(suspected);

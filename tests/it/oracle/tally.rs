@@ -66,7 +66,7 @@ fn kind(history: &History, fact: &Fact, index: usize) -> Option<String> {
         | What::In(_)
         | What::Answered(None)
         | What::Decided(_)
-        | What::Reprieved
+        | What::Held
         | What::Fell(_)
         | What::Polled(_) => return None,
     })
@@ -84,7 +84,8 @@ const fn name(overdue: Overdue) -> &'static str {
 /// What became of a verdict that was seen due.
 fn fate(overdue: Overdue, after: &[Fact]) -> Option<&'static str> {
     // Polls that gave nothing waited with it.
-    let mut after = after.iter().map(|fact| fact.what).filter(|what| *what != What::Polled(None));
+    let still = [What::Polled(None), What::Held];
+    let mut after = after.iter().map(|fact| fact.what).filter(|what| !still.contains(what));
     let next = after.next()?;
     let pings = matches!(overdue, Overdue::Write | Overdue::Answer);
     if pings && is_ping(&next) {

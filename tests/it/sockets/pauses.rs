@@ -1,0 +1,139 @@
+//! Callers that do not call: our own backpressure, and a process that was not scheduled, lose nobody.
+
+use std::thread;
+
+use liveness::{Config, Evidence};
+use tungstenite::{Message, WebSocket};
+
+use super::support::{brisk, leave, live_for, served};
+use crate::wire::{PING, PONG, TEXT, close, frame, millis, rest};
+
+/// Several times as long as silence may last.
+const STALL: std::time::Duration = millis(1500);
+
+/// Says something, then answers pings for as long as the server stalls, and longer.
+fn outlast(mut client: WebSocket<std::net::TcpStream>) {
+    client.send(Message::text("hello")).unwrap();
+    live_for(&mut client, STALL + millis(500));
+    leave(client);
+}
+
+#[test]
+fn a_caller_that_does_not_read_for_long_loses_nobody() {
+    let host = served(brisk().build_const(), None, |life| life.read_one(|_, _| rest(STALL)));
+    outlast(host.client());
+    host.join().assert_closed_by_peer();
+}
+
+#[test]
+fn a_caller_that_does_not_read_for_long_loses_nobody_where_only_pongs_count() {
+    const CONFIG: Config = brisk().evidence(Evidence::PongOnly).build_const();
+    let host = served(CONFIG, None, |life| life.read_one(|_, _| rest(STALL)));
+    outlast(host.client());
+    host.join().assert_closed_by_peer();
+}
+
+/// The stall begins while an answer is awaited, which arrives during it.
+#[test]
+fn an_answer_that_came_while_we_did_not_look_is_an_answer() {
+    let host = served(brisk().evidence(Evidence::PongOnly).build_const(), None, |life| {
+        life.read_one(|_, _| rest(STALL));
+    });
+    let mut peer = host.peer();
+    let (_, payload) = peer.next_of(PING);
+    peer.write(&frame(TEXT, b"this wakes the caller"));
+    rest(millis(100));
+    peer.write(&frame(PONG, &payload));
+    // The next ping comes when the stall is over.
+    peer.next_of(PING);
+    peer.write(&close(1000, ""));
+    let life = host.join();
+    life.assert_closed_by_peer();
+    assert_eq!(life.stats.answers, 1, "{life:?}");
+}
+
+/// More than the inbox keeps, and more than the kernel does.
+#[test]
+fn what_is_said_while_we_do_not_read_is_kept() {
+    const COUNT: usize = 20_000;
+    let host = served(brisk().build_const(), None, |life| {
+        life.read_each(|socket, message| {
+            if message.is_text() {
+                rest(STALL);
+            }
+            let _ = socket.liveness();
+        });
+    });
+    let mut client = host.client();
+    client.send(Message::text("hello")).unwrap();
+    for n in 0..COUNT {
+        client.write(Message::binary(vec![n as u8; 1000])).unwrap();
+    }
+    leave(client);
+    let life = host.join();
+    life.assert_closed_by_peer();
+    assert_eq!(life.messages.len(), COUNT + 1);
+    assert!(
+        life.messages[1..].iter().enumerate().all(|(n, message)| message.clone().into_data()[0] == n as u8)
+    );
+}
+
+/// The peer's talk fills our inbox while a slow download keeps us writing: it is kept, in order.
+#[test]
+fn what_is_said_while_we_write_is_kept_in_order() {
+    const DOWNLOAD: usize = 32 << 20;
+    let host = served(brisk().build_const(), None, |life| {
+        // The peer may have closed by the time it is out.
+        let _ = life.socket.send(Message::binary(vec![0; DOWNLOAD]));
+    });
+    let client = host.client();
+    let mut talker = WebSocket::from_raw_socket(
+        client.get_ref().try_clone().unwrap(),
+        tungstenite::protocol::Role::Client,
+        None,
+    );
+    let talk = thread::spawn(move || {
+        for n in 0..1000 {
+            talker.send(Message::text(n.to_string())).unwrap();
+        }
+    });
+    let mut client = client;
+    client.set_config(|settings| settings.max_frame_size = Some(DOWNLOAD));
+    rest(millis(300));
+    loop {
+        if let Message::Binary(bytes) = client.read().unwrap() {
+            assert_eq!(bytes.len(), DOWNLOAD);
+            break;
+        }
+    }
+    talk.join().unwrap();
+    leave(client);
+    let life = host.join();
+    life.assert_closed_by_peer();
+    let said: Vec<Message> = (0..1000).map(|n| Message::text(n.to_string())).collect();
+    assert_eq!(life.messages, said);
+}
+
+/// It sends now and then and never reads: pongs are read, and pings answered, all the same.
+#[test]
+fn a_caller_that_only_sends_keeps_its_peer() {
+    let host = served(brisk().build_const(), None, |life| {
+        for _ in 0..20 {
+            life.socket.send(Message::text("news")).unwrap();
+            rest(millis(50));
+        }
+    });
+    let mut client = host.client();
+    client.send(Message::Ping("there?".into())).unwrap();
+    let mut ponged = false;
+    while let Ok(message) = client.read() {
+        ponged |= message == Message::Pong("there?".into());
+        if ponged {
+            break;
+        }
+    }
+    assert!(!live_for(&mut client, millis(800)).is_empty());
+    live_for(&mut client, millis(500));
+    leave(client);
+    host.join().assert_closed_by_peer();
+}
