@@ -53,6 +53,7 @@ const UNSENT: u32 = 128 * 1024;
 /// The blocking driver does it by itself. Call it on a tokio stream before it is wrapped:
 ///
 /// ```
+/// # #![allow(dead_code)]
 /// # async fn serve(listener: tokio::net::TcpListener) -> std::io::Result<()> {
 /// let (stream, _) = listener.accept().await?;
 /// liveness::driver::tune(&stream);
