@@ -1,7 +1,7 @@
 //! A transport that counts the bytes that move.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use core::pin::Pin;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -21,6 +21,10 @@ struct Counts {
     received: AtomicUsize,
     sent: AtomicUsize,
     ended: AtomicBool,
+    /// A driver wants to read what there is before it is told that nothing can be written any more.
+    holding: AtomicBool,
+    broken: AtomicBool,
+    error: Mutex<Option<io::Error>>,
 }
 
 impl Gauge {
@@ -42,12 +46,51 @@ impl Gauge {
         self.0.ended.load(Ordering::Relaxed)
     }
 
-    fn note_write(&self, written: &Poll<io::Result<usize>>) {
+    /// From now on keeps an error of writing back: whoever is told of one reads no further, and what the peer said before
+    /// it left is still there to be read.
+    pub(super) fn hold(&self) {
+        self.0.holding.store(true, Ordering::Relaxed);
+    }
+
+    /// Nothing can be written any more, and nobody was told.
+    pub(super) fn is_broken(&self) -> bool {
+        self.0.broken.load(Ordering::Acquire)
+    }
+
+    /// Now it may be told.
+    pub(super) fn release(&self) {
+        self.0.holding.store(false, Ordering::Relaxed);
+        self.0.broken.store(false, Ordering::Release);
+    }
+
+    /// What became of an attempt to write; one that fails is held back as one that has to wait.
+    fn note_write(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         match written {
-            Poll::Ready(Ok(count)) => add(&self.0.sent, *count),
-            Poll::Ready(Err(error)) => self.note_error(error),
+            Poll::Ready(Ok(count)) => add(&self.0.sent, count),
+            Poll::Ready(Err(error)) => {
+                self.note_error(&error);
+                if !self.has_ended() || !self.0.holding.load(Ordering::Relaxed) {
+                    return Poll::Ready(Err(error));
+                }
+                *self.0.error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                self.0.broken.store(true, Ordering::Release);
+                return Poll::Pending;
+            }
             Poll::Pending => {}
         }
+        written
+    }
+
+    /// Instead of another attempt to write: nothing where one may be made.
+    fn refuses(&self) -> Option<Poll<io::Result<usize>>> {
+        if self.is_broken() {
+            return Some(Poll::Pending);
+        }
+        if !self.has_ended() {
+            return None;
+        }
+        let error = self.0.error.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        Some(Poll::Ready(Err(error)))
     }
 
     fn note_error(&self, error: &io::Error) {
@@ -115,9 +158,10 @@ impl<T: AsyncRead + Unpin> AsyncRead for Metered<T> {
 impl<T: AsyncWrite + Unpin> AsyncWrite for Metered<T> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let polled = Pin::new(&mut this.transport).poll_write(cx, bytes);
-        this.gauge.note_write(&polled);
-        polled
+        if let Some(refusal) = this.gauge.refuses() {
+            return refusal;
+        }
+        this.gauge.note_write(Pin::new(&mut this.transport).poll_write(cx, bytes))
     }
 
     fn poll_write_vectored(
@@ -126,9 +170,10 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Metered<T> {
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let polled = Pin::new(&mut this.transport).poll_write_vectored(cx, bytes);
-        this.gauge.note_write(&polled);
-        polled
+        if let Some(refusal) = this.gauge.refuses() {
+            return refusal;
+        }
+        this.gauge.note_write(Pin::new(&mut this.transport).poll_write_vectored(cx, bytes))
     }
 
     fn is_write_vectored(&self) -> bool {

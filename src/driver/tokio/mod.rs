@@ -60,15 +60,18 @@
 //! # What it costs, what it bounds
 //!
 //! While a message waits to be written, messages that arrive are kept for the next `next`: up to
-//! [`INBOX_MESSAGES`](super::INBOX_MESSAGES) or [`INBOX_BYTES`](super::INBOX_BYTES), then it stops reading and says so to
-//! the machine. A peer that does not read holds up `send`, as ever, until it is given up.
+//! [`INBOX_MESSAGES`](super::INBOX_MESSAGES) or [`INBOX_BYTES`](super::INBOX_BYTES), then it stops reading, and a verdict
+//! waits for what lies unread; for 64 MiB of it at most, lest a peer that sends for ever be spared for ever. A peer that does
+//! not read holds up `send`, as ever, until it is given up.
 
 mod gauge;
 mod sink;
 mod socket;
 mod stream;
 mod turn;
+mod waiting;
 mod waking;
+mod writing;
 
 use std::boxed::Box;
 use std::collections::VecDeque;
@@ -162,6 +165,12 @@ pub struct LiveStream<S: Socket, M: Machine = Liveness> {
     away_from: Option<Timestamp>,
     inbox: VecDeque<S::Message>,
     inbox_bytes: usize,
+    /// Bytes of messages received.
+    heard: u64,
+    /// Those when a verdict first waited for unread ones, and the answers by then.
+    backlog: Option<(u64, u32)>,
+    /// A verdict waits, in this turn, for what could not be read.
+    unheard: bool,
     /// Reading is paused because the inbox is full.
     paused: bool,
     /// What the machine wants written.
@@ -179,6 +188,8 @@ pub struct LiveStream<S: Socket, M: Machine = Liveness> {
     /// The Close that the caller wants, or that tells the peer what it did wrong.
     farewell: Option<S::Message>,
     cause: Option<S::Failure>,
+    /// There was a cause, told by now or not.
+    faulty: bool,
     /// The end has been told.
     ended: bool,
     watcher: Option<Watcher>,
@@ -229,6 +240,9 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
             away_from: None,
             inbox: VecDeque::new(),
             inbox_bytes: 0,
+            heard: 0,
+            backlog: None,
+            unheard: false,
             paused: false,
             ping: None,
             goodbye: None,
@@ -239,6 +253,7 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
             resting_until: Timestamp::ZERO,
             farewell: None,
             cause: None,
+            faulty: false,
             ended: false,
             watcher: None,
             status: None,
@@ -248,6 +263,7 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
     /// Sees bytes move by the gauge of the transport underneath: parts of a large frame, a download that is read slowly.
     #[must_use]
     pub fn metered(mut self, gauge: Gauge) -> Self {
+        gauge.hold();
         (self.received, self.sent) = (gauge.received(), gauge.sent());
         self.gauge = Some(gauge);
         self
@@ -296,9 +312,11 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
     }
 
     fn say_farewell(&mut self, message: S::Message, code: CloseCode) {
-        if self.machine.liveness().verdict().is_none() {
-            self.farewell = Some(message);
+        // Who closes is asked again and again whether it is done, and is woken for it but once.
+        if self.machine.liveness().verdict().is_some() {
+            return;
         }
+        self.farewell = Some(message);
         self.read_the_clock();
         self.machine.close(code, self.now);
         self.act(self.now);

@@ -63,6 +63,6 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
         }
         let proper =
             matches!(self.machine.liveness().verdict(), Some(Reason::PeerClosed(_) | Reason::LocalClosed));
-        if proper && self.cause.is_none() { None } else { Some(Err(self.offline())) }
+        if proper && !self.faulty { None } else { Some(Err(self.offline())) }
     }
 }

@@ -1,14 +1,14 @@
 //! What both halves do whenever they are polled: look at the clock, read what came, judge what is due, write what waits.
 
 use core::pin::Pin;
-use core::task::{Context, Poll, ready};
+use core::task::{Context, Poll};
 use core::time::Duration;
 
+use ::tokio::task::coop::has_budget_remaining;
 use ::tokio::time::Instant;
 
 use super::socket::{Kind, Socket};
-use super::waking::Half;
-use super::{Error, LiveStream};
+use super::{Error, Gauge, LiveStream};
 use crate::driver::{Fault, INBOX_BYTES, INBOX_MESSAGES, READS_BEFORE_VERDICT, close_text};
 use crate::event::{Action, Event, Reason, Status};
 use crate::liveness::Machine;
@@ -16,7 +16,9 @@ use crate::time::Timestamp;
 
 /// Once the verdict has fallen, a peer that floods on is read this many frames at a time, with a rest after.
 const FRAMES_BEFORE_REST: usize = 64;
-const REST: Duration = Duration::from_millis(5);
+pub(super) const REST: Duration = Duration::from_millis(5);
+/// More than a kernel keeps for one socket: whoever has read so much has read all that had arrived before.
+const BACKLOG: u64 = 64 << 20;
 
 /// What one attempt to read brought.
 pub(super) enum Receipt<T> {
@@ -50,6 +52,7 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
             self.read_the_clock();
         }
         if core::mem::take(&mut self.unsettled) {
+            self.unheard = false;
             if self.is_due() {
                 self.judge();
             }
@@ -58,37 +61,66 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
     }
 
     pub(super) fn is_due(&self) -> bool {
-        self.socket.is_some() && self.machine.liveness().poll_timeout().is_some_and(|due| due <= self.now)
+        !self.unheard
+            && self.socket.is_some()
+            && self.machine.liveness().poll_timeout().is_some_and(|due| due <= self.now)
     }
 
     pub(super) fn is_offline(&self) -> bool {
         self.machine.liveness().status() == Status::Offline
     }
 
-    /// Reads everything that has arrived by now, then lets the machine judge as of now.
+    /// Writes what there is room for, reads everything that has arrived by now, then lets the machine judge as of now.
     fn judge(&mut self) {
         let now = self.now;
-        self.listen();
-        if !self.may_read() && !self.paused && !self.is_offline() {
-            self.paused = true;
-            self.hear(Event::ReadPaused);
+        let _ = self.write_out();
+        let drained = self.listen() || self.paused || self.is_offline();
+        if drained {
+            self.backlog = None;
         }
-        self.act(now);
+        if !drained && self.must_wait(now) {
+            self.unheard = true;
+            // The next turn looks again.
+            self.stale = true;
+        } else {
+            self.act(now);
+        }
         let _ = self.write_out();
     }
 
-    /// Reads ahead, into the inbox, until nothing is left to read or there is no room for more.
-    pub(super) fn listen(&mut self) {
+    /// What would save the peer may lie unread behind what the caller has yet to take. Nobody is judged before it is
+    /// read; but a peer that sends faster than it is read is not spared for ever.
+    fn must_wait(&mut self, now: Timestamp) -> bool {
+        let mut preview = self.machine.liveness().clone();
+        let _ = preview.poll(now);
+        let verdict = preview.verdict();
+        // A task without budget may not write either.
+        let unwritten = verdict == Some(Reason::WriteStalled) && self.may_read();
+        if !unwritten && !matches!(verdict, Some(Reason::PingTimeout | Reason::Silent | Reason::Idle)) {
+            return false;
+        }
+        let here = (self.heard, preview.stats().answers);
+        let from = self.backlog.get_or_insert(here);
+        if from.1 != here.1 {
+            *from = here;
+        }
+        here.0.saturating_sub(from.0) < BACKLOG
+    }
+
+    /// Reads ahead, into the inbox, until nothing is left to read or there is no room for more. Whether nothing is left.
+    pub(super) fn listen(&mut self) -> bool {
         for _ in 0..READS_BEFORE_VERDICT {
             if !self.may_read() {
-                return;
+                return false;
             }
             match self.receive() {
                 Receipt::Message(message) => self.keep(message),
                 Receipt::Other => {}
-                Receipt::Drained => return,
+                // A task that has spent its budget is told that there is nothing.
+                Receipt::Drained => return has_budget_remaining(),
             }
         }
+        false
     }
 
     pub(super) fn may_read(&self) -> bool {
@@ -106,7 +138,10 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
         self.inbox_bytes = self.inbox_bytes.saturating_sub(S::len(&message));
         if self.paused && self.may_read() {
             self.paused = false;
+            self.read_the_clock();
             self.hear(Event::ReadResumed);
+            // Clocks run again, and it may be that nobody but the alarm calls us next.
+            let _ = self.arm();
         }
         Some(message)
     }
@@ -153,16 +188,11 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
         if self.now < self.resting_until {
             return Receipt::Drained;
         }
+        if self.deaf {
+            return self.swallow();
+        }
         let Some(socket) = &mut self.socket else { return Receipt::Drained };
         let mut cx = Context::from_waker(&self.waker);
-        if self.deaf {
-            // Not before our last word is out: what swallows also hangs up.
-            let unsaid = self.unflushed || self.farewell.is_some() || self.goodbye.is_some();
-            if !unsaid && socket.poll_swallow(&mut cx).is_ready() {
-                self.hear(Event::Eof);
-            }
-            return Receipt::Drained;
-        }
         let polled = Pin::new(socket).poll_next(&mut cx);
         let moved = self.has_received();
         if moved {
@@ -188,6 +218,18 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
         }
     }
 
+    /// Reads and drops what nobody can understand any more, to learn when it ends.
+    fn swallow(&mut self) -> Receipt<S::Message> {
+        // Not before our last word is out: what swallows also hangs up.
+        if self.farewell.is_none() && self.write_out().is_ready() {
+            let mut cx = Context::from_waker(&self.waker);
+            if self.socket.as_mut().is_some_and(|socket| socket.poll_swallow(&mut cx).is_ready()) {
+                self.hear(Event::Eof);
+            }
+        }
+        Receipt::Drained
+    }
+
     /// Whether bytes have come since this was last asked. Without a gauge nobody knows.
     fn has_received(&mut self) -> bool {
         let Some(gauge) = &self.gauge else { return false };
@@ -204,6 +246,8 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
             Kind::Pong(payload) => Event::Pong(payload),
             Kind::Close(code) => Event::Close(code),
         };
+        // No frame has a shorter header.
+        self.heard = self.heard.saturating_add(S::len(&message) as u64).saturating_add(2);
         // To a Ping and to a Close the library has its answer ready, and would write it some time.
         self.unflushed |= matches!(kind, Kind::Ping | Kind::Close(_));
         self.hear(event);
@@ -237,7 +281,8 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
             }
         }
         self.machine.handle(event, self.now);
-        self.unsettled |= matches!(event, Event::Eof | Event::Close(_));
+        // Besides an end, what draws on the budget of a flood.
+        self.unsettled |= matches!(event, Event::Eof | Event::Close(_) | Event::Ping | Event::Pong(_));
     }
 
     /// Sorts an error of reading.
@@ -250,7 +295,7 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
                 self.unsettled = true;
                 if self.machine.liveness().verdict().is_none() {
                     self.farewell = Some(S::close(Some(code), &close_text(&error)));
-                    self.cause = Some(error);
+                    self.blame(error);
                     self.machine.close(code, self.now);
                 }
             }
@@ -259,122 +304,20 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
     }
 
     fn has_ended(&self) -> bool {
-        self.gauge.as_ref().is_some_and(super::Gauge::has_ended)
+        self.gauge.as_ref().is_some_and(Gauge::has_ended)
     }
 
-    fn gone(&mut self, error: S::Failure) {
-        // After the verdict the end of the transport is what is waited for.
-        if self.machine.liveness().verdict().is_none() {
+    /// Keeps the error that ends the connection: the first, and none after the verdict, when the end is waited for.
+    fn blame(&mut self, error: S::Failure) {
+        if self.machine.liveness().verdict().is_none() && !self.faulty {
+            self.faulty = true;
             self.cause = Some(error);
         }
+    }
+
+    pub(super) fn gone(&mut self, error: S::Failure) {
+        self.blame(error);
         self.hear(Event::Eof);
-    }
-
-    /// Writes what the machine wants written, then flushes. Ready: nothing of ours waits any more.
-    pub(super) fn write_out(&mut self) -> Poll<()> {
-        ready!(self.write_own());
-        let Some(socket) = self.socket.as_mut().filter(|_| self.unflushed) else { return Poll::Ready(()) };
-        let polled = Pin::new(socket).poll_flush(&mut Context::from_waker(&self.waker));
-        self.note_sent();
-        match ready!(polled) {
-            Ok(()) => self.flushed(),
-            Err(error) => self.write_failed(error),
-        }
-        Poll::Ready(())
-    }
-
-    /// Gives the socket the machine's ping or Close.
-    pub(super) fn write_own(&mut self) -> Poll<()> {
-        while self.ping.is_some() || self.goodbye.is_some() {
-            if let Err(error) = ready!(self.poll_socket_ready()) {
-                self.write_failed(error);
-                return Poll::Ready(());
-            }
-            self.ping_unflushed |= self.ping.is_some();
-            let Some(message) = self.ping.take().or_else(|| self.goodbye.take()) else { break };
-            if let Err(error) = self.start(message) {
-                self.write_failed(error);
-            }
-        }
-        Poll::Ready(())
-    }
-
-    pub(super) fn poll_socket_ready(&mut self) -> Poll<Result<(), S::Failure>> {
-        let Some(socket) = &mut self.socket else {
-            (self.ping, self.goodbye) = (None, None);
-            return Poll::Ready(Ok(()));
-        };
-        let polled = Pin::new(socket).poll_ready(&mut Context::from_waker(&self.waker));
-        self.note_sent();
-        polled
-    }
-
-    /// Gives the socket a message.
-    pub(super) fn start(&mut self, message: S::Message) -> Result<(), S::Failure> {
-        let Some(socket) = &mut self.socket else { return Ok(()) };
-        self.unflushed = true;
-        let started = Pin::new(socket).start_send(message);
-        self.note_sent();
-        started
-    }
-
-    /// Reports bytes that have entered the transport.
-    fn note_sent(&mut self) {
-        let Some(gauge) = &self.gauge else { return };
-        let sent = gauge.sent();
-        if core::mem::replace(&mut self.sent, sent) != sent {
-            self.read_the_clock();
-            self.hear(Event::Wrote);
-        }
-    }
-
-    fn flushed(&mut self) {
-        self.unflushed = false;
-        if core::mem::take(&mut self.ping_unflushed) {
-            self.hear(Event::PingSent);
-        } else if self.gauge.is_none() {
-            self.hear(Event::Wrote);
-        }
-    }
-
-    /// A transport that takes no more is at its end; what the socket refuses is the message's fault.
-    pub(super) fn write_failed(&mut self, error: S::Failure) {
-        match S::fault(&error) {
-            Fault::Over | Fault::Refused => {}
-            Fault::Gone | Fault::Against(_) => self.gone(error),
-        }
-        self.unflushed = false;
-    }
-
-    /// Nothing is due, and the alarm will ring when something is.
-    pub(super) fn is_settled(&mut self) -> bool {
-        let settled = !self.is_due() && self.arm();
-        self.unsettled = !settled;
-        self.stale |= !settled;
-        settled
-    }
-
-    /// Whether to wait for what comes; if not, there is something to do first.
-    pub(super) fn may_wait(&mut self, half: Half, cx: &Context<'_>) -> bool {
-        let quiet = self.is_settled() && self.wakers.wait(half, cx.waker());
-        self.stale |= !quiet;
-        quiet
-    }
-
-    /// Sets the alarm to the next deadline where it would ring too late. False: that has come.
-    fn arm(&mut self) -> bool {
-        if self.socket.is_none() {
-            return true;
-        }
-        let due = self.machine.liveness().poll_timeout().unwrap_or(Timestamp::MAX);
-        let due = if self.resting_until > self.now { due.min(self.resting_until) } else { due };
-        let rung = self.alarm_at <= self.now;
-        if due >= self.alarm_at && !rung {
-            return true;
-        }
-        self.alarm_at = due;
-        self.alarm.as_mut().reset(Instant::from_std(self.clock.instant(due)));
-        Future::poll(self.alarm.as_mut(), &mut Context::from_waker(&self.waker)).is_pending()
     }
 
     pub(super) fn offline(&mut self) -> Error<S::Failure> {

@@ -41,7 +41,8 @@ impl Wakers {
 
     /// What comes from now on is news.
     pub(super) fn rest(&self) {
-        self.woken.store(false, Ordering::Release);
+        // Not a store: what was done before the wake that this erases must be seen by who looks now.
+        let _ = self.woken.swap(false, Ordering::AcqRel);
     }
 
     pub(super) fn wake_all(&self) {

@@ -2,4 +2,9 @@
 //! where no socket is needed.
 
 mod axum;
+mod closing;
+mod floods;
 mod paused;
+mod recording;
+mod support;
+mod waking;

@@ -1,48 +1,17 @@
 //! Lives on tokio's paused clock, over an in-memory pipe: hours pass in no time, and to the millisecond.
 
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use liveness::driver::tokio::{Error, LiveStream, Metered};
-use liveness::driver::tokio_tungstenite::LiveSocket;
-use liveness::{Action, CloseCode, Config, Reason, Status};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use liveness::{Action, CloseCode, Reason, Status};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_tungstenite::WebSocketStream;
+use tungstenite::Message;
 use tungstenite::protocol::Role;
-use tungstenite::{Error as WsError, Message};
 
-const SECOND: Duration = Duration::from_secs(1);
-
-type Peer = WebSocketStream<DuplexStream>;
-type Told = Arc<Mutex<Vec<Action>>>;
-
-fn config() -> Config {
-    Config::builder().interval(5 * SECOND).timeout(10 * SECOND).jitter(0).build().unwrap()
-}
-
-/// A watched server's end, the plain client's end, and what the watcher is told.
-async fn pair(config: Config, room: usize) -> (LiveSocket<DuplexStream>, Peer, Told) {
-    let (ours, theirs) = duplex(room);
-    let transport = Metered::new(ours);
-    let gauge = transport.gauge().clone();
-    let server = WebSocketStream::from_raw_socket(transport, Role::Server, None).await;
-    let client = WebSocketStream::from_raw_socket(theirs, Role::Client, None).await;
-    let told = Told::default();
-    let tell = Arc::clone(&told);
-    let live = LiveStream::new(server, config).metered(gauge).on_action(move |action, _| {
-        tell.lock().unwrap().push(action);
-    });
-    (live, client, told)
-}
-
-fn reason<T: std::fmt::Debug>(end: Option<Result<T, Error<WsError>>>) -> Reason {
-    match end {
-        Some(Err(error)) => error.reason().expect("an end"),
-        other => panic!("expected the end, not {other:?}"),
-    }
-}
+use super::support::{SECOND, config, pair, reason};
 
 #[tokio::test(start_paused = true)]
 async fn a_mute_peer_is_given_up_to_the_millisecond() {

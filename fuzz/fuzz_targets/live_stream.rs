@@ -1,0 +1,261 @@
+//! A `LiveStream` over a transport that delivers any bytes in any pieces, waits, fails and ends, under futures that are
+//! dropped at whim: it never panics, never spins, always ends in one `Disconnect`, and never touches the transport after it.
+#![no_main]
+
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use arbitrary::Arbitrary;
+use futures_util::{Sink, SinkExt, Stream};
+use libfuzzer_sys::fuzz_target;
+use liveness::driver::tokio::{LiveStream, Metered};
+use liveness::driver::tokio_tungstenite::LiveSocket;
+use liveness::{Action, CloseCode, Config, Evidence};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{sleep, timeout};
+use tokio_tungstenite::WebSocketStream;
+use tungstenite::Message;
+use tungstenite::protocol::{Role, WebSocketConfig};
+
+#[derive(Arbitrary, Debug)]
+enum Piece {
+    Bytes(Vec<u8>),
+    /// A frame that is well formed, so that the fuzzer gets past the header.
+    Frame {
+        opcode: u8,
+        fin: bool,
+        masked: bool,
+        payload: Vec<u8>,
+    },
+    /// An answer to the latest ping that was written.
+    Answer,
+    Waits,
+    Fails,
+}
+
+#[derive(Arbitrary, Debug)]
+enum Taking {
+    All,
+    Part(u8),
+    Waits,
+    Fails,
+}
+
+#[derive(Arbitrary, Debug)]
+enum Call {
+    Next,
+    /// Waits for so many milliseconds.
+    NextFor(u16),
+    Ready,
+    Start(u8),
+    Feed(u8),
+    Flush,
+    SendFor(u16),
+    Close,
+    CloseWith(u16),
+    Probe,
+    Away(u16),
+}
+
+#[derive(Arbitrary, Debug)]
+struct Life {
+    server: bool,
+    pong_only: bool,
+    metered: bool,
+    narrow: bool,
+    pieces: Vec<Piece>,
+    writes: Vec<Taking>,
+    calls: Vec<Call>,
+}
+
+struct Script {
+    pieces: Vec<Piece>,
+    writes: Vec<Taking>,
+    server: bool,
+    ping: Option<[u8; 8]>,
+    gone: Arc<AtomicBool>,
+    touched: Arc<AtomicUsize>,
+}
+
+impl Drop for Script {
+    fn drop(&mut self) {
+        self.gone.store(true, Ordering::Relaxed);
+    }
+}
+
+fn frame(opcode: u8, fin: bool, masked: bool, payload: &[u8]) -> Vec<u8> {
+    let payload = &payload[..payload.len().min(125)];
+    let mut frame = vec![opcode & 0x0f | u8::from(fin) << 7, payload.len() as u8 | u8::from(masked) << 7];
+    if masked {
+        frame.extend([0; 4]);
+    }
+    frame.extend(payload);
+    frame
+}
+
+impl Script {
+    fn touch(&self) {
+        let times = self.touched.fetch_add(1, Ordering::Relaxed);
+        assert!(times < 100_000, "it spins");
+    }
+}
+
+impl AsyncRead for Script {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        this.touch();
+        let bytes = match this.pieces.pop() {
+            None => return Poll::Ready(Ok(())),
+            Some(Piece::Fails) => return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
+            Some(Piece::Bytes(bytes)) => bytes,
+            Some(Piece::Frame { opcode, fin, masked, payload }) => frame(opcode, fin, masked, &payload),
+            Some(Piece::Answer) => this.ping.map_or(Vec::new(), |ping| frame(10, true, this.server, &ping)),
+            Some(Piece::Waits) => Vec::new(),
+        };
+        // A read of nothing is the end of the stream, and a script of no bytes is not that.
+        if bytes.is_empty() {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let (now, later) = bytes.split_at(bytes.len().min(buffer.remaining()));
+        buffer.put_slice(now);
+        if !later.is_empty() {
+            this.pieces.push(Piece::Bytes(later.to_vec()));
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Script {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        this.touch();
+        if let Some(at) = bytes.windows(2).position(|head| head == [0x89, 8]) {
+            this.ping = bytes.get(at + 2..at + 10).and_then(|ping| ping.try_into().ok());
+        }
+        match this.writes.pop().unwrap_or(Taking::All) {
+            Taking::All => Poll::Ready(Ok(bytes.len())),
+            Taking::Part(count) => Poll::Ready(Ok(bytes.len().min(usize::from(count) + 1))),
+            Taking::Fails => Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
+            Taking::Waits => {
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+type Live = LiveSocket<Script>;
+
+/// Calls a future once, and drops it.
+macro_rules! once {
+    ($poll:expr) => {
+        poll_fn(|cx| Poll::Ready($poll(cx))).await
+    };
+}
+
+async fn make(live: &mut Live, call: Call) {
+    let ready_for = |live: &mut Live, cx: &mut Context<'_>| Pin::new(live).poll_ready(cx);
+    match call {
+        Call::Next => drop(once!(|cx| Pin::new(&mut *live).poll_next(cx))),
+        Call::NextFor(millis) => {
+            let next = poll_fn(|cx| Pin::new(&mut *live).poll_next(cx));
+            drop(timeout(Duration::from_millis(millis.into()), next).await);
+        }
+        Call::Ready => drop(once!(|cx| ready_for(live, cx))),
+        Call::Start(len) => drop(Pin::new(live).start_send(Message::binary(vec![0; len.into()]))),
+        Call::Feed(len) => {
+            if once!(|cx| ready_for(live, cx)).is_ready() {
+                drop(Pin::new(live).start_send(Message::text("x".repeat(len.into()))));
+            }
+        }
+        Call::Flush => drop(once!(|cx| Pin::new(&mut *live).poll_flush(cx))),
+        Call::SendFor(millis) => {
+            let message = Message::binary(vec![0; 1000]);
+            drop(timeout(Duration::from_millis(millis.into()), live.send(message)).await);
+        }
+        Call::Close => drop(once!(|cx| Pin::new(&mut *live).poll_close(cx))),
+        Call::CloseWith(code) => live.close(CloseCode::new(code).unwrap_or(CloseCode::NORMAL), "enough"),
+        Call::Probe => live.probe(),
+        Call::Away(millis) => sleep(Duration::from_millis(millis.into())).await,
+    }
+}
+
+async fn live(life: Life) {
+    let (gone, touched) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
+    let script = Metered::new(Script {
+        pieces: life.pieces.into_iter().take(200).collect(),
+        writes: life.writes,
+        server: life.server,
+        ping: None,
+        gone: Arc::clone(&gone),
+        touched: Arc::clone(&touched),
+    });
+    let role = if life.server { Role::Server } else { Role::Client };
+    let settings =
+        life.narrow.then(|| WebSocketConfig::default().write_buffer_size(64).max_write_buffer_size(300));
+    let config = Config::builder()
+        .interval(Duration::from_millis(500))
+        .timeout(Duration::from_secs(2))
+        .close_timeout(Duration::from_secs(1))
+        .evidence(if life.pong_only { Evidence::PongOnly } else { Evidence::AnyTraffic })
+        .control_budget(8, 1)
+        .build()
+        .expect("valid");
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let tell = Arc::clone(&told);
+    let gauge = script.gauge().clone();
+    let socket = WebSocketStream::from_raw_socket(script, role, settings).await;
+    let mut live = LiveStream::new(socket, config)
+        .on_action(move |action, _| tell.lock().expect("one thread").push(action));
+    if life.metered {
+        live = live.metered(gauge);
+    }
+    for call in life.calls.into_iter().take(60) {
+        make(&mut live, call).await;
+    }
+    let polls = Cell::new(0);
+    let rest = async {
+        while poll_fn(|cx| {
+            polls.set(polls.get() + 1);
+            assert!(polls.get() < 100_000, "it spins");
+            Pin::new(&mut live).poll_next(cx)
+        })
+        .await
+        .is_some()
+        {}
+    };
+    timeout(Duration::from_secs(3600), rest).await.expect("it ends");
+    assert!(live.liveness().is_finished() && gone.load(Ordering::Relaxed));
+    assert!(matches!(once!(|cx| Pin::new(&mut live).poll_next(cx)), Poll::Ready(None)));
+    assert!(live.send(Message::text("late")).await.is_err());
+    let told = told.lock().expect("one thread");
+    let count = |wanted: fn(&Action) -> bool| told.iter().filter(|action| wanted(action)).count();
+    assert_eq!(told.first(), Some(&Action::MarkOnline));
+    assert_eq!(count(|action| matches!(action, Action::MarkOffline(_))), 1);
+    assert_eq!(count(|action| *action == Action::Disconnect), 1);
+    assert_eq!(told.last(), Some(&Action::Disconnect));
+}
+
+fuzz_target!(|life: Life| {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.expect("a runtime").block_on(live(life));
+});

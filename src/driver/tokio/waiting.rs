@@ -1,0 +1,86 @@
+//! When a half may wait: nothing is due, the alarm is set, and there is no end to be told.
+
+use core::pin::pin;
+use core::task::Context;
+
+use ::tokio::task::coop::{has_budget_remaining, unconstrained};
+use ::tokio::time::Instant;
+
+use super::socket::Socket;
+use super::turn::REST;
+use super::waking::Half;
+use super::{Gauge, LiveStream};
+use crate::event::Event;
+use crate::liveness::Machine;
+use crate::time::Timestamp;
+
+impl<S: Socket, M: Machine> LiveStream<S, M> {
+    /// Nothing is due, and the alarm will ring when something is.
+    pub(super) fn is_settled(&mut self) -> bool {
+        let settled = !self.is_due() && self.arm();
+        self.unsettled = !settled;
+        self.stale |= !settled;
+        settled
+    }
+
+    /// Whether to wait for what comes; if not, there is something to do first.
+    ///
+    /// What woke us in the course of this very turn is looked at in the next, after other tasks had theirs: a socket whose
+    /// task has spent its budget wakes it at once, and would for ever if it were asked again.
+    pub(super) fn may_wait(&mut self, half: Half, cx: &Context<'_>) -> bool {
+        if self.is_broken() && self.hear_last_words(half) {
+            return false;
+        }
+        let settled = self.is_settled();
+        if settled && !self.wakers.wait(half, cx.waker()) {
+            cx.waker().wake_by_ref();
+        }
+        settled
+    }
+
+    fn is_broken(&self) -> bool {
+        self.socket.is_some() && self.gauge.as_ref().is_some_and(Gauge::is_broken)
+    }
+
+    /// Nothing can be written any more, so the end has come; but not before everything that had arrived is read, be it the
+    /// peer's Close. Where the inbox is full, who reads takes some of it first; who writes has nobody to write to. False:
+    /// it cannot be read now.
+    fn hear_last_words(&mut self, half: Half) -> bool {
+        if !self.listen() {
+            if self.may_read() && !has_budget_remaining() {
+                // Whoever is told to come again is woken for it, by the socket if it knows of budgets.
+                self.wakers.wake_all();
+                return false;
+            }
+            if matches!(half, Half::Read) && !self.may_read() {
+                return true;
+            }
+        }
+        self.act(self.now);
+        if let Some(gauge) = &self.gauge {
+            gauge.release();
+        }
+        let _ = self.write_out();
+        self.hear(Event::Eof);
+        true
+    }
+
+    /// Sets the alarm to the next deadline where it would ring too late. False: that has come.
+    pub(super) fn arm(&mut self) -> bool {
+        if self.socket.is_none() {
+            return true;
+        }
+        let due = self.machine.liveness().poll_timeout().unwrap_or(Timestamp::MAX);
+        let due = if self.unheard { self.now.saturating_add(REST) } else { due };
+        let due = if self.resting_until > self.now { due.min(self.resting_until) } else { due };
+        let rung = self.alarm_at <= self.now;
+        if due >= self.alarm_at && !rung {
+            return true;
+        }
+        self.alarm_at = due;
+        self.alarm.as_mut().reset(Instant::from_std(self.clock.instant(due)));
+        // A task that has spent its budget would be told to come again, and not that the alarm is not set.
+        let alarm = pin!(unconstrained(self.alarm.as_mut()));
+        alarm.poll(&mut Context::from_waker(&self.waker)).is_pending()
+    }
+}

@@ -1,0 +1,107 @@
+//! What both halves write besides the caller's messages: pings, the Close, and what waits in the socket's buffer.
+
+use core::pin::Pin;
+use core::task::{Context, Poll, ready};
+
+use super::LiveStream;
+use super::socket::Socket;
+use crate::driver::Fault;
+use crate::event::Event;
+use crate::liveness::Machine;
+
+impl<S: Socket, M: Machine> LiveStream<S, M> {
+    /// Writes what the machine wants written, then flushes. Ready: nothing of ours waits any more.
+    pub(super) fn write_out(&mut self) -> Poll<()> {
+        ready!(self.write_own());
+        self.flush()
+    }
+
+    fn flush(&mut self) -> Poll<()> {
+        let Some(socket) = self.socket.as_mut().filter(|_| self.unflushed) else { return Poll::Ready(()) };
+        let polled = Pin::new(socket).poll_flush(&mut Context::from_waker(&self.waker));
+        self.note_sent();
+        match ready!(polled) {
+            Ok(()) => self.flushed(),
+            Err(error) => self.write_failed(error),
+        }
+        Poll::Ready(())
+    }
+
+    /// Gives the socket the machine's ping or Close, once its buffer is empty: a buffer may have a limit, and a frame that
+    /// found no room would be lost; and after a Close nothing may come, not even a pong that is owed.
+    pub(super) fn write_own(&mut self) -> Poll<()> {
+        while self.ping.is_some() || self.goodbye.is_some() {
+            ready!(self.flush());
+            if self.goodbye.is_some() {
+                // A pong that found no room at the first try finds it now.
+                self.unflushed = true;
+                ready!(self.flush());
+            }
+            if let Err(error) = ready!(self.poll_socket_ready()) {
+                self.write_failed(error);
+                return Poll::Ready(());
+            }
+            let pings = self.ping.is_some();
+            let Some(message) = self.ping.take().or_else(|| self.goodbye.take()) else { break };
+            match self.start(message) {
+                Ok(()) => self.ping_unflushed |= pings,
+                Err(error) => self.write_failed(error),
+            }
+        }
+        Poll::Ready(())
+    }
+
+    pub(super) fn poll_socket_ready(&mut self) -> Poll<Result<(), S::Failure>> {
+        let Some(socket) = &mut self.socket else {
+            (self.ping, self.goodbye) = (None, None);
+            return Poll::Ready(Ok(()));
+        };
+        let polled = Pin::new(socket).poll_ready(&mut Context::from_waker(&self.waker));
+        self.note_sent();
+        polled
+    }
+
+    /// Gives the socket a message.
+    pub(super) fn start(&mut self, message: S::Message) -> Result<(), S::Failure> {
+        let Some(socket) = &mut self.socket else { return Ok(()) };
+        self.unflushed = true;
+        let started = Pin::new(socket).start_send(message);
+        self.note_sent();
+        started
+    }
+
+    /// Reports bytes that have entered the transport.
+    fn note_sent(&mut self) {
+        let Some(gauge) = &self.gauge else { return };
+        let sent = gauge.sent();
+        if core::mem::replace(&mut self.sent, sent) != sent {
+            self.read_the_clock();
+            self.hear(Event::Wrote);
+        }
+    }
+
+    fn flushed(&mut self) {
+        self.unflushed = false;
+        if core::mem::take(&mut self.ping_unflushed) {
+            self.hear(Event::PingSent);
+        } else if self.gauge.is_none() {
+            self.hear(Event::Wrote);
+        }
+    }
+
+    /// A transport that takes no more is at its end; what the socket refuses is the message's fault.
+    pub(super) fn write_failed(&mut self, error: S::Failure) {
+        match S::fault(&error) {
+            Fault::Refused => {}
+            Fault::Over => self.unflushed = false,
+            Fault::Gone | Fault::Against(_) => {
+                self.unflushed = false;
+                // Where no gauge holds it back, the error comes before what the peer said last.
+                if !self.deaf {
+                    let _ = self.listen();
+                }
+                self.gone(error);
+            }
+        }
+    }
+}

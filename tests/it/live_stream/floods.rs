@@ -1,0 +1,110 @@
+//! Peers that send more than is read, and buffers that are full.
+
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use liveness::{Evidence, Reason};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, split};
+use tokio::time::{Instant, sleep, timeout};
+use tungstenite::Message;
+use tungstenite::protocol::WebSocketConfig;
+
+use super::support::{SECOND, config, over_bytes, pair, reason};
+
+const MILLI: Duration = Duration::from_millis(1);
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_sends_for_ever_and_answers_nothing_is_given_up_where_only_pongs_count() {
+    let config = config().to_builder().evidence(Evidence::PongOnly).build().unwrap();
+    let (mut live, theirs) = over_bytes(config, 4 << 20, None).await;
+    let (mut from_us, mut to_us) = split(theirs);
+    // It reads, for else it would be the write that stalls.
+    tokio::spawn(async move {
+        let mut scrap = [0; 1024];
+        while from_us.read(&mut scrap).await.is_ok_and(|count| count > 0) {}
+    });
+    tokio::spawn(async move {
+        let mut frame = b"\x82\xfe\x50\x00\0\0\0\0".to_vec();
+        frame.resize(8 + 0x5000, 7);
+        while to_us.write_all(&frame).await.is_ok() {}
+    });
+    let start = Instant::now();
+    let end = loop {
+        match live.next().await {
+            // So slowly that there is always more to read than is kept.
+            Some(Ok(_)) => sleep(MILLI).await,
+            end => break end,
+        }
+        assert!(start.elapsed() < 120 * SECOND, "it is immortal");
+    };
+    assert_eq!(reason(end), Reason::PingTimeout);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pong_behind_a_backlog_is_found_before_the_verdict() {
+    let config = config().to_builder().evidence(Evidence::PongOnly).build().unwrap();
+    let (mut live, client, _) = pair(config, 1 << 20).await;
+    let (mut sink, mut stream) = client.split();
+    let peer = tokio::spawn(async move {
+        tokio::join!(async { while stream.next().await.is_some() {} }, async {
+            while sink.send(Message::binary(vec![7; 1000])).await.is_ok() {}
+        })
+    });
+    let start = Instant::now();
+    while start.elapsed() < 300 * SECOND {
+        assert!(matches!(live.next().await, Some(Ok(_))), "{}", live.liveness().report(live.clock().now()));
+        // A thousand messages lie in the pipe, which takes longer than `timeout`.
+        sleep(20 * MILLI).await;
+    }
+    assert!(live.liveness().stats().answers > 5);
+    peer.abort();
+}
+
+fn narrow(write_buffer_size: usize, max_write_buffer_size: usize) -> Option<WebSocketConfig> {
+    Some(
+        WebSocketConfig::default()
+            .write_buffer_size(write_buffer_size)
+            .max_write_buffer_size(max_write_buffer_size),
+    )
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ping_that_finds_no_room_in_the_write_buffer_is_sent_later() {
+    let (mut live, mut theirs) = over_bytes(config(), 100, narrow(1000, 1001)).await;
+    live.feed(Message::binary(vec![0; 996])).await.unwrap();
+    let peer = tokio::spawn(async move {
+        sleep(6 * SECOND).await;
+        let mut found = [0; 4 + 996 + 10];
+        theirs.read_exact(&mut found).await.unwrap();
+        (found, theirs)
+    });
+    let _ = timeout(8 * SECOND, live.next()).await;
+    let (found, _theirs) = timeout(SECOND, peer).await.expect("message and ping arrive").unwrap();
+    assert_eq!(found[1000..1002], [0x89, 8]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_close_that_finds_no_room_in_the_write_buffer_is_sent_later() {
+    let (mut live, mut theirs) = over_bytes(config(), 4096, narrow(1000, 1001)).await;
+    live.feed(Message::binary(vec![0; 996])).await.unwrap();
+    SinkExt::close(&mut live).await.unwrap();
+    drop(live);
+    let mut found = Vec::new();
+    theirs.read_to_end(&mut found).await.unwrap();
+    assert_eq!(found[1000..], [0x88, 2, 3, 0xe8]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn pings_in_one_piece_are_cut_off_at_the_budget() {
+    let (mut live, mut theirs) = over_bytes(config(), 64 << 10, None).await;
+    theirs.write_all(&b"\x89\x80\0\0\0\0".repeat(5000)).await.unwrap();
+    let mut pings = 0;
+    let end = loop {
+        match live.next().await {
+            Some(Ok(_)) => pings += 1,
+            end => break end,
+        }
+    };
+    assert_eq!(reason(end), Reason::PingFlood);
+    assert!((128..=200).contains(&pings), "{pings}");
+}

@@ -1,0 +1,75 @@
+//! A watched end of an in-memory pipe, and its peer.
+
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use liveness::driver::tokio::{Error, LiveStream, Metered};
+use liveness::driver::tokio_tungstenite::LiveSocket;
+use liveness::{Action, Config, Reason};
+use tokio::io::{DuplexStream, duplex};
+use tokio::sync::mpsc;
+use tokio_tungstenite::WebSocketStream;
+use tungstenite::protocol::{Role, WebSocketConfig};
+use tungstenite::{Error as WsError, Message};
+
+pub(super) const SECOND: Duration = Duration::from_secs(1);
+
+pub(super) type Peer = WebSocketStream<DuplexStream>;
+pub(super) type Told = Arc<Mutex<Vec<Action>>>;
+
+pub(super) fn config() -> Config {
+    Config::builder().interval(5 * SECOND).timeout(10 * SECOND).jitter(0).build().unwrap()
+}
+
+/// A watched server's end, the plain client's end, and what the watcher is told.
+pub(super) async fn pair(config: Config, room: usize) -> (LiveSocket<DuplexStream>, Peer, Told) {
+    let (ours, theirs) = duplex(room);
+    let transport = Metered::new(ours);
+    let gauge = transport.gauge().clone();
+    let server = WebSocketStream::from_raw_socket(transport, Role::Server, None).await;
+    let client = WebSocketStream::from_raw_socket(theirs, Role::Client, None).await;
+    let told = Told::default();
+    let tell = Arc::clone(&told);
+    let live = LiveStream::new(server, config).metered(gauge).on_action(move |action, _| {
+        tell.lock().unwrap().push(action);
+    });
+    (live, client, told)
+}
+
+pub(super) fn reason<T: std::fmt::Debug>(end: Option<Result<T, Error<WsError>>>) -> Reason {
+    match end {
+        Some(Err(error)) => error.reason().expect("an end"),
+        other => panic!("expected the end, not {other:?}"),
+    }
+}
+
+/// As `pair`, but the peer's end is bare bytes.
+pub(super) async fn over_bytes(
+    config: Config,
+    room: usize,
+    settings: Option<WebSocketConfig>,
+) -> (LiveSocket<DuplexStream>, DuplexStream) {
+    let (ours, theirs) = duplex(room);
+    let transport = Metered::new(ours);
+    let gauge = transport.gauge().clone();
+    let server = WebSocketStream::from_raw_socket(transport, Role::Server, settings).await;
+    (LiveStream::new(server, config).metered(gauge), theirs)
+}
+
+/// Polls for the next message once, in a task that has spent what tokio lets it do in one go.
+pub(super) async fn next_without_budget(
+    live: &mut LiveSocket<DuplexStream>,
+) -> Poll<Option<Result<Message, Error<WsError>>>> {
+    let (sender, mut busy) = mpsc::unbounded_channel();
+    for _ in 0..1000 {
+        sender.send(()).unwrap();
+    }
+    poll_fn(|cx| {
+        while busy.poll_recv(cx).is_ready() {}
+        Poll::Ready(live.poll_next_unpin(cx))
+    })
+    .await
+}

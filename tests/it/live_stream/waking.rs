@@ -1,0 +1,158 @@
+//! Who is woken, when, and how often.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use futures_util::{FutureExt, SinkExt, StreamExt};
+use liveness::{Evidence, Reason};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::{Instant, sleep, timeout};
+use tungstenite::Message;
+
+use super::support::{SECOND, config, next_without_budget, over_bytes, pair, reason};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+#[tokio::test(start_paused = true)]
+async fn an_alarm_set_by_a_task_that_has_spent_its_budget_rings() {
+    let (mut live, _client, _) = pair(config(), 1024).await;
+    let start = Instant::now();
+    assert!(next_without_budget(&mut live).await.is_pending());
+    let end = timeout(HOUR, live.next()).await.expect("nobody set the alarm");
+    assert_eq!(reason(end), Reason::PingTimeout);
+    assert!(start.elapsed() < 21 * SECOND, "{:?}", start.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_may_not_read_judges_nobody() {
+    for evidence in [Evidence::AnyTraffic, Evidence::PongOnly] {
+        let config = config().to_builder().evidence(evidence).build().unwrap();
+        let (mut live, mut client, _) = pair(config, 1024).await;
+        let peer = tokio::spawn(async move { while client.next().await.is_some() {} });
+        assert!(timeout(3 * SECOND, live.next()).await.is_err());
+        for _ in 0..30 {
+            assert!(next_without_budget(&mut live).await.is_pending());
+            sleep(SECOND).await;
+        }
+        assert!(timeout(100 * SECOND, live.next()).await.is_err(), "it was judged unheard");
+        peer.abort();
+    }
+}
+
+/// A runtime of many threads polls the future of its `block_on` outside them, and there a wake is not put off.
+#[test]
+fn a_task_that_has_spent_its_budget_yields_instead_of_spinning() {
+    let (done, is_done) = mpsc::channel();
+    std::thread::spawn(move || {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        runtime.block_on(async {
+            let (mut live, client, _) = pair(config(), 1024).await;
+            assert!(next_without_budget(&mut live).await.is_pending());
+            drop(client);
+            assert_eq!(reason(live.next().await), Reason::TransportClosed);
+        });
+        done.send(()).unwrap();
+    });
+    assert!(is_done.recv_timeout(Duration::from_secs(20)).is_ok(), "it spins");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_close_that_waits_for_room_does_not_wake_itself() {
+    let (live, _client, _) = pair(config(), 64).await;
+    let (mut sink, _stream) = live.split();
+    sink.feed(Message::binary(vec![0; 1000])).await.unwrap();
+    let mut polls = 0;
+    let mut close = pin!(sink.close());
+    let counted = poll_fn(|cx| {
+        polls += 1;
+        assert!(polls < 10_000, "it spins");
+        close.as_mut().poll(cx)
+    });
+    // What else the task waits for polls the close as well.
+    let mut counted = pin!(counted);
+    let mut ticks = 0;
+    loop {
+        tokio::select! {
+            biased;
+            closed = &mut counted => break closed.unwrap(),
+            () = sleep(Duration::from_millis(100)) => ticks += 1,
+        }
+    }
+    assert!(ticks >= 48, "close_timeout is 5 s");
+    assert!(polls < 3 * ticks, "{polls} polls in {ticks} ticks");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_connection_is_polled_a_few_times_a_heartbeat() {
+    let (mut live, mut client, _) = pair(config(), 1024).await;
+    let peer = tokio::spawn(async move { while client.next().await.is_some() {} });
+    let mut polls = 0;
+    let hour = timeout(
+        HOUR,
+        poll_fn(|cx| {
+            polls += 1;
+            live.poll_next_unpin(cx)
+        }),
+    );
+    assert!(hour.await.is_err());
+    assert_eq!(live.liveness().stats().pings, 720);
+    assert!(polls <= 4 * 720 + 4, "{polls}");
+    peer.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_close_for_a_broken_frame_that_needs_two_writes_still_hangs_up_at_once() {
+    let (mut live, mut theirs) = over_bytes(config(), 8, None).await;
+    let peer = tokio::spawn(async move {
+        theirs.write_all(b"\x82\x01x").await.unwrap();
+        let mut answer = Vec::new();
+        let mut byte = [0];
+        loop {
+            sleep(Duration::from_millis(10)).await;
+            if theirs.read(&mut byte).await.unwrap() == 0 {
+                return answer;
+            }
+            answer.push(byte[0]);
+        }
+    });
+    let start = Instant::now();
+    assert_eq!(reason(live.next().await), Reason::LocalClosed);
+    assert!(start.elapsed() < 3 * SECOND, "{:?}", start.elapsed());
+    let answer = peer.await.unwrap();
+    assert_eq!(answer.len(), 2 + usize::from(answer[1]));
+}
+
+/// It reads one ping, answers nothing, sends more than is kept, and never reads again.
+async fn freeze_behind_a_full_inbox(mut theirs: tokio::io::DuplexStream) {
+    let mut ping = [0; 10];
+    theirs.read_exact(&mut ping).await.unwrap();
+    theirs.write_all(&b"\x82\x81\0\0\0\0x".repeat(100)).await.unwrap();
+    sleep(1000 * HOUR).await;
+    drop(theirs);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sender_whose_reader_took_one_message_and_left_is_told() {
+    let (live, theirs) = over_bytes(config(), 1024, None).await;
+    tokio::spawn(freeze_behind_a_full_inbox(theirs));
+    let (mut sink, mut stream) = live.split();
+    assert!(timeout(6 * SECOND, stream.next()).await.unwrap().is_some());
+    let writer = tokio::spawn(async move { sink.send(Message::binary(vec![0; 1 << 20])).await });
+    sleep(30 * SECOND).await;
+    assert!(stream.next().now_or_never().is_some());
+    let end = timeout(HOUR, writer).await.expect("nobody set the alarm").unwrap();
+    assert!(end.is_err());
+    drop(stream);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sender_without_a_reader_is_told_that_nothing_moves() {
+    let (mut live, theirs) = over_bytes(config(), 1024, None).await;
+    tokio::spawn(freeze_behind_a_full_inbox(theirs));
+    assert!(timeout(6 * SECOND, live.next()).await.unwrap().is_some());
+    let end = timeout(HOUR, live.send(Message::binary(vec![0; 1 << 20]))).await;
+    assert!(end.expect("it hangs").is_err());
+}
