@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
-use super::{Change, Server, eventually, reason};
+use super::{Change, Example, Server, eventually, reason};
 use crate::wire::{
     BINARY, CLOSE, CONTINUATION, FIN, PING, REQUEST, TEXT, close, code_and_text, frame, header, millis, part,
     rest, unmasked,
@@ -155,15 +155,16 @@ fn round(server: &Server) {
     server.assert_proper_lives();
 }
 
-#[test]
-fn hostile_clients_leave_the_server_as_it_was() {
-    let server = Server::start(&["--interval", "300ms", "--timeout", "700ms"]);
+with_each_server!(hostile_clients_leave_the_server_as_it_was);
+
+fn hostile_clients_leave_the_server_as_it_was(example: Example) {
+    let server = Server::start(example, &["--interval", "300ms", "--timeout", "700ms"]);
     #[cfg(target_os = "linux")]
     let before = super::resources::Resources::of(&server);
     thread::scope(|scope| {
         // Half a request, then silence: given up after ten seconds, while all the rest goes on.
         let half = scope.spawn(|| {
-            let patient = Server::start(&[]);
+            let patient = Server::start(example, &[]);
             let mut stream = patient.dial();
             stream.write_all(&REQUEST[..REQUEST.len() / 2]).unwrap();
             assert_eq!(stream.read(&mut [0; 100]).unwrap_or(0), 0);

@@ -1,6 +1,38 @@
-//! The example server as a process of its own, seen from outside: its lines, and what it costs.
+//! The example servers as processes of their own, seen from outside: their lines, and what they cost.
+//!
+//! Each scenario is played with each of them. Where one rightly differs, the scenario asks which it is, and says why.
+
+/// Makes a test of a scenario for each of the servers.
+macro_rules! with_each_server {
+    ($($scenario:ident),+) => {$(
+        mod $scenario {
+            use super::super::Example;
+
+            #[test]
+            fn blocking() {
+                super::$scenario(Example::Blocking);
+            }
+
+            #[test]
+            fn tokio() {
+                super::$scenario(Example::Tokio);
+            }
+
+            #[test]
+            fn axum() {
+                super::$scenario(Example::Axum);
+            }
+
+            #[test]
+            fn mio() {
+                super::$scenario(Example::Mio);
+            }
+        }
+    )+};
+}
 
 mod crowd;
+mod faults;
 mod hostile;
 #[cfg(target_os = "linux")]
 mod resources;
@@ -20,17 +52,35 @@ use liveness::Clock;
 use crate::sockets::bound;
 use crate::wire::{PATIENCE, Peer, millis, rest};
 
-/// Where cargo has built the example: `cargo test` builds all of them.
-fn program() -> PathBuf {
-    let tests = std::env::current_exe().unwrap();
-    let profile = tests.parent().unwrap().parent().unwrap();
-    let program = profile.join("examples").join(format!("server_blocking{}", std::env::consts::EXE_SUFFIX));
-    assert!(program.is_file(), "{} is missing: cargo build --example server_blocking", program.display());
-    program
+/// The servers. Their flags, their manners and their lines are the same.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Example {
+    Blocking,
+    Tokio,
+    Axum,
+    Mio,
+}
+
+impl Example {
+    /// Where cargo has built it: `cargo test` builds all of them.
+    fn program(self) -> PathBuf {
+        let name = match self {
+            Self::Blocking => "server_blocking",
+            Self::Tokio => "server_tokio",
+            Self::Axum => "server_axum",
+            Self::Mio => "server_mio",
+        };
+        let tests = std::env::current_exe().unwrap();
+        let profile = tests.parent().unwrap().parent().unwrap();
+        let program = profile.join("examples").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+        assert!(program.is_file(), "{} is missing: cargo build --example {name}", program.display());
+        program
+    }
 }
 
 /// A running server, killed at the end whatever the end is.
 struct Server {
+    example: Example,
     child: Child,
     address: SocketAddr,
     lines: Arc<Mutex<Vec<String>>>,
@@ -69,8 +119,8 @@ fn eventually(what: &str, mut so: impl FnMut() -> bool) {
 }
 
 impl Server {
-    fn start(arguments: &[&str]) -> Self {
-        let mut command = Command::new(program());
+    fn start(example: Example, arguments: &[&str]) -> Self {
+        let mut command = Command::new(example.program());
         command.args(["--listen", "127.0.0.1:0"]).args(arguments);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let lines = collect(child.stdout.take().unwrap());
@@ -78,7 +128,7 @@ impl Server {
         eventually("it listens", || !complaints.lock().unwrap().is_empty());
         let greeting = complaints.lock().unwrap().remove(0);
         let address = greeting.strip_prefix("listening on ").unwrap().parse().unwrap();
-        Self { child, address, lines, complaints }
+        Self { example, child, address, lines, complaints }
     }
 
     fn dial(&self) -> TcpStream {

@@ -6,7 +6,7 @@ use std::thread;
 use rustix::process::{Pid, Signal, kill_process};
 use tungstenite::Message;
 
-use super::{Server, reason};
+use super::{Example, Server, reason};
 use crate::sockets::live_for;
 use crate::wire::{BINARY, FIN, Peer, REQUEST, TEXT, close, frame, header, millis, rest};
 
@@ -69,9 +69,10 @@ fn downloading(server: &Server) {
     peer.last_word();
 }
 
-#[test]
-fn a_server_that_was_stopped_for_several_bounds_loses_nobody() {
-    let server = Server::start(&["--interval", "250ms", "--timeout", "700ms"]);
+with_each_server!(a_server_that_was_stopped_for_several_bounds_loses_nobody);
+
+fn a_server_that_was_stopped_for_several_bounds_loses_nobody(example: Example) {
+    let server = Server::start(example, &["--interval", "250ms", "--timeout", "700ms"]);
     let server = &server;
     let frozen = server.peer();
     thread::scope(|scope| {
