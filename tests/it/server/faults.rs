@@ -222,7 +222,7 @@ fn answer(server: &Server, number: u64, mut peer: Peer<TcpStream>) {
 }
 
 fn flood_pings(_: &Server, _: u64, mut peer: Peer<TcpStream>) {
-    peer.write(&frame(PING, b"!").repeat(200));
+    peer.write(&frame(PING, b"!").repeat(5000));
     hear_the_verdict(&mut peer, 1008, "too many control frames");
     peer.write(&close(1008, ""));
     assert_eq!(peer.next(), None, "a frame after the Close");

@@ -62,6 +62,12 @@ enum Example {
 }
 
 impl Example {
+    /// The messages that it makes of a `flood`: the loop by hand makes them as they are taken, to keep no more than one.
+    fn flood(self, bytes: usize) -> Vec<usize> {
+        let most = if self == Self::Mio { 64 << 10 } else { 64 << 20 };
+        (0..bytes).step_by(most).map(|start| most.min(bytes - start)).collect()
+    }
+
     /// Where cargo has built it: `cargo test` builds all of them.
     fn program(self) -> PathBuf {
         let name = match self {
