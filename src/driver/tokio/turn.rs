@@ -273,10 +273,10 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
     /// Writes what the machine wants written, then flushes. Ready: nothing of ours waits any more.
     pub(super) fn write_out(&mut self) -> Poll<()> {
         ready!(self.write_own());
-        let Some(socket) = self.socket.as_mut().filter(|_| self.unflushed) else { return Poll::Ready(()) };
-        let polled = Pin::new(socket).poll_flush(&mut Context::from_waker(&self.waker));
-        self.note_sent();
-        match ready!(polled) {
+        if !self.unflushed {
+            return Poll::Ready(());
+        }
+        match ready!(self.poll_socket_flush()) {
             Ok(()) => self.flushed(),
             Err(error) => self.write_failed(error),
         }
@@ -286,7 +286,10 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
     /// Gives the socket the machine's ping or Close.
     pub(super) fn write_own(&mut self) -> Poll<()> {
         while self.ping.is_some() || self.goodbye.is_some() {
-            if let Err(error) = ready!(self.poll_socket_ready()) {
+            // A pong that the library has ready would come after a Close, which is to be the last word.
+            let polled =
+                if self.ping.is_some() { self.poll_socket_ready() } else { self.poll_socket_flush() };
+            if let Err(error) = ready!(polled) {
                 self.write_failed(error);
                 return Poll::Ready(());
             }
@@ -305,6 +308,13 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
             return Poll::Ready(Ok(()));
         };
         let polled = Pin::new(socket).poll_ready(&mut Context::from_waker(&self.waker));
+        self.note_sent();
+        polled
+    }
+
+    fn poll_socket_flush(&mut self) -> Poll<Result<(), S::Failure>> {
+        let Some(socket) = &mut self.socket else { return Poll::Ready(Ok(())) };
+        let polled = Pin::new(socket).poll_flush(&mut Context::from_waker(&self.waker));
         self.note_sent();
         polled
     }

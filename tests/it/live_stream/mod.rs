@@ -2,4 +2,5 @@
 //! where no socket is needed.
 
 mod axum;
+mod last_word;
 mod paused;
