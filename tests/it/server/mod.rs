@@ -44,7 +44,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use liveness::Clock;
@@ -98,6 +98,13 @@ impl Drop for Server {
         // It ends a stopped process too.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if thread::panicking() {
+            println!(
+                "{:?} said:\n{}",
+                self.example,
+                self.lines.lock().unwrap_or_else(PoisonError::into_inner).join("\n")
+            );
+        }
     }
 }
 
