@@ -365,10 +365,15 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
     }
 
     /// Whether to wait for what comes; if not, there is something to do first.
+    ///
+    /// What woke us meanwhile is no reason to go on at once. It may be tokio, which says "not now" to whoever has had its
+    /// share, and goes on saying so until we have waited.
     pub(super) fn may_wait(&mut self, half: Half, cx: &Context<'_>) -> bool {
-        let quiet = self.is_settled() && self.wakers.wait(half, cx.waker());
-        self.stale |= !quiet;
-        quiet
+        let settled = self.is_settled();
+        if settled && !self.wakers.wait(half, cx.waker()) {
+            cx.waker().wake_by_ref();
+        }
+        settled
     }
 
     /// Sets the alarm to the next deadline where it would ring too late. False: that has come.

@@ -2,5 +2,6 @@
 //! where no socket is needed.
 
 mod axum;
+mod busy;
 mod last_word;
 mod paused;
