@@ -66,11 +66,9 @@ fn converse<M: Machine>(socket: LiveSocket<Meter<TcpStream>, M>, connection: usi
 
 fn answer<M: Machine>(socket: &mut LiveSocket<Meter<TcpStream>, M>, message: Message) -> Result<(), Offline> {
     let wanted = if let Message::Text(text) = &message { server::flood(text) } else { None };
-    let Some(mut left) = wanted else { return socket.send(message) };
-    while left > 0 {
-        let part = usize::try_from(left).unwrap_or(usize::MAX).min(64 * MIB);
-        socket.send(Message::Binary(vec![0; part].into()))?;
-        left -= part as u64;
+    let Some(bytes) = wanted else { return socket.send(message) };
+    for fragment in server::fragments(bytes) {
+        socket.send(fragment)?;
     }
     Ok(())
 }

@@ -17,7 +17,7 @@ use liveness::driver::tokio_tungstenite::accept_unwatched;
 use liveness::driver::{random_seed, tune};
 use liveness::transcript::Recorder;
 use liveness::{Clock, Config, Liveness, Machine};
-use server::{Args, MIB, complain, flood, limits, print};
+use server::{Args, complain, flood, fragments, limits, print};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::WebSocketStream;
 use tungstenite::Message;
@@ -82,11 +82,9 @@ async fn converse<M: Machine + Unpin>(
 
 async fn answer<S: SinkExt<Message> + Unpin>(socket: &mut S, message: Message) -> Result<(), S::Error> {
     let wanted = if let Message::Text(text) = &message { flood(text) } else { None };
-    let Some(mut left) = wanted else { return socket.send(message).await };
-    while left > 0 {
-        let part = usize::try_from(left).unwrap_or(usize::MAX).min(64 * MIB);
-        socket.send(Message::Binary(vec![0; part].into())).await?;
-        left -= part as u64;
+    let Some(bytes) = wanted else { return socket.send(message).await };
+    for fragment in fragments(bytes) {
+        socket.send(fragment).await?;
     }
     Ok(())
 }

@@ -178,6 +178,6 @@ pub use time::Timestamp;
 pub use traced::Traced;
 
 /// The README's examples, compiled.
-#[cfg(all(doctest, feature = "tungstenite"))]
+#[cfg(all(doctest, feature = "axum", feature = "tungstenite"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

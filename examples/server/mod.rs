@@ -10,9 +10,15 @@ use std::time::Duration;
 use clap::Parser;
 use liveness::{Action, Clock, Config};
 use socket2::SockRef;
+use tungstenite::Message;
 use tungstenite::protocol::WebSocketConfig;
+use tungstenite::protocol::frame::Frame;
+use tungstenite::protocol::frame::coding::{Data, OpCode};
 
 pub(crate) const MIB: usize = 1 << 20;
+/// How many parts of a `flood` make a message.
+#[allow(dead_code, reason = "see `fragments`")]
+const PARTS: u64 = 1024;
 
 /// How many clients may wait to be accepted: what std asks for, 128, makes a burst of them wait a second.
 const BACKLOG: i32 = 1024;
@@ -110,6 +116,20 @@ pub(crate) fn limits() -> WebSocketConfig {
 /// How many bytes a text message asks for, if it is `flood N`.
 pub(crate) fn flood(text: &str) -> Option<u64> {
     text.strip_prefix("flood ")?.parse().ok()
+}
+
+/// The frames of a `flood`: a message for each 64 MiB, in fragments, so that a ping may go between (RFC 6455 5.4), and so
+/// that nobody who reads slowly makes us hold much.
+#[allow(dead_code, reason = "axum has no frames, and mio's loop makes parts of its own")]
+pub(crate) fn fragments(bytes: u64) -> impl Iterator<Item = Message> {
+    const PART: u64 = 64 * 1024;
+    let parts = bytes.div_ceil(PART);
+    (0..parts).map(move |index| {
+        let size = usize::try_from(PART.min(bytes - index * PART)).unwrap_or(0);
+        let (first, last) = (index % PARTS == 0, (index + 1) % PARTS == 0 || index + 1 == parts);
+        let opcode = OpCode::Data(if first { Data::Binary } else { Data::Continue });
+        Message::Frame(Frame::message(vec![0; size], opcode, last))
+    })
 }
 
 /// The line for a change: `SECONDS online|suspect|offline|disconnect CONNECTION [REASON]`.

@@ -29,19 +29,21 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> std::io::Result<()> {
 //! let app = Router::new().route("/", any(echo));
-//! let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?.tap_io(|stream| tune(stream));
-//! axum::serve(Metering(listener), app.into_make_service_with_connect_info::<Peer>()).await
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
+//! let listener = Metering(listener.tap_io(|stream| tune(stream)));
+//! axum::serve(listener, app.into_make_service_with_connect_info::<Peer>()).await
 //! # }
 //! ```
 //!
 //! # In a program that exists
 //!
-//! A chat with a handler that upgrades, a function that splits the socket into two tasks, and `axum::serve` changes in five
+//! A chat with a handler that upgrades, a function that splits the socket into two tasks, and `axum::serve` changes in seven
 //! lines; the loops and the two halves stay as they are:
 //!
 //! ```diff
 //! -    axum::serve(listener, app).await
-//! +    axum::serve(Metering(listener), app.into_make_service_with_connect_info::<Peer>()).await
+//! +    let app = app.into_make_service_with_connect_info::<Peer>();
+//! +    axum::serve(Metering(listener), app).await
 //!
 //!  async fn handler(
 //!      upgrade: WebSocketUpgrade,
@@ -49,7 +51,8 @@
 //!      State(state): State<Chat>,
 //!  ) -> Response {
 //! -    upgrade.on_upgrade(|socket| chat(socket, state))
-//! +    upgrade.on_upgrade(|socket| chat(LiveStream::new(socket, Config::DEFAULT).metered(peer.gauge), state))
+//! +    let live = |socket| LiveStream::new(socket, Config::DEFAULT).metered(peer.gauge);
+//! +    upgrade.on_upgrade(|socket| chat(live(socket), state))
 //!  }
 //!
 //! -async fn chat(socket: WebSocket, state: Chat) {

@@ -35,6 +35,10 @@ pub const INBOX_BYTES: usize = 1 << 20;
 /// How long the opening handshake may take, from the first byte to the last.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How many pongs may wait for a peer that does not read them. Then it is not read either, until it has taken them: who
+/// pings and never reads is to cost no memory, and is found out by the clock of our own ping's writing.
+pub const PONGS_OWED: usize = 64;
+
 /// More than a full inbox takes, and a bound where a peer sends faster than we read.
 const READS_BEFORE_VERDICT: usize = 16 * 1024;
 
@@ -53,6 +57,7 @@ const UNSENT: u32 = 128 * 1024;
 /// The blocking driver does it by itself. Call it on a tokio stream before it is wrapped:
 ///
 /// ```
+/// # #![allow(dead_code)]
 /// # async fn serve(listener: tokio::net::TcpListener) -> std::io::Result<()> {
 /// let (stream, _) = listener.accept().await?;
 /// liveness::driver::tune(&stream);

@@ -10,8 +10,46 @@
 //! # Split
 //!
 //! `StreamExt::split` works, and so does a task for each half: a deadline or a socket that is ready wakes whichever half
-//! waits. Somebody must poll: a program in which only the write half is ever polled hears pongs while it waits to write,
-//! and nothing in between.
+//! waits. Where many tasks have something to say, give the writing half to one of them and the others a channel to it:
+//!
+//! ```
+//! # use futures_util::{SinkExt, StreamExt};
+//! # use liveness::{Config, driver::tokio::LiveStream};
+//! # use tokio::sync::mpsc;
+//! # use tokio_tungstenite::{WebSocketStream, tungstenite::{Message, protocol::Role}};
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() {
+//! # let (ours, theirs) = tokio::io::duplex(1024);
+//! # let socket = WebSocketStream::from_raw_socket(ours, Role::Server, None).await;
+//! # let mut client = WebSocketStream::from_raw_socket(theirs, Role::Client, None).await;
+//! let (mut sink, mut stream) = LiveStream::new(socket, Config::DEFAULT).split();
+//! let (say, mut said) = mpsc::channel(64);
+//! tokio::spawn(async move {
+//!     while let Some(message) = said.recv().await {
+//!         if sink.send(message).await.is_err() {
+//!             break; // offline: the reader is told why
+//!         }
+//!     }
+//! });
+//! # let answered = tokio::spawn(async move {
+//! #     client.send(Message::text("anybody there?")).await.unwrap();
+//! #     while client.next().await.unwrap().unwrap() != Message::text("anybody there?") {}
+//! #     tokio::time::sleep(std::time::Duration::from_secs(3600)).await;
+//! # });
+//! let offline = loop {
+//!     match stream.next().await {
+//!         Some(Ok(message)) => say.send(message).await.unwrap_or_default(),
+//!         Some(Err(offline)) => break offline,
+//!         None => panic!("closed, as nobody had agreed here"),
+//!     }
+//! };
+//! assert_eq!(offline.reason(), Some(liveness::Reason::PingTimeout));
+//! # answered.abort();
+//! # }
+//! ```
+//!
+//! Somebody must poll: a program in which only the write half is ever polled hears pongs while it waits to write, and
+//! nothing in between.
 //!
 //! # When you do not call `next`
 //!

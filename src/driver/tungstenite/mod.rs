@@ -113,6 +113,8 @@ pub struct LiveSocket<S: Transport, M: Machine = Liveness> {
     unflushed: bool,
     /// A ping is in that buffer.
     ping_unflushed: bool,
+    /// Pongs that went into it since it was last empty.
+    pongs_owed: usize,
     /// Nothing that arrives can be understood any more; it is only waited for to end.
     deaf: bool,
     cause: Option<tungstenite::Error>,
@@ -148,6 +150,7 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
             backlog_from: None,
             unflushed: false,
             ping_unflushed: false,
+            pongs_owed: 0,
             deaf: false,
             cause: None,
             farewell: None,

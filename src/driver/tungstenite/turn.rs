@@ -8,7 +8,7 @@ use tungstenite::{Message, WebSocket};
 
 use super::LiveSocket;
 use crate::driver::meter::Transport;
-use crate::driver::{INBOX_BYTES, INBOX_MESSAGES, READS_BEFORE_VERDICT};
+use crate::driver::{INBOX_BYTES, INBOX_MESSAGES, PONGS_OWED, READS_BEFORE_VERDICT};
 use crate::event::{Action, Event, Reason, Status};
 use crate::liveness::Machine;
 use crate::time::Timestamp;
@@ -113,9 +113,9 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
         self.machine.liveness().status() == Status::Offline
     }
 
-    /// There is room for what might come. After the verdict what does not fit is dropped.
+    /// There is room for what might come, and for the answers to it. After the verdict what does not fit is dropped.
     pub(super) fn may_read(&self) -> bool {
-        self.is_offline() || self.may_keep()
+        self.is_offline() || (self.may_keep() && self.pongs_owed < PONGS_OWED)
     }
 
     /// One read of the socket, or one message that an earlier one brought.
@@ -179,6 +179,7 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
                 }
             }
             Message::Ping(_) => {
+                self.pongs_owed = self.pongs_owed.saturating_add(1);
                 self.queue_answer();
                 self.hear(Event::Ping);
             }
@@ -198,11 +199,15 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
     pub(super) fn take(&mut self) -> Option<Message> {
         let message = self.inbox.pop_front()?;
         self.inbox_bytes = self.inbox_bytes.saturating_sub(message.len());
+        self.resume();
+        Some(message)
+    }
+
+    pub(super) fn resume(&mut self) {
         if self.paused && self.may_read() {
             self.paused = false;
             self.hear(Event::ReadResumed);
         }
-        Some(message)
     }
 
     pub(super) fn hear(&mut self, event: Event<'_>) {

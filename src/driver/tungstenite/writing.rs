@@ -85,6 +85,8 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
 
     pub(super) fn flushed(&mut self) {
         self.unflushed = false;
+        self.pongs_owed = 0;
+        self.resume();
         if self.ping_unflushed {
             self.ping_unflushed = false;
             self.hear(Event::PingSent);

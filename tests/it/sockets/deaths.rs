@@ -216,6 +216,18 @@ fn a_peer_that_never_reads_stalls_our_writing_and_is_given_up() {
     drop(peer);
 }
 
+/// Its pings are evidence, until we owe it so many pongs that we stop reading: answers owed are to cost no memory.
+#[test]
+fn a_peer_that_pings_and_never_reads_is_given_up() {
+    let host: Host<Life> = served(strict().build_const(), None, |life| {
+        let offline = life.socket.send(Message::binary(vec![0; 48 * MIB])).unwrap_err();
+        assert_eq!(offline.reason(), Reason::WriteStalled);
+    });
+    let mut peer = host.peer();
+    peer.write_until_the_end(&frame(PING, b"and another thing"), millis(20));
+    assert_eq!(host.join().offline.reason(), Reason::WriteStalled);
+}
+
 /// It talks, and its talk is evidence, until our own inbox is full: from then on only its reading could save it.
 #[test]
 fn a_peer_that_talks_and_never_reads_is_given_up() {
