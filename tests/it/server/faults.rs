@@ -10,7 +10,8 @@ use socket2::SockRef;
 
 use super::{Change, Example, Server, eventually, reason};
 use crate::wire::{
-    BINARY, CLOSE, FIN, PING, PONG, Peer, TEXT, close, code_and_text, frame, header, millis, rest,
+    BINARY, CLOSE, CONTINUATION, FIN, PING, PONG, Peer, TEXT, close, code_and_text, frame, header, millis,
+    rest,
 };
 
 const INTERVAL: Duration = millis(500);
@@ -130,7 +131,7 @@ fn read_slowly(_: &Server, _: u64, peer: Peer<TcpStream>) {
     while left > 0 {
         let (opcode, payload) = peer.next().expect("it is alive");
         match opcode {
-            BINARY => left -= payload.len(),
+            BINARY | CONTINUATION => left -= payload.len(),
             PING => peer.write(&frame(PONG, &payload)),
             other => panic!("{other} in the middle of a download"),
         }

@@ -171,8 +171,8 @@ fn behave(server: &Server) {
     peer.write(&frame(TEXT, b"hello"));
     assert_eq!(peer.next_of(TEXT).1, b"hello");
     peer.write(&frame(TEXT, b"flood 300000"));
-    for len in server.example.flood(300_000) {
-        assert_eq!(peer.next_of(BINARY).1.len(), len);
+    for (opcode, len) in server.example.flood(300_000) {
+        assert_eq!(peer.next_of(opcode).1.len(), len);
     }
     // One large frame that dribbles for longer than any timeout.
     peer.write(&header(FIN | BINARY, 100_000));

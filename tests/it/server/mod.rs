@@ -50,7 +50,7 @@ use std::thread;
 use liveness::Clock;
 
 use crate::sockets::bound;
-use crate::wire::{PATIENCE, Peer, millis, rest};
+use crate::wire::{BINARY, CONTINUATION, PATIENCE, Peer, millis, rest};
 
 /// The servers. Their flags, their manners and their lines are the same.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -62,10 +62,18 @@ enum Example {
 }
 
 impl Example {
-    /// The messages that it makes of a `flood`: the loop by hand makes them as they are taken, to keep no more than one.
-    fn flood(self, bytes: usize) -> Vec<usize> {
-        let most = if self == Self::Mio { 64 << 10 } else { 64 << 20 };
-        (0..bytes).step_by(most).map(|start| most.min(bytes - start)).collect()
+    /// The frames that it makes of a `flood`, by opcode and length. axum has messages only, and makes one of it. The
+    /// loop by hand makes a message of each part. The others make fragments, between which a ping may go.
+    fn flood(self, bytes: usize) -> Vec<(u8, usize)> {
+        const PART: usize = 64 << 10;
+        let parts = (0..bytes).step_by(PART).map(|start| (start, PART.min(bytes - start)));
+        match self {
+            Self::Axum => vec![(BINARY, bytes)],
+            Self::Mio => parts.map(|(_, len)| (BINARY, len)).collect(),
+            Self::Blocking | Self::Tokio => {
+                parts.map(|(start, len)| (if start == 0 { BINARY } else { CONTINUATION }, len)).collect()
+            }
+        }
     }
 
     /// Where cargo has built it: `cargo test` builds all of them.

@@ -2,7 +2,8 @@
 //!
 //! Whatever is going on at that moment, and wherever in its cycle of pings each connection is.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::thread;
@@ -63,14 +64,41 @@ fn downloading(server: &Server) {
     let mut peer = server.peer();
     peer.write(&frame(TEXT, b"flood 12000000"));
     rest(millis(300));
-    let mut peer = Peer(peer.0);
-    let mut half = vec![0; 6_000_000];
-    peer.0.read_exact(&mut half).unwrap();
-    rest(millis(500) + STALL);
-    let mut half = vec![0; 6_000_010];
-    peer.0.read_exact(&mut half).unwrap();
+    let mut peer = Peer(Interrupted { stream: peer.0, before: 6_000_000 });
+    for (opcode, len) in server.example.flood(12_000_000) {
+        assert_eq!(peer.next_of(opcode).1.len(), len);
+    }
     peer.write(&close(1000, ""));
     peer.last_word();
+}
+
+/// A stream that pauses once, for longer than the stall, after so many bytes.
+struct Interrupted {
+    stream: TcpStream,
+    before: usize,
+}
+
+impl Read for Interrupted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.stream.read(buffer)?;
+        if self.before > 0 {
+            self.before = self.before.saturating_sub(count);
+            if self.before == 0 {
+                rest(millis(500) + STALL);
+            }
+        }
+        Ok(count)
+    }
+}
+
+impl Write for Interrupted {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.stream.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
 }
 
 with_each_server!(a_server_that_was_stopped_for_several_bounds_loses_nobody);
