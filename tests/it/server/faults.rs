@@ -265,11 +265,11 @@ impl Client {
     fn assert_judged(&self, life: &[Change]) {
         let shown = format!("{} expected: {life:#?}", self.reason);
         assert_eq!(reason(life), self.reason, "{shown}");
-        let suspicions = life.iter().filter(|change| change.what == "suspect").count();
+        let words: Vec<&str> = life.iter().map(|change| change.what.as_str()).collect();
         let as_expected = match self.suspicion {
-            Suspicion::Never => suspicions == 0,
-            Suspicion::Often => suspicions >= 3,
-            Suspicion::Once => suspicions == 1,
+            Suspicion::Never => words == ["online", "offline", "disconnect"],
+            Suspicion::Once => words == ["online", "suspect", "offline", "disconnect"],
+            Suspicion::Often => words.iter().filter(|word| **word == "suspect").count() >= 3,
             Suspicion::Perhaps => true,
         };
         assert!(as_expected, "{:?} suspect, {shown}", self.suspicion);
