@@ -399,7 +399,10 @@ impl Conversation {
         let said = match verdict {
             // Tungstenite has the echo ready.
             Some(Reason::PeerClosed(_)) => self.socket.flush(),
-            _ => self.socket.close(code.map(|code| CloseFrame { code: code.get().into(), reason })),
+            // A pong that it has ready goes first: the Close is our last word.
+            _ => self.socket.flush().and_then(|()| {
+                self.socket.close(code.map(|code| CloseFrame { code: code.get().into(), reason }))
+            }),
         };
         said.unwrap_or_else(|error| self.failed(error));
     }

@@ -2,8 +2,10 @@
 //! where no socket is needed.
 
 mod axum;
+mod busy;
 mod closing;
 mod floods;
+mod last_word;
 mod paused;
 mod recording;
 mod support;

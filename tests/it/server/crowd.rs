@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 
-use super::{Server, eventually};
+use super::{Example, Server, eventually};
 use crate::wire::{PING, Peer, REQUEST};
 
 const CROWD: usize = 1000;
@@ -23,10 +23,11 @@ fn crowd() -> usize {
     CROWD
 }
 
-#[test]
-fn a_thousand_come_at_once_and_go_at_once() {
+with_each_server!(a_thousand_come_at_once_and_go_at_once);
+
+fn a_thousand_come_at_once_and_go_at_once(example: Example) {
     let crowd = crowd();
-    let server = Server::start(&["--interval", "1s", "--timeout", "20s"]);
+    let server = Server::start(example, &["--interval", "1s", "--timeout", "20s"]);
     #[cfg(target_os = "linux")]
     let before = super::resources::Resources::of(&server);
 

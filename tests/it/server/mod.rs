@@ -1,6 +1,38 @@
-//! The example server as a process of its own, seen from outside: its lines, and what it costs.
+//! The example servers as processes of their own, seen from outside: their lines, and what they cost.
+//!
+//! Each scenario is played with each of them. Where one rightly differs, the scenario asks which it is, and says why.
+
+/// Makes a test of a scenario for each of the servers.
+macro_rules! with_each_server {
+    ($($scenario:ident),+) => {$(
+        mod $scenario {
+            use super::super::Example;
+
+            #[test]
+            fn blocking() {
+                super::$scenario(Example::Blocking);
+            }
+
+            #[test]
+            fn tokio() {
+                super::$scenario(Example::Tokio);
+            }
+
+            #[test]
+            fn axum() {
+                super::$scenario(Example::Axum);
+            }
+
+            #[test]
+            fn mio() {
+                super::$scenario(Example::Mio);
+            }
+        }
+    )+};
+}
 
 mod crowd;
+mod faults;
 mod hostile;
 #[cfg(target_os = "linux")]
 mod resources;
@@ -12,25 +44,57 @@ use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use liveness::Clock;
 
 use crate::sockets::bound;
-use crate::wire::{PATIENCE, Peer, millis, rest};
+use crate::wire::{BINARY, CONTINUATION, PATIENCE, Peer, millis, rest};
 
-/// Where cargo has built the example: `cargo test` builds all of them.
-fn program() -> PathBuf {
-    let tests = std::env::current_exe().unwrap();
-    let profile = tests.parent().unwrap().parent().unwrap();
-    let program = profile.join("examples").join(format!("server_blocking{}", std::env::consts::EXE_SUFFIX));
-    assert!(program.is_file(), "{} is missing: cargo build --example server_blocking", program.display());
-    program
+/// The servers. Their flags, their manners and their lines are the same.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Example {
+    Blocking,
+    Tokio,
+    Axum,
+    Mio,
+}
+
+impl Example {
+    /// The frames that it makes of a `flood`, by opcode and length. axum has messages only, and makes one of it. The
+    /// loop by hand makes a message of each part. The others make fragments, between which a ping may go.
+    fn flood(self, bytes: usize) -> Vec<(u8, usize)> {
+        const PART: usize = 64 << 10;
+        let parts = (0..bytes).step_by(PART).map(|start| (start, PART.min(bytes - start)));
+        match self {
+            Self::Axum => vec![(BINARY, bytes)],
+            Self::Mio => parts.map(|(_, len)| (BINARY, len)).collect(),
+            Self::Blocking | Self::Tokio => {
+                parts.map(|(start, len)| (if start == 0 { BINARY } else { CONTINUATION }, len)).collect()
+            }
+        }
+    }
+
+    /// Where cargo has built it: `cargo test` builds all of them.
+    fn program(self) -> PathBuf {
+        let name = match self {
+            Self::Blocking => "server_blocking",
+            Self::Tokio => "server_tokio",
+            Self::Axum => "server_axum",
+            Self::Mio => "server_mio",
+        };
+        let tests = std::env::current_exe().unwrap();
+        let profile = tests.parent().unwrap().parent().unwrap();
+        let program = profile.join("examples").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+        assert!(program.is_file(), "{} is missing: cargo build --example {name}", program.display());
+        program
+    }
 }
 
 /// A running server, killed at the end whatever the end is.
 struct Server {
+    example: Example,
     child: Child,
     address: SocketAddr,
     lines: Arc<Mutex<Vec<String>>>,
@@ -42,6 +106,13 @@ impl Drop for Server {
         // It ends a stopped process too.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if thread::panicking() {
+            println!(
+                "{:?} said:\n{}",
+                self.example,
+                self.lines.lock().unwrap_or_else(PoisonError::into_inner).join("\n")
+            );
+        }
     }
 }
 
@@ -69,8 +140,8 @@ fn eventually(what: &str, mut so: impl FnMut() -> bool) {
 }
 
 impl Server {
-    fn start(arguments: &[&str]) -> Self {
-        let mut command = Command::new(program());
+    fn start(example: Example, arguments: &[&str]) -> Self {
+        let mut command = Command::new(example.program());
         command.args(["--listen", "127.0.0.1:0"]).args(arguments);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let lines = collect(child.stdout.take().unwrap());
@@ -78,7 +149,7 @@ impl Server {
         eventually("it listens", || !complaints.lock().unwrap().is_empty());
         let greeting = complaints.lock().unwrap().remove(0);
         let address = greeting.strip_prefix("listening on ").unwrap().parse().unwrap();
-        Self { child, address, lines, complaints }
+        Self { example, child, address, lines, complaints }
     }
 
     fn dial(&self) -> TcpStream {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use liveness::{Clock, Timestamp};
 
-use super::{Server, eventually};
+use super::{Example, Server, eventually};
 use crate::wire::{Peer, TEXT, frame, millis, rest};
 
 /// What a process holds.
@@ -66,9 +66,10 @@ fn share(server: &Server, act: impl FnOnce()) -> f64 {
     (processor_time(server) - before).as_secs_f64() / took.as_secs_f64()
 }
 
-#[test]
-fn nothing_that_a_peer_does_or_leaves_undone_makes_the_server_spin() {
-    let server = Server::start(&["--interval", "200ms", "--timeout", "2s"]);
+with_each_server!(nothing_that_a_peer_does_or_leaves_undone_makes_the_server_spin);
+
+fn nothing_that_a_peer_does_or_leaves_undone_makes_the_server_spin(example: Example) {
+    let server = Server::start(example, &["--interval", "200ms", "--timeout", "2s"]);
     let mut shares = Vec::new();
 
     let idle: Vec<_> = (0..50).map(|_| server.peer()).collect();

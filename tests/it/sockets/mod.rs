@@ -14,4 +14,4 @@ mod tls;
 mod transports;
 mod writing;
 
-pub(crate) use support::{bound, live_for};
+pub(crate) use support::{bound, is_timeout, live_for};
