@@ -73,6 +73,9 @@
 //! `write_timeout` looks stalled: send large things in pieces, or choose the timeouts for them. After a frame against the
 //! protocol the peer is told so and, as axum gives no access to the bytes that follow, let go after `close_timeout`.
 //!
+//! *Before the upgrade* nobody watches: `axum::serve` gives the head of a request no deadline. Where strangers connect, let a
+//! proxy do so, or serve with hyper's `header_read_timeout`.
+//!
 //! *Over HTTP/2* the streams of one connection share its gauge: traffic of one counts for all.
 
 use std::string::ToString as _;

@@ -27,6 +27,8 @@ use socket2::SockRef;
 pub use self::fault::Fault;
 #[cfg(feature = "tungstenite")]
 pub use self::meter::{Meter, Socket, Transport};
+use crate::config::Evidence;
+use crate::liveness::Liveness;
 
 /// How many messages are kept while the caller writes instead of reading.
 pub const INBOX_MESSAGES: usize = 64;
@@ -38,6 +40,12 @@ pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How many pongs may wait for a peer that does not read them. Then it is not read either, until it has taken them: who
 /// pings and never reads is to cost no memory, and is found out by the clock of our own ping's writing.
 pub const PONGS_OWED: usize = 64;
+
+/// What a Ping of the peer adds to the pongs owed. Where only pongs are evidence, pings keep nobody alive: there the clocks
+/// run on and bound what is owed, and to stop reading would but stop them.
+fn pong_owed(peer: &Liveness) -> usize {
+    usize::from(peer.config().evidence() == Evidence::AnyTraffic)
+}
 
 /// More than a full inbox takes, and a bound where a peer sends faster than we read.
 const READS_BEFORE_VERDICT: usize = 16 * 1024;

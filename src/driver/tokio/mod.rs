@@ -180,6 +180,8 @@ pub struct LiveStream<S: Socket, M: Machine = Liveness> {
     unflushed: bool,
     /// A ping is in that buffer.
     ping_unflushed: bool,
+    /// Pongs that went into it since it was last empty.
+    pongs_owed: usize,
     /// Nothing that arrives can be understood any more; it is only waited for to end.
     deaf: bool,
     /// Once the verdict has fallen: control frames dropped since the last rest, and when it ends.
@@ -248,6 +250,7 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
             goodbye: None,
             unflushed: false,
             ping_unflushed: false,
+            pongs_owed: 0,
             deaf: false,
             dropped: 0,
             resting_until: Timestamp::ZERO,

@@ -9,7 +9,7 @@ use super::socket::{Kind, Socket};
 use super::waking::Half;
 use super::{Error, LiveStream};
 use crate::driver::Fault;
-use crate::event::{CloseCode, Event, Reason};
+use crate::event::{CloseCode, Reason};
 use crate::liveness::Machine;
 
 /// Messages as the socket takes them. A Close among them is [`close`](LiveStream::close): it begins the end.
@@ -95,11 +95,10 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
     /// there is something to do before waiting.
     fn wait_to_write(&mut self, cx: &Context<'_>) -> bool {
         let _ = self.listen();
-        if self.unheard && !self.may_read() && !self.paused {
+        if self.unheard && !self.may_read() {
             // A verdict waits for room in the inbox, and the caller waits here, and not for messages.
-            self.paused = true;
             self.unheard = false;
-            self.hear(Event::ReadPaused);
+            self.pause();
         }
         self.may_wait(Half::Write, cx)
     }

@@ -9,7 +9,9 @@ use ::tokio::time::Instant;
 
 use super::socket::{Kind, Socket};
 use super::{Error, Gauge, LiveStream};
-use crate::driver::{Fault, INBOX_BYTES, INBOX_MESSAGES, READS_BEFORE_VERDICT, close_text};
+use crate::driver::{
+    Fault, INBOX_BYTES, INBOX_MESSAGES, PONGS_OWED, READS_BEFORE_VERDICT, close_text, pong_owed,
+};
 use crate::event::{Action, Event, Reason, Status};
 use crate::liveness::Machine;
 use crate::time::Timestamp;
@@ -136,13 +138,7 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
     pub(super) fn take(&mut self) -> Option<S::Message> {
         let message = self.inbox.pop_front()?;
         self.inbox_bytes = self.inbox_bytes.saturating_sub(S::len(&message));
-        if self.paused && self.may_read() {
-            self.paused = false;
-            self.read_the_clock();
-            self.hear(Event::ReadResumed);
-            // Clocks run again, and it may be that nobody but the alarm calls us next.
-            let _ = self.arm();
-        }
+        self.resume();
         Some(message)
     }
 
@@ -190,6 +186,11 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
         }
         if self.deaf {
             return self.swallow();
+        }
+        if self.pongs_owed >= PONGS_OWED && !self.is_offline() && self.write_out().is_pending() {
+            // Who pings and does not read is not read either.
+            self.pause();
+            return Receipt::Drained;
         }
         let Some(socket) = &mut self.socket else { return Receipt::Drained };
         let mut cx = Context::from_waker(&self.waker);
@@ -250,6 +251,9 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
         self.heard = self.heard.saturating_add(S::len(&message) as u64).saturating_add(2);
         // To a Ping and to a Close the library has its answer ready, and would write it some time.
         self.unflushed |= matches!(kind, Kind::Ping | Kind::Close(_));
+        if kind == Kind::Ping {
+            self.pongs_owed = self.pongs_owed.saturating_add(pong_owed(self.machine.liveness()));
+        }
         self.hear(event);
         match kind {
             Kind::Ping | Kind::Pong(_) if offline => {

@@ -10,6 +10,7 @@ use super::socket::Socket;
 use super::turn::REST;
 use super::waking::Half;
 use super::{Gauge, LiveStream};
+use crate::driver::PONGS_OWED;
 use crate::event::Event;
 use crate::liveness::Machine;
 use crate::time::Timestamp;
@@ -36,6 +37,25 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
             cx.waker().wake_by_ref();
         }
         settled
+    }
+
+    /// Nobody listens from here on, and the machine knows.
+    pub(super) fn pause(&mut self) {
+        if !self.paused {
+            self.paused = true;
+            self.hear(Event::ReadPaused);
+        }
+    }
+
+    /// Listens again, if there is room for what might come and for the answers to it.
+    pub(super) fn resume(&mut self) {
+        if self.paused && self.may_read() && self.pongs_owed < PONGS_OWED {
+            self.paused = false;
+            self.read_the_clock();
+            self.hear(Event::ReadResumed);
+            // Clocks run again, and it may be that nobody but the alarm calls us next.
+            let _ = self.arm();
+        }
     }
 
     fn is_broken(&self) -> bool {

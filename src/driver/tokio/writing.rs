@@ -82,6 +82,12 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
 
     fn flushed(&mut self) {
         self.unflushed = false;
+        self.pongs_owed = 0;
+        if self.paused {
+            self.resume();
+            // Whoever waits, waits for the socket too, and has not asked it.
+            self.wakers.wake_all();
+        }
         if core::mem::take(&mut self.ping_unflushed) {
             self.hear(Event::PingSent);
         } else if self.gauge.is_none() {

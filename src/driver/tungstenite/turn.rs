@@ -8,7 +8,7 @@ use tungstenite::{Message, WebSocket};
 
 use super::LiveSocket;
 use crate::driver::meter::Transport;
-use crate::driver::{INBOX_BYTES, INBOX_MESSAGES, PONGS_OWED, READS_BEFORE_VERDICT};
+use crate::driver::{INBOX_BYTES, INBOX_MESSAGES, PONGS_OWED, READS_BEFORE_VERDICT, pong_owed};
 use crate::event::{Action, Event, Reason, Status};
 use crate::liveness::Machine;
 use crate::time::Timestamp;
@@ -179,7 +179,7 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
                 }
             }
             Message::Ping(_) => {
-                self.pongs_owed = self.pongs_owed.saturating_add(1);
+                self.pongs_owed = self.pongs_owed.saturating_add(pong_owed(self.machine.liveness()));
                 self.queue_answer();
                 self.hear(Event::Ping);
             }

@@ -41,6 +41,54 @@ async fn a_peer_that_sends_for_ever_and_answers_nothing_is_given_up_where_only_p
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_peer_that_pings_and_never_reads_is_given_up_and_is_owed_little() {
+    for evidence in [Evidence::AnyTraffic, Evidence::PongOnly] {
+        let config = config().to_builder().evidence(evidence).build().unwrap();
+        let (mut live, mut theirs) = over_bytes(config, 1024, None).await;
+        let peer = tokio::spawn(async move {
+            let mut pings: u32 = 0;
+            // Within the budget, for as long as it is let.
+            while theirs.write_all(b"\x89\x84\0\0\0\0ping").await.is_ok() {
+                pings += 1;
+                sleep(100 * MILLI).await;
+            }
+            pings
+        });
+        let start = Instant::now();
+        let end = live.send(Message::binary(vec![0; 1 << 20])).await.unwrap_err();
+        assert_eq!(end.reason(), Some(Reason::WriteStalled), "{evidence:?}");
+        assert!(start.elapsed() < 40 * SECOND, "{:?}", start.elapsed());
+        drop(live);
+        let pings = peer.await.unwrap();
+        assert!(pings < 400, "{pings}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_pings_and_reads_now_and_then_is_kept() {
+    let (mut live, theirs) = over_bytes(config(), 1024, None).await;
+    let (mut from_us, mut to_us) = split(theirs);
+    tokio::spawn(async move {
+        let mut scrap = [0; 512];
+        loop {
+            sleep(3 * SECOND).await;
+            if !from_us.read(&mut scrap).await.is_ok_and(|count| count > 0) {
+                return;
+            }
+        }
+    });
+    tokio::spawn(async move {
+        while to_us.write_all(b"\x89\x84\0\0\0\0ping").await.is_ok() {
+            sleep(80 * MILLI).await;
+        }
+    });
+    live.send(Message::binary(vec![0; 20_000])).await.unwrap();
+    let day =
+        timeout(200 * SECOND, async { while live.next().await.is_some_and(|message| message.is_ok()) {} });
+    assert!(day.await.is_err(), "{:?}", live.liveness().verdict());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_pong_behind_a_backlog_is_found_before_the_verdict() {
     let config = config().to_builder().evidence(Evidence::PongOnly).build().unwrap();
     let (mut live, client, _) = pair(config, 1 << 20).await;
