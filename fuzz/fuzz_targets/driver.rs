@@ -121,6 +121,10 @@ impl Socket for Script {
         assert_ne!(timeout, Some(Duration::ZERO));
         Ok(())
     }
+    fn set_nonblocking(&self, _nonblocking: bool) -> io::Result<()> {
+        // It never waits, whatever it is told.
+        Ok(())
+    }
     fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         if how == Shutdown::Both {
             self.closed.set(true);
