@@ -18,15 +18,15 @@ use std::net::{Shutdown, UdpSocket};
 use std::time::Duration;
 
 use clap::Parser;
+use liveness::driver::{Fault, tune};
 use liveness::transcript::Recorder;
 use liveness::{Action, Clock, CloseCode, Config, Event, Liveness, Machine, Reason, Status, Timestamp};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
-use tungstenite::error::{Error, ProtocolError};
 use tungstenite::handshake::server::{NoCallback, ServerHandshake};
 use tungstenite::handshake::{HandshakeError, MidHandshake};
 use tungstenite::protocol::CloseFrame;
-use tungstenite::{Message, WebSocket};
+use tungstenite::{Error, Message, WebSocket};
 
 use server::{Args, MIB, complain};
 
@@ -172,7 +172,7 @@ impl Server {
         if self.poll.registry().register(&mut stream, Token(token), both).is_err() {
             return;
         }
-        liveness::driver::tune(&stream);
+        tune(&stream);
         // Frames go into the wire's outbox at once, where they are counted; small buffers, for many idle clients.
         let settings = server::limits().read_buffer_size(4096).write_buffer_size(0);
         let handshake = ServerHandshake::start(Wire::new(stream), NoCallback, Some(settings));
@@ -370,22 +370,15 @@ impl Conversation {
 
     /// Sorts tungstenite's errors: not now, all is said, the transport is gone, or the peer broke the rules.
     fn failed(&mut self, error: Error) {
-        let code = match error {
-            // The wire knows which of these is the end.
-            Error::Io(_) | Error::Tls(_) | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
-                return;
-            }
-            Error::ConnectionClosed | Error::AlreadyClosed => {
+        let code = match Fault::from(&error) {
+            // Or not now: the wire knows whether this is the end.
+            Fault::Gone => return,
+            Fault::Over => {
                 self.deaf = true;
                 return;
             }
-            Error::Capacity(_) | Error::WriteBufferFull(_) => CloseCode::TOO_BIG,
-            Error::Utf8(_) => CloseCode::INVALID_PAYLOAD,
-            Error::Protocol(_)
-            | Error::AttackAttempt
-            | Error::Url(_)
-            | Error::Http(_)
-            | Error::HttpFormat(_) => CloseCode::PROTOCOL_ERROR,
+            Fault::Against(code) => code,
+            Fault::Refused => CloseCode::INTERNAL_ERROR,
         };
         // RFC 6455 7.1.7: fail the connection. Where one frame ends and the next begins is lost.
         self.deaf = true;
