@@ -256,6 +256,15 @@ fn the_detection_bound_is_tight() {
 }
 
 #[test]
+fn silence_bounds_the_detection_only_where_every_event_is_evidence() {
+    let config = Config::builder().silence_timeout(Duration::from_secs(5));
+    let bound = |evidence| config.evidence(evidence).build().unwrap().detection_bound(Duration::ZERO);
+    assert_eq!(bound(Evidence::AnyTraffic), Duration::from_millis(5_010));
+    // A peer may talk, and so break its silence, and give no evidence all the while.
+    assert_eq!(bound(Evidence::PongOnly), Duration::from_millis(40_010));
+}
+
+#[test]
 fn a_peer_that_answers_a_nanosecond_after_the_last_look_is_dead_and_one_before_lives() {
     let config = Config::builder().jitter(0).build().unwrap();
     for (nanoseconds_late, lives) in [(0, true), (1, false)] {
