@@ -28,7 +28,9 @@ pub use self::fault::Fault;
 #[cfg(feature = "tungstenite")]
 pub use self::meter::{Meter, Socket, Transport};
 use crate::config::Evidence;
+use crate::event::Reason;
 use crate::liveness::Liveness;
+use crate::time::Timestamp;
 
 /// How many messages are kept while the caller writes instead of reading.
 pub const INBOX_MESSAGES: usize = 64;
@@ -49,6 +51,21 @@ fn pong_owed(peer: &Liveness) -> usize {
 
 /// More than a full inbox takes, and a bound where a peer sends faster than we read.
 const READS_BEFORE_VERDICT: usize = 16 * 1024;
+
+/// More than a kernel keeps for one socket: whoever has read so much has read all that had arrived before.
+const BACKLOG: u64 = 64 << 20;
+
+/// The verdict that there is, or that a poll now would bring.
+fn verdict_at(peer: &Liveness, now: Timestamp) -> Option<Reason> {
+    let mut preview = peer.clone();
+    let _ = preview.poll(now);
+    preview.verdict()
+}
+
+/// What lies unread may refute this verdict.
+const fn is_refutable(verdict: Option<Reason>) -> bool {
+    matches!(verdict, Some(Reason::PingTimeout | Reason::Silent | Reason::Idle))
+}
 
 /// How much the kernel may keep unsent for a peer.
 #[cfg(any(target_os = "android", target_os = "linux"))]

@@ -10,7 +10,8 @@ use ::tokio::time::Instant;
 use super::socket::{Kind, Socket};
 use super::{Error, Gauge, LiveStream};
 use crate::driver::{
-    Fault, INBOX_BYTES, INBOX_MESSAGES, PONGS_OWED, READS_BEFORE_VERDICT, close_text, pong_owed,
+    BACKLOG, Fault, INBOX_BYTES, INBOX_MESSAGES, PONGS_OWED, READS_BEFORE_VERDICT, close_text, is_refutable,
+    pong_owed, verdict_at,
 };
 use crate::event::{Action, Event, Reason, Status};
 use crate::liveness::Machine;
@@ -19,8 +20,6 @@ use crate::time::Timestamp;
 /// Once the verdict has fallen, a peer that floods on is read this many frames at a time, with a rest after.
 const FRAMES_BEFORE_REST: usize = 64;
 pub(super) const REST: Duration = Duration::from_millis(5);
-/// More than a kernel keeps for one socket: whoever has read so much has read all that had arrived before.
-const BACKLOG: u64 = 64 << 20;
 
 /// What one attempt to read brought.
 pub(super) enum Receipt<T> {
@@ -93,15 +92,13 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
     /// What would save the peer may lie unread behind what the caller has yet to take. Nobody is judged before it is
     /// read; but a peer that sends faster than it is read is not spared for ever.
     fn must_wait(&mut self, now: Timestamp) -> bool {
-        let mut preview = self.machine.liveness().clone();
-        let _ = preview.poll(now);
-        let verdict = preview.verdict();
+        let verdict = verdict_at(self.machine.liveness(), now);
         // A task without budget may not write either.
         let unwritten = verdict == Some(Reason::WriteStalled) && self.may_read();
-        if !unwritten && !matches!(verdict, Some(Reason::PingTimeout | Reason::Silent | Reason::Idle)) {
+        if !unwritten && !is_refutable(verdict) {
             return false;
         }
-        let here = (self.heard, preview.stats().answers);
+        let here = (self.heard, self.machine.liveness().stats().answers);
         let from = self.backlog.get_or_insert(here);
         if from.1 != here.1 {
             *from = here;

@@ -8,8 +8,11 @@ use tungstenite::{Message, WebSocket};
 
 use super::LiveSocket;
 use crate::driver::meter::Transport;
-use crate::driver::{INBOX_BYTES, INBOX_MESSAGES, PONGS_OWED, READS_BEFORE_VERDICT, pong_owed};
-use crate::event::{Action, Event, Reason, Status};
+use crate::driver::{
+    BACKLOG, INBOX_BYTES, INBOX_MESSAGES, PONGS_OWED, READS_BEFORE_VERDICT, is_refutable, pong_owed,
+    verdict_at,
+};
+use crate::event::{Action, Event, Status};
 use crate::liveness::Machine;
 use crate::time::Timestamp;
 
@@ -19,8 +22,6 @@ pub(super) const WRITE_SLICE: Duration = Duration::from_millis(20);
 const READ_SLICE: Duration = Duration::from_millis(5);
 /// A rest after each read once the verdict has fallen, so that a peer that floods on costs nothing.
 const CLOSING_REST: Duration = Duration::from_millis(5);
-/// More than a kernel keeps for one socket: whoever has read so much has read all that had arrived before.
-const BACKLOG: u64 = 64 << 20;
 
 /// Whether a read left anything unread.
 #[derive(PartialEq, Eq)]
@@ -83,9 +84,7 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
     /// What would save the peer may lie unread behind what the caller has yet to take. Nobody is judged before it is
     /// read; but a peer that sends faster than it is read is not spared for ever.
     fn must_wait(&mut self, now: Timestamp) -> bool {
-        let mut preview = self.machine.liveness().clone();
-        let _ = preview.poll(now);
-        if !matches!(preview.verdict(), Some(Reason::PingTimeout | Reason::Silent | Reason::Idle)) {
+        if !is_refutable(verdict_at(self.machine.liveness(), now)) {
             return false;
         }
         let Some(socket) = &mut self.socket else { return false };
