@@ -72,6 +72,7 @@ impl Liveness {
     }
 
     /// Something happened. Poll afterwards: an action may be due.
+    #[inline]
     pub fn handle(&mut self, event: Event<'_>, now: Timestamp) {
         self.state.handle(&self.config, event, now);
     }
@@ -79,6 +80,7 @@ impl Liveness {
     /// The next thing to do, one at a time: call until `None`. At most four come at one moment.
     ///
     /// A poll before [`poll_timeout`](Self::poll_timeout) returns `None` and changes nothing.
+    #[inline]
     pub fn poll(&mut self, now: Timestamp) -> Option<Action> {
         self.state.poll(&self.config, now)
     }

@@ -3,6 +3,8 @@
 use core::time::Duration;
 
 /// What the answered pings tell of the path: the answer to the newest ping is a sample, a late one is none.
+///
+/// A sample longer than 78 hours counts as that long, and is shown as 71 minutes where microseconds are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Rtt {
@@ -16,31 +18,58 @@ pub struct Rtt {
     pub min: Duration,
 }
 
-/// The estimator's state in 24 bytes: nanoseconds where they feed back, microseconds where they are only shown.
+/// The estimator's state in 20 bytes: nanoseconds where they feed back, microseconds where they are only shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(C)]
 pub(crate) struct Estimator {
-    smoothed: u64,
-    variance: u64,
+    smoothed: Nanos48,
+    variance: Nanos48,
     latest_us: u32,
     /// `u32::MAX`: no sample yet. A sample is kept below that.
     min_us: u32,
 }
 
-impl Estimator {
-    pub(crate) const NEW: Self = Self { smoothed: 0, variance: 0, latest_us: 0, min_us: u32::MAX };
+/// Nanoseconds in six bytes: up to 78 hours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Nanos48([u16; 3]);
 
+impl Nanos48 {
+    const MAX: u64 = (1 << 48) - 1;
+
+    /// `nanos` must not be larger than `MAX`: what is above would be lost.
+    #[expect(clippy::cast_possible_truncation, reason = "the three parts of 48 bits")]
+    const fn new(nanos: u64) -> Self {
+        debug_assert!(nanos <= Self::MAX);
+        Self([nanos as u16, (nanos >> 16) as u16, (nanos >> 32) as u16])
+    }
+
+    const fn get(self) -> u64 {
+        let [low, middle, high] = self.0;
+        low as u64 | (middle as u64) << 16 | (high as u64) << 32
+    }
+}
+
+impl Estimator {
+    /// The longest sample that is shown: 71 minutes.
+    const LONGEST_US: u32 = u32::MAX - 1;
+
+    pub(crate) const NEW: Self =
+        Self { smoothed: Nanos48([0; 3]), variance: Nanos48([0; 3]), latest_us: 0, min_us: u32::MAX };
+
+    #[expect(clippy::cast_possible_truncation, reason = "the microseconds are below u32::MAX")]
     pub(crate) fn sample(&mut self, rtt: u64) {
+        let sample = rtt.min(Nanos48::MAX);
         if self.min_us == u32::MAX {
             // RFC 6298 2.2: SRTT <- R, RTTVAR <- R/2.
-            self.smoothed = rtt;
-            self.variance = rtt / 2;
+            self.smoothed = Nanos48::new(sample);
+            self.variance = Nanos48::new(sample / 2);
         } else {
             // RFC 6298 2.3: RTTVAR first, it reads the old SRTT; beta is 1/4, alpha 1/8.
-            self.variance = blend(self.variance, self.smoothed.abs_diff(rtt), 4);
-            self.smoothed = blend(self.smoothed, rtt, 8);
+            let (smoothed, variance) = (self.smoothed.get(), self.variance.get());
+            self.variance = Nanos48::new(blend::<2>(variance, smoothed.abs_diff(sample)));
+            self.smoothed = Nanos48::new(blend::<3>(smoothed, sample));
         }
-        self.latest_us = u32::try_from(rtt / 1_000).map_or(u32::MAX - 1, |us| us.min(u32::MAX - 1));
+        self.latest_us = (rtt / 1_000).min(Self::LONGEST_US as u64) as u32;
         self.min_us = self.min_us.min(self.latest_us);
     }
 
@@ -49,7 +78,7 @@ impl Estimator {
         if self.min_us == u32::MAX {
             return None;
         }
-        Some(self.smoothed.saturating_add(self.variance.saturating_mul(4)))
+        Some(self.smoothed.get().saturating_add(self.variance.get().saturating_mul(4)))
     }
 
     pub(crate) const fn get(&self) -> Option<Rtt> {
@@ -58,20 +87,17 @@ impl Estimator {
         }
         Some(Rtt {
             latest: Duration::from_micros(self.latest_us as u64),
-            smoothed: Duration::from_nanos(self.smoothed),
-            variance: Duration::from_nanos(self.variance),
+            smoothed: Duration::from_nanos(self.smoothed.get()),
+            variance: Duration::from_nanos(self.variance.get()),
             min: Duration::from_micros(self.min_us as u64),
         })
     }
 }
 
-/// `old` moved a `share`-th of the way to `new`. Divided last, so that nothing is lost to rounding twice; in 128
-/// bits, because a forger of time may make the sum anything.
-#[expect(clippy::cast_possible_truncation, reason = "a weighted mean of two u64 is a u64")]
-fn blend(old: u64, new: u64, share: u64) -> u64 {
-    let sum =
-        u128::from(old).saturating_mul(u128::from(share.saturating_sub(1))).saturating_add(u128::from(new));
-    sum.checked_div(u128::from(share)).unwrap_or(0) as u64
+/// `old` moved a 2^`LOG`-th of the way to `new`; divided last, so that nothing is lost to rounding twice. Both have at most
+/// 48 bits, so the sum has at most 51, and nothing wraps.
+const fn blend<const LOG: u32>(old: u64, new: u64) -> u64 {
+    old.wrapping_shl(LOG).wrapping_sub(old).wrapping_add(new).wrapping_shr(LOG)
 }
 
 #[cfg(test)]

@@ -6,16 +6,37 @@ use crate::payload::mix;
 use crate::time::{Timestamp, nanos};
 
 impl State {
+    /// The first thing to fall due in a life without a verdict, none noted.
+    #[inline]
+    pub(super) fn first_due(&self, config: &Config, ping: Ping) -> Timestamp {
+        let due = if ping.is_awaited() {
+            self.ping_deadline(config, ping).min(self.suspect_due(config))
+        } else {
+            self.ping_due(config)
+        };
+        due.min(self.owed_due(config))
+    }
+
+    /// What the peer owes us unasked: that it is neither idle nor silent. Most configs want neither.
+    #[inline]
+    pub(super) fn owed_due(&self, config: &Config) -> Timestamp {
+        if config.idle_timeout == NEVER && config.silence_timeout == NEVER {
+            return Timestamp::MAX;
+        }
+        self.idle_due(config).min(self.silence_due(config))
+    }
+
     pub(super) fn idle_due(&self, config: &Config) -> Timestamp {
         self.unless_paused(self.idle_from.after(config.idle_timeout))
     }
 
     pub(super) fn silence_due(&self, config: &Config) -> Timestamp {
-        self.unless_paused(self.silent_from.after(config.silence_timeout))
+        self.unless_paused(self.silent_from.max(self.heard_at).after(config.silence_timeout))
     }
 
-    pub(super) fn ping_deadline(&self, config: &Config) -> Timestamp {
-        match self.ping {
+    #[inline]
+    pub(super) fn ping_deadline(&self, config: &Config, ping: Ping) -> Timestamp {
+        match ping {
             Ping::Idle | Ping::Unsent => Timestamp::MAX,
             // Each byte of ours renews it; the hand-out counts as one.
             Ping::Writing => self.wrote_at.after(config.write_timeout),
@@ -23,9 +44,11 @@ impl State {
         }
     }
 
+    /// When the ping that is awaited makes its peer suspect.
+    #[inline]
     pub(super) fn suspect_due(&self, config: &Config) -> Timestamp {
         let after = match config.suspicion {
-            Suspicion::Never => NEVER,
+            Suspicion::Never => return Timestamp::MAX,
             Suspicion::After(after) => nanos(after),
             Suspicion::Adaptive { at_least } => {
                 self.rtt.usual().map_or(NEVER, |usual| usual.max(nanos(at_least)))
@@ -34,16 +57,12 @@ impl State {
         if after >= config.timeout || self.flags.has(Flags::SUSPECT) {
             return Timestamp::MAX;
         }
-        match self.ping {
-            Ping::Idle | Ping::Unsent => Timestamp::MAX,
-            Ping::Writing | Ping::Answering => self.unless_paused(self.clock_from.after(after)),
-        }
+        self.unless_paused(self.clock_from.after(after))
     }
 
+    /// When the next ping is due, none being awaited.
+    #[inline]
     pub(super) fn ping_due(&self, config: &Config) -> Timestamp {
-        if self.ping.is_awaited() {
-            return Timestamp::MAX;
-        }
         if self.flags.has(Flags::PROBE) {
             return self.latest;
         }
@@ -57,18 +76,20 @@ impl State {
     }
 
     /// The wait for the next ping: at most `interval`, and never nothing. Drawn anew for each ping, and computed
-    /// each time it is asked for, which costs less than the room to keep it.
-    fn wait(&self, config: &Config) -> u64 {
+    /// each time it is asked for, which is seldom.
+    #[inline]
+    pub(super) fn wait(&self, config: &Config) -> u64 {
         if config.jitter == 0 {
             return config.interval;
         }
-        let draw = mix(self.seed, u64::from(self.sent));
+        let draw = mix(self.seed(), u64::from(self.sent));
         if self.sent == 0 {
             // The whole of (0, interval]: a million clients who reconnect together do not ping together.
             return share(draw, config.interval).saturating_add(1).min(config.interval);
         }
-        let most = (config.interval / 100).saturating_mul(u64::from(config.jitter));
-        config.interval.saturating_sub(share(draw, most.saturating_add(1))).max(1)
+        // At most a hundred hundredths of it, and so neither wraps.
+        let most = (config.interval / 100).wrapping_mul(u64::from(config.jitter));
+        config.interval.wrapping_sub(share(draw, most.wrapping_add(1))).max(1)
     }
 
     pub(super) fn last_look_due(&self, config: &Config) -> Timestamp {
@@ -100,7 +121,8 @@ impl State {
 
 /// `draw`, uniform over 64 bits, brought into [0, below).
 fn share(draw: u64, below: u64) -> u64 {
-    ((u128::from(draw).saturating_mul(u128::from(below))) >> 64) as u64
+    // Two words of 64 bits: their product fits.
+    ((u128::from(draw).wrapping_mul(u128::from(below))) >> 64) as u64
 }
 
 #[cfg(test)]

@@ -12,6 +12,8 @@ mod outputs;
 
 #[cfg(feature = "transcript")]
 pub(crate) use self::next::Due;
+use core::hash::{Hash, Hasher};
+
 use crate::config::Config;
 use crate::event::{CloseCode, Reason, Status};
 use crate::limiter::Limiter;
@@ -23,49 +25,73 @@ use crate::time::Timestamp;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(C)]
 pub(crate) struct State {
-    // -- What an event of the peer's or a byte of ours touches.
+    // -- What an event of the peer's or a byte of ours touches, and a poll with nothing to do.
     /// The latest moment seen. Time inside never runs backwards (rule 12).
     latest: Timestamp,
     /// The latest evidence of life.
     pub(crate) heard_at: Timestamp,
-    /// The latest write of ours: bytes, a ping handed out or sent.
-    wrote_at: Timestamp,
-    /// Silence counts from here: an event of the peer, a resumption, a stall forgiven.
+    /// Silence counts from here or the latest evidence: an event that is none, a resumption, a stall forgiven.
     silent_from: Timestamp,
     /// Idleness counts from here: a data message, a resumption.
     idle_from: Timestamp,
+    /// The latest write of ours: bytes, a ping handed out or sent.
+    wrote_at: Timestamp,
     /// The wait for the ping's answer, and suspicion, count from here: the hand-out, a byte of it written, a resumption.
     clock_from: Timestamp,
-    /// Pings handed out; the number of the newest.
-    pub(crate) sent: u32,
-    /// Every ping up to this number is answered.
-    settled: u32,
+    look_at: Look,
+    /// The seed in two halves, for a fleet keeps the generation of a connection in this one.
+    seed_low: u32,
     flags: Flags,
     stage: Stage,
-    ping: Ping,
-    noted: Noted,
+    case: Case,
     pub(crate) heard: Heard,
-    verdict: Verdict,
-    /// The code that the peer closed with, or that the caller closes with.
-    code: u16,
     // -- What only a ping, a pong or an end touches.
     /// When the newest ping was handed out; before the first, when the connection opened.
     pub(crate) pinged_at: Timestamp,
     /// The first sight of the verdict that was noted last, `MAX` for none yet; while the close handshake runs, its start.
     mark: Timestamp,
-    seed: u64,
-    pub(crate) rtt: Estimator,
     limiter: Limiter,
+    pub(crate) rtt: Estimator,
+    seed_high: u32,
+    /// Pings handed out; the number of the newest.
+    pub(crate) sent: u32,
+    /// Every ping up to this number is answered. After the verdict, when nobody asks, the code that the peer closed with, or
+    /// that the caller closes with.
+    settled: u32,
     pub(crate) answers: u32,
     pub(crate) stalls: u16,
     pub(crate) survived: u16,
 }
 
-/// How far a life has come. Each stage is left by handing out one action.
+/// Before this moment a poll has nothing to do, **whatever traffic comes until then**: at most the next deadline, and not
+/// later than any that evidence could bring about. So neither traffic nor a poll in vain computes a deadline. What can make
+/// something due at once takes it back to zero, and the next poll looks.
+///
+/// It is no part of a machine's identity: two that differ only here do the same for ever.
+#[derive(Clone, Copy, Debug)]
+struct Look(Timestamp);
+
+impl Look {
+    const NOW: Self = Self(Timestamp::ZERO);
+}
+
+impl PartialEq for Look {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Look {}
+
+impl Hash for Look {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
+}
+
+/// How far a life has come. From the verdict on, each stage is left by handing out one action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Stage {
     /// No verdict yet.
-    Open,
+    Open(Ping),
     /// The verdict fell; `MarkOffline` is next.
     Judged,
     /// `Close` is next.
@@ -98,13 +124,24 @@ impl Ping {
     }
 }
 
-/// The verdict that waits for its last look (rule 5).
+/// What is held against the peer: nothing, a verdict that waits for its last look (rule 5), or a verdict.
+///
+/// One byte, and so flat: the codes of [`Reason`] are kept beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Noted {
+enum Case {
     Nothing,
+    NotedIdle,
+    NotedSilence,
+    NotedPing,
+    PingTimeout,
+    WriteStalled,
+    Silent,
     Idle,
-    Silence,
-    Ping,
+    PingFlood,
+    PeerClosed,
+    PeerClosedWithCode,
+    TransportClosed,
+    LocalClosed,
 }
 
 /// The kind of the latest evidence, for the report.
@@ -115,20 +152,6 @@ pub(crate) enum Heard {
     Progress,
     Ping,
     Pong,
-}
-
-/// A [`Reason`] whose code is kept beside it: one byte for five.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Verdict {
-    PingTimeout,
-    WriteStalled,
-    Silent,
-    Idle,
-    PingFlood,
-    PeerClosed,
-    PeerClosedWithCode,
-    TransportClosed,
-    LocalClosed,
 }
 
 /// Eight questions of yes and no.
@@ -153,6 +176,7 @@ impl Flags {
     /// The peer closed too, or the transport ended: nothing more to wait for.
     const GONE: u8 = 1 << 7;
 
+    /// Any of these flags is set.
     const fn has(self, flag: u8) -> bool {
         self.0 & flag != 0
     }
@@ -163,35 +187,38 @@ impl Flags {
 
     /// Clears the flag and says whether it was set.
     const fn take(&mut self, flag: u8) -> bool {
+        // Nearly always it is not: then nothing is written.
         let had = self.has(flag);
-        self.0 &= !flag;
+        if had {
+            self.0 &= !flag;
+        }
         had
     }
 }
 
 impl State {
+    #[expect(clippy::cast_possible_truncation, reason = "the lower half")]
     pub(crate) const fn new(seed: u64, now: Timestamp) -> Self {
         Self {
             latest: now,
             heard_at: now,
-            wrote_at: now,
             silent_from: now,
             idle_from: now,
+            wrote_at: now,
             clock_from: now,
-            sent: 0,
-            settled: 0,
+            look_at: Look::NOW,
+            seed_low: seed as u32,
             flags: Flags(Flags::ANNOUNCE),
-            stage: Stage::Open,
-            ping: Ping::Idle,
-            noted: Noted::Nothing,
+            stage: Stage::Open(Ping::Idle),
+            case: Case::Nothing,
             heard: Heard::Nothing,
-            verdict: Verdict::LocalClosed,
-            code: 0,
             pinged_at: now,
             mark: Timestamp::MAX,
-            seed,
-            rtt: Estimator::NEW,
             limiter: Limiter::FULL,
+            rtt: Estimator::NEW,
+            seed_high: (seed >> 32) as u32,
+            sent: 0,
+            settled: 0,
             answers: 0,
             stalls: 0,
             survived: 0,
@@ -200,8 +227,8 @@ impl State {
 
     pub(crate) const fn status(&self) -> Status {
         match self.stage {
-            Stage::Open if self.flags.has(Flags::SUSPECT) => Status::Suspect,
-            Stage::Open => Status::Online,
+            Stage::Open(_) if self.flags.has(Flags::SUSPECT) => Status::Suspect,
+            Stage::Open(_) => Status::Online,
             Stage::Judged | Stage::Closing | Stage::Lingering | Stage::Finished => Status::Offline,
         }
     }
@@ -210,9 +237,12 @@ impl State {
         matches!(self.stage, Stage::Finished)
     }
 
-    /// The phase of the newest ping.
+    /// What the newest ping waits for: nothing more, once there is a verdict.
     pub(crate) const fn ping(&self) -> Ping {
-        self.ping
+        match self.stage {
+            Stage::Open(ping) => ping,
+            Stage::Judged | Stage::Closing | Stage::Lingering | Stage::Finished => Ping::Idle,
+        }
     }
 
     pub(crate) const fn is_paused(&self) -> bool {
@@ -221,65 +251,76 @@ impl State {
 
     /// The verdict, once there is one.
     pub(crate) const fn verdict(&self) -> Option<Reason> {
-        match self.stage {
-            Stage::Open => None,
-            Stage::Judged | Stage::Closing | Stage::Lingering | Stage::Finished => Some(self.reason()),
-        }
+        Some(match self.case {
+            Case::Nothing | Case::NotedIdle | Case::NotedSilence | Case::NotedPing => return None,
+            Case::PingTimeout => Reason::PingTimeout,
+            Case::WriteStalled => Reason::WriteStalled,
+            Case::Silent => Reason::Silent,
+            Case::Idle => Reason::Idle,
+            Case::PingFlood => Reason::PingFlood,
+            Case::PeerClosed => Reason::PeerClosed(None),
+            Case::PeerClosedWithCode => Reason::PeerClosed(Some(self.code())),
+            Case::TransportClosed => Reason::TransportClosed,
+            Case::LocalClosed => Reason::LocalClosed,
+        })
     }
 
     /// The payload of ping `number`, if it was handed out.
     #[cfg(feature = "transcript")]
     pub(crate) fn payload_of(&self, number: u64) -> Option<Payload> {
-        (1..=u64::from(self.sent)).contains(&number).then(|| Payload::seal(number, self.seed))
+        (1..=u64::from(self.sent)).contains(&number).then(|| Payload::seal(number, self.seed()))
     }
 
     /// The number of the ping with this payload, if it was handed out.
     #[cfg(feature = "transcript")]
     pub(crate) fn number_of(&self, payload: &[u8]) -> Option<u64> {
-        Payload::open(payload, self.seed).filter(|number| (1..=u64::from(self.sent)).contains(number))
+        Payload::open(payload, self.seed()).filter(|number| (1..=u64::from(self.sent)).contains(number))
+    }
+
+    const fn seed(&self) -> u64 {
+        (self.seed_high as u64) << 32 | self.seed_low as u64
     }
 
     fn advance(&mut self, now: Timestamp) {
         self.latest = self.latest.max(now);
     }
 
+    /// Something may have fallen due: the next poll looks.
+    const fn wake(&mut self) {
+        self.look_at = Look::NOW;
+    }
+
     /// The verdict that waits for its last look has lost its ground, if it is this one.
-    fn forget(&mut self, noted: Noted) {
-        if self.noted == noted {
-            self.noted = Noted::Nothing;
+    fn forget(&mut self, noted: Case) {
+        if self.case == noted {
+            self.case = Case::Nothing;
+            self.wake();
         }
     }
 
-    const fn judge(&mut self, verdict: Verdict) {
-        self.verdict = verdict;
+    const fn judge(&mut self, verdict: Case) {
+        self.case = verdict;
         self.stage = Stage::Judged;
+        self.wake();
     }
 
-    const fn reason(&self) -> Reason {
-        match self.verdict {
-            Verdict::PingTimeout => Reason::PingTimeout,
-            Verdict::WriteStalled => Reason::WriteStalled,
-            Verdict::Silent => Reason::Silent,
-            Verdict::Idle => Reason::Idle,
-            Verdict::PingFlood => Reason::PingFlood,
-            Verdict::PeerClosed => Reason::PeerClosed(None),
-            Verdict::PeerClosedWithCode => Reason::PeerClosed(Some(self.code)),
-            Verdict::TransportClosed => Reason::TransportClosed,
-            Verdict::LocalClosed => Reason::LocalClosed,
-        }
+    #[expect(clippy::cast_possible_truncation, reason = "a code is put there as 16 bits")]
+    const fn code(&self) -> u16 {
+        self.settled as u16
     }
 
     fn close_code(&self, config: &Config) -> Option<CloseCode> {
-        match self.verdict {
-            Verdict::PingTimeout | Verdict::WriteStalled | Verdict::Silent => Some(config.close_code),
-            Verdict::Idle => Some(CloseCode::NORMAL),
-            Verdict::PingFlood => Some(CloseCode::POLICY_VIOLATION),
+        match self.case {
+            Case::PingTimeout | Case::WriteStalled | Case::Silent => Some(config.close_code),
+            Case::Idle => Some(CloseCode::NORMAL),
+            Case::PingFlood => Some(CloseCode::POLICY_VIOLATION),
             // RFC 6455 5.5.1: the echo usually carries the code received; one that may not go out was an error.
-            Verdict::PeerClosedWithCode => {
-                Some(CloseCode::new(self.code).unwrap_or(CloseCode::PROTOCOL_ERROR))
+            Case::PeerClosedWithCode => {
+                Some(CloseCode::new(self.code()).unwrap_or(CloseCode::PROTOCOL_ERROR))
             }
-            Verdict::LocalClosed => CloseCode::new(self.code),
-            Verdict::PeerClosed | Verdict::TransportClosed => None,
+            Case::LocalClosed => CloseCode::new(self.code()),
+            Case::Nothing | Case::NotedIdle | Case::NotedSilence | Case::NotedPing => None,
+            Case::PeerClosed | Case::TransportClosed => None,
         }
     }
 }
@@ -288,11 +329,11 @@ impl State {
 mod tests {
     use super::*;
 
-    static_assertions::const_assert!(size_of::<State>() <= 128);
+    static_assertions::const_assert_eq!(size_of::<State>(), 128);
     static_assertions::assert_impl_all!(State: Send, Sync, Unpin, Copy);
 
     #[test]
     fn what_traffic_touches_lies_in_the_first_64_bytes() {
-        assert!(core::mem::offset_of!(State, pinged_at) <= 64);
+        assert_eq!(core::mem::offset_of!(State, pinged_at), 64);
     }
 }

@@ -1,28 +1,63 @@
 //! What a poll decides (rules 5, 6, 7, 13).
 
-use super::{Flags, Noted, Ping, Stage, State, Verdict};
+use super::{Case, Flags, Look, Ping, Stage, State};
 use crate::config::{Config, NEVER};
 use crate::event::Action;
 use crate::payload::Payload;
 use crate::time::Timestamp;
 
+/// What a poll of a life without a verdict comes to: decided first, so that the action is made once.
+#[derive(Clone, Copy)]
+enum Step {
+    Rest,
+    Online,
+    Ping,
+    Suspect,
+}
+
 impl State {
+    #[inline]
     pub(crate) fn poll(&mut self, config: &Config, now: Timestamp) -> Option<Action> {
+        if now >= self.latest && now < self.look_at.0 {
+            self.latest = now;
+            debug_assert!(self.next_due(config) > now, "{self:?} has something to do at {now}");
+            return None;
+        }
+        self.poll_fully(config, now)
+    }
+
+    fn poll_fully(&mut self, config: &Config, now: Timestamp) -> Option<Action> {
         self.advance(now);
-        if self.stage == Stage::Open {
-            if let Some(action) = self.look(config) {
-                return Some(action);
+        if let Stage::Open(ping) = self.stage {
+            let step = self.look(config, ping);
+            // Still: the look may have brought the verdict.
+            if let Stage::Open(ping) = self.stage {
+                self.look_at = Look(self.next_look(config, ping));
+                return match step {
+                    Step::Rest => None,
+                    Step::Online => Some(Action::MarkOnline),
+                    Step::Ping => Some(Action::SendPing(Payload::seal(u64::from(self.sent), self.seed()))),
+                    Step::Suspect => Some(Action::MarkSuspect),
+                };
             }
         }
+        let action = self.part(config);
+        self.look_at = Look(self.next_due(config));
+        action
+    }
+
+    /// What is left to do after a verdict (rules 7, 11).
+    #[cold]
+    fn part(&mut self, config: &Config) -> Option<Action> {
         match self.stage {
-            Stage::Open | Stage::Finished => None,
+            Stage::Open(_) | Stage::Finished => None,
             // Every life begins with `MarkOnline`, the shortest too.
             Stage::Judged if self.flags.take(Flags::ANNOUNCE) => Some(Action::MarkOnline),
             Stage::Judged => {
                 self.stage = Stage::Closing;
-                Some(Action::MarkOffline(self.reason()))
+                self.verdict().map(Action::MarkOffline)
             }
-            Stage::Closing if self.verdict == Verdict::TransportClosed => self.finish(),
+            Stage::Closing if self.case == Case::TransportClosed => self.finish(),
             Stage::Closing => {
                 self.stage = Stage::Lingering;
                 self.mark = self.latest;
@@ -36,57 +71,67 @@ impl State {
     }
 
     /// The poll of a life without a verdict: rule 13 is the order of these lines.
-    fn look(&mut self, config: &Config) -> Option<Action> {
-        if self.noted != Noted::Nothing {
+    fn look(&mut self, config: &Config, ping: Ping) -> Step {
+        if self.case != Case::Nothing {
             if self.due(self.last_look_due(config)) {
-                self.confirm();
+                self.confirm(ping);
             }
-            return None;
+            return Step::Rest;
         }
         if self.flags.take(Flags::ANNOUNCE) {
-            return Some(Action::MarkOnline);
+            return Step::Online;
         }
-        if self.due(self.idle_due(config)) {
-            return self.note(config, Noted::Idle);
-        }
-        if self.due(self.silence_due(config)) {
-            // Rule 6: a driver that looks this late may have been deaf too.
-            if self.flags.has(Flags::SILENCE_FORGIVEN) || !self.stalled(config, self.silence_due(config)) {
-                return self.note(config, Noted::Silence);
+        if self.due(self.owed_due(config)) {
+            if let Some(noted) = self.miss(config) {
+                return self.note(config, ping, noted);
             }
-            self.flags.set(Flags::SILENCE_FORGIVEN);
-            self.stalls = self.stalls.saturating_add(1);
-            self.silent_from = self.latest;
         }
-        if self.due(self.ping_deadline(config)) {
-            if self.flags.has(Flags::PING_FORGIVEN) || !self.stalled(config, self.ping_deadline(config)) {
-                return self.note(config, Noted::Ping);
+        if ping.is_awaited() {
+            return self.look_at_ping(config, ping);
+        }
+        if self.due(self.ping_due(config)) { self.send_ping(config) } else { Step::Rest }
+    }
+
+    fn look_at_ping(&mut self, config: &Config, ping: Ping) -> Step {
+        if self.due(self.ping_deadline(config, ping)) {
+            if self.flags.has(Flags::PING_FORGIVEN) || !self.stalled(config, self.ping_deadline(config, ping))
+            {
+                return self.note(config, ping, Case::NotedPing);
             }
             self.flags.set(Flags::PING_FORGIVEN);
             self.stalls = self.stalls.saturating_add(1);
-            return Some(self.send_ping(config));
+            return self.send_ping(config);
         }
         if self.due(self.suspect_due(config)) {
             self.flags.set(Flags::SUSPECT);
-            return Some(Action::MarkSuspect);
+            return Step::Suspect;
         }
-        if self.due(self.ping_due(config)) {
-            return Some(self.send_ping(config));
+        Step::Rest
+    }
+
+    /// Idle, or silent: what is noted of it.
+    #[cold]
+    fn miss(&mut self, config: &Config) -> Option<Case> {
+        if self.due(self.idle_due(config)) {
+            return Some(Case::NotedIdle);
         }
+        // Rule 6: a driver that looks this late may have been deaf too.
+        if self.flags.has(Flags::SILENCE_FORGIVEN) || !self.stalled(config, self.silence_due(config)) {
+            return Some(Case::NotedSilence);
+        }
+        self.flags.set(Flags::SILENCE_FORGIVEN);
+        self.stalls = self.stalls.saturating_add(1);
+        self.silent_from = self.latest;
         None
     }
 
     /// When `poll` has something to do next; [`Timestamp::MAX`] for never.
+    #[inline]
     pub(crate) fn next_due(&self, config: &Config) -> Timestamp {
         match self.stage {
-            Stage::Open if self.noted != Noted::Nothing => self.last_look_due(config),
-            Stage::Open if self.flags.has(Flags::ANNOUNCE) => self.latest,
-            Stage::Open => self
-                .idle_due(config)
-                .min(self.silence_due(config))
-                .min(self.ping_deadline(config))
-                .min(self.suspect_due(config))
-                .min(self.ping_due(config)),
+            Stage::Open(_) if self.case != Case::Nothing => self.last_look_due(config),
+            Stage::Open(_) if self.flags.has(Flags::ANNOUNCE) => self.latest,
+            Stage::Open(ping) => self.first_due(config, ping),
             Stage::Judged | Stage::Closing => self.latest,
             Stage::Lingering if self.flags.has(Flags::GONE) => self.latest,
             Stage::Lingering => self.close_due(config),
@@ -94,36 +139,61 @@ impl State {
         }
     }
 
-    fn send_ping(&mut self, config: &Config) -> Action {
+    /// Before this moment nothing falls due, whatever traffic comes: see [`Look`].
+    #[inline]
+    fn next_look(&self, config: &Config, ping: Ping) -> Timestamp {
+        if self.case != Case::Nothing {
+            return self.last_look_due(config);
+        }
+        let next = self.first_due(config, ping);
+        // Once evidence has ended the wait, the next ping is due: a wait after this one at the earliest.
+        if ping.is_awaited() { next.min(self.pinged_at.after(self.wait(config))) } else { next }
+    }
+
+    #[inline]
+    fn send_ping(&mut self, config: &Config) -> Step {
         self.sent = self.sent.saturating_add(1);
-        self.ping = if config.write_timeout == NEVER { Ping::Answering } else { Ping::Writing };
+        self.stage = Stage::Open(if config.write_timeout == NEVER { Ping::Answering } else { Ping::Writing });
         self.pinged_at = self.latest;
         self.clock_from = self.latest;
         self.wrote_at = self.latest;
-        self.flags.take(Flags::PROBE);
-        if !self.flags.has(Flags::PAUSED) {
-            self.flags.take(Flags::PAUSED_SINCE_PING);
+        if self.flags.has(Flags::PROBE | Flags::PAUSED_SINCE_PING) {
+            self.flags.take(Flags::PROBE);
+            if !self.flags.has(Flags::PAUSED) {
+                self.flags.take(Flags::PAUSED_SINCE_PING);
+            }
         }
-        Action::SendPing(Payload::seal(u64::from(self.sent), self.seed))
+        Step::Ping
     }
 
     /// Rule 5: no verdict at first sight, unless the last look is switched off.
-    fn note(&mut self, config: &Config, noted: Noted) -> Option<Action> {
-        self.noted = noted;
+    #[cold]
+    fn note(&mut self, config: &Config, ping: Ping, noted: Case) -> Step {
+        self.case = noted;
         self.mark = self.latest;
         if config.last_look == 0 {
-            self.confirm();
+            self.confirm(ping);
         }
-        None
+        Step::Rest
     }
 
-    fn confirm(&mut self) {
-        match self.noted {
-            Noted::Nothing => {}
-            Noted::Idle => self.judge(Verdict::Idle),
-            Noted::Silence => self.judge(Verdict::Silent),
-            Noted::Ping if self.ping == Ping::Writing => self.judge(Verdict::WriteStalled),
-            Noted::Ping => self.judge(Verdict::PingTimeout),
+    #[cold]
+    fn confirm(&mut self, ping: Ping) {
+        match self.case {
+            Case::NotedIdle => self.judge(Case::Idle),
+            Case::NotedSilence => self.judge(Case::Silent),
+            Case::NotedPing if ping == Ping::Writing => self.judge(Case::WriteStalled),
+            Case::NotedPing => self.judge(Case::PingTimeout),
+            Case::Nothing
+            | Case::PingTimeout
+            | Case::WriteStalled
+            | Case::Silent
+            | Case::Idle
+            | Case::PingFlood
+            | Case::PeerClosed
+            | Case::PeerClosedWithCode
+            | Case::TransportClosed
+            | Case::LocalClosed => {}
         }
     }
 

@@ -327,9 +327,9 @@ impl Reference {
         self.history.facts().iter().filter_map(|fact| fact.what.sample()).collect()
     }
 
-    /// RFC 6298 2.2 and 2.3 over every sample: SRTT and RTTVAR.
+    /// RFC 6298 2.2 and 2.3 over every sample: SRTT and RTTVAR. No sample counts longer than 78 hours, say `Rtt`'s docs.
     pub(super) fn smoothed(&self) -> Option<(u64, u64)> {
-        let samples = self.samples();
+        let samples: Vec<u64> = self.samples().into_iter().map(|sample| sample.min((1 << 48) - 1)).collect();
         let (first, others) = samples.split_first()?;
         let first = (u128::from(*first), u128::from(*first) / 2);
         let (smoothed, variance) = others.iter().fold(first, |(smoothed, variance), sample| {
