@@ -172,6 +172,13 @@ impl Config {
         self
     }
 
+    /// The shortest wait between two pings that jitter leaves of the interval.
+    #[inline]
+    pub(crate) const fn shortest_wait(&self) -> u64 {
+        // The jitter of a valid config is at most 100 %.
+        self.interval.saturating_sub((self.interval / 100).wrapping_mul(self.jitter as u64))
+    }
+
     /// The longest a peer that has gone silent can stay undetected, if the driver polls at most `lateness` late.
     ///
     /// Counted from the later of its last evidence and, where `write_timeout` is set, the last byte that entered

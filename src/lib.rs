@@ -84,7 +84,15 @@
 //!
 //! | feature | gives | needs |
 //! |---|---|---|
-//! | `std` (default) | [`Clock`] | nothing |
+//! | `std` (default) | [`Clock`]; and `alloc` | nothing |
+#![cfg_attr(
+    feature = "alloc",
+    doc = "| `alloc` | [`Fleet`]: a million connections on one thread | `alloc` |"
+)]
+#![cfg_attr(
+    not(feature = "alloc"),
+    doc = "| `alloc` | `Fleet`: a million connections on one thread | `alloc` |"
+)]
 #![cfg_attr(
     feature = "transcript",
     doc = "| `transcript` | [`transcript`]: a connection's life as text; `Recorder` | `similar` |"
@@ -148,6 +156,8 @@
     )
 )]
 
+#[cfg(feature = "alloc")]
+extern crate alloc;
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
@@ -155,6 +165,8 @@ mod config;
 #[cfg(any(feature = "tungstenite", feature = "tokio"))]
 pub mod driver;
 mod event;
+#[cfg(feature = "alloc")]
+mod fleet;
 mod limiter;
 mod liveness;
 mod payload;
@@ -168,6 +180,8 @@ pub mod transcript;
 
 pub use config::{Config, ConfigBuilder, ConfigError, Evidence, Schedule, Suspicion};
 pub use event::{Action, CloseCode, Event, Reason, Status};
+#[cfg(feature = "alloc")]
+pub use fleet::{Class, Fleet, FleetError, Key, StaleKey};
 pub use liveness::{Liveness, Machine, Report, Stats};
 pub use payload::Payload;
 pub use rtt::Rtt;

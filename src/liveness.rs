@@ -153,6 +153,11 @@ impl Liveness {
         &self.config
     }
 
+    #[cfg(feature = "alloc")]
+    pub(crate) const fn from_parts(config: Config, state: State) -> Self {
+        Self { config, state }
+    }
+
     #[cfg(feature = "transcript")]
     pub(crate) const fn state(&self) -> &State {
         &self.state

@@ -66,9 +66,6 @@ impl State {
         if self.flags.has(Flags::PROBE) {
             return self.latest;
         }
-        if config.interval == NEVER {
-            return Timestamp::MAX;
-        }
         match config.schedule {
             Schedule::Quiet => self.heard_at.min(self.wrote_at).after(self.wait(config)),
             Schedule::Steady => self.pinged_at.after(self.wait(config)),
@@ -79,7 +76,7 @@ impl State {
     /// each time it is asked for, which is seldom.
     #[inline]
     pub(super) fn wait(&self, config: &Config) -> u64 {
-        if config.jitter == 0 {
+        if config.jitter == 0 || config.interval == NEVER {
             return config.interval;
         }
         let draw = mix(self.seed(), u64::from(self.sent));
@@ -87,8 +84,8 @@ impl State {
             // The whole of (0, interval]: a million clients who reconnect together do not ping together.
             return share(draw, config.interval).saturating_add(1).min(config.interval);
         }
-        // At most a hundred hundredths of it, and so neither wraps.
-        let most = (config.interval / 100).wrapping_mul(u64::from(config.jitter));
+        // At most a hundred hundredths of the interval, and so neither wraps.
+        let most = config.interval.wrapping_sub(config.shortest_wait());
         config.interval.wrapping_sub(share(draw, most.wrapping_add(1))).max(1)
     }
 

@@ -152,6 +152,10 @@ impl State {
             Ping::Writing | Ping::Unsent => Ping::Unsent,
         });
         self.forget(Case::NotedPing);
+        // Only after the shortest wait can a ping be overdue that had to wait for this.
+        if ping.is_awaited() && self.latest.since(self.pinged_at) >= config.shortest_wait() {
+            self.wake();
+        }
         if self.flags.has(Flags::PING_FORGIVEN | Flags::SUSPECT | Flags::PROBE) {
             self.recover();
         }

@@ -225,6 +225,34 @@ impl State {
         }
     }
 
+    /// What is left of a connection of a fleet: nothing, but for the lower half of the next one's seed.
+    #[cfg(feature = "alloc")]
+    pub(crate) const fn vacant(tag: u32) -> Self {
+        let mut state = Self::new(tag as u64, Timestamp::ZERO);
+        state.stage = Stage::Finished;
+        state
+    }
+
+    /// The lower half of the seed.
+    #[cfg(feature = "alloc")]
+    #[inline]
+    pub(crate) const fn tag(&self) -> u32 {
+        self.seed_low
+    }
+
+    /// Before this moment a poll has nothing to do, whatever traffic comes.
+    #[cfg(feature = "alloc")]
+    pub(crate) const fn look_at(&self) -> Timestamp {
+        self.look_at.0
+    }
+
+    /// Something may have fallen due since the last poll.
+    #[cfg(feature = "alloc")]
+    #[inline]
+    pub(crate) fn is_awake(&self) -> bool {
+        self.look_at.0 == Look::NOW.0
+    }
+
     pub(crate) const fn status(&self) -> Status {
         match self.stage {
             Stage::Open(_) if self.flags.has(Flags::SUSPECT) => Status::Suspect,

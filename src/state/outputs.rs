@@ -146,8 +146,12 @@ impl State {
             return self.last_look_due(config);
         }
         let next = self.first_due(config, ping);
-        // Once evidence has ended the wait, the next ping is due: a wait after this one at the earliest.
-        if ping.is_awaited() { next.min(self.pinged_at.after(self.wait(config))) } else { next }
+        if !ping.is_awaited() {
+            return next;
+        }
+        // Evidence makes the next ping due: a wait after this one, or, where that is over, at once. Then it wakes us.
+        let early = self.pinged_at.after(self.wait(config));
+        if early > self.latest { next.min(early) } else { next }
     }
 
     #[inline]

@@ -65,7 +65,7 @@ fn or_never(some: impl Strategy<Value = Duration>) -> impl Strategy<Value = Dura
     prop::option::weighted(0.4, some).prop_map(|some| some.unwrap_or(Duration::MAX))
 }
 
-fn configs() -> impl Strategy<Value = Config> {
+pub(crate) fn configs() -> impl Strategy<Value = Config> {
     let suspicion = prop_oneof![
         Just(Suspicion::Never),
         seconds(1..5).prop_map(Suspicion::After),

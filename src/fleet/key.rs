@@ -1,0 +1,119 @@
+//! The names of connections, and what can be wrong with them.
+
+use core::error::Error;
+use core::fmt;
+
+/// Names one connection of a [`Fleet`](super::Fleet), and no other, for ever: when the connection is gone, its key is
+/// stale, and every use of it an error.
+///
+/// Eight bytes: as a number it fits an epoll's or an io_uring's user data, or a mio token.
+///
+/// ```
+/// use liveness::{Config, Fleet, Key, Timestamp};
+///
+/// let mut fleet = Fleet::new(Config::DEFAULT, 7);
+/// let key = fleet.insert(Timestamp::ZERO)?;
+/// assert_eq!(Key::from_bits(key.to_bits()), key);
+/// # Ok::<(), liveness::FleetError>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    pub(super) slot: u32,
+    pub(super) tag: u32,
+}
+
+impl Key {
+    /// The number of the connection's place: below the largest number of connections that the fleet has ever held at once.
+    /// Places are used again, so it names a connection only together with the rest of the key; it is good for a table of
+    /// your own beside the fleet.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.slot as usize
+    }
+
+    /// The key as a number.
+    #[must_use]
+    pub const fn to_bits(self) -> u64 {
+        (self.slot as u64) << 32 | self.tag as u64
+    }
+
+    /// The key that became this number. Of any other number it makes a key that is stale.
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, reason = "the two halves")]
+    pub const fn from_bits(bits: u64) -> Self {
+        Self { slot: (bits >> 32) as u32, tag: bits as u32 }
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tag = Tag(self.tag);
+        write!(f, "Key({} of generation {} in class {})", self.slot, tag.generation(), tag.class())
+    }
+}
+
+/// Settings that some connections of a fleet share: see [`Fleet::add_class`](super::Fleet::add_class).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Class(pub(super) u8);
+
+/// What a slot's state and its key have in common: how often the slot was used before, and the class of the connection.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Tag(pub(super) u32);
+
+impl Tag {
+    pub(super) const FIRST: Self = Self(0);
+
+    pub(super) const fn with_class(self, class: Class) -> Self {
+        Self(self.0 & !0xff | class.0 as u32)
+    }
+
+    pub(super) const fn class(self) -> usize {
+        (self.0 & 0xff) as usize
+    }
+
+    pub(super) const fn generation(self) -> u32 {
+        self.0 >> 8
+    }
+
+    /// The next generation; `None` after 16.7 million, when the slot is worn out.
+    pub(super) fn next(self) -> Option<Self> {
+        (self.0 | 0xff).checked_add(1).map(Self)
+    }
+}
+
+/// The connection of this key is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StaleKey;
+
+impl fmt::Display for StaleKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the connection of this key is gone: it was removed, or its `Disconnect` was handed out")
+    }
+}
+
+impl Error for StaleKey {}
+
+/// What a fleet cannot take in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FleetError {
+    /// Another connection: it holds 16.7 million already.
+    Full,
+    /// Another class: it has 256 already.
+    TooManyClasses,
+    /// A connection of a class that another fleet made, and this one has not.
+    UnknownClass,
+}
+
+impl fmt::Display for FleetError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full => "the fleet is full: it holds 16.7 million connections; start another",
+            Self::TooManyClasses => "the fleet has 256 classes, all that it can tell apart; start another",
+            Self::UnknownClass => "the class is another fleet's: use one that `add_class` of this fleet gave",
+        })
+    }
+}
+
+impl Error for FleetError {}

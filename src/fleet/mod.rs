@@ -1,0 +1,385 @@
+//! Many connections, one next deadline.
+
+mod bits;
+mod chunks;
+mod key;
+mod rings;
+mod sweep;
+mod wheel;
+
+use alloc::vec::Vec;
+use core::fmt;
+use core::time::Duration;
+
+use self::chunks::Chunks;
+use self::key::Tag;
+pub use self::key::{Class, FleetError, Key, StaleKey};
+use self::sweep::{Sweep, What};
+use self::wheel::Wheel;
+use crate::config::{Config, NEVER};
+use crate::event::{Action, CloseCode, Event, Status};
+use crate::liveness::{Liveness, Stats};
+use crate::payload::mix;
+use crate::rtt::Rtt;
+use crate::state::State;
+use crate::time::{Timestamp, nanos};
+
+/// Drives many connections, a million of them, on one thread: [`Liveness`] machines that share their settings and have one
+/// next deadline.
+///
+/// Same events, same actions, each with the [`Key`] of its connection. Each behaves exactly as a [`Liveness`] whose driver is
+/// late by less than one [`tick`](Self::with_tick).
+///
+/// In a loop: take the time from the clock, hand in everything that can be read, [`poll`](Self::poll) until `None`, carry
+/// out the actions, and wait for input or for [`poll_timeout`](Self::poll_timeout).
+///
+/// What it costs: 134 bytes a connection, and an event touches one cache line of them. A poll looks at no more than 64
+/// connections, whatever has fallen due; nothing is ever done for all of them at once. Memory grows with the largest number
+/// of connections held at once, a chunk of 1,024 at a time, and is used again, not given back.
+///
+/// ```
+/// use core::time::Duration;
+/// use liveness::{Action, Config, Event, Fleet, Reason, Timestamp};
+///
+/// let mut fleet = Fleet::new(Config::DEFAULT, 7);
+/// let mut now = Timestamp::ZERO;
+/// let quiet = fleet.insert(now)?;
+/// let talking = fleet.insert(now)?;
+///
+/// let mut dead = Vec::new();
+/// while now < Timestamp::from_secs(120) {
+///     // Everything that can be read. One of them says something now and then.
+///     fleet.handle(talking, Event::Data, now)?;
+///     while let Some((key, action)) = fleet.poll(now) {
+///         match action {
+///             Action::SendPing(_) => {} // a Ping frame to `key`; nobody answers
+///             Action::MarkOffline(reason) => dead.push((key, reason)),
+///             Action::Disconnect => {} // close the socket: `key` is stale from here
+///             Action::MarkOnline | Action::MarkSuspect | Action::Close(_) => {}
+///         }
+///     }
+///     let wake = fleet.poll_timeout().unwrap_or(Timestamp::MAX);
+///     now = wake.min(now + Duration::from_secs(7));
+/// }
+/// assert_eq!(dead, [(quiet, Reason::PingTimeout)]);
+/// assert!(fleet.handle(quiet, Event::Data, now).is_err());
+/// assert_eq!(fleet.len(), 1);
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
+pub struct Fleet {
+    /// The latest moment seen: one driver has one clock.
+    now: Timestamp,
+    seed: u64,
+    classes: Vec<Config>,
+    states: Chunks<Slot>,
+    wheel: Wheel,
+    sweep: Option<Sweep>,
+    len: usize,
+}
+
+/// The state of a connection, its half for traffic in a cache line of its own. A free slot holds a finished one, whose tag
+/// is that of the next connection.
+#[repr(align(128))]
+struct Slot(State);
+
+/// 4 ms: well below a last look of 10 ms, and a million connections have 200 things to do in it.
+const TICK: Duration = Duration::from_millis(4);
+
+/// How many connections a poll looks at that have nothing to do, before it lets the caller go on.
+const LOOKS: u32 = 64;
+
+impl Fleet {
+    /// An empty fleet, whose connections have these settings, and a tick of 4 ms.
+    ///
+    /// `seed` keys the payloads and draws the jitter of them all. Let nobody guess it: half of the key of a connection is
+    /// drawn from it, the other half is in its [`Key`].
+    #[must_use]
+    pub fn new(config: Config, seed: u64) -> Self {
+        Self::with_tick(config, seed, TICK)
+    }
+
+    /// An empty fleet with another `tick`: what falls due is handed out less than that late, and all of a tick together.
+    ///
+    /// Longer ticks wake the caller less often; they count as its lateness in [`Config::detection_bound`]. Below a
+    /// ten-thousandth of the interval they cost more, for the wheel holds 65,536. Zero is one nanosecond.
+    #[must_use]
+    pub fn with_tick(config: Config, seed: u64, tick: Duration) -> Self {
+        // Most waits are one interval or one timeout long; what is longer is looked at once more on its way.
+        let usual = [config.interval, config.timeout].into_iter().filter(|wait| *wait != NEVER).max();
+        let wheel = Wheel::new(nanos(tick), usual.unwrap_or(0));
+        let states = Chunks::new();
+        Self { now: Timestamp::ZERO, seed, classes: Vec::from([config]), states, wheel, sweep: None, len: 0 }
+    }
+
+    /// Other settings for some of the connections: see [`insert_as`](Self::insert_as). There are at most 256 classes, that of
+    /// [`insert`](Self::insert) included.
+    ///
+    /// # Errors
+    ///
+    /// [`FleetError::TooManyClasses`] at the 257th.
+    pub fn add_class(&mut self, config: Config) -> Result<Class, FleetError> {
+        let class = u8::try_from(self.classes.len()).map_err(|_| FleetError::TooManyClasses)?;
+        self.classes.push(config);
+        Ok(Class(class))
+    }
+
+    /// A connection opened just now. [`poll`](Self::poll) afterwards: it is to be marked online.
+    ///
+    /// # Errors
+    ///
+    /// [`FleetError::Full`]: there are 16.7 million already.
+    pub fn insert(&mut self, now: Timestamp) -> Result<Key, FleetError> {
+        self.insert_as(Class::default(), now)
+    }
+
+    /// A connection with the settings of a class.
+    ///
+    /// # Errors
+    ///
+    /// As [`insert`](Self::insert); and [`FleetError::UnknownClass`], where the class is another fleet's.
+    pub fn insert_as(&mut self, class: Class, now: Timestamp) -> Result<Key, FleetError> {
+        let now = self.advance(now);
+        if usize::from(class.0) >= self.classes.len() {
+            return Err(FleetError::UnknownClass);
+        }
+        // A sweep is not for those who come after it was asked for: until it is over they get slots beyond its end.
+        let free = if self.sweep.is_none() { self.wheel.take_free() } else { None };
+        let (slot, tag) = match free {
+            Some(slot) => (slot, self.states.get(slot).map_or(Tag::FIRST, |slot| Tag(slot.0.tag()))),
+            None => (self.states.len(), Tag::FIRST),
+        };
+        let tag = tag.with_class(class);
+        let secret = mix(self.seed, u64::from(slot) << 32 | u64::from(tag.0)) & !u64::from(u32::MAX);
+        let state = Slot(State::new(secret | u64::from(tag.0), now));
+        if free.is_none() {
+            if slot >= self.wheel.capacity() {
+                return Err(FleetError::Full);
+            }
+            self.states.push(state);
+            self.wheel.push();
+        } else if let Some(free) = self.states.get_mut(slot) {
+            *free = state;
+        }
+        self.wheel.set_due(slot);
+        self.len = self.len.saturating_add(1);
+        Ok(Key { slot, tag: tag.0 })
+    }
+
+    /// Forgets a connection, whatever it was about to do, and gives back its machine as it was last.
+    ///
+    /// Not needed after [`Action::Disconnect`], which does it.
+    ///
+    /// # Errors
+    ///
+    /// [`StaleKey`].
+    pub fn remove(&mut self, key: Key) -> Result<Liveness, StaleKey> {
+        let machine = self.get(key)?;
+        self.vacate(key.slot);
+        Ok(machine)
+    }
+
+    /// Something happened to a connection. Poll afterwards: an action may be due.
+    ///
+    /// A timestamp earlier than the latest that the fleet has seen counts as the latest.
+    ///
+    /// # Errors
+    ///
+    /// [`StaleKey`]: the connection is gone, and the event with it.
+    #[inline]
+    pub fn handle(&mut self, key: Key, event: Event<'_>, now: Timestamp) -> Result<(), StaleKey> {
+        self.change(key, now, |state, config, now| state.handle(config, event, now))
+    }
+
+    /// Makes a ping of this connection due now: see [`Liveness::probe`].
+    ///
+    /// # Errors
+    ///
+    /// [`StaleKey`].
+    pub fn probe(&mut self, key: Key, now: Timestamp) -> Result<(), StaleKey> {
+        self.change(key, now, |state, _, now| state.probe(now))
+    }
+
+    /// The caller wants out of this connection: see [`Liveness::close`].
+    ///
+    /// # Errors
+    ///
+    /// [`StaleKey`].
+    pub fn close(&mut self, key: Key, code: CloseCode, now: Timestamp) -> Result<(), StaleKey> {
+        self.change(key, now, |state, _, now| state.close(code, now))
+    }
+
+    /// Makes a ping of every connection due now: the network changed, or the host woke.
+    ///
+    /// Costs nothing here: the polls that follow work through the connections, some at a time, before anything else.
+    pub fn probe_all(&mut self, now: Timestamp) {
+        self.sweep(What::Probe, now);
+    }
+
+    /// Closes every connection: the server shuts down. As [`probe_all`](Self::probe_all), in the polls that follow.
+    pub fn close_all(&mut self, code: CloseCode, now: Timestamp) {
+        self.sweep(What::Close(code), now);
+    }
+
+    /// The next thing to do, one at a time: call until `None`, then not before [`poll_timeout`](Self::poll_timeout).
+    ///
+    /// After [`Action::Disconnect`] the connection is gone and its key stale.
+    ///
+    /// A poll is short, whatever has fallen due: having looked at 64 connections that turn out to have nothing to do, it
+    /// returns `None` and lets the caller read its sockets first. `poll_timeout` is then the present, so wait for no time,
+    /// and poll again.
+    pub fn poll(&mut self, now: Timestamp) -> Option<(Key, Action)> {
+        let now = self.advance(now);
+        if !self.go_on_sweeping() {
+            return None;
+        }
+        for _ in 0..LOOKS {
+            let slot = self.wheel.first_due(now)?;
+            let Some(Slot(state)) = self.states.get_mut(slot) else {
+                self.wheel.unset(slot);
+                continue;
+            };
+            let tag = Tag(state.tag());
+            let action = self.classes.get(tag.class()).and_then(|config| state.poll(config, now));
+            let Some(action) = action else {
+                self.wheel.set(slot, state.look_at());
+                continue;
+            };
+            if matches!(action, Action::Disconnect) {
+                self.vacate(slot);
+            }
+            return Some((Key { slot, tag: tag.0 }, action));
+        }
+        None
+    }
+
+    /// When to poll next, if nothing happens before; `None`: not before the next event.
+    ///
+    /// Not earlier than the latest moment seen; equal to it while there is something to do now.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        if self.sweep.is_some() || self.wheel.is_due() {
+            return Some(self.now);
+        }
+        self.wheel.next_at()
+    }
+
+    /// A copy of a connection's machine, for every question that one answers.
+    ///
+    /// # Errors
+    ///
+    /// [`StaleKey`].
+    pub fn get(&self, key: Key) -> Result<Liveness, StaleKey> {
+        let (config, state) = self.peek(key).ok_or(StaleKey)?;
+        let mut state = *state;
+        self.catch_up(key.slot, &mut state);
+        Ok(Liveness::from_parts(*config, state))
+    }
+
+    /// What the fleet thinks of a peer.
+    ///
+    /// # Errors
+    ///
+    /// [`StaleKey`].
+    pub fn status(&self, key: Key) -> Result<Status, StaleKey> {
+        self.get(key).map(|machine| machine.status())
+    }
+
+    /// The round-trip time of a connection's answered pings; `None` before the first sample.
+    ///
+    /// # Errors
+    ///
+    /// [`StaleKey`].
+    pub fn rtt(&self, key: Key) -> Result<Option<Rtt>, StaleKey> {
+        self.get(key).map(|machine| machine.rtt())
+    }
+
+    /// Counts of a connection for an operator's graphs.
+    ///
+    /// # Errors
+    ///
+    /// [`StaleKey`].
+    pub fn stats(&self, key: Key) -> Result<Stats, StaleKey> {
+        self.get(key).map(|machine| machine.stats())
+    }
+
+    /// Every connection, in the order of their places, with a copy of its machine.
+    pub fn iter(&self) -> impl Iterator<Item = (Key, Liveness)> + '_ {
+        (0..self.states.len()).filter_map(|slot| {
+            let tag = self.states.get(slot)?.0.tag();
+            let key = Key { slot, tag };
+            self.get(key).ok().map(|machine| (key, machine))
+        })
+    }
+
+    /// How many connections there are.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// There is no connection.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Rule 12, for all of them: one driver has one clock.
+    #[inline]
+    fn advance(&mut self, now: Timestamp) -> Timestamp {
+        self.now = self.now.max(now);
+        self.now
+    }
+
+    #[inline]
+    fn change(
+        &mut self,
+        key: Key,
+        now: Timestamp,
+        change: impl FnOnce(&mut State, &Config, Timestamp),
+    ) -> Result<(), StaleKey> {
+        let now = self.advance(now);
+        let Slot(state) = self.states.get_mut(key.slot).ok_or(StaleKey)?;
+        if state.tag() != key.tag || state.is_finished() {
+            return Err(StaleKey);
+        }
+        let config = self.classes.get(Tag(key.tag).class()).ok_or(StaleKey)?;
+        if let Some(sweep) = &self.sweep {
+            sweep.reach(key.slot, state);
+        }
+        change(state, config, now);
+        if state.is_awake() {
+            self.wheel.set_due(key.slot);
+        }
+        Ok(())
+    }
+
+    fn peek(&self, key: Key) -> Option<(&Config, &State)> {
+        let Slot(state) = self.states.get(key.slot)?;
+        if state.tag() != key.tag || state.is_finished() {
+            return None;
+        }
+        Some((self.classes.get(Tag(key.tag).class())?, state))
+    }
+
+    fn vacate(&mut self, slot: u32) {
+        let Some(Slot(state)) = self.states.get_mut(slot) else { return };
+        self.len = self.len.saturating_sub(1);
+        let next = Tag(state.tag()).next();
+        *state = State::vacant(next.unwrap_or(Tag(u32::MAX)).0);
+        // Worn out, a slot is left alone: a key of its first connection must never fit again.
+        match next {
+            Some(_) => self.wheel.set_free(slot),
+            None => self.wheel.unset(slot),
+        }
+    }
+}
+
+impl fmt::Debug for Fleet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fleet")
+            .field("len", &self.len)
+            .field("now", &self.now)
+            .field("poll_timeout", &self.poll_timeout())
+            .finish_non_exhaustive()
+    }
+}

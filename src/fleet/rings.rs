@@ -1,0 +1,95 @@
+//! Doubly linked rings of small numbers.
+
+use super::chunks::Chunks;
+
+/// Rings of nodes: each node is in exactly one, perhaps alone. A ring is known by one node that stays in it, its head.
+///
+/// Every operation here touches a node and its neighbours, and nothing else: to take a node out of the middle of a ring,
+/// to append one to another ring, to pour one ring into another. So a million nodes in one ring cost each what one costs.
+pub(super) struct Rings {
+    links: Chunks<Link>,
+}
+
+/// The neighbours of a node, in three bytes each.
+#[derive(Clone, Copy)]
+struct Link {
+    next: [u8; 3],
+    prev: [u8; 3],
+}
+
+impl Rings {
+    /// Nodes are numbered from zero to below this.
+    pub(super) const LIMIT: u32 = 1 << 24;
+
+    pub(super) const fn new() -> Self {
+        Self { links: Chunks::new() }
+    }
+
+    #[cfg(test)]
+    pub(super) const fn len(&self) -> u32 {
+        self.links.len()
+    }
+
+    /// One more node, alone in its ring. The caller keeps their number below `LIMIT`.
+    pub(super) fn push(&mut self) {
+        let alone = pack(self.links.len());
+        self.links.push(Link { next: alone, prev: alone });
+    }
+
+    /// The node after this one: itself, where it is alone.
+    pub(super) fn next(&self, node: u32) -> u32 {
+        self.links.get(node).map_or(node, |link| unpack(link.next))
+    }
+
+    pub(super) fn prev(&self, node: u32) -> u32 {
+        self.links.get(node).map_or(node, |link| unpack(link.prev))
+    }
+
+    pub(super) fn is_alone(&self, node: u32) -> bool {
+        self.next(node) == node
+    }
+
+    /// Takes `node` out of its ring; it is alone then.
+    pub(super) fn unlink(&mut self, node: u32) {
+        let (prev, next) = (self.prev(node), self.next(node));
+        self.join(prev, next);
+        self.join(node, node);
+    }
+
+    /// Puts `node`, which is alone, at the end of the ring of `head`.
+    pub(super) fn append(&mut self, head: u32, node: u32) {
+        let last = self.prev(head);
+        self.join(last, node);
+        self.join(node, head);
+    }
+
+    /// Puts all that is in the ring of `from`, but for `from`, at the end of the ring of `head`.
+    pub(super) fn pour(&mut self, from: u32, head: u32) {
+        if self.is_alone(from) {
+            return;
+        }
+        let (first, last) = (self.next(from), self.prev(from));
+        let end = self.prev(head);
+        self.join(end, first);
+        self.join(last, head);
+        self.join(from, from);
+    }
+
+    fn join(&mut self, before: u32, after: u32) {
+        if let Some(link) = self.links.get_mut(before) {
+            link.next = pack(after);
+        }
+        if let Some(link) = self.links.get_mut(after) {
+            link.prev = pack(before);
+        }
+    }
+}
+
+const fn pack(node: u32) -> [u8; 3] {
+    let [a, b, c, _] = node.to_le_bytes();
+    [a, b, c]
+}
+
+const fn unpack([a, b, c]: [u8; 3]) -> u32 {
+    u32::from_le_bytes([a, b, c, 0])
+}

@@ -1,0 +1,307 @@
+//! The timing wheel: which node is to be looked at when.
+
+use super::bits::Bits;
+use super::rings::Rings;
+use crate::time::Timestamp;
+
+/// A hashed timing wheel (Varghese and Lauck 1987, scheme 6), of one level and with lazy re-arming.
+///
+/// Time is cut into ticks; each tick has a slot, and there are enough slots for the usual wait. A slot is a ring of the
+/// nodes to be looked at when its tick is over. The ring `due` holds those whose tick is.
+///
+/// What always holds:
+///
+/// - every node is in exactly one ring: of a slot, of `due`, of `later`, of the free ones, or alone, which means never;
+/// - a node in a slot belongs to a tick after `done` and at most one turn of the wheel later; so no slot ever mixes ticks;
+/// - a slot's bit is set exactly while its ring holds a node;
+/// - a node becomes due less than a tick after its moment, or before it, never later.
+///
+/// A moment further away than a turn is put at the end of the turn: the node is looked at there, found early, and put back.
+/// That is also how a deadline that traffic has moved is served, without a word from the traffic: whoever looks finds
+/// nothing due, and says when to look next.
+///
+/// When the clock leaps, the occupied slots are found by their bits and emptied in their order, each when the one before
+/// has been looked at; the empty ones are not walked. Meanwhile `done` lags behind, and who is put back may belong beyond
+/// the turn that starts there: `later` keeps them until it has caught up. So a leap of any length costs a node two looks.
+pub(super) struct Wheel {
+    rings: Rings,
+    occupied: Bits,
+    /// A power of two.
+    slots: u32,
+    /// Nanoseconds.
+    tick: u64,
+    /// The last tick whose slot has been emptied.
+    done: u64,
+    /// The last tick that is over, and the moment at which the next will be.
+    over: u64,
+    next_end: Timestamp,
+}
+
+/// At most this many slots: 65,536, in 400 KB.
+const SLOTS_MAX: u32 = 1 << 16;
+
+impl Wheel {
+    /// A wheel that holds waits of up to `turn` nanoseconds in one turn, if that takes no more than [`SLOTS_MAX`] slots.
+    pub(super) fn new(tick: u64, turn: u64) -> Self {
+        let tick = tick.max(1);
+        let wanted = (turn / tick).saturating_add(2).min(u64::from(SLOTS_MAX));
+        let slots = u32::try_from(wanted).unwrap_or(SLOTS_MAX).max(64).next_power_of_two();
+        let mut rings = Rings::new();
+        // A head for each slot, one each for `due`, `later` and the free.
+        for _ in 0..slots.saturating_add(3) {
+            rings.push();
+        }
+        let next_end = Timestamp::from_nanos(tick);
+        Self { rings, occupied: Bits::new(slots), slots, tick, done: 0, over: 0, next_end }
+    }
+
+    /// How many nodes there can be.
+    pub(super) const fn capacity(&self) -> u32 {
+        Rings::LIMIT.saturating_sub(self.first_node())
+    }
+
+    /// One more node, which waits for nothing. They are numbered from zero.
+    pub(super) fn push(&mut self) {
+        self.rings.push();
+    }
+
+    /// To be looked at as soon as `at` has come: never, for the far end of time.
+    pub(super) fn set(&mut self, node: u32, at: Timestamp) {
+        self.unset(node);
+        if at == Timestamp::MAX {
+            return;
+        }
+        // The tick that is over when the moment has come.
+        let tick = at.as_nanos().div_ceil(self.tick);
+        if tick <= self.done {
+            return self.rings.append(self.due(), self.ring_of(node));
+        }
+        let turn = self.done.saturating_add(u64::from(self.slots));
+        if tick > turn && self.done < self.over {
+            return self.rings.append(self.later(), self.ring_of(node));
+        }
+        let slot = self.slot(tick.min(turn));
+        self.rings.append(slot, self.ring_of(node));
+        self.occupied.insert(slot);
+    }
+
+    /// To be looked at now.
+    pub(super) fn set_due(&mut self, node: u32) {
+        self.unset(node);
+        self.rings.append(self.due(), self.ring_of(node));
+    }
+
+    /// Never to be looked at.
+    pub(super) fn unset(&mut self, node: u32) {
+        let node = self.ring_of(node);
+        let next = self.rings.next(node);
+        self.rings.unlink(node);
+        // It was the last of its slot, if what was around it is a head that is alone now.
+        if next < self.slots && self.rings.is_alone(next) {
+            self.occupied.remove(next);
+        }
+    }
+
+    /// Puts a node aside, for [`Wheel::take_free`].
+    pub(super) fn set_free(&mut self, node: u32) {
+        self.unset(node);
+        self.rings.append(self.free(), self.ring_of(node));
+    }
+
+    /// The node that was put aside first; it waits for nothing then.
+    pub(super) fn take_free(&mut self) -> Option<u32> {
+        let first = self.rings.next(self.free());
+        let node = first.checked_sub(self.first_node())?;
+        self.unset(node);
+        Some(node)
+    }
+
+    /// A node whose moment has come: it stays due until it is set anew.
+    pub(super) fn first_due(&mut self, now: Timestamp) -> Option<u32> {
+        if now >= self.next_end {
+            self.over = now.as_nanos().checked_div(self.tick).unwrap_or(0);
+            self.next_end = Timestamp::from_nanos(self.over.saturating_add(1).saturating_mul(self.tick));
+        }
+        loop {
+            if let Some(node) = self.rings.next(self.due()).checked_sub(self.first_node()) {
+                return Some(node);
+            }
+            if self.done == self.over {
+                return None;
+            }
+            match self.first_tick() {
+                Some(tick) if tick <= self.over => {
+                    let slot = self.slot(tick);
+                    self.rings.pour(slot, self.due());
+                    self.occupied.remove(slot);
+                    self.done = tick;
+                }
+                Some(_) | None => {
+                    self.done = self.over;
+                    self.rings.pour(self.later(), self.due());
+                }
+            }
+        }
+    }
+
+    /// When a node becomes due next, none being due.
+    pub(super) fn next_at(&self) -> Option<Timestamp> {
+        self.first_tick().map(|tick| Timestamp::from_nanos(tick.saturating_mul(self.tick)))
+    }
+
+    /// A node is due.
+    pub(super) fn is_due(&self) -> bool {
+        !self.rings.is_alone(self.due())
+    }
+
+    /// The first tick whose slot holds a node.
+    fn first_tick(&self) -> Option<u64> {
+        let from = self.slot(self.done.saturating_add(1));
+        let slot = self.occupied.next(from).or_else(|| self.occupied.next(0))?;
+        // How far round the wheel it is.
+        let ahead = slot.wrapping_sub(from) & self.slots.wrapping_sub(1);
+        Some(self.done.saturating_add(1).saturating_add(u64::from(ahead)))
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "below the number of slots")]
+    const fn slot(&self, tick: u64) -> u32 {
+        (tick & (self.slots as u64).wrapping_sub(1)) as u32
+    }
+
+    const fn due(&self) -> u32 {
+        self.slots
+    }
+
+    const fn later(&self) -> u32 {
+        self.slots.saturating_add(1)
+    }
+
+    const fn free(&self) -> u32 {
+        self.slots.saturating_add(2)
+    }
+
+    const fn first_node(&self) -> u32 {
+        self.slots.saturating_add(3)
+    }
+
+    const fn ring_of(&self, node: u32) -> u32 {
+        self.first_node().saturating_add(node)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::collections::BTreeMap;
+    use alloc::vec::Vec;
+
+    use super::*;
+    use crate::payload::mix;
+
+    /// What the wheel shows of itself, checked against what must always hold.
+    fn check(wheel: &Wheel) {
+        for slot in 0..wheel.slots {
+            let holds = !wheel.rings.is_alone(slot);
+            assert_eq!(wheel.occupied.next(slot) == Some(slot), holds, "the bit of slot {slot}");
+        }
+        for ring in 0..wheel.rings.len() {
+            assert_eq!(wheel.rings.prev(wheel.rings.next(ring)), ring, "the ring around {ring}");
+        }
+    }
+
+    /// Random lives of a few nodes beside a map of their moments: nobody is due early by more than the wheel's turn allows,
+    /// and nobody is late by a tick.
+    #[test]
+    fn every_node_is_due_within_a_tick_of_its_moment_whatever_happens() {
+        const TICK: u64 = 7;
+        for seed in 0..200 {
+            let mut draws = 0;
+            let mut draw = |below: u64| {
+                draws += 1;
+                mix(seed, draws) % below
+            };
+            let mut wheel = Wheel::new(TICK, 20 * TICK);
+            let mut moments: BTreeMap<u32, u64> = BTreeMap::new();
+            (0..8).for_each(|_| wheel.push());
+            let mut now = 0;
+            for _ in 0..300 {
+                let node = u32::try_from(draw(8)).unwrap();
+                match draw(5) {
+                    // Up to five turns ahead, and sometimes never.
+                    0 | 1 => {
+                        let below = if draw(2) == 0 { 20 } else { 5 * 64 * TICK };
+                        let at = now + draw(below);
+                        wheel.set(node, Timestamp::from_nanos(at));
+                        moments.insert(node, at);
+                    }
+                    2 => {
+                        wheel.unset(node);
+                        moments.remove(&node);
+                    }
+                    3 => {
+                        let below = if draw(3) == 0 { 50_000 } else { 2 * TICK };
+                        now += draw(below);
+                    }
+                    _ => {}
+                }
+                let mut looks = 0;
+                while let Some(node) = wheel.first_due(Timestamp::from_nanos(now)) {
+                    let at = moments[&node];
+                    if at <= now {
+                        moments.remove(&node);
+                        wheel.unset(node);
+                    } else {
+                        wheel.set(node, Timestamp::from_nanos(at));
+                    }
+                    looks += 1;
+                    assert!(looks <= 3 * 8, "seed {seed}: the wheel goes round and round");
+                }
+                check(&wheel);
+                for (node, at) in &moments {
+                    assert!(at + TICK > now, "seed {seed}: node {node}, wanted at {at}, is late at {now}");
+                }
+                if let Some(next) = wheel.next_at() {
+                    assert!(next.as_nanos() > now, "seed {seed}: the wheel would spin");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_leap_of_hours_costs_two_looks_and_keeps_the_order_of_ticks() {
+        let mut wheel = Wheel::new(1_000, 64_000);
+        let mut order = Vec::new();
+        for node in 0..64 {
+            wheel.push();
+            wheel.set(node, Timestamp::from_nanos(64_000 - u64::from(node) * 1_000));
+        }
+        let now = Timestamp::from_secs(3 * 3_600);
+        while let Some(node) = wheel.first_due(now) {
+            order.push(node);
+            // Put back for a while later.
+            wheel.set(node, now.after(30_000));
+        }
+        let back: Vec<u32> = (0..64).rev().collect();
+        assert_eq!(order, [back.clone(), back].concat());
+        assert_eq!(wheel.next_at(), Some(now.after(30_000)));
+    }
+
+    #[test]
+    fn far_and_never_are_two_things() {
+        let mut wheel = Wheel::new(1_000, 64_000);
+        wheel.push();
+        wheel.set(0, Timestamp::MAX);
+        assert_eq!(wheel.next_at(), None);
+        wheel.set(0, Timestamp::from_nanos(u64::MAX - 1));
+        assert!(wheel.next_at().is_some());
+    }
+
+    #[test]
+    fn nodes_put_aside_come_back_in_their_order() {
+        let mut wheel = Wheel::new(1_000, 64_000);
+        (0..3).for_each(|_| wheel.push());
+        assert_eq!(wheel.take_free(), None);
+        wheel.set_free(2);
+        wheel.set_free(0);
+        assert_eq!((wheel.take_free(), wheel.take_free(), wheel.take_free()), (Some(2), Some(0), None));
+    }
+}

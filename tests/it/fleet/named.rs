@@ -1,0 +1,221 @@
+//! What a fleet promises beyond its machines.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use liveness::{Action, CloseCode, Config, Event, Fleet, FleetError, Key, Reason, Status, Timestamp};
+
+fn at(millis: u64) -> Timestamp {
+    Timestamp::from_millis(millis)
+}
+
+/// Everything there is to do at this moment, and how many polls it took.
+#[track_caller]
+fn drain(fleet: &mut Fleet, now: Timestamp) -> Vec<(Key, Action)> {
+    let mut actions = Vec::new();
+    for _ in 0..1_000_000 {
+        while let Some(action) = fleet.poll(now) {
+            actions.push(action);
+        }
+        if fleet.poll_timeout() != Some(now) {
+            return actions;
+        }
+    }
+    panic!("the fleet has something to do for ever");
+}
+
+#[test]
+fn an_empty_fleet_waits_for_nothing() {
+    let mut fleet = Fleet::new(Config::DEFAULT, 1);
+    assert_eq!((fleet.poll(at(5)), fleet.poll_timeout(), fleet.len()), (None, None, 0));
+}
+
+#[test]
+fn a_connection_is_marked_online_at_once_and_waits_for_its_first_ping() {
+    let mut fleet = Fleet::new(Config::DEFAULT, 1);
+    let key = fleet.insert(at(5)).unwrap();
+    assert_eq!(fleet.poll_timeout(), Some(at(5)));
+    assert_eq!(fleet.poll(at(5)), Some((key, Action::MarkOnline)));
+    assert_eq!(fleet.poll(at(5)), None);
+    assert_eq!(fleet.status(key), Ok(Status::Online));
+    let next = fleet.poll_timeout().unwrap();
+    assert!(next > at(5) && next <= at(20_009), "{next}");
+}
+
+#[test]
+fn a_key_of_a_connection_that_ended_never_fits_another() {
+    let mut fleet = Fleet::new(Config::DEFAULT, 1);
+    let mut seen = HashSet::new();
+    for round in 0..1_000 {
+        let key = fleet.insert(at(round)).unwrap();
+        assert_eq!(key.index(), 0, "the place is used again");
+        assert!(seen.insert(key), "{key:?} twice");
+        fleet.handle(key, Event::Eof, at(round)).unwrap();
+        let actions: Vec<_> = drain(&mut fleet, at(round)).into_iter().map(|(_, action)| action).collect();
+        let end = [Action::MarkOnline, Action::MarkOffline(Reason::TransportClosed), Action::Disconnect];
+        assert_eq!(actions, end);
+        assert_eq!(seen.iter().filter(|key| fleet.get(**key).is_ok()).count(), 0);
+    }
+    assert_eq!(fleet.poll_timeout(), None);
+}
+
+#[test]
+fn a_number_that_is_no_key_is_stale() {
+    let mut fleet = Fleet::new(Config::DEFAULT, 1);
+    let key = fleet.insert(at(0)).unwrap();
+    fleet.remove(key).unwrap();
+    for bits in [0, 1, 255, 256, u64::from(u32::MAX), u64::MAX, key.to_bits() ^ 1 << 32] {
+        let key = Key::from_bits(bits);
+        assert!(fleet.handle(key, Event::Data, at(0)).is_err(), "{key:?}");
+        assert!(fleet.remove(key).is_err(), "{key:?}");
+    }
+    assert_eq!(fleet.len(), 0);
+}
+
+#[test]
+fn a_removed_connection_gives_back_its_machine_and_does_nothing_more() {
+    let mut fleet = Fleet::new(Config::DEFAULT, 1);
+    let key = fleet.insert(at(0)).unwrap();
+    drain(&mut fleet, at(0));
+    let machine = fleet.remove(key).unwrap();
+    assert_eq!(machine.status(), Status::Online);
+    assert_eq!((fleet.len(), fleet.poll_timeout()), (0, None));
+    assert!(fleet.remove(key).unwrap_err().to_string().contains("gone"));
+}
+
+#[test]
+fn each_class_keeps_its_own_settings() {
+    let slow = Config::builder().interval(Duration::from_secs(60)).jitter(0).build_const();
+    let quick = Config::builder().interval(Duration::from_secs(1)).jitter(0).build_const();
+    let mut fleet = Fleet::new(slow, 1);
+    let class = fleet.add_class(quick).unwrap();
+    let a = fleet.insert(at(0)).unwrap();
+    let b = fleet.insert_as(class, at(0)).unwrap();
+    drain(&mut fleet, at(0));
+    let first = fleet.poll_timeout().unwrap();
+    assert_eq!(first, at(1_000));
+    let pinged: Vec<_> = drain(&mut fleet, first).into_iter().map(|(key, _)| key).collect();
+    assert_eq!(pinged, [b]);
+    assert_eq!((fleet.get(a).unwrap().config(), fleet.get(b).unwrap().config()), (&slow, &quick));
+}
+
+#[test]
+fn what_does_not_fit_is_said_clearly() {
+    let mut fleet = Fleet::new(Config::DEFAULT, 1);
+    let last = (1..256).map(|_| fleet.add_class(Config::DEFAULT).unwrap()).last().unwrap();
+    assert_eq!(fleet.add_class(Config::DEFAULT), Err(FleetError::TooManyClasses));
+    assert!(fleet.insert_as(last, at(0)).is_ok());
+    let mut other = Fleet::new(Config::DEFAULT, 1);
+    let error = other.insert_as(last, at(0)).unwrap_err();
+    assert_eq!(error, FleetError::UnknownClass);
+    assert!(error.to_string().contains("add_class"));
+}
+
+/// The whole fleet is one call away from a ping; each poll does a part, and nobody can tell.
+#[test]
+fn a_probe_of_all_pings_everyone_and_nobody_who_comes_after() {
+    let mut fleet = Fleet::new(Config::DEFAULT, 1);
+    let before: Vec<_> = (0..1_000).map(|_| fleet.insert(at(0)).unwrap()).collect();
+    drain(&mut fleet, at(0));
+    fleet.remove(before[3]).unwrap();
+    fleet.probe_all(at(1));
+    let after = fleet.insert(at(1)).unwrap();
+    assert_eq!(fleet.poll_timeout(), Some(at(1)));
+    let mut pinged = HashSet::new();
+    for (key, action) in drain(&mut fleet, at(1)) {
+        match action {
+            Action::SendPing(_) => assert!(pinged.insert(key)),
+            action => assert_eq!((key, action), (after, Action::MarkOnline)),
+        }
+    }
+    assert_eq!(pinged.len(), 999);
+    // Freed before the sweep, the place is used again after it.
+    assert_eq!(fleet.insert(at(2)).unwrap().index(), before[3].index());
+}
+
+#[test]
+fn two_wishes_for_all_are_both_granted() {
+    let mut fleet = Fleet::new(Config::DEFAULT, 1);
+    let keys: Vec<_> = (0..1_000).map(|_| fleet.insert(at(0)).unwrap()).collect();
+    drain(&mut fleet, at(0));
+    fleet.probe_all(at(1));
+    fleet.close_all(CloseCode::GOING_AWAY, at(1));
+    // Asked in the middle of it, each is closed already.
+    assert_eq!(fleet.status(keys[999]), Ok(Status::Offline));
+    let actions = drain(&mut fleet, at(1));
+    let verdicts = actions.iter().filter(|(_, action)| *action == Action::MarkOffline(Reason::LocalClosed));
+    assert_eq!((verdicts.count(), actions.len()), (1_000, 2_000));
+    // Nobody echoes.
+    assert_eq!(drain(&mut fleet, at(6_001)).len(), 1_000);
+    assert!(fleet.is_empty());
+}
+
+/// A poll that finds nothing to do lets the caller go on, and comes back to it.
+#[test]
+fn a_poll_looks_at_64_connections_at_most() {
+    let config = Config::builder().jitter(0).build_const();
+    let mut fleet = Fleet::new(config, 1);
+    let keys: Vec<_> = (0..640).map(|_| fleet.insert(at(0)).unwrap()).collect();
+    drain(&mut fleet, at(0));
+    // All would be pinged at 20 s; but each was written to and heard at 10 s.
+    for key in &keys {
+        fleet.handle(*key, Event::Data, at(10_000)).unwrap();
+        fleet.handle(*key, Event::Wrote, at(10_000)).unwrap();
+    }
+    assert_eq!(fleet.poll_timeout(), Some(at(20_000)));
+    for _ in 0..10 {
+        assert_eq!(fleet.poll(at(20_000)), None);
+    }
+    assert_eq!(fleet.poll_timeout(), Some(at(30_000)));
+    assert_eq!(drain(&mut fleet, at(30_000)).len(), 640);
+}
+
+/// The host slept for hours: everybody is forgiven once, and nothing walks the ticks between.
+#[test]
+fn a_leap_of_hours_forgives_everyone_and_skips_the_ticks_between() {
+    let config = Config::builder().jitter(0).build_const();
+    let mut fleet = Fleet::with_tick(config, 1, Duration::from_millis(1));
+    for _ in 0..100 {
+        fleet.insert(at(0)).unwrap();
+    }
+    drain(&mut fleet, at(0));
+    let pings = drain(&mut fleet, at(20_000));
+    assert_eq!(pings.len(), 100);
+    let woken = at(20_000 + 3 * 3_600_000);
+    let fresh = drain(&mut fleet, woken);
+    assert!(fresh.iter().all(|(_, action)| matches!(action, Action::SendPing(_))), "{fresh:?}");
+    assert_eq!(fresh.len(), 100);
+    assert!(fleet.iter().all(|(_, machine)| machine.stats().stalls_forgiven == 1));
+}
+
+#[test]
+fn long_and_endless_waits_are_kept() {
+    let month = Duration::from_secs(30 * 86_400);
+    let config =
+        Config::builder().interval(Duration::MAX).idle_timeout(month).last_look(Duration::ZERO).build_const();
+    let mut fleet = Fleet::new(config, 1);
+    let endless = fleet.add_class(Config::builder().interval(Duration::MAX).build_const()).unwrap();
+    let idle = fleet.insert(at(0)).unwrap();
+    fleet.insert_as(endless, at(0)).unwrap();
+    drain(&mut fleet, at(0));
+    let mut wakes = 0;
+    let (at, verdict) = loop {
+        let next = fleet.poll_timeout().unwrap();
+        wakes += 1;
+        if let Some((key, action)) = fleet.poll(next) {
+            assert_eq!(key, idle);
+            break (next, action);
+        }
+    };
+    assert_eq!(verdict, Action::MarkOffline(Reason::Idle));
+    assert!(at >= Timestamp::ZERO + month && at < Timestamp::ZERO + month + Duration::from_millis(4));
+    assert!(wakes < 200_000, "{wakes} wake-ups in a month");
+}
+
+#[test]
+fn the_debug_text_of_a_million_is_a_line() {
+    let mut fleet = Fleet::new(Config::DEFAULT, 1);
+    let key = fleet.insert(at(1)).unwrap();
+    assert!(format!("{fleet:?}").starts_with("Fleet { len: 1, now: "), "{fleet:?}");
+    assert_eq!(format!("{key:?}"), "Key(0 of generation 0 in class 0)");
+}
