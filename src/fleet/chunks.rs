@@ -1,21 +1,25 @@
 //! A row that grows without moving what is in it.
 
+use alloc::boxed::Box;
+use alloc::vec;
 use alloc::vec::Vec;
 
-/// Items in chunks of a fixed size. Growth allocates one chunk and copies nothing, so that the millionth item costs what
+/// Items in chunks of a fixed size. Growth allocates one chunk and moves nothing, so that the millionth item costs what
 /// the first did, and a row of a million holds hardly more memory than they need.
 pub(super) struct Chunks<T> {
-    chunks: Vec<Vec<T>>,
+    chunks: Vec<Box<[T; CHUNK]>>,
     len: u32,
+    /// What lies behind the last item, up to the end of its chunk.
+    filler: T,
 }
 
-/// A power of two, so that an index splits by shift and mask.
-const CHUNK: u32 = 1 << LOG;
-const LOG: u32 = 10;
+/// A power of two, so that an index splits by shift and mask, and the mask is the bound.
+const CHUNK: usize = 1 << LOG;
+const LOG: u32 = 9;
 
-impl<T> Chunks<T> {
-    pub(super) const fn new() -> Self {
-        Self { chunks: Vec::new(), len: 0 }
+impl<T: Copy> Chunks<T> {
+    pub(super) const fn new(filler: T) -> Self {
+        Self { chunks: Vec::new(), len: 0, filler }
     }
 
     pub(super) const fn len(&self) -> u32 {
@@ -24,24 +28,29 @@ impl<T> Chunks<T> {
 
     /// Appends; the caller keeps the length below `u32::MAX`.
     pub(super) fn push(&mut self, item: T) {
-        match self.chunks.last_mut() {
-            Some(last) if last.len() < CHUNK as usize => last.push(item),
-            Some(_) | None => {
-                let mut chunk = Vec::with_capacity(CHUNK as usize);
-                chunk.push(item);
+        if place(self.len) == 0 {
+            if let Ok(chunk) = vec![self.filler; CHUNK].into_boxed_slice().try_into() {
                 self.chunks.push(chunk);
             }
+        }
+        if let Some(next) = self.get_mut(self.len) {
+            *next = item;
         }
         self.len = self.len.saturating_add(1);
     }
 
+    /// The item, or what fills its place; `None` beyond the chunks.
     #[inline]
     pub(super) fn get(&self, index: u32) -> Option<&T> {
-        self.chunks.get((index >> LOG) as usize)?.get((index & (CHUNK - 1)) as usize)
+        self.chunks.get((index >> LOG) as usize)?.get(place(index))
     }
 
     #[inline]
     pub(super) fn get_mut(&mut self, index: u32) -> Option<&mut T> {
-        self.chunks.get_mut((index >> LOG) as usize)?.get_mut((index & (CHUNK - 1)) as usize)
+        self.chunks.get_mut((index >> LOG) as usize)?.get_mut(place(index))
     }
+}
+
+const fn place(index: u32) -> usize {
+    index as usize & CHUNK.wrapping_sub(1)
 }

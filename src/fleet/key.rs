@@ -62,6 +62,8 @@ pub(super) struct Tag(pub(super) u32);
 
 impl Tag {
     pub(super) const FIRST: Self = Self(0);
+    /// The class of a free slot: no connection is ever of this one.
+    pub(super) const NO_CLASS: u8 = u8::MAX;
 
     pub(super) const fn with_class(self, class: Class) -> Self {
         Self(self.0 & !0xff | class.0 as u32)
@@ -75,9 +77,23 @@ impl Tag {
         self.0 >> 8
     }
 
-    /// The next generation; `None` after 16.7 million, when the slot is worn out.
-    pub(super) fn next(self) -> Option<Self> {
-        (self.0 | 0xff).checked_add(1).map(Self)
+    pub(super) const fn is_nobodys(self) -> bool {
+        self.class() == Self::NO_CLASS as usize
+    }
+
+    /// The slot was used by the last connection that it can tell apart, of 16.7 million.
+    pub(super) const fn is_last(self) -> bool {
+        self.generation() == u32::MAX >> 8
+    }
+
+    /// The tag of the slot, once the connection with this one is gone.
+    pub(super) const fn of_nobody(self) -> Self {
+        self.with_class(Class(Self::NO_CLASS))
+    }
+
+    /// The tag of the next connection, but for its class.
+    pub(super) const fn next(self) -> Self {
+        Self(self.generation().wrapping_add(1) << 8)
     }
 }
 
@@ -100,7 +116,7 @@ impl Error for StaleKey {}
 pub enum FleetError {
     /// Another connection: it holds 16.7 million already.
     Full,
-    /// Another class: it has 256 already.
+    /// Another class: it has 255 already.
     TooManyClasses,
     /// A connection of a class that another fleet made, and this one has not.
     UnknownClass,
@@ -110,7 +126,7 @@ impl fmt::Display for FleetError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Full => "the fleet is full: it holds 16.7 million connections; start another",
-            Self::TooManyClasses => "the fleet has 256 classes, all that it can tell apart; start another",
+            Self::TooManyClasses => "the fleet has 255 classes, all that it can tell apart; start another",
             Self::UnknownClass => "the class is another fleet's: use one that `add_class` of this fleet gave",
         })
     }

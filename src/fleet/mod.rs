@@ -3,12 +3,12 @@
 mod bits;
 mod chunks;
 mod key;
+mod questions;
 mod rings;
 mod sweep;
 mod wheel;
 
 use alloc::vec::Vec;
-use core::fmt;
 use core::time::Duration;
 
 use self::chunks::Chunks;
@@ -17,10 +17,9 @@ pub use self::key::{Class, FleetError, Key, StaleKey};
 use self::sweep::{Sweep, What};
 use self::wheel::Wheel;
 use crate::config::{Config, NEVER};
-use crate::event::{Action, CloseCode, Event, Status};
-use crate::liveness::{Liveness, Stats};
+use crate::event::{Action, CloseCode, Event};
+use crate::liveness::Liveness;
 use crate::payload::mix;
-use crate::rtt::Rtt;
 use crate::state::State;
 use crate::time::{Timestamp, nanos};
 
@@ -74,19 +73,31 @@ pub struct Fleet {
     states: Chunks<Slot>,
     wheel: Wheel,
     sweep: Option<Sweep>,
+    /// So many of the next states that are due have been fetched from memory.
+    warm: u32,
     len: usize,
 }
 
-/// The state of a connection, its half for traffic in a cache line of its own. A free slot holds a finished one, whose tag
-/// is that of the next connection.
+/// The state of a connection, its half for traffic in a cache line of its own. A free slot holds that of nobody.
+#[derive(Clone, Copy)]
 #[repr(align(128))]
 struct Slot(State);
+
+impl Slot {
+    /// That of nobody, after a connection with this tag.
+    const fn free(tag: Tag) -> Self {
+        Self(State::new(tag.of_nobody().0 as u64, Timestamp::ZERO))
+    }
+}
 
 /// 4 ms: well below a last look of 10 ms, and a million connections have 200 things to do in it.
 const TICK: Duration = Duration::from_millis(4);
 
 /// How many connections a poll looks at that have nothing to do, before it lets the caller go on.
 const LOOKS: u32 = 64;
+
+/// How many states are fetched from memory at once: as many as a core can have on their way.
+const AT_ONCE: u32 = 16;
 
 impl Fleet {
     /// An empty fleet, whose connections have these settings, and a tick of 4 ms.
@@ -107,18 +118,28 @@ impl Fleet {
         // Most waits are one interval or one timeout long; what is longer is looked at once more on its way.
         let usual = [config.interval, config.timeout].into_iter().filter(|wait| *wait != NEVER).max();
         let wheel = Wheel::new(nanos(tick), usual.unwrap_or(0));
-        let states = Chunks::new();
-        Self { now: Timestamp::ZERO, seed, classes: Vec::from([config]), states, wheel, sweep: None, len: 0 }
+        let states = Chunks::new(Slot::free(Tag::FIRST));
+        Self {
+            now: Timestamp::ZERO,
+            seed,
+            classes: Vec::from([config]),
+            states,
+            wheel,
+            sweep: None,
+            warm: 0,
+            len: 0,
+        }
     }
 
-    /// Other settings for some of the connections: see [`insert_as`](Self::insert_as). There are at most 256 classes, that of
+    /// Other settings for some of the connections: see [`insert_as`](Self::insert_as). There are at most 255 classes, that of
     /// [`insert`](Self::insert) included.
     ///
     /// # Errors
     ///
-    /// [`FleetError::TooManyClasses`] at the 257th.
+    /// [`FleetError::TooManyClasses`] at the 256th.
     pub fn add_class(&mut self, config: Config) -> Result<Class, FleetError> {
-        let class = u8::try_from(self.classes.len()).map_err(|_| FleetError::TooManyClasses)?;
+        let class = u8::try_from(self.classes.len()).ok().filter(|class| *class < Tag::NO_CLASS);
+        let class = class.ok_or(FleetError::TooManyClasses)?;
         self.classes.push(config);
         Ok(Class(class))
     }
@@ -145,7 +166,7 @@ impl Fleet {
         // A sweep is not for those who come after it was asked for: until it is over they get slots beyond its end.
         let free = if self.sweep.is_none() { self.wheel.take_free() } else { None };
         let (slot, tag) = match free {
-            Some(slot) => (slot, self.states.get(slot).map_or(Tag::FIRST, |slot| Tag(slot.0.tag()))),
+            Some(slot) => (slot, self.states.get(slot).map_or(Tag::FIRST, |slot| Tag(slot.0.tag()).next())),
             None => (self.states.len(), Tag::FIRST),
         };
         let tag = tag.with_class(class);
@@ -196,7 +217,10 @@ impl Fleet {
     ///
     /// [`StaleKey`].
     pub fn probe(&mut self, key: Key, now: Timestamp) -> Result<(), StaleKey> {
-        self.change(key, now, |state, _, now| state.probe(now))
+        self.change(key, now, |state, _, now| {
+            state.probe(now);
+            true
+        })
     }
 
     /// The caller wants out of this connection: see [`Liveness::close`].
@@ -205,7 +229,10 @@ impl Fleet {
     ///
     /// [`StaleKey`].
     pub fn close(&mut self, key: Key, code: CloseCode, now: Timestamp) -> Result<(), StaleKey> {
-        self.change(key, now, |state, _, now| state.close(code, now))
+        self.change(key, now, |state, _, now| {
+            state.close(code, now);
+            true
+        })
     }
 
     /// Makes a ping of every connection due now: the network changed, or the host woke.
@@ -234,6 +261,9 @@ impl Fleet {
         }
         for _ in 0..LOOKS {
             let slot = self.wheel.first_due(now)?;
+            if self.warm == 0 {
+                self.warm_up();
+            }
             let Some(Slot(state)) = self.states.get_mut(slot) else {
                 self.wheel.unset(slot);
                 continue;
@@ -242,6 +272,7 @@ impl Fleet {
             let action = self.classes.get(tag.class()).and_then(|config| state.poll(config, now));
             let Some(action) = action else {
                 self.wheel.set(slot, state.look_at());
+                self.warm = self.warm.saturating_sub(1);
                 continue;
             };
             if matches!(action, Action::Disconnect) {
@@ -263,66 +294,6 @@ impl Fleet {
         self.wheel.next_at()
     }
 
-    /// A copy of a connection's machine, for every question that one answers.
-    ///
-    /// # Errors
-    ///
-    /// [`StaleKey`].
-    pub fn get(&self, key: Key) -> Result<Liveness, StaleKey> {
-        let (config, state) = self.peek(key).ok_or(StaleKey)?;
-        let mut state = *state;
-        self.catch_up(key.slot, &mut state);
-        Ok(Liveness::from_parts(*config, state))
-    }
-
-    /// What the fleet thinks of a peer.
-    ///
-    /// # Errors
-    ///
-    /// [`StaleKey`].
-    pub fn status(&self, key: Key) -> Result<Status, StaleKey> {
-        self.get(key).map(|machine| machine.status())
-    }
-
-    /// The round-trip time of a connection's answered pings; `None` before the first sample.
-    ///
-    /// # Errors
-    ///
-    /// [`StaleKey`].
-    pub fn rtt(&self, key: Key) -> Result<Option<Rtt>, StaleKey> {
-        self.get(key).map(|machine| machine.rtt())
-    }
-
-    /// Counts of a connection for an operator's graphs.
-    ///
-    /// # Errors
-    ///
-    /// [`StaleKey`].
-    pub fn stats(&self, key: Key) -> Result<Stats, StaleKey> {
-        self.get(key).map(|machine| machine.stats())
-    }
-
-    /// Every connection, in the order of their places, with a copy of its machine.
-    pub fn iter(&self) -> impl Iterator<Item = (Key, Liveness)> + '_ {
-        (0..self.states.len()).filter_map(|slot| {
-            let tag = self.states.get(slot)?.0.tag();
-            let key = Key { slot, tag };
-            self.get(key).ok().map(|machine| (key, machine))
-        })
-    }
-
-    /// How many connections there are.
-    #[must_use]
-    pub const fn len(&self) -> usize {
-        self.len
-    }
-
-    /// There is no connection.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
     /// Rule 12, for all of them: one driver has one clock.
     #[inline]
     fn advance(&mut self, now: Timestamp) -> Timestamp {
@@ -330,56 +301,48 @@ impl Fleet {
         self.now
     }
 
-    #[inline]
+    #[inline(always)]
     fn change(
         &mut self,
         key: Key,
         now: Timestamp,
-        change: impl FnOnce(&mut State, &Config, Timestamp),
+        change: impl FnOnce(&mut State, &Config, Timestamp) -> bool,
     ) -> Result<(), StaleKey> {
         let now = self.advance(now);
         let Slot(state) = self.states.get_mut(key.slot).ok_or(StaleKey)?;
-        if state.tag() != key.tag || state.is_finished() {
+        if state.tag() != key.tag {
             return Err(StaleKey);
         }
+        // A free slot has no class.
         let config = self.classes.get(Tag(key.tag).class()).ok_or(StaleKey)?;
         if let Some(sweep) = &self.sweep {
             sweep.reach(key.slot, state);
         }
-        change(state, config, now);
-        if state.is_awake() {
+        if change(state, config, now) {
             self.wheel.set_due(key.slot);
         }
         Ok(())
     }
 
-    fn peek(&self, key: Key) -> Option<(&Config, &State)> {
-        let Slot(state) = self.states.get(key.slot)?;
-        if state.tag() != key.tag || state.is_finished() {
-            return None;
+    /// Reads a little of the next states that are due, all at once, for what lies in memory takes as long to come for one as
+    /// for many: each alone, it would be most of what a ping costs.
+    fn warm_up(&mut self) {
+        let mut read = 0;
+        for slot in self.wheel.all_due().take(AT_ONCE as usize) {
+            if let Some(Slot(state)) = self.states.get(slot) {
+                read ^= state.touch();
+            }
         }
-        Some((self.classes.get(Tag(key.tag).class())?, state))
+        core::hint::black_box(read);
+        self.warm = AT_ONCE;
     }
 
     fn vacate(&mut self, slot: u32) {
-        let Some(Slot(state)) = self.states.get_mut(slot) else { return };
+        let Some(held) = self.states.get_mut(slot) else { return };
         self.len = self.len.saturating_sub(1);
-        let next = Tag(state.tag()).next();
-        *state = State::vacant(next.unwrap_or(Tag(u32::MAX)).0);
+        let tag = Tag(held.0.tag());
+        *held = Slot::free(tag);
         // Worn out, a slot is left alone: a key of its first connection must never fit again.
-        match next {
-            Some(_) => self.wheel.set_free(slot),
-            None => self.wheel.unset(slot),
-        }
-    }
-}
-
-impl fmt::Debug for Fleet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Fleet")
-            .field("len", &self.len)
-            .field("now", &self.now)
-            .field("poll_timeout", &self.poll_timeout())
-            .finish_non_exhaustive()
+        if tag.is_last() { self.wheel.unset(slot) } else { self.wheel.set_free(slot) }
     }
 }

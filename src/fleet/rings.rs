@@ -22,7 +22,7 @@ impl Rings {
     pub(super) const LIMIT: u32 = 1 << 24;
 
     pub(super) const fn new() -> Self {
-        Self { links: Chunks::new() }
+        Self { links: Chunks::new(Link { next: [0; 3], prev: [0; 3] }) }
     }
 
     #[cfg(test)]

@@ -1,5 +1,6 @@
 //! One wish for every connection, granted a few at a time.
 
+use super::key::Tag;
 use super::{Fleet, Slot};
 use crate::event::CloseCode;
 use crate::state::State;
@@ -54,7 +55,7 @@ impl Fleet {
                 return true;
             }
             if let Some(Slot(state)) = self.states.get_mut(slot) {
-                if !state.is_finished() {
+                if !Tag(state.tag()).is_nobodys() {
                     sweep.reach(slot, state);
                     self.wheel.set_due(slot);
                 }
@@ -67,9 +68,7 @@ impl Fleet {
     /// What a sweep that has not come by yet makes of a copy.
     pub(super) fn catch_up(&self, slot: u32, state: &mut State) {
         if let Some(sweep) = &self.sweep {
-            if !state.is_finished() {
-                sweep.reach(slot, state);
-            }
+            sweep.reach(slot, state);
         }
     }
 }

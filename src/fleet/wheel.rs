@@ -44,7 +44,7 @@ impl Wheel {
     /// A wheel that holds waits of up to `turn` nanoseconds in one turn, if that takes no more than [`SLOTS_MAX`] slots.
     pub(super) fn new(tick: u64, turn: u64) -> Self {
         let tick = tick.max(1);
-        let wanted = (turn / tick).saturating_add(2).min(u64::from(SLOTS_MAX));
+        let wanted = turn.checked_div(tick).unwrap_or(0).saturating_add(2).min(u64::from(SLOTS_MAX));
         let slots = u32::try_from(wanted).unwrap_or(SLOTS_MAX).max(64).next_power_of_two();
         let mut rings = Rings::new();
         // A head for each slot, one each for `due`, `later` and the free.
@@ -147,6 +147,15 @@ impl Wheel {
     /// When a node becomes due next, none being due.
     pub(super) fn next_at(&self) -> Option<Timestamp> {
         self.first_tick().map(|tick| Timestamp::from_nanos(tick.saturating_mul(self.tick)))
+    }
+
+    /// All nodes that are due, in their order.
+    pub(super) fn all_due(&self) -> impl Iterator<Item = u32> + '_ {
+        let mut ring = self.due();
+        core::iter::from_fn(move || {
+            ring = self.rings.next(ring);
+            ring.checked_sub(self.first_node())
+        })
     }
 
     /// A node is due.

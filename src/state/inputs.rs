@@ -8,18 +8,23 @@ use crate::time::Timestamp;
 
 impl State {
     /// What happens a thousand times between two pings is worth a short way: traffic of a peer of whom nothing is awaited
-    /// changes moments, and nothing else.
+    /// changes moments, and nothing else. True where a poll may have something to do now.
     #[inline]
-    pub(crate) fn handle(&mut self, config: &Config, event: Event<'_>, now: Timestamp) {
+    pub(crate) fn handle(&mut self, config: &Config, event: Event<'_>, now: Timestamp) -> bool {
         match event {
             Event::Data if self.is_calm(config, now) => {
                 self.idle_from = now;
                 self.take_note(Heard::Data, now);
+                false
             }
-            Event::Progress if self.is_calm(config, now) => self.take_note(Heard::Progress, now),
+            Event::Progress if self.is_calm(config, now) => {
+                self.take_note(Heard::Progress, now);
+                false
+            }
             Event::Wrote if self.is_calm(config, now) => {
                 self.latest = now;
                 self.wrote_at = now;
+                false
             }
             Event::Data
             | Event::Progress
@@ -30,7 +35,10 @@ impl State {
             | Event::Wrote
             | Event::PingSent
             | Event::ReadPaused
-            | Event::ReadResumed => self.handle_fully(config, event, now),
+            | Event::ReadResumed => {
+                self.handle_fully(config, event, now);
+                self.is_awake()
+            }
         }
     }
 

@@ -225,12 +225,10 @@ impl State {
         }
     }
 
-    /// What is left of a connection of a fleet: nothing, but for the lower half of the next one's seed.
+    /// Something of both cache lines.
     #[cfg(feature = "alloc")]
-    pub(crate) const fn vacant(tag: u32) -> Self {
-        let mut state = Self::new(tag as u64, Timestamp::ZERO);
-        state.stage = Stage::Finished;
-        state
+    pub(crate) const fn touch(&self) -> u32 {
+        self.seed_low ^ self.seed_high
     }
 
     /// The lower half of the seed.
@@ -247,7 +245,6 @@ impl State {
     }
 
     /// Something may have fallen due since the last poll.
-    #[cfg(feature = "alloc")]
     #[inline]
     pub(crate) fn is_awake(&self) -> bool {
         self.look_at.0 == Look::NOW.0

@@ -102,7 +102,7 @@ fn each_class_keeps_its_own_settings() {
 #[test]
 fn what_does_not_fit_is_said_clearly() {
     let mut fleet = Fleet::new(Config::DEFAULT, 1);
-    let last = (1..256).map(|_| fleet.add_class(Config::DEFAULT).unwrap()).last().unwrap();
+    let last = (1..255).map(|_| fleet.add_class(Config::DEFAULT).unwrap()).last().unwrap();
     assert_eq!(fleet.add_class(Config::DEFAULT), Err(FleetError::TooManyClasses));
     assert!(fleet.insert_as(last, at(0)).is_ok());
     let mut other = Fleet::new(Config::DEFAULT, 1);
@@ -123,9 +123,10 @@ fn a_probe_of_all_pings_everyone_and_nobody_who_comes_after() {
     assert_eq!(fleet.poll_timeout(), Some(at(1)));
     let mut pinged = HashSet::new();
     for (key, action) in drain(&mut fleet, at(1)) {
-        match action {
-            Action::SendPing(_) => assert!(pinged.insert(key)),
-            action => assert_eq!((key, action), (after, Action::MarkOnline)),
+        if matches!(action, Action::SendPing(_)) {
+            assert!(pinged.insert(key));
+        } else {
+            assert_eq!((key, action), (after, Action::MarkOnline));
         }
     }
     assert_eq!(pinged.len(), 999);

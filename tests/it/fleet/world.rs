@@ -42,7 +42,7 @@ pub(crate) enum Step {
         nanos: u64,
     },
     /// The clock says an earlier time.
-    StepBack {
+    TurnBack {
         nanos: u64,
     },
     /// Whatever can be asked is asked about a key that is stale.
@@ -105,7 +105,7 @@ impl World {
                 self.poll();
             }
             Step::Wait { nanos } => self.wait(self.now + Duration::from_nanos(nanos)),
-            Step::StepBack { nanos } => self.now = self.now.saturating_sub(Duration::from_nanos(nanos)),
+            Step::TurnBack { nanos } => self.now = self.now.saturating_sub(Duration::from_nanos(nanos)),
             Step::ProbeAll => {
                 let at = self.see();
                 self.fleet.probe_all(self.now);
@@ -182,7 +182,7 @@ impl World {
             | Step::CloseAll
             | Step::Sleep { .. }
             | Step::Wait { .. }
-            | Step::StepBack { .. }
+            | Step::TurnBack { .. }
             | Step::Stale { .. } => unreachable!("these are nobody's in particular"),
         }
     }

@@ -1,0 +1,91 @@
+//! What can be asked of a fleet; nothing here changes it.
+
+use core::fmt;
+
+use super::key::Tag;
+use super::{Fleet, Key, Slot, StaleKey};
+use crate::config::Config;
+use crate::event::Status;
+use crate::liveness::{Liveness, Stats};
+use crate::rtt::Rtt;
+use crate::state::State;
+
+impl Fleet {
+    /// A copy of a connection's machine, for every question that one answers.
+    ///
+    /// # Errors
+    ///
+    /// [`StaleKey`].
+    pub fn get(&self, key: Key) -> Result<Liveness, StaleKey> {
+        let (config, state) = self.peek(key).ok_or(StaleKey)?;
+        let mut state = *state;
+        self.catch_up(key.slot, &mut state);
+        Ok(Liveness::from_parts(*config, state))
+    }
+
+    /// What the fleet thinks of a peer.
+    ///
+    /// # Errors
+    ///
+    /// [`StaleKey`].
+    pub fn status(&self, key: Key) -> Result<Status, StaleKey> {
+        self.get(key).map(|machine| machine.status())
+    }
+
+    /// The round-trip time of a connection's answered pings; `None` before the first sample.
+    ///
+    /// # Errors
+    ///
+    /// [`StaleKey`].
+    pub fn rtt(&self, key: Key) -> Result<Option<Rtt>, StaleKey> {
+        self.get(key).map(|machine| machine.rtt())
+    }
+
+    /// Counts of a connection for an operator's graphs.
+    ///
+    /// # Errors
+    ///
+    /// [`StaleKey`].
+    pub fn stats(&self, key: Key) -> Result<Stats, StaleKey> {
+        self.get(key).map(|machine| machine.stats())
+    }
+
+    /// Every connection, in the order of their places, with a copy of its machine.
+    pub fn iter(&self) -> impl Iterator<Item = (Key, Liveness)> + '_ {
+        (0..self.states.len()).filter_map(|slot| {
+            let tag = self.states.get(slot)?.0.tag();
+            let key = Key { slot, tag };
+            self.get(key).ok().map(|machine| (key, machine))
+        })
+    }
+
+    /// How many connections there are.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// There is no connection.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    fn peek(&self, key: Key) -> Option<(&Config, &State)> {
+        let Slot(state) = self.states.get(key.slot)?;
+        if state.tag() != key.tag {
+            return None;
+        }
+        Some((self.classes.get(Tag(key.tag).class())?, state))
+    }
+}
+
+impl fmt::Debug for Fleet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fleet")
+            .field("len", &self.len)
+            .field("now", &self.now)
+            .field("poll_timeout", &self.poll_timeout())
+            .finish_non_exhaustive()
+    }
+}
