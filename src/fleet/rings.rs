@@ -49,18 +49,35 @@ impl Rings {
         self.next(node) == node
     }
 
-    /// Takes `node` out of its ring; it is alone then.
-    pub(super) fn unlink(&mut self, node: u32) {
-        let (prev, next) = (self.prev(node), self.next(node));
-        self.join(prev, next);
+    /// Takes `node` out of its ring; it is alone then. Gives back the node that was behind it.
+    pub(super) fn unlink(&mut self, node: u32) -> u32 {
+        let next = self.close_up(node);
         self.join(node, node);
+        next
     }
 
-    /// Puts `node`, which is alone, at the end of the ring of `head`.
-    pub(super) fn append(&mut self, head: u32, node: u32) {
+    /// Takes `node` out of its ring, and puts it at the end of the ring of `head`. Gives back the node that was behind it.
+    pub(super) fn shift(&mut self, node: u32, head: u32) -> u32 {
+        let next = self.close_up(node);
         let last = self.prev(head);
-        self.join(last, node);
-        self.join(node, head);
+        if let Some(link) = self.links.get_mut(node) {
+            *link = Link { next: pack(head), prev: pack(last) };
+        }
+        if let Some(link) = self.links.get_mut(last) {
+            link.next = pack(node);
+        }
+        if let Some(link) = self.links.get_mut(head) {
+            link.prev = pack(node);
+        }
+        next
+    }
+
+    /// Joins the neighbours of `node`, and leaves its own links as they were: whoever calls sets them.
+    fn close_up(&mut self, node: u32) -> u32 {
+        let Some(Link { next, prev }) = self.links.get(node).copied() else { return node };
+        let (next, prev) = (unpack(next), unpack(prev));
+        self.join(prev, next);
+        next
     }
 
     /// Puts all that is in the ring of `from`, but for `from`, at the end of the ring of `head`.

@@ -67,45 +67,49 @@ impl Wheel {
 
     /// To be looked at as soon as `at` has come: never, for the far end of time.
     pub(super) fn set(&mut self, node: u32, at: Timestamp) {
-        self.unset(node);
         if at == Timestamp::MAX {
-            return;
+            return self.unset(node);
         }
         // The tick that is over when the moment has come.
         let tick = at.as_nanos().div_ceil(self.tick);
-        if tick <= self.done {
-            return self.rings.append(self.due(), self.ring_of(node));
-        }
         let turn = self.done.saturating_add(u64::from(self.slots));
-        if tick > turn && self.done < self.over {
-            return self.rings.append(self.later(), self.ring_of(node));
+        if tick <= self.done {
+            self.shift(node, self.due());
+        } else if tick > turn && self.done < self.over {
+            self.shift(node, self.later());
+        } else {
+            let slot = self.slot(tick.min(turn));
+            self.shift(node, slot);
+            self.occupied.insert(slot);
         }
-        let slot = self.slot(tick.min(turn));
-        self.rings.append(slot, self.ring_of(node));
-        self.occupied.insert(slot);
     }
 
     /// To be looked at now.
     pub(super) fn set_due(&mut self, node: u32) {
-        self.unset(node);
-        self.rings.append(self.due(), self.ring_of(node));
+        self.shift(node, self.due());
     }
 
     /// Never to be looked at.
     pub(super) fn unset(&mut self, node: u32) {
-        let node = self.ring_of(node);
-        let next = self.rings.next(node);
-        self.rings.unlink(node);
-        // It was the last of its slot, if what was around it is a head that is alone now.
-        if next < self.slots && self.rings.is_alone(next) {
-            self.occupied.remove(next);
-        }
+        let next = self.rings.unlink(self.ring_of(node));
+        self.left(next);
     }
 
     /// Puts a node aside, for [`Wheel::take_free`].
     pub(super) fn set_free(&mut self, node: u32) {
-        self.unset(node);
-        self.rings.append(self.free(), self.ring_of(node));
+        self.shift(node, self.free());
+    }
+
+    fn shift(&mut self, node: u32, head: u32) {
+        let next = self.rings.shift(self.ring_of(node), head);
+        self.left(next);
+    }
+
+    /// A node has left its ring, where this one was behind it: if that is the head of a slot, and alone, the slot is empty.
+    fn left(&mut self, next: u32) {
+        if next < self.slots && self.rings.is_alone(next) {
+            self.occupied.remove(next);
+        }
     }
 
     /// The node that was put aside first; it waits for nothing then.
