@@ -87,6 +87,8 @@ pub struct Config {
     pub(crate) jitter: u8,
     pub(crate) schedule: Schedule,
     pub(crate) evidence: Evidence,
+    /// What jitter leaves of the interval at least: worked out once, for every ping asks for it.
+    pub(crate) shortest_wait: u64,
 }
 
 /// 20 s: under half of the 60 s after which common proxies drop a silent connection, so one lost ping is no loss.
@@ -145,6 +147,7 @@ impl Config {
                 jitter: JITTER,
                 schedule: Schedule::Quiet,
                 evidence: Evidence::AnyTraffic,
+                shortest_wait: 0,
             },
             stall_tolerance: None,
         }
@@ -170,13 +173,6 @@ impl Config {
             self.write_timeout = self.timeout;
         }
         self
-    }
-
-    /// The shortest wait between two pings that jitter leaves of the interval.
-    #[inline]
-    pub(crate) const fn shortest_wait(&self) -> u64 {
-        // The jitter of a valid config is at most 100 %.
-        self.interval.saturating_sub((self.interval / 100).wrapping_mul(self.jitter as u64))
     }
 
     /// The longest a peer that has gone silent can stay undetected, if the driver polls at most `lateness` late.
@@ -477,10 +473,16 @@ impl ConfigBuilder {
             None if self.config.timeout == NEVER => NEVER,
             None => self.config.timeout / 4,
         };
-        match self.wrong() {
-            Some(error) => Err(error),
-            None => Ok(self.config),
+        if let Some(error) = self.wrong() {
+            return Err(error);
         }
+        // At most a hundred hundredths of the interval: it does not wrap.
+        let jitter = (self.config.interval / 100).wrapping_mul(self.config.jitter as u64);
+        self.config.shortest_wait = match self.config.interval {
+            NEVER => NEVER,
+            interval => interval.wrapping_sub(jitter),
+        };
+        Ok(self.config)
     }
 
     /// The settings, for a `const`: a wrong value fails to compile, with the rule that it breaks.

@@ -55,7 +55,8 @@
 //! # The rules
 //!
 //! 1. **When to ping**: [`Schedule`]. No new ping while one is awaited; [`probe`](Liveness::probe) makes one due now.
-//! 2. **Jitter** only shortens a wait; the first is drawn from the whole of (0, `interval`].
+//! 2. **Jitter** only shortens a wait; the first is drawn from the whole of (0, `interval`], as the rest of such a wait: a
+//!    million clients who reconnect at once are pinged evenly from then on.
 //! 3. **Evidence of life**: [`Evidence`]. It ends the wait for a ping. Sending never buys time.
 //! 4. **Two clocks of a ping**: until its last byte is written, [`write_timeout`](Config::write_timeout); from there, the
 //!    answer's [`timeout`](Config::timeout).

@@ -22,55 +22,64 @@ pub struct Rtt {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(C)]
 pub(crate) struct Estimator {
-    smoothed: Nanos48,
-    variance: Nanos48,
+    // Each in 48 bits, up to 78 hours.
+    smoothed_low: u32,
+    variance_low: u32,
+    smoothed_high: u16,
+    variance_high: u16,
     latest_us: u32,
     /// `u32::MAX`: no sample yet. A sample is kept below that.
     min_us: u32,
 }
 
-/// Nanoseconds in six bytes: up to 78 hours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Nanos48([u16; 3]);
-
-impl Nanos48 {
-    const MAX: u64 = (1 << 48) - 1;
-
-    /// `nanos` must not be larger than `MAX`: what is above would be lost.
-    #[expect(clippy::cast_possible_truncation, reason = "the three parts of 48 bits")]
-    const fn new(nanos: u64) -> Self {
-        debug_assert!(nanos <= Self::MAX);
-        Self([nanos as u16, (nanos >> 16) as u16, (nanos >> 32) as u16])
-    }
-
-    const fn get(self) -> u64 {
-        let [low, middle, high] = self.0;
-        low as u64 | (middle as u64) << 16 | (high as u64) << 32
-    }
-}
+/// The longest sample that counts.
+const LONGEST: u64 = (1 << 48) - 1;
 
 impl Estimator {
     /// The longest sample that is shown: 71 minutes.
     const LONGEST_US: u32 = u32::MAX - 1;
 
-    pub(crate) const NEW: Self =
-        Self { smoothed: Nanos48([0; 3]), variance: Nanos48([0; 3]), latest_us: 0, min_us: u32::MAX };
+    pub(crate) const NEW: Self = Self {
+        smoothed_low: 0,
+        variance_low: 0,
+        smoothed_high: 0,
+        variance_high: 0,
+        latest_us: 0,
+        min_us: u32::MAX,
+    };
 
     #[expect(clippy::cast_possible_truncation, reason = "the microseconds are below u32::MAX")]
     pub(crate) fn sample(&mut self, rtt: u64) {
-        let sample = rtt.min(Nanos48::MAX);
+        let sample = rtt.min(LONGEST);
         if self.min_us == u32::MAX {
             // RFC 6298 2.2: SRTT <- R, RTTVAR <- R/2.
-            self.smoothed = Nanos48::new(sample);
-            self.variance = Nanos48::new(sample / 2);
+            self.set(sample, sample / 2);
         } else {
-            // RFC 6298 2.3: RTTVAR first, it reads the old SRTT; beta is 1/4, alpha 1/8.
-            let (smoothed, variance) = (self.smoothed.get(), self.variance.get());
-            self.variance = Nanos48::new(blend::<2>(variance, smoothed.abs_diff(sample)));
-            self.smoothed = Nanos48::new(blend::<3>(smoothed, sample));
+            // RFC 6298 2.3: beta is 1/4, alpha 1/8, and RTTVAR reads the old SRTT.
+            let smoothed = self.smoothed();
+            let variance = blend::<2>(self.variance(), smoothed.abs_diff(sample));
+            self.set(blend::<3>(smoothed, sample), variance);
         }
         self.latest_us = (rtt / 1_000).min(Self::LONGEST_US as u64) as u32;
         self.min_us = self.min_us.min(self.latest_us);
+    }
+
+    /// Neither must be longer than `LONGEST`: what is above would be lost.
+    #[expect(clippy::cast_possible_truncation, reason = "the two parts of 48 bits")]
+    const fn set(&mut self, smoothed: u64, variance: u64) {
+        debug_assert!(smoothed <= LONGEST && variance <= LONGEST);
+        self.smoothed_low = smoothed as u32;
+        self.variance_low = variance as u32;
+        self.smoothed_high = (smoothed >> 32) as u16;
+        self.variance_high = (variance >> 32) as u16;
+    }
+
+    const fn smoothed(&self) -> u64 {
+        self.smoothed_low as u64 | (self.smoothed_high as u64) << 32
+    }
+
+    const fn variance(&self) -> u64 {
+        self.variance_low as u64 | (self.variance_high as u64) << 32
     }
 
     /// The time by which most answers are in (RFC 6298 2.3: RTO <- SRTT + 4 x RTTVAR), `None` before any sample.
@@ -78,7 +87,7 @@ impl Estimator {
         if self.min_us == u32::MAX {
             return None;
         }
-        Some(self.smoothed.get().saturating_add(self.variance.get().saturating_mul(4)))
+        Some(self.smoothed().saturating_add(self.variance().saturating_mul(4)))
     }
 
     pub(crate) const fn get(&self) -> Option<Rtt> {
@@ -87,8 +96,8 @@ impl Estimator {
         }
         Some(Rtt {
             latest: Duration::from_micros(self.latest_us as u64),
-            smoothed: Duration::from_nanos(self.smoothed.get()),
-            variance: Duration::from_nanos(self.variance.get()),
+            smoothed: Duration::from_nanos(self.smoothed()),
+            variance: Duration::from_nanos(self.variance()),
             min: Duration::from_micros(self.min_us as u64),
         })
     }

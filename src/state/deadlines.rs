@@ -7,7 +7,7 @@ use crate::time::{Timestamp, nanos};
 
 impl State {
     /// The first thing to fall due in a life without a verdict, none noted.
-    #[inline]
+    #[inline(always)]
     pub(super) fn first_due(&self, config: &Config, ping: Ping) -> Timestamp {
         let due = if ping.is_awaited() {
             self.ping_deadline(config, ping).min(self.suspect_due(config))
@@ -61,7 +61,7 @@ impl State {
     }
 
     /// When the next ping is due, none being awaited.
-    #[inline]
+    #[inline(always)]
     pub(super) fn ping_due(&self, config: &Config) -> Timestamp {
         if self.flags.has(Flags::PROBE) {
             return self.latest;
@@ -74,19 +74,15 @@ impl State {
 
     /// The wait for the next ping: at most `interval`, and never nothing. Drawn anew for each ping, and computed
     /// each time it is asked for, which is seldom.
-    #[inline]
+    #[inline(always)]
     pub(super) fn wait(&self, config: &Config) -> u64 {
+        let most = config.interval.wrapping_sub(config.shortest_wait);
         if config.jitter == 0 || config.interval == NEVER {
             return config.interval;
         }
         let draw = mix(self.seed(), u64::from(self.sent));
-        if self.sent == 0 {
-            // The whole of (0, interval]: a million clients who reconnect together do not ping together.
-            return share(draw, config.interval).saturating_add(1).min(config.interval);
-        }
-        // At most a hundred hundredths of the interval, and so neither wraps.
-        let most = config.interval.wrapping_sub(config.shortest_wait());
-        config.interval.wrapping_sub(share(draw, most.wrapping_add(1))).max(1)
+        let wait = config.interval.wrapping_sub(share(draw, most.wrapping_add(1))).max(1);
+        if self.sent == 0 { rest(draw, wait) } else { wait }
     }
 
     pub(super) fn last_look_due(&self, config: &Config) -> Timestamp {
@@ -114,6 +110,15 @@ impl State {
         let expected = if hidden { deadline.max(self.last_look_due(config)) } else { deadline };
         self.latest.since(expected) > config.stall_tolerance
     }
+}
+
+/// The first wait: the rest of one, as if the connection had been pinged for ever, and we had come at a random moment. So a
+/// million clients who reconnect together do not ping together, and the pings are as even from the first interval on as
+/// they will ever be: drawn from (0, `interval`] evenly, many first pings would meet the second ones of others at its end.
+#[cold]
+fn rest(draw: u64, wait: u64) -> u64 {
+    // The wait was drawn from the high bits; these are the low ones.
+    share(draw.rotate_left(32), wait).wrapping_add(1).min(wait)
 }
 
 /// `draw`, uniform over 64 bits, brought into [0, below).

@@ -26,10 +26,13 @@ impl State {
                 self.wrote_at = now;
                 false
             }
+            Event::Pong(payload) => {
+                self.handle_pong(config, payload, now);
+                self.is_awake()
+            }
             Event::Data
             | Event::Progress
             | Event::Ping
-            | Event::Pong(_)
             | Event::Close(_)
             | Event::Eof
             | Event::Wrote
@@ -73,7 +76,7 @@ impl State {
                     self.hear(config, ping, Heard::Ping);
                 }
             }
-            Event::Pong(payload) => self.handle_pong(config, ping, payload),
+            Event::Pong(payload) => self.handle_pong(config, payload, now),
             Event::Close(code) => {
                 self.settled = u32::from(code.unwrap_or(0));
                 self.judge(if code.is_some() { Case::PeerClosedWithCode } else { Case::PeerClosed });
@@ -114,7 +117,9 @@ impl State {
     }
 
     /// Rule 3: an answer carries the payload of a ping not answered before, and settles the earlier ones too.
-    fn handle_pong(&mut self, config: &Config, ping: Ping, payload: &[u8]) {
+    fn handle_pong(&mut self, config: &Config, payload: &[u8], now: Timestamp) {
+        self.advance(now);
+        let Stage::Open(ping) = self.stage else { return };
         let Some(number) = Payload::open(payload, self.seed()).and_then(|number| self.unsettled(number))
         else {
             // Stale, repeated or foreign: traffic, never an answer.
@@ -161,7 +166,7 @@ impl State {
         });
         self.forget(Case::NotedPing);
         // Only after the shortest wait can a ping be overdue that had to wait for this.
-        if ping.is_awaited() && self.latest.since(self.pinged_at) >= config.shortest_wait() {
+        if ping.is_awaited() && self.latest.since(self.pinged_at) >= config.shortest_wait {
             self.wake();
         }
         if self.flags.has(Flags::PING_FORGIVEN | Flags::SUSPECT | Flags::PROBE) {
@@ -182,6 +187,7 @@ impl State {
     }
 
     /// Rule 10: a frame that nobody asked for draws on the budget. False: it is empty, and that is the verdict.
+    #[inline(never)]
     fn afford(&mut self, config: &Config) -> bool {
         let Some(budget) = config.control_budget else { return true };
         let affordable = self.limiter.draw(budget, self.latest);

@@ -92,6 +92,7 @@ impl State {
         if self.due(self.ping_due(config)) { self.send_ping(config) } else { Step::Rest }
     }
 
+    #[inline(never)]
     fn look_at_ping(&mut self, config: &Config, ping: Ping) -> Step {
         if self.due(self.ping_deadline(config, ping)) {
             if self.flags.has(Flags::PING_FORGIVEN) || !self.stalled(config, self.ping_deadline(config, ping))
