@@ -3,6 +3,7 @@
 mod interop;
 mod laws;
 mod live_stream;
+mod model;
 mod oracle;
 mod public;
 mod server;
