@@ -35,6 +35,7 @@
 //! control budget, jitter, clocks that step, pings from `probe`, partial frames, forged pongs, a kernel that reports the dead
 //! path by itself, and resets (an `Eof` that overtakes data). The property tests have those; here is every order of the rest.
 
+mod end;
 mod key;
 mod plan;
 mod replay;
@@ -47,9 +48,10 @@ use liveness::transcript::Transcript;
 use liveness::{Evidence, Liveness, Reason, Schedule};
 use stateright::{Checker, Expectation, HasDiscoveries, Model, Property};
 
+use end::{Promise, Stage};
 use plan::{Plan, SEED};
 use replay::Lives;
-use world::{Promise, START, Stage, Step, World, at};
+use world::{START, Step, World, at};
 
 impl Model for Plan {
     type State = World<Liveness>;
@@ -77,19 +79,26 @@ impl Model for Plan {
         let mut properties = vec![
             Property::always("Accurate", |_, world: &World<_>| world.keeps(Promise::Accurate)),
             Property::always("Complete", |_, world: &World<_>| world.keeps(Promise::Complete)),
+            Property::always("A stalled driver suspects itself first", |_, world: &World<_>| {
+                world.keeps(Promise::SuspectsItself)
+            }),
             Property::always("Once", |_, world: &World<_>| world.keeps(Promise::Once)),
             Property::always("No spin", |_, world: &World<_>| world.keeps(Promise::NoSpin)),
             Property::always("Exact wake-ups", |_, world: &World<_>| world.keeps(Promise::ExactWakeUps)),
             Property::always("Bounded chatter", |_, world: &World<_>| world.keeps(Promise::BoundedChatter)),
             Property::always("Let go", |_, world: &World<_>| world.keeps(Promise::LetGo)),
             Property::always("No deadlock", |_, world: &World<_>| !world.is_stuck()),
-            Property::sometimes("a ping is answered", |_, world: &World<_>| world.news.answered),
             Property::sometimes("a verdict falls", |_, world: &World<_>| world.news.timed_out),
-            Property::sometimes("a link heals in time", |_, world: &World<_>| world.news.healed),
             Property::sometimes("both ends find the other dead", |_, world: &World<_>| {
                 world.both(|machine| machine.verdict() == Some(Reason::PingTimeout))
             }),
         ];
+        if !self.dead {
+            properties.extend([
+                Property::sometimes("a ping is answered", |_, world: &World<_>| world.news.answered),
+                Property::sometimes("a link heals in time", |_, world: &World<_>| world.news.healed),
+            ]);
+        }
         if self.longest_stall.iter().any(|stall| *stall > self.stall_tolerance) {
             properties
                 .push(Property::sometimes("a stall is forgiven", |_, world: &World<_>| world.news.forgiven));
@@ -166,6 +175,7 @@ fn check(plan: Plan, depth: usize, at_least: usize) {
 // The worlds that are walked through, beside the plain one.
 const IN_PART: Plan = Plan { name: "in part", behind: 1, ..Plan::BASE };
 const CUT: Plan = Plan { name: "cut", cuts: true, ..Plan::BASE };
+const DEAD: Plan = Plan { name: "dead", dead: true, longest_stall: [4, 1], ..Plan::BASE };
 const ONLY_PONGS: Plan = Plan { name: "only pongs", cuts: true, evidence: Evidence::PongOnly, ..Plan::BASE };
 const STEADY: Plan = Plan { name: "steady", longest_stall: [2, 0], schedule: Schedule::Steady, ..Plan::BASE };
 const ONE_STALLS: Plan = Plan { name: "one stalls", longest_stall: [4, 0], ..Plan::BASE };
@@ -190,6 +200,11 @@ fn a_slow_link_that_delivers_in_part() {
 #[test]
 fn a_link_that_is_cut() {
     check(CUT, 16, 20_000);
+}
+
+#[test]
+fn a_link_dead_from_the_start() {
+    check(DEAD, 100, 100);
 }
 
 #[test]

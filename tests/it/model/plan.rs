@@ -24,6 +24,8 @@ pub(super) struct Plan {
     pub(super) timers_first: [bool; 2],
     /// How many frames an arrival may leave under way.
     pub(super) behind: usize,
+    /// The link is cut both ways from the start.
+    pub(super) dead: bool,
     pub(super) cuts: bool,
     pub(super) leaves: bool,
     pub(super) talks: bool,
@@ -43,6 +45,7 @@ impl Plan {
         longest_stall: [0, 0],
         timers_first: [false, false],
         behind: 0,
+        dead: false,
         cuts: false,
         leaves: false,
         talks: false,

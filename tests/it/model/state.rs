@@ -4,7 +4,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use liveness::Liveness;
 
-use super::world::{Frame, Promise, Stage, World};
+use super::end::{Frame, Promise, Stage};
+use super::world::World;
 
 impl PartialEq for World<Liveness> {
     fn eq(&self, other: &Self) -> bool {
@@ -58,7 +59,7 @@ impl World<Liveness> {
         if matches!(end.stage, Stage::Online | Stage::Suspect) {
             let asked = end.asked.map(|asked| {
                 let age = (self.now - asked.at).min(self.plan.timeout + 1);
-                (age, asked.answered_in_time, asked.over || age > self.plan.timeout)
+                (age, asked.answered_in_time, asked.over || age > self.plan.timeout, asked.seen_late)
             });
             (end.chatter, asked).hash(&mut hash);
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use liveness::{Action, CloseCode, Event, Evidence, Liveness, Machine, Reason, Timestamp};
 
+use super::end::{Asked, End, Frame, News, Promise, Question, Stage, Wire};
 use super::key;
 use super::plan::Plan;
 
@@ -23,94 +24,6 @@ pub(super) enum Step {
     Leave(usize),
     /// The application at this end sends a message.
     Say(usize),
-}
-
-/// What travels. A ping and its pong carry the real payload, and the ping's number for those who watch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Frame {
-    Ping(Question),
-    Pong(Question),
-    Data,
-    Close(Option<u16>),
-    Fin,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Question {
-    pub(super) number: u32,
-    pub(super) payload: [u8; 8],
-}
-
-/// The promises, each with a property of its name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Promise {
-    Accurate,
-    Complete,
-    Once,
-    LetGo,
-    NoSpin,
-    ExactWakeUps,
-    BoundedChatter,
-}
-
-/// What the latest step brought: the witnesses that the interesting things do happen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct News {
-    pub(super) answered: bool,
-    pub(super) timed_out: bool,
-    pub(super) forgiven: bool,
-    pub(super) recovered: bool,
-    pub(super) healed: bool,
-}
-
-/// How far a life has come, as seen in its actions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Stage {
-    Unborn,
-    Online,
-    Suspect,
-    Offline,
-    Closing,
-    Gone,
-}
-
-/// The newest ping that this end asked, while nothing has ended the wait for its answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Asked {
-    pub(super) number: u32,
-    pub(super) at: u64,
-    /// Its answer was in our input buffer within `timeout`: the assumption of `Accurate`.
-    pub(super) answered_in_time: bool,
-    /// A driver that polls before it reads has looked, and read, at the deadline or later. What comes at the very instant
-    /// of the deadline, but after that, comes too late; ticks cannot tell these apart, so the order within one does.
-    pub(super) over: bool,
-}
-
-/// One end: machine, driver, and a watcher who knows what the machine is told and what it says.
-#[derive(Clone, Debug)]
-pub(super) struct End<M> {
-    pub(super) machine: M,
-    /// What has arrived and is not read.
-    pub(super) inbox: Vec<Frame>,
-    pub(super) stage: Stage,
-    /// The latest evidence handed in; then the verdict.
-    pub(super) since: u64,
-    /// The most that a poll was late, in ticks, since then.
-    pub(super) lateness: u64,
-    pub(super) asked: Option<Asked>,
-    /// Pings since the latest evidence.
-    pub(super) chatter: u8,
-    /// For how many ticks the driver has slept over work.
-    pub(super) stalled: u64,
-    pub(super) broken: Option<Promise>,
-    pub(super) key: u64,
-}
-
-/// One direction of the link.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Wire {
-    pub(super) frames: Vec<Frame>,
-    pub(super) cut: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -155,6 +68,7 @@ impl<M: Machine> World<M> {
         world.now = START;
         world.poll(0);
         (0..2).for_each(|who| world.look(who));
+        world.wires.iter_mut().for_each(|wire| wire.cut = plan.dead);
         world
     }
 
@@ -351,6 +265,7 @@ impl<M: Machine> World<M> {
 
     /// Polls until there is nothing to do, as every driver must.
     fn poll(&mut self, who: usize) {
+        self.note_first_sight(who);
         let forgiven = self.machine(who).stats().stalls_forgiven;
         let mut burst = 0;
         while let Some(action) = self.ends[who].machine.poll(at(self.now)) {
@@ -364,6 +279,13 @@ impl<M: Machine> World<M> {
         self.news.forgiven |= self.machine(who).stats().stalls_forgiven > forgiven;
         if self.machine(who).poll_timeout().is_some_and(|due| due <= at(self.now)) {
             self.ends[who].broken = Some(Promise::NoSpin);
+        }
+    }
+
+    fn note_first_sight(&mut self, who: usize) {
+        let Some(asked) = &mut self.ends[who].asked else { return };
+        if let Some(late) = self.now.checked_sub(asked.at + self.plan.timeout) {
+            asked.seen_late.get_or_insert(late > self.plan.stall_tolerance);
         }
     }
 
@@ -382,10 +304,11 @@ impl<M: Machine> World<M> {
             (Action::SendPing(payload), Online | Suspect) => return self.ask(who, *payload.as_bytes()),
             (Action::MarkOffline(reason), Online | Suspect) => {
                 let end = &mut self.ends[who];
-                let unjust = reason == Reason::PingTimeout && !end.may_time_out(self.now, self.plan.timeout);
+                let broken =
+                    if reason == Reason::PingTimeout { end.unjust(self.now, &self.plan) } else { None };
                 (end.stage, end.since, end.lateness) = (Offline, self.now, 0);
                 self.news.timed_out |= reason == Reason::PingTimeout;
-                return unjust.then_some(Promise::Accurate);
+                return broken;
             }
             (Action::Close(code), Offline) if verdict != Some(Reason::TransportClosed) => {
                 self.ends[who].stage = Closing;
@@ -402,7 +325,8 @@ impl<M: Machine> World<M> {
         let number = self.machine(who).stats().pings;
         self.send(who, Frame::Ping(Question { number, payload }));
         let end = &mut self.ends[who];
-        end.asked = Some(Asked { number, at: self.now, answered_in_time: false, over: false });
+        end.asked =
+            Some(Asked { number, at: self.now, answered_in_time: false, over: false, seen_late: None });
         end.chatter += 1;
         // One ping, and one of rule 6.
         (end.chatter > 2).then_some(Promise::BoundedChatter)
@@ -418,12 +342,5 @@ impl<M: Machine> World<M> {
     /// Time, or its driver, has changed this machine.
     fn look(&mut self, who: usize) {
         self.ends[who].key = key::of(self.machine(who), &self.plan, at(self.now));
-    }
-}
-
-impl<M> End<M> {
-    /// Nothing has ended the wait for the newest ping, its time is over, and no answer came within it.
-    fn may_time_out(&self, now: u64, timeout: u64) -> bool {
-        self.asked.is_some_and(|asked| now > asked.at + timeout && !asked.answered_in_time)
     }
 }
