@@ -4,6 +4,7 @@ mod fleet;
 mod interop;
 mod laws;
 mod live_stream;
+mod model;
 mod oracle;
 mod public;
 mod server;
