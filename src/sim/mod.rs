@@ -31,22 +31,22 @@
 //! add arbitrary --features derive` and `cargo add liveness --features arbitrary`, and put your server in the place of `Server`.
 //!
 //! ```
-//! # #![allow(unused_macros)]
 //! # /* As a doc test it is run on a few inputs instead:
 //! #![no_main]
 //! # */
 //! # macro_rules! fuzz_target {
 //! #     (|$life:ident: $kind:ty| $body:block) => {
-//! #         fn target($life: $kind) $body
-//! #         fn main() {
-//! #             for seed in 0..200_u8 {
-//! #                 let bytes: Vec<u8> = (0..400_u16).map(|i| (i as u8).wrapping_mul(seed | 1) ^ seed).collect();
-//! #                 target(Arbitrary::arbitrary_take_rest(arbitrary::Unstructured::new(&bytes)).unwrap());
-//! #             }
+//! #         fn target(bytes: &[u8]) {
+//! #             let $life: $kind = Arbitrary::arbitrary_take_rest(arbitrary::Unstructured::new(bytes)).unwrap();
+//! #             $body
 //! #         }
 //! #     };
 //! # }
-//! # mod libfuzzer_sys {}
+//! # fn main() {
+//! #     for seed in 0..200_u8 {
+//! #         target(&(0..400_u16).map(|i| (i as u8).wrapping_mul(seed | 1) ^ seed).collect::<Vec<_>>());
+//! #     }
+//! # }
 //! use std::time::Duration;
 //!
 //! use arbitrary::Arbitrary;

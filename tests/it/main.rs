@@ -6,6 +6,7 @@ mod live_stream;
 mod oracle;
 mod public;
 mod server;
+mod sim;
 mod sockets;
 mod tidy;
 mod traced;
