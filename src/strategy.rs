@@ -33,11 +33,12 @@ const UNITS: [u64; 3] = [1, 1_000_000, 1_000_000_000];
 const PAYLOADS: [&[u8]; 3] = [b"", b"foreign", b"8 bytes!"];
 
 /// Settings whose durations are a few of `unit` each, so that moments coincide and a life of some tens of `unit` reaches
-/// every deadline; or none, or never, where that is allowed. Every setting is reached. A unit of zero is a nanosecond.
+/// every deadline; or none, or never, where that is allowed. Every setting is reached. A unit of zero is a
+/// nanosecond, and one of more than nine years is nine.
 ///
 /// Shrinks towards short waits and few policies.
 pub fn configs(unit: Duration) -> impl Strategy<Value = Config> {
-    build(nanos(unit).max(1), few)
+    build(nanos(unit).clamp(1, u64::MAX / 64), few)
 }
 
 /// `length(unit, least, most)` gives a duration of so many units.

@@ -1,5 +1,6 @@
 //! One binary for all tests through the public door.
 
+mod generated;
 mod interop;
 mod laws;
 mod live_stream;

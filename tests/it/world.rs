@@ -168,6 +168,9 @@ impl World<'_> {
     }
 }
 
+/// A deadline that would be later than the end of time is never: so from here on a life may end without its end.
+const LATE: Timestamp = Timestamp::from_nanos(u64::MAX / 2);
+
 /// Once: `MarkOnline` and `MarkSuspect` alternate; one `MarkOffline`; one `Disconnect`, last; then silence.
 pub(crate) fn once(life: &Life) -> Result<(), String> {
     let actions: Vec<Action> = life.actions().iter().map(|(_, action)| *action).collect();
@@ -183,6 +186,7 @@ pub(crate) fn once(life: &Life) -> Result<(), String> {
     let end = offline.map_or(&[][..], |offline| &actions[offline + 1..]);
     match (offline, end) {
         (Some(_), [Action::Disconnect] | [Action::Close(_), Action::Disconnect]) => Ok(()),
+        (Some(_), [Action::Close(_)]) if life.actions().last().is_some_and(|(at, _)| *at > LATE) => Ok(()),
         (None, _) if !actions.contains(&Action::Disconnect) => Ok(()),
         _ => life.broken("does not end as every life ends"),
     }
