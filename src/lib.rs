@@ -200,6 +200,6 @@ pub use time::Timestamp;
 pub use traced::Traced;
 
 /// The README's examples, compiled.
-#[cfg(all(doctest, feature = "axum", feature = "tungstenite"))]
+#[cfg(all(doctest, feature = "axum", feature = "sim", feature = "tungstenite"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
