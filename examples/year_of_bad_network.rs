@@ -414,10 +414,12 @@ impl Judge {
 
     fn verdict(&mut self, id: Id, reason: Reason, now: Timestamp) {
         let truth = self.truths.remove(&id).unwrap_or_default();
-        match reason {
-            Reason::PeerClosed(_) | Reason::TransportClosed => self.left += 1,
-            Reason::PingTimeout => self.timed_out(id, &truth, now),
-            other => self.broken.push(format!("{now}: {id:?} is offline for {other}, which nobody did")),
+        if let Reason::PeerClosed(_) | Reason::TransportClosed = reason {
+            self.left += 1;
+        } else if reason == Reason::PingTimeout {
+            self.timed_out(id, &truth, now);
+        } else {
+            self.broken.push(format!("{now}: {id:?} is offline for {reason}, which nobody did"));
         }
     }
 

@@ -8,10 +8,13 @@ use crate::config::{Config, Evidence, NEVER, Schedule, Suspicion};
 use crate::event::{CloseCode, Event};
 use crate::time::Timestamp;
 
+const CENTURY: u64 = 100 * 365 * 24 * 3600 * 1_000_000_000;
+
 /// Any valid settings.
 ///
 /// Most durations are a few of one length, a nanosecond, a millisecond or a second, so that moments coincide and a life of
-/// a few such lengths reaches every deadline. The rest are the extremes: a nanosecond, the longest there is, and never.
+/// a few such lengths reaches every deadline. The rest are the extremes: a nanosecond, the longest there is, and never;
+/// where never is not allowed, a century.
 impl<'a> Arbitrary<'a> for Config {
     fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
         let unit = *u.choose(&[1_u64, 1_000_000, 1_000_000_000])?;
@@ -44,7 +47,8 @@ impl<'a> Arbitrary<'a> for Config {
 
 /// Longer than zero.
 fn wait(u: &mut Unstructured<'_>, unit: u64, or_never: bool) -> Result<Duration> {
-    let longest = NEVER.saturating_sub(1);
+    // What may not be never must not be as good as never either: a deadline past the end of time does not come.
+    let longest = if or_never { NEVER.saturating_sub(1) } else { CENTURY };
     Ok(match u.int_in_range(0..=31_u64)? {
         0 => Duration::from_nanos(1),
         1 => Duration::from_nanos(longest),

@@ -51,7 +51,8 @@ fn build(unit: u64, length: fn(u64, u64, u64) -> BoxedStrategy<Duration>) -> Box
         or_never(0.5, length(unit, 1, 8)),
     );
     let tolerance = prop::option::weighted(0.5, or_never(0.85, length(unit, 0, 6)));
-    let marks = (length(unit, 0, 6), looks(unit), tolerance);
+    let last_look = prop_oneof![3 => looks(unit), 1 => length(unit, 0, 4)];
+    let marks = (length(unit, 0, 6), last_look, tolerance);
     let policies = (suspicions(unit), budgets(unit), any::<bool>(), any::<bool>(), 0..=100_u8);
     (waits, marks, policies, any::<CloseCode>())
         .prop_filter_map("each of these is valid", |(waits, marks, policies, close_code)| {
@@ -85,9 +86,13 @@ fn few(unit: u64, least: u64, most: u64) -> BoxedStrategy<Duration> {
     (least..=most).prop_map(move |units| Duration::from_nanos(units.saturating_mul(unit))).boxed()
 }
 
-/// The same, or an extreme: a nanosecond, the longest there is.
+/// The same, or an extreme: a nanosecond, the longest there is; a century for what may be none but not for ever: what
+/// is longer would be as good as never, for a deadline past the end of time does not come.
 fn extreme(unit: u64, least: u64, most: u64) -> BoxedStrategy<Duration> {
-    let longest = Duration::from_nanos(u64::MAX.saturating_sub(1));
+    let longest = match least {
+        0 => Duration::from_secs(100 * 365 * 24 * 3600),
+        _ => Duration::from_nanos(u64::MAX.saturating_sub(1)),
+    };
     prop_oneof![6 => few(unit, least, most), 1 => Just(Duration::from_nanos(1)), 1 => Just(longest)].boxed()
 }
 
@@ -117,7 +122,8 @@ fn budgets(unit: u64) -> impl Strategy<Value = Option<(u32, u32)>> {
     prop::option::weighted(0.7, (prop_oneof![4 => 1..=4_u32, 2 => 5..=12_u32, 1 => Just(1000)], rate))
 }
 
-/// Any valid settings: those of [`configs`] at several scales, and the extremes: a nanosecond, the longest there is, never.
+/// Any valid settings: those of [`configs`] at several scales, and the extremes: a nanosecond, the longest there
+/// is, never.
 impl Arbitrary for Config {
     type Parameters = ();
     type Strategy = BoxedStrategy<Self>;

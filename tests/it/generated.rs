@@ -31,10 +31,12 @@ fn drawn<T: Debug>(strategy: &impl Strategy<Value = T>) -> Vec<T> {
 /// Each kind of value of each setting, by name.
 fn kinds(config: &Config) -> Vec<String> {
     let longest = Duration::from_nanos(u64::MAX - 1);
+    let century = Duration::from_secs(100 * 365 * 24 * 3600);
     let kind = |duration: Duration| match duration {
         Duration::ZERO => "none",
         Duration::MAX => "never",
         long if long == longest => "longest",
+        long if long == century => "century",
         short if short == Duration::from_nanos(1) => "1ns",
         _ => "some",
     };
@@ -78,12 +80,12 @@ fn kinds(config: &Config) -> Vec<String> {
 fn assert_reaches_everything(configs: &[Config]) {
     let seen: BTreeSet<String> = configs.iter().flat_map(kinds).collect();
     let mut wanted = Vec::new();
-    for wait in ["interval", "timeout", "idle_timeout", "silence_timeout", "write_timeout", "stall_tolerance"]
-    {
+    for wait in ["interval", "timeout", "idle_timeout", "silence_timeout", "write_timeout"] {
         wanted.extend(["1ns", "some", "longest", "never"].map(|kind| format!("{wait} {kind}")));
     }
+    wanted.push("stall_tolerance never".into());
     for mark in ["close_timeout", "last_look", "stall_tolerance"] {
-        wanted.extend(["none", "1ns", "some"].map(|kind| format!("{mark} {kind}")));
+        wanted.extend(["none", "1ns", "some", "century"].map(|kind| format!("{mark} {kind}")));
     }
     wanted.extend(
         ["unsuspecting never", "after 1ns", "after some", "adaptive 1ns", "adaptive some"].map(Into::into),
