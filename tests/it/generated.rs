@@ -83,8 +83,8 @@ fn assert_reaches_everything(configs: &[Config]) {
     for wait in ["interval", "timeout", "idle_timeout", "silence_timeout", "write_timeout"] {
         wanted.extend(["1ns", "some", "longest", "never"].map(|kind| format!("{wait} {kind}")));
     }
-    wanted.push("stall_tolerance never".into());
-    for mark in ["close_timeout", "last_look", "stall_tolerance"] {
+    wanted.extend(["none", "1ns", "some", "never"].map(|kind| format!("stall_tolerance {kind}")));
+    for mark in ["close_timeout", "last_look"] {
         wanted.extend(["none", "1ns", "some", "century"].map(|kind| format!("{mark} {kind}")));
     }
     wanted.extend(
