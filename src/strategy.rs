@@ -1,7 +1,7 @@
-//! Strategies of [`proptest`](::proptest), for property tests of code around this crate.
+//! Strategies of [proptest](::proptest), for property tests of code around this crate.
 //!
 //! [`Config`], [`Timestamp`], [`CloseCode`] and [`Event`] implement proptest's
-//! [`Arbitrary`](::proptest::arbitrary::Arbitrary), so `any` finds them:
+//! [`Arbitrary`], so `any` finds them:
 //!
 //! ```
 //! use liveness::{Config, Event, Liveness, Timestamp};
