@@ -1,4 +1,4 @@
-//! Strategies of [proptest](::proptest), for property tests of code around this crate.
+//! Strategies of [`proptest`](https://docs.rs/proptest), for property tests of code around this crate.
 //!
 //! [`Config`], [`Timestamp`], [`CloseCode`] and [`Event`] implement proptest's
 //! [`Arbitrary`], so `any` finds them:
