@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use arbitrary::{Arbitrary, Unstructured};
 use liveness::sim::Dice;
+use liveness::transcript::Transcript;
 use liveness::{CloseCode, Config, Event, Evidence, Schedule, Suspicion, Timestamp};
 use proptest::prelude::{Strategy, any};
 use proptest::strategy::ValueTree as _;
@@ -104,6 +105,15 @@ fn settings_reach_every_value_worth_reaching_and_are_valid() {
         assert_reaches_everything(&configs);
         // They exist, so they are valid; and what is built from them again is the same.
         assert!(configs.iter().all(|config| config.to_builder().build() == Ok(*config)));
+    }
+}
+
+#[test]
+fn settings_written_into_a_transcript_can_be_read_again() {
+    for config in fuzzed::<Config>() {
+        let text = format!("config {config}\n0s < open\n0s < end\n");
+        let read = text.parse::<Transcript>();
+        assert!(read.is_ok(), "{text}{read:?}");
     }
 }
 
