@@ -137,6 +137,20 @@
     not(feature = "tracing"),
     doc = "| `tracing` | a machine that tells `tracing` of its life | `tracing` |"
 )]
+#![cfg_attr(
+    feature = "sim",
+    doc = "| `sim` | [`sim`]: a simulated clock and network, to test a server with | `alloc` |"
+)]
+#![cfg_attr(
+    not(feature = "sim"),
+    doc = "| `sim` | a simulated clock and network, to test a server with | `alloc` |"
+)]
+//! | `arbitrary` | `Arbitrary` for [`Config`], [`Event`], [`Timestamp`] and [`CloseCode`], for fuzzing | `arbitrary` |
+#![cfg_attr(
+    feature = "proptest",
+    doc = "| `proptest` | [`strategy`]: the same for property tests | `proptest` |"
+)]
+#![cfg_attr(not(feature = "proptest"), doc = "| `proptest` | the same for property tests | `proptest` |")]
 #![no_std]
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -162,6 +176,8 @@ extern crate alloc;
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
+#[cfg(feature = "arbitrary")]
+mod arbitrary;
 mod config;
 #[cfg(any(feature = "tungstenite", feature = "tokio"))]
 pub mod driver;
@@ -172,7 +188,11 @@ mod limiter;
 mod liveness;
 mod payload;
 mod rtt;
+#[cfg(feature = "sim")]
+pub mod sim;
 mod state;
+#[cfg(feature = "proptest")]
+pub mod strategy;
 mod time;
 #[cfg(feature = "tracing")]
 mod traced;
@@ -193,6 +213,6 @@ pub use time::Timestamp;
 pub use traced::Traced;
 
 /// The README's examples, compiled.
-#[cfg(all(doctest, feature = "axum", feature = "tungstenite"))]
+#[cfg(all(doctest, feature = "axum", feature = "sim", feature = "tungstenite"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -44,7 +44,7 @@ enum Taking {
 enum Call {
     Read,
     Text(u8),
-    Close(u16),
+    Close(CloseCode),
     Probe,
 }
 
@@ -161,7 +161,7 @@ fuzz_target!(|life: Life| {
             Call::Read => socket.read().map(drop),
             Call::Text(len) => socket.send(Message::text("x".repeat(len.into()))),
             Call::Close(code) => {
-                socket.close(CloseCode::new(code).unwrap_or(CloseCode::NORMAL), "enough");
+                socket.close(code, "enough");
                 Ok(())
             }
             Call::Probe => {

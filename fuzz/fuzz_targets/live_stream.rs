@@ -58,7 +58,7 @@ enum Call {
     Flush,
     SendFor(u16),
     Close,
-    CloseWith(u16),
+    CloseWith(CloseCode),
     Probe,
     Away(u16),
 }
@@ -193,7 +193,7 @@ async fn make(live: &mut Live, call: Call) {
             drop(timeout(Duration::from_millis(millis.into()), live.send(message)).await);
         }
         Call::Close => drop(once!(|cx| Pin::new(&mut *live).poll_close(cx))),
-        Call::CloseWith(code) => live.close(CloseCode::new(code).unwrap_or(CloseCode::NORMAL), "enough"),
+        Call::CloseWith(code) => live.close(code, "enough"),
         Call::Probe => live.probe(),
         Call::Away(millis) => sleep(Duration::from_millis(millis.into())).await,
     }

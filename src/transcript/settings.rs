@@ -139,8 +139,8 @@ fn evidence(value: &str) -> Parsed<Evidence> {
 fn suspicion(value: &str) -> Parsed<Suspicion> {
     match value.split_once(':') {
         None if value == "never" => Ok(Suspicion::Never),
-        Some(("after", after)) => Ok(Suspicion::After(parse_duration(after)?)),
-        Some(("adaptive", at_least)) => Ok(Suspicion::Adaptive { at_least: parse_duration(at_least)? }),
+        Some(("after", after)) => Ok(Suspicion::After(or_never(after)?)),
+        Some(("adaptive", at_least)) => Ok(Suspicion::Adaptive { at_least: or_never(at_least)? }),
         _ => Err(format!(
             "read {} as a suspicion; expected `never`, `after:2s` or `adaptive:100ms`",
             shown(value)

@@ -1,6 +1,7 @@
 //! One binary for all tests through the public door.
 
 mod fleet;
+mod generated;
 mod interop;
 mod laws;
 mod live_stream;
@@ -8,6 +9,7 @@ mod model;
 mod oracle;
 mod public;
 mod server;
+mod sim;
 mod sockets;
 mod tidy;
 mod traced;

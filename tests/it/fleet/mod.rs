@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 
 use self::world::{Reached, Step, World};
-use crate::laws::configs;
+use crate::laws::settings;
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -76,7 +76,7 @@ proptest! {
     /// Whatever happens to them, the fleet's machines are the machines alone, to the bit, polled less than a tick late.
     #[test]
     fn a_fleet_is_that_many_machines_less_than_a_tick_late(
-        configs in prop::collection::vec(configs(), 1..4),
+        configs in prop::collection::vec(settings(), 1..4),
         tick in ticks(),
         start in starts(),
         steps in prop::collection::vec(steps(), 1..200),
@@ -214,7 +214,7 @@ impl Six for Alone {
 fn lives_of_every_kind_are_lived() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let (mut all, mut looks) = (Reached::default(), 0);
-    let strategy = (configs(), ticks(), prop::collection::vec(steps(), 100..200));
+    let strategy = (settings(), ticks(), prop::collection::vec(steps(), 100..200));
     for _ in 0..40 {
         let (config, tick, steps) = strategy.new_tree(&mut runner).unwrap().current();
         let reached = live(&[config], tick, Timestamp::ZERO, &steps, None);

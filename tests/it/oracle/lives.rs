@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use liveness::{CloseCode, Config, Evidence, Schedule, Suspicion};
+use liveness::strategy::configs;
+use liveness::{CloseCode, Config, Suspicion};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -183,71 +184,14 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     vec(step, 1..300)
 }
 
-/// A few units; tenths of it where a unit has them.
-fn few(unit: u64, most: u64) -> impl Strategy<Value = Duration> {
-    (1..=most).prop_map(move |units| Duration::from_nanos(units * unit))
-}
-
-fn or_never(weight: f64, some: impl Strategy<Value = Duration>) -> impl Strategy<Value = Duration> {
-    prop::option::weighted(weight, some).prop_map(|some| some.unwrap_or(Duration::MAX))
-}
-
-fn suspicions(unit: u64) -> impl Strategy<Value = Suspicion> {
-    prop_oneof![
-        1 => Just(Suspicion::Never),
-        1 => few(unit, 12).prop_map(Suspicion::After),
-        2 => few(unit, 4).prop_map(Suspicion::After),
-        2 => few(unit, 4).prop_map(|at_least| Suspicion::Adaptive { at_least }),
-    ]
-}
-
-/// Frames a second such that a frame takes about a unit, and odd ones, which leave remainders.
-fn budgets(unit: u64) -> impl Strategy<Value = Option<(u32, u32)>> {
-    let per_unit = u32::try_from(1_000_000_000 / unit).unwrap();
-    let rate = prop_oneof![1 => Just(0), 1 => 0..=per_unit.min(7), 3 => 0..=per_unit, 1 => any::<u32>()];
-    prop::option::weighted(0.7, (prop_oneof![4 => 1..=4_u32, 2 => 5..=12_u32, 1 => Just(1000)], rate))
-}
-
-fn configs(unit: u64) -> impl Strategy<Value = Config> {
-    let waits = (or_never(0.95, few(unit, 12)), or_never(0.95, few(unit, 12)));
-    let silences = (or_never(0.4, few(unit, 30)), or_never(0.4, few(unit, 20)), or_never(0.5, few(unit, 8)));
-    let looks = (
-        prop_oneof![1 => Just(0), 1 => Just(1), 3 => unit..=4 * unit],
-        prop::option::of(0..=6_u64),
-        0..=6_u64,
-    );
-    let policies = (any::<bool>(), any::<bool>(), suspicions(unit), budgets(unit));
-    (waits, silences, looks, policies).prop_map(move |(waits, silences, looks, policies)| {
-        let (last_look, tolerance, close) = looks;
-        let mut builder = Config::builder()
-            .jitter(0)
-            .interval(waits.0)
-            .timeout(waits.1)
-            .idle_timeout(silences.0)
-            .silence_timeout(silences.1)
-            .write_timeout(silences.2)
-            .close_timeout(Duration::from_nanos(close * unit))
-            .last_look(Duration::from_nanos(last_look))
-            .schedule(if policies.0 { Schedule::Quiet } else { Schedule::Steady })
-            .evidence(if policies.1 { Evidence::AnyTraffic } else { Evidence::PongOnly })
-            .suspicion(policies.2);
-        builder = match policies.3 {
-            Some((burst, per_second)) => builder.control_budget(burst, per_second),
-            None => builder.no_control_budget(),
-        };
-        if let Some(tolerance) = tolerance {
-            builder = builder.stall_tolerance(match tolerance {
-                6 => Duration::MAX,
-                units => Duration::from_nanos(units * unit),
-            });
-        }
-        builder.build().unwrap()
-    })
+/// Exactly periodic: the reference draws no jitter.
+fn settings_of(unit: u64) -> impl Strategy<Value = Config> {
+    configs(Duration::from_nanos(unit)).prop_map(|config| config.to_builder().jitter(0).build().unwrap())
 }
 
 pub(super) fn lives() -> impl Strategy<Value = Life> {
     let units = prop_oneof![4 => Just(1_u64), 1 => Just(1_000_003), 1 => Just(100_000_000)];
-    let lives = units.prop_flat_map(|unit| (Just(unit), configs(unit)));
+    let lives = units.prop_flat_map(|unit| (Just(unit), settings_of(unit)));
     let opened = prop_oneof![
         6 => Just(0),
         6 => 0..u64::MAX / 4,

@@ -1,0 +1,64 @@
+//! What happens when, in order.
+
+use alloc::collections::BinaryHeap;
+use core::cmp::Ordering;
+
+use crate::time::Timestamp;
+
+/// A queue by time; what comes at the same moment comes in the order in which it was noted down.
+#[derive(Clone, Debug)]
+pub(super) struct Agenda<T> {
+    entries: BinaryHeap<Entry<T>>,
+    noted: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Entry<T> {
+    at: Timestamp,
+    number: u64,
+    what: T,
+}
+
+impl<T> Agenda<T> {
+    pub(super) const fn new() -> Self {
+        Self { entries: BinaryHeap::new(), noted: 0 }
+    }
+
+    pub(super) fn note(&mut self, at: Timestamp, what: T) {
+        self.noted = self.noted.saturating_add(1);
+        self.entries.push(Entry { at, number: self.noted, what });
+    }
+
+    pub(super) fn next_at(&self) -> Option<Timestamp> {
+        self.entries.peek().map(|entry| entry.at)
+    }
+
+    /// The next entry that is due by `now`.
+    pub(super) fn take(&mut self, now: Timestamp) -> Option<(Timestamp, T)> {
+        if self.next_at()? > now {
+            return None;
+        }
+        self.entries.pop().map(|entry| (entry.at, entry.what))
+    }
+}
+
+/// The heap gives out the greatest: so the earliest is the greatest.
+impl<T> Ord for Entry<T> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        other.at.cmp(&self.at).then(other.number.cmp(&self.number))
+    }
+}
+
+impl<T> PartialOrd for Entry<T> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<T> PartialEq for Entry<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl<T> Eq for Entry<T> {}

@@ -1,0 +1,60 @@
+//! Time that passes when it is told to.
+
+use core::time::Duration;
+
+use crate::time::Timestamp;
+
+/// A simulated clock: it stands still until it is moved, and jumps instead of ticking.
+///
+/// ```
+/// use core::time::Duration;
+/// use liveness::sim::Clock;
+/// use liveness::{Config, Liveness, Timestamp};
+///
+/// let mut clock = Clock::new();
+/// let mut peer = Liveness::new(Config::DEFAULT, 7, clock.now());
+/// while !peer.is_finished() {
+///     while peer.poll(clock.now()).is_some() {}
+///     clock.jump([peer.poll_timeout()]); // and whatever else has a deadline
+/// }
+/// assert!(clock.now() <= Timestamp::from_secs(46));
+///
+/// clock.advance(Duration::from_secs(365 * 24 * 3600));
+/// assert!(clock.now() > Timestamp::from_secs(365 * 24 * 3600));
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Clock {
+    now: Timestamp,
+}
+
+impl Clock {
+    /// A clock at [`Timestamp::ZERO`].
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { now: Timestamp::ZERO }
+    }
+
+    /// The present moment.
+    #[must_use]
+    pub const fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Lets this much time pass.
+    pub fn advance(&mut self, by: Duration) {
+        self.now = self.now.saturating_add(by);
+    }
+
+    /// Goes to that moment; stays where it is past.
+    pub fn advance_to(&mut self, at: Timestamp) {
+        self.now = self.now.max(at);
+    }
+
+    /// Goes to the earliest of these moments, and gives the time then: what `poll_timeout` of each thing in the
+    /// simulation says. `None`, and no time passes, where nothing more would happen.
+    pub fn jump(&mut self, moments: impl IntoIterator<Item = Option<Timestamp>>) -> Option<Timestamp> {
+        let earliest = moments.into_iter().flatten().min()?;
+        self.advance_to(earliest);
+        Some(self.now)
+    }
+}

@@ -1,0 +1,299 @@
+//! Many clients, and a server that is yours.
+
+use alloc::collections::{BTreeMap, VecDeque};
+use core::time::Duration;
+
+use super::agenda::Agenda;
+use super::clock::Clock;
+use super::dice::Dice;
+use super::frame::Frame;
+use super::link::Link;
+use super::wire::Path;
+use crate::time::Timestamp;
+
+/// Names a connection; never used again for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Id(u64);
+
+/// What happens next in a [`Network`]. `M` is whatever the messages are, `P` whatever is planned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a simulation that ignores a new kind would be wrong; it must not compile"
+)]
+pub enum Happening<M, P> {
+    /// The server's loop turns: something can be read, or its deadline has come. Read all, poll, write.
+    Server,
+    /// This came to a client, and its script sees it: a message, a Close (answered already), the end of the transport.
+    Client(Id, Frame<M>),
+    /// The moment of a plan has come.
+    Planned(P),
+}
+
+/// A clock, and any number of clients connected to a server that is yours, each over a [`Link`] of its own.
+///
+/// The server's loop is the one it has in earnest, with [`next`](Self::next) in the place of the system's wait, and
+/// [`read`](Self::read) and [`to_client`](Self::to_client) in the place of the sockets. The clients are browsers: they
+/// answer pings and Closes by themselves, and their scripts, which are yours too, see messages and the end. What is to
+/// happen at its time, a lid that is closed, a message that is written, is [planned](Self::plan).
+///
+/// ```
+/// use core::time::Duration;
+/// use liveness::sim::{Frame, Happening, Network, Path};
+/// use liveness::{Action, Config, Liveness, Timestamp};
+///
+/// let mut net = Network::<&str, &str>::new(7);
+/// let ann = net.connect(Path::MOBILE, Path::MOBILE);
+/// let mut server = Liveness::new(Config::DEFAULT, 1, net.now()); // of one client
+/// let mut online = false;
+///
+/// net.plan(Timestamp::from_secs(60), "the server is swapped out");
+/// net.plan(Timestamp::from_secs(7200), "the lid is closed");
+/// while let Some(happening) = net.next(server.poll_timeout()) {
+///     match happening {
+///         Happening::Server => {
+///             while let Some((_, frame)) = net.read() {
+///                 server.handle(frame.event(), net.now());
+///             }
+///             while let Some(action) = server.poll(net.now()) {
+///                 match action {
+///                     Action::MarkOnline => online = true,
+///                     Action::MarkOffline(_) => online = false,
+///                     _ => {}
+///                 }
+///                 if let Some(frame) = Frame::from_action(action) {
+///                     net.to_client(ann, frame);
+///                 }
+///             }
+///         }
+///         Happening::Planned("the server is swapped out") => net.stall(Duration::from_secs(300)),
+///         Happening::Planned(_) => {
+///             assert!(online, "nobody is dropped because the server slept");
+///             net.link_mut(ann).expect("connected").cut(Timestamp::from_secs(7200));
+///         }
+///         Happening::Client(..) => {}
+///     }
+/// }
+/// assert!(!online && server.is_finished());
+/// assert!(net.now() < Timestamp::from_secs(7200 + 46));
+/// ```
+///
+/// The simulated kernel takes every byte at once. A server with a `write_timeout` reports `Wrote`, and for a ping
+/// `PingSent`, as soon as it has sent; what waits is [`Wire::unsent`](super::Wire::unsent).
+#[derive(Clone, Debug)]
+pub struct Network<M, P = ()> {
+    clock: Clock,
+    dice: Dice,
+    connections: BTreeMap<Id, Connection<M>>,
+    opened: u64,
+    wakes: Agenda<Id>,
+    plans: Agenda<P>,
+    /// In the server's kernel.
+    unread: VecDeque<(Id, Frame<M>)>,
+    back_at: Timestamp,
+}
+
+#[derive(Clone, Debug)]
+struct Connection<M> {
+    link: Link<Frame<M>>,
+    /// The one entry among `wakes` that counts; the end of time: none does.
+    wakes_at: Timestamp,
+    answers: bool,
+    /// The client has sent a Close; it sends no second.
+    closing: bool,
+    client_gone: bool,
+    server_gone: bool,
+}
+
+impl<M, P> Network<M, P> {
+    /// A network without clients, at [`Timestamp::ZERO`]. The same calls with the same seed make the same life.
+    #[must_use]
+    pub const fn new(seed: u64) -> Self {
+        Self {
+            clock: Clock::new(),
+            dice: Dice::new(seed),
+            connections: BTreeMap::new(),
+            opened: 0,
+            wakes: Agenda::new(),
+            plans: Agenda::new(),
+            unread: VecDeque::new(),
+            back_at: Timestamp::ZERO,
+        }
+    }
+
+    /// The present moment.
+    #[must_use]
+    pub const fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// A client connects: `up` is its path to the server, `down` the way back. Make the server a machine for it.
+    pub fn connect(&mut self, up: Path, down: Path) -> Id {
+        self.opened = self.opened.saturating_add(1);
+        let id = Id(self.opened);
+        let connection = Connection {
+            link: Link::asymmetric(up, down, self.dice.roll()),
+            wakes_at: Timestamp::MAX,
+            answers: true,
+            closing: false,
+            client_gone: false,
+            server_gone: false,
+        };
+        self.connections.insert(id, connection);
+        id
+    }
+
+    /// Goes on to the next thing that happens, and says what it is; `due`: when the server wants to be called though
+    /// nothing happens, as its `poll_timeout` says. `None`: nothing will ever happen again.
+    ///
+    /// At one moment, clients and plans come before the server, so that it reads all that has arrived by then.
+    pub fn next(&mut self, due: Option<Timestamp>) -> Option<Happening<M, P>> {
+        loop {
+            let server = if self.unread.is_empty() { due } else { Some(self.now()) };
+            let server = server.map(|at| at.max(self.back_at));
+            let now = self.clock.jump([self.wakes.next_at(), self.plans.next_at(), server])?;
+            if let Some((at, id)) = self.wakes.take(now) {
+                if let Some(frame) = self.arrive(id, at) {
+                    return Some(Happening::Client(id, frame));
+                }
+            } else if let Some((_, plan)) = self.plans.take(now) {
+                return Some(Happening::Planned(plan));
+            } else {
+                return Some(Happening::Server);
+            }
+        }
+    }
+
+    /// The next frame that lies unread at the server, in the order of arrival. At [`Happening::Server`], call until `None`:
+    /// while anything lies there, the server's turn comes again at once.
+    pub fn read(&mut self) -> Option<(Id, Frame<M>)> {
+        while let Some((id, frame)) = self.unread.pop_front() {
+            // What came to a socket that was closed meanwhile is gone.
+            if self.connections.get(&id).is_some_and(|connection| !connection.server_gone) {
+                return Some((id, frame));
+            }
+        }
+        None
+    }
+
+    /// The server sends. After [`Frame::Fin`] it has hung up: it hears and says nothing more on this connection.
+    pub fn to_client(&mut self, id: Id, frame: Frame<M>) {
+        let now = self.now();
+        let Some(connection) = self.connections.get_mut(&id).filter(|open| !open.server_gone) else { return };
+        connection.server_gone = matches!(frame, Frame::Fin);
+        let bytes = frame.bytes();
+        connection.link.down.send(frame, bytes, now);
+        self.rearm(id);
+    }
+
+    /// A client sends. After [`Frame::Fin`] it has hung up; one that lost its connection must do so before it is forgotten.
+    pub fn to_server(&mut self, id: Id, frame: Frame<M>) {
+        let now = self.now();
+        let Some(connection) = self.connections.get_mut(&id).filter(|open| !open.client_gone) else { return };
+        connection.client_gone = matches!(frame, Frame::Fin);
+        connection.closing |= matches!(frame, Frame::Close(_));
+        let bytes = frame.bytes();
+        connection.link.up.send(frame, bytes, now);
+        self.rearm(id);
+    }
+
+    /// Notes down what is to happen at that moment; in the past counts as now. The order of one moment is that of the calls.
+    pub fn plan(&mut self, at: Timestamp, plan: P) {
+        self.plans.note(at, plan);
+    }
+
+    /// Stops the server for so long, from now: garbage is collected, the machine swaps, a lid is closed. Clients live on.
+    pub fn stall(&mut self, lasts: Duration) {
+        self.back_at = self.back_at.max(self.now().saturating_add(lasts));
+    }
+
+    /// Lets a client answer no more pings, though it talks; or answer again those that come from now on.
+    pub fn set_answers(&mut self, id: Id, answers: bool) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.answers = answers;
+        }
+    }
+
+    /// What is between a client and the server; `None` once both have hung up.
+    #[must_use]
+    pub fn link(&self, id: Id) -> Option<&Link<Frame<M>>> {
+        self.connections.get(&id).map(|connection| &connection.link)
+    }
+
+    /// The same, to be broken.
+    pub fn link_mut(&mut self, id: Id) -> Option<&mut Link<Frame<M>>> {
+        let now = self.now();
+        let connection = self.connections.get_mut(&id)?;
+        // Whatever is done to it: it is looked at afterwards.
+        connection.wakes_at = now;
+        self.wakes.note(now, id);
+        Some(&mut connection.link)
+    }
+
+    /// How many connections there are of which an end has not hung up.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// What has come over a link by now: the server's goes into its kernel, of the client's the first that its script sees
+    /// is given.
+    fn arrive(&mut self, id: Id, at: Timestamp) -> Option<Frame<M>> {
+        let now = self.now();
+        let connection = self.connections.get_mut(&id).filter(|connection| connection.wakes_at == at)?;
+        connection.wakes_at = Timestamp::MAX;
+        while let Some(frame) = connection.link.up.poll(now) {
+            self.unread.push_back((id, frame));
+        }
+        let seen = connection.browse(now);
+        self.rearm(id);
+        seen
+    }
+
+    /// Notes down when the link is to be looked at, or forgets it where both ends have hung up.
+    fn rearm(&mut self, id: Id) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        if connection.client_gone && connection.server_gone {
+            self.connections.remove(&id);
+            return;
+        }
+        if let Some(due) = connection.link.poll_timeout().filter(|due| *due < connection.wakes_at) {
+            connection.wakes_at = due;
+            self.wakes.note(due, id);
+        }
+    }
+}
+
+impl<M> Connection<M> {
+    /// A browser reads, up to the first frame that its script sees.
+    fn browse(&mut self, now: Timestamp) -> Option<Frame<M>> {
+        while let Some(frame) = self.link.down.poll(now) {
+            if self.client_gone {
+                continue;
+            }
+            match frame {
+                Frame::Ping(payload) if self.answers => {
+                    let pong = Frame::Pong(payload);
+                    let bytes = pong.bytes();
+                    self.link.up.send(pong, bytes, now);
+                }
+                Frame::Ping(_) | Frame::Pong(_) | Frame::Part(_) => {}
+                Frame::Close(code) => {
+                    if !self.closing {
+                        self.closing = true;
+                        let echo = Frame::Close(code);
+                        let bytes = echo.bytes();
+                        self.link.up.send(echo, bytes, now);
+                    }
+                    return Some(frame);
+                }
+                Frame::Fin => {
+                    self.client_gone = true;
+                    return Some(frame);
+                }
+                Frame::Data(..) => return Some(frame),
+            }
+        }
+        None
+    }
+}

@@ -1,0 +1,191 @@
+//! Two machines and what is between them.
+
+use core::time::Duration;
+
+use super::clock::Clock;
+use super::dice::Dice;
+use super::frame::Frame;
+use super::link::Link;
+use super::wire::Path;
+use crate::config::Config;
+use crate::event::{Action, Event};
+use crate::liveness::Liveness;
+use crate::time::Timestamp;
+
+/// One of the two ends of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "a connection has two")]
+pub enum End {
+    /// The one that sends [`down`](Link::down).
+    Server,
+    /// The one that sends [`up`](Link::up).
+    Client,
+}
+
+/// A server's machine, a client's machine, and a link between them: what these settings do on that network.
+///
+/// Both ends are driven as they should be: each reads all that has arrived before it polls, answers pings, writes what its
+/// machine asks for, and sleeps until the next moment. The kernel takes every byte at once, so a ping counts as sent when
+/// it is handed out, whatever `write_timeout` is. A browser is a client whose `interval` and `timeout` are never.
+///
+/// ```
+/// use core::time::Duration;
+/// use liveness::sim::{End, Pair, Path};
+/// use liveness::{Action, Config, Reason, Timestamp};
+///
+/// const BROWSER: Config = Config::builder().interval(Duration::MAX).timeout(Duration::MAX).build_const();
+/// let mut pair = Pair::new(Config::DEFAULT, BROWSER, Path::MOBILE, 7);
+///
+/// // A tunnel of fifteen seconds is ridden out ...
+/// pair.link.outage(Timestamp::from_secs(100), Duration::from_secs(15));
+/// // ... and a connection that is gone is found out within the bound.
+/// let cut = Timestamp::from_secs(1000);
+/// pair.link.cut(cut);
+/// let verdict = loop {
+///     match pair.next_until(Timestamp::from_secs(2000)) {
+///         Some((now, End::Server, Action::MarkOffline(Reason::PingTimeout))) => break now,
+///         Some(_) => {}
+///         None => panic!("nobody noticed"),
+///     }
+/// };
+/// let bound = Config::DEFAULT.detection_bound(Duration::ZERO);
+/// assert!(cut < verdict && verdict <= cut + bound);
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Pair {
+    /// What is between them.
+    pub link: Link<Frame<()>>,
+    /// The server's machine: to ask, to probe, to close.
+    pub server: Liveness,
+    /// The client's.
+    pub client: Liveness,
+    clock: Clock,
+    server_back_at: Timestamp,
+    client_back_at: Timestamp,
+}
+
+impl Pair {
+    /// A connection that opened at [`Timestamp::ZERO`]. The seed draws all jitter.
+    #[must_use]
+    pub const fn new(server: Config, client: Config, path: Path, seed: u64) -> Self {
+        let mut dice = Dice::new(seed);
+        Self {
+            link: Link::new(path, dice.roll()),
+            server: Liveness::new(server, dice.roll(), Timestamp::ZERO),
+            client: Liveness::new(client, dice.roll(), Timestamp::ZERO),
+            clock: Clock::new(),
+            server_back_at: Timestamp::ZERO,
+            client_back_at: Timestamp::ZERO,
+        }
+    }
+
+    /// The present moment.
+    #[must_use]
+    pub const fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Lives on until an end does something: when, which end, and what. `None`: nothing before that moment or at it, which
+    /// is now the present.
+    ///
+    /// The action is carried out already. Two healthy ends go on for ever; so this must be told where to stop.
+    pub fn next_until(&mut self, until: Timestamp) -> Option<(Timestamp, End, Action)> {
+        loop {
+            for end in [End::Server, End::Client] {
+                if let Some(action) = self.turn(end) {
+                    return Some((self.now(), end, action));
+                }
+            }
+            let due = self.due(End::Server).min(self.due(End::Client));
+            if due > until {
+                self.clock.advance_to(until);
+                return None;
+            }
+            self.clock.advance_to(due);
+        }
+    }
+
+    /// Sends a message of so many bytes from that end, now. A machine that has given up sends nothing.
+    pub fn send(&mut self, from: End, bytes: usize) {
+        if self.machine(from).verdict().is_none() {
+            self.write(from, Frame::Data((), bytes));
+        }
+    }
+
+    /// Lets that end do nothing at all for so long, from now: its process is stopped, and what arrives lies unread.
+    pub fn stall(&mut self, end: End, lasts: Duration) {
+        let until = self.now().saturating_add(lasts);
+        let back_at = match end {
+            End::Server => &mut self.server_back_at,
+            End::Client => &mut self.client_back_at,
+        };
+        *back_at = until.max(*back_at);
+    }
+
+    /// One turn of an end's loop: read everything, then poll, and carry out the action.
+    fn turn(&mut self, end: End) -> Option<Action> {
+        let now = self.now();
+        if self.back_at(end) > now {
+            return None;
+        }
+        while let Some(frame) = self.read(end) {
+            self.machine(end).handle(frame.event(), now);
+            if let Frame::Ping(payload) = frame {
+                self.write(end, Frame::Pong(payload));
+            }
+        }
+        let action = self.machine(end).poll(now)?;
+        if let Some(frame) = Frame::from_action(action) {
+            self.write(end, frame);
+        }
+        Some(action)
+    }
+
+    /// The next frame for this end: none, once it has hung up.
+    fn read(&mut self, end: End) -> Option<Frame<()>> {
+        let now = self.now();
+        let frame = match end {
+            End::Server => self.link.up.poll(now),
+            End::Client => self.link.down.poll(now),
+        };
+        frame.filter(|_| !self.machine(end).is_finished())
+    }
+
+    fn write(&mut self, from: End, frame: Frame<()>) {
+        let now = self.now();
+        let machine = self.machine(from);
+        machine.handle(Event::Wrote, now);
+        if let Frame::Ping(_) = frame {
+            machine.handle(Event::PingSent, now);
+        }
+        match from {
+            End::Server => self.link.down.send(frame, frame.bytes(), now),
+            End::Client => self.link.up.send(frame, frame.bytes(), now),
+        }
+    }
+
+    /// When this end has something to do; the end of time: never.
+    fn due(&self, end: End) -> Timestamp {
+        let (machine, arrival, back_at) = match end {
+            End::Server => (&self.server, self.link.up.poll_timeout(), self.server_back_at),
+            End::Client => (&self.client, self.link.down.poll_timeout(), self.client_back_at),
+        };
+        let due = machine.poll_timeout().into_iter().chain(arrival).min();
+        due.map_or(Timestamp::MAX, |due| due.max(back_at))
+    }
+
+    const fn machine(&mut self, end: End) -> &mut Liveness {
+        match end {
+            End::Server => &mut self.server,
+            End::Client => &mut self.client,
+        }
+    }
+
+    const fn back_at(&self, end: End) -> Timestamp {
+        match end {
+            End::Server => self.server_back_at,
+            End::Client => self.client_back_at,
+        }
+    }
+}

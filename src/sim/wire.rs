@@ -1,0 +1,240 @@
+//! One direction of a connection.
+
+use alloc::collections::VecDeque;
+use core::time::Duration;
+
+use super::dice::Dice;
+use crate::time::{Timestamp, nanos};
+
+/// What a direction does to what travels in it: latency, jitter, rate.
+///
+/// ```
+/// use core::time::Duration;
+/// use liveness::sim::Path;
+///
+/// // A hotel's network: 80 ms, up to 200 ms more, 100 kB a second.
+/// const HOTEL: Path = Path::new(Duration::from_millis(80)).jitter(Duration::from_millis(200)).rate(100_000);
+/// # let _ = HOTEL;
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Path {
+    latency: u64,
+    jitter: u64,
+    /// Bytes a second; `u64::MAX`: any number.
+    rate: u64,
+}
+
+impl Path {
+    /// Everything arrives at once.
+    pub const INSTANT: Self = Self::new(Duration::ZERO);
+    /// A line at home: 15 ms and up to 5 ms more, 5 MB a second.
+    pub const HOME: Self =
+        Self::new(Duration::from_millis(15)).jitter(Duration::from_millis(5)).rate(5_000_000);
+    /// A telephone on the move: 50 ms and up to 150 ms more, for the radio wakes up slowly; 500 kB a second.
+    pub const MOBILE: Self =
+        Self::new(Duration::from_millis(50)).jitter(Duration::from_millis(150)).rate(500_000);
+    /// By way of a geostationary satellite: twice 36,000 km at the speed of light are 240 ms.
+    pub const SATELLITE: Self =
+        Self::new(Duration::from_millis(270)).jitter(Duration::from_millis(60)).rate(1_000_000);
+
+    /// A path that takes this long, always, for any number of bytes.
+    #[must_use]
+    pub const fn new(latency: Duration) -> Self {
+        Self { latency: nanos(latency), jitter: 0, rate: u64::MAX }
+    }
+
+    /// Adds up to this much to the latency of each message, drawn anew for each. Order stays: what would overtake waits.
+    #[must_use]
+    pub const fn jitter(mut self, at_most: Duration) -> Self {
+        self.jitter = nanos(at_most);
+        self
+    }
+
+    /// Lets through so many bytes a second, at least one; `u64::MAX`: any number.
+    #[must_use]
+    pub const fn rate(mut self, bytes_per_second: u64) -> Self {
+        self.rate = if bytes_per_second == 0 { 1 } else { bytes_per_second };
+        self
+    }
+
+    /// How long so many bytes take to pass, rounded up: the rate is never exceeded.
+    fn transmission(&self, bytes: usize) -> u64 {
+        if self.rate == u64::MAX {
+            return 0;
+        }
+        let scaled = (bytes as u128).saturating_mul(1_000_000_000);
+        u64::try_from(scaled.div_ceil(self.rate.into())).unwrap_or(u64::MAX)
+    }
+}
+
+/// One direction of a connection, as TCP makes it: what is sent arrives whole, once, in order, at its time; or, from some
+/// message on, not at all.
+///
+/// - A message arrives when its last byte does: it leaves at the path's rate behind everything sent before, and travels
+///   for the latency and its share of the jitter. So the receiving end sees the rate kept too.
+/// - During an [`outage`](Self::outage) time stands still on the wire: nothing leaves, nothing arrives, nothing is lost.
+///   Afterwards everything arrives that much later, in order; without a rate, in a burst, as TCP delivers it.
+/// - After a [`cut`](Self::cut) nothing arrives any more, and nobody is told.
+///
+/// The same calls with the same seed give the same arrivals. A time earlier than the latest counts as the latest.
+///
+/// ```
+/// use core::time::Duration;
+/// use liveness::Timestamp;
+/// use liveness::sim::{Path, Wire};
+///
+/// let at = Timestamp::from_millis;
+/// let mut wire = Wire::new(Path::new(Duration::from_millis(40)), 7);
+/// wire.send("one", 100, at(0));
+/// wire.outage(at(10), Duration::from_secs(3));
+/// wire.send("two", 100, at(50));
+///
+/// assert_eq!(wire.poll_timeout(), Some(at(3040)));
+/// assert_eq!(wire.poll(at(3040)), Some("one"));
+/// assert_eq!(wire.poll(at(3040)), None);
+/// assert_eq!(wire.poll(at(3050)), Some("two"));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Wire<T> {
+    path: Path,
+    dice: Dice,
+    latest: Timestamp,
+    /// The time that counts on the wire stands still in an outage: it is behind by what those took that are over.
+    stood: u64,
+    /// Beginnings and ends of those that are not, by the caller's clock: in order, apart, the last one perhaps a cut.
+    outages: VecDeque<(u64, u64)>,
+    /// By the time on the wire: when the last byte sent so far leaves, when the last message arrives, when each does.
+    left_at: u64,
+    arrived_at: u64,
+    under_way: VecDeque<(u64, T)>,
+}
+
+impl<T> Wire<T> {
+    /// An unbroken wire. The seed draws the jitter.
+    #[must_use]
+    pub const fn new(path: Path, seed: u64) -> Self {
+        Self {
+            path,
+            dice: Dice::new(seed),
+            latest: Timestamp::ZERO,
+            stood: 0,
+            outages: VecDeque::new(),
+            left_at: 0,
+            arrived_at: 0,
+            under_way: VecDeque::new(),
+        }
+    }
+
+    /// Sends a message of so many bytes.
+    pub fn send(&mut self, message: T, bytes: usize, now: Timestamp) {
+        self.pass(now);
+        let took = self.path.transmission(bytes);
+        self.left_at = self.left_at.max(self.on_the_wire(self.latest)).saturating_add(took);
+        let jitter = self.dice.below(self.path.jitter.saturating_add(1));
+        let travelled = self.left_at.saturating_add(self.path.latency).saturating_add(jitter);
+        // No earlier than its bytes can follow those of the message before.
+        self.arrived_at = travelled.max(self.arrived_at.saturating_add(took));
+        if self.on_the_clock(self.arrived_at) < u64::MAX {
+            self.under_way.push_back((self.arrived_at, message));
+        }
+    }
+
+    /// The next message that has arrived by now: call until `None`.
+    pub fn poll(&mut self, now: Timestamp) -> Option<T> {
+        self.pass(now);
+        let arrives = self.on_the_clock(self.under_way.front()?.0);
+        if arrives > self.latest.as_nanos() {
+            return None;
+        }
+        self.under_way.pop_front().map(|(_, message)| message)
+    }
+
+    /// When the next message arrives; in the past where one lies unread. `None`: nothing is under way.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        self.under_way.front().map(|(arrives, _)| Timestamp::from_nanos(self.on_the_clock(*arrives)))
+    }
+
+    /// Lets nothing move from that moment on for so long; in the past counts as now. Outages may overlap. What would
+    /// arrive at the very moment waits too. `Duration::MAX` is a cut.
+    pub fn outage(&mut self, from: Timestamp, lasts: Duration) {
+        let begins = from.max(self.latest);
+        let (mut begins, mut ends) = (begins.as_nanos(), begins.saturating_add(lasts).as_nanos());
+        if begins == ends {
+            return;
+        }
+        self.outages.retain(|(other_begins, other_ends)| {
+            let apart = *other_ends < begins || ends < *other_begins;
+            if !apart {
+                begins = begins.min(*other_begins);
+                ends = ends.max(*other_ends);
+            }
+            apart
+        });
+        let place = self.outages.partition_point(|(other, _)| *other < begins);
+        self.outages.insert(place, (begins, ends));
+        while self.under_way.back().is_some_and(|(arrives, _)| self.on_the_clock(*arrives) == u64::MAX) {
+            self.under_way.pop_back();
+        }
+    }
+
+    /// Cuts the wire for good: whatever has not arrived before that moment never will, and the sender is not told.
+    pub fn cut(&mut self, at: Timestamp) {
+        self.outage(at, Duration::MAX);
+    }
+
+    /// Nothing moves at that moment, for a while or for good.
+    #[must_use]
+    pub fn is_out(&self, at: Timestamp) -> bool {
+        let at = at.as_nanos();
+        self.outages.iter().any(|(begins, ends)| *begins <= at && at < *ends)
+    }
+
+    /// How many messages have been sent and not been read yet.
+    #[must_use]
+    pub fn under_way(&self) -> usize {
+        self.under_way.len()
+    }
+
+    /// How many bytes wait at the sending end, as in the kernel's buffer: for a sender that holds back.
+    #[must_use]
+    pub fn unsent(&self, now: Timestamp) -> usize {
+        if self.path.rate == u64::MAX {
+            return 0;
+        }
+        let waits = self.left_at.saturating_sub(self.on_the_wire(now.max(self.latest)));
+        let bytes = u128::from(waits).saturating_mul(self.path.rate.into()).div_ceil(1_000_000_000);
+        usize::try_from(bytes).unwrap_or(usize::MAX)
+    }
+
+    /// Forgets the outages that are over.
+    fn pass(&mut self, now: Timestamp) {
+        self.latest = self.latest.max(now);
+        while let Some((begins, ends)) = self.outages.front().copied() {
+            if ends > self.latest.as_nanos() || ends == u64::MAX {
+                break;
+            }
+            self.stood = self.stood.saturating_add(ends.saturating_sub(begins));
+            self.outages.pop_front();
+        }
+    }
+
+    /// The time on the wire at a moment not before the latest.
+    fn on_the_wire(&self, at: Timestamp) -> u64 {
+        let at = at.as_nanos();
+        let standing = self.outages.iter().map(|(begins, ends)| at.min(*ends).saturating_sub(*begins));
+        at.saturating_sub(standing.fold(self.stood, u64::saturating_add))
+    }
+
+    /// The moment at which a time on the wire comes; the end of time: never.
+    fn on_the_clock(&self, wire: u64) -> u64 {
+        let mut at = wire.saturating_add(self.stood);
+        for (begins, ends) in &self.outages {
+            if at < *begins {
+                break;
+            }
+            at = at.saturating_add(ends.saturating_sub(*begins));
+        }
+        at
+    }
+}

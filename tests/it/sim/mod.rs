@@ -1,0 +1,5 @@
+//! The simulated clock, wire, pair and network.
+
+mod network;
+mod pair;
+mod wire;
