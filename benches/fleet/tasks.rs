@@ -127,7 +127,7 @@ impl Contender for Tasks {
             })
             .collect();
         // The clock moves when nothing else can: by then each task has run once, and its timer is set.
-        runtime.block_on(sleep_until(driver.at(TURN)));
+        runtime.block_on(async { sleep_until(driver.at(TURN)).await });
         driver.now = TURN;
         Self { runtime, driver }
     }
