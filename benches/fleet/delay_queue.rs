@@ -39,7 +39,6 @@ impl TokioUtil {
 impl Timers for TokioUtil {
     type Ping = u32;
 
-    #[expect(clippy::disallowed_methods, reason = "this `Instant` is tokio's, whose clock is paused")]
     fn new(connections: u32, first: First) -> Self {
         let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
         // Lives as long as the process, so that it can stay entered: entering for each event would be billed to the queue.

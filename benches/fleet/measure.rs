@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::contender::Contender;
 use crate::contenders::{CONTENDERS, Entry};
 use crate::memory::Memory;
-use crate::watch::{Shortest, Unwatched};
+use crate::watch::{Shortest, Unwatched, processor_time};
 use crate::workload::{First, INTERVAL, Load, Script};
 
 /// Of the measured intervals the quickest counts. A neighbour's burst seldom lasts for three of them,
@@ -31,7 +31,7 @@ const SUSPENDED: u64 = 3_600_000_000_000;
 /// What an event costs, and what a connection needs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Cost {
-    /// Nanoseconds a data event, everything included; without data events, a ping and its answer.
+    /// Nanoseconds of processor time a data event, everything included; without data events, a ping and its answer.
     pub(crate) event: f64,
     /// Pings a connection and interval.
     pub(crate) pings: f64,
@@ -71,9 +71,9 @@ pub(crate) fn cost<C: Contender>(load: Load) -> Cost {
             break;
         }
         script.next_interval();
-        let start = Instant::now();
+        let start = processor_time();
         let asked = contender.interval(&mut script, &mut Unwatched);
-        let took = start.elapsed();
+        let took = processor_time().saturating_sub(start);
         let cycles = if load.events == 0 { asked.max(1) } else { load.events_an_interval() };
         quickest = quickest.min(took.as_nanos() as f64 / cycles as f64);
         pings += asked;

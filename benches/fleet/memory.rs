@@ -10,27 +10,28 @@ pub(crate) struct Counting;
 static LIVE: AtomicUsize = AtomicUsize::new(0);
 
 /// Not `fetch_add`: nothing here starts a thread, and a locked instruction would be billed to whoever allocates.
-fn count(change: isize) {
-    LIVE.store(LIVE.load(Ordering::Relaxed).wrapping_add_signed(change), Ordering::Relaxed);
+fn count(taken: usize, given_back: usize) {
+    let live = LIVE.load(Ordering::Relaxed);
+    LIVE.store(live.wrapping_add(taken).wrapping_sub(given_back), Ordering::Relaxed);
 }
 
 // SAFETY: every call goes to `System` unchanged; the count is no pointer's business.
 #[expect(unsafe_code, reason = "no other way to see an allocation")]
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size().cast_signed());
+        count(layout.size(), 0);
         unsafe { System.alloc(layout) }
     }
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        count(layout.size().cast_signed());
+        count(layout.size(), 0);
         unsafe { System.alloc_zeroed(layout) }
     }
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count(size.cast_signed() - layout.size().cast_signed());
+        count(size, layout.size());
         unsafe { System.realloc(pointer, layout, size) }
     }
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        count(-layout.size().cast_signed());
+        count(0, layout.size());
         unsafe { System.dealloc(pointer, layout) }
     }
 }

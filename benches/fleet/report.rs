@@ -107,7 +107,7 @@ impl Report {
 
     /// How often the cost at the smallest size the cost at the largest is.
     fn growth(&self) -> Table {
-        let header = EVENTS.map(|events| format!("{events} events"));
+        let header = EVENTS.map(|events| format!("{events} each"));
         let mut table = Table::new(["growth".to_owned()].into_iter().chain(header));
         let (&smallest, &largest) = self.sizes.first().zip(self.sizes.last()).expect("some sizes");
         for entry in CONTENDERS {

@@ -1,6 +1,24 @@
 //! Stopwatches for single polls.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// Time that this thread has spent on a processor, the kernel's work for it included: the time that it waited
+/// because others ran is not the code's. Nothing here ever waits for anything else. A system call: for long stretches only.
+#[cfg(unix)]
+pub(crate) fn processor_time() -> Duration {
+    use rustix::time::{ClockId, clock_gettime};
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::try_from(time).expect("time since the thread began")
+}
+
+/// The time that passed, where there is nothing better.
+#[cfg(not(unix))]
+#[expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
+pub(crate) fn processor_time() -> Duration {
+    use std::sync::LazyLock;
+    static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
+    ORIGIN.elapsed()
+}
 
 /// Told when a poll begins and ends.
 pub(crate) trait Watch {

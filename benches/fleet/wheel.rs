@@ -1,9 +1,9 @@
 //! The best timer wheel on crates.io that we found: nexus-timer.
 //!
-//! Chosen for fit: a hierarchical wheel over a slab, with `reschedule` in place, a time that is a parameter, and
-//! releases in this year. The others: `hierarchical_hash_wheel_timer` has more users and is kept up as well, but its cancellable
-//! wheel keeps an `Rc` and a hash map's entry a timer, cannot move one, and wants each tick; `timing-wheel` is a binary
-//! heap; `wheel_timer`, `hashed_wheel_timer` and `pendulum` have not been touched for years.
+//! Chosen for fit, not by downloads, which we could not look up: a hierarchical wheel over a slab, with `reschedule` in
+//! place, and a time that is a parameter. Of the others, `hierarchical_hash_wheel_timer` keeps an `Rc` and a hash map's entry
+//! a timer in its cancellable wheel, cannot move one, and wants each tick; `timing-wheel` calls itself a binary heap;
+//! `wheel_timer`, `hashed_wheel_timer` and `pendulum` are plain hashed wheels at versions below 1.
 
 use std::time::{Duration, Instant};
 

@@ -118,7 +118,6 @@ pub(crate) const fn mix(number: u64) -> u64 {
 }
 
 /// A random number scaled to `0..limit`.
-#[expect(clippy::cast_possible_truncation, reason = "the high half of a product of two words is a word")]
 const fn below(random: u64, limit: u64) -> u64 {
     ((random as u128 * limit as u128) >> 64) as u64
 }
