@@ -1,0 +1,114 @@
+//! What is asked of whoever takes part.
+//!
+//! Everyone gives the same service: a connection idle for `INTERVAL` is to be pinged; one that does not answer within
+//! `TIMEOUT` is dead; whatever the peer sends is evidence of life. In this workload nobody dies, so a death is a bug of the
+//! contender, and panics.
+
+use crate::watch::Watch;
+use crate::workload::{First, Script};
+
+/// Keeps many connections' heartbeats, by whatever means.
+pub(crate) trait Contender: Sized {
+    /// That many connections, opened at time zero.
+    fn new(connections: u32, first: First) -> Self;
+
+    /// Lives through one interval of the script. Answers each ping in the turn in which it is sent. Returns the number of pings.
+    fn interval(&mut self, script: &mut Script, watch: &mut impl Watch) -> u64;
+
+    /// From the end of the last turn to `now` in one step, however far; then does all that is due. Returns the number of
+    /// pings.
+    fn leap(&mut self, now: u64, watch: &mut impl Watch) -> u64;
+}
+
+/// What came out of a poll.
+pub(crate) enum Output<P> {
+    /// A ping is to be sent, and answered with this.
+    Ping(P),
+    /// Something else that an event loop would carry out, such as a presence list's entry.
+    Other,
+}
+
+/// A contender that is a data structure: the loop is ours.
+pub(crate) trait Timers: Sized {
+    /// What it takes to answer a ping.
+    type Ping;
+
+    fn new(connections: u32, first: First) -> Self;
+
+    /// A turn begins. For those whose clock must be told.
+    fn turn(&mut self, _now: u64) {}
+
+    /// The peer sent data.
+    fn data(&mut self, connection: u32, now: u64);
+
+    /// What is due; called until `None`.
+    fn poll(&mut self, now: u64) -> Option<Output<Self::Ping>>;
+
+    /// The peer answered.
+    fn pong(&mut self, ping: Self::Ping, now: u64);
+
+    /// When to poll next: not after the next thing is due.
+    fn next(&self) -> Option<u64>;
+}
+
+impl<T: Timers> Contender for T {
+    fn new(connections: u32, first: First) -> Self {
+        Timers::new(connections, first)
+    }
+
+    fn interval(&mut self, script: &mut Script, watch: &mut impl Watch) -> u64 {
+        let mut pings = 0;
+        while let Some(turn) = script.turn(self.next()) {
+            self.turn(turn.now);
+            for _ in 0..turn.events {
+                self.data(script.pick(), turn.now);
+            }
+            pings += all_due(self, turn.now, watch);
+        }
+        pings
+    }
+
+    fn leap(&mut self, now: u64, watch: &mut impl Watch) -> u64 {
+        self.turn(now);
+        all_due(self, now, watch)
+    }
+}
+
+/// Polls until there is nothing more, and answers the pings.
+fn all_due<T: Timers>(timers: &mut T, now: u64, watch: &mut impl Watch) -> u64 {
+    let mut pings = 0;
+    loop {
+        watch.start();
+        let output = timers.poll(now);
+        watch.stop();
+        match output {
+            Some(Output::Ping(ping)) => {
+                timers.pong(ping, now);
+                pings += 1;
+            }
+            Some(Output::Other) => {}
+            None => return pings,
+        }
+    }
+}
+
+/// Not a contender: the loop itself, for what it costs to drive one.
+pub(crate) struct Nobody;
+
+impl Timers for Nobody {
+    type Ping = ();
+
+    fn new(_connections: u32, _first: First) -> Self {
+        Self
+    }
+    fn data(&mut self, connection: u32, now: u64) {
+        std::hint::black_box((connection, now));
+    }
+    fn poll(&mut self, _now: u64) -> Option<Output<()>> {
+        None
+    }
+    fn pong(&mut self, (): (), _now: u64) {}
+    fn next(&self) -> Option<u64> {
+        None
+    }
+}
