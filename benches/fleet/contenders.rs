@@ -2,6 +2,7 @@
 
 use crate::contender::Nobody;
 use crate::delay_queue::TokioUtil;
+use crate::fleet::{Echo, Fleet};
 use crate::heap::{LazyDeletion, LazyRearm};
 use crate::measure::{Cost, Stalls, cost, stalls};
 use crate::scan::Scan;
@@ -23,8 +24,8 @@ pub(crate) const OURS: &str = "Fleet";
 pub(crate) const LOOP: &str = "the loop alone";
 
 pub(crate) const CONTENDERS: &[Entry] = &[
-    // `Fleet` comes first: a module `fleet` with `impl Timers for Fleet`, and
-    // Entry { name: OURS, cost: cost::<Fleet>, stalls: stalls::<Fleet> },
+    Entry { name: OURS, cost: cost::<Fleet>, stalls: stalls::<Fleet> },
+    Entry { name: "Fleet, answering", cost: cost::<Echo>, stalls: stalls::<Echo> },
     Entry { name: "heap, lazy re-arm", cost: cost::<LazyRearm>, stalls: stalls::<LazyRearm> },
     Entry { name: "heap, lazy deletion", cost: cost::<LazyDeletion>, stalls: stalls::<LazyDeletion> },
     Entry { name: "nexus-timer", cost: cost::<NexusTimer>, stalls: stalls::<NexusTimer> },

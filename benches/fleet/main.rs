@@ -10,6 +10,7 @@
 mod contender;
 mod contenders;
 mod delay_queue;
+mod fleet;
 mod heap;
 mod herd;
 mod host;

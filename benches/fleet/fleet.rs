@@ -1,0 +1,86 @@
+//! Ours.
+
+use std::time::Duration;
+
+use liveness::{Action, Event, Fleet as Machines, Key, Payload, Timestamp};
+
+use crate::contender::{Output, Timers};
+use crate::scan::config;
+use crate::workload::First;
+
+/// A `Fleet`, with the tick that the others have. An event comes with its key, as from an epoll's user data; the
+/// fleet of a benchmark never uses a place twice, so the key is the place.
+pub(crate) struct Fleet {
+    machines: Machines,
+}
+
+impl Timers for Fleet {
+    type Ping = (Key, Payload);
+
+    fn new(connections: u32, first: First) -> Self {
+        let mut machines = Machines::with_tick(config(first), 7, Duration::from_millis(1));
+        for connection in 0..connections {
+            let inserted = machines.insert(Timestamp::ZERO).expect("room for ten million");
+            assert_eq!(inserted, key(connection));
+        }
+        Self { machines }
+    }
+
+    fn data(&mut self, connection: u32, now: u64) {
+        self.tell(key(connection), Event::Data, now);
+    }
+
+    fn poll(&mut self, now: u64) -> Option<Output<Self::Ping>> {
+        match self.machines.poll(Timestamp::from_nanos(now)) {
+            Some((key, Action::SendPing(payload))) => Some(Output::Ping((key, payload))),
+            Some((_, Action::MarkOnline)) => Some(Output::Other),
+            Some((key, action)) => panic!("a live peer was judged: {key:?} {action:?}"),
+            // It has looked at enough for one poll, and lets the loop read its sockets.
+            None if self.machines.poll_timeout() == Some(Timestamp::from_nanos(now)) => Some(Output::Other),
+            None => None,
+        }
+    }
+
+    fn pong(&mut self, (key, payload): Self::Ping, now: u64) {
+        self.tell(key, Event::Pong(payload.as_bytes()), now);
+    }
+
+    fn next(&self) -> Option<u64> {
+        self.machines.poll_timeout().map(Timestamp::as_nanos)
+    }
+}
+
+impl Fleet {
+    fn tell(&mut self, key: Key, event: Event<'_>, now: u64) {
+        self.machines.handle(key, event, Timestamp::from_nanos(now)).expect("nobody dies here");
+    }
+}
+
+/// As [`Fleet`], of a server that answers: each data event is followed by a write of ours. Then neither direction is ever
+/// silent for long, and hardly anyone is pinged, as with the peers, who only mind what they hear.
+pub(crate) struct Echo(Fleet);
+
+impl Timers for Echo {
+    type Ping = (Key, Payload);
+
+    fn new(connections: u32, first: First) -> Self {
+        Self(Timers::new(connections, first))
+    }
+    fn data(&mut self, connection: u32, now: u64) {
+        self.0.data(connection, now);
+        self.0.tell(key(connection), Event::Wrote, now);
+    }
+    fn poll(&mut self, now: u64) -> Option<Output<Self::Ping>> {
+        self.0.poll(now)
+    }
+    fn pong(&mut self, ping: Self::Ping, now: u64) {
+        self.0.pong(ping, now);
+    }
+    fn next(&self) -> Option<u64> {
+        self.0.next()
+    }
+}
+
+fn key(connection: u32) -> Key {
+    Key::from_bits(u64::from(connection) << 32)
+}
