@@ -87,8 +87,11 @@ pub struct Config {
     pub(crate) jitter: u8,
     pub(crate) schedule: Schedule,
     pub(crate) evidence: Evidence,
-    /// What jitter leaves of the interval at least: worked out once, for every ping asks for it.
+    // Worked out once, for every ping asks for them.
+    /// What jitter leaves of the interval at least.
     pub(crate) shortest_wait: u64,
+    /// How long `suspicion` waits, at least.
+    pub(crate) suspect_after: u64,
 }
 
 /// 20 s: under half of the 60 s after which common proxies drop a silent connection, so one lost ping is no loss.
@@ -148,6 +151,7 @@ impl Config {
                 schedule: Schedule::Quiet,
                 evidence: Evidence::AnyTraffic,
                 shortest_wait: 0,
+                suspect_after: NEVER,
             },
             stall_tolerance: None,
         }
@@ -473,6 +477,11 @@ impl ConfigBuilder {
             None if self.config.timeout == NEVER => NEVER,
             None => self.config.timeout / 4,
         };
+        self.config.suspect_after = match self.config.suspicion {
+            Suspicion::Never => NEVER,
+            Suspicion::After(after) => nanos(after),
+            Suspicion::Adaptive { at_least } => nanos(at_least),
+        };
         if let Some(error) = self.wrong() {
             return Err(error);
         }
@@ -502,11 +511,6 @@ impl ConfigBuilder {
     /// One line for each rule.
     const fn wrong(&self) -> Option<ConfigError> {
         let config = &self.config;
-        let suspicion = match config.suspicion {
-            Suspicion::Never => NEVER,
-            Suspicion::After(after) => nanos(after),
-            Suspicion::Adaptive { at_least } => nanos(at_least),
-        };
         let burst = match config.control_budget {
             Some(budget) => budget.burst as u64,
             None => NEVER,
@@ -519,7 +523,7 @@ impl ConfigBuilder {
             (config.write_timeout == 0, "write_timeout", Value::Nanos(0), WRITE_RULE),
             (config.close_timeout == NEVER, "close_timeout", Value::Nanos(NEVER), CLOSE_RULE),
             (config.last_look == NEVER, "last_look", Value::Nanos(NEVER), LAST_LOOK_RULE),
-            (suspicion == 0, "suspicion", Value::Nanos(0), SUSPICION_RULE),
+            (config.suspect_after == 0, "suspicion", Value::Nanos(0), SUSPICION_RULE),
             (config.jitter > 100, "jitter", Value::Number(config.jitter as u64), JITTER_RULE),
             (burst == 0, "control_budget", Value::Number(0), BUDGET_RULE),
         ];

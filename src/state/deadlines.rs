@@ -3,7 +3,7 @@
 use super::{Flags, Ping, State};
 use crate::config::{Config, NEVER, Schedule, Suspicion};
 use crate::payload::mix;
-use crate::time::{Timestamp, nanos};
+use crate::time::Timestamp;
 
 impl State {
     /// The first thing to fall due in a life without a verdict, none noted.
@@ -47,11 +47,14 @@ impl State {
     /// When the ping that is awaited makes its peer suspect.
     #[inline]
     pub(super) fn suspect_due(&self, config: &Config) -> Timestamp {
+        if config.suspect_after == NEVER {
+            return Timestamp::MAX;
+        }
         let after = match config.suspicion {
-            Suspicion::Never => return Timestamp::MAX,
-            Suspicion::After(after) => nanos(after),
-            Suspicion::Adaptive { at_least } => {
-                self.rtt.usual().map_or(NEVER, |usual| usual.max(nanos(at_least)))
+            Suspicion::Never => NEVER,
+            Suspicion::After(_) => config.suspect_after,
+            Suspicion::Adaptive { .. } => {
+                self.rtt.usual().map_or(NEVER, |usual| usual.max(config.suspect_after))
             }
         };
         if after >= config.timeout || self.flags.has(Flags::SUSPECT) {

@@ -1,4 +1,4 @@
-//! The decisions: one connection's state, config apart, in 128 bytes.
+//! The decisions: one connection's state, config apart, in 128 bytes: two cache lines, and so aligned.
 //!
 //! What may live here: moments, counts, and the rules that read them. Rule numbers are those of the crate's docs.
 //! What traffic touches comes first and fills the first 64 bytes. The rules are next door: what happens at an input in
@@ -23,7 +23,7 @@ use crate::rtt::Estimator;
 use crate::time::Timestamp;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(C)]
+#[repr(C, align(64))]
 pub(crate) struct State {
     // -- What an event of the peer's or a byte of ours touches, and a poll with nothing to do.
     /// The latest moment seen. Time inside never runs backwards (rule 12).
