@@ -73,6 +73,11 @@
 //! 12. **Clocks**: time inside never runs backwards; sums saturate; `Duration::MAX` is never.
 //! 13. **Order** where several fall due at once: idle, silence, the ping's deadline, suspicion, the next ping.
 //!
+//! # Many connections
+//!
+//! A [`Liveness`] is for a loop or a task that serves one connection. One loop that serves many keeps them in a `Fleet`
+//! (feature `alloc`): the same events and actions, each with a key, and one deadline for all.
+//!
 //! # What is promised
 //!
 //! For any driver, peer and clock: one `MarkOffline`, one `Disconnect`, last; a ping timeout only after a ping, its
