@@ -123,7 +123,9 @@ impl Wheel {
     /// A node whose moment has come: it stays due until it is set anew.
     pub(super) fn first_due(&mut self, now: Timestamp) -> Option<u32> {
         if now >= self.next_end {
-            self.over = now.as_nanos().checked_div(self.tick).unwrap_or(0);
+            let ticks = now.as_nanos().checked_div(self.tick).unwrap_or(0);
+            // At the far end of time the last tick is over too, though there is no room for the whole of it.
+            self.over = if now == Timestamp::MAX { ticks.saturating_add(1) } else { ticks };
             self.next_end = Timestamp::from_nanos(self.over.saturating_add(1).saturating_mul(self.tick));
         }
         loop {
@@ -162,9 +164,9 @@ impl Wheel {
         })
     }
 
-    /// A node is due.
+    /// A node is due, or may be: ticks are over whose slots have not been emptied yet.
     pub(super) fn is_due(&self) -> bool {
-        !self.rings.is_alone(self.due())
+        self.done < self.over || !self.rings.is_alone(self.due())
     }
 
     /// The first tick whose slot holds a node.

@@ -1,5 +1,6 @@
 //! Many connections behave as that many machines alone.
 
+mod example;
 mod named;
 pub(crate) mod world;
 

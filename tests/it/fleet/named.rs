@@ -213,6 +213,44 @@ fn long_and_endless_waits_are_kept() {
     assert!(wakes < 200_000, "{wakes} wake-ups in a month");
 }
 
+/// Found by the fuzzer: the clock leaps, and as many looks as a poll has find nothing to hand out. The looks that follow from
+/// them lie beyond the turn that the leap began in.
+#[test]
+fn a_poll_that_ends_in_the_middle_of_a_leap_comes_back() {
+    let hour = Duration::from_secs(3_600);
+    let config = Config::builder().interval(Duration::MAX).idle_timeout(hour).build_const();
+    for count in [63, 64, 65, 128] {
+        let mut fleet = Fleet::new(config, 1);
+        for _ in 0..count {
+            fleet.insert(at(0)).unwrap();
+        }
+        drain(&mut fleet, at(0));
+        let woken = Timestamp::ZERO + hour * 3;
+        assert_eq!(drain(&mut fleet, woken), [], "the verdicts wait for their last look");
+        let next = fleet.poll_timeout().unwrap();
+        assert!(next > woken && next < woken + Duration::from_millis(14), "{next}");
+        let verdicts = drain(&mut fleet, next);
+        assert_eq!(verdicts.len(), 2 * count, "offline and close, each");
+    }
+}
+
+/// At the far end of time no whole tick is left; what was due before it is done all the same, and then there is nothing.
+#[test]
+fn a_fleet_comes_to_rest_at_the_far_end_of_time() {
+    for tick in [1, 7, 4_000_000] {
+        let config = Config::builder().interval(Duration::from_millis(1)).jitter(0).build_const();
+        let mut fleet = Fleet::with_tick(config, 1, Duration::from_nanos(tick));
+        let before = Timestamp::MAX.saturating_sub(Duration::from_millis(2));
+        let key = fleet.insert(before).unwrap();
+        assert_eq!(drain(&mut fleet, before), [(key, Action::MarkOnline)]);
+        let next = fleet.poll_timeout().unwrap();
+        assert!(next > before);
+        let actions = drain(&mut fleet, Timestamp::MAX);
+        assert!(matches!(actions[..], [(_, Action::SendPing(_))]), "{actions:?}");
+        assert_eq!(fleet.poll_timeout(), None);
+    }
+}
+
 #[test]
 fn the_debug_text_of_a_million_is_a_line() {
     let mut fleet = Fleet::new(Config::DEFAULT, 1);

@@ -71,6 +71,8 @@ pub(crate) struct World {
     stale: VecDeque<Key>,
     now: Timestamp,
     latest: Timestamp,
+    /// The most wake-ups of one wait.
+    pub(crate) patience: usize,
     pub(crate) reached: Reached,
 }
 
@@ -92,6 +94,7 @@ impl World {
             stale: VecDeque::new(),
             now: start,
             latest: Timestamp::ZERO,
+            patience: 200,
             reached: Reached::default(),
         }
     }
@@ -189,7 +192,7 @@ impl World {
 
     /// A punctual driver: polls whenever the fleet says so. It gives up where that is too often to be worth a test.
     fn wait(&mut self, until: Timestamp) {
-        for _ in 0..200 {
+        for _ in 0..self.patience {
             match self.fleet.poll_timeout() {
                 Some(next) if next <= until => self.now = next.max(self.now),
                 Some(_) | None => break,

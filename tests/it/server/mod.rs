@@ -76,20 +76,23 @@ impl Example {
         }
     }
 
-    /// Where cargo has built it: `cargo test` builds all of them.
     fn program(self) -> PathBuf {
-        let name = match self {
+        example(match self {
             Self::Blocking => "server_blocking",
             Self::Tokio => "server_tokio",
             Self::Axum => "server_axum",
             Self::Mio => "server_mio",
-        };
-        let tests = std::env::current_exe().unwrap();
-        let profile = tests.parent().unwrap().parent().unwrap();
-        let program = profile.join("examples").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
-        assert!(program.is_file(), "{} is missing: cargo build --example {name}", program.display());
-        program
+        })
     }
+}
+
+/// Where cargo has built an example: `cargo test` builds all of them.
+pub(crate) fn example(name: &str) -> PathBuf {
+    let tests = std::env::current_exe().unwrap();
+    let profile = tests.parent().unwrap().parent().unwrap();
+    let program = profile.join("examples").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+    assert!(program.is_file(), "{} is missing: cargo build --example {name}", program.display());
+    program
 }
 
 /// A running server, killed at the end whatever the end is.

@@ -1,0 +1,138 @@
+//! A fleet and as many machines alone are told the same: the world of `tests/it/fleet/world.rs` compares them to the bit.
+#![no_main]
+
+#[path = "../../tests/it/fleet/world.rs"]
+mod world;
+
+use std::time::Duration;
+
+use arbitrary::Arbitrary;
+use libfuzzer_sys::fuzz_target;
+use liveness::{Config, Event, Timestamp};
+use world::{Step, World};
+
+/// From a nanosecond, where a turn of the wheel is a fraction of any wait, to seconds, where it is many waits.
+#[derive(Arbitrary, Debug)]
+enum Tick {
+    Nanos(u8),
+    Micros(u16),
+    Millis(u16),
+}
+
+impl Tick {
+    fn length(&self) -> Duration {
+        match self {
+            Self::Nanos(nanos) => Duration::from_nanos((*nanos).into()),
+            Self::Micros(micros) => Duration::from_micros((*micros).into()),
+            Self::Millis(millis) => Duration::from_millis((*millis % 8_192).into()),
+        }
+    }
+}
+
+#[derive(Arbitrary, Debug)]
+enum Start {
+    Millis(u16),
+    /// Where the clock counts from 1970.
+    Seconds(u32),
+    /// So many nanoseconds, or milliseconds, before the far end of time.
+    NanosLeft(u32),
+    MillisLeft(u32),
+}
+
+impl Start {
+    fn at(&self) -> Timestamp {
+        match self {
+            Self::Millis(millis) => Timestamp::from_millis((*millis).into()),
+            Self::Seconds(seconds) => Timestamp::from_secs((*seconds).into()),
+            Self::NanosLeft(nanos) => Timestamp::from_nanos(u64::MAX - u64::from(*nanos)),
+            Self::MillisLeft(millis) => Timestamp::from_nanos(u64::MAX - u64::from(*millis) * 1_000_000),
+        }
+    }
+}
+
+#[derive(Arbitrary, Debug)]
+enum Happening {
+    Insert(u8),
+    Remove(u8),
+    Data(u8),
+    Progress(u8),
+    Ping(u8),
+    Forged(u8),
+    Answer(u8, u8),
+    Wrote(u8),
+    PingSent(u8),
+    ReadPaused(u8),
+    ReadResumed(u8),
+    PeerClose(u8, Option<u16>),
+    Eof(u8),
+    Probe(u8),
+    Close(u8),
+    ProbeAll,
+    CloseAll,
+    Stale(u8),
+    Wait(u16),
+    WaitNanos(u32),
+    Sleep(u16),
+    SleepHours(u8),
+    SleepYears(u8),
+    TurnBack(u32),
+}
+
+impl Happening {
+    fn step(&self) -> Step {
+        const MILLI: u64 = 1_000_000;
+        const HOUR: u64 = 3_600_000 * MILLI;
+        let event = |which: u8, event| Step::Event { which, event };
+        match *self {
+            Self::Insert(class) => Step::Insert { class },
+            Self::Remove(which) => Step::Remove { which },
+            Self::Data(which) => event(which, Event::Data),
+            Self::Progress(which) => event(which, Event::Progress),
+            Self::Ping(which) => event(which, Event::Ping),
+            Self::Forged(which) => event(which, Event::Pong(b"forged")),
+            Self::Answer(which, back) => Step::Answer { which, back: back % 4 },
+            Self::Wrote(which) => event(which, Event::Wrote),
+            Self::PingSent(which) => event(which, Event::PingSent),
+            Self::ReadPaused(which) => event(which, Event::ReadPaused),
+            Self::ReadResumed(which) => event(which, Event::ReadResumed),
+            Self::PeerClose(which, code) => event(which, Event::Close(code)),
+            Self::Eof(which) => event(which, Event::Eof),
+            Self::Probe(which) => Step::Probe { which },
+            Self::Close(which) => Step::Close { which },
+            Self::ProbeAll => Step::ProbeAll,
+            Self::CloseAll => Step::CloseAll,
+            Self::Stale(which) => Step::Stale { which },
+            Self::Wait(millis) => Step::Wait { nanos: u64::from(millis) * MILLI },
+            Self::WaitNanos(nanos) => Step::Wait { nanos: nanos.into() },
+            Self::Sleep(millis) => Step::Sleep { nanos: u64::from(millis) * MILLI },
+            Self::SleepHours(hours) => Step::Sleep { nanos: u64::from(hours) * HOUR },
+            Self::SleepYears(years) => Step::Sleep { nanos: (u64::from(years) * 8_766).saturating_mul(HOUR) },
+            Self::TurnBack(nanos) => Step::TurnBack { nanos: nanos.into() },
+        }
+    }
+}
+
+#[derive(Arbitrary, Debug)]
+struct Life {
+    classes: [Config; 3],
+    seed: u64,
+    tick: Tick,
+    start: Start,
+    /// So many connections at the start: sometimes more than a poll looks at.
+    crowd: u8,
+    happenings: Vec<Happening>,
+}
+
+/// Every step compares every connection, and under a short tick every wake-up does.
+const STEPS: usize = 60;
+const WAKES: usize = 20;
+
+fuzz_target!(|life: Life| {
+    let mut world = World::new(&life.classes, life.seed, life.tick.length(), life.start.at());
+    world.patience = WAKES;
+    let crowd = (0..life.crowd % 100).map(|class| Step::Insert { class });
+    for step in crowd.chain(life.happenings.iter().take(STEPS).map(Happening::step)) {
+        world.step(step);
+    }
+    world.finish(WAKES);
+});
