@@ -105,7 +105,8 @@ fn picture(
         let outcome = if began { scene.outcome(sim) } else { String::new() };
         let past = if began { plain } else { dim };
         let style = if number + 1 == sim.scene { bold } else { past };
-        lines.push((style, format!("{} {:28} {outcome}", number + 1, scene.title(sim))));
+        let line = format!("{} {:28} {outcome}", number + 1, scene.title(sim));
+        lines.push((style, line.trim_end().to_owned()));
     }
     lines
 }
