@@ -21,7 +21,7 @@ impl Fleet {
     /// ```
     /// # #[cfg(feature = "transcript")] {
     /// use liveness::transcript::Recorder;
-    /// use liveness::{Class, Config, Event, Fleet, Timestamp};
+    /// use liveness::{Class, Config, Fleet, Timestamp};
     ///
     /// let mut fleet = Fleet::new(Config::DEFAULT, 7);
     /// let key = fleet.insert_watched(Class::default(), Timestamp::ZERO, |config, seed, now| {
