@@ -270,10 +270,13 @@ impl Server {
 
     fn turn(&mut self, key: Key) {
         let Some(mut turn) = self.peer(key) else { return };
+        let received = turn.wire().received;
         turn.receive();
         turn.send();
         turn.put_off_if_unread();
-        let (more, over) = (turn.has_more(), turn.is_offline());
+        let over = turn.is_offline();
+        // After the verdict, whoever still talks rests before we listen again: else each of its bytes would cost a turn.
+        let more = turn.has_more() || (over && turn.wire().received > received);
         turn.peer.queued = more;
         match more {
             true if over => self.rest(token(key)),
@@ -328,9 +331,11 @@ impl Turn<'_> {
     fn receive(&mut self) {
         self.wire().share = READ_SHARE;
         let judged = self.is_offline();
-        while !self.peer.deaf && self.may_read() && self.is_offline() == judged {
+        while !self.peer.deaf && self.may_read() && (judged || !self.is_offline()) {
             let received = self.wire().received;
             match self.peer.socket.read() {
+                // After the verdict nothing but a Close, or the end, can change anything.
+                Ok(message) if judged && !message.is_close() => {}
                 Ok(message) => self.arrived(message),
                 Err(error) => {
                     // Part of a frame, perhaps, and of one so large that no pong can come for a minute.
