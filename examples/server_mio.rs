@@ -1,26 +1,25 @@
-//! A WebSocket server that knows who is there: one thread, mio, and the machine by hand.
+//! A WebSocket server that knows who is there: one thread, mio, and one [`Fleet`] for all of its clients.
 //!
 //! `cargo run --example server_mio -- --interval 5s --timeout 10s`
 //!
 //! No driver of the crate's is in here: this is the loop to copy for io_uring, smol, glommio or one of your own.
-//! [`Server`] decides whose turn it is, [`Conversation::turn`] is what a turn does, [`Wire`] is where bytes move.
+//! [`Server::run`] is that loop, [`Turn`] is what one client's turn does, [`Wire`] is where bytes move.
 //!
 //! Echoes data messages; the text message `flood N` makes it send N bytes. Prints a line for each change:
 //! `SECONDS online|suspect|offline|disconnect CONNECTION [REASON]`.
 
 mod server;
 
-use std::collections::{BTreeSet, HashMap, VecDeque, hash_map::RandomState};
+use std::collections::{BTreeMap, VecDeque};
 use std::error;
-use std::hash::BuildHasher as _;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, UdpSocket};
 use std::time::Duration;
 
 use clap::Parser;
-use liveness::driver::{Fault, tune};
+use liveness::driver::{Fault, random_seed, tune};
 use liveness::transcript::Recorder;
-use liveness::{Action, Clock, CloseCode, Config, Event, Liveness, Machine, Reason, Status, Timestamp};
+use liveness::{Action, Class, Clock, CloseCode, Event, Fleet, Key, Reason, Status, Timestamp};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 use tungstenite::handshake::server::{NoCallback, ServerHandshake};
@@ -39,63 +38,85 @@ const OUTBOX: usize = 256 * 1024;
 const FLOOD_PART: usize = 64 * 1024;
 /// A peer that sends faster than its turns read is judged after so many: more bytes than a kernel keeps.
 const TURNS_BEFORE_VERDICT: u32 = 1024;
+/// Longer than until its next turn.
+const UNTIL_NEXT_TURN: Duration = Duration::from_secs(5);
 /// A peer that goes on sending after its verdict is read this often, and costs next to nothing.
 const REST: Duration = Duration::from_millis(5);
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
-const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 /// An operating system's timer cannot always express more.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
-const LISTENER: usize = 0;
-const AT_ONCE: Timestamp = Timestamp::ZERO;
+
+/// The token of an open connection is its key as a number, which is below 2^56. From here on they are ours.
+///
+/// Where a `usize` has 32 bits, which this line does not compile for, let the token be [`Key::index`]: an event that
+/// comes late may then wake the place's next owner, who finds nothing to read.
+const LISTENER: usize = 1 << 56;
+/// That of the listener, plus the client's number.
+const FIRST_HANDSHAKE: usize = LISTENER + 1;
 
 /// One thread's clients, and whose turn is next.
 struct Server {
     args: Args,
-    config: Config,
     clock: Clock,
     poll: Poll,
     listener: TcpListener,
     /// A file to do without when there are no more: it takes one to turn a client away.
     spare: Option<UdpSocket>,
-    /// The latest client's number and token. None is used again, so an event that comes late finds nobody.
+    /// How many clients have come.
     accepted: usize,
-    peers: HashMap<usize, Peer>,
-    /// Who has something to do now.
+    /// Those who are not open yet, by their tokens: whoever came first is first, and has the first deadline.
+    handshakes: BTreeMap<usize, (Handshake, Timestamp)>,
+    /// Decides about all that are open.
+    fleet: Fleet,
+    /// Their sockets, by [`Key::index`].
+    peers: Vec<Option<Box<Peer>>>,
+    /// The tokens of those who have something to do now.
     turns: VecDeque<usize>,
-    /// Who has something to do later: one entry each, at most.
-    deadlines: BTreeSet<(Timestamp, usize)>,
-}
-
-struct Peer {
-    stage: Stage,
-    /// It is in `turns`.
-    queued: bool,
-    /// The time of its entry in `deadlines`, never later than it is due; `MAX` for none.
-    armed: Timestamp,
-}
-
-enum Stage {
-    Opening(Handshake, Timestamp),
-    Open(Conversation),
+    /// Those who are to rest before it, in the order of their time.
+    resting: VecDeque<(Timestamp, usize)>,
 }
 
 type Handshake = MidHandshake<ServerHandshake<Wire, NoCallback>>;
 
+/// The socket of an open connection. The machine that judges its peer is in the fleet.
+struct Peer {
+    key: Key,
+    number: usize,
+    socket: WebSocket<Wire>,
+    /// It is in `turns` or `resting`.
+    queued: bool,
+    /// Bytes of a `flood` still to be made.
+    flood: u64,
+    /// Where in the stream of all bytes sent the outstanding ping ends.
+    ping_end: Option<u64>,
+    /// Too much is unsent, and the machine knows that we do not listen.
+    paused: bool,
+    /// Nothing that arrives can be understood any more; it is only waited for to end.
+    deaf: bool,
+    /// Our Close is in the outbox.
+    said: bool,
+    /// Its latest turns, so many of them, each left something unread.
+    unread: u32,
+}
+
 fn main() -> Result<(), Box<dyn error::Error>> {
     let args = Args::parse();
     // We report each byte that moves, so a ping has a clock for its writing.
-    let config = args.config()?.driven();
+    let fleet = Fleet::new(args.config()?.driven(), random_seed());
     let listener = args.listen()?;
     listener.set_nonblocking(true)?;
     let (poll, mut listener) = (Poll::new()?, TcpListener::from_std(listener));
     poll.registry().register(&mut listener, Token(LISTENER), Interest::READABLE)?;
-    let (clock, spare, accepted) = (Clock::new(), spare(), LISTENER);
-    let (peers, turns, deadlines) = (HashMap::new(), VecDeque::new(), BTreeSet::new());
-    Server { args, config, clock, poll, listener, spare, accepted, peers, turns, deadlines }.run()?;
-    Ok(())
+    let (clock, spare, accepted) = (Clock::new(), spare(), 0);
+    let (handshakes, peers) = (BTreeMap::new(), Vec::new());
+    let (turns, resting) = (VecDeque::new(), VecDeque::new());
+    let mut server =
+        Server { args, clock, poll, listener, spare, accepted, handshakes, fleet, peers, turns, resting };
+    Ok(server.run()?)
 }
 
 impl Server {
+    /// Wait, read, judge: the whole use of the fleet.
     fn run(&mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(1024);
         loop {
@@ -103,45 +124,72 @@ impl Server {
             for event in &events {
                 self.wake(event.token().0);
             }
-            let now = self.clock.now();
-            while let Some(entry) = self.deadlines.first().copied().filter(|(due, _)| *due <= now) {
-                self.deadlines.remove(&entry);
-                if let Some(peer) = self.peers.get_mut(&entry.1) {
-                    peer.armed = Timestamp::MAX;
-                }
-                self.wake(entry.1);
-            }
+            self.end_of_rest();
             // Who queues again meanwhile comes after the next look at the sockets.
             for token in std::mem::take(&mut self.turns) {
-                if token == LISTENER { self.accept() } else { self.turn(token) }
+                match token {
+                    LISTENER => self.accept(),
+                    FIRST_HANDSHAKE.. => self.open(token),
+                    key => self.turn(Key::from_bits(key as u64)),
+                }
+            }
+            // There is more than was asked for, and some of it may be an answer. Soon there is room for all.
+            if events.iter().count() == events.capacity() {
+                events = Events::with_capacity(2 * events.capacity());
+                continue;
+            }
+            // Read before you poll: an answer that lies unread in the kernel has not been heard. The time is the clock's,
+            // for a deadline says when we meant to look, and one for all, so that between two looks at a deadline the
+            // sockets are always read. Where this stops early, `poll_timeout` is the present, and we come straight back.
+            let now = self.clock.now();
+            while let Some((key, action)) = self.fleet.poll(now) {
+                self.carry_out(key, action);
             }
         }
     }
 
     fn wait(&mut self, events: &mut Events) -> io::Result<()> {
-        let left = self.deadlines.first().map(|(due, _)| due.saturating_duration_since(self.clock.now()));
-        let left = if self.turns.is_empty() { left.unwrap_or(LONGEST_WAIT) } else { Duration::ZERO };
-        match self.poll.poll(events, Some(left.min(LONGEST_WAIT))) {
+        let handshake = self.handshakes.first_key_value().map(|(_, (_, deadline))| *deadline);
+        let rested = self.resting.front().map(|(until, _)| *until);
+        let next = [self.fleet.poll_timeout(), handshake, rested].into_iter().flatten().min();
+        let left = next.map_or(LONGEST_WAIT, |next| next.saturating_duration_since(self.clock.now()));
+        let left = if self.turns.is_empty() { left.min(LONGEST_WAIT) } else { Duration::ZERO };
+        match self.poll.poll(events, Some(left)) {
             Err(error) if error.kind() != ErrorKind::Interrupted => Err(error),
             _ => Ok(()),
         }
     }
 
-    /// Gives a turn, for an event or a deadline. Either way the turn asks the socket itself: the deadline may be
-    /// served before the event that tells of the answer.
+    /// Gives a turn, for an event. Whom it was for may be gone: a stale key finds nobody.
     fn wake(&mut self, token: usize) {
-        if token == LISTENER {
+        if token >= LISTENER {
             return self.turns.push_back(token);
         }
-        let Some(peer) = self.peers.get_mut(&token) else { return };
-        let wire = match &mut peer.stage {
-            Stage::Opening(handshake, _) => handshake.get_mut().get_mut(),
-            Stage::Open(conversation) => conversation.wire(),
-        };
-        (wire.readable, wire.writable) = (true, true);
-        if !std::mem::replace(&mut peer.queued, true) {
-            self.turns.push_back(token);
+        if let Some(turn) = self.peer(Key::from_bits(token as u64)) {
+            let wire = turn.peer.socket.get_mut();
+            (wire.readable, wire.writable) = (true, true);
+            if !std::mem::replace(&mut turn.peer.queued, true) {
+                self.turns.push_back(token);
+            }
         }
+    }
+
+    /// Gives a turn to those who have rested, and the last one to handshakes that took too long.
+    fn end_of_rest(&mut self) {
+        let now = self.clock.now();
+        let rested = self.resting.partition_point(|(until, _)| *until <= now);
+        self.turns.extend(self.resting.drain(..rested).map(|(_, token)| token));
+        let late = self.handshakes.iter().take_while(|(_, (_, deadline))| *deadline <= now);
+        self.turns.extend(late.map(|(token, _)| *token));
+    }
+
+    fn rest(&mut self, token: usize) {
+        self.resting.push_back((self.clock.now() + REST, token));
+    }
+
+    fn peer(&mut self, key: Key) -> Option<Turn<'_>> {
+        let peer = self.peers.get_mut(key.index())?.as_mut().filter(|peer| peer.key == key)?;
+        Some(Turn { fleet: &mut self.fleet, clock: self.clock, peer })
     }
 
     fn accept(&mut self) {
@@ -153,22 +201,21 @@ impl Server {
                     if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::ConnectionAborted) => {}
                 Err(error) => {
                     // Out of files. Left alone, the client would wait unserved, and its edge would not come again.
-                    complain(format_args!("a client was turned away: {error}"));
                     self.spare = None;
                     let turned_away = self.listener.accept().is_ok();
                     self.spare = spare();
                     if !turned_away {
-                        self.deadlines.insert((self.clock.now() + ACCEPT_AGAIN, LISTENER));
-                        return;
+                        return self.rest(LISTENER);
                     }
+                    complain(format_args!("a client was turned away: {error}"));
                 }
             }
         }
     }
 
     fn greet(&mut self, mut stream: TcpStream) {
+        let (token, both) = (FIRST_HANDSHAKE + self.accepted, Interest::READABLE | Interest::WRITABLE);
         self.accepted += 1;
-        let (token, both) = (self.accepted, Interest::READABLE | Interest::WRITABLE);
         if self.poll.registry().register(&mut stream, Token(token), both).is_err() {
             return;
         }
@@ -176,154 +223,119 @@ impl Server {
         // Frames go into the wire's outbox at once, where they are counted; small buffers, for many idle clients.
         let settings = server::limits().read_buffer_size(4096).write_buffer_size(0);
         let handshake = ServerHandshake::start(Wire::new(stream), NoCallback, Some(settings));
-        let stage = Stage::Opening(handshake, self.clock.now() + HANDSHAKE_TIMEOUT);
-        self.peers.insert(token, Peer { stage, queued: false, armed: Timestamp::MAX });
-        self.wake(token);
+        self.handshakes.insert(token, (handshake, self.clock.now() + HANDSHAKE_TIMEOUT));
+        self.turns.push_back(token);
     }
 
-    fn turn(&mut self, token: usize) {
-        let Some(Peer { stage, mut armed, .. }) = self.peers.remove(&token) else { return };
-        let next = match stage {
-            Stage::Opening(handshake, deadline) => self.open(token, handshake, deadline),
-            Stage::Open(conversation) => conversation.turn(),
-        };
-        let Some((stage, due)) = next else {
-            // The socket is closed and everything freed, for nothing else holds any of it.
-            self.deadlines.remove(&(armed, token));
-            return;
-        };
-        let queued = due == AT_ONCE;
-        if queued {
-            self.turns.push_back(token);
-        } else if due < armed {
-            // The other way round, a deadline put off, as by all traffic, costs nothing: its entry fires early, once.
-            self.deadlines.remove(&(armed, token));
-            self.deadlines.insert((due, token));
-            armed = due;
-        }
-        self.peers.insert(token, Peer { stage, queued, armed });
-    }
-
-    /// Goes on with the opening handshake: the next stage, and when it wants a turn.
-    fn open(
-        &self,
-        connection: usize,
-        mut handshake: Handshake,
-        deadline: Timestamp,
-    ) -> Option<(Stage, Timestamp)> {
-        let (clock, now) = (self.clock, self.clock.now());
-        handshake.get_mut().get_mut().share = READ_SHARE;
-        let socket = match handshake.handshake() {
-            Ok(socket) => socket,
+    /// Goes on with the opening handshake. It has a deadline of its own; the fleet only knows who is open.
+    fn open(&mut self, token: usize) {
+        let Some((mut handshake, deadline)) = self.handshakes.remove(&token) else { return };
+        let now = self.clock.now();
+        let wire = handshake.get_mut().get_mut();
+        (wire.readable, wire.share) = (true, READ_SHARE);
+        match handshake.handshake() {
+            Ok(socket) => self.welcome(token - FIRST_HANDSHAKE + 1, socket).unwrap_or_else(|error| {
+                complain(format_args!("a client was turned away: {error}"));
+            }),
             Err(HandshakeError::Interrupted(handshake)) if now < deadline => {
-                return Some((Stage::Opening(handshake, deadline), deadline));
+                self.handshakes.insert(token, (handshake, deadline));
             }
-            Err(_) => return None,
-        };
-        let seed = RandomState::new().hash_one(connection);
-        let complaint = |error| complain(format_args!("connection {connection}: no record: {error}"));
-        let machine: Box<dyn Machine> = match self.args.record(connection).map_err(complaint).ok()? {
-            None => Box::new(Liveness::new(self.config, seed, now)),
-            Some(sink) => Box::new(Recorder::new(self.config, seed, now, sink)),
-        };
-        let (flood, ping_end, paused, deaf, unjudged, rests_until) = (0, None, false, false, 0, now);
-        let mut conversation = Conversation {
-            connection,
-            clock,
-            socket,
-            machine,
-            flood,
-            ping_end,
-            paused,
-            deaf,
-            unjudged,
-            rests_until,
-        };
-        conversation.judge(now);
-        conversation.turn()
+            Err(_) => {}
+        }
     }
+
+    fn welcome(&mut self, number: usize, mut socket: WebSocket<Wire>) -> Result<(), Box<dyn error::Error>> {
+        let now = self.clock.now();
+        let key = match self.args.record(number)? {
+            None => self.fleet.insert(now)?,
+            Some(sink) => self.fleet.insert_watched(Class::default(), now, |config, seed, now| {
+                Box::new(Recorder::new(config, seed, now, sink))
+            })?,
+        };
+        let (token, both) = (token(key), Interest::READABLE | Interest::WRITABLE);
+        if let Err(error) = self.poll.registry().reregister(&mut socket.get_mut().stream, Token(token), both)
+        {
+            self.fleet.remove(key)?;
+            return Err(error.into());
+        }
+        let (flood, ping_end, paused, deaf, said, unread) = (0, None, false, false, false, 0);
+        let peer = Peer { key, number, socket, queued: true, flood, ping_end, paused, deaf, said, unread };
+        if self.peers.len() <= key.index() {
+            self.peers.resize_with(key.index() + 1, || None);
+        }
+        self.peers[key.index()] = Some(Box::new(peer));
+        self.turns.push_back(token);
+        Ok(())
+    }
+
+    fn turn(&mut self, key: Key) {
+        let Some(mut turn) = self.peer(key) else { return };
+        let received = turn.wire().received;
+        turn.receive();
+        turn.send();
+        turn.put_off_if_unread();
+        let over = turn.is_offline();
+        // After the verdict, whoever still talks rests before we listen again: else each of its bytes would cost a turn.
+        let more = turn.has_more() || (over && turn.wire().received > received);
+        turn.peer.queued = more;
+        match more {
+            true if over => self.rest(token(key)),
+            true => self.turns.push_back(token(key)),
+            false => {}
+        }
+    }
+
+    /// What it makes us write goes out in the peer's next turn, after this round of polls.
+    fn carry_out(&mut self, key: Key, action: Action) {
+        let clock = self.clock;
+        let Some(mut turn) = self.peer(key) else { return };
+        server::print(action, turn.peer.number, clock);
+        match action {
+            Action::SendPing(payload) => {
+                turn.write(Message::Ping(payload.as_bytes().to_vec().into()));
+                // Handed out, not sent: it waits behind everything that the peer has not taken.
+                turn.peer.ping_end = Some(turn.wire().sent + turn.wire().outbox.len() as u64);
+            }
+            Action::Close(code) => turn.close(code),
+            Action::Disconnect => {
+                // The key is stale from here, and nothing else holds any of it.
+                turn.wire().shutdown(Shutdown::Both);
+                self.peers[key.index()] = None;
+                return;
+            }
+            Action::MarkOnline | Action::MarkSuspect | Action::MarkOffline(_) => return,
+        }
+        if !std::mem::replace(&mut turn.peer.queued, true) {
+            self.turns.push_back(token(key));
+        }
+    }
+}
+
+fn token(key: Key) -> usize {
+    key.to_bits() as usize
 }
 
 fn spare() -> Option<UdpSocket> {
     UdpSocket::bind("127.0.0.1:0").ok()
 }
 
-/// An open WebSocket and the machine that judges its peer.
-struct Conversation {
-    connection: usize,
+/// One client, and the fleet that is told what becomes of it.
+struct Turn<'a> {
+    fleet: &'a mut Fleet,
     clock: Clock,
-    socket: WebSocket<Wire>,
-    machine: Box<dyn Machine>,
-    /// Bytes of a `flood` still to be made.
-    flood: u64,
-    /// Where in the stream of all bytes sent the outstanding ping ends.
-    ping_end: Option<u64>,
-    /// Too much is unsent, and the machine knows that we do not listen.
-    paused: bool,
-    /// Nothing that arrives can be understood any more; it is only waited for to end.
-    deaf: bool,
-    /// Turns since the last judgement, each of which left something unread.
-    unjudged: u32,
-    /// When to read next, after the verdict.
-    rests_until: Timestamp,
+    peer: &'a mut Peer,
 }
 
-impl Conversation {
-    /// Write, read, judge, write: the whole use of the machine. Gives itself back with the time of its next turn, or
-    /// nothing when it is over.
-    fn turn(mut self) -> Option<(Stage, Timestamp)> {
-        // The time of the judgement is taken before the reading: a process that is stopped in between judges nobody
-        // by what it has not read. And from the clock: a deadline says when we meant to look, not when we do.
-        let now = self.clock.now();
-        self.send();
-        if !self.is_offline() || self.rests_until <= now {
-            self.rests_until = now + REST;
-            self.receive();
-        }
-        self.unjudged += 1;
-        // Read before you poll: an answer that lies unread in the kernel has not been heard.
-        let all_heard = !self.wire().readable || !self.may_read() || self.unjudged >= TURNS_BEFORE_VERDICT;
-        if all_heard || self.is_offline() {
-            self.judge(now);
-        }
-        self.send();
-        let wire = self.socket.get_ref();
-        let to_send = self.flood > 0 || !wire.outbox.is_empty();
-        let has_more = (wire.readable && self.may_read()) || (wire.writable && to_send);
-        let liveness = self.machine.liveness();
-        let due = liveness.poll_timeout().unwrap_or(Timestamp::MAX);
-        let due = match has_more {
-            true if self.is_offline() => due.min(self.rests_until),
-            true => AT_ONCE,
-            false => due,
-        };
-        (!liveness.is_finished()).then_some((Stage::Open(self), due))
-    }
-
-    fn judge(&mut self, now: Timestamp) {
-        self.unjudged = 0;
-        while let Some(action) = self.machine.poll(now) {
-            match action {
-                Action::SendPing(payload) => {
-                    self.write(Message::Ping(payload.as_bytes().to_vec().into()));
-                    // Handed out, not sent: it waits behind everything that the peer has not taken.
-                    self.ping_end = Some(self.wire().sent + self.wire().outbox.len() as u64);
-                }
-                Action::Close(code) => self.close(code),
-                Action::Disconnect => self.wire().shutdown(Shutdown::Both),
-                Action::MarkOnline | Action::MarkSuspect | Action::MarkOffline(_) => {}
-            }
-            server::print(action, self.connection, self.clock);
-        }
-    }
-
+impl Turn<'_> {
     /// Reads a share: to the end of what has arrived, or until the outbox is full or the verdict falls.
     fn receive(&mut self) {
         self.wire().share = READ_SHARE;
         let judged = self.is_offline();
-        while !self.deaf && self.may_read() && self.is_offline() == judged {
+        while !self.peer.deaf && self.may_read() && (judged || !self.is_offline()) {
             let received = self.wire().received;
-            match self.socket.read() {
+            match self.peer.socket.read() {
+                // After the verdict nothing but a Close, or the end, can change anything.
+                Ok(message) if judged && !message.is_close() => {}
                 Ok(message) => self.arrived(message),
                 Err(error) => {
                     // Part of a frame, perhaps, and of one so large that no pong can come for a minute.
@@ -339,7 +351,7 @@ impl Conversation {
             }
         }
         let mut scrap = [0; 4096];
-        while self.deaf && self.wire().read(&mut scrap).is_ok_and(|count| count > 0) {}
+        while self.peer.deaf && self.wire().read(&mut scrap).is_ok_and(|count| count > 0) {}
         if self.wire().ended {
             self.hear(Event::Eof);
         }
@@ -363,7 +375,7 @@ impl Conversation {
     fn answer(&mut self, message: Message) {
         let wanted = if let Message::Text(text) = &message { server::flood(text) } else { None };
         match wanted {
-            Some(bytes) => self.flood = self.flood.saturating_add(bytes),
+            Some(bytes) => self.peer.flood = self.peer.flood.saturating_add(bytes),
             None => self.write(message),
         }
     }
@@ -374,82 +386,99 @@ impl Conversation {
             // Or not now: the wire knows whether this is the end.
             Fault::Gone => return,
             Fault::Over => {
-                self.deaf = true;
+                self.peer.deaf = true;
                 return;
             }
             Fault::Against(code) => code,
             Fault::Refused => CloseCode::INTERNAL_ERROR,
         };
         // RFC 6455 7.1.7: fail the connection. Where one frame ends and the next begins is lost.
-        self.deaf = true;
-        self.machine.close(code, self.clock.now());
+        self.peer.deaf = true;
+        let _ = self.fleet.close(self.peer.key, code, self.clock.now());
     }
 
     fn close(&mut self, code: Option<CloseCode>) {
-        self.flood = 0;
-        let verdict = self.machine.liveness().verdict();
+        (self.peer.flood, self.peer.said) = (0, true);
+        let verdict = self.fleet.get(self.peer.key).ok().and_then(|machine| machine.verdict());
         let reason = verdict.map_or("", Reason::as_str).into();
         let said = match verdict {
             // Tungstenite has the echo ready.
-            Some(Reason::PeerClosed(_)) => self.socket.flush(),
+            Some(Reason::PeerClosed(_)) => self.peer.socket.flush(),
             // A pong that it has ready goes first: the Close is our last word.
-            _ => self.socket.flush().and_then(|()| {
-                self.socket.close(code.map(|code| CloseFrame { code: code.get().into(), reason }))
+            _ => self.peer.socket.flush().and_then(|()| {
+                self.peer.socket.close(code.map(|code| CloseFrame { code: code.get().into(), reason }))
             }),
         };
         said.unwrap_or_else(|error| self.failed(error));
     }
 
     fn write(&mut self, message: Message) {
-        self.socket.write(message).unwrap_or_else(|error| self.failed(error));
+        self.peer.socket.write(message).unwrap_or_else(|error| self.failed(error));
     }
 
     /// Sends a share of what waits, and tells the machine what became of it.
     fn send(&mut self) {
-        while self.flood > 0 && self.wire().outbox.len() < FLOOD_PART {
-            let part = FLOOD_PART.min(usize::try_from(self.flood).unwrap_or(FLOOD_PART));
-            self.flood -= part as u64;
+        while self.peer.flood > 0 && self.wire().outbox.len() < FLOOD_PART {
+            let part = FLOOD_PART.min(usize::try_from(self.peer.flood).unwrap_or(FLOOD_PART));
+            self.peer.flood -= part as u64;
             self.write(Message::Binary(vec![0; part].into()));
         }
         if self.wire().send() {
             self.hear(Event::Wrote);
         }
         // Only from here can the peer answer, so only from here does its time run.
-        if self.ping_end.is_some_and(|end| end <= self.wire().sent) {
-            self.ping_end = None;
+        if self.peer.ping_end.is_some_and(|end| end <= self.wire().sent) {
+            self.peer.ping_end = None;
             self.hear(Event::PingSent);
         }
         let unsent = self.wire().outbox.len();
-        if !self.paused && unsent > OUTBOX {
+        if !self.peer.paused && unsent > OUTBOX {
             // From here its answers go unheard, so the machine must not wait for them. It watches our bytes go instead.
-            self.paused = true;
+            self.peer.paused = true;
             self.hear(Event::ReadPaused);
-        } else if self.paused && unsent <= OUTBOX / 2 {
-            self.paused = false;
+        } else if self.peer.paused && unsent <= OUTBOX / 2 {
+            self.peer.paused = false;
             self.hear(Event::ReadResumed);
         }
-        if self.deaf && unsent == 0 {
+        if self.peer.deaf && self.peer.said && unsent == 0 {
             // Our last word is out: tell the peer, so that it hangs up.
             self.wire().shutdown(Shutdown::Write);
         }
     }
 
-    /// The time is the clock's at each event, for a turn may be long, and be stopped.
+    /// Who has been silent cannot be judged before all has been heard; the others need not wait for it.
+    fn put_off_if_unread(&mut self) {
+        let unread = self.wire().readable && !self.peer.paused && !self.is_offline();
+        if unread && self.peer.unread < TURNS_BEFORE_VERDICT {
+            self.peer.unread += 1;
+            let _ = self.fleet.put_off(self.peer.key, self.clock.now() + UNTIL_NEXT_TURN);
+        } else if std::mem::take(&mut self.peer.unread) > 0 {
+            let _ = self.fleet.put_off(self.peer.key, Timestamp::ZERO);
+        }
+    }
+
+    fn has_more(&mut self) -> bool {
+        let to_send = self.peer.flood > 0 || !self.wire().outbox.is_empty();
+        (self.wire().readable && self.may_read()) || (self.wire().writable && to_send)
+    }
+
+    /// The time is the clock's at each event, for a turn may be long, and be stopped. The key is never stale here: a peer
+    /// is in the table for as long as its machine is in the fleet.
     fn hear(&mut self, event: Event<'_>) {
-        self.machine.handle(event, self.clock.now());
+        let _ = self.fleet.handle(self.peer.key, event, self.clock.now());
     }
 
     /// After the verdict what arrives is dropped, and needs no room.
     fn may_read(&self) -> bool {
-        !self.paused || self.is_offline()
+        !self.peer.paused || self.is_offline()
     }
 
     fn is_offline(&self) -> bool {
-        self.machine.liveness().status() == Status::Offline
+        self.fleet.status(self.peer.key) == Ok(Status::Offline)
     }
 
     fn wire(&mut self) -> &mut Wire {
-        self.socket.get_mut()
+        self.peer.socket.get_mut()
     }
 }
 

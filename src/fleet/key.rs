@@ -31,7 +31,7 @@ impl Key {
         self.slot as usize
     }
 
-    /// The key as a number.
+    /// The key as a number, below 2^56: larger ones are free for what is no connection of the fleet, such as a listener.
     #[must_use]
     pub const fn to_bits(self) -> u64 {
         (self.slot as u64) << 32 | self.tag as u64

@@ -6,6 +6,7 @@ mod key;
 mod questions;
 mod rings;
 mod sweep;
+mod turns;
 mod wheel;
 
 use alloc::vec::Vec;
@@ -15,10 +16,11 @@ use self::chunks::Chunks;
 use self::key::Tag;
 pub use self::key::{Class, FleetError, Key, StaleKey};
 use self::sweep::{Sweep, What};
+use self::turns::Watched;
 use self::wheel::Wheel;
 use crate::config::{Config, NEVER};
 use crate::event::{Action, CloseCode, Event};
-use crate::liveness::Liveness;
+use crate::liveness::{Liveness, Machine};
 use crate::payload::mix;
 use crate::state::State;
 use crate::time::{Timestamp, nanos};
@@ -73,6 +75,7 @@ pub struct Fleet {
     states: Chunks<Slot>,
     wheel: Wheel,
     sweep: Option<Sweep>,
+    watched: Watched,
     /// So many of the next states that are due have been fetched from memory.
     warm: u32,
     len: usize,
@@ -126,6 +129,7 @@ impl Fleet {
             states,
             wheel,
             sweep: None,
+            watched: Watched::new(),
             warm: 0,
             len: 0,
         }
@@ -170,8 +174,8 @@ impl Fleet {
             None => (self.states.len(), Tag::FIRST),
         };
         let tag = tag.with_class(class);
-        let secret = mix(self.seed, u64::from(slot) << 32 | u64::from(tag.0)) & !u64::from(u32::MAX);
-        let state = Slot(State::new(secret | u64::from(tag.0), now));
+        let key = Key { slot, tag: tag.0 };
+        let state = Slot(State::new(self.seed_of(key), now));
         if free.is_none() {
             if slot >= self.wheel.capacity() {
                 return Err(FleetError::Full);
@@ -183,7 +187,7 @@ impl Fleet {
         }
         self.wheel.set_due(slot);
         self.len = self.len.saturating_add(1);
-        Ok(Key { slot, tag: tag.0 })
+        Ok(key)
     }
 
     /// Forgets a connection, whatever it was about to do, and gives back its machine as it was last.
@@ -208,7 +212,9 @@ impl Fleet {
     /// [`StaleKey`]: the connection is gone, and the event with it.
     #[inline]
     pub fn handle(&mut self, key: Key, event: Event<'_>, now: Timestamp) -> Result<(), StaleKey> {
-        self.change(key, now, |state, config, now| state.handle(config, event, now))
+        self.change(key, now, |state, config, now| state.handle(config, event, now))?;
+        self.show(key, |machine, now| machine.handle(event, now));
+        Ok(())
     }
 
     /// Makes a ping of this connection due now: see [`Liveness::probe`].
@@ -220,7 +226,9 @@ impl Fleet {
         self.change(key, now, |state, _, now| {
             state.probe(now);
             true
-        })
+        })?;
+        self.show(key, |machine, now| machine.probe(now));
+        Ok(())
     }
 
     /// The caller wants out of this connection: see [`Liveness::close`].
@@ -232,7 +240,9 @@ impl Fleet {
         self.change(key, now, |state, _, now| {
             state.close(code, now);
             true
-        })
+        })?;
+        self.show(key, |machine, now| machine.close(code, now));
+        Ok(())
     }
 
     /// Makes a ping of every connection due now: the network changed, or the host woke.
@@ -270,6 +280,9 @@ impl Fleet {
             };
             let tag = Tag(state.tag());
             let action = self.classes.get(tag.class()).and_then(|config| state.poll(config, now));
+            if let Some(machine) = self.watched.get_mut(&slot) {
+                machine.poll(now);
+            }
             let Some(action) = action else {
                 self.wheel.set(slot, state.look_at());
                 self.warm = self.warm.saturating_sub(1);
@@ -292,6 +305,11 @@ impl Fleet {
             return Some(self.now);
         }
         self.wheel.next_at()
+    }
+
+    /// That of a connection's machine. Its lower half is the tag, by which a state knows whose it is.
+    const fn seed_of(&self, key: Key) -> u64 {
+        mix(self.seed, key.to_bits()) & !(u32::MAX as u64) | key.tag as u64
     }
 
     /// Rule 12, for all of them: one driver has one clock.
@@ -317,11 +335,22 @@ impl Fleet {
         let config = self.classes.get(Tag(key.tag).class()).ok_or(StaleKey)?;
         if let Some(sweep) = &self.sweep {
             sweep.reach(key.slot, state);
+            if let Some(machine) = self.watched.get_mut(&key.slot) {
+                sweep.show(key.slot, &mut **machine);
+            }
         }
         if change(state, config, now) {
             self.wheel.set_due(key.slot);
         }
         Ok(())
+    }
+
+    /// The second machine of a connection sees what its own just saw.
+    #[inline]
+    fn show(&mut self, key: Key, what: impl FnOnce(&mut dyn Machine, Timestamp)) {
+        if let Some(machine) = self.watched.get_mut(&key.slot) {
+            what(&mut **machine, self.now);
+        }
     }
 
     /// Reads a little of the next states that are due, all at once, for what lies in memory takes as long to come for one as
@@ -340,6 +369,7 @@ impl Fleet {
     fn vacate(&mut self, slot: u32) {
         let Some(held) = self.states.get_mut(slot) else { return };
         self.len = self.len.saturating_sub(1);
+        self.watched.remove(&slot);
         let tag = Tag(held.0.tag());
         *held = Slot::free(tag);
         // Worn out, a slot is left alone: a key of its first connection must never fit again.

@@ -29,7 +29,11 @@ impl Fleet {
     ///
     /// [`StaleKey`].
     pub fn status(&self, key: Key) -> Result<Status, StaleKey> {
-        self.get(key).map(|machine| machine.status())
+        if self.sweep.is_some() {
+            return self.get(key).map(|machine| machine.status());
+        }
+        // Asked often, and answered without a copy.
+        self.peek(key).map(|(_, state)| state.status()).ok_or(StaleKey)
     }
 
     /// The round-trip time of a connection's answered pings; `None` before the first sample.
@@ -71,7 +75,7 @@ impl Fleet {
         self.len == 0
     }
 
-    fn peek(&self, key: Key) -> Option<(&Config, &State)> {
+    pub(super) fn peek(&self, key: Key) -> Option<(&Config, &State)> {
         let Slot(state) = self.states.get(key.slot)?;
         if state.tag() != key.tag {
             return None;

@@ -3,6 +3,7 @@
 use super::key::Tag;
 use super::{Fleet, Slot};
 use crate::event::CloseCode;
+use crate::liveness::Machine;
 use crate::state::State;
 use crate::time::Timestamp;
 
@@ -35,6 +36,16 @@ impl Sweep {
             }
         }
     }
+
+    /// Lets a second machine see it.
+    pub(super) fn show(&self, slot: u32, machine: &mut dyn Machine) {
+        if (self.next..self.end).contains(&slot) {
+            match self.what {
+                What::Probe => machine.probe(self.at),
+                What::Close(code) => machine.close(code, self.at),
+            }
+        }
+    }
 }
 
 impl Fleet {
@@ -57,6 +68,9 @@ impl Fleet {
             if let Some(Slot(state)) = self.states.get_mut(slot) {
                 if !Tag(state.tag()).is_nobodys() {
                     sweep.reach(slot, state);
+                    if let Some(machine) = self.watched.get_mut(&slot) {
+                        sweep.show(slot, &mut **machine);
+                    }
                     self.wheel.set_due(slot);
                 }
             }

@@ -1,9 +1,11 @@
 //! What a fleet promises beyond its machines.
 
 use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use liveness::{Action, CloseCode, Config, Event, Fleet, FleetError, Key, Reason, Status, Timestamp};
+use liveness::transcript::{Recorder, Transcript};
+use liveness::{Action, Class, CloseCode, Config, Event, Fleet, FleetError, Key, Reason, Status, Timestamp};
 
 fn at(millis: u64) -> Timestamp {
     Timestamp::from_millis(millis)
@@ -257,4 +259,61 @@ fn the_debug_text_of_a_million_is_a_line() {
     let key = fleet.insert(at(1)).unwrap();
     assert!(format!("{fleet:?}").starts_with("Fleet { len: 1, now: "), "{fleet:?}");
     assert_eq!(format!("{key:?}"), "Key(0 of generation 0 in class 0)");
+}
+
+#[test]
+fn who_is_put_off_is_looked_at_later_and_never_before_its_time() {
+    let mut fleet = Fleet::new(Config::builder().jitter(0).build().unwrap(), 1);
+    let key = fleet.insert(at(0)).unwrap();
+    fleet.put_off(key, at(400)).unwrap();
+    assert_eq!(drain(&mut fleet, at(399)), []);
+    assert_eq!(drain(&mut fleet, at(400)), [(key, Action::MarkOnline)]);
+    // Neither earlier than it is due, nor later, once it is put off no more.
+    fleet.put_off(key, at(90_000)).unwrap();
+    fleet.put_off(key, Timestamp::ZERO).unwrap();
+    assert_eq!(drain(&mut fleet, at(19_000)), []);
+    assert!(matches!(drain(&mut fleet, at(20_004))[..], [(_, Action::SendPing(_))]));
+    fleet.put_off(key, at(90_000)).unwrap();
+    fleet.handle(key, Event::Eof, at(20_005)).unwrap();
+    assert_eq!(drain(&mut fleet, at(20_005)).len(), 2, "an event that makes something due ends it");
+    assert!(fleet.put_off(key, at(1)).is_err());
+}
+
+/// Writes into a text that the test keeps.
+struct Shared(Arc<Mutex<String>>);
+
+impl std::fmt::Write for Shared {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        self.0.lock().unwrap().push_str(text);
+        Ok(())
+    }
+}
+
+#[test]
+fn a_recorded_connection_replays_to_the_same_life() {
+    let mut fleet = Fleet::new(Config::DEFAULT, 1);
+    let text = Arc::new(Mutex::new(String::new()));
+    let sink = Shared(Arc::clone(&text));
+    fleet.insert(at(0)).unwrap();
+    let key = fleet
+        .insert_watched(Class::default(), at(3), |config, seed, now| {
+            Box::new(Recorder::new(config, seed, now, sink))
+        })
+        .unwrap();
+    let mut handed_out = 0;
+    let mut now = at(3);
+    for step in 0..40_u64 {
+        handed_out += drain(&mut fleet, now).iter().filter(|(of, _)| *of == key).count();
+        match step {
+            0..3 => fleet.handle(key, Event::Data, now).unwrap(),
+            3 => fleet.probe_all(now),
+            5 => fleet.probe(key, now).unwrap(),
+            _ => {}
+        }
+        now = fleet.poll_timeout().map_or(now, |next| next.max(now)) + Duration::from_millis(step % 7);
+    }
+    assert!(fleet.get(key).is_err(), "it lived to its end");
+    let text = text.lock().unwrap();
+    assert!(text.parse::<Transcript>().unwrap().replay().unwrap().agrees(), "{text}");
+    assert_eq!(text.lines().filter(|line| line.contains(" > ")).count(), handed_out, "{text}");
 }
