@@ -6,6 +6,8 @@ mod key;
 mod questions;
 mod rings;
 mod sweep;
+#[cfg(test)]
+mod tests;
 mod turns;
 mod wheel;
 
@@ -36,7 +38,7 @@ use crate::time::{Timestamp, nanos};
 ///
 /// What it costs: 134 bytes a connection, and an event touches one cache line of them. A poll looks at no more than 64
 /// connections, whatever has fallen due; nothing is ever done for all of them at once. Memory grows with the largest number
-/// of connections held at once, a chunk of 1,024 at a time, and is used again, not given back.
+/// of connections held at once, a chunk of 512 at a time, and is used again, not given back.
 ///
 /// ```
 /// use core::time::Duration;
@@ -135,6 +137,12 @@ impl Fleet {
         }
     }
 
+    /// What falls due is handed out less than this late: the least lateness to ask [`Config::detection_bound`] about.
+    #[must_use]
+    pub const fn tick(&self) -> Duration {
+        self.wheel.tick()
+    }
+
     /// Other settings for some of the connections: see [`insert_as`](Self::insert_as). There are at most 255 classes, that of
     /// [`insert`](Self::insert) included.
     ///
@@ -213,7 +221,9 @@ impl Fleet {
     #[inline]
     pub fn handle(&mut self, key: Key, event: Event<'_>, now: Timestamp) -> Result<(), StaleKey> {
         self.change(key, now, |state, config, now| state.handle(config, event, now))?;
-        self.show(key, |machine, now| machine.handle(event, now));
+        if !self.watched.is_empty() {
+            self.show(key, |machine, now| machine.handle(event, now));
+        }
         Ok(())
     }
 
@@ -259,7 +269,8 @@ impl Fleet {
 
     /// The next thing to do, one at a time: call until `None`, then not before [`poll_timeout`](Self::poll_timeout).
     ///
-    /// After [`Action::Disconnect`] the connection is gone and its key stale.
+    /// After [`Action::Disconnect`] the connection is gone and its key stale. Carry out an action without handing in events with
+    /// a later time: the fleet's clock would move on between two polls that nobody read between.
     ///
     /// A poll is short, whatever has fallen due: having looked at 64 connections that turn out to have nothing to do, it
     /// returns `None` and lets the caller read its sockets first. `poll_timeout` is then the present, so wait for no time,
@@ -346,7 +357,7 @@ impl Fleet {
     }
 
     /// The second machine of a connection sees what its own just saw.
-    #[inline]
+    #[cold]
     fn show(&mut self, key: Key, what: impl FnOnce(&mut dyn Machine, Timestamp)) {
         if let Some(machine) = self.watched.get_mut(&key.slot) {
             what(&mut **machine, self.now);
@@ -374,45 +385,5 @@ impl Fleet {
         *held = Slot::free(tag);
         // Worn out, a slot is left alone: a key of its first connection must never fit again.
         if tag.is_last() { self.wheel.unset(slot) } else { self.wheel.set_free(slot) }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A slot whose last connection had this tag.
-    fn used(tag: u32) -> Fleet {
-        let mut fleet = Fleet::new(Config::DEFAULT, 1);
-        fleet.states.push(Slot::free(Tag(tag)));
-        fleet.wheel.push();
-        fleet.wheel.set_free(0);
-        fleet
-    }
-
-    #[test]
-    fn a_slot_that_is_worn_out_is_left_alone() {
-        let mut fleet = used(0xffff_fe00);
-        let last = fleet.insert(Timestamp::ZERO).unwrap();
-        assert_eq!((last.index(), Tag(last.tag).generation()), (0, u32::MAX >> 8));
-        fleet.remove(last).unwrap();
-        // Its next generation would be the first again, and the key of the first connection would fit.
-        assert_eq!(fleet.insert(Timestamp::ZERO).unwrap().index(), 1);
-        assert!(fleet.get(Key { slot: 0, tag: 0 }).is_err());
-        assert_eq!((fleet.len(), fleet.iter().count()), (1, 1));
-    }
-
-    #[test]
-    fn a_full_fleet_says_so_and_takes_in_another_when_one_has_gone() {
-        let mut fleet = used(0);
-        let places = fleet.wheel.capacity();
-        assert!(places > 16_000_000);
-        // As if all the others were taken: their places are counted, not filled.
-        fleet.states.skip_to(places);
-        let key = fleet.insert(Timestamp::ZERO).unwrap();
-        assert_eq!(fleet.insert(Timestamp::ZERO), Err(FleetError::Full));
-        assert_eq!(fleet.len(), 1);
-        fleet.remove(key).unwrap();
-        assert!(fleet.insert(Timestamp::ZERO).is_ok());
     }
 }

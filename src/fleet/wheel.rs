@@ -1,5 +1,7 @@
 //! The timing wheel: which node is to be looked at when.
 
+use core::time::Duration;
+
 use super::bits::Bits;
 use super::rings::Rings;
 use crate::time::Timestamp;
@@ -53,6 +55,10 @@ impl Wheel {
         }
         let next_end = Timestamp::from_nanos(tick);
         Self { rings, occupied: Bits::new(slots), slots, tick, done: 0, over: 0, next_end }
+    }
+
+    pub(super) const fn tick(&self) -> Duration {
+        Duration::from_nanos(self.tick)
     }
 
     /// How many nodes there can be.

@@ -40,6 +40,7 @@ fn steps() -> impl Strategy<Value = Step> {
         12 => (which, 0..3_u8).prop_map(|(which, back)| Step::Answer { which, back }),
         1 => which.prop_map(|which| Step::Probe { which }),
         1 => which.prop_map(|which| Step::Close { which }),
+        1 => (which, 0..10 * SECOND).prop_map(|(which, nanos)| Step::PutOff { which, nanos }),
         1 => Just(Step::ProbeAll),
         1 => Just(Step::TurnBack { nanos: SECOND }),
         2 => which.prop_map(|which| Step::Stale { which }),
@@ -80,9 +81,12 @@ proptest! {
         configs in prop::collection::vec(settings(), 1..4),
         tick in ticks(),
         start in starts(),
+        crowd in prop_oneof![4 => Just(0), 1 => 60..130_u8],
         steps in prop::collection::vec(steps(), 1..200),
         last in prop::option::of(Just(Step::CloseAll)),
     ) {
+        // Sometimes more than a poll looks at.
+        let steps: Vec<Step> = (0..crowd).map(|class| Step::Insert { class }).chain(steps).collect();
         live(&configs, tick, start, &steps, last);
     }
 

@@ -27,6 +27,12 @@ fn drain(fleet: &mut Fleet, now: Timestamp) -> Vec<(Key, Action)> {
 }
 
 #[test]
+fn a_tick_is_as_long_as_it_was_wished_but_never_nothing() {
+    assert_eq!(Fleet::new(Config::DEFAULT, 1).tick(), Duration::from_millis(4));
+    assert_eq!(Fleet::with_tick(Config::DEFAULT, 1, Duration::ZERO).tick(), Duration::from_nanos(1));
+}
+
+#[test]
 fn an_empty_fleet_waits_for_nothing() {
     let mut fleet = Fleet::new(Config::DEFAULT, 1);
     assert_eq!((fleet.poll(at(5)), fleet.poll_timeout(), fleet.len()), (None, None, 0));

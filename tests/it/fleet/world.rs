@@ -31,6 +31,11 @@ pub(crate) enum Step {
     Close {
         which: u8,
     },
+    /// Not to be looked at for so long.
+    PutOff {
+        which: u8,
+        nanos: u64,
+    },
     ProbeAll,
     CloseAll,
     /// Time passes, and the driver polls at the end of it, but not before.
@@ -78,7 +83,16 @@ pub(crate) struct World {
 
 struct Twin {
     machine: Liveness,
+    /// The fleet need not look before.
+    off: Timestamp,
     payloads: Vec<[u8; 8]>,
+}
+
+impl Twin {
+    /// When the fleet must look at the latest.
+    fn due(&self) -> Option<Timestamp> {
+        Some(self.machine.poll_timeout()?.max(self.off)).filter(|due| *due < Timestamp::MAX)
+    }
 }
 
 impl World {
@@ -124,6 +138,7 @@ impl World {
             | Step::Event { which, .. }
             | Step::Answer { which, .. }
             | Step::Probe { which }
+            | Step::PutOff { which, .. }
             | Step::Close { which } => {
                 let Some(key) = self.pick(which) else { return };
                 self.step_of(key, step);
@@ -148,7 +163,10 @@ impl World {
         let key = self.fleet.insert_as(class, self.now).unwrap();
         // The twin begins as the fleet's machine does: the seed is the fleet's to choose.
         let machine = self.fleet.get(key).unwrap();
-        assert!(self.twins.insert(key, Twin { machine, payloads: Vec::new() }).is_none(), "{key:?} twice");
+        assert!(
+            self.twins.insert(key, Twin { machine, off: Timestamp::ZERO, payloads: Vec::new() }).is_none(),
+            "{key:?} twice"
+        );
         assert!(!self.stale.contains(&key), "{key:?} was another connection's");
     }
 
@@ -175,6 +193,10 @@ impl World {
             Step::Probe { .. } => {
                 self.fleet.probe(key, self.now).unwrap();
                 twin.machine.probe(at);
+            }
+            Step::PutOff { nanos, .. } => {
+                twin.off = at + Duration::from_nanos(nanos);
+                self.fleet.put_off(key, twin.off).unwrap();
             }
             Step::Close { .. } => {
                 self.fleet.close(key, CloseCode::NORMAL, self.now).unwrap();
@@ -262,14 +284,14 @@ impl World {
     /// Nobody who waits has been kept waiting for a tick or longer, and the fleet does not spin.
     fn check_lateness(&self, at: Timestamp) {
         for (key, twin) in &self.twins {
-            if let Some(due) = twin.machine.poll_timeout() {
+            if let Some(due) = twin.due() {
                 assert!(due + self.tick > at, "{key:?} was due at {due} and is still not looked at, at {at}");
             }
         }
         let next = self.fleet.poll_timeout();
         assert!(next.is_none_or(|next| next > at), "the fleet would spin at {at}");
         // It does not sleep through anything either.
-        let first = self.twins.values().filter_map(|twin| twin.machine.poll_timeout()).min();
+        let first = self.twins.values().filter_map(Twin::due).min();
         if let Some(first) = first {
             let next = next.unwrap_or_else(|| panic!("the fleet sleeps for ever, but {first} comes"));
             assert!(next <= first + self.tick, "the fleet would sleep until {next}, past {first}");
@@ -282,6 +304,7 @@ impl World {
         assert!(self.fleet.handle(key, Event::Data, self.now).is_err());
         assert!(self.fleet.probe(key, self.now).is_err());
         assert!(self.fleet.close(key, CloseCode::NORMAL, self.now).is_err());
+        assert!(self.fleet.put_off(key, self.now).is_err());
         assert!(self.fleet.remove(key).is_err());
         assert!(self.fleet.get(key).is_err());
         assert!(self.fleet.status(key).is_err());
