@@ -1,6 +1,6 @@
 //! Who takes part.
 
-use crate::contender::Nobody;
+use crate::contender::{Lines, Nobody};
 use crate::delay_queue::TokioUtil;
 use crate::fleet::{Echo, Fleet};
 use crate::heap::{LazyDeletion, LazyRearm};
@@ -20,8 +20,15 @@ pub(crate) struct Entry {
 /// The one whose cost the others are divided by. While no entry has this name, there are no ratios.
 pub(crate) const OURS: &str = "Fleet";
 
-/// The loop alone: part of everybody's cost.
-pub(crate) const LOOP: &str = "the loop alone";
+/// Part of everybody's cost.
+pub(crate) const ALONE: [&str; 2] = ["memory alone", "the loop alone"];
+
+impl Entry {
+    /// One of those whose cost is compared.
+    pub(crate) fn takes_part(&self) -> bool {
+        !ALONE.contains(&self.name)
+    }
+}
 
 pub(crate) const CONTENDERS: &[Entry] = &[
     Entry { name: OURS, cost: cost::<Fleet>, stalls: stalls::<Fleet> },
@@ -32,7 +39,8 @@ pub(crate) const CONTENDERS: &[Entry] = &[
     Entry { name: "DelayQueue", cost: cost::<TokioUtil>, stalls: stalls::<TokioUtil> },
     Entry { name: "task each", cost: cost::<Tasks>, stalls: stalls::<Tasks> },
     Entry { name: "scan each second", cost: cost::<Scan>, stalls: stalls::<Scan> },
-    Entry { name: LOOP, cost: cost::<Nobody>, stalls: stalls::<Nobody> },
+    Entry { name: ALONE[0], cost: cost::<Lines>, stalls: stalls::<Lines> },
+    Entry { name: ALONE[1], cost: cost::<Nobody>, stalls: stalls::<Nobody> },
 ];
 
 /// Whose versions belong beside the figures.

@@ -4,7 +4,7 @@ use std::error::Error;
 
 use plotters::prelude::*;
 
-use crate::contenders::{CONTENDERS, LOOP};
+use crate::contenders::{ALONE, CONTENDERS};
 use crate::host;
 use crate::report::{EVENTS, Report};
 
@@ -72,7 +72,7 @@ fn draw(report: &Report, events: u32) -> Result<(), Box<dyn Error>> {
 }
 
 fn line(report: &Report, name: &'static str, events: u32) -> Vec<(f64, f64)> {
-    if name == LOOP {
+    if ALONE.contains(&name) {
         return Vec::new();
     }
     let point = |&size| Some((f64::from(size), report.cost(name, size, events)?.event));

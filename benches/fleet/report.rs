@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 
 use liveness::Config;
 
-use crate::contenders::{CONTENDERS, Entry, LOOP, OURS, PACKAGES};
+use crate::contenders::{CONTENDERS, Entry, OURS, PACKAGES};
 use crate::measure::{Cost, Stalls};
 use crate::table::{Table, count, number};
 use crate::workload::Load;
@@ -46,7 +46,7 @@ impl Report {
             for events in EVENTS {
                 report.grow(entry, events);
             }
-            if entry.name != LOOP {
+            if entry.takes_part() {
                 eprintln!("{}: the longest poll", entry.name);
                 report.stalls.extend(entry.measured_stalls(REFERENCE).map(|stalls| (entry.name, stalls)));
             }
@@ -56,7 +56,7 @@ impl Report {
 
     /// One contender's line, from the smallest size to the largest within the limits.
     fn grow(&mut self, entry: &Entry, events: u32) {
-        if entry.name == LOOP && events == 0 {
+        if !entry.takes_part() && events == 0 {
             return; // nothing arrives and nothing is due: there is no loop
         }
         let mut before: Option<Cost> = None;
@@ -93,12 +93,12 @@ impl Report {
             row.extend(costs.map(|cost| number(cost.map(|cost| cost.event))));
             let cost = self.cost(entry.name, REFERENCE, events);
             let ratio = cost.zip(ours).map(|(cost, ours)| cost.event / ours.event);
-            let bytes = |bytes: fn(Cost) -> f64| cost.filter(|_| entry.name != LOOP).map(bytes);
+            let bytes = |bytes: fn(Cost) -> f64| cost.filter(|_| entry.takes_part()).map(bytes);
             row.push(number(ratio));
             row.push(number(bytes(|cost| cost.heap)));
             row.push(number(bytes(|cost| cost.resident)));
             row.push(number(bytes(|cost| cost.pings)));
-            if entry.name != LOOP || events != 0 {
+            if entry.takes_part() || events != 0 {
                 table.row(row);
             }
         }
@@ -122,7 +122,7 @@ impl Report {
 
     fn stalls(&self) -> Table {
         let mut table = Table::new(["us", "steady", "herd", "leap"]);
-        for entry in CONTENDERS.iter().filter(|entry| entry.name != LOOP) {
+        for entry in CONTENDERS.iter().filter(|entry| entry.takes_part()) {
             let stalls = self.stalls.get(entry.name).copied();
             let [steady, herd, leap] = [
                 stalls.map(|stalls| stalls.steady),
