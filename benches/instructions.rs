@@ -11,7 +11,7 @@ use std::hint::black_box;
 use std::process::{self, Command, Stdio};
 
 use gungraun::{LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main};
-use liveness::{Action, Config, Event, Liveness, Timestamp};
+use liveness::{Action, Config, Event, Fleet, Key, Liveness, Timestamp};
 
 const NOW: Timestamp = Timestamp::from_secs(1);
 /// By then a ping is due, whatever the jitter.
@@ -50,8 +50,50 @@ fn ping_cycle(machine: &mut Liveness) {
 
 library_benchmark_group!(name = machine; benchmarks = data, poll_not_due, ping_cycle);
 
-// The same of a `Fleet` belong into a group `fleet`, and its name into the list below.
-main!(config = config(); library_benchmark_groups = machine);
+/// A fleet of a thousand who are online, and one of them.
+fn fleet() -> (&'static mut Fleet, Key) {
+    let fleet = Box::leak(Box::new(Fleet::new(Config::DEFAULT, 7)));
+    let keys: Vec<Key> = (0..1_000).filter_map(|_| fleet.insert(Timestamp::ZERO).ok()).collect();
+    while fleet.poll(Timestamp::ZERO).is_some() {}
+    while fleet.poll_timeout() == Some(Timestamp::ZERO) {
+        while fleet.poll(Timestamp::ZERO).is_some() {}
+    }
+    (fleet, keys[500])
+}
+
+/// The same, with the first ping due.
+fn due() -> (&'static mut Fleet, Timestamp) {
+    let (fleet, _) = fleet();
+    let first = fleet.poll_timeout().unwrap_or(DUE);
+    (fleet, first)
+}
+
+#[library_benchmark]
+#[bench::fleet(fleet())]
+fn fleet_data((fleet, key): (&mut Fleet, Key)) {
+    black_box(fleet.handle(key, Event::Data, black_box(Timestamp::ZERO)).is_ok());
+}
+
+#[library_benchmark]
+#[bench::fleet(fleet())]
+fn fleet_poll_not_due((fleet, _): (&mut Fleet, Key)) {
+    black_box(fleet.poll(black_box(Timestamp::ZERO)).is_some());
+}
+
+// The wheel's turn to it, the ping, its answer, and the poll that puts it back.
+#[library_benchmark]
+#[bench::fleet(due())]
+fn fleet_ping_cycle((fleet, now): (&mut Fleet, Timestamp)) {
+    let now = black_box(now);
+    if let Some((key, Action::SendPing(payload))) = fleet.poll(now) {
+        black_box(fleet.handle(key, Event::Pong(payload.as_bytes()), now).is_ok());
+    }
+    black_box(fleet.poll(now).is_some());
+}
+
+library_benchmark_group!(name = many; benchmarks = fleet_data, fleet_poll_not_due, fleet_ping_cycle);
+
+main!(config = config(); library_benchmark_groups = machine, many);
 
 /// Gungraun asks for this before it starts its runner: the place to say how to get one.
 fn config() -> LibraryBenchmarkConfig {

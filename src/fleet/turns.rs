@@ -5,6 +5,7 @@ use alloc::collections::BTreeMap;
 
 use super::{Class, Fleet, FleetError, Key, StaleKey};
 use crate::config::Config;
+use crate::event::Event;
 use crate::liveness::Machine;
 use crate::time::Timestamp;
 
@@ -63,5 +64,26 @@ impl Fleet {
         let at = state.look_at().max(until);
         self.wheel.set(key.slot, at);
         Ok(())
+    }
+
+    /// An event while a wish for all is being granted, or somebody is watched.
+    #[cold]
+    pub(super) fn handle_and_show(
+        &mut self,
+        key: Key,
+        event: Event<'_>,
+        now: Timestamp,
+    ) -> Result<(), StaleKey> {
+        self.change(key, now, |state, config, now| state.handle(config, event, now))?;
+        self.show(key, |machine, now| machine.handle(event, now));
+        Ok(())
+    }
+
+    /// The second machine of a connection sees what its own just saw.
+    #[cold]
+    pub(super) fn show(&mut self, key: Key, what: impl FnOnce(&mut dyn Machine, Timestamp)) {
+        if let Some(machine) = self.watched.get_mut(&key.slot) {
+            what(&mut **machine, self.now);
+        }
     }
 }

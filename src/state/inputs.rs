@@ -9,7 +9,8 @@ use crate::time::Timestamp;
 impl State {
     /// What happens a thousand times between two pings is worth a short way: traffic of a peer of whom nothing is awaited
     /// changes moments, and nothing else. True where a poll may have something to do now.
-    #[inline]
+    // A call would cost more than what it does.
+    #[inline(always)]
     pub(crate) fn handle(&mut self, config: &Config, event: Event<'_>, now: Timestamp) -> bool {
         match event {
             Event::Data if self.is_calm(config, now) => {
