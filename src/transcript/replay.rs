@@ -142,6 +142,9 @@ fn output_line(at: Timestamp, output: &Output) -> String {
     format!("{:<5} > {output}\n", Seconds(at.as_nanos()))
 }
 
+/// More actions than any machine hands out at one moment.
+const LARGEST_BURST: usize = 8;
+
 /// More moments than any machine needs to end.
 const AFTER_THE_LAST_INPUT: u32 = 50;
 
@@ -240,7 +243,8 @@ impl Driver<'_> {
     }
 
     fn poll(&mut self) {
-        while let Some(action) = self.machine.poll(self.now) {
+        for _ in 0..LARGEST_BURST {
+            let Some(action) = self.machine.poll(self.now) else { break };
             self.outputs.push((self.now, Output::of(action, self.machine.stats().pings)));
         }
         self.keep_moment();

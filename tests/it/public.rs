@@ -65,3 +65,25 @@ fn close_codes_are_those_that_may_go_on_the_wire() {
         assert_eq!(CloseCode::new(known.get()), Some(known));
     }
 }
+
+#[test]
+fn the_report_names_the_kind_of_the_latest_evidence() {
+    for (event, kind) in [
+        (Event::Data, "(data)"),
+        (Event::Progress, "(part of a message)"),
+        (Event::Ping, "(ping)"),
+        (Event::Pong(b"nobody asked"), "(pong)"),
+    ] {
+        let mut machine = Liveness::new(Config::DEFAULT, 1, Timestamp::ZERO);
+        // Awaited or not, it is told alike.
+        for asked in [false, true] {
+            if asked {
+                machine.probe(Timestamp::from_secs(2));
+                while machine.poll(Timestamp::from_secs(2)).is_some() {}
+            }
+            machine.handle(event, Timestamp::from_secs(2));
+            let report = machine.report(Timestamp::from_secs(3)).to_string();
+            assert!(report.contains(&format!("last heard 1.0 s ago {kind}")), "{event:?}: {report}");
+        }
+    }
+}
