@@ -87,3 +87,13 @@ fn the_report_names_the_kind_of_the_latest_evidence() {
         }
     }
 }
+
+#[test]
+fn a_payload_reads_the_same_as_bytes_and_as_text() {
+    let mut machine = Liveness::new(Config::DEFAULT, 1, Timestamp::ZERO);
+    machine.probe(Timestamp::ZERO);
+    assert_eq!(machine.poll(Timestamp::ZERO), Some(Action::MarkOnline));
+    let Some(Action::SendPing(payload)) = machine.poll(Timestamp::ZERO) else { panic!("no ping") };
+    let text: String = payload.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!((payload.to_string(), format!("{payload:?}")), (text.clone(), format!("Payload({text})")));
+}
