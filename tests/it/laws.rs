@@ -146,6 +146,36 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Jitter: a wait is never longer than `interval`, nor shorter than its share allows; the first is any part of it.
+    #[test]
+    fn jitter_only_shortens(jitter in 0..=100_u8, seed: u64) {
+        let config = Config::builder().interval(Duration::from_secs(5)).jitter(jitter).build().unwrap();
+        let mut text = String::new();
+        let mut machine = Recorder::new(config, seed, Timestamp::ZERO, &mut text);
+        let mut waits = Vec::new();
+        let mut pinged_at = 0;
+        while waits.len() < 20 {
+            let Some(now) = machine.liveness().poll_timeout() else { break };
+            while let Some(action) = machine.poll(now) {
+                if let Action::SendPing(payload) = action {
+                    waits.push(now.as_nanos() - std::mem::replace(&mut pinged_at, now.as_nanos()));
+                    machine.handle(Event::Pong(payload.as_bytes()), now);
+                }
+            }
+        }
+        drop(machine);
+        let shortest = 5 * SECOND / 100 * u64::from(100 - jitter);
+        let first = if jitter == 0 { 5 * SECOND..=5 * SECOND } else { 1..=5 * SECOND };
+        let kept = first.contains(&waits[0]) && waits[1..].iter().all(|wait| (shortest..=5 * SECOND).contains(wait));
+        prop_assert!(kept, "waits of {waits:?} ns:\n{text}");
+        let varied = waits[1..].windows(2).any(|pair| pair[0] != pair[1]);
+        prop_assert!(varied == (jitter > 0), "waits of {waits:?} ns:\n{text}");
+    }
+}
+
 /// When a peer that never says anything is offline, given how late each poll is; `None`: never.
 fn silent_life(config: Config, mut late: impl Iterator<Item = u64>) -> Option<Timestamp> {
     let mut machine = Liveness::new(config, 11, Timestamp::ZERO);

@@ -65,3 +65,35 @@ fn close_codes_are_those_that_may_go_on_the_wire() {
         assert_eq!(CloseCode::new(known.get()), Some(known));
     }
 }
+
+#[test]
+fn the_report_names_the_kind_of_the_latest_evidence() {
+    for (event, kind) in [
+        (Event::Data, "(data)"),
+        (Event::Progress, "(part of a message)"),
+        (Event::Ping, "(ping)"),
+        (Event::Pong(b"nobody asked"), "(pong)"),
+    ] {
+        let mut machine = Liveness::new(Config::DEFAULT, 1, Timestamp::ZERO);
+        // Awaited or not, it is told alike.
+        for asked in [false, true] {
+            if asked {
+                machine.probe(Timestamp::from_secs(2));
+                while machine.poll(Timestamp::from_secs(2)).is_some() {}
+            }
+            machine.handle(event, Timestamp::from_secs(2));
+            let report = machine.report(Timestamp::from_secs(3)).to_string();
+            assert!(report.contains(&format!("last heard 1.0 s ago {kind}")), "{event:?}: {report}");
+        }
+    }
+}
+
+#[test]
+fn a_payload_reads_the_same_as_bytes_and_as_text() {
+    let mut machine = Liveness::new(Config::DEFAULT, 1, Timestamp::ZERO);
+    machine.probe(Timestamp::ZERO);
+    assert_eq!(machine.poll(Timestamp::ZERO), Some(Action::MarkOnline));
+    let Some(Action::SendPing(payload)) = machine.poll(Timestamp::ZERO) else { panic!("no ping") };
+    let text: String = payload.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!((payload.to_string(), format!("{payload:?}")), (text.clone(), format!("Payload({text})")));
+}

@@ -111,7 +111,9 @@ fn each_class_keeps_its_own_settings() {
 fn what_does_not_fit_is_said_clearly() {
     let mut fleet = Fleet::new(Config::DEFAULT, 1);
     let last = (1..255).map(|_| fleet.add_class(Config::DEFAULT).unwrap()).last().unwrap();
-    assert_eq!(fleet.add_class(Config::DEFAULT), Err(FleetError::TooManyClasses));
+    let error = fleet.add_class(Config::DEFAULT).unwrap_err();
+    assert_eq!(error, FleetError::TooManyClasses);
+    assert!(error.to_string().contains("255 classes"));
     assert!(fleet.insert_as(last, at(0)).is_ok());
     let mut other = Fleet::new(Config::DEFAULT, 1);
     let error = other.insert_as(last, at(0)).unwrap_err();

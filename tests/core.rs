@@ -1,0 +1,15 @@
+//! The tests that decide about the core, as a binary of their own: it builds in seconds, and so serves what builds the crate
+//! over and over, one change at a time (`.ci/break`, cargo-mutants). `cargo test` runs the same tests as part of `it`.
+
+#[path = "it/fleet/mod.rs"]
+mod fleet;
+#[path = "it/laws.rs"]
+mod laws;
+#[path = "it/oracle/mod.rs"]
+mod oracle;
+#[path = "it/public.rs"]
+mod public;
+#[path = "it/transcripts.rs"]
+mod transcripts;
+#[path = "it/world.rs"]
+mod world;
