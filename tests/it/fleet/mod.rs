@@ -1,6 +1,5 @@
 //! Many connections behave as that many machines alone.
 
-mod example;
 mod named;
 pub(crate) mod world;
 

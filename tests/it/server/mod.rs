@@ -33,6 +33,7 @@ macro_rules! with_each_server {
 
 mod crowd;
 mod faults;
+mod fleet;
 mod hostile;
 #[cfg(target_os = "linux")]
 mod resources;

@@ -15,7 +15,7 @@ fn number(said: &str, before: &str) -> u64 {
 #[test]
 fn the_example_finds_all_who_die_and_drops_nobody_else() {
     let mut run = Command::new(example("fleet"));
-    let run = run.args(["--connections", "2000", "--seconds", "3", "--seed", "11"]).output().unwrap();
+    let run = run.args(["--connections", "2000", "--seconds", "6", "--seed", "11"]).output().unwrap();
     let said = String::from_utf8(run.stdout).unwrap();
     assert!(run.status.success(), "{said}");
     assert_eq!(said.lines().last(), Some("right: all who died were found in time, nobody else was dropped"));
