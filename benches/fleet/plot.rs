@@ -9,7 +9,7 @@ use crate::host;
 use crate::report::{EVENTS, Report};
 
 /// Distinct for the colour-blind too (Okabe and Ito), and on white.
-const COLOURS: [RGBColor; 7] = [
+const COLOURS: [RGBColor; 8] = [
     RGBColor(0, 0, 0),
     RGBColor(0, 114, 178),
     RGBColor(86, 180, 233),
@@ -17,6 +17,7 @@ const COLOURS: [RGBColor; 7] = [
     RGBColor(213, 94, 0),
     RGBColor(204, 121, 167),
     RGBColor(230, 159, 0),
+    RGBColor(150, 150, 150),
 ];
 
 pub(crate) fn file(events: u32) -> String {
@@ -57,7 +58,14 @@ fn draw(report: &Report, events: u32) -> Result<(), Box<dyn Error>> {
         .x_label_area_size(40)
         .y_label_area_size(60)
         .build_cartesian_2d(width.log_scale(), (lowest * 0.7..highest * 1.4).log_scale())?;
-    chart.configure_mesh().x_desc("connections").y_desc("ns").light_line_style(WHITE).draw()?;
+    chart
+        .configure_mesh()
+        .x_desc("connections")
+        .y_desc("ns")
+        .x_label_formatter(&|size| format!("{size:.0}"))
+        .y_label_formatter(&|cost| format!("{cost:.0}"))
+        .light_line_style(WHITE)
+        .draw()?;
     let colours = COLOURS.iter().cycle();
     for ((name, points), &colour) in lines.into_iter().filter(|(_, points)| !points.is_empty()).zip(colours) {
         chart.draw_series(LineSeries::new(points.clone(), colour.stroke_width(2)))?;
