@@ -24,6 +24,13 @@ assert_impl_all!(Reason: Send, Sync, Unpin, Copy);
 assert_impl_all!(Status: Send, Sync, Unpin, Copy);
 assert_impl_all!(Rtt: Send, Sync, Unpin, Copy);
 assert_impl_all!(Stats: Send, Sync, Unpin, Copy, Default);
+assert_impl_all!(liveness::Fleet: Send, Sync, Unpin);
+assert_not_impl_any!(liveness::Fleet: Clone);
+// It must fit an epoll's user data.
+assert_eq_size!(liveness::Key, u64);
+assert_impl_all!(liveness::Key: Send, Sync, Copy, Ord, std::hash::Hash);
+assert_impl_all!(liveness::StaleKey: std::error::Error, Send, Sync);
+assert_impl_all!(liveness::FleetError: std::error::Error, Send, Sync);
 assert_impl_all!(liveness::ConfigError: std::error::Error, Send, Sync);
 assert_impl_all!(liveness::transcript::Malformed: std::error::Error, Send, Sync);
 assert_impl_all!(liveness::driver::tungstenite::Offline: std::error::Error, Send, Sync);
