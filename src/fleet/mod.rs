@@ -225,12 +225,7 @@ impl Fleet {
             return self.handle_and_show(key, event, now);
         }
         let now = self.advance(now);
-        let Slot(state) = self.states.get_mut(key.slot).ok_or(StaleKey)?;
-        if state.tag() != key.tag {
-            return Err(StaleKey);
-        }
-        // A free slot has no class.
-        let config = self.classes.get(Tag(key.tag).class()).ok_or(StaleKey)?;
+        let (state, config) = find(&mut self.states, &self.classes, key).ok_or(StaleKey)?;
         if state.handle(config, event, now) {
             self.wheel.set_due(key.slot);
         }
@@ -243,10 +238,7 @@ impl Fleet {
     ///
     /// [`StaleKey`].
     pub fn probe(&mut self, key: Key, now: Timestamp) -> Result<(), StaleKey> {
-        self.change(key, now, |state, _, now| {
-            state.probe(now);
-            true
-        })?;
+        self.change(key, now, |state, _, now| state.probe(now))?;
         self.show(key, |machine, now| machine.probe(now));
         Ok(())
     }
@@ -257,10 +249,7 @@ impl Fleet {
     ///
     /// [`StaleKey`].
     pub fn close(&mut self, key: Key, code: CloseCode, now: Timestamp) -> Result<(), StaleKey> {
-        self.change(key, now, |state, _, now| {
-            state.close(code, now);
-            true
-        })?;
+        self.change(key, now, |state, _, now| state.close(code, now))?;
         self.show(key, |machine, now| machine.close(code, now));
         Ok(())
     }
@@ -344,22 +333,18 @@ impl Fleet {
         &mut self,
         key: Key,
         now: Timestamp,
-        change: impl FnOnce(&mut State, &Config, Timestamp) -> bool,
+        change: impl FnOnce(&mut State, &Config, Timestamp),
     ) -> Result<(), StaleKey> {
         let now = self.advance(now);
-        let Slot(state) = self.states.get_mut(key.slot).ok_or(StaleKey)?;
-        if state.tag() != key.tag {
-            return Err(StaleKey);
-        }
-        // A free slot has no class.
-        let config = self.classes.get(Tag(key.tag).class()).ok_or(StaleKey)?;
+        let (state, config) = find(&mut self.states, &self.classes, key).ok_or(StaleKey)?;
         if let Some(sweep) = &self.sweep {
             sweep.reach(key.slot, state);
             if let Some(machine) = self.watched.get_mut(&key.slot) {
                 sweep.show(key.slot, &mut **machine);
             }
         }
-        if change(state, config, now) {
+        change(state, config, now);
+        if state.is_awake() {
             self.wheel.set_due(key.slot);
         }
         Ok(())
@@ -387,4 +372,16 @@ impl Fleet {
         // Worn out, a slot is left alone: a key of its first connection must never fit again.
         if tag.is_last() { self.wheel.unset(slot) } else { self.wheel.set_free(slot) }
     }
+}
+
+/// The state of a connection that is not gone, and its settings.
+#[inline(always)]
+fn find<'a>(
+    states: &'a mut Chunks<Slot>,
+    classes: &'a [Config],
+    key: Key,
+) -> Option<(&'a mut State, &'a Config)> {
+    let Slot(state) = states.get_mut(key.slot).filter(|slot| slot.0.tag() == key.tag)?;
+    // A free slot has no class.
+    Some((state, classes.get(Tag(key.tag).class())?))
 }

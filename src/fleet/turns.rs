@@ -74,7 +74,9 @@ impl Fleet {
         event: Event<'_>,
         now: Timestamp,
     ) -> Result<(), StaleKey> {
-        self.change(key, now, |state, config, now| state.handle(config, event, now))?;
+        self.change(key, now, |state, config, now| {
+            state.handle(config, event, now);
+        })?;
         self.show(key, |machine, now| machine.handle(event, now));
         Ok(())
     }
