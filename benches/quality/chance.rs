@@ -1,0 +1,40 @@
+//! Chance that depends on when and what, and not on how often anybody asked: so every rule meets the same weather.
+
+use liveness::sim::Dice;
+
+/// Nanoseconds.
+pub(crate) type Nanos = u64;
+
+pub(crate) const SECOND: Nanos = 1_000_000_000;
+pub(crate) const MILLI: Nanos = 1_000_000;
+
+pub(crate) fn nanos(seconds: f64) -> Nanos {
+    (seconds * SECOND as f64) as Nanos
+}
+
+pub(crate) fn seconds(nanos: Nanos) -> f64 {
+    nanos as f64 / SECOND as f64
+}
+
+/// A number that belongs to these two, under the seed.
+pub(crate) fn number(seed: u64, what: u64, when: u64) -> u64 {
+    let mut dice = Dice::new(seed ^ what.rotate_left(48));
+    Dice::new(dice.roll() ^ when).roll()
+}
+
+/// From zero to below one.
+pub(crate) fn unit(number: u64) -> f64 {
+    (number >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+/// From the standard normal distribution (Box and Muller).
+pub(crate) fn normal(number: u64) -> f64 {
+    let mut dice = Dice::new(number);
+    let (radius, angle) = (1.0 - unit(dice.roll()), unit(dice.roll()));
+    (-2.0 * radius.ln()).sqrt() * (std::f64::consts::TAU * angle).cos()
+}
+
+/// From the exponential distribution with this mean: the gap to the next of what happens at any moment alike.
+pub(crate) fn gap(number: u64, mean: f64) -> f64 {
+    -mean * (1.0 - unit(number)).ln()
+}

@@ -1,0 +1,59 @@
+//! `Liveness` itself, among the rules.
+
+use liveness::{Action, Config, Event, Liveness, Payload, Timestamp};
+
+use crate::chance::Nanos;
+use crate::rule::{Input, Rule, Want};
+
+pub(crate) struct Ours {
+    machine: Liveness,
+    payloads: Vec<Payload>,
+    suspected: bool,
+}
+
+impl Ours {
+    pub(crate) fn new(config: Config, seed: u64, now: Nanos) -> Self {
+        let machine = Liveness::new(config, seed, Timestamp::from_nanos(now));
+        Self { machine, payloads: Vec::new(), suspected: false }
+    }
+}
+
+impl Rule for Ours {
+    fn tell(&mut self, input: Input, now: Nanos) {
+        let now = Timestamp::from_nanos(now);
+        let event = match input {
+            Input::Progress => Event::Progress,
+            Input::Data => Event::Data,
+            Input::Pong(ping) => Event::Pong(self.payloads[ping as usize - 1].as_bytes()),
+            Input::Wrote => Event::Wrote,
+            Input::PingSent => Event::PingSent,
+        };
+        self.machine.handle(event, now);
+    }
+
+    fn poll(&mut self, now: Nanos) -> Option<Want> {
+        while let Some(action) = self.machine.poll(Timestamp::from_nanos(now)) {
+            match action {
+                Action::SendPing(payload) => {
+                    self.payloads.push(payload);
+                    return Some(Want::Ping);
+                }
+                Action::MarkSuspect => {
+                    self.suspected = true;
+                    return Some(Want::Suspect);
+                }
+                Action::MarkOnline if self.suspected => {
+                    self.suspected = false;
+                    return Some(Want::Trust);
+                }
+                Action::MarkOnline => {}
+                Action::MarkOffline(_) | Action::Close(_) | Action::Disconnect => return Some(Want::Close),
+            }
+        }
+        None
+    }
+
+    fn next(&self) -> Nanos {
+        self.machine.poll_timeout().map_or(Nanos::MAX, Timestamp::as_nanos)
+    }
+}

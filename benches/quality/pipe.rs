@@ -1,0 +1,102 @@
+//! One direction of a connection, as TCP makes it.
+
+use crate::chance::{MILLI, Nanos, nanos, normal, number, seconds, unit};
+use crate::spells::Spells;
+use crate::world::Network;
+
+/// What the kernel takes from a writer beyond what has left: the send buffer.
+const BUFFER: f64 = 256_000.0;
+
+/// Linux's least for the variance's part of the retransmission timeout, and its largest timeout (RFC 6298 allows both).
+const RTO_LEAST: Nanos = 200 * MILLI;
+const RTO_MOST: Nanos = 120 * crate::chance::SECOND;
+
+/// More attempts than any life has room for.
+const ATTEMPTS: u32 = 24;
+
+pub(crate) struct Pipe {
+    network: Network,
+    /// Bytes a second.
+    rate: f64,
+    seed: u64,
+    /// The first try of a retransmission: the tail loss probe of RFC 8985, after two round trips.
+    probe: Nanos,
+    /// From there on RFC 6298's timer, doubled each time.
+    rto: Nanos,
+    /// Nothing that leaves at this moment or later arrives.
+    cut_at: Nanos,
+    /// The link is busy until then.
+    busy_until: Nanos,
+    /// The latest arrival: nothing overtakes it.
+    arrived: Nanos,
+}
+
+/// What becomes of what is written.
+#[derive(Clone, Copy)]
+pub(crate) struct Written {
+    /// Its first byte leaves; its last has left.
+    pub(crate) starts: Nanos,
+    pub(crate) left: Nanos,
+    /// The kernel has taken its last byte; `MAX`: it never does.
+    pub(crate) taken: Nanos,
+    /// Its last byte arrives; `MAX`: it never does.
+    pub(crate) arrives: Nanos,
+}
+
+impl Pipe {
+    pub(crate) fn new(network: Network, rate: f64, seed: u64, cut_at: Nanos) -> Self {
+        let round_trip = 2.0 * (network.latency + network.jitter);
+        let variance = nanos(4.0 * network.jitter * network.spread).max(RTO_LEAST);
+        Self {
+            network,
+            rate,
+            seed,
+            probe: nanos(2.0 * round_trip).max(10 * MILLI),
+            rto: nanos(round_trip) + variance,
+            cut_at,
+            busy_until: 0,
+            arrived: 0,
+        }
+    }
+
+    /// So many bytes are written. In the order of time.
+    pub(crate) fn write(&mut self, now: Nanos, bytes: f64, outages: &Spells) -> Written {
+        let starts = self.busy_until.max(now);
+        let left = starts + nanos(bytes / self.rate);
+        self.busy_until = left;
+        let taken = left.saturating_sub(nanos(BUFFER / self.rate)).max(now);
+        let arrives = self.attempts(left, outages);
+        Written { starts, left, taken: if taken < self.cut_at { taken } else { Nanos::MAX }, arrives }
+    }
+
+    /// When what leaves at `left` arrives: tried again and again, each time after twice the wait, until it is neither lost nor
+    /// sent into an outage.
+    fn attempts(&mut self, left: Nanos, outages: &Spells) -> Nanos {
+        let (mut at, mut wait) = (left, self.probe);
+        for attempt in 0..ATTEMPTS {
+            if at >= self.cut_at {
+                return Nanos::MAX;
+            }
+            let lost = unit(number(self.seed, 1, at)) < self.network.loss;
+            if !lost && outages.end_at(at).is_none() {
+                let late = self.network.jitter * (self.network.spread * normal(number(self.seed, 2, at))).exp();
+                self.arrived = self.arrived.max(at + nanos(self.network.latency + late));
+                return self.arrived;
+            }
+            at += wait;
+            wait = if attempt == 0 { self.rto } else { (2 * wait).min(RTO_MOST) };
+        }
+        Nanos::MAX
+    }
+
+    /// When the byte that leaves at `left` arrives, if it is not the last: lost ones among many are noticed at once, and cost a
+    /// round trip that the others hide.
+    pub(crate) fn flight(&self, left: Nanos, outages: &Spells) -> Option<Nanos> {
+        let sent = left < self.cut_at && outages.end_at(left).is_none();
+        sent.then(|| left + nanos(self.network.latency + self.network.jitter))
+    }
+
+    pub(crate) fn busy_seconds(&self, now: Nanos) -> f64 {
+        seconds(self.busy_until.saturating_sub(now))
+    }
+}

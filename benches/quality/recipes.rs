@@ -1,0 +1,310 @@
+//! What people use, each from its documented behaviour, in a few lines.
+//!
+//! Each is the rule alone: how it came to be called late, or told late, is the simulation's.
+
+use std::collections::VecDeque;
+
+use crate::chance::{MILLI, Nanos};
+use crate::rule::{Input, Rule, Want};
+
+/// The textbook loop: a ping every `interval`; before each read of a message, a deadline. Pongs are served inside the read,
+/// and do not end it.
+pub(crate) struct Textbook {
+    pub(crate) interval: Nanos,
+    pub(crate) timeout: Nanos,
+    pub(crate) ping_at: Nanos,
+    pub(crate) deadline: Nanos,
+}
+
+impl Rule for Textbook {
+    fn tell(&mut self, input: Input, now: Nanos) {
+        if input == Input::Data {
+            self.deadline = now + self.timeout;
+        }
+    }
+
+    fn poll(&mut self, now: Nanos) -> Option<Want> {
+        if now >= self.deadline {
+            return Some(Want::Close);
+        }
+        every(&mut self.ping_at, self.interval, now)
+    }
+
+    fn next(&self) -> Nanos {
+        self.deadline.min(self.ping_at)
+    }
+}
+
+/// A timer that ticks every `interval`, and skips what it missed.
+fn every(at: &mut Nanos, interval: Nanos, now: Nanos) -> Option<Want> {
+    (now >= *at).then(|| {
+        *at = now + interval;
+        Want::Ping
+    })
+}
+
+/// gorilla's chat: the pong handler moves the read deadline; nothing else does. Pings come at nine tenths of it.
+pub(crate) struct Gorilla {
+    pub(crate) pong_wait: Nanos,
+    pub(crate) ping_at: Nanos,
+    pub(crate) deadline: Nanos,
+}
+
+impl Rule for Gorilla {
+    fn tell(&mut self, input: Input, now: Nanos) {
+        if let Input::Pong(_) = input {
+            self.deadline = now + self.pong_wait;
+        }
+    }
+
+    fn poll(&mut self, now: Nanos) -> Option<Want> {
+        if now >= self.deadline {
+            return Some(Want::Close);
+        }
+        every(&mut self.ping_at, self.pong_wait / 10 * 9, now)
+    }
+
+    fn next(&self) -> Nanos {
+        self.deadline.min(self.ping_at)
+    }
+}
+
+/// npm ws's README: a sweep terminates whoever has not answered since the last one, and pings the others.
+pub(crate) struct Sweep {
+    pub(crate) interval: Nanos,
+    pub(crate) sweep_at: Nanos,
+    pub(crate) alive: bool,
+}
+
+impl Rule for Sweep {
+    fn tell(&mut self, input: Input, _now: Nanos) {
+        self.alive |= matches!(input, Input::Pong(_));
+    }
+
+    fn poll(&mut self, now: Nanos) -> Option<Want> {
+        if now < self.sweep_at {
+            return None;
+        }
+        if !self.alive {
+            return Some(Want::Close);
+        }
+        self.alive = false;
+        every(&mut self.sweep_at, self.interval, now)
+    }
+
+    fn next(&self) -> Nanos {
+        self.sweep_at
+    }
+}
+
+/// One ping at a time, with a deadline for its own pong: whoever does it, and what else ends the wait or puts off the ping.
+pub(crate) struct OneAtATime {
+    pub(crate) interval: Nanos,
+    pub(crate) timeout: Nanos,
+    /// What puts off the next ping.
+    pub(crate) puts_off: Heard,
+    /// What ends the wait.
+    pub(crate) answers: Heard,
+    /// The next interval begins with the answer, not with the ping.
+    pub(crate) from_the_answer: bool,
+    pub(crate) ping_at: Nanos,
+    pub(crate) sent_at: Nanos,
+    pub(crate) deadline: Nanos,
+    pub(crate) pings: u32,
+}
+
+/// What a rule listens to.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Heard {
+    /// The pong of the newest ping.
+    Pong,
+    /// Any whole message.
+    Messages,
+    /// Any byte.
+    Bytes,
+}
+
+impl Heard {
+    fn hears(self, input: Input, pings: u32) -> bool {
+        match input {
+            Input::Pong(ping) => self != Self::Pong || ping == pings,
+            Input::Data => self != Self::Pong,
+            Input::Progress => self == Self::Bytes,
+            Input::Wrote | Input::PingSent => false,
+        }
+    }
+}
+
+impl Rule for OneAtATime {
+    fn tell(&mut self, input: Input, now: Nanos) {
+        if self.deadline != Nanos::MAX && self.answers.hears(input, self.pings) {
+            self.deadline = Nanos::MAX;
+            let from = if self.from_the_answer { now } else { self.sent_at };
+            self.ping_at = now.max(from + self.interval);
+        }
+        if self.deadline == Nanos::MAX && self.puts_off != Heard::Pong && self.puts_off.hears(input, self.pings) {
+            self.ping_at = now + self.interval;
+        }
+    }
+
+    fn poll(&mut self, now: Nanos) -> Option<Want> {
+        if now >= self.deadline {
+            return Some(Want::Close);
+        }
+        if self.deadline != Nanos::MAX || now < self.ping_at {
+            return None;
+        }
+        self.pings += 1;
+        self.sent_at = now;
+        self.deadline = now + self.timeout;
+        Some(Want::Ping)
+    }
+
+    fn next(&self) -> Nanos {
+        if self.deadline == Nanos::MAX { self.ping_at } else { self.deadline }
+    }
+}
+
+/// actix's example: a check every `interval` stops whoever has not ponged within `timeout`, and pings the others.
+///
+/// jsonrpsee's: the same, of anything that was received; after so many `failures`.
+pub(crate) struct LastHeard {
+    pub(crate) interval: Nanos,
+    pub(crate) timeout: Nanos,
+    pub(crate) hears: Heard,
+    pub(crate) failures: u32,
+    pub(crate) check_at: Nanos,
+    pub(crate) heard_at: Nanos,
+}
+
+impl Rule for LastHeard {
+    fn tell(&mut self, input: Input, now: Nanos) {
+        // Any pong: neither looks at the payload.
+        if matches!(input, Input::Pong(_)) || self.hears.hears(input, 0) {
+            self.heard_at = now;
+        }
+    }
+
+    fn poll(&mut self, now: Nanos) -> Option<Want> {
+        if now < self.check_at {
+            return None;
+        }
+        if now - self.heard_at > self.timeout {
+            self.failures -= 1;
+            if self.failures == 0 {
+                return Some(Want::Close);
+            }
+        }
+        every(&mut self.check_at, self.interval, now)
+    }
+
+    fn next(&self) -> Nanos {
+        self.check_at
+    }
+}
+
+/// OpenSSH's ServerAliveCountMax: after `interval` without a byte an inquiry; after so many in a row, the end.
+pub(crate) struct Count {
+    pub(crate) interval: Nanos,
+    pub(crate) most: u32,
+    pub(crate) missed: u32,
+    pub(crate) at: Nanos,
+}
+
+impl Rule for Count {
+    fn tell(&mut self, input: Input, now: Nanos) {
+        if Heard::Bytes.hears(input, 0) {
+            self.missed = 0;
+            self.at = now + self.interval;
+        }
+    }
+
+    fn poll(&mut self, now: Nanos) -> Option<Want> {
+        if now < self.at {
+            return None;
+        }
+        self.missed += 1;
+        if self.missed > self.most {
+            return Some(Want::Close);
+        }
+        every(&mut self.at, self.interval, now)
+    }
+
+    fn next(&self) -> Nanos {
+        self.at
+    }
+}
+
+/// The phi accrual detector (Hayashibara and others 2004) with Akka's parameters: threshold 8, a deviation of at least 100 ms,
+/// the last 1000 gaps between heartbeats, and a `pause` that is acceptable on top.
+pub(crate) struct Phi {
+    pub(crate) interval: Nanos,
+    pub(crate) pause: Nanos,
+    pub(crate) ping_at: Nanos,
+    pub(crate) heard_at: Nanos,
+    gaps: VecDeque<f64>,
+    sum: f64,
+    squares: f64,
+}
+
+/// How many deviations above the mean Akka's approximation of phi reaches 8: the root of
+/// `y (1.5976 + 0.070566 y^2) = ln (10^8 - 1)`.
+const DEVIATIONS: f64 = 5.226;
+const SAMPLES: usize = 1000;
+const DEVIATION_LEAST: f64 = 100.0 * MILLI as f64;
+
+impl Phi {
+    pub(crate) fn new(interval: Nanos, pause: Nanos, now: Nanos) -> Self {
+        let mut phi = Self {
+            interval,
+            pause,
+            ping_at: now + interval,
+            heard_at: now,
+            gaps: VecDeque::new(),
+            sum: 0.0,
+            squares: 0.0,
+        };
+        // Akka's first guess: two gaps, a quarter of the interval below and above it.
+        phi.learn(interval as f64 * 0.75);
+        phi.learn(interval as f64 * 1.25);
+        phi
+    }
+
+    fn learn(&mut self, gap: f64) {
+        self.gaps.push_back(gap);
+        self.sum += gap;
+        self.squares += gap * gap;
+        if self.gaps.len() > SAMPLES {
+            let old = self.gaps.pop_front().unwrap_or(0.0);
+            self.sum -= old;
+            self.squares -= old * old;
+        }
+    }
+
+    fn deadline(&self) -> Nanos {
+        let count = self.gaps.len() as f64;
+        let mean = self.sum / count;
+        let deviation = (self.squares / count - mean * mean).max(0.0).sqrt().max(DEVIATION_LEAST);
+        self.heard_at + self.pause + (mean + DEVIATIONS * deviation) as Nanos
+    }
+}
+
+impl Rule for Phi {
+    fn tell(&mut self, input: Input, now: Nanos) {
+        if let Input::Pong(_) = input {
+            self.learn((now - self.heard_at) as f64);
+            self.heard_at = now;
+        }
+    }
+
+    fn poll(&mut self, now: Nanos) -> Option<Want> {
+        if now >= self.deadline() {
+            return Some(Want::Close);
+        }
+        every(&mut self.ping_at, self.interval, now)
+    }
+
+    fn next(&self) -> Nanos {
+        self.deadline().min(self.ping_at)
+    }
+}

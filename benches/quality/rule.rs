@@ -1,0 +1,39 @@
+//! What all rules have in common: what they are told, and what they want.
+
+use crate::chance::Nanos;
+
+/// What a rule is told.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Input {
+    /// Bytes of the peer's that complete no message yet.
+    Progress,
+    /// A message of the peer's.
+    Data,
+    /// The answer to our ping of this number.
+    Pong(u32),
+    /// Bytes of ours entered the transport.
+    Wrote,
+    /// The last byte of the newest ping did.
+    PingSent,
+}
+
+/// What a rule wants.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Want {
+    Ping,
+    Close,
+    /// Grey the peer out, and back again.
+    Suspect,
+    Trust,
+}
+
+/// Judges one connection. A moment is nanoseconds of the host's clock.
+pub(crate) trait Rule {
+    fn tell(&mut self, input: Input, now: Nanos);
+
+    /// What it wants now, one at a time, until `None`. After `Close`, nothing more is asked.
+    fn poll(&mut self, now: Nanos) -> Option<Want>;
+
+    /// When its timer is to go off; `MAX`: never.
+    fn next(&self) -> Nanos;
+}

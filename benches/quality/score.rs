@@ -1,0 +1,119 @@
+//! What many lives come to.
+
+use crate::families::Make;
+use crate::simulate::{Outcome, Simulation};
+use crate::world::World;
+
+/// A rule at one setting in one world, over many lives.
+#[derive(Clone, Default)]
+pub(crate) struct Score {
+    pub(crate) days: f64,
+    pub(crate) mistakes: u64,
+    pub(crate) doubts: u64,
+    pings: u64,
+    wakes: u64,
+    /// Seconds from death to close, sorted.
+    found: Vec<f64>,
+    /// The dead who were never found out, while they were watched.
+    pub(crate) never: usize,
+    doubted: Vec<f64>,
+}
+
+/// A rate with its interval of 95 % confidence, if mistakes come one by one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Rate {
+    pub(crate) least: f64,
+    pub(crate) mean: f64,
+    pub(crate) most: f64,
+}
+
+impl Score {
+    /// Lives from `seed` on: the same for whoever is asked about the same world.
+    pub(crate) fn of(world: &World, make: Make, x: f64, seed: u64, lives: u64) -> Self {
+        let mut score = Self::default();
+        for life in 0..lives {
+            let made = |seed, now| make(x, seed, now);
+            score.add(&Simulation::run(world, made, crate::chance::number(seed, 0, life)));
+        }
+        score.found.sort_by(f64::total_cmp);
+        score
+    }
+
+    fn add(&mut self, outcome: &Outcome) {
+        self.days += outcome.lived / 86_400.0;
+        self.mistakes += u64::from(outcome.mistakes);
+        self.doubts += u64::from(outcome.doubts);
+        self.pings += outcome.pings;
+        self.wakes += outcome.wakes;
+        match outcome.found {
+            Some(seconds) => self.found.push(seconds),
+            None => self.never += 1,
+        }
+        self.doubted.extend(outcome.doubted);
+    }
+
+    pub(crate) fn mistakes_a_day(&self) -> Rate {
+        rate(self.mistakes, self.days)
+    }
+
+    pub(crate) fn doubts_a_day(&self) -> Rate {
+        rate(self.doubts, self.days)
+    }
+
+    pub(crate) fn pings_an_hour(&self) -> f64 {
+        self.pings as f64 / (self.days * 24.0)
+    }
+
+    pub(crate) fn wakes_an_hour(&self) -> f64 {
+        self.wakes as f64 / (self.days * 24.0)
+    }
+
+    /// `None` where some were never found.
+    pub(crate) fn detection(&self) -> Option<f64> {
+        (self.never == 0).then(|| mean(&self.found))
+    }
+
+    /// On average, beyond chance.
+    pub(crate) fn is_sooner_than(&self, other: &Self) -> bool {
+        let (Some(ours), Some(theirs)) = (self.detection(), other.detection()) else { return false };
+        // Three standard errors of the difference: many pairs are compared.
+        let error = (variance(&self.found, ours) / self.found.len() as f64
+            + variance(&other.found, theirs) / other.found.len() as f64)
+            .sqrt();
+        ours + 3.0 * error < theirs
+    }
+
+    pub(crate) fn never_share(&self) -> f64 {
+        self.never as f64 / (self.never + self.found.len()).max(1) as f64
+    }
+
+    /// Of those that were doubted before they were closed: after how long, and the share of all.
+    pub(crate) fn doubted(&self) -> (f64, f64) {
+        let dead = self.found.len() + self.never;
+        (mean(&self.doubted), self.doubted.len() as f64 / dead.max(1) as f64)
+    }
+
+    /// The detection time that this share of the found stays within.
+    pub(crate) fn quantile(&self, share: f64) -> f64 {
+        let last = self.found.len().saturating_sub(1);
+        self.found.get((share * last as f64).round() as usize).copied().unwrap_or(f64::NAN)
+    }
+}
+
+pub(crate) fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+fn variance(values: &[f64], mean: f64) -> f64 {
+    values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / values.len() as f64
+}
+
+/// Poisson: the bounds by Byar's approximation of the exact ones.
+fn rate(events: u64, days: f64) -> Rate {
+    const Z: f64 = 1.96;
+    let bound = |count: f64, z: f64| {
+        if count <= 0.0 { 0.0 } else { count * (1.0 - 1.0 / (9.0 * count) + z / (3.0 * count.sqrt())).powi(3) }
+    };
+    let count = events as f64;
+    Rate { least: bound(count, -Z) / days, mean: count / days, most: bound(count + 1.0, Z) / days }
+}

@@ -1,0 +1,390 @@
+//! One life: a connection in its world, judged by a rule until the peer dies and is found out.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use crate::chance::{MILLI, Nanos, SECOND, gap, nanos, number, seconds, unit};
+use crate::pipe::{Pipe, Written};
+use crate::rule::{Input, Rule, Want};
+use crate::spells::Spells;
+use crate::world::{Death, Talk, World};
+
+/// What a rule did in a life.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Outcome {
+    /// Seconds connected to a live peer.
+    pub(crate) lived: f64,
+    /// Closes of a live peer.
+    pub(crate) mistakes: u32,
+    /// Live peers greyed out, who answered later.
+    pub(crate) doubts: u32,
+    pub(crate) pings: u64,
+    /// Times that its timer went off.
+    pub(crate) wakes: u64,
+    /// Seconds from the death to the close, in which the host was not suspended; `None`: not within the time that was watched.
+    pub(crate) found: Option<f64>,
+    /// The same to the doubt, if there was one before the close.
+    pub(crate) doubted: Option<f64>,
+}
+
+/// How long the dead are watched: whoever has not found them by then never does.
+const WATCHED: f64 = 900.0;
+
+/// From a close of ours to the next connection.
+const AWAY: Nanos = SECOND;
+
+/// A ping or a pong, headers of TCP and IP and all.
+pub(crate) const CONTROL: f64 = 66.0;
+
+/// A frame that large is seen coming.
+const CHUNK: f64 = 64_000.0;
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum What {
+    PeerHears { connection: u32, ping: u32 },
+    PeerAnswers { connection: u32, ping: u32 },
+    PeerTalks { turn: u64 },
+    WeTalk { turn: u64 },
+    Chunks { connection: u32, written: usize, of: u32, ours: bool },
+    Arrives { connection: u32, input: Tell },
+    Timer { connection: u32, set: u64 },
+    Awake,
+    Reconnect,
+    End,
+}
+
+/// [`Input`], in an order for the heap.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Tell {
+    Progress,
+    Data,
+    Pong(u32),
+    Wrote,
+    PingSent,
+}
+
+pub(crate) struct Simulation<'a, M> {
+    world: &'a World,
+    make: M,
+    seed: u64,
+    dies_at: Nanos,
+    outages: Spells,
+    peer_stalls: Spells,
+    driver_stalls: Spells,
+    sleeps: Spells,
+    /// Moments, and in their order what happens.
+    agenda: BinaryHeap<Reverse<(Nanos, u64, What)>>,
+    entered: u64,
+    written: Vec<(Written, f64)>,
+    /// What has arrived while nobody read.
+    unread: Vec<Input>,
+    awake_at: Nanos,
+    connection: u32,
+    /// Ours and theirs.
+    pipes: [Pipe; 2],
+    pings: u32,
+    connected_at: Nanos,
+    timer: Nanos,
+    set: u64,
+    suspected: bool,
+    outcome: Outcome,
+}
+
+impl<'a, R: Rule, M: Fn(u64, Nanos) -> R> Simulation<'a, M> {
+    /// `make` makes the rule of a connection, from its seed and the time of the host's clock.
+    pub(crate) fn run(world: &'a World, make: M, seed: u64) -> Outcome {
+        // Anywhere in a ping's cycle.
+        let dies_at = nanos(world.life + 120.0 * unit(number(seed, 3, 0)));
+        let longest_night = world.sleeps.map_or(0.0, |sleeps| sleeps.longest);
+        let end = dies_at + nanos(WATCHED + 2.0 * longest_night);
+        let spells = |often, what| Spells::new(often, number(seed, what, 0), end);
+        let sleeps = spells(world.sleeps, 4);
+        // Not in the night: then every rule finds it as soon as it wakes.
+        let dies_at = sleeps.end_at(dies_at).map_or(dies_at, |woke| woke + nanos(60.0 * unit(number(seed, 3, 1))));
+        let outages = if world.sleeps.is_some() {
+            // Whoever sleeps receives nothing.
+            spells(world.sleeps, 4)
+        } else {
+            spells(world.network.outages, 5)
+        };
+        let pipes = pipes(world, seed, 0, dies_at);
+        let mut simulation = Self {
+            world,
+            make,
+            seed,
+            dies_at,
+            outages,
+            peer_stalls: spells(world.peer_stalls, 6),
+            driver_stalls: spells(world.driver_stalls, 7),
+            sleeps,
+            agenda: BinaryHeap::new(),
+            entered: 0,
+            written: Vec::new(),
+            unread: Vec::new(),
+            awake_at: 0,
+            connection: 0,
+            pipes,
+            pings: 0,
+            connected_at: 0,
+            timer: Nanos::MAX,
+            set: 0,
+            suspected: false,
+            outcome: Outcome::default(),
+        };
+        simulation.live(end);
+        simulation.outcome
+    }
+
+    fn live(&mut self, end: Nanos) {
+        self.enter(end, What::End);
+        if let Some(talk) = self.world.peer_talks {
+            self.enter(self.next_word(talk, 8, 0, 0), What::PeerTalks { turn: 0 });
+        }
+        if let Some(talk) = self.world.we_talk {
+            self.enter(self.next_word(talk, 9, 0, 0), What::WeTalk { turn: 0 });
+        }
+        let mut rule = Some(self.connect(0));
+        self.serve(&mut rule, 0);
+        while let Some(Reverse((now, _, what))) = self.agenda.pop() {
+            match what {
+                What::End => return self.lived_until(self.dies_at),
+                What::PeerHears { connection, ping } if connection == self.connection => {
+                    let slow = self.world.slow_pongs * unit(number(self.seed, 10, now));
+                    let stalled = self.peer_stalls.end_at(now).unwrap_or(now);
+                    self.enter(stalled.max(now + nanos(slow)), What::PeerAnswers { connection, ping });
+                }
+                What::PeerAnswers { connection, ping } if connection == self.connection => {
+                    let written = self.pipes[1].write(now, CONTROL, &self.outages);
+                    self.arrive(written.arrives, Tell::Pong(ping));
+                }
+                What::PeerTalks { turn } => self.peer_talks(now, turn, rule.is_some()),
+                What::WeTalk { turn } => self.we_talk(&mut rule, now, turn),
+                What::Chunks { connection, written, of, ours } if connection == self.connection => {
+                    self.chunk(now, written, of, ours);
+                }
+                What::Arrives { connection, input } if connection == self.connection => {
+                    let input = match input {
+                        Tell::Progress => Input::Progress,
+                        Tell::Data => Input::Data,
+                        Tell::Pong(ping) => Input::Pong(ping),
+                        Tell::Wrote => Input::Wrote,
+                        Tell::PingSent => Input::PingSent,
+                    };
+                    self.unread.push(input);
+                    self.serve(&mut rule, now);
+                }
+                What::Timer { connection, set } if connection == self.connection && set == self.set => {
+                    self.timer = Nanos::MAX;
+                    self.serve(&mut rule, now);
+                }
+                What::Awake => self.serve(&mut rule, now),
+                What::Reconnect => {
+                    rule = Some(self.connect(now));
+                    self.serve(&mut rule, now);
+                }
+                // Of a connection that is no more.
+                What::PeerHears { .. }
+                | What::PeerAnswers { .. }
+                | What::Chunks { .. }
+                | What::Arrives { .. }
+                | What::Timer { .. } => {}
+            }
+            if self.outcome.found.is_some() {
+                return;
+            }
+        }
+    }
+
+    /// A turn of the driver's loop, unless it is asleep or stalled: then when it wakes.
+    fn serve(&mut self, rule: &mut Option<R>, now: Nanos) {
+        let held = self.driver_stalls.end_at(now).max(self.sleeps.end_at(now));
+        if let Some(end) = held {
+            if self.awake_at < end {
+                self.awake_at = end;
+                self.enter(end, What::Awake);
+            }
+            return;
+        }
+        let clock = self.clock(now);
+        let Some(judge) = rule else {
+            self.unread.clear();
+            return;
+        };
+        let due = judge.next() <= clock;
+        self.outcome.wakes += u64::from(due && now < self.dies_at);
+        let mut closed = self.world.timers_first && self.poll(judge, now, clock);
+        for input in std::mem::take(&mut self.unread) {
+            judge.tell(input, clock);
+        }
+        closed = closed || self.poll(judge, now, clock);
+        if closed {
+            *rule = None;
+            self.close(now);
+            return;
+        }
+        let next = judge.next();
+        if next == Nanos::MAX {
+            return;
+        }
+        // Later on the clock by so much is later in truth by as much, or more if there is a night between.
+        let at = now + next.saturating_sub(clock).max(1);
+        if at < self.timer {
+            self.timer = at;
+            self.set += 1;
+            self.enter(at, What::Timer { connection: self.connection, set: self.set });
+        }
+    }
+
+    /// True where the rule wants to close.
+    fn poll(&mut self, rule: &mut R, now: Nanos, clock: Nanos) -> bool {
+        while let Some(want) = rule.poll(clock) {
+            match want {
+                Want::Close => return true,
+                Want::Suspect => self.suspected = true,
+                Want::Trust => {
+                    self.outcome.doubts += u32::from(self.suspected && now < self.dies_at);
+                    self.suspected = false;
+                }
+                Want::Ping => self.ping(now),
+            }
+            if self.suspected && now >= self.dies_at && self.outcome.doubted.is_none() {
+                self.outcome.doubted = Some(self.since_death(now));
+            }
+        }
+        false
+    }
+
+    fn ping(&mut self, now: Nanos) {
+        self.pings += 1;
+        self.outcome.pings += u64::from(now < self.dies_at);
+        let written = self.pipes[0].write(now, CONTROL, &self.outages);
+        self.arrive(written.taken, Tell::PingSent);
+        if written.arrives != Nanos::MAX {
+            let ping = self.pings;
+            self.enter(written.arrives, What::PeerHears { connection: self.connection, ping });
+        }
+    }
+
+    fn close(&mut self, now: Nanos) {
+        if now >= self.dies_at {
+            self.outcome.found = Some(self.since_death(now));
+            return self.lived_until(self.dies_at);
+        }
+        self.outcome.mistakes += 1;
+        self.lived_until(now);
+        self.connection += 1;
+        self.enter(now + AWAY, What::Reconnect);
+    }
+
+    /// Awake.
+    fn since_death(&self, now: Nanos) -> f64 {
+        let slept = self.sleeps.spent_until(now) - self.sleeps.spent_until(self.dies_at);
+        seconds(now - self.dies_at - slept)
+    }
+
+    fn lived_until(&mut self, now: Nanos) {
+        self.outcome.lived += seconds(now.saturating_sub(self.connected_at));
+    }
+
+    fn connect(&mut self, now: Nanos) -> R {
+        self.pipes = pipes(self.world, self.seed, now, self.dies_at);
+        self.connected_at = now;
+        self.unread.clear();
+        self.written.clear();
+        self.suspected = false;
+        self.pings = 0;
+        self.timer = Nanos::MAX;
+        (self.make)(number(self.seed, 11, now), self.clock(now))
+    }
+
+    /// What the host's clock shows.
+    fn clock(&self, now: Nanos) -> Nanos {
+        if self.world.clock_counts_sleep { now } else { now - self.sleeps.spent_until(now) }
+    }
+
+    fn next_word(&self, talk: Talk, what: u64, turn: u64, now: Nanos) -> Nanos {
+        let wait = if talk.streaming { talk.every } else { gap(number(self.seed, what, turn), talk.every) };
+        now + nanos(wait).max(MILLI)
+    }
+
+    fn peer_talks(&mut self, now: Nanos, turn: u64, connected: bool) {
+        let Some(talk) = self.world.peer_talks else { return };
+        // The dead say nothing, unless they are only deaf.
+        if now >= self.dies_at && self.world.death != Death::Deaf {
+            return;
+        }
+        // A stalled process says it afterwards. A frame that has not left yet puts off the next.
+        let stalled = self.peer_stalls.end_at(now);
+        if stalled.is_none() && connected && self.pipes[1].busy_seconds(now) < 1.0 {
+            let written = self.pipes[1].write(now, talk.bytes, &self.outages);
+            self.large(written, talk.bytes, false);
+            self.arrive(written.arrives, Tell::Data);
+        }
+        let from = stalled.unwrap_or(now);
+        self.enter(self.next_word(talk, 8, turn + 1, from), What::PeerTalks { turn: turn + 1 });
+    }
+
+    fn we_talk(&mut self, rule: &mut Option<R>, now: Nanos, turn: u64) {
+        let Some(talk) = self.world.we_talk else { return };
+        let held = self.driver_stalls.end_at(now).max(self.sleeps.end_at(now));
+        if held.is_none() && rule.is_some() && self.pipes[0].busy_seconds(now) < 30.0 {
+            let written = self.pipes[0].write(now, talk.bytes, &self.outages);
+            self.large(written, talk.bytes, true);
+            self.arrive(written.taken, Tell::Wrote);
+        }
+        let from = held.unwrap_or(now);
+        self.enter(self.next_word(talk, 9, turn + 1, from), What::WeTalk { turn: turn + 1 });
+    }
+
+    /// A message of many chunks is seen to move, at either end.
+    fn large(&mut self, written: Written, bytes: f64, ours: bool) {
+        if bytes > CHUNK {
+            self.written.push((written, bytes));
+            let index = self.written.len() - 1;
+            let connection = self.connection;
+            self.enter(written.starts, What::Chunks { connection, written: index, of: 1, ours });
+        }
+    }
+
+    /// One chunk of a large message has left.
+    fn chunk(&mut self, now: Nanos, written: usize, number: u32, ours: bool) {
+        let (Written { starts, left, .. }, bytes) = self.written[written];
+        // The dead take nothing more.
+        if now >= self.dies_at {
+            return;
+        }
+        if ours {
+            self.arrive(now, Tell::Wrote);
+        } else if let Some(arrives) = self.pipes[1].flight(now, &self.outages) {
+            self.arrive(arrives, Tell::Progress);
+        }
+        let chunks = bytes / CHUNK;
+        let next = starts + ((left - starts) as f64 * f64::from(number) / chunks) as Nanos;
+        if f64::from(number) < chunks {
+            let connection = self.connection;
+            self.enter(next, What::Chunks { connection, written, of: number + 1, ours });
+        }
+    }
+
+    fn arrive(&mut self, at: Nanos, input: Tell) {
+        if at != Nanos::MAX {
+            self.enter(at, What::Arrives { connection: self.connection, input });
+        }
+    }
+
+    fn enter(&mut self, at: Nanos, what: What) {
+        self.entered += 1;
+        self.agenda.push(Reverse((at, self.entered, what)));
+    }
+}
+
+/// Those of a new connection. What is cut at the death is the world's.
+fn pipes(world: &World, seed: u64, now: Nanos, dies_at: Nanos) -> [Pipe; 2] {
+    let (ours, theirs) = match world.death {
+        Death::Cut => (dies_at, dies_at),
+        Death::Deaf => (dies_at, Nanos::MAX),
+        Death::Mute => (Nanos::MAX, dies_at),
+    };
+    let pipe = |what, cut_at| Pipe::new(world.network, world.rate, number(seed, what, now), cut_at);
+    [pipe(12, ours), pipe(13, theirs)]
+}

@@ -1,0 +1,62 @@
+//! Stretches of time in which something is not as usual: an outage, a stall, a night's sleep.
+
+use crate::chance::{Nanos, gap, nanos, number, unit};
+
+/// How often, and how long.
+#[derive(Clone, Copy)]
+pub(crate) struct Often {
+    /// From the end of one to the start of the next, on average, in seconds.
+    pub(crate) every: f64,
+    /// Seconds; as many short ones as long ones on a logarithmic scale.
+    pub(crate) shortest: f64,
+    pub(crate) longest: f64,
+}
+
+/// Those of one life, none overlapping another.
+pub(crate) struct Spells {
+    all: Vec<Spell>,
+}
+
+#[derive(Clone, Copy)]
+struct Spell {
+    start: Nanos,
+    end: Nanos,
+    /// How long those before it took together.
+    before: Nanos,
+}
+
+impl Spells {
+    /// None starts at `until` or later.
+    pub(crate) fn new(often: Option<Often>, seed: u64, until: Nanos) -> Self {
+        let mut all = Vec::new();
+        let Some(Often { every, shortest, longest }) = often else { return Self { all } };
+        let (mut end, mut before) = (0, 0);
+        for draw in 0.. {
+            let start = end + nanos(gap(number(seed, 1, draw), every));
+            if start >= until {
+                break;
+            }
+            let length = nanos(shortest * (longest / shortest).powf(unit(number(seed, 2, draw))));
+            end = start + length;
+            all.push(Spell { start, end, before });
+            before += length;
+        }
+        Self { all }
+    }
+
+    /// The latest that has started.
+    fn latest(&self, now: Nanos) -> Option<Spell> {
+        let next = self.all.partition_point(|spell| spell.start <= now);
+        next.checked_sub(1).map(|index| self.all[index])
+    }
+
+    /// When the one that is at `now` ends.
+    pub(crate) fn end_at(&self, now: Nanos) -> Option<Nanos> {
+        self.latest(now).map(|spell| spell.end).filter(|end| *end > now)
+    }
+
+    /// How long they took together until `now`.
+    pub(crate) fn spent_until(&self, now: Nanos) -> Nanos {
+        self.latest(now).map_or(0, |spell| spell.before + now.min(spell.end) - spell.start)
+    }
+}

@@ -1,0 +1,180 @@
+//! The comparison: every rule, in every world, at the same mean detection times.
+
+use std::num::NonZero;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use crate::families::{FAMILIES, Family, Make, SUSPICIONS};
+use crate::score::Score;
+use crate::world::{WORLDS, World};
+
+/// Mean detection times in the first world, in seconds: where all rules are made alike.
+pub(crate) const TARGETS: [f64; 5] = [12.0, 15.0, 20.0, 30.0, 45.0];
+
+/// The one whose tables are printed: that of this crate's defaults.
+pub(crate) const SHOWN: usize = 3;
+
+/// How long a setting may be, in seconds.
+const LEAST: f64 = 0.5;
+const MOST: f64 = 200.0;
+
+pub(crate) struct Study {
+    /// A setting for each family and target; `None`: no setting is as quick.
+    pub(crate) settings: Vec<Vec<Option<f64>>>,
+    /// By world, family and target.
+    pub(crate) scores: Vec<Vec<Vec<Option<Score>>>>,
+    /// By world and kind of suspicion, at the timeout of the shown target.
+    pub(crate) doubts: Vec<Vec<Score>>,
+    /// Whose the lives are.
+    pub(crate) seed: u64,
+}
+
+impl Study {
+    /// `hours` of a live connection in each cell.
+    pub(crate) fn run(seed: u64, hours: f64) -> Self {
+        let settings = in_parallel(FAMILIES.len() * TARGETS.len(), |cell| {
+            calibrated(&FAMILIES[cell / TARGETS.len()], TARGETS[cell % TARGETS.len()])
+        });
+        let settings: Vec<Vec<Option<f64>>> = settings.chunks(TARGETS.len()).map(<[_]>::to_vec).collect();
+        let per_world = FAMILIES.len() * TARGETS.len();
+        let mut scores = in_parallel(WORLDS.len() * per_world, |cell| {
+            let (world, cell) = (&WORLDS[cell / per_world], cell % per_world);
+            let (family, target) = (cell / TARGETS.len(), cell % TARGETS.len());
+            let x = settings[family][target]?;
+            Some(score(world, FAMILIES[family].make, x, seed, hours))
+        })
+        .into_iter();
+        let scores = WORLDS
+            .iter()
+            .map(|_| FAMILIES.iter().map(|_| scores.by_ref().take(TARGETS.len()).collect()).collect())
+            .collect();
+        let timeout = settings[0][SHOWN].expect("ours can be calibrated");
+        let doubts = in_parallel(WORLDS.len() * SUSPICIONS.len(), |cell| {
+            let (world, suspicion) = (&WORLDS[cell / SUSPICIONS.len()], SUSPICIONS[cell % SUSPICIONS.len()]);
+            score(world, suspicion.1, timeout, seed, hours)
+        });
+        let doubts = doubts.chunks(SUSPICIONS.len()).map(<[_]>::to_vec).collect();
+        Self { settings, scores, doubts, seed }
+    }
+
+    /// All of them.
+    pub(crate) fn hours(&self) -> f64 {
+        let scores = self.scores.iter().flatten().flatten().flatten().chain(self.doubts.iter().flatten());
+        scores.map(|score| score.days * 24.0).sum()
+    }
+
+    /// Mistakes of ours where there is no excuse: the world, the family, the target and how many.
+    pub(crate) fn inexcusable(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        for (world, rows) in WORLDS.iter().zip(&self.scores).filter(|(world, _)| world.fair) {
+            for (family, row) in FAMILIES.iter().zip(rows).filter(|(family, _)| family.is_default()) {
+                for (target, score) in TARGETS.iter().zip(row) {
+                    let mistakes = score.as_ref().map_or(0, |score| score.mistakes);
+                    if mistakes > 0 {
+                        found.push(format!("{}, {} at {target} s: {mistakes}", world.name, family.name));
+                    }
+                }
+            }
+        }
+        found
+    }
+
+    /// Our settings that another rule beats: it closes fewer live peers *and* finds the dead sooner, both beyond chance.
+    pub(crate) fn beaten(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        for (world, rows) in WORLDS.iter().zip(&self.scores) {
+            for (our, theirs) in pairs(rows) {
+                let (ours, other) = (our.score, theirs.score);
+                if other.mistakes_a_day().most < ours.mistakes_a_day().least && other.is_sooner_than(ours) {
+                    found.push(format!("{}: {} by {}", world.name, our.says(), theirs.says()));
+                }
+            }
+        }
+        found
+    }
+}
+
+/// One rule at one setting in one world.
+struct Point<'a> {
+    family: &'static Family,
+    target: f64,
+    score: &'a Score,
+}
+
+impl Point<'_> {
+    fn says(&self) -> String {
+        format!(
+            "{} at {} s ({:.2} closes a day, {:.1} s, {:.0} pings an hour)",
+            self.family.name,
+            self.target,
+            self.score.mistakes_a_day().mean,
+            self.score.detection().unwrap_or(f64::NAN),
+            self.score.pings_an_hour()
+        )
+    }
+}
+
+/// Each of our default rule's settings beside each of everybody else's.
+fn pairs(rows: &[Vec<Option<Score>>]) -> impl Iterator<Item = (Point<'_>, Point<'_>)> {
+    let points = move |wanted: fn(&Family) -> bool| {
+        FAMILIES.iter().zip(rows).filter(move |(family, _)| wanted(family)).flat_map(|(family, row)| {
+            let targets = TARGETS.into_iter().zip(row);
+            targets.filter_map(move |(target, score)| Some(Point { family, target, score: score.as_ref()? }))
+        })
+    };
+    points(Family::is_default).flat_map(move |ours| {
+        points(|family| !family.ours).map(move |theirs| (Point { ..ours }, theirs))
+    })
+}
+
+fn score(world: &World, make: Make, x: f64, seed: u64, hours: f64) -> Score {
+    let lives = (hours * 3600.0 / world.life).ceil() as u64;
+    Score::of(world, make, x, seed, lives)
+}
+
+/// The setting with which this family finds an idle peer's death after `target` seconds on average.
+fn calibrated(family: &Family, target: f64) -> Option<f64> {
+    const LIVES: u64 = 200;
+    if !family.hears_pongs {
+        // It would close every idle peer: from the last message on is all that can be said.
+        return Some(target);
+    }
+    let quiet = World { life: 600.0, ..WORLDS[0] };
+    let detection = |x: f64| Score::of(&quiet, family.make, x, 0, LIVES).detection().unwrap_or(f64::INFINITY);
+    let (mut least, mut most) = (LEAST, MOST);
+    for _ in 0..16 {
+        let middle = f64::midpoint(least, most);
+        if detection(middle) < target {
+            least = middle;
+        } else {
+            most = middle;
+        }
+    }
+    // A setting that closes the living is none.
+    let score = Score::of(&quiet, family.make, most, 0, LIVES);
+    ((detection(most) - target).abs() < 0.5 && score.mistakes == 0).then_some(most)
+}
+
+/// All cells on all cores, in any order; each depends on nothing but its number.
+fn in_parallel<T: Send>(cells: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let threads = thread::available_parallelism().map_or(1, NonZero::get);
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let cell = next.fetch_add(1, Ordering::Relaxed);
+                    if cell >= cells {
+                        break;
+                    }
+                    let result = work(cell);
+                    done.lock().unwrap_or_else(PoisonError::into_inner).push((cell, result));
+                }
+            });
+        }
+    });
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.sort_by_key(|(cell, _)| *cell);
+    done.into_iter().map(|(_, result)| result).collect()
+}

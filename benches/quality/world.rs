@@ -1,0 +1,227 @@
+//! The worlds: what networks, peers and hosts do to a connection.
+
+use crate::spells::Often;
+
+/// What both directions of a path have in common.
+#[derive(Clone, Copy)]
+pub(crate) struct Network {
+    /// Seconds, one way.
+    pub(crate) latency: f64,
+    /// Seconds more, the median of a lognormal distribution, and its sigma.
+    pub(crate) jitter: f64,
+    pub(crate) spread: f64,
+    /// The share of segments that are lost.
+    pub(crate) loss: f64,
+    pub(crate) outages: Option<Often>,
+}
+
+/// Messages of somebody's: how often, in seconds, and how large.
+#[derive(Clone, Copy)]
+pub(crate) struct Talk {
+    pub(crate) every: f64,
+    pub(crate) bytes: f64,
+    /// Each as soon as the one before has left, and then after exactly `every`.
+    pub(crate) streaming: bool,
+}
+
+/// What the end of a life looks like to us.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Death {
+    /// Nothing arrives any more, in either direction, and nobody is told.
+    Cut,
+    /// The peer hears nothing, and talks on.
+    Deaf,
+    /// The peer hears us, and we hear nothing.
+    Mute,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct World {
+    pub(crate) name: &'static str,
+    /// What it is like, for the page.
+    pub(crate) says: &'static str,
+    pub(crate) network: Network,
+    /// Bytes a second, of either direction.
+    pub(crate) rate: f64,
+    pub(crate) peer_talks: Option<Talk>,
+    pub(crate) we_talk: Option<Talk>,
+    pub(crate) peer_stalls: Option<Often>,
+    /// A ping is answered after up to so many seconds.
+    pub(crate) slow_pongs: f64,
+    pub(crate) driver_stalls: Option<Often>,
+    /// The host is suspended, and its network with it.
+    pub(crate) sleeps: Option<Often>,
+    pub(crate) clock_counts_sleep: bool,
+    /// The loop serves its timers before its sockets.
+    pub(crate) timers_first: bool,
+    pub(crate) death: Death,
+    /// How long a life is before its death, in seconds.
+    pub(crate) life: f64,
+    /// Nothing that the peer does or the network loses is a reason to close: what is amiss is on our side, or can be seen from
+    /// it. A mistake here is the rule's own, whatever its timeout.
+    pub(crate) fair: bool,
+}
+
+const LAN: Network = Network { latency: 0.000_2, jitter: 0.000_1, spread: 0.5, loss: 0.0, outages: None };
+const FAR: Network = Network { latency: 0.045, jitter: 0.001, spread: 0.5, loss: 0.0, outages: None };
+const WAN: Network = Network { latency: 0.04, jitter: 0.004, spread: 0.8, loss: 0.01, outages: None };
+
+const IDLE: World = World {
+    name: "lan",
+    says: "0.6 ms round trip, nothing lost; nobody says anything",
+    network: LAN,
+    rate: f64::INFINITY,
+    peer_talks: None,
+    we_talk: None,
+    peer_stalls: None,
+    slow_pongs: 0.0,
+    driver_stalls: None,
+    sleeps: None,
+    clock_counts_sleep: true,
+    timers_first: false,
+    death: Death::Cut,
+    life: 1800.0,
+    fair: true,
+};
+
+pub(crate) const WORLDS: &[World] = &[
+    IDLE,
+    World { name: "wan", says: "90 ms round trip, 1 % lost", network: WAN, fair: false, ..IDLE },
+    World {
+        name: "bad wan",
+        says: "90 ms round trip, 5 % lost",
+        network: Network { loss: 0.05, ..WAN },
+        fair: false,
+        ..IDLE
+    },
+    World {
+        name: "mobile",
+        says: "from 100 ms to seconds, 2 % lost; every ten minutes no signal for 1 to 20 s",
+        network: Network {
+            latency: 0.03,
+            jitter: 0.05,
+            spread: 1.0,
+            loss: 0.02,
+            outages: Some(Often { every: 600.0, shortest: 1.0, longest: 20.0 }),
+        },
+        fair: false,
+        ..IDLE
+    },
+    World {
+        name: "satellite",
+        says: "600 ms round trip, 1 % lost; a fade of 0.5 to 8 s twice an hour",
+        network: Network {
+            latency: 0.28,
+            jitter: 0.02,
+            spread: 0.8,
+            loss: 0.01,
+            outages: Some(Often { every: 1800.0, shortest: 0.5, longest: 8.0 }),
+        },
+        fair: false,
+        ..IDLE
+    },
+    World {
+        name: "chat",
+        says: "wan; either end says something every 5 s",
+        network: WAN,
+        peer_talks: Some(Talk { every: 5.0, bytes: 200.0, streaming: false }),
+        we_talk: Some(Talk { every: 5.0, bytes: 200.0, streaming: false }),
+        fair: false,
+        ..IDLE
+    },
+    World {
+        name: "upload",
+        says: "1 MB/s; every two minutes the peer sends one frame of 20 MB, inside which no pong can come",
+        rate: 1e6,
+        peer_talks: Some(Talk { every: 120.0, bytes: 20e6, streaming: false }),
+        ..IDLE
+    },
+    World {
+        name: "download",
+        says: "1 MB/s; every two minutes we send 20 MB, and our ping queues behind it",
+        rate: 1e6,
+        we_talk: Some(Talk { every: 120.0, bytes: 20e6, streaming: false }),
+        ..IDLE
+    },
+    World {
+        name: "streaming",
+        says: "we send 100 kB every second, and go on after the peer has died",
+        rate: 1e6,
+        we_talk: Some(Talk { every: 1.0, bytes: 1e5, streaming: true }),
+        ..IDLE
+    },
+    World {
+        name: "slow pongs",
+        says: "the peer says something every second, and takes up to a minute to answer a ping",
+        peer_talks: Some(Talk { every: 1.0, bytes: 200.0, streaming: true }),
+        slow_pongs: 60.0,
+        ..IDLE
+    },
+    World {
+        name: "busy loop",
+        says: "92 ms round trip; our loop is busy four fifths of the time, 20 ms to 1 s at a stretch, and serves timers before sockets",
+        network: FAR,
+        driver_stalls: Some(Often { every: 0.05, shortest: 0.02, longest: 1.0 }),
+        timers_first: true,
+        ..IDLE
+    },
+    World {
+        name: "pauses",
+        says: "92 ms round trip; our process stops for 0.1 to 30 s, twice a minute, and then reads its sockets first",
+        network: FAR,
+        driver_stalls: Some(Often { every: 30.0, shortest: 0.1, longest: 30.0 }),
+        ..IDLE
+    },
+    World {
+        name: "pauses, timers first",
+        says: "the same, and its timers first",
+        network: FAR,
+        driver_stalls: Some(Often { every: 30.0, shortest: 0.1, longest: 30.0 }),
+        timers_first: true,
+        ..IDLE
+    },
+    World {
+        name: "sleep, counted",
+        says: "our laptop sleeps for a minute to three hours, every half an hour; its clock counts that",
+        sleeps: Some(Often { every: 1800.0, shortest: 60.0, longest: 10_800.0 }),
+        timers_first: true,
+        life: 6.0 * 3600.0,
+        ..IDLE
+    },
+    World {
+        name: "sleep, not counted",
+        says: "the same, and its clock stands still meanwhile",
+        sleeps: Some(Often { every: 1800.0, shortest: 60.0, longest: 10_800.0 }),
+        timers_first: true,
+        clock_counts_sleep: false,
+        life: 6.0 * 3600.0,
+        ..IDLE
+    },
+    World {
+        name: "peer stalls",
+        says: "wan; the peer's process stops for 0.5 to 40 s, every five minutes",
+        network: WAN,
+        peer_stalls: Some(Often { every: 300.0, shortest: 0.5, longest: 40.0 }),
+        fair: false,
+        ..IDLE
+    },
+    World {
+        name: "deaf",
+        says: "wan; the peer says something every 5 s; when it dies it hears nothing any more, and talks on",
+        network: WAN,
+        peer_talks: Some(Talk { every: 5.0, bytes: 200.0, streaming: false }),
+        death: Death::Deaf,
+        fair: false,
+        ..IDLE
+    },
+    World {
+        name: "mute",
+        says: "wan; both talk every 5 s; when the peer dies it still hears us",
+        network: WAN,
+        peer_talks: Some(Talk { every: 5.0, bytes: 200.0, streaming: false }),
+        we_talk: Some(Talk { every: 5.0, bytes: 200.0, streaming: false }),
+        death: Death::Mute,
+        fair: false,
+        ..IDLE
+    },
+];
