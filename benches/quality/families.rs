@@ -6,7 +6,7 @@ use liveness::{Config, Evidence, Suspicion};
 
 use crate::chance::{Nanos, nanos};
 use crate::ours::Ours;
-use crate::recipes::{Count, Gorilla, Heard, LastHeard, OneAtATime, Phi, Sweep, Textbook};
+use crate::recipes::{Count, Floored, Gorilla, Heard, LastHeard, OneAtATime, Phi, Sweep, Textbook};
 use crate::rule::{Input, Rule, Want};
 
 impl Rule for Box<dyn Rule> {
@@ -82,9 +82,7 @@ pub(crate) const FAMILIES: &[Family] = &[
         name: "liveness, pong-only",
         says: "`interval` 20 s, and only answers are evidence",
         settings: |x| format!("20 s, {x:.1} s"),
-        make: |x, seed, now| {
-            liveness(20.0, x, |config| config.evidence(Evidence::PongOnly), seed, now)
-        },
+        make: |x, seed, now| liveness(20.0, x, |config| config.evidence(Evidence::PongOnly), seed, now),
         ours: true,
         hears_pongs: true,
     },
@@ -122,7 +120,7 @@ pub(crate) const FAMILIES: &[Family] = &[
         name: "python-websockets",
         says: "pings 20 s after the last ping; closes when its pong takes `x`",
         settings: |x| format!("20 s, {x:.1} s"),
-        make: |x, _, now| one_at_a_time(20.0, x, Heard::Pong, Heard::Pong, false, now),
+        make: |x, _, now| one_at_a_time(20.0, x, Heard::Pong, Heard::Pong, false, now).boxed(),
         ours: false,
         hears_pongs: true,
     },
@@ -130,7 +128,7 @@ pub(crate) const FAMILIES: &[Family] = &[
         name: "aiohttp heartbeat",
         says: "pings `x` after the last message; closes when half of that brings no message",
         settings: |x| format!("heartbeat {x:.1} s"),
-        make: |x, _, now| one_at_a_time(x, x / 2.0, Heard::Messages, Heard::Messages, true, now),
+        make: |x, _, now| one_at_a_time(x, x / 2.0, Heard::Messages, Heard::Messages, true, now).boxed(),
         ours: false,
         hears_pongs: true,
     },
@@ -154,7 +152,7 @@ pub(crate) const FAMILIES: &[Family] = &[
         name: "hyper h2",
         says: "pings 20 s after the last frame; closes when its pong takes `x`, whatever else comes",
         settings: |x| format!("20 s, {x:.1} s"),
-        make: |x, _, now| one_at_a_time(20.0, x, Heard::Messages, Heard::Pong, false, now),
+        make: |x, _, now| one_at_a_time(20.0, x, Heard::Messages, Heard::Pong, false, now).boxed(),
         ours: false,
         hears_pongs: true,
     },
@@ -162,7 +160,18 @@ pub(crate) const FAMILIES: &[Family] = &[
         name: "gRPC",
         says: "pings 20 s after the last byte; closes when `x` brings no byte",
         settings: |x| format!("20 s, {x:.1} s"),
-        make: |x, _, now| one_at_a_time(20.0, x, Heard::Bytes, Heard::Bytes, false, now),
+        make: |x, _, now| one_at_a_time(20.0, x, Heard::Bytes, Heard::Bytes, false, now).boxed(),
+        ours: false,
+        hears_pongs: true,
+    },
+    Family {
+        name: "gRPC, and 3 RTO",
+        says: "the same, and never less than three times smoothed round trip + 4 x variation: would it help us?",
+        settings: |x| format!("20 s, {x:.1} s"),
+        make: |x, _, now| {
+            let rule = one_at_a_time(20.0, x, Heard::Bytes, Heard::Bytes, false, now);
+            Box::new(Floored { timeout: rule.timeout, rule, srtt: 0.0, rttvar: 0.0 })
+        },
         ours: false,
         hears_pongs: true,
     },
@@ -170,7 +179,7 @@ pub(crate) const FAMILIES: &[Family] = &[
         name: "engine.io",
         says: "pings 20 s after the last pong; closes when the next takes `x`",
         settings: |x| format!("20 s, {x:.1} s"),
-        make: |x, _, now| one_at_a_time(20.0, x, Heard::Pong, Heard::Pong, true, now),
+        make: |x, _, now| one_at_a_time(20.0, x, Heard::Pong, Heard::Pong, true, now).boxed(),
         ours: false,
         hears_pongs: true,
     },
@@ -201,7 +210,7 @@ pub(crate) const FAMILIES: &[Family] = &[
 ];
 
 /// How our suspicion is turned, at a timeout that is left alone.
-pub(crate) const SUSPICIONS: &[(&str, fn(f64, u64, Nanos) -> Box<dyn Rule>)] = &[
+pub(crate) const SUSPICIONS: &[(&str, Make)] = &[
     ("after 1 s", |x, seed, now| suspecting(x, Suspicion::After(Duration::from_secs(1)), seed, now)),
     ("after 2 s", |x, seed, now| suspecting(x, Suspicion::After(Duration::from_secs(2)), seed, now)),
     ("after 5 s", |x, seed, now| suspecting(x, Suspicion::After(Duration::from_secs(5)), seed, now)),
@@ -242,9 +251,9 @@ fn one_at_a_time(
     answers: Heard,
     from_the_answer: bool,
     now: Nanos,
-) -> Box<dyn Rule> {
+) -> OneAtATime {
     let interval = nanos(interval);
-    Box::new(OneAtATime {
+    OneAtATime {
         interval,
         timeout: nanos(timeout),
         puts_off,
@@ -254,7 +263,13 @@ fn one_at_a_time(
         sent_at: now,
         deadline: Nanos::MAX,
         pings: 0,
-    })
+    }
+}
+
+impl OneAtATime {
+    fn boxed(self) -> Box<dyn Rule> {
+        Box::new(self)
+    }
 }
 
 fn last_heard(interval: f64, timeout: f64, hears: Heard, now: Nanos) -> Box<dyn Rule> {

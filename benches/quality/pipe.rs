@@ -79,7 +79,8 @@ impl Pipe {
             }
             let lost = unit(number(self.seed, 1, at)) < self.network.loss;
             if !lost && outages.end_at(at).is_none() {
-                let late = self.network.jitter * (self.network.spread * normal(number(self.seed, 2, at))).exp();
+                let late =
+                    self.network.jitter * (self.network.spread * normal(number(self.seed, 2, at))).exp();
                 self.arrived = self.arrived.max(at + nanos(self.network.latency + late));
                 return self.arrived;
             }

@@ -57,7 +57,8 @@ pub(crate) fn write(study: &Study) -> Result<(), Box<dyn Error>> {
         legend.draw(&PathElement::new([(x, y), (x + 30, y)], colour.stroke_width(*width)))?;
         legend.draw(&Text::new(*name, (x + 38, y - 7), ("sans-serif", 15)))?;
     }
-    let note = "Mean detection in seconds to the right; closes a day upwards, the lowest line being none seen.";
+    let note =
+        "Mean detection in seconds to the right; closes a day upwards, the lowest line being none seen.";
     legend.draw(&Text::new(note, (30, 74), ("sans-serif", 14)))?;
     root.present()?;
     Ok(())

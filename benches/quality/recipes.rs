@@ -142,7 +142,10 @@ impl Rule for OneAtATime {
             let from = if self.from_the_answer { now } else { self.sent_at };
             self.ping_at = now.max(from + self.interval);
         }
-        if self.deadline == Nanos::MAX && self.puts_off != Heard::Pong && self.puts_off.hears(input, self.pings) {
+        if self.deadline == Nanos::MAX
+            && self.puts_off != Heard::Pong
+            && self.puts_off.hears(input, self.pings)
+        {
             self.ping_at = now + self.interval;
         }
     }
@@ -162,6 +165,40 @@ impl Rule for OneAtATime {
 
     fn next(&self) -> Nanos {
         if self.deadline == Nanos::MAX { self.ping_at } else { self.deadline }
+    }
+}
+
+/// A proposal: a timeout of at least three times RFC 6298's, as QUIC's idle timeout is of three probe timeouts (RFC 9000
+/// 10.1), so that a slow path is given time whatever the setting says.
+pub(crate) struct Floored {
+    pub(crate) rule: OneAtATime,
+    pub(crate) timeout: Nanos,
+    pub(crate) srtt: f64,
+    pub(crate) rttvar: f64,
+}
+
+impl Rule for Floored {
+    fn tell(&mut self, input: Input, now: Nanos) {
+        if input == Input::Pong(self.rule.pings) {
+            let sample = (now - self.rule.sent_at) as f64;
+            if self.srtt == 0.0 {
+                (self.srtt, self.rttvar) = (sample, sample / 2.0);
+            } else {
+                // RFC 6298 2.3.
+                self.rttvar += ((self.srtt - sample).abs() - self.rttvar) / 4.0;
+                self.srtt += (sample - self.srtt) / 8.0;
+            }
+            self.rule.timeout = self.timeout.max((3.0 * (self.srtt + 4.0 * self.rttvar)) as Nanos);
+        }
+        self.rule.tell(input, now);
+    }
+
+    fn poll(&mut self, now: Nanos) -> Option<Want> {
+        self.rule.poll(now)
+    }
+
+    fn next(&self) -> Nanos {
+        self.rule.next()
     }
 }
 

@@ -45,6 +45,10 @@ pub(crate) fn text(study: &Study) -> String {
         let _ = writeln!(text, "Seconds from death to close, mean / p50 / p99 / longest:\n");
         let _ = writeln!(text, "{}", by_world(study, worlds, detection));
     }
+    let _ = writeln!(text, "### Our timeout, and the network\n");
+    let _ =
+        writeln!(text, "Live peers closed, a connection and day, by `liveness` with an interval of 20 s:\n");
+    let _ = writeln!(text, "{}", timeouts(study));
     let _ = writeln!(text, "### What it costs\n\nAn hour, in the worlds *lan* and *chat*:\n");
     let _ = writeln!(text, "{}", costs(study));
     let _ = writeln!(text, "### Suspicion\n");
@@ -64,7 +68,11 @@ fn conclusions(study: &Study, text: &mut String) {
             let _ = writeln!(text, "- {one}");
         }
     };
-    list(text, "Live peers that `liveness` closed where nothing but our side was amiss", &study.inexcusable());
+    list(
+        text,
+        "Live peers that `liveness` closed where nothing but our side was amiss",
+        &study.inexcusable(),
+    );
     list(
         text,
         "Settings of `liveness` that another rule beats, with fewer live peers closed *and* the dead found sooner",
@@ -73,7 +81,8 @@ fn conclusions(study: &Study, text: &mut String) {
 }
 
 fn settings(study: &Study) -> Table {
-    let mut table = Table::new(["rule".to_owned()].into_iter().chain(TARGETS.map(|target| format!("{target} s"))));
+    let mut table =
+        Table::new(["rule".to_owned()].into_iter().chain(TARGETS.map(|target| format!("{target} s"))));
     for (family, settings) in FAMILIES.iter().zip(&study.settings) {
         let cells = settings.iter().map(|x| x.map_or_else(|| "-".to_owned(), family.settings));
         table.row([family.name.to_owned()].into_iter().chain(cells));
@@ -113,6 +122,21 @@ fn detection(score: &Score) -> String {
         ),
         None => format!("{:.0} % never", 100.0 * score.never_share()),
     }
+}
+
+fn timeouts(study: &Study) -> Table {
+    let worlds = ["lan", "wan", "bad wan", "mobile", "satellite", "peer stalls"];
+    let mut table = Table::new(["timeout"].iter().chain(&worlds).copied());
+    for (target, x) in study.settings[0].iter().enumerate() {
+        let Some(x) = x else { continue };
+        let cells = worlds.iter().map(|name| {
+            let world = WORLDS.iter().position(|world| world.name == *name);
+            let score = world.and_then(|world| study.scores[world][0][target].as_ref());
+            score.map_or_else(String::new, |score| closes(score.mistakes_a_day()))
+        });
+        table.row([format!("{x:.0} s")].into_iter().chain(cells));
+    }
+    table
 }
 
 fn costs(study: &Study) -> Table {

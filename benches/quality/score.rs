@@ -112,7 +112,11 @@ fn variance(values: &[f64], mean: f64) -> f64 {
 fn rate(events: u64, days: f64) -> Rate {
     const Z: f64 = 1.96;
     let bound = |count: f64, z: f64| {
-        if count <= 0.0 { 0.0 } else { count * (1.0 - 1.0 / (9.0 * count) + z / (3.0 * count.sqrt())).powi(3) }
+        if count <= 0.0 {
+            0.0
+        } else {
+            count * (1.0 - 1.0 / (9.0 * count) + z / (3.0 * count.sqrt())).powi(3)
+        }
     };
     let count = events as f64;
     Rate { least: bound(count, -Z) / days, mean: count / days, most: bound(count + 1.0, Z) / days }

@@ -100,7 +100,8 @@ impl<'a, R: Rule, M: Fn(u64, Nanos) -> R> Simulation<'a, M> {
         let spells = |often, what| Spells::new(often, number(seed, what, 0), end);
         let sleeps = spells(world.sleeps, 4);
         // Not in the night: then every rule finds it as soon as it wakes.
-        let dies_at = sleeps.end_at(dies_at).map_or(dies_at, |woke| woke + nanos(60.0 * unit(number(seed, 3, 1))));
+        let dies_at =
+            sleeps.end_at(dies_at).map_or(dies_at, |woke| woke + nanos(60.0 * unit(number(seed, 3, 1))));
         let outages = if world.sleeps.is_some() {
             // Whoever sleeps receives nothing.
             spells(world.sleeps, 4)

@@ -123,9 +123,8 @@ fn pairs(rows: &[Vec<Option<Score>>]) -> impl Iterator<Item = (Point<'_>, Point<
             targets.filter_map(move |(target, score)| Some(Point { family, target, score: score.as_ref()? }))
         })
     };
-    points(Family::is_default).flat_map(move |ours| {
-        points(|family| !family.ours).map(move |theirs| (Point { ..ours }, theirs))
-    })
+    points(Family::is_default)
+        .flat_map(move |ours| points(|family| !family.ours).map(move |theirs| (Point { ..ours }, theirs)))
 }
 
 fn score(world: &World, make: Make, x: f64, seed: u64, hours: f64) -> Score {
