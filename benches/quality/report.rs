@@ -73,6 +73,7 @@ fn conclusions(study: &Study, text: &mut String) {
         "Live peers that `liveness` closed where nothing but our side was amiss",
         &study.inexcusable(),
     );
+    let _ = writeln!(text, "Worlds like that in which another rule did so: {}.", study.telling().join("; "));
     list(
         text,
         "Settings of `liveness` that another rule beats, with fewer live peers closed *and* the dead found sooner",

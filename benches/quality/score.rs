@@ -1,6 +1,7 @@
 //! What many lives come to.
 
-use crate::families::Make;
+use crate::chance::{Nanos, number};
+use crate::rule::Rule;
 use crate::simulate::{Outcome, Simulation};
 use crate::world::World;
 
@@ -29,11 +30,10 @@ pub(crate) struct Rate {
 
 impl Score {
     /// Lives from `seed` on: the same for whoever is asked about the same world.
-    pub(crate) fn of(world: &World, make: Make, x: f64, seed: u64, lives: u64) -> Self {
+    pub(crate) fn of<R: Rule>(world: &World, make: impl Fn(u64, Nanos) -> R, seed: u64, lives: u64) -> Self {
         let mut score = Self::default();
         for life in 0..lives {
-            let made = |seed, now| make(x, seed, now);
-            score.add(&Simulation::run(world, made, crate::chance::number(seed, 0, life)));
+            score.add(&Simulation::run(world, &make, number(seed, 0, life)));
         }
         score.found.sort_by(f64::total_cmp);
         score

@@ -80,6 +80,15 @@ impl Study {
         found
     }
 
+    /// Worlds where a mistake is the rule's own, and in which some rule that hears pongs makes one: where ours can fail.
+    pub(crate) fn telling(&self) -> Vec<&'static str> {
+        let worlds = WORLDS.iter().zip(&self.scores).filter(|(world, rows)| {
+            let others = FAMILIES.iter().zip(*rows).filter(|(family, _)| !family.ours && family.hears_pongs);
+            world.fair && others.flat_map(|(_, row)| row.iter().flatten()).any(|score| score.mistakes > 0)
+        });
+        worlds.map(|(world, _)| world.name).collect()
+    }
+
     /// Our settings that another rule beats: it closes fewer live peers *and* finds the dead sooner, both beyond chance.
     pub(crate) fn beaten(&self) -> Vec<String> {
         let mut found = Vec::new();
@@ -129,7 +138,7 @@ fn pairs(rows: &[Vec<Option<Score>>]) -> impl Iterator<Item = (Point<'_>, Point<
 
 fn score(world: &World, make: Make, x: f64, seed: u64, hours: f64) -> Score {
     let lives = (hours * 3600.0 / world.life).ceil() as u64;
-    Score::of(world, make, x, seed, lives)
+    Score::of(world, |seed, now| make(x, seed, now), seed, lives)
 }
 
 /// The setting with which this family finds an idle peer's death after `target` seconds on average.
@@ -140,7 +149,8 @@ fn calibrated(family: &Family, target: f64) -> Option<f64> {
         return Some(target);
     }
     let quiet = World { life: 600.0, ..WORLDS[0] };
-    let detection = |x: f64| Score::of(&quiet, family.make, x, 0, LIVES).detection().unwrap_or(f64::INFINITY);
+    let score = |x| Score::of(&quiet, |seed, now| (family.make)(x, seed, now), 0, LIVES);
+    let detection = |x| score(x).detection().unwrap_or(f64::INFINITY);
     let (mut least, mut most) = (LEAST, MOST);
     for _ in 0..16 {
         let middle = f64::midpoint(least, most);
@@ -151,8 +161,9 @@ fn calibrated(family: &Family, target: f64) -> Option<f64> {
         }
     }
     // A setting that closes the living is none.
-    let score = Score::of(&quiet, family.make, most, 0, LIVES);
-    ((detection(most) - target).abs() < 0.5 && score.mistakes == 0).then_some(most)
+    let found = score(most);
+    let reached = found.detection().is_some_and(|seconds| (seconds - target).abs() < 0.5);
+    (reached && found.mistakes == 0).then_some(most)
 }
 
 /// All cells on all cores, in any order; each depends on nothing but its number.
