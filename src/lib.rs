@@ -189,6 +189,8 @@ pub mod driver;
 mod event;
 #[cfg(feature = "alloc")]
 mod fleet;
+#[cfg(feature = "alloc")]
+pub mod lease;
 mod limiter;
 mod liveness;
 mod payload;
@@ -208,6 +210,8 @@ pub use config::{Config, ConfigBuilder, ConfigError, Evidence, Schedule, Suspici
 pub use event::{Action, CloseCode, Event, Reason, Status};
 #[cfg(feature = "alloc")]
 pub use fleet::{Class, Fleet, FleetError, Key, StaleKey};
+#[cfg(feature = "alloc")]
+pub use lease::Lease;
 pub use liveness::{Liveness, Machine, Report, Stats};
 pub use payload::Payload;
 pub use rtt::Rtt;

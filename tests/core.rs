@@ -5,6 +5,8 @@
 mod fleet;
 #[path = "it/laws.rs"]
 mod laws;
+#[path = "it/lease/mod.rs"]
+mod lease;
 #[path = "it/oracle/mod.rs"]
 mod oracle;
 #[path = "it/public.rs"]

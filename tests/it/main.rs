@@ -4,6 +4,7 @@ mod fleet;
 mod generated;
 mod interop;
 mod laws;
+mod lease;
 mod live_stream;
 mod model;
 mod oracle;
