@@ -78,6 +78,11 @@
 //! A [`Liveness`] is for a loop or a task that serves one connection. One loop that serves many keeps them in a `Fleet`
 //! (feature `alloc`): the same events and actions, each with a key, and one deadline for all.
 //!
+//! # What follows from a verdict
+//!
+//! - The right to write passes on: `Lease` (feature `alloc`) has one holder and a queue, is frozen while the holder is
+//!   suspect, and numbers each holding, so that a late write is known.
+//!
 //! # What is promised
 //!
 //! For any driver, peer and clock: one `MarkOffline`, one `Disconnect`, last; a ping timeout only after a ping, its
