@@ -80,6 +80,8 @@
 //!
 //! # What follows from a verdict
 //!
+//! - The client dials again: [`Reconnect`] says when, by what the server said and by any backoff, and spreads the herd of
+//!   those that lost the same server.
 //! - The right to write passes on: `Lease` (feature `alloc`) has one holder and a queue, is frozen while the holder is
 //!   suspect, and numbers each holding, so that a late write is known.
 //!
@@ -199,6 +201,7 @@ pub mod lease;
 mod limiter;
 mod liveness;
 mod payload;
+pub mod reconnect;
 mod rtt;
 #[cfg(feature = "sim")]
 pub mod sim;
@@ -219,6 +222,7 @@ pub use fleet::{Class, Fleet, FleetError, Key, StaleKey};
 pub use lease::Lease;
 pub use liveness::{Liveness, Machine, Report, Stats};
 pub use payload::Payload;
+pub use reconnect::Reconnect;
 pub use rtt::Rtt;
 #[cfg(feature = "std")]
 pub use time::Clock;

@@ -9,6 +9,7 @@ mod live_stream;
 mod model;
 mod oracle;
 mod public;
+mod reconnect;
 mod server;
 mod sim;
 mod sockets;
