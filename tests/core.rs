@@ -3,7 +3,7 @@
 
 #[path = "it/fleet/mod.rs"]
 mod fleet;
-#[path = "it/laws.rs"]
+#[path = "it/laws/mod.rs"]
 mod laws;
 #[path = "it/oracle/mod.rs"]
 mod oracle;

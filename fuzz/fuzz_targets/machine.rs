@@ -67,8 +67,7 @@ fuzz_target!(|life: Life<'_>| {
     let calm = World::live(config, start, &steps, false);
     let nervous = World::live(config, start, &steps, true);
     assert_eq!(calm.actions(), nervous.actions(), "extra polls changed a life:\n{}", calm.transcript);
-    let laws = world::once(&calm).and_then(|()| world::justified_and_fresh(&config, &calm));
-    if let Err(broken) = laws.and_then(|()| world::bounded_chatter(&calm)) {
+    if let Err(broken) = world::laws(&config, &calm) {
         panic!("{broken}");
     }
     let recorded: Transcript = calm.transcript.parse().expect("a record can be read");
