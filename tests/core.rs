@@ -9,6 +9,10 @@ mod laws;
 mod oracle;
 #[path = "it/public.rs"]
 mod public;
+#[path = "it/settings.rs"]
+mod settings;
+#[path = "it/time.rs"]
+mod time;
 #[path = "it/transcripts.rs"]
 mod transcripts;
 #[path = "it/world.rs"]

@@ -199,7 +199,12 @@ impl World<'_> {
         let paused = match what {
             What::Event(Event::ReadPaused) => true,
             What::Event(Event::ReadResumed) => false,
-            _ => self.silence.paused,
+            What::Event(_)
+            | What::Answer(_)
+            | What::Probe
+            | What::Close(_)
+            | What::StepBack(_)
+            | What::Nothing => self.silence.paused,
         };
         self.silence = Silence { since: self.latest, late: Duration::ZERO, paused };
     }
@@ -383,12 +388,6 @@ pub(crate) fn complete(life: &Life) -> Result<(), String> {
         Some((silent, bound)) => life.broken(&format!("overlooks a silence of {silent:?}, beyond {bound:?}")),
         None => Ok(()),
     }
-}
-
-/// All of them.
-pub(crate) fn laws(config: &Config, life: &Life) -> Result<(), String> {
-    let (once, justified) = (once(life), justified(config, life));
-    once.and(justified).and(fresh(config, life)).and(bounded_chatter(life)).and(complete(life))
 }
 
 pub(crate) fn is_offline(action: &Action) -> bool {

@@ -85,6 +85,41 @@ fn the_detection_bound_is_tight() {
     }
 }
 
+/// The longest life of all has both clocks: the ping's last byte is written as its deadline comes, and no answer follows.
+#[test]
+fn the_detection_bound_is_tight_in_the_write_phase() {
+    for late in [0, 300, 2_500, 2_501, 60_000] {
+        let late = Duration::from_millis(late);
+        let config = Config::builder().interval(Duration::from_secs(5)).timeout(Duration::from_secs(10));
+        let config = config.write_timeout(Duration::from_secs(3)).jitter(0).build().unwrap();
+        let mut machine = Liveness::new(config, 1, Timestamp::ZERO);
+        let offline = loop {
+            let due = machine.poll_timeout().unwrap();
+            // At the very start there is nothing to be late for.
+            let now = if due == Timestamp::ZERO { due } else { due + late };
+            let actions: Vec<_> = std::iter::from_fn(|| machine.poll(now)).collect();
+            if actions.iter().any(is_offline) {
+                break now;
+            }
+            if actions.iter().any(|action| matches!(action, Action::SendPing(_))) {
+                machine.handle(Event::PingSent, now + config.write_timeout());
+            }
+        };
+        assert_eq!(offline, Timestamp::ZERO + config.detection_bound(late), "{late:?}");
+    }
+}
+
+#[test]
+fn the_detection_bound_of_silence_is_tight() {
+    for late in [0, 300, 2_500, 2_501, 60_000] {
+        let late = Duration::from_millis(late);
+        let config = Config::builder().interval(Duration::MAX).silence_timeout(Duration::from_secs(5));
+        let config = config.stall_tolerance(Duration::from_millis(2_500)).jitter(0).build().unwrap();
+        let offline = silent_life(config, std::iter::repeat(late.as_nanos() as u64));
+        assert_eq!(offline, Some(Timestamp::ZERO + config.detection_bound(late)), "{late:?}");
+    }
+}
+
 #[test]
 fn silence_bounds_the_detection_only_where_every_event_is_evidence() {
     let config = Config::builder().silence_timeout(Duration::from_secs(5));
