@@ -9,6 +9,8 @@ mod laws;
 mod oracle;
 #[path = "it/public.rs"]
 mod public;
+#[path = "it/reconnect/mod.rs"]
+mod reconnect;
 #[path = "it/settings.rs"]
 mod settings;
 #[path = "it/time.rs"]
