@@ -317,6 +317,8 @@ fn a_forgotten_connection_stays_dead_and_a_new_one_lives() {
     assert_eq!(page.text("#link"), "Connected", "nobody tells it, ever");
     assert_eq!(stage.lives()[1], [Action::MarkOnline]);
     assert_eq!(second.text("#link"), "Connected");
+    page.reload();
+    page.eventually("it is loaded over a connection that lives", |page| number(page, "#beats") > 3);
 }
 
 #[test]
