@@ -23,6 +23,8 @@ function toast(words) {
 let heard = 0;
 
 function dial() {
+  // At most one. Where the network is dead its closing handshake waits, and the new one does not wait for it.
+  socket?.close();
   show("connecting", "Connecting");
   heard = performance.now();
   socket = new WebSocket(`${location.protocol.replace("http", "ws")}//${location.host}/live`);
@@ -33,7 +35,8 @@ function dial() {
     toast("The connection is lost; dialling again.");
     setTimeout(dial, 250);
   };
-  socket.onmessage = ({ data }) => {
+  socket.onmessage = ({ data, target }) => {
+    if (target !== socket) return;
     heard = performance.now();
     const [kind, value] = [data.slice(0, data.indexOf(" ")), data.slice(data.indexOf(" ") + 1)];
     if (kind === "beat") at("beats").textContent = value;
@@ -48,10 +51,7 @@ at("say").onsubmit = (event) => {
 };
 if (location.search === "?watch") {
   setInterval(() => {
-    if (performance.now() - heard < 2000) return;
-    // Its closing handshake would wait for the same dead network: the new one does not wait for it.
-    socket.close();
-    dial();
+    if (performance.now() - heard > 2000) dial();
   }, 250);
 }
 at("ask").onclick = () => at("dialog").showModal();
