@@ -78,6 +78,11 @@
 //! A [`Liveness`] is for a loop or a task that serves one connection. One loop that serves many keeps them in a `Fleet`
 //! (feature `alloc`): the same events and actions, each with a key, and one deadline for all.
 //!
+//! # What follows from a verdict
+//!
+//! - The client dials again: [`Reconnect`] says when, by what the server said and by any backoff, and spreads the herd of
+//!   those that lost the same server.
+//!
 //! # What is promised
 //!
 //! For any driver, peer and clock: one `MarkOffline`, one `Disconnect`, last; a ping timeout only after a ping, its
@@ -192,6 +197,7 @@ mod fleet;
 mod limiter;
 mod liveness;
 mod payload;
+pub mod reconnect;
 mod rtt;
 #[cfg(feature = "sim")]
 pub mod sim;
@@ -210,6 +216,7 @@ pub use event::{Action, CloseCode, Event, Reason, Status};
 pub use fleet::{Class, Fleet, FleetError, Key, StaleKey};
 pub use liveness::{Liveness, Machine, Report, Stats};
 pub use payload::Payload;
+pub use reconnect::Reconnect;
 pub use rtt::Rtt;
 #[cfg(feature = "std")]
 pub use time::Clock;

@@ -78,6 +78,13 @@ pub(crate) const fn mix(seed: u64, index: u64) -> u64 {
     word ^ (word >> 31)
 }
 
+/// `draw`, uniform over 64 bits, brought into [0, below).
+#[inline]
+pub(crate) const fn share(draw: u64, below: u64) -> u64 {
+    // Two words of 64 bits: their product fits.
+    ((draw as u128).wrapping_mul(below as u128) >> 64) as u64
+}
+
 /// The index at which `mix` gives this word.
 const fn unmix(seed: u64, mut word: u64) -> u64 {
     // A shift of 31 is undone by itself and its double: three times 31 leaves no bit of 64.
@@ -125,6 +132,14 @@ mod tests {
             let [a, b] = [number, number + 1].map(|n| u64::from_be_bytes(*Payload::seal(n, 9).as_bytes()));
             assert!((12..=52).contains(&(a ^ b).count_ones()), "{number}: {a:x} {b:x}");
         }
+    }
+
+    #[test]
+    fn shares_cover_their_range_and_stay_inside() {
+        assert_eq!(share(0, 10), 0);
+        assert_eq!(share(u64::MAX, 10), 9);
+        assert_eq!(share(u64::MAX, 1), 0);
+        assert_eq!(share(u64::MAX, u64::MAX), u64::MAX - 1);
     }
 
     #[test]

@@ -9,6 +9,8 @@ mod laws;
 mod oracle;
 #[path = "it/public.rs"]
 mod public;
+#[path = "it/reconnect/mod.rs"]
+mod reconnect;
 #[path = "it/transcripts.rs"]
 mod transcripts;
 #[path = "it/world.rs"]

@@ -8,6 +8,7 @@ mod live_stream;
 mod model;
 mod oracle;
 mod public;
+mod reconnect;
 mod server;
 mod sim;
 mod sockets;

@@ -34,6 +34,13 @@ assert_impl_all!(liveness::FleetError: std::error::Error, Send, Sync);
 assert_impl_all!(liveness::ConfigError: std::error::Error, Send, Sync);
 assert_impl_all!(liveness::transcript::Malformed: std::error::Error, Send, Sync);
 assert_impl_all!(liveness::driver::tungstenite::Offline: std::error::Error, Send, Sync);
+assert_impl_all!(liveness::reconnect::Policy: Send, Sync, Unpin, Copy);
+assert_impl_all!(liveness::reconnect::Action: Send, Sync, Unpin, Copy);
+assert_impl_all!(liveness::reconnect::Attempt: Send, Sync, Unpin, Copy, Ord, std::hash::Hash);
+assert_impl_all!(liveness::reconnect::Status: Send, Sync, Unpin, Copy);
+assert_impl_all!(liveness::Reconnect<backon::ExponentialBackoff>: Send, Sync, Unpin);
+// A copy by accident would dial twice.
+assert_not_impl_any!(liveness::Reconnect<std::iter::Empty<std::time::Duration>>: Copy);
 
 #[test]
 fn every_reason_fits_into_a_close_frame() {
