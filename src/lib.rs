@@ -82,6 +82,8 @@
 //!
 //! - The client dials again: [`Reconnect`] says when, by what the server said and by any backoff, and spreads the herd of
 //!   those that lost the same server.
+//! - The right to write passes on: `Lease` (feature `alloc`) has one holder and a queue, is frozen while the holder is
+//!   suspect, and numbers each holding, so that a late write is known.
 //!
 //! # What is promised
 //!
@@ -194,6 +196,8 @@ pub mod driver;
 mod event;
 #[cfg(feature = "alloc")]
 mod fleet;
+#[cfg(feature = "alloc")]
+pub mod lease;
 mod limiter;
 mod liveness;
 mod payload;
@@ -214,6 +218,8 @@ pub use config::{Config, ConfigBuilder, ConfigError, Evidence, Schedule, Suspici
 pub use event::{Action, CloseCode, Event, Reason, Status};
 #[cfg(feature = "alloc")]
 pub use fleet::{Class, Fleet, FleetError, Key, StaleKey};
+#[cfg(feature = "alloc")]
+pub use lease::Lease;
 pub use liveness::{Liveness, Machine, Report, Stats};
 pub use payload::Payload;
 pub use reconnect::Reconnect;

@@ -127,6 +127,18 @@ mod tests {
     }
 
     #[test]
+    fn words_are_those_of_splitmix64_and_the_seed_lies_over_them() {
+        // The published outputs for seed 1234567, and the same XOR the seed with its halves exchanged.
+        let words = [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423];
+        assert_eq!([0, 1, 2].map(|index| mix(1_234_567, index)), words);
+        assert_eq!(Payload::seal(1, 1_234_567).as_bytes(), &0x2c61_2603_5854_0fa5_u64.to_be_bytes());
+        assert_eq!(
+            Payload::seal(2, 0x0123_4567_89ab_cdef).as_bytes(),
+            &0xa63b_7ac1_984e_89d9_u64.to_be_bytes()
+        );
+    }
+
+    #[test]
     fn neighbours_differ_in_about_half_of_their_bits() {
         for number in 0..64 {
             let [a, b] = [number, number + 1].map(|n| u64::from_be_bytes(*Payload::seal(n, 9).as_bytes()));

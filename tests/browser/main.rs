@@ -9,6 +9,7 @@ mod feed;
 mod program;
 mod proxy;
 mod smoke;
+mod soak;
 mod stage;
 #[path = "../../examples/web/mod.rs"]
 mod web;
