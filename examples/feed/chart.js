@@ -11,7 +11,7 @@ function colour(name) {
   return getComputedStyle(probe).color;
 }
 
-/** `figures` are { time, value } and { time, edge }; `silentSince`, if not null: since when nothing is known. */
+/** `figures` are { time, value, late } and { time, edge }; `silentSince`, if not null: since when nothing is known. */
 export function draw(canvas, figures, now, silentSince) {
   const { width, height } = canvas.getBoundingClientRect();
   if (width === 0) return;
@@ -34,9 +34,10 @@ export function draw(canvas, figures, now, silentSince) {
   pen.rect(area.left, 0, area.right - area.left + 8, height);
   pen.clip();
   for (const { time } of figures.filter(({ edge }) => edge === "restart")) edge(pen, area, x(time));
-  for (const run of runs(figures)) line(pen, area, run.map(({ time, value }) => [x(time), y(value)]));
-  const newest = figures.at(-1);
-  if (newest?.value !== undefined) dot(pen, x(newest.time), y(newest.value), silentSince === null);
+  for (const run of runs(figures, ({ edge }) => !edge)) line(pen, area, run.map(({ time, value }) => [x(time), y(value)]));
+  for (const run of runs(figures, ({ late }) => late)) foot(pen, area, x(run[0].time), x(run.at(-1).time));
+  const newest = figures.findLast(({ value }) => value !== undefined);
+  if (newest) dot(pen, x(newest.time), y(newest.value), silentSince === null);
   pen.restore();
 }
 
@@ -63,7 +64,8 @@ function grid(pen, area, { low, high, step }, x, y, now) {
     pen.fillText(value, area.left - 6, y(value));
   }
   pen.textBaseline = "top";
-  for (const seconds of [60, 45, 30, 15, 0]) {
+  // On a phone there is room for every other.
+  for (const seconds of area.right - area.left > 400 ? [60, 45, 30, 15, 0] : [60, 30, 0]) {
     pen.textAlign = seconds === 60 ? "left" : seconds === 0 ? "right" : "center";
     pen.fillText(seconds === 0 ? "now" : `${seconds} s ago`, x(now - seconds * 1000), area.bottom + 6);
   }
@@ -103,12 +105,12 @@ function edge(pen, area, x) {
   pen.restore();
 }
 
-/** The figures between the edges. */
-function runs(figures) {
+/** The figures that are so, as long as they follow one another. */
+function runs(figures, so) {
   const runs = [[]];
   for (const figure of figures) {
-    if (figure.edge) runs.push([]);
-    else runs.at(-1).push(figure);
+    if (so(figure)) runs.at(-1).push(figure);
+    else runs.push([]);
   }
   return runs.filter((run) => run.length > 0);
 }
@@ -127,6 +129,12 @@ function line(pen, area, points) {
   pen.globalAlpha = 0.12;
   pen.fill();
   pen.globalAlpha = 1;
+}
+
+/** What was filled in afterwards. */
+function foot(pen, area, from, to) {
+  pen.fillStyle = colour("connecting");
+  pen.fillRect(from, area.bottom - 3, Math.max(3, to - from), 5);
 }
 
 function dot(pen, x, y, live) {

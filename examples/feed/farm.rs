@@ -92,8 +92,8 @@ impl Log {
     /// A gust after the other, drawn back to what is usual.
     fn blow(&mut self) -> f64 {
         let gust = self.dice.below(2001) as f64 / 1000.0 - 1.0;
-        self.trend = 0.97 * self.trend + 0.25 * gust;
-        self.wind += self.trend + (70.0 - self.wind) * 0.004;
+        self.trend = 0.94 * self.trend + 0.3 * gust;
+        self.wind += self.trend + (70.0 - self.wind) * 0.015;
         self.wind = self.wind.clamp(0.0, 140.0);
         (self.wind * 10.0).round() / 10.0
     }

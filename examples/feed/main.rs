@@ -46,7 +46,7 @@ const LONGEST_OUTAGE: u64 = 60;
 
 /// Figures of a wind farm as they are measured, drawn as a chart by a page that comes back.
 #[derive(Parser)]
-struct Args {
+struct Options {
     #[command(flatten)]
     web: web::Args,
     /// How often the farm is measured.
@@ -77,7 +77,7 @@ enum Order {
 }
 
 fn main() -> Result<(), web::Failure> {
-    let args = Args::parse();
+    let args = Options::parse();
     let config = args.web.config(Config::builder())?;
     if let Some(url) = &args.follow {
         return Runtime::new()?.block_on(follow::follow(url, config));
@@ -94,7 +94,7 @@ fn main() -> Result<(), web::Failure> {
 
 /// Serves until a restart is asked for, and says for how long the door is to stay closed.
 async fn serve(
-    args: &Args,
+    args: &Options,
     config: Config,
     address: &mut Option<SocketAddr>,
     outage: Duration,

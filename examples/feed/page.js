@@ -9,7 +9,7 @@ import { draw } from "/chart.js";
 const at = (id) => document.getElementById(id);
 const feed = (window.feed = { received: [], lost: [], states: [] });
 
-/** What is drawn: { time, value }, or { time, edge } where figures are missing or another count begins. */
+/** What is drawn: { time, value, late }, or { time, edge } where figures are missing or another count begins. */
 const figures = [];
 /** The server's count that we follow, and the last number of it that we have. */
 let epoch = null;
@@ -51,7 +51,7 @@ function greeted(hello) {
     say("Connected.");
   } else if (epoch !== hello.epoch) {
     say("Connected to a server that was started anew: what came in between is lost, and it counts from 1 again.");
-    figures.push({ time: Date.now() + ahead, edge: "restart" });
+    figures.push({ edge: "restart" });
   } else {
     gap = { from: last, to: hello.newest };
     if (gap.from === gap.to) say("Connected again. Nothing was missed.");
@@ -64,18 +64,21 @@ function missing([first, end]) {
   lost += end - first + 1;
   last = end;
   if (gap) gap.from = Math.min(end, gap.to);
-  if (figures.length > 0) figures.push({ time: figures.at(-1).time, edge: "lost" });
+  if (figures.length > 0) figures.push({ edge: "lost" });
   say(`${count(end - first + 1)} lost for good: the server keeps only the latest.`);
 }
 
 function take([number, time, value]) {
   feed.received.push([epoch, number]);
   last = number;
-  figures.push({ time, value });
+  // Where an edge is, only what comes after it can say.
+  if (figures.at(-1)?.edge) figures.at(-1).time ??= time;
+  figures.push({ time, value, late: gap !== null && number <= gap.to });
   if (gap && number <= gap.to) {
     filled += 1;
     if (number === gap.to) {
-      say(`Connected again. ${count(gap.to - gap.from)} came meanwhile and filled in.`);
+      const came = gap.to - gap.from;
+      say(`Connected again. ${count(came)} that came meanwhile ${came === 1 ? "is" : "are"} filled in.`);
       gap = null;
     }
   }
@@ -113,7 +116,7 @@ function showLink() {
     at("why").textContent = sentence(why);
     // What fails after that is told by the count of attempts.
     if (silentSince === null && connections > 0) say(sentence(why));
-    silentSince ??= figures.at(-1)?.time ?? Date.now();
+    silentSince ??= figures.findLast(({ value }) => value !== undefined)?.time ?? Date.now();
   }
   if (phase === "open") silentSince = null;
   // The notice stays while dialling, for a page that jumps is no page to press a button on.
@@ -126,8 +129,7 @@ const sentence = (words) => `${words[0].toUpperCase()}${words.slice(1)}.`;
 function show() {
   const now = Date.now() + ahead;
   const { phase, until, attempt } = link.state;
-  const known = figures.filter((figure) => figure.value !== undefined);
-  const newest = known.at(-1);
+  const newest = figures.findLast(({ value }) => value !== undefined);
   const old = newest === undefined ? 0 : now - newest.time;
   at("value").textContent = newest === undefined ? "–" : newest.value.toFixed(1);
   at("reading").toggleAttribute("data-old", old > 2000);
@@ -140,7 +142,8 @@ function show() {
   at("next").textContent =
     phase === "waiting" ? `Next attempt ${seconds === 0 ? "now" : `in ${seconds} s`}.`
     : phase === "dialling" ? `Attempt ${attempt} is under way.`
-    : "It would be no use to dial again by itself.";
+    : phase === "ended" ? "This page does not dial again by itself."
+    : "";
   at("now").disabled = phase === "dialling";
   at("summary").textContent = summary(now);
   for (const button of document.querySelectorAll("[data-order]")) button.disabled = phase !== "open" && phase !== "suspect";
@@ -150,9 +153,11 @@ function show() {
 }
 
 function summary(now) {
-  const values = figures.filter(({ time, value }) => value !== undefined && time > now - 60_000).map(({ value }) => value);
-  if (values.length === 0) return "No figure of the last minute.";
-  return `Last minute: lowest ${Math.min(...values).toFixed(1)}, highest ${Math.max(...values).toFixed(1)} MW.`;
+  const minute = figures.filter(({ time, value }) => value !== undefined && time > now - 60_000);
+  if (minute.length === 0) return "No figure of the last minute.";
+  const values = minute.map(({ value }) => value);
+  const words = `Last minute: lowest ${Math.min(...values).toFixed(1)}, highest ${Math.max(...values).toFixed(1)} MW.`;
+  return minute.some(({ late }) => late) ? `${words} Blue at the foot: filled in afterwards.` : words;
 }
 
 for (const button of document.querySelectorAll("[data-order]")) {
