@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use liveness::driver::random_seed;
 use liveness::sim::Dice;
@@ -65,6 +66,14 @@ impl Farm {
             log.figures.pop_front();
         }
         self.newest.send_replace(number);
+    }
+
+    /// A minute's figures, the last of them just before this time.
+    pub(crate) fn measure_before(&self, time: u64, every: Duration) {
+        let every = u64::try_from(every.as_millis()).unwrap_or(u64::MAX).max(1);
+        for ago in (1..=60_000 / every).rev() {
+            self.measure(time.saturating_sub(ago * every));
+        }
     }
 
     /// The number of the oldest figure that is kept, or that will come first, and of the newest.

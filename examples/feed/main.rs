@@ -100,12 +100,16 @@ async fn serve(
     outage: Duration,
 ) -> Result<Duration, web::Failure> {
     sleep(outage).await;
+    let farm = Farm::new(args.history);
     let listener = match *address {
-        None => args.web.listen().await?,
+        None => {
+            // The first finds what the farm has measured before; one that is started anew has forgotten it.
+            farm.measure_before(unix_millis(), args.every);
+            args.web.listen().await?
+        }
         Some(address) => TcpListener::bind(address).await?,
     };
     *address = Some(listener.local_addr()?);
-    let farm = Farm::new(args.history);
     let frozen = watch::Sender::new(Instant::now());
     let app = Arc::new(App { config, farm, frozen, orders: broadcast::Sender::new(16) });
     tokio::spawn(measure(Arc::clone(&app), args.every));

@@ -71,8 +71,12 @@ function missing([first, end]) {
 function take([number, time, value]) {
   feed.received.push([epoch, number]);
   last = number;
-  // Where an edge is, only what comes after it can say.
-  if (figures.at(-1)?.edge) figures.at(-1).time ??= time;
+  // Where an edge is, only what comes after it can say. A new server may know of earlier times than the old one's last.
+  if (figures.at(-1)?.edge) {
+    const edge = { ...figures.pop(), time };
+    while (figures.at(-1)?.time >= time) figures.pop();
+    figures.push(edge);
+  }
   figures.push({ time, value, late: gap !== null && number <= gap.to });
   if (gap && number <= gap.to) {
     filled += 1;
