@@ -192,6 +192,8 @@ mod fleet;
 mod limiter;
 mod liveness;
 mod payload;
+#[cfg(feature = "alloc")]
+pub mod presence;
 mod rtt;
 #[cfg(feature = "sim")]
 pub mod sim;
@@ -210,6 +212,8 @@ pub use event::{Action, CloseCode, Event, Reason, Status};
 pub use fleet::{Class, Fleet, FleetError, Key, StaleKey};
 pub use liveness::{Liveness, Machine, Report, Stats};
 pub use payload::Payload;
+#[cfg(feature = "alloc")]
+pub use presence::Presence;
 pub use rtt::Rtt;
 #[cfg(feature = "std")]
 pub use time::Clock;

@@ -7,6 +7,8 @@ mod fleet;
 mod laws;
 #[path = "it/oracle/mod.rs"]
 mod oracle;
+#[path = "it/presence/mod.rs"]
+mod presence;
 #[path = "it/public.rs"]
 mod public;
 #[path = "it/transcripts.rs"]

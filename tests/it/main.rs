@@ -7,6 +7,7 @@ mod laws;
 mod live_stream;
 mod model;
 mod oracle;
+mod presence;
 mod public;
 mod server;
 mod sim;

@@ -1,5 +1,7 @@
 //! What people rely on without being told: sizes, auto traits, layouts.
 
+use std::time::Duration;
+
 use liveness::{Action, CloseCode, Config, Event, Liveness, Payload, Reason, Rtt, Stats, Status, Timestamp};
 use static_assertions::{assert_eq_size, assert_impl_all, assert_not_impl_any, const_assert};
 
@@ -26,6 +28,10 @@ assert_impl_all!(Rtt: Send, Sync, Unpin, Copy);
 assert_impl_all!(Stats: Send, Sync, Unpin, Copy, Default);
 assert_impl_all!(liveness::Fleet: Send, Sync, Unpin);
 assert_not_impl_any!(liveness::Fleet: Clone);
+assert_impl_all!(liveness::Presence<u32>: Send, Sync, Unpin, Clone, Default, Eq);
+assert_impl_all!(liveness::presence::Change<u32>: Send, Sync, Unpin, Copy, Eq, std::hash::Hash);
+// A room may stand in a `static`.
+const _: liveness::Presence<u32, liveness::Key> = liveness::Presence::with_linger(Duration::from_secs(2));
 // It must fit an epoll's user data.
 assert_eq_size!(liveness::Key, u64);
 assert_impl_all!(liveness::Key: Send, Sync, Copy, Ord, std::hash::Hash);
