@@ -37,6 +37,9 @@
 //! and the page dials ``new WebSocket(`${location.protocol.replace("http", "ws")}//${location.host}/live`)``. Its policy
 //! allows these files and that socket and nothing else: no script or style inside the HTML, no `style` attribute there
 //! (`element.style` in the script is free), nobody else's fonts. `style.css` says in its head what it knows.
+//!
+//! A ping finds out a dead link and no more: the browser answers it, on a thread of its own, for a tab that hangs or is
+//! frozen too. That somebody is there is proved by what the page's script says: data, or an answer to a ping that is data.
 
 use std::fmt;
 use std::io::{self, ErrorKind, Write};

@@ -17,38 +17,48 @@ use core::fmt;
 /// # Ok::<(), liveness::FleetError>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key {
-    pub(super) slot: u32,
-    pub(super) tag: u32,
-}
+// One number, not two: whoever keeps it writes and reads it whole.
+pub struct Key(u64);
 
 impl Key {
+    pub(super) const fn new(slot: u32, tag: Tag) -> Self {
+        Self((slot as u64) << 32 | tag.0 as u64)
+    }
+
+    pub(super) const fn slot(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "the lower half")]
+    pub(super) const fn tag(self) -> Tag {
+        Tag(self.0 as u32)
+    }
+
     /// The number of the connection's place: below the largest number of connections that the fleet has ever held at once.
     /// Places are used again, so it names a connection only together with the rest of the key; it is good for a table of
     /// your own beside the fleet.
     #[must_use]
     pub const fn index(self) -> usize {
-        self.slot as usize
+        self.slot() as usize
     }
 
     /// The key as a number, below 2^56: larger ones are free for what is no connection of the fleet, such as a listener.
     #[must_use]
     pub const fn to_bits(self) -> u64 {
-        (self.slot as u64) << 32 | self.tag as u64
+        self.0
     }
 
     /// The key that became this number. Of any other number it makes a key that is stale.
     #[must_use]
-    #[expect(clippy::cast_possible_truncation, reason = "the two halves")]
     pub const fn from_bits(bits: u64) -> Self {
-        Self { slot: (bits >> 32) as u32, tag: bits as u32 }
+        Self(bits)
     }
 }
 
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let tag = Tag(self.tag);
-        write!(f, "Key({} of generation {} in class {})", self.slot, tag.generation(), tag.class())
+        let tag = self.tag();
+        write!(f, "Key({} of generation {} in class {})", self.slot(), tag.generation(), tag.class())
     }
 }
 

@@ -24,7 +24,7 @@ use crate::config::{Config, NEVER};
 use crate::event::{Action, CloseCode, Event};
 use crate::liveness::Liveness;
 use crate::payload::mix;
-use crate::state::State;
+use crate::state::{State, Step};
 use crate::time::{Timestamp, nanos};
 
 /// Drives many connections, a million of them, on one thread: [`Liveness`] machines that share their settings and have one
@@ -182,7 +182,7 @@ impl Fleet {
             None => (self.states.len(), Tag::FIRST),
         };
         let tag = tag.with_class(class);
-        let key = Key { slot, tag: tag.0 };
+        let key = Key::new(slot, tag);
         let state = Slot(State::new(self.seed_of(key), now));
         if free.is_none() {
             if slot >= self.wheel.capacity() {
@@ -207,7 +207,7 @@ impl Fleet {
     /// [`StaleKey`].
     pub fn remove(&mut self, key: Key) -> Result<Liveness, StaleKey> {
         let machine = self.get(key)?;
-        self.vacate(key.slot);
+        self.vacate(key.slot());
         Ok(machine)
     }
 
@@ -227,7 +227,7 @@ impl Fleet {
         let now = self.advance(now);
         let (state, config) = find(&mut self.states, &self.classes, key).ok_or(StaleKey)?;
         if state.handle(config, event, now) {
-            self.wheel.set_due(key.slot);
+            self.wheel.set_due(key.slot());
         }
         Ok(())
     }
@@ -284,24 +284,28 @@ impl Fleet {
             if self.warm == 0 {
                 self.warm_up();
             }
-            let Some(Slot(state)) = self.states.get_mut(slot) else {
+            let Some((tag, state, config)) = self.states.get_mut(slot).and_then(|Slot(state)| {
+                let tag = Tag(state.tag());
+                Some((tag, state, self.classes.get(tag.class())?))
+            }) else {
                 self.wheel.unset(slot);
                 continue;
             };
-            let tag = Tag(state.tag());
-            let action = self.classes.get(tag.class()).and_then(|config| state.poll(config, now));
+            let step = state.step(config, now);
             if let Some(machine) = self.watched.get_mut(&slot) {
                 machine.poll(now);
             }
-            let Some(action) = action else {
+            if step == Step::Rest {
                 self.wheel.set(slot, state.look_at());
                 self.warm = self.warm.saturating_sub(1);
                 continue;
-            };
-            if matches!(action, Action::Disconnect) {
-                self.vacate(slot);
             }
-            return Some((Key { slot, tag: tag.0 }, action));
+            let key = Key::new(slot, tag);
+            if step == Step::Disconnect {
+                self.vacate(slot);
+                return Some((key, Action::Disconnect));
+            }
+            return state.action(config, step).map(|action| (key, action));
         }
         None
     }
@@ -319,7 +323,7 @@ impl Fleet {
 
     /// That of a connection's machine. Its lower half is the tag, by which a state knows whose it is.
     const fn seed_of(&self, key: Key) -> u64 {
-        mix(self.seed, key.to_bits()) & !(u32::MAX as u64) | key.tag as u64
+        mix(self.seed, key.to_bits()) & !(u32::MAX as u64) | key.tag().0 as u64
     }
 
     /// Rule 12, for all of them: one driver has one clock.
@@ -338,14 +342,14 @@ impl Fleet {
         let now = self.advance(now);
         let (state, config) = find(&mut self.states, &self.classes, key).ok_or(StaleKey)?;
         if let Some(sweep) = &self.sweep {
-            sweep.reach(key.slot, state);
-            if let Some(machine) = self.watched.get_mut(&key.slot) {
-                sweep.show(key.slot, &mut **machine);
+            sweep.reach(key.slot(), state);
+            if let Some(machine) = self.watched.get_mut(&key.slot()) {
+                sweep.show(key.slot(), &mut **machine);
             }
         }
         change(state, config, now);
         if state.is_awake() {
-            self.wheel.set_due(key.slot);
+            self.wheel.set_due(key.slot());
         }
         Ok(())
     }
@@ -381,7 +385,7 @@ fn find<'a>(
     classes: &'a [Config],
     key: Key,
 ) -> Option<(&'a mut State, &'a Config)> {
-    let Slot(state) = states.get_mut(key.slot).filter(|slot| slot.0.tag() == key.tag)?;
+    let Slot(state) = states.get_mut(key.slot()).filter(|slot| slot.0.tag() == key.tag().0)?;
     // A free slot has no class.
-    Some((state, classes.get(Tag(key.tag).class())?))
+    Some((state, classes.get(key.tag().class())?))
 }

@@ -19,7 +19,7 @@ impl Fleet {
     pub fn get(&self, key: Key) -> Result<Liveness, StaleKey> {
         let (config, state) = self.peek(key).ok_or(StaleKey)?;
         let mut state = *state;
-        self.catch_up(key.slot, &mut state);
+        self.catch_up(key.slot(), &mut state);
         Ok(Liveness::from_parts(*config, state))
     }
 
@@ -58,7 +58,7 @@ impl Fleet {
     pub fn iter(&self) -> impl Iterator<Item = (Key, Liveness)> + '_ {
         (0..self.states.len()).filter_map(|slot| {
             let tag = self.states.get(slot)?.0.tag();
-            let key = Key { slot, tag };
+            let key = Key::new(slot, Tag(tag));
             self.get(key).ok().map(|machine| (key, machine))
         })
     }
@@ -76,11 +76,11 @@ impl Fleet {
     }
 
     pub(super) fn peek(&self, key: Key) -> Option<(&Config, &State)> {
-        let Slot(state) = self.states.get(key.slot)?;
-        if state.tag() != key.tag {
+        let Slot(state) = self.states.get(key.slot())?;
+        if state.tag() != key.tag().0 {
             return None;
         }
-        Some((self.classes.get(Tag(key.tag).class())?, state))
+        Some((self.classes.get(key.tag().class())?, state))
     }
 }
 

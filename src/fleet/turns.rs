@@ -44,7 +44,7 @@ impl Fleet {
     ) -> Result<Key, FleetError> {
         let key = self.insert_as(class, now)?;
         if let Some(config) = self.classes.get(usize::from(class.0)) {
-            self.watched.insert(key.slot, watch(*config, self.seed_of(key), self.now));
+            self.watched.insert(key.slot(), watch(*config, self.seed_of(key), self.now));
         }
         Ok(key)
     }
@@ -62,7 +62,7 @@ impl Fleet {
     pub fn put_off(&mut self, key: Key, until: Timestamp) -> Result<(), StaleKey> {
         let (_, state) = self.peek(key).ok_or(StaleKey)?;
         let at = state.look_at().max(until);
-        self.wheel.set(key.slot, at);
+        self.wheel.set(key.slot(), at);
         Ok(())
     }
 
@@ -84,7 +84,7 @@ impl Fleet {
     /// The second machine of a connection sees what its own just saw.
     #[cold]
     pub(super) fn show(&mut self, key: Key, what: impl FnOnce(&mut dyn Machine, Timestamp)) {
-        if let Some(machine) = self.watched.get_mut(&key.slot) {
+        if let Some(machine) = self.watched.get_mut(&key.slot()) {
             what(&mut **machine, self.now);
         }
     }

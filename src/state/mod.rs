@@ -12,6 +12,8 @@ mod outputs;
 
 #[cfg(feature = "transcript")]
 pub(crate) use self::next::Due;
+#[cfg(feature = "alloc")]
+pub(crate) use self::outputs::Step;
 use core::hash::{Hash, Hasher};
 
 use crate::config::Config;

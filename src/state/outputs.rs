@@ -6,67 +6,86 @@ use crate::event::Action;
 use crate::payload::Payload;
 use crate::time::Timestamp;
 
-/// What a poll of a life without a verdict comes to: decided first, so that the action is made once.
-#[derive(Clone, Copy)]
-enum Step {
+/// What a poll comes to. Decided first, so that the action is made once, and where the caller wants it: copied on the way,
+/// it would wait for all that was written before it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
     Rest,
     Online,
     Ping,
     Suspect,
+    Offline,
+    Close,
+    Disconnect,
 }
 
 impl State {
     #[inline]
     pub(crate) fn poll(&mut self, config: &Config, now: Timestamp) -> Option<Action> {
+        let step = self.step(config, now);
+        self.action(config, step)
+    }
+
+    /// A poll, but for its words: [`State::action`] has them, before anything else happens.
+    #[inline]
+    pub(crate) fn step(&mut self, config: &Config, now: Timestamp) -> Step {
         if now >= self.latest && now < self.look_at.0 {
             self.latest = now;
             debug_assert!(self.next_due(config) > now, "{self:?} has something to do at {now}");
-            return None;
+            return Step::Rest;
         }
-        self.poll_fully(config, now)
+        self.step_fully(config, now)
     }
 
-    fn poll_fully(&mut self, config: &Config, now: Timestamp) -> Option<Action> {
+    #[inline(always)]
+    pub(crate) fn action(&self, config: &Config, step: Step) -> Option<Action> {
+        match step {
+            Step::Rest => None,
+            Step::Online => Some(Action::MarkOnline),
+            Step::Ping => Some(Action::SendPing(Payload::seal(u64::from(self.sent), self.seed()))),
+            Step::Suspect => Some(Action::MarkSuspect),
+            Step::Offline => self.verdict().map(Action::MarkOffline),
+            Step::Close => Some(Action::Close(self.close_code(config))),
+            Step::Disconnect => Some(Action::Disconnect),
+        }
+    }
+
+    fn step_fully(&mut self, config: &Config, now: Timestamp) -> Step {
         self.advance(now);
         if let Stage::Open(ping) = self.stage {
             let step = self.look(config, ping);
             // Still: the look may have brought the verdict.
             if let Stage::Open(ping) = self.stage {
                 self.look_at = Look(self.next_look(config, ping));
-                return match step {
-                    Step::Rest => None,
-                    Step::Online => Some(Action::MarkOnline),
-                    Step::Ping => Some(Action::SendPing(Payload::seal(u64::from(self.sent), self.seed()))),
-                    Step::Suspect => Some(Action::MarkSuspect),
-                };
+                return step;
             }
         }
-        let action = self.part(config);
+        let step = self.part(config);
         self.look_at = Look(self.next_due(config));
-        action
+        step
     }
 
     /// What is left to do after a verdict (rules 7, 11).
     #[cold]
-    fn part(&mut self, config: &Config) -> Option<Action> {
+    fn part(&mut self, config: &Config) -> Step {
         match self.stage {
-            Stage::Open(_) | Stage::Finished => None,
+            Stage::Open(_) | Stage::Finished => Step::Rest,
             // Every life begins with `MarkOnline`, the shortest too.
-            Stage::Judged if self.flags.take(Flags::ANNOUNCE) => Some(Action::MarkOnline),
+            Stage::Judged if self.flags.take(Flags::ANNOUNCE) => Step::Online,
             Stage::Judged => {
                 self.stage = Stage::Closing;
-                self.verdict().map(Action::MarkOffline)
+                Step::Offline
             }
             Stage::Closing if self.case == Case::TransportClosed => self.finish(),
             Stage::Closing => {
                 self.stage = Stage::Lingering;
                 self.mark = self.latest;
-                Some(Action::Close(self.close_code(config)))
+                Step::Close
             }
             Stage::Lingering if self.flags.has(Flags::GONE) || self.due(self.close_due(config)) => {
                 self.finish()
             }
-            Stage::Lingering => None,
+            Stage::Lingering => Step::Rest,
         }
     }
 
@@ -202,8 +221,8 @@ impl State {
         }
     }
 
-    fn finish(&mut self) -> Option<Action> {
+    const fn finish(&mut self) -> Step {
         self.stage = Stage::Finished;
-        Some(Action::Disconnect)
+        Step::Disconnect
     }
 }

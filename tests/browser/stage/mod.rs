@@ -55,6 +55,10 @@ impl Stage {
         Self { address, lives, runtime: Some(runtime) }
     }
 
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}/", self.address)
+    }
+
     /// Why a program with these flags does not start.
     pub(crate) fn refusal(flags: &[&str]) -> String {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -65,7 +69,6 @@ impl Stage {
     }
 
     /// What the server has been told of each connection so far, pings left out.
-    #[allow(dead_code, reason = "the smoke test of a frozen page asks it")]
     pub(crate) fn lives(&self) -> Vec<Vec<Action>> {
         let is_told = |action: &Action| !matches!(action, Action::SendPing(_));
         let lives = self.lives.lock().unwrap();
