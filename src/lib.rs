@@ -78,6 +78,13 @@
 //! A [`Liveness`] is for a loop or a task that serves one connection. One loop that serves many keeps them in a `Fleet`
 //! (feature `alloc`): the same events and actions, each with a key, and one deadline for all.
 //!
+#![cfg_attr(
+    feature = "alloc",
+    doc = "# What follows from it
+
+- [`presence`]: who is online in a room, a user of many tabs and devices, without a flicker when a page is reloaded.
+"
+)]
 //! # What is promised
 //!
 //! For any driver, peer and clock: one `MarkOffline`, one `Disconnect`, last; a ping timeout only after a ping, its
@@ -93,11 +100,11 @@
 //! | `std` (default) | [`Clock`]; and `alloc` | nothing |
 #![cfg_attr(
     feature = "alloc",
-    doc = "| `alloc` | [`Fleet`]: a million connections on one thread | `alloc` |"
+    doc = "| `alloc` | [`Fleet`]: a million connections on one thread; [`Presence`] | `alloc` |"
 )]
 #![cfg_attr(
     not(feature = "alloc"),
-    doc = "| `alloc` | `Fleet`: a million connections on one thread | `alloc` |"
+    doc = "| `alloc` | `Fleet`: a million connections on one thread; `Presence` | `alloc` |"
 )]
 #![cfg_attr(
     feature = "transcript",

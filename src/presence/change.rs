@@ -2,7 +2,7 @@
 
 use crate::event::Status;
 
-/// What became of a user: comes out of [`Presence::poll`].
+/// What became of a user: comes out of [`Presence::poll`](crate::Presence::poll).
 ///
 /// ```
 /// use std::collections::BTreeMap;
