@@ -100,6 +100,29 @@ impl Reason {
             Self::LocalClosed => "closed by this side",
         }
     }
+
+    /// The connection's close code, as a browser's script is told it and [`Reconnect`](crate::Reconnect) wants it (RFC 6455
+    /// 7.1.5): what the peer's Close frame said, 1005 where it said nothing, and 1006 where none had come before the verdict.
+    ///
+    /// 1000 for [`LocalClosed`](Reason::LocalClosed): the purpose is fulfilled, for it is this side that wanted to leave.
+    ///
+    /// ```
+    /// use liveness::Reason;
+    ///
+    /// assert_eq!(Reason::PeerClosed(Some(1012)).connection_close_code(), 1012);
+    /// assert_eq!(Reason::PeerClosed(None).connection_close_code(), 1005);
+    /// assert_eq!(Reason::PingTimeout.connection_close_code(), 1006);
+    /// ```
+    #[must_use]
+    pub const fn connection_close_code(self) -> u16 {
+        match self {
+            Self::PeerClosed(Some(code)) => code,
+            Self::PeerClosed(None) => 1005,
+            Self::PingTimeout | Self::WriteStalled | Self::Silent | Self::Idle => 1006,
+            Self::PingFlood | Self::TransportClosed => 1006,
+            Self::LocalClosed => 1000,
+        }
+    }
 }
 
 /// The reason as transcripts write it: `ping-timeout`, `peer-closed 1000`.

@@ -78,13 +78,15 @@
 //! A [`Liveness`] is for a loop or a task that serves one connection. One loop that serves many keeps them in a `Fleet`
 //! (feature `alloc`): the same events and actions, each with a key, and one deadline for all.
 //!
-#![cfg_attr(
-    feature = "alloc",
-    doc = "# What follows from it
-
-- [`presence`]: who is online in a room, a user of many tabs and devices, without a flicker when a page is reloaded.
-"
-)]
+//! # What follows from a verdict
+//!
+//! - The client dials again: [`Reconnect`] says when, by what the server said and by any backoff, and spreads the herd of
+//!   those that lost the same server.
+//! - A list of people changes: `Presence` (feature `alloc`) makes one user of many tabs and devices, and a reloaded page
+//!   neither leaves nor joins.
+//! - The right to write passes on: `Lease` (feature `alloc`) has one holder and a queue, is frozen while the holder is
+//!   suspect, and numbers each holding, so that a late write is known.
+//!
 //! # What is promised
 //!
 //! For any driver, peer and clock: one `MarkOffline`, one `Disconnect`, last; a ping timeout only after a ping, its
@@ -196,11 +198,14 @@ pub mod driver;
 mod event;
 #[cfg(feature = "alloc")]
 mod fleet;
+#[cfg(feature = "alloc")]
+pub mod lease;
 mod limiter;
 mod liveness;
 mod payload;
 #[cfg(feature = "alloc")]
 pub mod presence;
+pub mod reconnect;
 mod rtt;
 #[cfg(feature = "sim")]
 pub mod sim;
@@ -217,10 +222,13 @@ pub use config::{Config, ConfigBuilder, ConfigError, Evidence, Schedule, Suspici
 pub use event::{Action, CloseCode, Event, Reason, Status};
 #[cfg(feature = "alloc")]
 pub use fleet::{Class, Fleet, FleetError, Key, StaleKey};
+#[cfg(feature = "alloc")]
+pub use lease::Lease;
 pub use liveness::{Liveness, Machine, Report, Stats};
 pub use payload::Payload;
 #[cfg(feature = "alloc")]
 pub use presence::Presence;
+pub use reconnect::Reconnect;
 pub use rtt::Rtt;
 #[cfg(feature = "std")]
 pub use time::Clock;

@@ -78,6 +78,13 @@ pub(crate) const fn mix(seed: u64, index: u64) -> u64 {
     word ^ (word >> 31)
 }
 
+/// `draw`, uniform over 64 bits, brought into [0, below).
+#[inline]
+pub(crate) const fn share(draw: u64, below: u64) -> u64 {
+    // Two words of 64 bits: their product fits.
+    ((draw as u128).wrapping_mul(below as u128) >> 64) as u64
+}
+
 /// The index at which `mix` gives this word.
 const fn unmix(seed: u64, mut word: u64) -> u64 {
     // A shift of 31 is undone by itself and its double: three times 31 leaves no bit of 64.
@@ -120,11 +127,31 @@ mod tests {
     }
 
     #[test]
+    fn words_are_those_of_splitmix64_and_the_seed_lies_over_them() {
+        // The published outputs for seed 1234567, and the same XOR the seed with its halves exchanged.
+        let words = [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423];
+        assert_eq!([0, 1, 2].map(|index| mix(1_234_567, index)), words);
+        assert_eq!(Payload::seal(1, 1_234_567).as_bytes(), &0x2c61_2603_5854_0fa5_u64.to_be_bytes());
+        assert_eq!(
+            Payload::seal(2, 0x0123_4567_89ab_cdef).as_bytes(),
+            &0xa63b_7ac1_984e_89d9_u64.to_be_bytes()
+        );
+    }
+
+    #[test]
     fn neighbours_differ_in_about_half_of_their_bits() {
         for number in 0..64 {
             let [a, b] = [number, number + 1].map(|n| u64::from_be_bytes(*Payload::seal(n, 9).as_bytes()));
             assert!((12..=52).contains(&(a ^ b).count_ones()), "{number}: {a:x} {b:x}");
         }
+    }
+
+    #[test]
+    fn shares_cover_their_range_and_stay_inside() {
+        assert_eq!(share(0, 10), 0);
+        assert_eq!(share(u64::MAX, 10), 9);
+        assert_eq!(share(u64::MAX, 1), 0);
+        assert_eq!(share(u64::MAX, u64::MAX), u64::MAX - 1);
     }
 
     #[test]

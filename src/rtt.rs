@@ -138,6 +138,16 @@ mod tests {
     }
 
     #[test]
+    fn long_samples_are_kept_to_the_nanosecond_and_the_longest_as_long_as_fits() {
+        let rtt = after(&[10_000_000_000]).get().unwrap();
+        assert_eq!((rtt.smoothed, rtt.variance), (Duration::from_secs(10), Duration::from_secs(5)));
+        let rtt = after(&[u64::MAX]).get().unwrap();
+        assert_eq!(rtt.smoothed, Duration::from_nanos((1 << 48) - 1));
+        // Shown in microseconds, and the last of those says that there is none.
+        assert_eq!((rtt.latest, rtt.min), (Duration::from_micros(u64::from(u32::MAX) - 1), rtt.latest));
+    }
+
+    #[test]
     fn absurd_samples_overflow_nothing() {
         let estimator = after(&[u64::MAX, 0, u64::MAX]);
         assert!(estimator.usual().is_some());

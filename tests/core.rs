@@ -3,14 +3,22 @@
 
 #[path = "it/fleet/mod.rs"]
 mod fleet;
-#[path = "it/laws.rs"]
+#[path = "it/laws/mod.rs"]
 mod laws;
+#[path = "it/lease/mod.rs"]
+mod lease;
 #[path = "it/oracle/mod.rs"]
 mod oracle;
 #[path = "it/presence/mod.rs"]
 mod presence;
 #[path = "it/public.rs"]
 mod public;
+#[path = "it/reconnect/mod.rs"]
+mod reconnect;
+#[path = "it/settings.rs"]
+mod settings;
+#[path = "it/time.rs"]
+mod time;
 #[path = "it/transcripts.rs"]
 mod transcripts;
 #[path = "it/world.rs"]

@@ -67,8 +67,9 @@ fuzz_target!(|life: Life<'_>| {
     let calm = World::live(config, start, &steps, false);
     let nervous = World::live(config, start, &steps, true);
     assert_eq!(calm.actions(), nervous.actions(), "extra polls changed a life:\n{}", calm.transcript);
-    let laws = world::once(&calm).and_then(|()| world::justified_and_fresh(&config, &calm));
-    if let Err(broken) = laws.and_then(|()| world::bounded_chatter(&calm)) {
+    let judged = world::justified(&config, &calm).and(world::fresh(&config, &calm));
+    let laws = world::once(&calm).and(judged).and(world::bounded_chatter(&calm)).and(world::complete(&calm));
+    if let Err(broken) = laws {
         panic!("{broken}");
     }
     let recorded: Transcript = calm.transcript.parse().expect("a record can be read");

@@ -2,7 +2,7 @@
 
 use super::{Flags, Ping, State};
 use crate::config::{Config, NEVER, Schedule, Suspicion};
-use crate::payload::mix;
+use crate::payload::{mix, share};
 use crate::time::Timestamp;
 
 impl State {
@@ -122,23 +122,4 @@ impl State {
 fn rest(draw: u64, wait: u64) -> u64 {
     // The wait was drawn from the high bits; these are the low ones.
     share(draw.rotate_left(32), wait).wrapping_add(1).min(wait)
-}
-
-/// `draw`, uniform over 64 bits, brought into [0, below).
-fn share(draw: u64, below: u64) -> u64 {
-    // Two words of 64 bits: their product fits.
-    ((u128::from(draw).wrapping_mul(u128::from(below))) >> 64) as u64
-}
-
-#[cfg(test)]
-mod tests {
-    use super::share;
-
-    #[test]
-    fn shares_cover_their_range_and_stay_inside() {
-        assert_eq!(share(0, 10), 0);
-        assert_eq!(share(u64::MAX, 10), 9);
-        assert_eq!(share(u64::MAX, 1), 0);
-        assert_eq!(share(u64::MAX, u64::MAX), u64::MAX - 1);
-    }
 }

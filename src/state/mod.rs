@@ -360,6 +360,12 @@ mod tests {
     static_assertions::assert_impl_all!(State: Send, Sync, Unpin, Copy);
 
     #[test]
+    fn the_halves_of_a_seed_are_put_together_again() {
+        let state = State::new(0x0123_4567_89ab_cdef, Timestamp::ZERO);
+        assert_eq!(state.seed(), 0x0123_4567_89ab_cdef);
+    }
+
+    #[test]
     fn what_traffic_touches_lies_in_the_first_64_bytes() {
         assert_eq!(core::mem::offset_of!(State, pinged_at), 64);
     }

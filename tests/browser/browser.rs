@@ -14,6 +14,7 @@
 use std::fmt::Display;
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -54,8 +55,9 @@ const SWITCHES: [&str; 14] = [
     "--window-size=1280,860",
 ];
 
-/// The driver lives for as long as somebody holds the other end of its input: a test that is killed leaves nothing running.
-const UNTIL_END_OF_INPUT: &str = r#""$0" --port=0 </dev/null & driver=$!; read -r _; kill "$driver""#;
+/// The driver and its browsers live for as long as somebody holds the other end of this input, in a group of processes that
+/// then ends as a whole: a test that is killed leaves nothing running.
+const UNTIL_END_OF_INPUT: &str = r#""$0" --port=0 </dev/null & read -r _; kill -KILL 0"#;
 
 /// One test at a time: several pages each are enough for a small machine, and what is timed is to be quiet around.
 static TURN: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());
@@ -99,7 +101,7 @@ impl Browser {
         let chromedriver = installed("chromedriver");
         let mut command = Command::new("sh");
         command.args(["-c", UNTIL_END_OF_INPUT, &chromedriver.display().to_string()]);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0);
         let mut driver = command.spawn().unwrap();
         let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
         let started = |line: &String| line.contains("started successfully on port");
@@ -141,12 +143,6 @@ impl Drop for Browser {
     fn drop(&mut self) {
         drop(self.driver.stdin.take());
         let _ = self.driver.wait();
-        // What its driver could not end, because it was stopped, say.
-        for process in processes() {
-            if process.line.contains(&*self.profiles.path().to_string_lossy()) {
-                let _ = kill_process(process.id, Signal::KILL);
-            }
-        }
     }
 }
 

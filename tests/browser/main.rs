@@ -8,6 +8,7 @@ mod browser;
 mod program;
 mod proxy;
 mod smoke;
+mod soak;
 mod stage;
 #[path = "../../examples/web/mod.rs"]
 mod web;

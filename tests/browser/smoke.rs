@@ -71,6 +71,44 @@ fn a_taken_port_is_told_as_such() {
     assert!(Stage::refusal(&["--listen", "nowhere"]).starts_with("nowhere: "));
 }
 
+/// Relative luminance of `#rrggbb`, as WCAG 2 defines it.
+fn luminance(colour: &str) -> f64 {
+    let channel = |from: usize| {
+        let part = f64::from(u8::from_str_radix(&colour[from..from + 2], 16).unwrap()) / 255.0;
+        if part <= 0.040_45 { part / 12.92 } else { ((part + 0.055) / 1.055).powf(2.4) }
+    };
+    0.2126 * channel(1) + 0.7152 * channel(3) + 0.0722 * channel(5)
+}
+
+fn contrast(one: &str, other: &str) -> f64 {
+    let (one, other) = (luminance(one), luminance(other));
+    (one.max(other) + 0.05) / (one.min(other) + 0.05)
+}
+
+#[test]
+fn words_and_edges_stand_out_as_wcag_asks_in_light_and_dark() {
+    let style = include_str!("../../examples/web/style.css");
+    let colours = |name: &str| {
+        let value = style.split_once(&format!("--{name}: light-dark(")).unwrap().1.split_once(')').unwrap().0;
+        let (light, dark) = value.split_once(", ").unwrap();
+        [light, dark]
+    };
+    // 1.4.3 asks 4.5 of text, 1.4.11 asks 3 of the edges of controls.
+    let words = ["ink", "soft", "accent", "online", "suspect", "offline", "connecting"];
+    for (name, least) in words.map(|name| (name, 4.5)).into_iter().chain([("edge", 3.0)]) {
+        for ground in ["paper", "card", "well"] {
+            for (colour, ground_colour) in colours(name).into_iter().zip(colours(ground)) {
+                let found = contrast(colour, ground_colour);
+                assert!(found >= least, "{name} {colour} on {ground} {ground_colour}: {found:.2}");
+            }
+        }
+    }
+    for (colour, ground) in colours("on-accent").into_iter().zip(colours("accent")) {
+        assert!(contrast(colour, ground) >= 4.5, "on-accent {colour} on {ground}");
+    }
+    assert!((contrast("#ffffff", "#000000") - 21.0).abs() < 0.01);
+}
+
 fn number(page: &Page, css: &str) -> u64 {
     page.text(css).parse().unwrap()
 }
@@ -279,6 +317,8 @@ fn a_forgotten_connection_stays_dead_and_a_new_one_lives() {
     assert_eq!(page.text("#link"), "Connected", "nobody tells it, ever");
     assert_eq!(stage.lives()[1], [Action::MarkOnline]);
     assert_eq!(second.text("#link"), "Connected");
+    page.reload();
+    page.eventually("it is loaded over a connection that lives", |page| number(page, "#beats") > 3);
 }
 
 #[test]

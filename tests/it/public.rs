@@ -37,9 +37,24 @@ assert_eq_size!(liveness::Key, u64);
 assert_impl_all!(liveness::Key: Send, Sync, Copy, Ord, std::hash::Hash);
 assert_impl_all!(liveness::StaleKey: std::error::Error, Send, Sync);
 assert_impl_all!(liveness::FleetError: std::error::Error, Send, Sync);
+assert_impl_all!(liveness::Lease<String>: Send, Sync, Unpin, Clone);
+assert_eq_size!(liveness::lease::Token, u64);
+assert_impl_all!(liveness::lease::Token: Send, Sync, Unpin, Copy, Ord, Default, std::hash::Hash);
+assert_impl_all!(liveness::lease::Change<String>: Send, Sync, Unpin, Clone, Eq);
+// A copy, whatever names the users.
+assert_impl_all!(liveness::lease::Holder<'static, String>: Send, Sync, Unpin, Copy, Eq);
+assert_impl_all!(liveness::lease::Loss: Send, Sync, Unpin, Copy, Eq);
+assert_impl_all!(liveness::lease::Refusal<String>: std::error::Error, Send, Sync);
 assert_impl_all!(liveness::ConfigError: std::error::Error, Send, Sync);
 assert_impl_all!(liveness::transcript::Malformed: std::error::Error, Send, Sync);
 assert_impl_all!(liveness::driver::tungstenite::Offline: std::error::Error, Send, Sync);
+assert_impl_all!(liveness::reconnect::Policy: Send, Sync, Unpin, Copy);
+assert_impl_all!(liveness::reconnect::Action: Send, Sync, Unpin, Copy);
+assert_impl_all!(liveness::reconnect::Attempt: Send, Sync, Unpin, Copy, Ord, std::hash::Hash);
+assert_impl_all!(liveness::reconnect::Status: Send, Sync, Unpin, Copy);
+assert_impl_all!(liveness::Reconnect<backon::ExponentialBackoff>: Send, Sync, Unpin);
+// A copy by accident would dial twice.
+assert_not_impl_any!(liveness::Reconnect<std::iter::Empty<std::time::Duration>>: Copy);
 
 #[test]
 fn every_reason_fits_into_a_close_frame() {

@@ -1,4 +1,5 @@
-// Counts its own ticks, shows the server's beats, and says what it is told to say. It dials again by itself.
+// Counts its own ticks, shows the server's beats, and says what it is told to say. It dials again where its connection ends;
+// with `?watch` also where beats stay away, which no event of a browser tells.
 
 const at = (id) => document.getElementById(id);
 let ticks = 0;
@@ -19,16 +20,24 @@ function toast(words) {
   setTimeout(() => line.remove(), 3000);
 }
 
+let heard = 0;
+
 function dial() {
+  // At most one. Where the network is dead its closing handshake waits, and the new one does not wait for it.
+  socket?.close();
   show("connecting", "Connecting");
+  heard = performance.now();
   socket = new WebSocket(`${location.protocol.replace("http", "ws")}//${location.host}/live`);
-  socket.onopen = () => show("online", "Connected");
-  socket.onclose = () => {
+  socket.onopen = ({ target }) => target === socket && show("online", "Connected");
+  socket.onclose = ({ target }) => {
+    if (target !== socket) return;
     show("offline", "Disconnected");
     toast("The connection is lost; dialling again.");
     setTimeout(dial, 250);
   };
-  socket.onmessage = ({ data }) => {
+  socket.onmessage = ({ data, target }) => {
+    if (target !== socket) return;
+    heard = performance.now();
     const [kind, value] = [data.slice(0, data.indexOf(" ")), data.slice(data.indexOf(" ") + 1)];
     if (kind === "beat") at("beats").textContent = value;
     if (kind === "heard") at("heard").textContent = `The server has heard: ${value}`;
@@ -37,9 +46,14 @@ function dial() {
 
 at("say").onsubmit = (event) => {
   event.preventDefault();
-  socket.send(at("words").value);
+  if (socket.readyState === WebSocket.OPEN) socket.send(at("words").value);
   at("words").value = "";
 };
+if (location.search === "?watch") {
+  setInterval(() => {
+    if (performance.now() - heard > 2000) dial();
+  }, 250);
+}
 at("ask").onclick = () => at("dialog").showModal();
 dial();
 console.log("the stage is set");

@@ -261,6 +261,32 @@ fn a_fleet_comes_to_rest_at_the_far_end_of_time() {
     }
 }
 
+/// Complete, for a fleet: whoever is silent from the start is offline within the bound of a driver that is a tick late, and
+/// some of those who come at other moments of a tick are within a tick of it.
+#[test]
+fn the_dead_of_a_fleet_are_noticed_within_the_detection_bound_and_some_within_a_tick_of_it() {
+    let tick = Duration::from_millis(64);
+    let config =
+        Config::builder().interval(Duration::from_secs(5)).timeout(Duration::from_secs(10)).jitter(0);
+    let config = config.build().unwrap();
+    let mut longest = Duration::ZERO;
+    for phase in 0..64 {
+        let mut fleet = Fleet::with_tick(config, 7, tick);
+        let opened = at(1_000 + phase);
+        fleet.insert(opened).unwrap();
+        let mut now = opened;
+        let offline = loop {
+            if drain(&mut fleet, now).iter().any(|(_, action)| matches!(action, Action::MarkOffline(_))) {
+                break now;
+            }
+            now = fleet.poll_timeout().unwrap();
+        };
+        longest = longest.max(offline.saturating_duration_since(opened));
+    }
+    let bound = config.detection_bound(Fleet::with_tick(config, 7, tick).tick());
+    assert!(longest <= bound && longest + tick > bound, "{longest:?} of {bound:?}");
+}
+
 #[test]
 fn the_debug_text_of_a_million_is_a_line() {
     let mut fleet = Fleet::new(Config::DEFAULT, 1);

@@ -1,0 +1,158 @@
+//! What becomes of a lease, and why a write is refused.
+
+use core::error::Error;
+use core::fmt;
+
+use super::Token;
+use crate::time::Timestamp;
+
+/// What became of the lease: comes out of [`Lease::poll`](super::Lease::poll).
+///
+/// Holdings follow one another: [`Granted`](Change::Granted), then [`Frozen`](Change::Frozen) and
+/// [`Thawed`](Change::Thawed) in turn, as often as it happens, then [`Lost`](Change::Lost) exactly once, before anything is
+/// granted again.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[must_use = "a dropped change is a holder who does not know, or writes on in vain"]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a caller that ignores a new change would be wrong; it must not compile"
+)]
+pub enum Change<U> {
+    /// This user holds it from here: tell them the token.
+    Granted {
+        /// Who.
+        user: U,
+        /// What their writes must show.
+        token: Token,
+    },
+    /// Its holder is suspect: nobody writes, and they keep it for the grace at least.
+    Frozen {
+        /// The holder.
+        user: U,
+        /// Theirs, still.
+        token: Token,
+        /// When they became suspect: their grace runs from here.
+        since: Timestamp,
+    },
+    /// Its holder was heard of again, and writes on.
+    Thawed {
+        /// The holder.
+        user: U,
+        /// Theirs, still.
+        token: Token,
+    },
+    /// This user holds it no longer. Where they are away it reaches nobody; then [`Returned`](Change::Returned) follows when
+    /// they are back.
+    Lost {
+        /// Who held it.
+        user: U,
+        /// What their writes showed.
+        token: Token,
+        /// Why.
+        reason: Loss,
+    },
+    /// Who lost it while away is back: tell them that it is gone, lest they write on.
+    Returned {
+        /// Who held it.
+        user: U,
+        /// What their writes showed.
+        token: Token,
+        /// Why they lost it.
+        reason: Loss,
+        /// When they lost it.
+        at: Timestamp,
+    },
+}
+
+/// Why a holder lost the lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Loss {
+    /// They gave it back.
+    Released,
+    /// They went offline.
+    Offline,
+    /// They were suspect for the whole grace, and somebody waited.
+    Suspect,
+    /// The caller took it away with [`Lease::revoke`](super::Lease::revoke).
+    Revoked,
+}
+
+impl Loss {
+    /// The reason in a few words.
+    ///
+    /// ```
+    /// assert_eq!(liveness::lease::Loss::Offline.as_str(), "its holder went offline");
+    /// ```
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Released => "its holder gave it back",
+            Self::Offline => "its holder went offline",
+            Self::Suspect => "its holder was not heard of for too long while others waited",
+            Self::Revoked => "it was taken away",
+        }
+    }
+}
+
+/// In a few words, as [`as_str`](Loss::as_str).
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Why a write is refused: the error of [`Lease::check`](super::Lease::check). [`Frozen`](Refusal::Frozen) passes; the others
+/// are for ever.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Refusal<U> {
+    /// The writer holds the lease, and is suspect: again after [`Change::Thawed`].
+    Frozen {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// The writer held it under this token, and does no longer.
+    Lost {
+        /// Why.
+        reason: Loss,
+        /// When.
+        at: Timestamp,
+        /// Who has it now.
+        holder: Option<U>,
+    },
+    /// The token was handed out so long ago, by a server before this one perhaps, that nobody remembers to whom.
+    Stale {
+        /// Who has it now.
+        holder: Option<U>,
+    },
+    /// The token was handed out, but not to the writer.
+    Foreign,
+    /// The token was never handed out.
+    NeverGranted,
+}
+
+/// A sentence: `lost at 20s: its holder went offline; bob has it now`.
+impl<U: fmt::Display> fmt::Display for Refusal<U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let holder = match self {
+            Self::Frozen { since } => return write!(f, "frozen since {since}: its holder is suspect"),
+            Self::Foreign => return f.write_str("the token is somebody else's"),
+            Self::NeverGranted => return f.write_str("the token was never handed out"),
+            Self::Lost { reason, at, holder } => {
+                write!(f, "lost at {at}: {reason}")?;
+                holder
+            }
+            Self::Stale { holder } => {
+                f.write_str("the token is long out of date")?;
+                holder
+            }
+        };
+        match holder {
+            Some(holder) => write!(f, "; {holder} has it now"),
+            None => f.write_str("; nobody has it now"),
+        }
+    }
+}
+
+impl<U: fmt::Debug + fmt::Display> Error for Refusal<U> {}

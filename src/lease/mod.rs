@@ -1,0 +1,380 @@
+//! Who may write: one at a time, and passed on when they are gone.
+//!
+//! [`Lease`] is the machine; [`Change`] what comes out of it; [`Refusal`] why a write is refused.
+
+mod change;
+mod past;
+mod token;
+
+use alloc::collections::{BTreeMap, VecDeque};
+use core::time::Duration;
+
+pub use self::change::{Change, Loss, Refusal};
+use self::past::{Lost, Past, Telling};
+pub use self::token::Token;
+use crate::time::{Timestamp, duration, nanos};
+
+/// So many of the latest losses are remembered: for each of them, a late write learns why and when, and who was away is told
+/// on their return. It bounds memory where a million come, write and go.
+pub const REMEMBERED: usize = 64;
+
+/// The right to write, held by one user at a time: a collaborative editor's pen, a chat's microphone, the leader's seat.
+///
+/// Think of one pen on a desk and a queue before it. Whoever is first takes the pen. When they stare into the air
+/// (*suspect*), nobody tears it out of their hand: all wait, for a *grace*. When they leave, the next in the queue takes it at
+/// once. And each sheet bears the number of the holding it was written in, so that a sheet which comes in late is known.
+///
+/// Methods come in four kinds:
+///
+/// - *inputs*, what [`Liveness`](crate::Liveness) or `Presence` found out about a user: [`online`](Self::online),
+///   [`suspect`](Self::suspect), [`offline`](Self::offline);
+/// - *commands*: [`request`](Self::request), [`release`](Self::release), [`revoke`](Self::revoke);
+/// - *outputs*: [`poll`](Self::poll) until it returns `None`, then not before [`poll_timeout`](Self::poll_timeout);
+/// - *questions*, which change nothing: [`check`](Self::check) before each write, [`holder`](Self::holder),
+///   [`waiting`](Self::waiting), [`position`](Self::position).
+///
+/// In a loop: take the time from the clock, hand in everything that happened, poll until `None`, tell people, and wait for
+/// input or for `poll_timeout`. A user of whom nothing was heard yet counts as online.
+///
+/// | a machine says | `Presence` says | hand in |
+/// |---|---|---|
+/// | [`MarkOnline`](crate::Action::MarkOnline) | joined, or heard of again | [`online`](Self::online) |
+/// | [`MarkSuspect`](crate::Action::MarkSuspect) | suspected | [`suspect`](Self::suspect) |
+/// | [`MarkOffline`](crate::Action::MarkOffline) | left | [`offline`](Self::offline) |
+///
+/// # The rules
+///
+/// 1. **One holder**, or none. It is granted to whoever has waited longest of those who are not suspect: a suspect keeps the
+///    place, and is passed over. While all who wait are suspect, nobody gets it.
+/// 2. **Frozen** exactly while the holder is suspect: [`check`](Self::check) refuses their writes. Not held back, refused:
+///    the writer keeps what was not acknowledged and sends it again when thawed, or has it still when the lease is lost, and
+///    no memory grows here. A freeze so means that what is written stands still, and may be copied before it moves on.
+///    (A message of a suspect is evidence of life, so that under [`AnyTraffic`](crate::Evidence::AnyTraffic) their `online`
+///    precedes their write.)
+/// 3. **Grace** runs from the suspicion. When it is over, and somebody waits who is not suspect, the lease passes on at the
+///    next poll; where nobody does, it stays frozen until somebody comes. Input handed in before that poll is heard
+///    first: a holder who was late, but is there, keeps it. A grace of zero passes it on at first sight;
+///    `Duration::MAX` waits for the verdict.
+/// 4. **At once**: who goes offline, or releases it, has lost it from that call on; the next poll grants it to the next. Who
+///    goes offline is out of the queue, too.
+/// 5. **Tokens** only grow. A write is good under the newest, by its holder, while not suspect.
+/// 6. **Every loss is told**: by [`Change::Lost`], and, to whom it did not reach because they were suspect or offline, by
+///    [`Change::Returned`] on their return.
+///
+/// A page that is reloaded closes its connection and opens another. Whether that is *offline* is the caller's affair: what
+/// lingers in `Presence` is not handed in here, and its holder keeps the lease, not frozen. The two delays so never add up
+/// without need: a connection that ends is lost after the linger; one that falls silent after the grace or after the
+/// verdict and the linger, whichever is first. To freeze the lease over a reload as well, hand in `suspect` when the
+/// connection ends and `online` when the next opens: then both run at once.
+///
+/// # What it costs
+///
+/// The holder, each who waits, each who is suspect, and the latest [`REMEMBERED`] losses; no other user. A request looks at
+/// all who wait, a hand-over at those who are passed over.
+///
+/// ```
+/// use core::time::Duration;
+/// use liveness::lease::{Change, Lease, Loss, Refusal};
+/// use liveness::Timestamp;
+///
+/// let at = Timestamp::from_secs;
+/// let mut pen = Lease::new(Duration::from_secs(5));
+/// pen.request("ann", at(0));
+/// pen.request("bob", at(1));
+/// let Some(Change::Granted { user: "ann", token }) = pen.poll(at(1)) else { panic!("it was free") };
+/// assert_eq!(pen.check(&"ann", token), Ok(()));
+/// assert_eq!(pen.position(&"bob"), Some(0));
+///
+/// // Ann's tab froze. She keeps the pen for five seconds, but writes nothing meanwhile.
+/// pen.suspect(&"ann", at(10));
+/// assert_eq!(pen.poll(at(10)), Some(Change::Frozen { user: "ann", token, since: at(10) }));
+/// assert_eq!(pen.check(&"ann", token), Err(Refusal::Frozen { since: at(10) }));
+/// assert_eq!(pen.poll_timeout(), Some(at(15)));
+/// assert_eq!(pen.poll(at(14)), None);
+///
+/// // Bob has it now. Ann, back again, is told, and what she sends late is refused.
+/// assert_eq!(pen.poll(at(15)), Some(Change::Lost { user: "ann", token, reason: Loss::Suspect }));
+/// assert!(matches!(pen.poll(at(15)), Some(Change::Granted { user: "bob", token: newer }) if newer > token));
+/// pen.online(&"ann", at(20));
+/// assert!(matches!(pen.poll(at(20)), Some(Change::Returned { user: "ann", .. })));
+/// assert_eq!(
+///     pen.check(&"ann", token).unwrap_err().to_string(),
+///     "lost at 15s: its holder was not heard of for too long while others waited; bob has it now",
+/// );
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease<U> {
+    now: Timestamp,
+    grace: u64,
+    /// The latest handed out, here or by whoever kept the lease before.
+    last: Token,
+    held: Option<Held<U>>,
+    queue: VecDeque<U>,
+    /// Who is suspect, and since when; those too who neither hold it nor wait, for they may ask yet.
+    suspects: BTreeMap<U, Timestamp>,
+    past: Past<U>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Held<U> {
+    user: U,
+    token: Token,
+    /// Since when it is frozen, as far as was told.
+    told: Option<Timestamp>,
+}
+
+/// Who holds a lease: see [`Lease::holder`].
+#[derive(Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Holder<'a, U> {
+    /// Who.
+    pub user: &'a U,
+    /// Under which token.
+    pub token: Token,
+    /// Since when they are suspect; `None` while they are not.
+    pub frozen_since: Option<Timestamp>,
+}
+
+// By hand, for whoever names users by what cannot be copied, such as a `String`.
+impl<U> Copy for Holder<'_, U> {}
+impl<U> Clone for Holder<'_, U> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<U: Clone + Ord> Lease<U> {
+    /// A lease that nobody holds, whose first token is 1.
+    ///
+    /// `grace` is how long a suspect holder keeps it while others wait: zero, not at all; `Duration::MAX`, until offline.
+    #[must_use]
+    pub const fn new(grace: Duration) -> Self {
+        Self::continued(grace, Token::ZERO)
+    }
+
+    /// A lease that nobody holds, whose first token is the one after `last`: for a server that starts again, and must
+    /// refuse what its former self granted. Under [`Token::MAX`] it grants nothing.
+    ///
+    /// Keep [`last_token`](Self::last_token) where the text is kept. Where nothing is kept, microseconds since
+    /// 1970 will do, if that clock never goes back: nobody hands out a million tokens a second.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use liveness::lease::{Change, Lease, Refusal, Token};
+    /// use liveness::Timestamp;
+    ///
+    /// let mut pen = Lease::continued(Duration::MAX, Token::new(41));
+    /// pen.request("ann", Timestamp::ZERO);
+    /// assert_eq!(pen.poll(Timestamp::ZERO), Some(Change::Granted { user: "ann", token: Token::new(42) }));
+    /// assert_eq!(pen.check(&"ann", Token::new(41)), Err(Refusal::Stale { holder: Some("ann") }));
+    /// ```
+    #[must_use]
+    pub const fn continued(grace: Duration, last: Token) -> Self {
+        Self {
+            now: Timestamp::ZERO,
+            grace: nanos(grace),
+            last,
+            held: None,
+            queue: VecDeque::new(),
+            suspects: BTreeMap::new(),
+            past: Past::new(),
+        }
+    }
+
+    /// This user is there, or there again.
+    pub fn online(&mut self, user: &U, now: Timestamp) {
+        self.advance(now);
+        self.suspects.remove(user);
+        self.past.set_away(user, false);
+    }
+
+    /// This user is late with an answer. Told twice, it counts from the first.
+    pub fn suspect(&mut self, user: &U, now: Timestamp) {
+        self.advance(now);
+        if !self.suspects.contains_key(user) {
+            self.suspects.insert(user.clone(), self.now);
+        }
+        self.past.set_away(user, true);
+    }
+
+    /// This user is gone: out of the queue, and no holder any more.
+    ///
+    /// Hand in nothing else that their connection had to say after this: who asks is taken to be there.
+    pub fn offline(&mut self, user: &U, now: Timestamp) {
+        self.advance(now);
+        self.suspects.remove(user);
+        self.give_up(user, Loss::Offline);
+        self.past.set_away(user, true);
+    }
+
+    /// This user wants it: to the end of the queue. Whoever holds it, or waits, stays where they are.
+    pub fn request(&mut self, user: U, now: Timestamp) {
+        self.advance(now);
+        if !self.suspects.contains_key(&user) {
+            self.past.set_away(&user, false);
+        }
+        if !self.is_holder(&user) && self.position(&user).is_none() {
+            self.queue.push_back(user);
+        }
+    }
+
+    /// This user wants it no more: gives it back, or leaves the queue. Who does neither is nobody here.
+    pub fn release(&mut self, user: &U, now: Timestamp) {
+        self.advance(now);
+        self.give_up(user, Loss::Released);
+    }
+
+    /// Takes it from whoever holds it, for a reason of the caller's: a moderator, a longest term. Who waits stays; the former
+    /// holder may ask again.
+    pub fn revoke(&mut self, now: Timestamp) {
+        self.advance(now);
+        self.lose(Loss::Revoked);
+    }
+
+    /// What became of it, one change at a time: call until `None`.
+    ///
+    /// A poll before [`poll_timeout`](Self::poll_timeout) returns `None` and changes nothing. At one moment come at most
+    /// two, and one for each who is back.
+    pub fn poll(&mut self, now: Timestamp) -> Option<Change<U>> {
+        self.advance(now);
+        if self.overdue_at().is_some_and(|at| at <= self.now) {
+            self.lose(Loss::Suspect);
+        }
+        self.past.tell().or_else(|| self.tell_holder()).or_else(|| self.grant())
+    }
+
+    /// When to poll next, if nothing happens before; `None`: not before the next input.
+    ///
+    /// Not earlier than the latest moment seen; equal to it while there is something to tell now. Later than `now`
+    /// whenever `poll(now)` has returned `None`.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        let news = self.held.as_ref().map_or(self.next().is_some(), |held| held.told != self.frozen_since());
+        if news || self.past.is_due() { Some(self.now) } else { Some(self.overdue_at()?.max(self.now)) }
+    }
+
+    /// Says whether this user may write under this token now. Ask before each write is carried out.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Frozen`]: they hold it, but are suspect. [`Refusal::Lost`]: they held it. [`Refusal::Foreign`]: somebody
+    /// else holds or held it under this token. [`Refusal::Stale`]: the token is older than what is remembered.
+    /// [`Refusal::NeverGranted`]: there was no such token yet.
+    pub fn check(&self, user: &U, token: Token) -> Result<(), Refusal<U>> {
+        if token == Token::ZERO || token > self.last {
+            return Err(Refusal::NeverGranted);
+        }
+        let holder = || self.held.as_ref().map(|held| held.user.clone());
+        if let Some(held) = self.held.as_ref().filter(|held| held.token == token) {
+            return match self.frozen_since() {
+                _ if held.user != *user => Err(Refusal::Foreign),
+                Some(since) => Err(Refusal::Frozen { since }),
+                None => Ok(()),
+            };
+        }
+        Err(match self.past.find(token) {
+            Some(lost) if lost.user == *user => {
+                Refusal::Lost { reason: lost.reason, at: lost.at, holder: holder() }
+            }
+            Some(_) => Refusal::Foreign,
+            None => Refusal::Stale { holder: holder() },
+        })
+    }
+
+    /// Who holds it; `None` while nobody does.
+    #[must_use]
+    pub fn holder(&self) -> Option<Holder<'_, U>> {
+        let held = self.held.as_ref()?;
+        Some(Holder { user: &held.user, token: held.token, frozen_since: self.frozen_since() })
+    }
+
+    /// Who waits, first to last, the suspects among them.
+    pub fn waiting(&self) -> impl ExactSizeIterator<Item = &U> {
+        self.queue.iter()
+    }
+
+    /// How many wait before this user; `None` where they do not wait.
+    #[must_use]
+    pub fn position(&self, user: &U) -> Option<usize> {
+        self.queue.iter().position(|waiting| waiting == user)
+    }
+
+    /// The latest token handed out: what a server keeps to go on above it, see [`continued`](Self::continued).
+    #[must_use]
+    pub const fn last_token(&self) -> Token {
+        self.last
+    }
+
+    /// How long a suspect holder keeps it while others wait.
+    #[must_use]
+    pub const fn grace(&self) -> Duration {
+        duration(self.grace)
+    }
+
+    /// One caller has one clock; a moment before the latest counts as the latest.
+    fn advance(&mut self, now: Timestamp) {
+        self.now = self.now.max(now);
+    }
+
+    fn is_holder(&self, user: &U) -> bool {
+        self.held.as_ref().is_some_and(|held| held.user == *user)
+    }
+
+    fn frozen_since(&self) -> Option<Timestamp> {
+        self.suspects.get(&self.held.as_ref()?.user).copied()
+    }
+
+    /// The place in the queue of who gets it next, and the token they get.
+    fn next(&self) -> Option<(usize, Token)> {
+        let token = self.last.next()?;
+        let place = self.queue.iter().position(|waiting| !self.suspects.contains_key(waiting))?;
+        Some((place, token))
+    }
+
+    /// When its holder's grace is over for whoever is next.
+    fn overdue_at(&self) -> Option<Timestamp> {
+        let over = self.frozen_since()?.after(self.grace).or_never()?;
+        self.next().map(|_| over)
+    }
+
+    fn give_up(&mut self, user: &U, reason: Loss) {
+        if self.is_holder(user) {
+            self.lose(reason);
+        } else if let Some(place) = self.position(user) {
+            self.queue.remove(place);
+        }
+    }
+
+    fn lose(&mut self, reason: Loss) {
+        if let Some(Held { user, token, told: _ }) = self.held.take() {
+            let away = self.suspects.contains_key(&user);
+            self.past.push(Lost { user, token, reason, at: self.now, telling: Telling::All { away } });
+        }
+    }
+
+    fn tell_holder(&mut self) -> Option<Change<U>> {
+        let frozen = self.frozen_since();
+        let held = self.held.as_mut().filter(|held| held.told != frozen)?;
+        let (user, token) = (held.user.clone(), held.token);
+        // One suspicion after another, with a sign of life in between, is told as both.
+        let told = core::mem::take(&mut held.told);
+        if told.is_none() {
+            held.told = frozen;
+        }
+        Some(match held.told {
+            Some(since) => Change::Frozen { user, token, since },
+            None => Change::Thawed { user, token },
+        })
+    }
+
+    fn grant(&mut self) -> Option<Change<U>> {
+        if self.held.is_some() {
+            return None;
+        }
+        let (place, token) = self.next()?;
+        let user = self.queue.remove(place)?;
+        self.last = token;
+        self.held = Some(Held { user: user.clone(), token, told: None });
+        Some(Change::Granted { user, token })
+    }
+}

@@ -1,0 +1,85 @@
+//! What comes out of the machine.
+
+use core::fmt;
+
+use crate::time::Timestamp;
+
+/// What the caller must do: comes out of [`Reconnect::poll`](super::Reconnect::poll).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[must_use = "a dropped action is a dial never made, or one never abandoned"]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a caller that ignores a new action would be wrong; it must not compile"
+)]
+pub enum Action {
+    /// Open a connection, and report [`connected`](super::Reconnect::connected) or [`failed`](super::Reconnect::failed).
+    Dial(Attempt),
+    /// This dial takes too long, or is wanted no more: drop it. Nothing need be reported.
+    Abandon(Attempt),
+    /// No more dials. The last action there is.
+    GiveUp(GiveUp),
+}
+
+/// The number of a dial, and of the connection that came of it: 1, 2, and so on.
+///
+/// What is reported of an older one than the newest changes nothing: the end of a connection that is known to be lost,
+/// the success of a dial that was abandoned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Attempt(pub(super) u64);
+
+impl Attempt {
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Why there will be no more dials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum GiveUp {
+    /// The connection was closed with this code, after which the policy does not dial.
+    Closed(u16),
+    /// `max_attempts` dials came to nothing.
+    Attempts,
+    /// `max_elapsed` is over.
+    Elapsed,
+    /// The backoff's iterator has ended.
+    Backoff,
+    /// The caller wanted no more: [`Reconnect::stop`](super::Reconnect::stop).
+    Stopped,
+}
+
+/// In a few words, for a person.
+impl fmt::Display for GiveUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Closed(code) => return write!(f, "closed with code {code}"),
+            Self::Attempts => "too many attempts failed",
+            Self::Elapsed => "tried for too long",
+            Self::Backoff => "the last attempt failed",
+            Self::Stopped => "stopped by this side",
+        })
+    }
+}
+
+/// Where a [`Reconnect`](super::Reconnect) stands: what a status line shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "there is no fifth state to be in")]
+pub enum Status {
+    /// Not connected, until the next dial at this moment; `None`: until the network changes or a person asks.
+    Waiting(Option<Timestamp>),
+    /// This dial is under way.
+    Dialling(Attempt),
+    /// Connected by this dial.
+    Connected(Attempt),
+    /// For ever without a connection.
+    Finished(GiveUp),
+}

@@ -1,0 +1,151 @@
+//! What a client does about a connection that is lost, by what is known of the loss.
+
+use core::time::Duration;
+
+use crate::time::nanos;
+
+/// Whether and how to dial again after a connection was closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "callers build these; there is no third thing to do")]
+pub enum OnClose {
+    /// Dial again, `at_least` this long after the loss and, so that the clients of one server do not come back in one
+    /// instant, later by a share of `spread` that is drawn evenly for each.
+    Redial {
+        /// What the server is owed: no change of the network shortens it.
+        at_least: Duration,
+        /// The width of the draw. Zero: no draw.
+        spread: Duration,
+    },
+    /// The same dial would come to the same end: give up.
+    GiveUp,
+}
+
+impl OnClose {
+    /// Some time in the first 5 s: what RFC 6455 7.2.3 calls reasonable after an abnormal closure.
+    pub const REDIAL: Self = Self::Redial { at_least: Duration::ZERO, spread: Duration::from_secs(5) };
+
+    /// What the codes of RFC 6455 7.4 and their registry mean for a client that wants to stay connected. [`Policy::on_close`]
+    /// takes another function, which may call this one for whatever it does not know better.
+    ///
+    /// | code | | |
+    /// |---|---|---|
+    /// | 1000 | normal closure | give up: the purpose is fulfilled; a server that wants its clients back says 1001 or 1012 |
+    /// | 1001 | going away | dial again, 0 to 5 s |
+    /// | 1002, 1003, 1007 to 1010 | what we sent was wrong | give up: it would be as wrong the next time |
+    /// | 1005 | no code | dial again, 0 to 5 s: the bare `close()` of most libraries, and no word against coming back |
+    /// | 1006 | no Close at all | dial again, 0 to 5 s (RFC 6455 7.2.3) |
+    /// | 1011, 1014 | internal error, bad gateway | dial again, 0 to 5 s: what was unexpected may be gone |
+    /// | 1012 | service restart | dial again, 5 to 30 s, as its registration asks |
+    /// | 1013 | try again later | dial again, 30 to 60 s: overloaded, and those who come soonest hurt it most |
+    /// | 3000, 3003 | unauthorized, forbidden | give up: the same credentials would be refused again |
+    /// | 3008 | timeout | dial again, 0 to 5 s: a heartbeat like this crate's took us for dead, and we are not |
+    /// | any other | 4000 to 4999 above all | dial again, 0 to 5 s |
+    ///
+    /// The last is a choice between two mistakes. To dial where it is no use costs a dial now and then, for a connection that
+    /// is refused as soon as it stands never becomes stable, and the backoff grows. To give up where the server only meant
+    /// "not now" costs the user everything.
+    ///
+    /// ```
+    /// use liveness::reconnect::OnClose;
+    ///
+    /// assert_eq!(OnClose::by_code(1006), OnClose::REDIAL);
+    /// assert_eq!(OnClose::by_code(1002), OnClose::GiveUp);
+    /// ```
+    #[must_use]
+    pub const fn by_code(code: u16) -> Self {
+        match code {
+            1000 | 1002 | 1003 | 1007..=1010 | 3000 | 3003 => Self::GiveUp,
+            1012 => Self::Redial { at_least: Duration::from_secs(5), spread: Duration::from_secs(25) },
+            1013 => Self::Redial { at_least: Duration::from_secs(30), spread: Duration::from_secs(30) },
+            _ => Self::REDIAL,
+        }
+    }
+}
+
+/// When a [`Reconnect`](super::Reconnect) dials again and when it gives up, the backoff apart.
+///
+/// ```
+/// use core::time::Duration;
+/// use liveness::reconnect::{OnClose, Policy};
+///
+/// const POLICY: Policy = Policy::DEFAULT
+///     .max_elapsed(Duration::from_secs(600))
+///     .on_close(|code| match code {
+///         // This service says so when a token is too old.
+///         4401 => OnClose::GiveUp,
+///         // A proxy before it closes with 1000 what was idle.
+///         1000 => OnClose::REDIAL,
+///         _ => OnClose::by_code(code),
+///     });
+/// # let _ = POLICY;
+/// ```
+#[derive(Clone, Copy, Debug)]
+#[must_use = "a policy does nothing until a `Reconnect` is made with it"]
+pub struct Policy {
+    pub(super) stable_after: u64,
+    pub(super) dial_timeout: u64,
+    pub(super) max_attempts: u32,
+    pub(super) max_elapsed: u64,
+    pub(super) on_close: fn(u16) -> OnClose,
+}
+
+/// 30 s: longer than the default `interval` of a heartbeat, so a ping has been answered by then. A path that opens and then
+/// swallows everything is not stable.
+const STABLE_AFTER: Duration = Duration::from_secs(30);
+/// 20 s: names resolved, TCP, TLS and the upgrade over a bad path, each with a retransmission or two.
+const DIAL_TIMEOUT: Duration = Duration::from_secs(20);
+
+impl Policy {
+    /// Stable after 30 s, 20 s for a dial, no limits, [`OnClose::by_code`].
+    pub const DEFAULT: Self = Self {
+        stable_after: nanos(STABLE_AFTER),
+        dial_timeout: nanos(DIAL_TIMEOUT),
+        max_attempts: u32::MAX,
+        max_elapsed: u64::MAX,
+        on_close: OnClose::by_code,
+    };
+
+    /// How long a connection must have stood for its loss to be a new one: the backoff starts anew, and so do the limits.
+    /// One that is lost sooner counts as one more failure. Default 30 s; zero: every connection is stable; `Duration::MAX`:
+    /// none ever is.
+    pub const fn stable_after(mut self, stable_after: Duration) -> Self {
+        self.stable_after = nanos(stable_after);
+        self
+    }
+
+    /// How long a dial may take before it is [abandoned](super::Action::Abandon), which is a failure like any other. Default
+    /// 20 s; `Duration::MAX`: for ever, where the caller has a timeout of its own. Zero counts as a nanosecond.
+    ///
+    /// Operating systems try for minutes, and a dial that was begun just before the network changed never comes to anything.
+    pub const fn dial_timeout(mut self, dial_timeout: Duration) -> Self {
+        let timeout = nanos(dial_timeout);
+        self.dial_timeout = if timeout == 0 { 1 } else { timeout };
+        self
+    }
+
+    /// How many dials there may be from the loss of a stable connection on, or from the start: the last of them having come
+    /// to nothing, it gives up. Default: without limit, as `u32::MAX` is. Zero: not one.
+    pub const fn max_attempts(mut self, max_attempts: u32) -> Self {
+        self.max_attempts = max_attempts;
+        self
+    }
+
+    /// For how long to try from the loss of a stable connection on, or from the start: then it gives up, exactly at that
+    /// moment unless a dial is under way, which may still succeed. Default `Duration::MAX`: for ever. Zero: not one dial.
+    pub const fn max_elapsed(mut self, max_elapsed: Duration) -> Self {
+        self.max_elapsed = nanos(max_elapsed);
+        self
+    }
+
+    /// What a connection's close code means. Default [`OnClose::by_code`].
+    pub const fn on_close(mut self, on_close: fn(u16) -> OnClose) -> Self {
+        self.on_close = on_close;
+        self
+    }
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}

@@ -1,0 +1,153 @@
+//! How soon and how late a verdict falls, to the nanosecond: the promises Complete and Accurate, and lives at their edge.
+
+use std::time::Duration;
+
+use liveness::{Action, Config, Event, Evidence, Liveness, Reason, Schedule, Timestamp};
+use proptest::prelude::*;
+
+use super::lives::{DRIVERS, Driver, Peer, SECOND, meetings, settings, stories};
+use crate::world::{self, is_offline};
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Silent since `t0` means offline by `t0` + `detection_bound` of the lateness that the driver really had since.
+    #[test]
+    fn complete(config in settings(), story in stories()) {
+        let broken = world::complete(&story.live(config, Timestamp::ZERO, false));
+        prop_assert!(broken.is_ok(), "{}", broken.unwrap_err());
+    }
+
+    /// The same for those who were silent from the start, and drivers that are never punctual.
+    #[test]
+    fn complete_from_the_start(
+        config in settings(),
+        late in 0..20 * SECOND,
+        lates in prop::collection::vec(0..=100_u64, 1..50),
+    ) {
+        let bound = config.detection_bound(Duration::from_nanos(late));
+        let offline = silent_life(config, lates.iter().map(|share| late / 100 * share).cycle());
+        if bound < Duration::MAX {
+            prop_assert!(offline.is_some_and(|offline| offline <= Timestamp::ZERO + bound), "{offline:?}: {bound:?}");
+        }
+    }
+
+    /// If each ping's answer reaches our input buffer within `timeout`, and the driver reads what is readable between two
+    /// polls, nobody is timed out, however late the driver is.
+    #[test]
+    fn accurate(config in settings(), meeting in meetings(&DRIVERS, &[Peer::Live, Peer::Flooding])) {
+        // Without a last look, a driver that serves its timers first has asked for it.
+        prop_assume!(meeting.driver != Driver::TimersFirst || config.last_look() > Duration::ZERO);
+        // The other verdicts are not at issue.
+        let config = config.to_builder();
+        let config = config.idle_timeout(Duration::MAX).silence_timeout(Duration::MAX).write_timeout(Duration::MAX);
+        let config = config.no_control_budget().build().unwrap();
+        let life = meeting.live(config, Timestamp::ZERO, false);
+        let mut actions = life.actions_before_the_silence().into_iter();
+        prop_assert!(!actions.any(|(_, action)| is_offline(&action)), "{}", life.transcript);
+    }
+}
+
+/// When a peer that never says anything is offline, given how late each poll is; `None`: never.
+fn silent_life(config: Config, mut late: impl Iterator<Item = u64>) -> Option<Timestamp> {
+    let mut machine = Liveness::new(config, 11, Timestamp::ZERO);
+    let mut now = Timestamp::ZERO;
+    loop {
+        while let Some(action) = machine.poll(now) {
+            if is_offline(&action) {
+                return Some(now);
+            }
+        }
+        let due = machine.poll_timeout()?;
+        now = due + Duration::from_nanos(late.next().unwrap_or(0));
+    }
+}
+
+#[test]
+fn the_detection_bound_is_tight() {
+    for (late, schedule) in [
+        (0, Schedule::Quiet),
+        (300, Schedule::Quiet),
+        (2500, Schedule::Steady),
+        (2501, Schedule::Quiet),
+        (60_000, Schedule::Steady),
+    ] {
+        let config = Config::builder()
+            .interval(Duration::from_secs(5))
+            .timeout(Duration::from_secs(10))
+            .schedule(schedule)
+            .jitter(0)
+            .build()
+            .unwrap();
+        let late = Duration::from_millis(late);
+        let offline = silent_life(config, std::iter::repeat(late.as_nanos() as u64));
+        assert_eq!(offline, Some(Timestamp::ZERO + config.detection_bound(late)), "{late:?}");
+    }
+}
+
+/// The longest life of all has both clocks: the ping's last byte is written as its deadline comes, and no answer follows.
+#[test]
+fn the_detection_bound_is_tight_in_the_write_phase() {
+    for late in [0, 300, 2_500, 2_501, 60_000] {
+        let late = Duration::from_millis(late);
+        let config = Config::builder().interval(Duration::from_secs(5)).timeout(Duration::from_secs(10));
+        let config = config.write_timeout(Duration::from_secs(3)).jitter(0).build().unwrap();
+        let mut machine = Liveness::new(config, 1, Timestamp::ZERO);
+        let offline = loop {
+            let due = machine.poll_timeout().unwrap();
+            // At the very start there is nothing to be late for.
+            let now = if due == Timestamp::ZERO { due } else { due + late };
+            let actions: Vec<_> = std::iter::from_fn(|| machine.poll(now)).collect();
+            if actions.iter().any(is_offline) {
+                break now;
+            }
+            if actions.iter().any(|action| matches!(action, Action::SendPing(_))) {
+                machine.handle(Event::PingSent, now + config.write_timeout());
+            }
+        };
+        assert_eq!(offline, Timestamp::ZERO + config.detection_bound(late), "{late:?}");
+    }
+}
+
+#[test]
+fn the_detection_bound_of_silence_is_tight() {
+    for late in [0, 300, 2_500, 2_501, 60_000] {
+        let late = Duration::from_millis(late);
+        let config = Config::builder().interval(Duration::MAX).silence_timeout(Duration::from_secs(5));
+        let config = config.stall_tolerance(Duration::from_millis(2_500)).jitter(0).build().unwrap();
+        let offline = silent_life(config, std::iter::repeat(late.as_nanos() as u64));
+        assert_eq!(offline, Some(Timestamp::ZERO + config.detection_bound(late)), "{late:?}");
+    }
+}
+
+#[test]
+fn silence_bounds_the_detection_only_where_every_event_is_evidence() {
+    let config = Config::builder().silence_timeout(Duration::from_secs(5));
+    let bound = |evidence| config.evidence(evidence).build().unwrap().detection_bound(Duration::ZERO);
+    assert_eq!(bound(Evidence::AnyTraffic), Duration::from_millis(5_010));
+    // A peer may talk, and so break its silence, and give no evidence all the while.
+    assert_eq!(bound(Evidence::PongOnly), Duration::from_millis(40_010));
+}
+
+#[test]
+fn a_peer_that_answers_a_nanosecond_after_the_last_look_is_dead_and_one_before_lives() {
+    let config = Config::builder().jitter(0).build().unwrap();
+    for (nanoseconds_late, lives) in [(0, true), (1, false)] {
+        let mut machine = Liveness::new(config, 1, Timestamp::ZERO);
+        let mut payload = None;
+        let mut now = Timestamp::from_secs(20);
+        while let Some(action) = machine.poll(now) {
+            if let Action::SendPing(ping) = action {
+                payload = Some(ping);
+            }
+        }
+        now += config.timeout();
+        assert_eq!(machine.poll(now), None);
+        now += config.last_look();
+        if nanoseconds_late == 0 {
+            machine.handle(Event::Pong(payload.unwrap().as_bytes()), now);
+        }
+        let dead = machine.poll(now) == Some(Action::MarkOffline(Reason::PingTimeout));
+        assert_eq!(dead, !lives);
+    }
+}

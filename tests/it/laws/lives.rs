@@ -1,0 +1,290 @@
+//! Lives to hold the laws against: anything in any order, and every kind of driver with every kind of peer.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use liveness::strategy::configs;
+use liveness::{CloseCode, Config, Event, Timestamp};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use crate::world::{Life, Step, What, World};
+
+pub(super) const SECOND: u64 = 1_000_000_000;
+
+/// Some seconds each, as the gaps are.
+pub(crate) fn settings() -> impl Strategy<Value = Config> {
+    configs(Duration::from_secs(1))
+}
+
+/// Where the steps of a life come from.
+#[derive(Clone, Debug)]
+pub(super) enum Story {
+    /// Anything, in any order, and a driver that polls when it likes.
+    Steps(Vec<Step<'static>>),
+    Meeting(Meeting),
+}
+
+impl Story {
+    pub(super) fn live(&self, config: Config, start: Timestamp, nervous: bool) -> Life {
+        match self {
+            Self::Steps(steps) => World::live(config, start, steps, nervous),
+            Self::Meeting(meeting) => meeting.live(config, start, nervous),
+        }
+    }
+}
+
+/// A driver, a peer, and what chance does to both.
+#[derive(Clone, Debug)]
+pub(super) struct Meeting {
+    pub(super) driver: Driver,
+    pub(super) peer: Peer,
+    pub(super) chances: Vec<Chance>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Driver {
+    /// It wakes when something arrives or falls due, reads, then polls.
+    Punctual,
+    /// The same, but up to five seconds later.
+    Late,
+    /// As late, and it serves its timers before its socket.
+    TimersFirst,
+    /// It also wakes for nothing.
+    Spurious,
+    /// Its clock steps back, and sleeps through hours.
+    Jumping,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Peer {
+    /// Each ping's answer is in our input buffer within `timeout`, and now and then it says something.
+    Live,
+    Dead,
+    /// It answers, after the `timeout`.
+    Late,
+    /// It answers nothing, but sends pongs that nobody asked for.
+    Forging,
+    /// It answers, and pings more than anyone needs.
+    Flooding,
+    /// Part after part of a message that never ends; no answer can be sent inside it.
+    Dribbling,
+}
+
+pub(super) const DRIVERS: [Driver; 5] =
+    [Driver::Punctual, Driver::Late, Driver::TimersFirst, Driver::Spurious, Driver::Jumping];
+pub(super) const PEERS: [Peer; 6] =
+    [Peer::Live, Peer::Dead, Peer::Late, Peer::Forging, Peer::Flooding, Peer::Dribbling];
+
+/// What is drawn anew for each turn, all of it in shares of 100.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Chance {
+    /// Of the driver's greatest lateness.
+    late: u8,
+    /// Of the time that the peer may take.
+    delay: u8,
+    /// Of the time that the transport may take.
+    written: u8,
+    /// Seldom things happen at the low end.
+    whim: u8,
+}
+
+impl Meeting {
+    pub(super) fn live(&self, config: Config, start: Timestamp, nervous: bool) -> Life {
+        let mut chances = self.chances.iter();
+        let mut table = Table::new(self, config, start);
+        World::live_by(config, start, nervous, |world| {
+            while table.steps.is_empty() {
+                table.turn(world, chances.next()?)?;
+            }
+            table.steps.pop_front()
+        })
+    }
+}
+
+/// A meeting, while it lasts.
+struct Table {
+    driver: Driver,
+    peer: Peer,
+    config: Config,
+    /// Pings that the peer knows of.
+    pings: usize,
+    /// What is on its way, and when it is readable, or written.
+    coming: Vec<(Timestamp, Coming)>,
+    /// When the peer says something unasked.
+    speaks_at: Timestamp,
+    steps: VecDeque<Step<'static>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Coming {
+    Answer(usize),
+    Event(Event<'static>),
+}
+
+impl Table {
+    fn new(meeting: &Meeting, config: Config, start: Timestamp) -> Self {
+        Self {
+            driver: meeting.driver,
+            peer: meeting.peer,
+            config,
+            pings: 0,
+            coming: Vec::new(),
+            speaks_at: start + Duration::from_secs(1),
+            steps: VecDeque::new(),
+        }
+    }
+
+    /// The driver wakes once. `None`: nothing is due, and nothing will come.
+    fn turn(&mut self, world: &World<'_>, chance: &Chance) -> Option<()> {
+        self.answer_pings(world, chance);
+        let now = world.latest();
+        let arrival = self.coming.iter().map(|(at, _)| *at).chain(self.speaks()).min();
+        let wakes = self.wakes(now, world.due().into_iter().chain(arrival).min()?, chance);
+        self.speak(wakes, chance);
+        self.coming.sort_by_key(|(at, _)| *at);
+        let readable = self.coming.partition_point(|(at, _)| *at <= wakes);
+        let pings = self.pings;
+        let read = self.coming.drain(..readable).map(|(_, what)| match what {
+            Coming::Answer(number) => What::Answer((pings - 1 - number) as u32),
+            Coming::Event(event) => What::Event(event),
+        });
+        let read: Vec<_> = read.collect();
+        let after = wakes.saturating_duration_since(now).as_nanos() as u64;
+        let first = self.driver == Driver::TimersFirst;
+        self.steps.push_back(Step { after, what: What::Nothing, poll: first.then_some(true) });
+        self.steps.extend(read.into_iter().map(|what| Step { after: 0, what, poll: None }));
+        if !first {
+            self.steps.push_back(Step { after: 0, what: What::Nothing, poll: Some(false) });
+        }
+        if self.driver == Driver::Jumping && chance.whim < 20 {
+            let back = What::StepBack(u64::from(chance.late) * SECOND / 5);
+            self.steps.push_back(Step { after: 0, what: back, poll: Some(false) });
+        }
+        Some(())
+    }
+
+    /// When the driver sees what happens, or falls due, at this moment.
+    fn wakes(&self, now: Timestamp, moment: Timestamp, chance: &Chance) -> Timestamp {
+        let some = Duration::from_millis(50) * chance.late.into();
+        let moment = moment.max(now);
+        match self.driver {
+            Driver::Punctual => moment,
+            Driver::Late | Driver::TimersFirst => moment + some,
+            Driver::Spurious => moment.min(now + some),
+            Driver::Jumping if chance.whim > 95 => moment + Duration::from_secs(3600) * chance.late.into(),
+            Driver::Jumping => moment,
+        }
+    }
+
+    /// The peer learns of the pings, and the transport takes their bytes.
+    fn answer_pings(&mut self, world: &World<'_>, chance: &Chance) {
+        let share = |whole: Duration, share: u8| {
+            // Never is long enough at an hour.
+            whole.min(Duration::from_secs(3600)) / 100 * share.into()
+        };
+        let timeout = self.config.timeout();
+        for (number, at) in world.pings().enumerate().skip(self.pings) {
+            // A dead peer's window is full now and then.
+            if self.peer != Peer::Dead || chance.whim < 50 {
+                let written = at + share(self.config.write_timeout(), chance.written);
+                self.coming.push((written, Coming::Event(Event::PingSent)));
+            }
+            let delay = match self.peer {
+                Peer::Live | Peer::Flooding => share(timeout, chance.delay),
+                Peer::Late => timeout.min(Duration::from_secs(3600)) + share(timeout, chance.delay),
+                Peer::Dead | Peer::Forging | Peer::Dribbling => continue,
+            };
+            self.coming.push((at + delay, Coming::Answer(number)));
+        }
+        self.pings = world.pings().count();
+    }
+
+    fn speaks(&self) -> Option<Timestamp> {
+        match self.peer {
+            Peer::Live | Peer::Forging | Peer::Flooding | Peer::Dribbling => Some(self.speaks_at),
+            Peer::Dead | Peer::Late => None,
+        }
+    }
+
+    /// What the peer says unasked until then: of a long time, the beginning.
+    fn speak(&mut self, until: Timestamp, chance: &Chance) {
+        let mut said = 0;
+        while self.speaks().is_some_and(|at| at <= until) {
+            let (event, pause) = match self.peer {
+                Peer::Live => (Event::Data, 300),
+                Peer::Forging if chance.whim < 50 => (Event::Pong(b"8 bytes!"), 100),
+                Peer::Forging => (Event::Pong(b"forged"), 40),
+                Peer::Flooding => (Event::Ping, 1),
+                Peer::Dribbling | Peer::Dead | Peer::Late => (Event::Progress, 20),
+            };
+            if said < 8 {
+                self.coming.push((self.speaks_at, Coming::Event(event)));
+            }
+            said += 1;
+            let pause = Duration::from_micros(500) * (pause * (1 + u32::from(chance.delay)));
+            self.speaks_at = if said < 8 { self.speaks_at + pause } else { until + pause };
+        }
+    }
+}
+
+fn whats() -> impl Strategy<Value = What<'static>> {
+    prop_oneof![
+        4 => Just(What::Nothing),
+        6 => (0..3_u32).prop_map(What::Answer),
+        2 => Just(What::Event(Event::Data)),
+        1 => Just(What::Event(Event::Progress)),
+        1 => Just(What::Event(Event::Ping)),
+        1 => Just(What::Event(Event::Pong(b"forged"))),
+        1 => Just(What::Event(Event::Wrote)),
+        2 => Just(What::Event(Event::PingSent)),
+        1 => Just(What::Event(Event::ReadPaused)),
+        1 => Just(What::Event(Event::ReadResumed)),
+        1 => Just(What::Probe),
+        1 => (0..20 * SECOND).prop_map(What::StepBack),
+    ]
+}
+
+fn gaps() -> impl Strategy<Value = u64> {
+    prop_oneof![
+        1 => Just(0),
+        2 => 0..20_000_000_u64,
+        4 => 0..3 * SECOND,
+        2 => 0..15 * SECOND,
+        1 => Just(3600 * SECOND),
+    ]
+}
+
+pub(super) fn steps() -> impl Strategy<Value = Vec<Step<'static>>> {
+    let step = (gaps(), whats(), prop::option::weighted(0.8, any::<bool>()));
+    let life = vec(step.prop_map(|(after, what, poll)| Step { after, what, poll }), 1..200);
+    let last = prop_oneof![
+        6 => Just(What::Nothing),
+        1 => Just(What::Close(CloseCode::NORMAL)),
+        1 => Just(What::Event(Event::Close(Some(1000)))),
+        1 => Just(What::Event(Event::Eof)),
+    ];
+    (life, last).prop_map(|(mut life, what)| {
+        life.push(Step { after: 0, what, poll: Some(false) });
+        life
+    })
+}
+
+fn chances() -> impl Strategy<Value = Vec<Chance>> {
+    let share = || 0..=100_u8;
+    let chance = (share(), share(), share(), share());
+    vec(chance.prop_map(|(late, delay, written, whim)| Chance { late, delay, written, whim }), 1..150)
+}
+
+pub(super) fn meetings(drivers: &'static [Driver], peers: &'static [Peer]) -> impl Strategy<Value = Meeting> {
+    (select(drivers), select(peers), chances()).prop_map(|(driver, peer, chances)| Meeting {
+        driver,
+        peer,
+        chances,
+    })
+}
+
+pub(super) fn stories() -> impl Strategy<Value = Story> {
+    prop_oneof![steps().prop_map(Story::Steps), meetings(&DRIVERS, &PEERS).prop_map(Story::Meeting)]
+}

@@ -1,0 +1,199 @@
+//! The promises, each over the log of a life, by a few lines of its own: none asks the lease or the reference.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use liveness::Timestamp;
+use liveness::lease::{Change, Loss};
+
+use super::world::{Line, Step};
+
+type Log = [(Timestamp, Line)];
+type Law = Result<(), String>;
+
+fn broken<T>(at: Timestamp, what: impl std::fmt::Debug) -> Result<T, String> {
+    Err(format!("at {at}: {what:?}"))
+}
+
+/// Each is granted only when nobody holds it, and lost by who holds it; frozen and thawed alternate in between.
+pub(crate) fn one_holder(log: &Log) -> Law {
+    let mut holder = None;
+    let mut frozen = false;
+    for (at, line) in log {
+        let Line::Out(change) = line else { continue };
+        let good = match change {
+            Change::Granted { user, token } => {
+                frozen = false;
+                holder.replace((*user, *token)).is_none()
+            }
+            Change::Lost { user, token, .. } => holder.take() == Some((*user, *token)),
+            Change::Frozen { user, token, .. } => {
+                holder == Some((*user, *token)) && !std::mem::replace(&mut frozen, true)
+            }
+            Change::Thawed { user, token } => {
+                holder == Some((*user, *token)) && std::mem::replace(&mut frozen, false)
+            }
+            Change::Returned { token, .. } => holder.is_none_or(|(_, newer)| newer > *token),
+        };
+        if !good {
+            return broken(*at, change);
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn tokens_grow(log: &Log, mut last: u64) -> Law {
+    for (at, line) in log {
+        if let Line::Out(change @ Change::Granted { token, .. }) = line {
+            if token.get() <= last {
+                return broken(*at, change);
+            }
+            last = token.get();
+        }
+    }
+    Ok(())
+}
+
+/// Who waits and who is suspect, by what was handed in and what came out.
+#[derive(Default)]
+struct Desk {
+    queue: Vec<u8>,
+    suspects: BTreeMap<u8, Timestamp>,
+    holder: Option<u8>,
+}
+
+impl Desk {
+    fn take_in(&mut self, at: Timestamp, line: &Line) {
+        match line {
+            Line::In(Step::Online(user)) => drop(self.suspects.remove(user)),
+            Line::In(Step::Suspect(user)) => drop(self.suspects.entry(*user).or_insert(at)),
+            Line::In(Step::Offline(user)) => {
+                self.suspects.remove(user);
+                self.leave(*user);
+            }
+            Line::In(Step::Release(user)) => self.leave(*user),
+            Line::In(Step::Revoke) => self.holder = None,
+            Line::In(Step::Request(user)) => {
+                if self.holder != Some(*user) && !self.queue.contains(user) {
+                    self.queue.push(*user);
+                }
+            }
+            Line::Out(Change::Granted { user, .. }) => {
+                self.queue.retain(|waiting| waiting != user);
+                self.holder = Some(*user);
+            }
+            Line::Out(Change::Lost { reason: Loss::Suspect, .. }) => self.holder = None,
+            Line::In(_) | Line::Out(_) | Line::Silence => {}
+        }
+    }
+
+    fn leave(&mut self, user: u8) {
+        self.queue.retain(|waiting| *waiting != user);
+        self.holder = self.holder.filter(|holder| *holder != user);
+    }
+
+    fn first(&self) -> Option<u8> {
+        self.queue.iter().find(|user| !self.suspects.contains_key(user)).copied()
+    }
+
+    fn grace_over(&self, grace: u64) -> Option<Timestamp> {
+        let since = self.suspects.get(&self.holder?)?;
+        since.as_nanos().checked_add(grace).filter(|over| *over < u64::MAX).map(Timestamp::from_nanos)
+    }
+}
+
+/// Granted to who has waited longest of those who stayed, suspects passed over.
+pub(crate) fn first_come_first_served(log: &Log) -> Law {
+    let mut desk = Desk::default();
+    for (at, line) in log {
+        if let Line::Out(change @ Change::Granted { user, .. }) = line {
+            if desk.first() != Some(*user) {
+                return broken(*at, (change, desk.queue));
+            }
+        }
+        desk.take_in(*at, line);
+    }
+    Ok(())
+}
+
+/// When there is nothing more to tell, it lies with nobody only if nobody could have it.
+pub(crate) fn handed_over_at_once(log: &Log) -> Law {
+    let mut desk = Desk::default();
+    for (at, line) in log {
+        desk.take_in(*at, line);
+        if matches!(line, Line::Silence) && desk.holder.is_none() && desk.first().is_some() {
+            return broken(*at, desk.queue);
+        }
+    }
+    Ok(())
+}
+
+/// Lost for suspicion when the grace is over and somebody waits: not before, and not after.
+pub(crate) fn grace_is_exact(log: &Log, grace: u64) -> Law {
+    let mut desk = Desk::default();
+    for (at, line) in log {
+        let over = desk.grace_over(grace).is_some_and(|over| over <= *at) && desk.first().is_some();
+        let lost = matches!(line, Line::Out(Change::Lost { reason: Loss::Suspect, .. }));
+        if lost && !over || matches!(line, Line::Silence) && over {
+            return broken(*at, (line, desk.queue, desk.suspects));
+        }
+        desk.take_in(*at, line);
+    }
+    Ok(())
+}
+
+/// When there is nothing more to tell, it was told to be frozen if and only if its holder is suspect, and since when.
+pub(crate) fn frozen_while_suspect(log: &Log) -> Law {
+    let (mut desk, mut told) = (Desk::default(), None);
+    for (at, line) in log {
+        desk.take_in(*at, line);
+        match line {
+            Line::Out(Change::Frozen { since, .. }) => told = Some(*since),
+            Line::Out(Change::Thawed { .. } | Change::Lost { .. }) => told = None,
+            Line::Silence => {
+                let suspect = desk.holder.and_then(|holder| desk.suspects.get(&holder).copied());
+                if told != suspect {
+                    return broken(*at, (told, suspect));
+                }
+            }
+            Line::In(_) | Line::Out(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Each holding ends with one loss, told. Whom that did not reach is told, once, as soon as they are back.
+pub(crate) fn every_loss_is_told(log: &Log) -> Law {
+    let (mut held, mut away, mut missed) = (None, BTreeSet::new(), Vec::new());
+    let mut desk = Desk::default();
+    for (at, line) in log {
+        desk.take_in(*at, line);
+        match line {
+            Line::In(Step::Online(user)) => drop(away.remove(user)),
+            Line::In(Step::Request(user)) if !desk.suspects.contains_key(user) => drop(away.remove(user)),
+            Line::In(Step::Suspect(user) | Step::Offline(user)) => drop(away.insert(*user)),
+            Line::Out(Change::Granted { token, .. }) => held = Some(*token),
+            Line::Out(Change::Lost { user, token, reason }) => {
+                if held.take() != Some(*token) {
+                    return broken(*at, line);
+                }
+                if away.contains(user) && *reason != Loss::Released {
+                    missed.push((*user, *token));
+                }
+            }
+            Line::Out(Change::Returned { user, token, .. }) => {
+                let known = missed.iter().position(|missed| *missed == (*user, *token));
+                let Some(known) = known.filter(|_| !away.contains(user)) else { return broken(*at, line) };
+                missed.remove(known);
+            }
+            Line::Silence => {
+                if desk.holder.is_some() != held.is_some()
+                    || missed.iter().any(|(user, _)| !away.contains(user))
+                {
+                    return broken(*at, (desk.holder, held, missed, away));
+                }
+            }
+            Line::In(_) | Line::Out(_) => {}
+        }
+    }
+    Ok(())
+}

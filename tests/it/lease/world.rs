@@ -1,0 +1,300 @@
+//! A lease and the reference are told the same, and must say the same, always.
+//!
+//! Where the steps come from is somebody else's affair: proptest in `mod`, all of them in `model`, a fuzzer's bytes in `fuzz`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use liveness::Timestamp;
+use liveness::lease::{Change, Lease, Loss, REMEMBERED, Refusal, Token};
+
+use super::reference::{PEOPLE, Reference};
+
+/// A user, of whom it is known how many copies there are.
+#[derive(Clone, Debug)]
+#[expect(dead_code, reason = "the second is only counted")]
+pub(crate) struct User(u8, Arc<()>);
+
+impl PartialEq for User {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+impl Eq for User {}
+impl PartialOrd for User {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for User {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.0.cmp(&other.0)
+    }
+}
+
+/// Something that happens to a lease. Nothing is polled but where it says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Step {
+    Online(u8),
+    Suspect(u8),
+    Offline(u8),
+    Request(u8),
+    Release(u8),
+    Revoke,
+    Poll,
+    /// So many nanoseconds pass, and the caller polls whenever it is told to.
+    Wait(u64),
+    /// So many nanoseconds pass, and the caller polls at the end of them.
+    Sleep(u64),
+    /// So many nanoseconds pass, and nobody polls.
+    Pass(u64),
+    /// The clock says an earlier time.
+    TurnBack(u64),
+}
+
+/// One line of what happened.
+#[derive(Clone, Debug)]
+pub(crate) enum Line {
+    In(Step),
+    Out(Change<u8>),
+    /// There was nothing more to tell.
+    Silence,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct World {
+    pub(crate) lease: Lease<User>,
+    pub(crate) reference: Reference,
+    copies: Arc<()>,
+    /// There are other worlds that were this one: whose copies there are, nobody knows.
+    pub(crate) shared: bool,
+    /// What the caller's clock says, and the latest that it has said.
+    now: Timestamp,
+    pub(crate) latest: Timestamp,
+    pub(crate) log: Vec<(Timestamp, Line)>,
+}
+
+impl World {
+    pub(crate) fn new(grace: Duration, last: u64, start: Timestamp) -> Self {
+        let nanos = u64::try_from(grace.as_nanos()).unwrap_or(u64::MAX);
+        Self {
+            lease: Lease::continued(grace, Token::new(last)),
+            reference: Reference::new(nanos, last),
+            copies: Arc::new(()),
+            shared: false,
+            now: start,
+            latest: Timestamp::ZERO,
+            log: vec![],
+        }
+    }
+
+    /// Takes one step, and compares whatever can be asked.
+    pub(crate) fn step(&mut self, step: Step) {
+        let (user, now) = (|user| User(user, Arc::clone(&self.copies)), self.now);
+        if !matches!(step, Step::Wait(_) | Step::Sleep(_) | Step::Pass(_) | Step::TurnBack(_) | Step::Poll) {
+            self.latest = self.latest.max(now);
+            self.reference.clock(now);
+        }
+        self.log.push((self.latest, Line::In(step)));
+        match step {
+            Step::Online(who) => {
+                self.lease.online(&user(who), now);
+                self.reference.online(who);
+            }
+            Step::Suspect(who) => {
+                self.lease.suspect(&user(who), now);
+                self.reference.suspect(who);
+            }
+            Step::Offline(who) => {
+                self.lease.offline(&user(who), now);
+                self.reference.offline(who);
+            }
+            Step::Request(who) => {
+                self.lease.request(user(who), now);
+                self.reference.request(who);
+            }
+            Step::Release(who) => {
+                self.lease.release(&user(who), now);
+                self.reference.release(who);
+            }
+            Step::Revoke => {
+                self.lease.revoke(now);
+                self.reference.revoke();
+            }
+            Step::Poll => self.poll(),
+            Step::Wait(nanos) => self.wait(nanos),
+            Step::Sleep(nanos) => {
+                self.now += Duration::from_nanos(nanos);
+                self.poll();
+            }
+            Step::Pass(nanos) => self.now += Duration::from_nanos(nanos),
+            Step::TurnBack(nanos) => self.now = self.now.saturating_sub(Duration::from_nanos(nanos)),
+        }
+        self.compare();
+    }
+
+    fn wait(&mut self, nanos: u64) {
+        let end = self.now + Duration::from_nanos(nanos);
+        // What is due at once, and one grace.
+        for _ in 0..3 {
+            let Some(next) = self.lease.poll_timeout().filter(|next| *next <= end) else { break };
+            if next > self.latest.max(self.now) {
+                let early = next.saturating_sub(Duration::from_nanos(1));
+                assert_eq!(self.lease.clone().poll(early), None, "before its time");
+            }
+            self.now = self.now.max(next);
+            self.poll();
+        }
+        assert!(self.lease.poll_timeout().is_none_or(|next| next > end), "it spins");
+        self.now = end;
+        self.poll();
+    }
+
+    /// Everything that there is to tell.
+    fn poll(&mut self) {
+        self.latest = self.latest.max(self.now);
+        self.reference.clock(self.now);
+        let (mut others, mut returns) = (0, 0);
+        loop {
+            let due = self.lease.poll_timeout();
+            let change = self.lease.poll(self.now).map(named);
+            assert_eq!(change, self.reference.poll(), "{}", self.story());
+            let Some(change) = change else { break };
+            assert!(due.is_some_and(|due| due <= self.latest), "told, and not due: {}", self.story());
+            match change {
+                Change::Returned { .. } => returns += 1,
+                Change::Granted { .. }
+                | Change::Frozen { .. }
+                | Change::Thawed { .. }
+                | Change::Lost { .. } => {
+                    others += 1;
+                }
+            }
+            self.log.push((self.latest, Line::Out(change)));
+            assert!(others <= 2 && returns <= REMEMBERED, "a burst: {}", self.story());
+        }
+        self.log.push((self.latest, Line::Silence));
+        // Now it is silent, and stays so: asked again, nothing has changed.
+        let before = self.lease.clone();
+        assert_eq!(self.lease.poll(self.now), None);
+        assert_eq!(self.lease, before, "{}", self.story());
+        let due = self.lease.poll_timeout();
+        assert!(due.is_none_or(|due| due > self.latest), "it spins: {}", self.story());
+    }
+
+    fn compare(&self) {
+        let holder = self.lease.holder();
+        let holder =
+            holder.map(|held| (held.user.0, held.token.get(), held.frozen_since.map(Timestamp::as_nanos)));
+        let waiting: Vec<u8> = self.lease.waiting().map(|user| user.0).collect();
+        let reference = &self.reference;
+        assert_eq!(holder, reference.holder(), "{}", self.story());
+        assert_eq!(waiting, reference.waiting(), "{}", self.story());
+        assert_eq!(self.lease.waiting().len(), waiting.len());
+        assert_eq!(self.lease.poll_timeout(), reference.poll_timeout(), "{}", self.story());
+        assert_eq!(self.lease.last_token().get(), reference.last());
+        for who in 0..PEOPLE {
+            let user = User(who, Arc::clone(&self.copies));
+            assert_eq!(self.lease.position(&user), waiting.iter().position(|waiting| *waiting == who));
+        }
+        let held = usize::from(holder.is_some()) + waiting.len() + reference.suspects();
+        let kept = self.copies() - held;
+        assert!(
+            self.shared || kept == reference.losses().min(REMEMBERED),
+            "keeps {kept} of the past: {}",
+            self.story()
+        );
+    }
+
+    /// How many users it keeps, counting those twice whom it keeps twice.
+    pub(crate) fn copies(&self) -> usize {
+        Arc::strong_count(&self.copies) - 1
+    }
+
+    /// What becomes of a write.
+    pub(crate) fn check(&self, user: u8, token: u64) -> Result<(), Refusal<u8>> {
+        let checked = self.lease.check(&User(user, Arc::clone(&self.copies)), Token::new(token));
+        checked.map_err(|refusal| match refusal {
+            Refusal::Frozen { since } => Refusal::Frozen { since },
+            Refusal::Lost { reason, at, holder } => {
+                Refusal::Lost { reason, at, holder: holder.map(|user| user.0) }
+            }
+            Refusal::Stale { holder } => Refusal::Stale { holder: holder.map(|user| user.0) },
+            Refusal::Foreign => Refusal::Foreign,
+            Refusal::NeverGranted => Refusal::NeverGranted,
+            other => panic!("a new refusal: {other:?}"),
+        })
+    }
+
+    /// What should become of it, as the reference remembers.
+    pub(crate) fn expected(&self, user: u8, token: u64) -> Result<(), Refusal<u8>> {
+        let reference = &self.reference;
+        let holder = reference.holder().map(|(user, ..)| user);
+        if token == 0 || token > reference.last() {
+            return Err(Refusal::NeverGranted);
+        }
+        let later = reference.last() - token + u64::from(holder.is_none());
+        match reference.granted(token) {
+            None => Err(Refusal::Stale { holder }),
+            Some((_, Some(_))) if later > REMEMBERED as u64 => Err(Refusal::Stale { holder }),
+            Some((whose, _)) if whose != user => Err(Refusal::Foreign),
+            Some((_, Some((at, reason)))) => {
+                Err(Refusal::Lost { reason, at: Timestamp::from_nanos(at), holder })
+            }
+            Some((_, None)) => match reference.holder() {
+                Some((_, _, Some(since))) => Err(Refusal::Frozen { since: Timestamp::from_nanos(since) }),
+                _ => Ok(()),
+            },
+        }
+    }
+
+    /// The latest of what happened, for a failure.
+    pub(crate) fn story(&self) -> String {
+        let from = self.log.len().saturating_sub(30);
+        self.log[from..].iter().map(|(at, line)| format!("\n{at:>14} {line:?}")).collect()
+    }
+}
+
+fn named(change: Change<User>) -> Change<u8> {
+    match change {
+        Change::Granted { user, token } => Change::Granted { user: user.0, token },
+        Change::Frozen { user, token, since } => Change::Frozen { user: user.0, token, since },
+        Change::Thawed { user, token } => Change::Thawed { user: user.0, token },
+        Change::Lost { user, token, reason } => Change::Lost { user: user.0, token, reason },
+        Change::Returned { user, token, reason, at } => Change::Returned { user: user.0, token, reason, at },
+    }
+}
+
+/// What the world is asked to have seen, lest its lives be dull.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Reached {
+    pub(crate) granted: u32,
+    pub(crate) frozen: u32,
+    pub(crate) thawed: u32,
+    pub(crate) released: u32,
+    pub(crate) offline: u32,
+    pub(crate) suspect: u32,
+    pub(crate) revoked: u32,
+    pub(crate) returned: u32,
+}
+
+impl Reached {
+    pub(crate) fn count(&mut self, log: &[(Timestamp, Line)]) {
+        for (_, line) in log {
+            let Line::Out(change) = line else { continue };
+            *match change {
+                Change::Granted { .. } => &mut self.granted,
+                Change::Frozen { .. } => &mut self.frozen,
+                Change::Thawed { .. } => &mut self.thawed,
+                Change::Returned { .. } => &mut self.returned,
+                Change::Lost { reason, .. } => match reason {
+                    Loss::Released => &mut self.released,
+                    Loss::Offline => &mut self.offline,
+                    Loss::Suspect => &mut self.suspect,
+                    Loss::Revoked => &mut self.revoked,
+                    other => panic!("a new loss: {other:?}"),
+                },
+            } += 1;
+        }
+    }
+}

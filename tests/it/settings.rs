@@ -1,0 +1,153 @@
+//! Settings through the public door: what is set is what is got, what is wrong is named, and what follows from them.
+
+use std::time::Duration;
+
+use liveness::{CloseCode, Config, ConfigBuilder, Evidence, Schedule, Suspicion};
+
+const fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+#[test]
+fn what_is_set_is_what_is_got_and_what_is_shown() {
+    let config = Config::builder()
+        .interval(secs(2))
+        .timeout(secs(3))
+        .schedule(Schedule::Steady)
+        .evidence(Evidence::PongOnly)
+        .suspicion(Suspicion::After(secs(1)))
+        .idle_timeout(secs(4))
+        .silence_timeout(secs(5))
+        .close_timeout(secs(6))
+        .jitter(7)
+        .stall_tolerance(secs(8))
+        .last_look(secs(9))
+        .write_timeout(secs(10))
+        .control_budget(11, 12)
+        .close_code(CloseCode::GOING_AWAY)
+        .build()
+        .unwrap();
+    assert_eq!((config.interval(), config.timeout()), (secs(2), secs(3)));
+    assert_eq!((config.schedule(), config.evidence()), (Schedule::Steady, Evidence::PongOnly));
+    assert_eq!(config.suspicion(), Suspicion::After(secs(1)));
+    assert_eq!((config.idle_timeout(), config.silence_timeout()), (secs(4), secs(5)));
+    assert_eq!((config.close_timeout(), config.jitter()), (secs(6), 7));
+    assert_eq!((config.stall_tolerance(), config.last_look()), (secs(8), secs(9)));
+    assert_eq!((config.write_timeout(), config.control_budget()), (secs(10), Some((11, 12))));
+    assert_eq!(config.close_code(), CloseCode::GOING_AWAY);
+    assert_eq!(
+        config.to_string(),
+        "interval=2s timeout=3s schedule=steady evidence=pong-only suspicion=after:1s idle_timeout=4s \
+         silence_timeout=5s close_timeout=6s jitter=7 stall_tolerance=8s last_look=9s write_timeout=10s \
+         control_budget=11/12 close_code=1001"
+    );
+    assert_eq!(config.to_builder().build(), Ok(config));
+}
+
+#[test]
+fn the_defaults_are_those_that_are_documented() {
+    assert_eq!(
+        Config::DEFAULT.to_string(),
+        "interval=20s timeout=20s schedule=quiet evidence=any-traffic suspicion=never idle_timeout=never \
+         silence_timeout=never close_timeout=5s jitter=10 stall_tolerance=5s last_look=0.01s \
+         write_timeout=never control_budget=128/16 close_code=3008"
+    );
+    assert_eq!(Config::DEFAULT.control_budget(), Some((128, 16)));
+    assert_eq!(Config::builder().no_control_budget().build().unwrap().control_budget(), None);
+    assert_eq!(Config::builder().build(), Ok(Config::default()));
+}
+
+#[test]
+fn the_tolerance_is_a_quarter_of_the_timeout_and_never_where_that_is_never() {
+    let tolerance = |timeout| Config::builder().timeout(timeout).build().unwrap().stall_tolerance();
+    assert_eq!(tolerance(secs(10)), Duration::from_millis(2_500));
+    assert_eq!(tolerance(Duration::MAX), Duration::MAX);
+    // More than 584 years is never, too.
+    assert_eq!(tolerance(secs(600 * 365 * 24 * 3600)), Duration::MAX);
+}
+
+#[test]
+fn a_driver_that_reports_its_writing_gets_a_clock_for_it_unless_there_is_one() {
+    let config = Config::builder().timeout(secs(7));
+    assert_eq!(config.build().unwrap().driven().write_timeout(), secs(7));
+    assert_eq!(config.write_timeout(secs(3)).build().unwrap().driven().write_timeout(), secs(3));
+}
+
+#[test]
+fn a_wrong_setting_is_named_with_its_value_and_the_rule() {
+    let never = Duration::MAX;
+    let zero = Duration::ZERO;
+    let with = |set: fn(ConfigBuilder, Duration) -> ConfigBuilder, value| set(Config::builder(), value);
+    for (builder, field, says) in [
+        (with(ConfigBuilder::interval, zero), "interval", "`interval` is 0s, but must be longer"),
+        (with(ConfigBuilder::timeout, zero), "timeout", "`timeout` is 0s, but must be longer"),
+        (with(ConfigBuilder::idle_timeout, zero), "idle_timeout", "`idle_timeout` is 0s, but must be longer"),
+        (
+            with(ConfigBuilder::silence_timeout, zero),
+            "silence_timeout",
+            "`silence_timeout` is 0s, but must be longer",
+        ),
+        (
+            with(ConfigBuilder::write_timeout, zero),
+            "write_timeout",
+            "`write_timeout` is 0s, but must be longer",
+        ),
+        (
+            with(ConfigBuilder::close_timeout, never),
+            "close_timeout",
+            "`close_timeout` is never, but must be shorter",
+        ),
+        (with(ConfigBuilder::last_look, never), "last_look", "`last_look` is never, but must be shorter"),
+        (
+            Config::builder().suspicion(Suspicion::After(zero)),
+            "suspicion",
+            "`suspicion` is 0s, but must be longer",
+        ),
+        (
+            Config::builder().suspicion(Suspicion::Adaptive { at_least: zero }),
+            "suspicion",
+            "`suspicion` is 0s, but must be longer",
+        ),
+        (Config::builder().jitter(101), "jitter", "`jitter` is 101, but must be at most 100 per cent"),
+        (
+            Config::builder().control_budget(0, 16),
+            "control_budget",
+            "`control_budget` is 0, but must be at least 1",
+        ),
+    ] {
+        let error = builder.build().unwrap_err();
+        assert_eq!(error.field(), field);
+        assert!(error.to_string().starts_with(says), "{error}");
+    }
+    let edge = Config::builder().jitter(100).control_budget(1, 0).last_look(zero).close_timeout(zero);
+    assert!(edge.build().is_ok());
+}
+
+#[test]
+fn the_detection_bound_is_what_its_settings_add_up_to() {
+    let config = Config::builder().interval(secs(5)).timeout(secs(10)).last_look(secs(1)).jitter(0);
+    let silent = config.silence_timeout(secs(12));
+    let pongs = silent.evidence(Evidence::PongOnly);
+    let millis = Duration::from_millis;
+    for (config, late, bound) in [
+        // interval + timeout + last_look + 3 * lateness.
+        (config, millis(0), millis(16_000)),
+        (config, millis(100), millis(16_300)),
+        // As late as is tolerated, and a nanosecond more: another timeout and another lateness.
+        (config, millis(2_500), millis(23_500)),
+        (config, millis(2_500) + Duration::from_nanos(1), millis(36_000) + Duration::from_nanos(4)),
+        (config.write_timeout(secs(3)), millis(100), millis(19_300)),
+        (config.write_timeout(secs(3)), millis(3_000), millis(44_000)),
+        (config.interval(Duration::MAX), millis(0), Duration::MAX),
+        (config.timeout(Duration::MAX), millis(0), Duration::MAX),
+        // silence_timeout + last_look + 2 * lateness, where that is less; forgiven, once more.
+        (silent, millis(100), millis(13_200)),
+        (silent, millis(3_000), millis(34_000)),
+        (silent.interval(Duration::MAX), millis(0), millis(13_000)),
+        (pongs, millis(100), millis(16_300)),
+        (pongs.interval(Duration::MAX), millis(0), Duration::MAX),
+    ] {
+        let config = config.build().unwrap();
+        assert_eq!(config.detection_bound(late), bound, "{late:?} late: {config}");
+    }
+}
