@@ -54,7 +54,7 @@ assert_impl_all!(liveness::reconnect::Attempt: Send, Sync, Unpin, Copy, Ord, std
 assert_impl_all!(liveness::reconnect::Status: Send, Sync, Unpin, Copy);
 assert_impl_all!(liveness::Reconnect<backon::ExponentialBackoff>: Send, Sync, Unpin);
 // A copy by accident would dial twice.
-assert_not_impl_any!(liveness::Reconnect<std::iter::Empty<std::time::Duration>>: Copy);
+assert_not_impl_any!(liveness::Reconnect<std::iter::Empty<Duration>>: Copy);
 
 assert_impl_all!(Payload: Send, Sync, Unpin, Copy, std::hash::Hash);
 assert_impl_all!(liveness::Class: Send, Sync, Unpin, Copy);
