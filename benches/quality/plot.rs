@@ -11,16 +11,15 @@ use crate::world::WORLDS;
 
 pub(crate) const FILE: &str = "detection-quality.svg";
 pub(crate) const TITLE: &str =
-    "Live peers closed a connection and day, against the mean time to find the dead, in nine worlds";
+    "Live peers closed a connection and day, against the mean time to find the dead, in eight worlds";
 
-const SHOWN: [&str; 9] = [
-    "bad wan",
+const SHOWN: [&str; 8] = [
     "mobile",
     "satellite",
     "peer stalls",
+    "slow pongs",
     "upload",
     "download",
-    "busy loop",
     "pauses, timers first",
     "sleep, counted",
 ];
@@ -46,20 +45,26 @@ const MOST: f64 = 5000.0;
 
 pub(crate) fn write(study: &Study) -> Result<(), Box<dyn Error>> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(FILE);
-    let root = SVGBackend::new(&path, (1200, 1180)).into_drawing_area();
+    let root = SVGBackend::new(&path, (1200, 1080)).into_drawing_area();
     root.fill(&WHITE)?;
-    let (panels, legend) = root.split_vertically(1080);
-    for (panel, name) in panels.split_evenly((3, 3)).iter().zip(SHOWN) {
+    let panels = root.split_evenly((3, 3));
+    for (panel, name) in panels.iter().zip(SHOWN) {
         draw(study, panel, name)?;
     }
+    // The ninth is for the legend.
+    let legend = &panels[SHOWN.len()];
     for (number, (name, colour, width)) in LINES.iter().enumerate() {
-        let (x, y) = (30 + 195 * (number as i32 % 6), 20 + 30 * (number as i32 / 6));
-        legend.draw(&PathElement::new([(x, y), (x + 30, y)], colour.stroke_width(*width)))?;
-        legend.draw(&Text::new(*name, (x + 38, y - 7), ("sans-serif", 15)))?;
+        let y = 40 + 22 * i32::try_from(number)?;
+        legend.draw(&PathElement::new([(50, y), (85, y)], colour.stroke_width(*width)))?;
+        legend.draw(&Text::new(*name, (95, y - 7), ("sans-serif", 15)))?;
     }
-    let note =
-        "Mean detection in seconds to the right; closes a day upwards, the lowest line being none seen.";
-    legend.draw(&Text::new(note, (30, 74), ("sans-serif", 14)))?;
+    let notes = [
+        "to the right: mean seconds to find the dead",
+        "upwards: live peers closed a day; lowest line: none",
+    ];
+    for (number, note) in notes.iter().enumerate() {
+        legend.draw(&Text::new(*note, (50, 290 + 20 * i32::try_from(number)?), ("sans-serif", 14)))?;
+    }
     root.present()?;
     Ok(())
 }

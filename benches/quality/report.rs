@@ -76,7 +76,8 @@ fn conclusions(study: &Study, text: &mut String) {
     let _ = writeln!(text, "Worlds like that in which another rule did so: {}.", study.telling().join("; "));
     list(
         text,
-        "Settings of `liveness` that another rule beats, with fewer live peers closed *and* the dead found sooner",
+        "Settings of `liveness` that another rule beats, with fewer live peers closed *and* the dead found sooner, and that no \
+         other setting of it makes good",
         &study.beaten(),
     );
 }

@@ -73,14 +73,25 @@ impl Score {
         (self.never == 0).then(|| mean(&self.found))
     }
 
-    /// On average, beyond chance.
-    pub(crate) fn is_sooner_than(&self, other: &Self) -> bool {
+    /// Closes fewer of the living, and finds the dead sooner, both beyond chance.
+    pub(crate) fn beats(&self, other: &Self) -> bool {
         let (Some(ours), Some(theirs)) = (self.detection(), other.detection()) else { return false };
-        // Three standard errors of the difference: many pairs are compared.
-        let error = (variance(&self.found, ours) / self.found.len() as f64
-            + variance(&other.found, theirs) / other.found.len() as f64)
-            .sqrt();
-        ours + 3.0 * error < theirs
+        let fewer = self.mistakes_a_day().most < other.mistakes_a_day().least;
+        fewer && ours + 3.0 * self.error().hypot(other.error()) < theirs
+    }
+
+    /// As good as the other for all that can be told: by chance, and within how closely settings were made alike.
+    pub(crate) fn matches(&self, other: &Self) -> bool {
+        let (Some(ours), Some(theirs)) = (self.detection(), other.detection()) else { return false };
+        let soon = ours <= theirs + 0.5 + 3.0 * self.error().hypot(other.error());
+        soon && self.mistakes_a_day().least <= other.mistakes_a_day().most
+    }
+
+    /// The standard error of the mean detection time.
+    fn error(&self) -> f64 {
+        let mean = mean(&self.found);
+        let squares: Vec<f64> = self.found.iter().map(|value| (value - mean).powi(2)).collect();
+        (self::mean(&squares) / self.found.len() as f64).sqrt()
     }
 
     pub(crate) fn never_share(&self) -> f64 {
@@ -102,10 +113,6 @@ impl Score {
 
 pub(crate) fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
-}
-
-fn variance(values: &[f64], mean: f64) -> f64 {
-    values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / values.len() as f64
 }
 
 /// Poisson: the bounds by Byar's approximation of the exact ones.

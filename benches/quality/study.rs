@@ -89,14 +89,16 @@ impl Study {
         worlds.map(|(world, _)| world.name).collect()
     }
 
-    /// Our settings that another rule beats: it closes fewer live peers *and* finds the dead sooner, both beyond chance.
+    /// Our settings that another rule beats, with fewer live peers closed *and* the dead found sooner, beyond chance, where no
+    /// other setting of ours matches it: then our family is not on the front.
     pub(crate) fn beaten(&self) -> Vec<String> {
         let mut found = Vec::new();
         for (world, rows) in WORLDS.iter().zip(&self.scores) {
-            for (our, theirs) in pairs(rows) {
-                let (ours, other) = (our.score, theirs.score);
-                if other.mistakes_a_day().most < ours.mistakes_a_day().least && other.is_sooner_than(ours) {
-                    found.push(format!("{}: {} by {}", world.name, our.says(), theirs.says()));
+            let ours: Vec<Point<'_>> = points(rows).filter(|point| point.family.is_default()).collect();
+            for theirs in points(rows).filter(|point| !point.family.ours) {
+                let matched = ours.iter().any(|point| point.score.matches(theirs.score));
+                if let Some(beaten) = ours.iter().find(|point| !matched && theirs.score.beats(point.score)) {
+                    found.push(format!("{}: {} by {}", world.name, beaten.says(), theirs.says()));
                 }
             }
         }
@@ -104,7 +106,7 @@ impl Study {
     }
 }
 
-/// One rule at one setting in one world.
+/// A rule at one setting in one world.
 struct Point<'a> {
     family: &'static Family,
     target: f64,
@@ -114,26 +116,20 @@ struct Point<'a> {
 impl Point<'_> {
     fn says(&self) -> String {
         format!(
-            "{} at {} s ({:.2} closes a day, {:.1} s, {:.0} pings an hour)",
+            "{} at {} s ({:.2} closes a day, {:.1} s)",
             self.family.name,
             self.target,
             self.score.mistakes_a_day().mean,
-            self.score.detection().unwrap_or(f64::NAN),
-            self.score.pings_an_hour()
+            self.score.detection().unwrap_or(f64::NAN)
         )
     }
 }
 
-/// Each of our default rule's settings beside each of everybody else's.
-fn pairs(rows: &[Vec<Option<Score>>]) -> impl Iterator<Item = (Point<'_>, Point<'_>)> {
-    let points = move |wanted: fn(&Family) -> bool| {
-        FAMILIES.iter().zip(rows).filter(move |(family, _)| wanted(family)).flat_map(|(family, row)| {
-            let targets = TARGETS.into_iter().zip(row);
-            targets.filter_map(move |(target, score)| Some(Point { family, target, score: score.as_ref()? }))
-        })
-    };
-    points(Family::is_default)
-        .flat_map(move |ours| points(|family| !family.ours).map(move |theirs| (Point { ..ours }, theirs)))
+fn points(rows: &[Vec<Option<Score>>]) -> impl Iterator<Item = Point<'_>> {
+    FAMILIES.iter().zip(rows).flat_map(|(family, row)| {
+        let scores = TARGETS.into_iter().zip(row);
+        scores.filter_map(move |(target, score)| Some(Point { family, target, score: score.as_ref()? }))
+    })
 }
 
 fn score(world: &World, make: Make, x: f64, seed: u64, hours: f64) -> Score {
