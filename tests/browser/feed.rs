@@ -355,7 +355,7 @@ fn whatever_the_network_does_the_figures_are_right_in_the_end() {
             2 => proxy.forget(),
             3 => one.freeze().thaw_after(pause),
             4 => one.stop().go_on_after(pause),
-            5 => drop(one.reload()),
+            5 => drop(one.eval("location.reload();")),
             6 => {
                 program.freeze();
                 rest(pause);
@@ -367,8 +367,10 @@ fn whatever_the_network_does_the_figures_are_right_in_the_end() {
         rest(dice.duration(millis(3000)));
         proxy.heal();
         rest(dice.duration(millis(3000)));
+        loaded(one);
     }
     for page in &pages {
+        loaded(page);
         // After many failures a page waits for as long as half a minute before it tries again.
         let clock = Clock::new();
         while page.text("#link") != "Live" && clock.now() < liveness::Timestamp::from_secs(60) {
@@ -377,6 +379,21 @@ fn whatever_the_network_does_the_figures_are_right_in_the_end() {
         live(page);
     }
     all_whole(&pages);
+}
+
+/// Who loads a page while its server is gone has the browser's own, and loads it again.
+#[track_caller]
+fn loaded(page: &Page) {
+    page.eventually("the page is there", |page| {
+        let there = page.eval("return window.feed !== undefined;") == true;
+        if !there {
+            rest(millis(1000));
+            page.eval(
+                "if (document.readyState === 'complete' && window.feed === undefined) location.reload();",
+            );
+        }
+        there
+    });
 }
 
 impl Page {
