@@ -13,6 +13,7 @@ use serde_json::Value;
 use crate::browser::{Browser, Page};
 use crate::program::Program;
 use crate::proxy::{Proxy, Way};
+use crate::soak::Soak;
 use crate::{eventually, millis, rest, target};
 
 /// Found out in three seconds; the rest is the page's own affair.
@@ -106,9 +107,10 @@ impl Story {
 
 /// All of them are whole, and soon as far as the one that is ahead.
 #[track_caller]
-fn all_whole(pages: &[Page]) -> Vec<Story> {
-    let newest = pages.iter().map(|page| Story::of(page).last()).max().unwrap();
-    let stories = pages.iter().map(|page| {
+fn all_whole<'a>(pages: impl IntoIterator<Item = &'a Page, IntoIter: Clone>) -> Vec<Story> {
+    let pages = pages.into_iter();
+    let newest = pages.clone().map(|page| Story::of(page).last()).max().unwrap();
+    let stories = pages.map(|page| {
         page.eventually("it has what the others have", |page| Story::of(page).last() >= newest);
         let story = Story::of(page);
         story.is_whole();
@@ -497,4 +499,33 @@ fn a_client_of_rust_comes_back_too() {
     let story = follower.story();
     story.is_whole();
     assert_eq!((story.epochs().len(), story.lost.len()), (2, 0));
+}
+
+#[test]
+fn after_a_changing_network_every_figure_has_come_once_and_in_order() {
+    let mut program = Program::start("feed", &QUICK);
+    let browser = Browser::open();
+    let mut soak = Soak::open(&browser, program.address(), "", 3);
+    let mut looks = 0;
+    soak.run(Some(&mut program), |page, _, dice| {
+        // A page that has just been loaded anew may have none yet.
+        let story = Story::of(page);
+        if !story.received.is_empty() {
+            story.is_whole();
+            looks += 1;
+        }
+        if dice.one_in(60) {
+            page.eval("document.querySelector('[data-order=\"drop\"]').click();");
+        }
+    });
+    assert!(looks > 10, "{looks}");
+    for page in soak.pages() {
+        live(page);
+    }
+    let stories = all_whole(soak.pages());
+    let epoch = stories[0].epochs().pop();
+    for story in &stories {
+        assert_eq!(story.epochs().pop(), epoch);
+        assert_eq!(story.lost, [], "nobody was away for longer than the server keeps its figures");
+    }
 }
