@@ -82,6 +82,8 @@
 //!
 //! - The client dials again: [`Reconnect`] says when, by what the server said and by any backoff, and spreads the herd of
 //!   those that lost the same server.
+//! - A list of people changes: `Presence` (feature `alloc`) makes one user of many tabs and devices, and a reloaded page
+//!   neither leaves nor joins.
 //! - The right to write passes on: `Lease` (feature `alloc`) has one holder and a queue, is frozen while the holder is
 //!   suspect, and numbers each holding, so that a late write is known.
 //!
@@ -100,11 +102,11 @@
 //! | `std` (default) | [`Clock`]; and `alloc` | nothing |
 #![cfg_attr(
     feature = "alloc",
-    doc = "| `alloc` | [`Fleet`]: a million connections on one thread | `alloc` |"
+    doc = "| `alloc` | [`Fleet`]: a million connections on one thread; [`Presence`] | `alloc` |"
 )]
 #![cfg_attr(
     not(feature = "alloc"),
-    doc = "| `alloc` | `Fleet`: a million connections on one thread | `alloc` |"
+    doc = "| `alloc` | `Fleet`: a million connections on one thread; `Presence` | `alloc` |"
 )]
 #![cfg_attr(
     feature = "transcript",
@@ -201,6 +203,8 @@ pub mod lease;
 mod limiter;
 mod liveness;
 mod payload;
+#[cfg(feature = "alloc")]
+pub mod presence;
 pub mod reconnect;
 mod rtt;
 #[cfg(feature = "sim")]
@@ -222,6 +226,8 @@ pub use fleet::{Class, Fleet, FleetError, Key, StaleKey};
 pub use lease::Lease;
 pub use liveness::{Liveness, Machine, Report, Stats};
 pub use payload::Payload;
+#[cfg(feature = "alloc")]
+pub use presence::Presence;
 pub use reconnect::Reconnect;
 pub use rtt::Rtt;
 #[cfg(feature = "std")]

@@ -139,6 +139,13 @@ mod tests {
     }
 
     #[test]
+    fn an_inverse_undoes_its_number() {
+        for odd in [1, 3, STEP, FIRST, SECOND, u64::MAX] {
+            assert_eq!(odd.wrapping_mul(inverse(odd)), 1);
+        }
+    }
+
+    #[test]
     fn neighbours_differ_in_about_half_of_their_bits() {
         for number in 0..64 {
             let [a, b] = [number, number + 1].map(|n| u64::from_be_bytes(*Payload::seal(n, 9).as_bytes()));

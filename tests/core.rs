@@ -9,6 +9,8 @@ mod laws;
 mod lease;
 #[path = "it/oracle/mod.rs"]
 mod oracle;
+#[path = "it/presence/mod.rs"]
+mod presence;
 #[path = "it/public.rs"]
 mod public;
 #[path = "it/reconnect/mod.rs"]

@@ -8,6 +8,7 @@ mod lease;
 mod live_stream;
 mod model;
 mod oracle;
+mod presence;
 mod public;
 mod reconnect;
 mod server;

@@ -1,5 +1,7 @@
 //! What people rely on without being told: sizes, auto traits, layouts.
 
+use std::time::Duration;
+
 use liveness::{Action, CloseCode, Config, Event, Liveness, Payload, Reason, Rtt, Stats, Status, Timestamp};
 use static_assertions::{assert_eq_size, assert_impl_all, assert_not_impl_any, const_assert};
 
@@ -26,6 +28,10 @@ assert_impl_all!(Rtt: Send, Sync, Unpin, Copy);
 assert_impl_all!(Stats: Send, Sync, Unpin, Copy, Default);
 assert_impl_all!(liveness::Fleet: Send, Sync, Unpin);
 assert_not_impl_any!(liveness::Fleet: Clone);
+assert_impl_all!(liveness::Presence<u32>: Send, Sync, Unpin, Clone, Default, Eq);
+assert_impl_all!(liveness::presence::Change<u32>: Send, Sync, Unpin, Copy, Eq, std::hash::Hash);
+// A room may stand in a `static`.
+const _: liveness::Presence<u32, liveness::Key> = liveness::Presence::with_linger(Duration::from_secs(2));
 // It must fit an epoll's user data.
 assert_eq_size!(liveness::Key, u64);
 assert_impl_all!(liveness::Key: Send, Sync, Copy, Ord, std::hash::Hash);
@@ -48,7 +54,103 @@ assert_impl_all!(liveness::reconnect::Attempt: Send, Sync, Unpin, Copy, Ord, std
 assert_impl_all!(liveness::reconnect::Status: Send, Sync, Unpin, Copy);
 assert_impl_all!(liveness::Reconnect<backon::ExponentialBackoff>: Send, Sync, Unpin);
 // A copy by accident would dial twice.
-assert_not_impl_any!(liveness::Reconnect<std::iter::Empty<std::time::Duration>>: Copy);
+assert_not_impl_any!(liveness::Reconnect<std::iter::Empty<Duration>>: Copy);
+
+assert_impl_all!(Payload: Send, Sync, Unpin, Copy, std::hash::Hash);
+assert_impl_all!(liveness::Class: Send, Sync, Unpin, Copy);
+assert_impl_all!(liveness::Clock: Send, Sync, Unpin, Copy);
+assert_impl_all!(liveness::ConfigBuilder: Send, Sync, Unpin, Copy);
+type Metered = liveness::driver::Meter<std::net::TcpStream>;
+// A driver moves into a thread or a task of its own.
+assert_impl_all!(liveness::driver::tungstenite::LiveSocket<Metered>: Send, Unpin);
+assert_impl_all!(liveness::transcript::Recorder<String>: Send, Unpin);
+assert_impl_all!(liveness::sim::Clock: Send, Unpin);
+
+/// What may grow has a last arm here, and what must not has none: the first would be out of reach if it could not grow,
+/// and without it the second would not compile if it could.
+#[deny(unreachable_patterns)]
+#[expect(dead_code, reason = "to compile is all that they have to do")]
+mod growth {
+    use liveness::driver::tokio::{Error, Kind};
+    use liveness::lease::{Loss, Refusal};
+    use liveness::reconnect::{GiveUp, OnClose};
+    use liveness::sim::End;
+    use liveness::{Action, Event, Evidence, FleetError, Reason, Schedule, Status, Suspicion};
+
+    const fn may(
+        reason: Reason,
+        fleet: FleetError,
+        driver: &Error<()>,
+        give_up: GiveUp,
+        loss: Loss,
+        refusal: &Refusal<()>,
+    ) {
+        use Reason::*;
+        match reason {
+            PingTimeout | WriteStalled | Silent | Idle | PingFlood | PeerClosed(_) => {}
+            TransportClosed | LocalClosed => {}
+            _ => {}
+        }
+        match fleet {
+            FleetError::Full | FleetError::TooManyClasses | FleetError::UnknownClass => {}
+            _ => {}
+        }
+        match driver {
+            Error::Offline { .. } | Error::Refused(()) => {}
+            _ => {}
+        }
+        match give_up {
+            GiveUp::Closed(_) | GiveUp::Attempts | GiveUp::Elapsed | GiveUp::Backoff | GiveUp::Stopped => {}
+            _ => {}
+        }
+        match loss {
+            Loss::Released | Loss::Offline | Loss::Suspect | Loss::Revoked => {}
+            _ => {}
+        }
+        match refusal {
+            Refusal::Frozen { .. } | Refusal::Lost { .. } | Refusal::Stale { .. } => {}
+            Refusal::Foreign | Refusal::NeverGranted => {}
+            _ => {}
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one of each")]
+    const fn must_not(
+        event: Event<'_>,
+        action: Action,
+        status: Status,
+        schedule: Schedule,
+        evidence: Evidence,
+        suspicion: Suspicion,
+        on_close: OnClose,
+        end: End,
+        kind: Kind<'_>,
+    ) {
+        match event {
+            Event::Data | Event::Progress | Event::Ping | Event::Pong(_) | Event::Close(_) | Event::Eof => {}
+            Event::Wrote | Event::PingSent | Event::ReadPaused | Event::ReadResumed => {}
+        }
+        match action {
+            Action::MarkOnline | Action::SendPing(_) | Action::MarkSuspect | Action::MarkOffline(_) => {}
+            Action::Close(_) | Action::Disconnect => {}
+        }
+        match status {
+            Status::Online | Status::Suspect | Status::Offline => {}
+        }
+        match (schedule, evidence) {
+            (Schedule::Quiet | Schedule::Steady, Evidence::AnyTraffic | Evidence::PongOnly) => {}
+        }
+        match suspicion {
+            Suspicion::Never | Suspicion::After(_) | Suspicion::Adaptive { .. } => {}
+        }
+        match (on_close, end) {
+            (OnClose::Redial { .. } | OnClose::GiveUp, End::Client | End::Server) => {}
+        }
+        match kind {
+            Kind::Data | Kind::Ping | Kind::Pong(_) | Kind::Close(_) => {}
+        }
+    }
+}
 
 #[test]
 fn every_reason_fits_into_a_close_frame() {

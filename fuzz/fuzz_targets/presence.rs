@@ -1,0 +1,85 @@
+//! A presence and its rules by definition are told the same: the world of `tests/it/presence/world.rs` compares them in all
+//! that can be asked.
+#![no_main]
+
+#[path = "../../tests/it/presence/reference.rs"]
+mod reference;
+#[path = "../../tests/it/presence/world.rs"]
+mod world;
+
+use std::time::Duration;
+
+use arbitrary::Arbitrary;
+use libfuzzer_sys::fuzz_target;
+use liveness::Status;
+use reference::Input;
+use world::{CONNECTIONS, Step, USERS, World};
+
+const MILLI: u64 = 1_000_000;
+
+#[derive(Arbitrary, Debug)]
+enum Happening {
+    Enter(u8, u8),
+    Online(u8),
+    Suspect(u8),
+    Offline(u8),
+    Leave(u8),
+    LogOut(u8),
+}
+
+impl Happening {
+    fn input(&self) -> Input {
+        match *self {
+            Self::Enter(connection, user) => Input::Enter(connection % CONNECTIONS, user % USERS),
+            Self::Online(connection) => Input::Mark(connection % CONNECTIONS, Status::Online),
+            Self::Suspect(connection) => Input::Mark(connection % CONNECTIONS, Status::Suspect),
+            Self::Offline(connection) => Input::Mark(connection % CONNECTIONS, Status::Offline),
+            Self::Leave(connection) => Input::Leave(connection % CONNECTIONS),
+            Self::LogOut(user) => Input::LogOut(user % USERS),
+        }
+    }
+}
+
+#[derive(Arbitrary, Debug)]
+enum Turn {
+    Input(Happening),
+    Late(Happening, u32),
+    Poll,
+    Wait(u8),
+    WaitNanos(u64),
+    Sleep(u8),
+    SleepNanos(u64),
+}
+
+impl Turn {
+    fn step(&self) -> Step {
+        match self {
+            Self::Input(input) => Step::Input(input.input()),
+            Self::Late(input, by) => Step::Late(input.input(), (*by).into()),
+            Self::Poll => Step::Poll,
+            Self::Wait(millis) => Step::Wait(u64::from(*millis) * MILLI),
+            Self::WaitNanos(nanos) => Step::Wait(*nanos),
+            Self::Sleep(millis) => Step::Sleep(u64::from(*millis) * MILLI),
+            Self::SleepNanos(nanos) => Step::Sleep(*nanos),
+        }
+    }
+}
+
+#[derive(Arbitrary, Debug)]
+struct Life {
+    /// Milliseconds; the largest is never.
+    linger: u8,
+    start: u64,
+    turns: Vec<Turn>,
+}
+
+/// The reference reads all of its history for each answer.
+const TURNS: usize = 80;
+
+fuzz_target!(|life: Life| {
+    let linger =
+        if life.linger == u8::MAX { Duration::MAX } else { Duration::from_millis(life.linger.into()) };
+    let mut world = World::new(linger, life.start);
+    life.turns.iter().take(TURNS).for_each(|turn| world.step(turn.step()));
+    world.finish();
+});

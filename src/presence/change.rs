@@ -1,0 +1,57 @@
+//! What comes out.
+
+use crate::event::Status;
+
+/// What became of a user: comes out of [`Presence::poll`](crate::Presence::poll).
+///
+/// ```
+/// use std::collections::BTreeMap;
+/// use liveness::{Presence, Status, Timestamp};
+///
+/// // A list kept by the changes, as on somebody's screen.
+/// let mut list = BTreeMap::new();
+/// let mut room = Presence::new();
+/// room.enter(1, "ann", Timestamp::ZERO);
+/// while let Some(change) = room.poll(Timestamp::ZERO) {
+///     match change.status() {
+///         Status::Offline => list.remove(change.user()),
+///         status => list.insert(*change.user(), status),
+///     };
+/// }
+/// assert!(list.iter().map(|(user, status)| (user, *status)).eq(room.iter()));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[must_use = "a dropped change is a user shown who is gone, or gone who is not shown"]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a list kept by the changes would be wrong without a new one; it must not compile"
+)]
+pub enum Change<U> {
+    /// They are here, and online. The first that is told of anyone, and again after [`Left`](Change::Left).
+    Joined(U),
+    /// Every connection of theirs is suspect: grey them out, but take nothing away.
+    Suspected(U),
+    /// A connection of theirs is online again, or a new one is.
+    Recovered(U),
+    /// They are gone: their last connection ended `linger` ago, or they said goodbye.
+    Left(U),
+}
+
+impl<U> Change<U> {
+    /// Whom it concerns.
+    #[must_use]
+    pub const fn user(&self) -> &U {
+        let (Self::Joined(user) | Self::Suspected(user) | Self::Recovered(user) | Self::Left(user)) = self;
+        user
+    }
+
+    /// What they are from here on.
+    #[must_use]
+    pub const fn status(&self) -> Status {
+        match self {
+            Self::Joined(_) | Self::Recovered(_) => Status::Online,
+            Self::Suspected(_) => Status::Suspect,
+            Self::Left(_) => Status::Offline,
+        }
+    }
+}

@@ -1,0 +1,379 @@
+//! Who is here: users from their connections, steady over reloads.
+//!
+//! [`Presence`] is the machine, [`Change`] what comes out of it.
+
+mod change;
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use core::time::Duration;
+
+pub use self::change::Change;
+use crate::event::{Action, Status};
+use crate::time::{Timestamp, duration, nanos};
+
+/// How long a user stays after their last connection, by default: 5 s.
+///
+/// A reload closes a connection and opens the next when the page has come back: under a second at a desk, two to four on a
+/// phone with a slow network. What is longer is no reload, and every second more shows people who have left.
+pub const DEFAULT_LINGER: Duration = Duration::from_secs(5);
+
+/// The people in a room, from their connections: who is online, who is suspect, who came and who left.
+///
+/// Think of a porter with a list. Somebody is here while a door of theirs is open; a second door changes nothing, and who
+/// goes out and comes in again at once has not left. Only what the porter calls out, changes the list.
+///
+/// Methods come in four kinds:
+///
+/// - *inputs*: [`enter`](Self::enter), once it is known whose a connection is; then [`handle`](Self::handle) with what its
+///   [`Liveness`](crate::Liveness) hands out, or [`mark`](Self::mark) where something else watches it;
+/// - *commands*: [`leave`](Self::leave) and [`log_out`](Self::log_out), where somebody said goodbye;
+/// - *outputs*: [`poll`](Self::poll) until it returns `None`, then not before [`poll_timeout`](Self::poll_timeout);
+/// - *questions*, which change nothing: [`status`](Self::status), [`iter`](Self::iter), [`len`](Self::len) and others.
+///
+/// `U` names a user, `C` a connection: a number, or a fleet's [`Key`](crate::Key). The user's name is cloned a few times, so
+/// a long one is better an `Arc<str>`. Nothing panics, on any input, and a timestamp earlier than the latest counts as the
+/// latest.
+///
+/// # The rules
+///
+/// 1. **Online** while any of their connections is; **suspect** while every one of them is.
+/// 2. **Linger** runs from the end of the last connection, whatever ended it. Meanwhile the user stays as they were shown
+///    last. A new connection before they are called out as gone, and nothing ever happened. The poll decides: who is back
+///    when it comes has not left, even where it comes late. So hand in what happened first, then poll. Zero calls the
+///    user out at once, and every reload with them; `Duration::MAX` never, until they [log out](Self::log_out).
+/// 3. **Goodbye** does not linger.
+/// 4. **A connection belongs to whoever entered with it last.** For its former user it has ended, as in rule 2; an identity
+///    that is used again is a new connection. Entered again for the same user it is the same one, and online.
+/// 5. **Late, double or unknown** inputs, of connections that have ended or never entered, are nothing.
+/// 6. **Only the difference is told**: who came and went between two polls was not here, and who was suspect for less than
+///    that never was. Those who leave come first, in the order of their moments; the others in the order of `U`.
+///
+/// # What is promised
+///
+/// For each user a [`Joined`](Change::Joined) first, then a [`Left`](Change::Left), alternately, whatever was handed in.
+/// The questions answer by what was handed out, so that they and a list kept by the changes agree at every moment. A
+/// `Left` comes no earlier than its moment, and the first poll from then on brings it. After `poll(now)` returned `None`,
+/// `poll_timeout()` is later than `now`. Nothing is kept of those who have left.
+///
+/// # Many rooms
+///
+/// Each has a `Presence` of its own. One in which [`is_empty`](Self::is_empty) holds and `poll_timeout` is `None` keeps
+/// nothing, and may be dropped.
+///
+/// ```
+/// use core::time::Duration;
+/// use liveness::presence::{Change, Presence};
+/// use liveness::{Action, Reason, Status, Timestamp};
+///
+/// let at = Timestamp::from_secs;
+/// let mut room = Presence::with_linger(Duration::from_secs(5));
+/// room.enter(1, "ann", at(0)); // her laptop
+/// room.enter(2, "ann", at(0)); // her phone
+/// assert_eq!(room.poll(at(0)), Some(Change::Joined("ann")));
+/// assert_eq!(room.poll(at(0)), None);
+///
+/// // The phone falls silent: she is still at her laptop. Then that is suspect, too.
+/// room.handle(&2, Action::MarkSuspect, at(20));
+/// assert_eq!(room.poll(at(20)), None);
+/// room.handle(&1, Action::MarkSuspect, at(21));
+/// assert_eq!(room.poll(at(21)), Some(Change::Suspected("ann")));
+/// room.handle(&1, Action::MarkOnline, at(22));
+/// assert_eq!(room.poll(at(22)), Some(Change::Recovered("ann")));
+///
+/// // The phone is given up, and she reloads the page: nobody sees either.
+/// room.handle(&2, Action::MarkOffline(Reason::PingTimeout), at(30));
+/// room.handle(&1, Action::MarkOffline(Reason::PeerClosed(Some(1001))), at(40));
+/// assert_eq!(room.poll(at(40)), None);
+/// assert_eq!(room.poll_timeout(), Some(at(45)));
+/// room.enter(3, "ann", at(42));
+/// assert_eq!((room.poll(at(60)), room.status(&"ann")), (None, Status::Online));
+///
+/// // She closes it.
+/// room.handle(&3, Action::MarkOffline(Reason::PeerClosed(Some(1001))), at(70));
+/// assert_eq!(room.poll(at(70) + Duration::from_millis(4999)), None);
+/// assert_eq!(room.poll(at(75)), Some(Change::Left("ann")));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Presence<U, C = u64> {
+    now: Timestamp,
+    linger: u64,
+    /// Whose a connection is: of those that have entered and not ended.
+    owners: BTreeMap<C, U>,
+    /// Who has a connection, or is shown.
+    people: BTreeMap<U, Person<C>>,
+    /// Those with a connection who are not shown as they are.
+    changed: BTreeSet<U>,
+    /// Those without a connection, and when they will have left; but for those who never will.
+    leaving: BTreeSet<(Timestamp, U)>,
+    shown: usize,
+    suspects: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Person<C> {
+    online: BTreeSet<C>,
+    suspect: BTreeSet<C>,
+    /// What was handed out of them so far.
+    shown: Status,
+    /// When they will have left; the far end of time while they have a connection.
+    leaves: Timestamp,
+}
+
+impl<C: Ord> Person<C> {
+    const UNKNOWN: Self = Self {
+        online: BTreeSet::new(),
+        suspect: BTreeSet::new(),
+        shown: Status::Offline,
+        leaves: Timestamp::MAX,
+    };
+
+    /// What their connections say (rule 1).
+    fn status(&self) -> Status {
+        match (self.online.is_empty(), self.suspect.is_empty()) {
+            (false, _) => Status::Online,
+            (true, false) => Status::Suspect,
+            (true, true) => Status::Offline,
+        }
+    }
+
+    /// `false` where the connection is none of theirs.
+    fn mark(&mut self, connection: &C, status: Status) -> bool {
+        let Some(connection) = self.online.take(connection).or_else(|| self.suspect.take(connection)) else {
+            return false;
+        };
+        match status {
+            Status::Online => self.online.insert(connection),
+            Status::Suspect => self.suspect.insert(connection),
+            Status::Offline => true,
+        }
+    }
+}
+
+impl<U: Ord + Clone, C: Ord + Clone> Presence<U, C> {
+    /// Nobody is here yet, and who leaves lingers for [`DEFAULT_LINGER`].
+    #[must_use]
+    pub const fn new() -> Self {
+        Self::with_linger(DEFAULT_LINGER)
+    }
+
+    /// Nobody is here yet. Whose last connection ends is here for `linger` more: zero calls them out at once,
+    /// `Duration::MAX` never.
+    #[must_use]
+    pub const fn with_linger(linger: Duration) -> Self {
+        Self {
+            now: Timestamp::ZERO,
+            linger: nanos(linger),
+            owners: BTreeMap::new(),
+            people: BTreeMap::new(),
+            changed: BTreeSet::new(),
+            leaving: BTreeSet::new(),
+            shown: 0,
+            suspects: 0,
+        }
+    }
+
+    /// This connection is this user's, and online. [`poll`](Self::poll) afterwards: they may have joined.
+    ///
+    /// One that was another's has ended for them. What its machine handed out before it entered is not needed.
+    pub fn enter(&mut self, connection: C, user: U, now: Timestamp) {
+        self.advance(now);
+        let former = self.owners.insert(connection.clone(), user.clone());
+        if let Some(former) = former.filter(|former| *former != user) {
+            self.change(&former, &connection, Status::Offline, self.linger);
+        }
+        let person = self.people.entry(user.clone()).or_insert(Person::UNKNOWN);
+        person.suspect.remove(&connection);
+        person.online.insert(connection);
+        self.settle(&user, self.linger);
+    }
+
+    /// What the machine of a connection handed out. What concerns only the connection, such as a ping, is nothing here.
+    pub fn handle(&mut self, connection: &C, action: Action, now: Timestamp) {
+        match action {
+            Action::MarkOnline => self.mark(connection, Status::Online, now),
+            Action::MarkSuspect => self.mark(connection, Status::Suspect, now),
+            Action::MarkOffline(_) => self.mark(connection, Status::Offline, now),
+            Action::SendPing(_) | Action::Close(_) | Action::Disconnect => {}
+        }
+    }
+
+    /// A connection is as this says: what [`Liveness::status`](crate::Liveness::status) answers, or whatever else watches it.
+    ///
+    /// Offline is the end of it. If it was its user's last, they linger.
+    pub fn mark(&mut self, connection: &C, status: Status, now: Timestamp) {
+        self.end_or_mark(connection, status, self.linger, now);
+    }
+
+    /// The user of a connection said goodbye on it: it has ended, and if it was their last, they leave without lingering.
+    ///
+    /// A browser's Close frame is no goodbye: it says the same before a reload.
+    pub fn leave(&mut self, connection: &C, now: Timestamp) {
+        self.end_or_mark(connection, Status::Offline, 0, now);
+    }
+
+    /// A user logged out, or was shown the door: all their connections have ended for this list, and they leave without
+    /// lingering.
+    ///
+    /// Closing the connections is the caller's affair: ask for [`connections`](Self::connections) first.
+    pub fn log_out(&mut self, user: &U, now: Timestamp) {
+        self.advance(now);
+        let Some(person) = self.people.get_mut(user) else { return };
+        for connection in person.online.iter().chain(&person.suspect) {
+            self.owners.remove(connection);
+        }
+        person.online.clear();
+        person.suspect.clear();
+        self.settle(user, 0);
+    }
+
+    /// The next change, one at a time: call until `None`, then not before [`poll_timeout`](Self::poll_timeout).
+    ///
+    /// The questions answer by what this has returned.
+    #[must_use = "a dropped change is a user shown who is gone, or gone who is not shown"]
+    pub fn poll(&mut self, now: Timestamp) -> Option<Change<U>> {
+        self.advance(now);
+        if self.leaving.first().is_some_and(|(leaves, _)| *leaves <= self.now) {
+            let (_, user) = self.leaving.pop_first()?;
+            if self.people.remove(&user)?.shown == Status::Suspect {
+                self.suspects = self.suspects.saturating_sub(1);
+            }
+            self.shown = self.shown.saturating_sub(1);
+            return Some(Change::Left(user));
+        }
+        let user = self.changed.pop_first()?;
+        let person = self.people.get_mut(&user)?;
+        let change = match person.shown {
+            Status::Offline => {
+                self.shown = self.shown.saturating_add(1);
+                Change::Joined(user)
+            }
+            Status::Online => {
+                self.suspects = self.suspects.saturating_add(1);
+                Change::Suspected(user)
+            }
+            Status::Suspect => {
+                self.suspects = self.suspects.saturating_sub(1);
+                Change::Recovered(user)
+            }
+        };
+        person.shown = change.status();
+        if person.shown != person.status() {
+            // Who joined and is suspect already is told of twice.
+            self.changed.insert(change.user().clone());
+        }
+        Some(change)
+    }
+
+    /// When to poll next, if nothing happens before; `None`: not before the next input.
+    ///
+    /// Not later than the present while there is something to hand out now.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        if !self.changed.is_empty() {
+            return Some(self.now);
+        }
+        self.leaving.first().map(|(leaves, _)| *leaves)
+    }
+
+    /// What was handed out of a user last: [`Status::Offline`] of those who are not here.
+    ///
+    /// Who lingers is as they were; [`connections`](Self::connections) tells them from the others.
+    #[must_use]
+    pub fn status(&self, user: &U) -> Status {
+        self.people.get(user).map_or(Status::Offline, |person| person.shown)
+    }
+
+    /// Everybody who is here, in the order of `U`, each online or suspect.
+    pub fn iter(&self) -> impl Iterator<Item = (&U, Status)> {
+        let all = self.people.iter().map(|(user, person)| (user, person.shown));
+        all.filter(|(_, shown)| *shown != Status::Offline)
+    }
+
+    /// How many are here, suspects included.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.shown
+    }
+
+    /// Nobody is here.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.shown == 0
+    }
+
+    /// How many of those who are here are suspect.
+    #[must_use]
+    pub const fn suspects(&self) -> usize {
+        self.suspects
+    }
+
+    /// A user's connections, those that are online first: as handed in, whether told of or not. None of one who lingers.
+    pub fn connections<'a>(&'a self, user: &U) -> impl Iterator<Item = &'a C> + use<'a, U, C> {
+        self.people.get(user).into_iter().flat_map(|person| person.online.iter().chain(&person.suspect))
+    }
+
+    /// Whose a connection is; `None` where it has ended or never entered.
+    #[must_use]
+    pub fn user(&self, connection: &C) -> Option<&U> {
+        self.owners.get(connection)
+    }
+
+    /// How long a user stays after their last connection.
+    #[must_use]
+    pub const fn linger(&self) -> Duration {
+        duration(self.linger)
+    }
+
+    fn advance(&mut self, now: Timestamp) {
+        self.now = self.now.max(now);
+    }
+
+    fn end_or_mark(&mut self, connection: &C, status: Status, linger: u64, now: Timestamp) {
+        self.advance(now);
+        let Some(user) = self.owners.get(connection).cloned() else { return };
+        if status == Status::Offline {
+            self.owners.remove(connection);
+        }
+        self.change(&user, connection, status, linger);
+    }
+
+    fn change(&mut self, user: &U, connection: &C, status: Status, linger: u64) {
+        if self.people.get_mut(user).is_some_and(|person| person.mark(connection, status)) {
+            self.settle(user, linger);
+        }
+    }
+
+    /// What follows for a user whose connections are now as they are, should they be without any.
+    fn settle(&mut self, user: &U, linger: u64) {
+        let Some(person) = self.people.get_mut(user) else { return };
+        if person.leaves != Timestamp::MAX {
+            self.leaving.remove(&(person.leaves, user.clone()));
+            person.leaves = Timestamp::MAX;
+        }
+        let status = person.status();
+        if status == person.shown || status == Status::Offline {
+            self.changed.remove(user);
+        } else {
+            self.changed.insert(user.clone());
+        }
+        match (status, person.shown) {
+            // Here for less than a poll: there is nothing to linger.
+            (Status::Offline, Status::Offline) => {
+                self.people.remove(user);
+            }
+            (Status::Offline, Status::Online | Status::Suspect) => {
+                person.leaves = self.now.after(linger);
+                if person.leaves != Timestamp::MAX {
+                    self.leaving.insert((person.leaves, user.clone()));
+                }
+            }
+            (Status::Online | Status::Suspect, _) => {}
+        }
+    }
+}
+
+impl<U: Ord + Clone, C: Ord + Clone> Default for Presence<U, C> {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,133 @@
+//! The rules by definition: the whole history is kept, and each question is answered by reading it from the start.
+
+use std::collections::BTreeMap;
+
+use liveness::Status;
+use liveness::presence::Change;
+
+/// A user and a connection of theirs.
+pub(crate) type User = u8;
+pub(crate) type Connection = u8;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Input {
+    Enter(Connection, User),
+    Mark(Connection, Status),
+    Leave(Connection),
+    LogOut(User),
+}
+
+#[derive(Debug)]
+pub(crate) struct Reference {
+    /// Nanoseconds, like all moments here; `u64::MAX` is never.
+    linger: u64,
+    inputs: Vec<(u64, Input)>,
+    told: Vec<Change<User>>,
+}
+
+impl Reference {
+    pub(crate) const fn new(linger: u64) -> Self {
+        Self { linger, inputs: Vec::new(), told: Vec::new() }
+    }
+
+    pub(crate) fn input(&mut self, at: u64, input: Input) {
+        self.inputs.push((at, input));
+    }
+
+    pub(crate) fn tell(&mut self, change: Change<User>) {
+        self.told.push(change);
+    }
+
+    /// Who is shown, by what was told.
+    pub(crate) fn list(&self) -> BTreeMap<User, Status> {
+        let mut list = BTreeMap::new();
+        for change in &self.told {
+            match change {
+                Change::Joined(user) | Change::Recovered(user) => list.insert(*user, Status::Online),
+                Change::Suspected(user) => list.insert(*user, Status::Suspect),
+                Change::Left(user) => list.remove(user),
+            };
+        }
+        list
+    }
+
+    /// Whose each connection is and how.
+    pub(crate) fn connections(&self) -> BTreeMap<Connection, (User, Status)> {
+        let mut connections = BTreeMap::new();
+        self.inputs.iter().for_each(|(_, input)| apply(&mut connections, *input));
+        connections
+    }
+
+    fn wanted(&self) -> BTreeMap<User, Status> {
+        let mut wanted = BTreeMap::new();
+        for (user, status) in self.connections().into_values() {
+            let best = wanted.entry(user).or_insert(status);
+            if status == Status::Online {
+                *best = Status::Online;
+            }
+        }
+        wanted
+    }
+
+    /// When a user without a connection will have left.
+    fn leaves(&self, user: User) -> u64 {
+        let (mut connections, mut had, mut leaves) = (BTreeMap::new(), false, None);
+        for (at, input) in &self.inputs {
+            apply(&mut connections, *input);
+            let has = connections.values().any(|(owner, _)| *owner == user);
+            if *input == Input::LogOut(user) || (had && !has && matches!(input, Input::Leave(_))) {
+                leaves = Some(*at);
+            } else if had && !has {
+                leaves = Some(at.saturating_add(self.linger));
+            }
+            had = has;
+        }
+        leaves.expect("it once had one")
+    }
+
+    /// Those who will leave, the next first.
+    fn leaving(&self) -> Vec<(u64, User)> {
+        let connected = self.wanted();
+        let gone = self.list().into_keys().filter(|user| !connected.contains_key(user));
+        let mut leaving: Vec<_> = gone.map(|user| (self.leaves(user), user)).collect();
+        leaving.retain(|(at, _)| *at != u64::MAX);
+        leaving.sort_unstable();
+        leaving
+    }
+
+    /// What is to be told now.
+    pub(crate) fn next(&self, now: u64) -> Option<Change<User>> {
+        if let Some((at, user)) = self.leaving().first()
+            && *at <= now
+        {
+            return Some(Change::Left(*user));
+        }
+        let list = self.list();
+        self.wanted().into_iter().find_map(|(user, wanted)| match (list.get(&user), wanted) {
+            (None, _) => Some(Change::Joined(user)),
+            (Some(Status::Suspect), Status::Online) => Some(Change::Recovered(user)),
+            (Some(Status::Online), Status::Suspect) => Some(Change::Suspected(user)),
+            (Some(_), _) => None,
+        })
+    }
+
+    /// When something will be told, if nothing happens before.
+    pub(crate) fn next_at(&self, now: u64) -> Option<u64> {
+        if self.next(now).is_some() { Some(now) } else { self.leaving().first().map(|(at, _)| *at) }
+    }
+}
+
+fn apply(connections: &mut BTreeMap<Connection, (User, Status)>, input: Input) {
+    match input {
+        Input::Enter(connection, user) => {
+            connections.insert(connection, (user, Status::Online));
+        }
+        Input::Mark(connection, Status::Offline) | Input::Leave(connection) => {
+            connections.remove(&connection);
+        }
+        Input::Mark(connection, status) => {
+            connections.entry(connection).and_modify(|(_, marked)| *marked = status);
+        }
+        Input::LogOut(user) => connections.retain(|_, (owner, _)| *owner != user),
+    }
+}

@@ -1,0 +1,213 @@
+//! A machine and the reference are told the same; after each step they are compared in all that can be asked.
+
+use std::time::Duration;
+
+use liveness::presence::{Change, Presence};
+use liveness::{Status, Timestamp};
+
+use super::reference::{Connection, Input, Reference, User};
+
+/// So many are told apart.
+pub(crate) const USERS: User = 4;
+pub(crate) const CONNECTIONS: Connection = 6;
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Step {
+    Input(Input),
+    /// An input with an earlier timestamp.
+    Late(Input, u64),
+    /// One poll, whether or not there is more.
+    Poll,
+    /// So many nanoseconds, polled whenever it is due.
+    Wait(u64),
+    /// So many nanoseconds in which nobody polls.
+    Sleep(u64),
+}
+
+/// What a world has seen, so that a property cannot hold for want of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Reached {
+    pub(crate) joined: usize,
+    pub(crate) suspected: usize,
+    pub(crate) recovered: usize,
+    pub(crate) left: usize,
+    /// Entered while lingering.
+    pub(crate) reloads: usize,
+    /// Entered when the linger was over, but before a poll.
+    pub(crate) late_reloads: usize,
+    /// Claimed a connection of another's.
+    pub(crate) claims: usize,
+    /// Inputs about a connection that nobody has.
+    pub(crate) strays: usize,
+}
+
+#[derive(Debug)]
+pub(crate) struct World {
+    presence: Presence<User, Connection>,
+    reference: Reference,
+    linger: Duration,
+    now: u64,
+    /// The latest moment that was handed in.
+    seen: u64,
+    pub(crate) changes: Vec<(u64, Change<User>)>,
+    pub(crate) reached: Reached,
+}
+
+impl World {
+    pub(crate) fn new(linger: Duration, start: u64) -> Self {
+        let nanos = u64::try_from(linger.as_nanos()).unwrap_or(u64::MAX);
+        let mut presence = Presence::with_linger(linger);
+        assert_eq!(presence.linger(), linger);
+        // So that an earlier timestamp is one.
+        assert_eq!(presence.poll(Timestamp::from_nanos(start)), None);
+        Self {
+            presence,
+            reference: Reference::new(nanos),
+            linger,
+            now: start,
+            seen: start,
+            changes: Vec::new(),
+            reached: Reached::default(),
+        }
+    }
+
+    pub(crate) fn step(&mut self, step: Step) {
+        match step {
+            Step::Input(input) => self.input(input, self.now),
+            Step::Late(input, by) => self.input(input, self.now.saturating_sub(by)),
+            Step::Poll => drop(self.poll()),
+            Step::Sleep(nanos) => self.now = self.now.saturating_add(nanos),
+            Step::Wait(nanos) => self.wait(nanos),
+        }
+        self.compare();
+    }
+
+    /// Everybody goes, and nothing is left of them.
+    pub(crate) fn finish(mut self) {
+        for user in 0..USERS {
+            self.step(Step::Input(Input::LogOut(user)));
+        }
+        self.step(Step::Wait(0));
+        let mut fresh = Presence::with_linger(self.linger);
+        assert_eq!(fresh.poll(Timestamp::from_nanos(self.now)), None);
+        // At the far end of time nobody leaves.
+        if self.now != u64::MAX {
+            assert_eq!(self.presence, fresh, "something is kept of users who have left");
+        }
+    }
+
+    fn input(&mut self, input: Input, at: u64) {
+        self.count(input);
+        // Time inside never runs backwards.
+        self.seen = self.seen.max(at);
+        self.reference.input(self.seen, input);
+        let at = Timestamp::from_nanos(at);
+        match input {
+            Input::Enter(connection, user) => self.presence.enter(connection, user, at),
+            Input::Mark(connection, status) => self.presence.mark(&connection, status, at),
+            Input::Leave(connection) => self.presence.leave(&connection, at),
+            Input::LogOut(user) => self.presence.log_out(&user, at),
+        }
+    }
+
+    fn count(&mut self, input: Input) {
+        let connections = self.reference.connections();
+        match input {
+            Input::Enter(connection, user) => {
+                let shown = self.presence.status(&user) != Status::Offline;
+                if shown && self.presence.connections(&user).next().is_none() {
+                    self.reached.reloads += 1;
+                    let overdue = self.reference.next(self.now) == Some(Change::Left(user));
+                    self.reached.late_reloads += usize::from(overdue);
+                }
+                let former = connections.get(&connection).map(|(owner, _)| *owner);
+                self.reached.claims += usize::from(former.is_some_and(|former| former != user));
+            }
+            Input::Mark(connection, _) | Input::Leave(connection) => {
+                self.reached.strays += usize::from(!connections.contains_key(&connection));
+            }
+            Input::LogOut(_) => {}
+        }
+    }
+
+    /// One poll; whether there was something.
+    fn poll(&mut self) -> bool {
+        self.seen = self.seen.max(self.now);
+        let expected = self.reference.next(self.now);
+        let change = self.presence.poll(Timestamp::from_nanos(self.now));
+        assert_eq!(change, expected, "at {}", Timestamp::from_nanos(self.now));
+        let Some(change) = change else { return false };
+        match change {
+            Change::Joined(_) => self.reached.joined += 1,
+            Change::Suspected(_) => self.reached.suspected += 1,
+            Change::Recovered(_) => self.reached.recovered += 1,
+            Change::Left(_) => self.reached.left += 1,
+        }
+        self.changes.push((self.now, change));
+        self.reference.tell(change);
+        self.compare();
+        true
+    }
+
+    fn drain(&mut self) {
+        // Nobody can be told of more than twice.
+        for _ in 0..=2 * USERS {
+            if !self.poll() {
+                let next = self.presence.poll_timeout();
+                let now = Timestamp::from_nanos(self.now);
+                assert!(next.is_none_or(|next| next > now), "at {now} it wants to be polled at {next:?}");
+                return;
+            }
+        }
+        panic!("it has something to say for ever");
+    }
+
+    fn wait(&mut self, nanos: u64) {
+        let until = self.now.saturating_add(nanos);
+        self.drain();
+        while let Some(next) =
+            self.presence.poll_timeout().map(Timestamp::as_nanos).filter(|next| *next <= until)
+        {
+            // A moment before, there is nothing.
+            self.now = self.now.max(next - 1);
+            assert!(!self.poll());
+            self.now = next;
+            self.drain();
+        }
+        self.now = until;
+    }
+
+    fn compare(&self) {
+        let list = self.reference.list();
+        let shown: Vec<_> = self.presence.iter().map(|(user, status)| (*user, status)).collect();
+        assert_eq!(shown, list.clone().into_iter().collect::<Vec<_>>());
+        assert_eq!((self.presence.len(), self.presence.is_empty()), (list.len(), list.is_empty()));
+        let suspects = list.values().filter(|status| **status == Status::Suspect).count();
+        assert_eq!(self.presence.suspects(), suspects);
+
+        let connections = self.reference.connections();
+        for user in 0..USERS {
+            assert_eq!(self.presence.status(&user), list.get(&user).copied().unwrap_or(Status::Offline));
+            let of = |wanted| {
+                let theirs = connections
+                    .iter()
+                    .filter(move |(_, (owner, status))| (*owner, *status) == (user, wanted));
+                theirs.map(|(connection, _)| *connection)
+            };
+            let theirs: Vec<_> = of(Status::Online).chain(of(Status::Suspect)).collect();
+            assert_eq!(self.presence.connections(&user).copied().collect::<Vec<_>>(), theirs);
+        }
+        for connection in 0..CONNECTIONS {
+            let owner = connections.get(&connection).map(|(owner, _)| owner);
+            assert_eq!(self.presence.user(&connection), owner);
+        }
+
+        let next = self.presence.poll_timeout().map(Timestamp::as_nanos);
+        match self.reference.next_at(self.seen) {
+            Some(due) if due <= self.seen => {
+                assert!(next.is_some_and(|next| next <= due), "due, but it says {next:?}")
+            }
+            due => assert_eq!(next, due),
+        }
+    }
+}
