@@ -290,10 +290,10 @@ impl Desk {
                 lease::Change::Frozen { .. } => {}
                 lease::Change::Thawed { user, .. } => self.tell_user(&user, &Tell::Thawed),
                 lease::Change::Lost { user, token, reason } => {
-                    self.tell_user(&user, &Tell::Lost { token: token.get(), why: loss(reason).into() });
+                    self.tell_user(&user, &Tell::Lost { token: token.get(), why: loss(reason, "") });
                 }
                 lease::Change::Returned { user, token, reason, at } => {
-                    let why = format!("{}, {}", loss(reason), ago(now, at));
+                    let why = loss(reason, &ago(now, at));
                     self.tell_user(&user, &Tell::Lost { token: token.get(), why });
                 }
             }
@@ -421,9 +421,11 @@ impl Desk {
             None => "Nobody has the pen now.".to_owned(),
         };
         match refusal {
-            Refusal::Frozen { since } => format!("You were not heard of since {}.", ago(now, *since)),
+            Refusal::Frozen { since } => {
+                format!("You were not heard of for {} s.", now.saturating_duration_since(*since).as_secs())
+            }
             Refusal::Lost { reason, at, holder: user } => {
-                format!("{}, {}. {}", loss(*reason), ago(now, *at), holder(user))
+                format!("{} {}", loss(*reason, &ago(now, *at)), holder(user))
             }
             Refusal::Stale { holder: user } => {
                 format!("The pen was yours long ago, or before the server was started anew. {}", holder(user))
@@ -506,18 +508,22 @@ fn again(order: &Order) -> Order {
     }
 }
 
-const fn loss(reason: Loss) -> &'static str {
+/// `ago` goes with a loss that is some time old.
+fn loss(reason: Loss, ago: &str) -> String {
     match reason {
-        Loss::Released => "You gave the pen back",
-        Loss::Offline => "You lost the pen: you were gone",
-        Loss::Suspect => "You lost the pen: your page stood still while others waited",
-        Loss::Revoked => "The pen was taken from you",
-        _ => "You lost the pen",
+        Loss::Released => format!("You gave the pen back{ago}."),
+        Loss::Offline => format!("You lost the pen{ago}: you were gone."),
+        Loss::Suspect => format!("You lost the pen{ago}: your page stood still while others waited."),
+        Loss::Revoked => format!("The pen was taken from you{ago}."),
+        other => format!("You lost the pen{ago}: {other}."),
     }
 }
 
 fn ago(now: Timestamp, then: Timestamp) -> String {
-    format!("{} s ago", now.saturating_duration_since(then).as_secs())
+    match now.saturating_duration_since(then).as_secs() {
+        0 => String::new(),
+        seconds => format!(" {seconds} s ago"),
+    }
 }
 
 fn millis(duration: Duration) -> u64 {

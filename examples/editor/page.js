@@ -25,8 +25,8 @@ function keep(name, value) {
   }
 }
 const random = () => Math.floor(Math.random() * 2 ** 53);
-const key = kept("key", `${random().toString(36)}-${random().toString(36)}`);
-keep("key", key);
+const key = kept("who", `${random().toString(36)}-${random().toString(36)}`);
+keep("who", key);
 let name = kept("name", NAMES[random() % NAMES.length]);
 keep("name", name);
 at("name").value = name;
@@ -40,6 +40,8 @@ let run = kept("run", 0);
 let server = { text: "", revision: 0 };
 // The token under which we may write; null while we may not.
 let mine = null;
+// The latest token that we know to be lost.
+let lost = kept("lost", 0);
 // What was typed under a token: from `base`, which the server has, to `want`; `flight` is the edit on its way. It outlives
 // the token until it is settled.
 let draft = kept("draft", null);
@@ -86,17 +88,17 @@ function pump() {
     const edit = { token: draft.token, seq: draft.revision + 1, id: random(), ...difference(draft.base, draft.want) };
     draft.flight = { edit, text: draft.want, sent: false };
   }
-  if (!draft.flight.sent) {
-    draft.flight.sent = true;
-    // Kept first: whatever becomes of the page now, it is known that this was on its way.
-    save();
-    say({ type: "edit", ...draft.flight.edit });
-  }
+  const { sent, edit } = draft.flight;
+  draft.flight.sent = true;
+  // Kept first: whatever becomes of the page now, it is known what was on its way, and what was typed since.
+  save();
+  if (!sent) say({ type: "edit", ...edit });
 }
 
 function save() {
   keep("draft", draft);
   keep("shelf", shelf);
+  keep("lost", lost);
   render();
 }
 
@@ -142,7 +144,11 @@ const heard_of = {
     mine = said.token;
     tries = 0;
     if (draft === null) start_draft();
-    if (draft !== null && draft.flight !== null) draft.flight.sent = false;
+    else if (draft.flight !== null) draft.flight.sent = false;
+    else if (draft.token === mine && draft.revision !== server.revision) {
+      // Under our own pen: this page was open twice.
+      put_on_shelf("Another page of yours changed the text meanwhile.");
+    }
     show("online", "Connected");
     pump();
   },
@@ -168,7 +174,9 @@ const heard_of = {
     pump();
   },
   lost({ token, why }) {
-    if (token === mine || mine === null) toast(`${why}.`);
+    // Who was away when it was lost hears of it twice.
+    if (token !== lost) toast(why);
+    lost = token;
     if (token === mine) mine = null;
     // Refused while frozen, it may be said once more: then it is refused for good, with the reason.
     if (draft !== null && draft.flight !== null && draft.flight.held) draft.flight = { ...draft.flight, sent: false, held: false };
@@ -345,7 +353,7 @@ function render() {
   people(at("people"), state.people.map(({ id, name, state: kind }) => {
     const place = state.queue.indexOf(id);
     const note = kind === "suspect" ? "does not answer" : kind === "connecting" ? "reloading" : id === state.holder ? "has the pen" : place >= 0 ? "waits" : "reads";
-    return { id, name: id === me ? `${name} (you)` : name, kind, note: id === state.holder && kind !== "online" ? `has the pen, ${note}` : note };
+    return { id, name: id === me ? `${name} (you)` : name, kind, note: id === state.holder && kind !== "online" ? "pen frozen" : note };
   }));
   people(at("queue"), state.queue.map((id, place) => {
     const kind = state.people.find((person) => person.id === id)?.state ?? "unknown";
@@ -353,6 +361,8 @@ function render() {
     return { id, name: `${place + 1}. ${called(id)}${id === me ? " (you)" : ""}`, kind, note };
   }));
   at("nobody").hidden = state.queue.length > 0;
+  at("queue").hidden = state.queue.length === 0;
+  at("shelf").hidden = shelf.length === 0;
   lay_out_shelf();
 }
 
@@ -429,6 +439,12 @@ function toast(words) {
   document.querySelector(".toasts").append(line);
   setTimeout(() => line.remove(), 5000);
 }
+
+// On a phone the text is as high as it wants; beside it all, it takes the room that is left.
+const wide = matchMedia("(min-width: 48rem) and (min-height: 30rem)");
+const fit = () => (text.rows = wide.matches ? 4 : 12);
+wide.addEventListener("change", fit);
+fit();
 
 /* What the user does. */
 
