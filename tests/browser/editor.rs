@@ -417,7 +417,7 @@ fn it_leaves_pictures() {
 
 /// Whatever befalls them: at the end all read the same, and in it stands, once and in order, what was typed and taken.
 #[test]
-fn after_a_changing_network_the_text_is_what_was_typed() {
+fn after_a_soak_the_text_is_what_was_typed() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("text.json");
     let mut program = Program::start("editor", &[&QUICK[..], &["--file", file.to_str().unwrap()]].concat());

@@ -6,6 +6,7 @@
 
 mod browser;
 mod editor;
+mod feed;
 mod program;
 mod proxy;
 mod smoke;
