@@ -62,10 +62,10 @@ pub const REMEMBERED: usize = 64;
 ///    [`Change::Returned`] on their return.
 ///
 /// A page that is reloaded closes its connection and opens another. Whether that is *offline* is the caller's affair: what
-/// lingers in `Presence` is not handed in here, and its holder keeps the lease, frozen if they were suspect at its end. The two delays so never add up
-/// without need: a connection that ends is lost after the linger; one that falls silent after the grace or after the
-/// verdict and the linger, whichever is first. To freeze the lease over a reload as well, hand in `suspect` when the
-/// connection ends and `online` when the next opens: then both run at once.
+/// lingers in `Presence` is not handed in here, and its holder keeps the lease, frozen only if they were suspect before. The
+/// two delays never add up without need: a connection that ends is lost after the linger; one that falls silent after the
+/// grace or after the verdict and the linger, whichever is first. To freeze the lease over a reload as well, hand in
+/// `suspect` when the connection ends and `online` when the next opens: then both run at once.
 ///
 /// # What it costs
 ///
