@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use liveness::transcript::{Malformed, Transcript};
+use liveness::transcript::{Malformed, Recorder, Transcript};
+use liveness::{Action, Config, Event, Machine, Timestamp};
 
 pub(crate) fn files() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts");
@@ -206,4 +208,27 @@ fn a_picture_shows_what_waited_out_a_stall_and_the_fresh_ping() {
                                   ▶ disconnect
 "
     );
+}
+
+#[test]
+fn a_recorder_tells_an_answer_by_the_number_of_its_ping_and_any_other_pong_by_what_it_carries() {
+    let config = Config::builder().interval(Duration::from_secs(5)).jitter(0).build().unwrap();
+    let mut text = String::new();
+    let mut machine = Recorder::new(config, 7, Timestamp::ZERO, &mut text);
+    let mut payloads = Vec::new();
+    for second in [0, 5, 10] {
+        let now = Timestamp::from_secs(second);
+        while let Some(action) = machine.poll(now) {
+            if let Action::SendPing(payload) = action {
+                payloads.push(payload);
+                machine.handle(Event::Pong(payload.as_bytes()), now);
+            }
+        }
+    }
+    machine.handle(Event::Pong(payloads[0].as_bytes()), Timestamp::from_secs(11));
+    machine.handle(Event::Pong(b"foreign"), Timestamp::from_secs(11));
+    drop(machine);
+    let pongs: Vec<_> =
+        text.lines().filter_map(|line| line.split_once("< pong ")).map(|(_, pong)| pong).collect();
+    assert_eq!(pongs, ["#1", "#2", "#1", "foreign"], "{text}");
 }
