@@ -30,7 +30,7 @@ pub(crate) struct Outcome {
 /// How long the dead are watched: whoever has not found them by then never does.
 const WATCHED: f64 = 900.0;
 
-/// From a close of ours to the next connection.
+/// From a close of ours to the next connection, at least.
 const AWAY: Nanos = SECOND;
 
 /// A ping or a pong, headers of TCP and IP and all.
@@ -274,7 +274,15 @@ impl<'a, R: Rule, M: Fn(u64, Nanos) -> R> Simulation<'a, M> {
         self.outcome.mistakes += 1;
         self.lived_until(now);
         self.connection += 1;
-        self.enter(now + AWAY, What::Reconnect);
+        self.enter(self.reachable_at(now + AWAY), What::Reconnect);
+    }
+
+    /// When the peer comes again: it is the one who dials, and not before it and the network are well.
+    fn reachable_at(&self, mut at: Nanos) -> Nanos {
+        while let Some(end) = self.outages.end_at(at).max(self.peer_stalls.end_at(at)) {
+            at = end + AWAY;
+        }
+        at
     }
 
     /// Awake.
