@@ -159,7 +159,10 @@ pub(crate) fn page<S: Clone + Send + Sync + 'static>(html: &'static str, script:
         .route("/icon.svg", file("image/svg+xml", include_str!("icon.svg")))
 }
 
-fn file<S: Clone + Send + Sync + 'static>(kind: &'static str, text: &'static str) -> MethodRouter<S> {
+pub(crate) fn file<S: Clone + Send + Sync + 'static>(
+    kind: &'static str,
+    text: &'static str,
+) -> MethodRouter<S> {
     get(move || async move { ([(CONTENT_TYPE, kind)], HEADERS, text) })
 }
 

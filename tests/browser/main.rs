@@ -5,6 +5,7 @@
 //! Screenshots are left in `target/screenshots`.
 
 mod browser;
+mod chat;
 mod program;
 mod proxy;
 mod smoke;
