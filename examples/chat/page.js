@@ -299,7 +299,13 @@ function title() {
   at("down").textContent = unread ? `${unread} new ${unread === 1 ? "message" : "messages"}` : "To the end";
 }
 
+// A window that changes its size, or a keyboard that rises before it, leaves the end in sight.
+let follows = true;
+new ResizeObserver(() => {
+  if (follows) toEnd();
+}).observe(log);
 log.addEventListener("scroll", () => {
+  follows = isAtEnd();
   if (isAtEnd() && !document.hidden) read();
   else title();
 });
