@@ -21,5 +21,7 @@ mod settings;
 mod time;
 #[path = "it/transcripts.rs"]
 mod transcripts;
+#[path = "it/words.rs"]
+mod words;
 #[path = "it/world.rs"]
 mod world;

@@ -96,7 +96,8 @@ fn setting(key: &str, value: &str) -> Result<Config, String> {
     format!("{key}={value}").parse()
 }
 
-fn interval(value: &str) -> Result<Duration, String> {
+/// Reads `20s` or `250ms`.
+pub(crate) fn interval(value: &str) -> Result<Duration, String> {
     setting("interval", value).map(|config| config.interval())
 }
 
@@ -159,6 +160,7 @@ pub(crate) fn page<S: Clone + Send + Sync + 'static>(html: &'static str, script:
         .route("/icon.svg", file("image/svg+xml", include_str!("icon.svg")))
 }
 
+/// Another file of the page.
 pub(crate) fn file<S: Clone + Send + Sync + 'static>(
     kind: &'static str,
     text: &'static str,

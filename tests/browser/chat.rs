@@ -419,7 +419,7 @@ impl Client {
 
 #[test]
 fn who_reads_slowly_holds_up_nobody_and_is_told_how_things_stand() {
-    let program = Program::start("chat", &["--interval", "2s", "--timeout", "20s"]);
+    let program = Program::start("chat", &["--timeout", "never"]);
     let mut slow = Client::enter(&program, "slow");
     let mut quick = Client::enter(&program, "quick");
     let mut talkers: Vec<_> =

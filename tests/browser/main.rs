@@ -6,6 +6,8 @@
 
 mod browser;
 mod chat;
+mod editor;
+mod feed;
 mod program;
 mod proxy;
 mod smoke;
@@ -22,8 +24,8 @@ use std::time::Duration;
 use liveness::Clock;
 use tokio::runtime::{Builder, Runtime};
 
-/// More than anything here takes on a machine that is busy.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// More than anything here takes on a machine that is busy: a page may rest half a minute before it dials again.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 const fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)

@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! let mut soak = Soak::open(&browser, &program, "", 3);
-//! soak.run(Some(&mut program), |page, index, random| { page.write("#words", "hello").press("#words", Key::Enter); });
+//! soak.run(Some(&mut program), |page, index, dice| { page.write("#words", "hello").press("#words", Key::Enter); });
 //! soak.pages()[0].eventually("everybody is here", |page| page.texts(".people .name").len() == 3);
 //! ```
 //!
@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use liveness::sim::Dice;
 use liveness::{Action, Clock, Timestamp};
 
 use crate::browser::{Browser, Page};
@@ -22,29 +23,12 @@ use crate::proxy::{Proxy, Way};
 use crate::stage::Stage;
 use crate::{eventually, millis, rest};
 
-/// Chances from a seed: splitmix64.
-pub(crate) struct Random(u64);
+fn pick<T: Copy>(dice: &mut Dice, from: &[T]) -> T {
+    from[usize::try_from(dice.below(from.len() as u64)).unwrap()]
+}
 
-impl Random {
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// A number below the bound.
-    pub(crate) fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
-
-    pub(crate) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
-        from[usize::try_from(self.below(from.len() as u64)).unwrap()]
-    }
-
-    fn between(&mut self, least: Duration, most: Duration) -> Duration {
-        least + millis(self.below(u64::try_from((most - least).as_millis()).unwrap() + 1))
-    }
+fn between(dice: &mut Dice, least: Duration, most: Duration) -> Duration {
+    least + dice.duration(most - least)
 }
 
 /// What can befall one page, or the program.
@@ -94,13 +78,13 @@ struct Link {
 }
 
 impl Link {
-    fn suffer(&mut self, trouble: Trouble, until: Timestamp, random: &mut Random) {
+    fn suffer(&mut self, trouble: Trouble, until: Timestamp, dice: &mut Dice) {
         match trouble {
             Trouble::Freeze => drop(self.page.freeze()),
             Trouble::Stop => drop(self.page.stop()),
             Trouble::Cut => self.proxy.cut(Way::Both),
-            Trouble::HalfCut => self.proxy.cut(random.pick(&[Way::ToServer, Way::ToPage])),
-            Trouble::Slow => self.proxy.slow(random.between(millis(50), millis(500))),
+            Trouble::HalfCut => self.proxy.cut(pick(dice, &[Way::ToServer, Way::ToPage])),
+            Trouble::Slow => self.proxy.slow(between(dice, millis(50), millis(500))),
             Trouble::Forget => self.proxy.forget(),
             Trouble::Reset => self.proxy.reset(),
             Trouble::Reload => drop(self.page.reload()),
@@ -125,7 +109,7 @@ impl Link {
 
 /// Some pages of one program, and what is to befall them.
 pub(crate) struct Soak {
-    random: Random,
+    dice: Dice,
     duration: Duration,
     links: Vec<Link>,
     happened: BTreeMap<Trouble, usize>,
@@ -148,7 +132,7 @@ impl Soak {
             Link { page, proxy, trouble: None }
         });
         Self {
-            random: Random(seed),
+            dice: Dice::new(seed),
             duration: Duration::from_secs(seconds),
             links: links.take(pages).collect(),
             happened: BTreeMap::new(),
@@ -166,7 +150,7 @@ impl Soak {
     pub(crate) fn run(
         &mut self,
         mut program: Option<&mut Program>,
-        mut act: impl FnMut(&Page, usize, &mut Random),
+        mut act: impl FnMut(&Page, usize, &mut Dice),
     ) {
         let clock = Clock::new();
         let end = clock.now() + self.duration;
@@ -175,15 +159,15 @@ impl Soak {
             self.recover(clock.now(), program.as_deref());
             if clock.now() >= next {
                 self.strike(&clock, program.as_deref_mut());
-                next = clock.now() + self.random.between(millis(200), millis(2500));
+                next = clock.now() + between(&mut self.dice, millis(200), millis(2500));
             }
             let awake: Vec<usize> =
                 (0..self.links.len()).filter(|&index| self.links[index].is_awake()).collect();
             if !awake.is_empty() {
-                let index = self.random.pick(&awake);
-                act(&self.links[index].page, index, &mut self.random);
+                let index = pick(&mut self.dice, &awake);
+                act(&self.links[index].page, index, &mut self.dice);
             }
-            rest(self.random.between(millis(50), millis(400)));
+            rest(between(&mut self.dice, millis(50), millis(400)));
         }
         self.recover(Timestamp::MAX, program.as_deref());
         println!("what happened: {:?}", self.happened);
@@ -206,16 +190,16 @@ impl Soak {
 
     /// Chooses whom and what, and lets it happen.
     fn strike(&mut self, clock: &Clock, program: Option<&mut Program>) {
-        let until = clock.now() + self.random.between(millis(300), millis(6000));
+        let until = clock.now() + between(&mut self.dice, millis(300), millis(6000));
         let seconds = |moment: Timestamp| Duration::from_nanos(moment.as_nanos()).as_secs_f64();
         let when = format!("{:.1} to {:.1}:", seconds(clock.now()), seconds(until));
         let well = (0..self.links.len()).filter(|&index| self.links[index].trouble.is_none());
         let well: Vec<usize> = well.collect();
         if let Some(program) = program
             && self.halted.is_none()
-            && self.random.below(6) == 0
+            && self.dice.one_in(6)
         {
-            let trouble = self.random.pick(&Trouble::OF_THE_PROGRAM);
+            let trouble = pick(&mut self.dice, &Trouble::OF_THE_PROGRAM);
             println!("{when} {trouble:?}");
             *self.happened.entry(trouble).or_default() += 1;
             if trouble == Trouble::Halt {
@@ -225,15 +209,15 @@ impl Soak {
                 program.restart();
             }
         } else if !well.is_empty() {
-            let index = self.random.pick(&well);
-            let trouble = self.random.pick(&Trouble::OF_A_PAGE);
+            let index = pick(&mut self.dice, &well);
+            let trouble = pick(&mut self.dice, &Trouble::OF_A_PAGE);
             // A page that cannot be loaded is another page: the browser's own, that says so.
             if trouble == Trouble::Reload && self.halted.is_some() {
                 return;
             }
             println!("{when} {trouble:?} of page {index}");
             *self.happened.entry(trouble).or_default() += 1;
-            self.links[index].suffer(trouble, until, &mut self.random);
+            self.links[index].suffer(trouble, until, &mut self.dice);
         }
     }
 }

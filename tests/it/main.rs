@@ -20,4 +20,5 @@ mod time;
 mod traced;
 mod transcripts;
 mod wire;
+mod words;
 mod world;

@@ -1,0 +1,174 @@
+// The page: figures come, are kept in order, and are drawn. What the connection does is in `link.js`.
+//
+// `window.feed` is for whoever tests it: `received`, each figure's [epoch, number] in the order of arrival; `lost`, each
+// [epoch, first, last] that the server no longer had; `states`, each [milliseconds since the start, phase].
+
+import { Link } from "/link.js";
+import { draw } from "/chart.js";
+
+const at = (id) => document.getElementById(id);
+const feed = (window.feed = { received: [], lost: [], states: [] });
+
+/** What is drawn: { time, value, late }, or { time, edge } where figures are missing or another count begins. */
+const figures = [];
+/** The server's count that we follow, and the last number of it that we have. */
+let epoch = null;
+let last = 0;
+/** By how much the server's clock is ahead of this page's. */
+let ahead = 0;
+let connections = 0;
+let filled = 0;
+let lost = 0;
+/** While a connection is new: since when there was none, and what has been filled in. */
+let gap = null;
+/** The chart shows when nothing came: since when nobody tells us anything. */
+let silentSince = null;
+
+const link = new Link(
+  `${location.protocol.replace("http", "ws")}//${location.host}/live`,
+  { interval: 2000, timeout: 3000, suspectAfter: 1000 },
+  { state: showLink, open: opened, message: heard, trip: (time) => (at("trip").textContent = `${time.toFixed(1)} ms`) },
+);
+
+function opened() {
+  connections += 1;
+  at("connections").textContent = connections;
+  link.send(`from ${epoch ?? "-"} ${last}`);
+}
+
+function heard(message) {
+  const { hello, lost: range, figures: news } = JSON.parse(message);
+  if (hello) greeted(hello);
+  if (range) missing(range);
+  if (news) news.forEach(take);
+  show();
+}
+
+function greeted(hello) {
+  link.timing = hello.timing;
+  ahead = hello.now - Date.now();
+  if (epoch === null) {
+    say("Connected.");
+  } else if (epoch !== hello.epoch) {
+    say("Connected to a server that was started anew: what came in between is lost, and it counts from 1 again.");
+    figures.push({ edge: "restart" });
+  } else {
+    gap = { from: last, to: hello.newest };
+    if (gap.from === gap.to) say("Connected again. Nothing was missed.");
+  }
+  if (epoch !== hello.epoch) [epoch, last] = [hello.epoch, hello.oldest - 1];
+}
+
+function missing([first, end]) {
+  feed.lost.push([epoch, first, end]);
+  lost += end - first + 1;
+  last = end;
+  if (gap) gap.from = Math.min(end, gap.to);
+  if (figures.length > 0) figures.push({ edge: "lost" });
+  say(`${count(end - first + 1)} lost for good: the server keeps only the latest.`);
+}
+
+function take([number, time, value]) {
+  feed.received.push([epoch, number]);
+  last = number;
+  // Where an edge is, only what comes after it can say. A new server may know of earlier times than the old one's last.
+  if (figures.at(-1)?.edge) {
+    const edge = { ...figures.pop(), time };
+    while (figures.at(-1)?.time >= time) figures.pop();
+    figures.push(edge);
+  }
+  figures.push({ time, value, late: gap !== null && number <= gap.to });
+  if (gap && number <= gap.to) {
+    filled += 1;
+    if (number === gap.to) {
+      const came = gap.to - gap.from;
+      say(`Connected again. ${count(came)} that came meanwhile ${came === 1 ? "is" : "are"} filled in.`);
+      gap = null;
+    }
+  }
+}
+
+const count = (number) => (number === 1 ? "1 figure" : `${number.toLocaleString("en")} figures`);
+
+/** Tells it where it can be read again later. */
+function say(words) {
+  const line = document.createElement("li");
+  const time = document.createElement("time");
+  time.textContent = new Date().toLocaleTimeString("en-GB");
+  const text = document.createElement("span");
+  text.textContent = words;
+  line.append(time, text);
+  at("log").prepend(line);
+  while (at("log").children.length > 50) at("log").lastChild.remove();
+}
+
+const PILLS = {
+  open: ["online", "Live"],
+  suspect: ["suspect", "No answer yet"],
+  dialling: ["connecting", "Connecting"],
+  waiting: ["offline", "No connection"],
+  ended: ["offline", "Closed"],
+};
+
+function showLink() {
+  const { phase, why } = link.state;
+  feed.states.push([Math.round(performance.now()), phase]);
+  const [state, words] = PILLS[phase];
+  at("link").dataset.state = state;
+  if (at("link").textContent !== words) at("link").textContent = words;
+  if (phase === "waiting" || phase === "ended") {
+    at("why").textContent = sentence(why);
+    // What fails after that is told by the count of attempts.
+    if (silentSince === null && connections > 0) say(sentence(why));
+    silentSince ??= figures.findLast(({ value }) => value !== undefined)?.time ?? Date.now();
+  }
+  if (phase === "open") silentSince = null;
+  // The notice stays while dialling, for a page that jumps is no page to press a button on.
+  if (phase !== "dialling") at("outage").hidden = phase === "open" || phase === "suspect";
+  show();
+}
+
+const sentence = (words) => `${words[0].toUpperCase()}${words.slice(1)}.`;
+
+function show() {
+  const now = Date.now() + ahead;
+  const { phase, until, attempt } = link.state;
+  const newest = figures.findLast(({ value }) => value !== undefined);
+  const old = newest === undefined ? 0 : now - newest.time;
+  at("value").textContent = newest === undefined ? "–" : newest.value.toFixed(1);
+  at("reading").toggleAttribute("data-old", old > 2000);
+  at("age").textContent = newest === undefined ? "No figure yet" : old > 2000 ? `${Math.floor(old / 1000)} s old` : "Up to date";
+  at("latest").textContent = last === 0 ? "–" : `no. ${last.toLocaleString("en")}`;
+  at("received").textContent = feed.received.length.toLocaleString("en");
+  at("filled").textContent = filled.toLocaleString("en");
+  at("lost").textContent = lost.toLocaleString("en");
+  const seconds = Math.max(0, Math.ceil((until - performance.now()) / 1000));
+  at("next").textContent =
+    phase === "waiting" ? `Next attempt ${seconds === 0 ? "now" : `in ${seconds} s`}.`
+    : phase === "dialling" ? `Attempt ${attempt} is under way.`
+    : phase === "ended" ? "This page does not dial again by itself."
+    : "";
+  at("now").disabled = phase === "dialling";
+  at("summary").textContent = summary(now);
+  for (const button of document.querySelectorAll("[data-order]")) button.disabled = phase !== "open" && phase !== "suspect";
+  // A minute is drawn, and what leads into it from the left.
+  while (figures.length > 1 && figures[1].time < now - 70_000) figures.shift();
+  draw(at("chart"), figures, now, phase === "open" || phase === "suspect" ? null : silentSince);
+}
+
+function summary(now) {
+  const minute = figures.filter(({ time, value }) => value !== undefined && time > now - 60_000);
+  if (minute.length === 0) return "No figure of the last minute.";
+  const values = minute.map(({ value }) => value);
+  const words = `Last minute: lowest ${Math.min(...values).toFixed(1)}, highest ${Math.max(...values).toFixed(1)} MW.`;
+  return minute.some(({ late }) => late) ? `${words} Blue at the foot: filled in afterwards.` : words;
+}
+
+for (const button of document.querySelectorAll("[data-order]")) {
+  button.onclick = () => link.send(button.dataset.order);
+}
+at("now").onclick = () => link.dialNow();
+addEventListener("resize", show);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", show);
+setInterval(show, 250);
+link.dial();
