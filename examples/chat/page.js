@@ -122,6 +122,8 @@ document.addEventListener("visibilitychange", () => {
 function show(state, text) {
   at("link").dataset.state = state;
   at("link").textContent = text;
+  // A list that nobody keeps up says so.
+  at("here").firstChild.textContent = state === "online" ? "Here now " : "Here, when last heard ";
 }
 
 // What the hub says.
