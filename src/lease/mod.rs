@@ -26,7 +26,7 @@ pub const REMEMBERED: usize = 64;
 ///
 /// Methods come in four kinds:
 ///
-/// - *inputs*, what [`Liveness`](crate::Liveness) or `Presence` found out about a user: [`online`](Self::online),
+/// - *inputs*, what [`Liveness`](crate::Liveness) or [`Presence`](crate::Presence) found out about a user: [`online`](Self::online),
 ///   [`suspect`](Self::suspect), [`offline`](Self::offline);
 /// - *commands*: [`request`](Self::request), [`release`](Self::release), [`revoke`](Self::revoke);
 /// - *outputs*: [`poll`](Self::poll) until it returns `None`, then not before [`poll_timeout`](Self::poll_timeout);
@@ -36,11 +36,11 @@ pub const REMEMBERED: usize = 64;
 /// In a loop: take the time from the clock, hand in everything that happened, poll until `None`, tell people, and wait for
 /// input or for `poll_timeout`. A user of whom nothing was heard yet counts as online.
 ///
-/// | a machine says | `Presence` says | hand in |
+/// | a machine says | or [`Presence`](crate::presence::Change) | hand in |
 /// |---|---|---|
-/// | [`MarkOnline`](crate::Action::MarkOnline) | joined, or heard of again | [`online`](Self::online) |
-/// | [`MarkSuspect`](crate::Action::MarkSuspect) | suspected | [`suspect`](Self::suspect) |
-/// | [`MarkOffline`](crate::Action::MarkOffline) | left | [`offline`](Self::offline) |
+/// | [`MarkOnline`](crate::Action::MarkOnline) | `Joined`, `Recovered` | [`online`](Self::online) |
+/// | [`MarkSuspect`](crate::Action::MarkSuspect) | `Suspected` | [`suspect`](Self::suspect) |
+/// | [`MarkOffline`](crate::Action::MarkOffline) | `Left` | [`offline`](Self::offline) |
 ///
 /// # The rules
 ///
@@ -62,10 +62,10 @@ pub const REMEMBERED: usize = 64;
 ///    [`Change::Returned`] on their return.
 ///
 /// A page that is reloaded closes its connection and opens another. Whether that is *offline* is the caller's affair: what
-/// lingers in `Presence` is not handed in here, and its holder keeps the lease, not frozen. The two delays so never add up
-/// without need: a connection that ends is lost after the linger; one that falls silent after the grace or after the
-/// verdict and the linger, whichever is first. To freeze the lease over a reload as well, hand in `suspect` when the
-/// connection ends and `online` when the next opens: then both run at once.
+/// lingers in `Presence` is not handed in here, and its holder keeps the lease, frozen only if they were suspect before. The
+/// two delays never add up without need: a connection that ends is lost after the linger; one that falls silent after the
+/// grace or after the verdict and the linger, whichever is first. To freeze the lease over a reload as well, hand in
+/// `suspect` when the connection ends and `online` when the next opens: then both run at once.
 ///
 /// # What it costs
 ///
