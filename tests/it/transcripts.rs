@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use liveness::transcript::{Malformed, Transcript};
+use liveness::transcript::{Malformed, Recorder, Transcript};
+use liveness::{Action, Config, Event, Machine, Timestamp};
 
 pub(crate) fn files() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts");
@@ -206,4 +208,73 @@ fn a_picture_shows_what_waited_out_a_stall_and_the_fresh_ping() {
                                   ▶ disconnect
 "
     );
+}
+
+/// The picture of a life of this text.
+#[track_caller]
+fn draws(life: &str, picture: &str) {
+    assert_eq!(life.parse::<Transcript>().unwrap().replay().unwrap().picture(), picture);
+}
+
+#[test]
+fn a_picture_names_the_silence_and_the_last_look_at_it() {
+    draws(
+        "config interval=5s timeout=10s jitter=0 suspicion=after:2s idle_timeout=12s silence_timeout=4s \
+         last_look=1s write_timeout=3s close_timeout=4s\n0s < open\n3s < progress\n6s < wrote\n\
+         6.5s < ping-sent\n7s < progress\n8s < data\n12.5s < wrote\n",
+        "  time  in            out              next
+    0s  open      ▶ ┃ ▶ online           anything by 4s
+    3s  progress  ▶ ┃                    ping at 5s
+    5s              ┃ ▶ ping #1        ╷ anything by 7s
+    6s  wrote     ▶ ┃                  │ anything by 7s
+  6.5s  ping-sent ▶ ┃                  │ anything by 7s
+    7s  progress  ▶ ┃                  ╵ anything by 11s
+    8s  data      ▶ ┃                    ping at 11.5s
+ 11.5s              ┃ ▶ ping #2        ╷ anything by 12s
+   12s              ┃                  │ last look at 13s
+ 12.5s  wrote     ▶ ┃                  │ last look at 13s
+   13s              ░ ▶ offline silent ╵
+                    ░ ▶ close 3008       closed by 17s
+   17s                ▶ disconnect
+",
+    );
+}
+
+#[test]
+fn a_picture_names_the_clocks_of_a_ping() {
+    draws(
+        "config interval=5s timeout=10s jitter=0 suspicion=after:2s idle_timeout=12s write_timeout=3s\n\
+         0s < open\n7.5s < ping-sent\n9s < data\n9s < end\n",
+        "  time  in            out       next
+    0s  open      ▶ ┃ ▶ online    ping at 5s
+    5s              ┃ ▶ ping #1 ╷ suspect at 7s
+    7s              ┇ ▶ suspect │ written by 8s
+  7.5s  ping-sent ▶ ┇           │ data by 12s
+    9s  data      ▶ ┃ ▶ online  ╵
+        end       ▶ ┃             ping at 12.5s
+",
+    );
+}
+
+#[test]
+fn a_recorder_tells_an_answer_by_the_number_of_its_ping_and_any_other_pong_by_what_it_carries() {
+    let config = Config::builder().interval(Duration::from_secs(5)).jitter(0).build().unwrap();
+    let mut text = String::new();
+    let mut machine = Recorder::new(config, 7, Timestamp::ZERO, &mut text);
+    let mut payloads = Vec::new();
+    for second in [0, 5, 10] {
+        let now = Timestamp::from_secs(second);
+        while let Some(action) = machine.poll(now) {
+            if let Action::SendPing(payload) = action {
+                payloads.push(payload);
+                machine.handle(Event::Pong(payload.as_bytes()), now);
+            }
+        }
+    }
+    machine.handle(Event::Pong(payloads[0].as_bytes()), Timestamp::from_secs(11));
+    machine.handle(Event::Pong(b"foreign"), Timestamp::from_secs(11));
+    drop(machine);
+    let pongs: Vec<_> =
+        text.lines().filter_map(|line| line.split_once("< pong ")).map(|(_, pong)| pong).collect();
+    assert_eq!(pongs, ["#1", "#2", "#1", "foreign"], "{text}");
 }

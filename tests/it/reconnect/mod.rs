@@ -718,6 +718,18 @@ fn the_status_says_where_it_stands_and_the_count_how_often_it_tried() {
 }
 
 #[test]
+fn a_dial_that_would_come_as_it_gives_up_is_not_announced() {
+    let at = Timestamp::from_secs;
+    for (limit, shown) in [(9, None), (10, None), (11, Some(at(10)))] {
+        let mut machine = machine(EXACT.max_elapsed(seconds(limit)), &[10], 7);
+        let Some(Action::Dial(first)) = machine.poll(at(0)) else { panic!("no dial") };
+        machine.failed(first, at(0));
+        assert_eq!(machine.status(), Status::Waiting(shown), "{limit}");
+        assert_eq!(machine.poll_timeout(), Some(at(limit.min(10))), "{limit}");
+    }
+}
+
+#[test]
 fn the_codes_that_end_it_are_these_and_no_others() {
     let end: Vec<u16> = (0..=u16::MAX).filter(|code| OnClose::by_code(*code) == OnClose::GiveUp).collect();
     assert_eq!(end, [1000, 1002, 1003, 1007, 1008, 1009, 1010, 3000, 3003]);
@@ -782,6 +794,7 @@ fn the_backoff_of_backon_fits_into_a_field() {
         match client.reconnect.poll(now) {
             Some(Action::Dial(attempt)) => {
                 dials.push(now);
+                assert!(dials.len() < 10, "it never ends");
                 client.reconnect.failed(attempt, now);
             }
             Some(Action::GiveUp(reason)) => break reason,
