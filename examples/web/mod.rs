@@ -6,14 +6,14 @@
 //!
 //! /// Who is here, and what they say.
 //! #[derive(Parser)]
-//! struct Args {
+//! struct Options { // not `Args`: clap tells flattened groups apart by their names
 //!     #[command(flatten)]
 //!     web: web::Args,
 //! }
 //!
 //! #[tokio::main]
 //! async fn main() -> Result<(), web::Failure> {
-//!     let args = Args::parse();
+//!     let args = Options::parse();
 //!     let config = args.web.config(Config::builder())?;
 //!     let listener = args.web.listen()?;
 //!     let page = web::page(include_str!("page.html"), include_str!("page.js"));

@@ -420,7 +420,7 @@ fn a_client_of_rust_comes_back_too() {
 }
 
 #[test]
-fn after_a_changing_network_every_figure_has_come_once_and_in_order() {
+fn after_a_soak_every_figure_has_come_once_and_in_order() {
     let mut program = Program::start("feed", &QUICK);
     let browser = Browser::open();
     let mut soak = Soak::open(&browser, program.address(), "", 3);

@@ -5,6 +5,7 @@
 //! Screenshots are left in `target/screenshots`.
 
 mod browser;
+mod chat;
 mod editor;
 mod feed;
 mod program;

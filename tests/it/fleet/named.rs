@@ -351,3 +351,36 @@ fn a_recorded_connection_replays_to_the_same_life() {
     assert!(text.parse::<Transcript>().unwrap().replay().unwrap().agrees(), "{text}");
     assert_eq!(text.lines().filter(|line| line.contains(" > ")).count(), handed_out, "{text}");
 }
+
+#[test]
+fn who_is_watched_sees_that_all_are_closed_before_anything_that_comes_after() {
+    for spoken_to in [false, true] {
+        let mut fleet = Fleet::new(Config::DEFAULT, 1);
+        let text = Arc::new(Mutex::new(String::new()));
+        let sink = Shared(Arc::clone(&text));
+        let key = fleet
+            .insert_watched(Class::default(), at(0), |config, seed, now| {
+                Box::new(Recorder::new(config, seed, now, sink))
+            })
+            .unwrap();
+        drain(&mut fleet, at(0));
+        fleet.close_all(CloseCode::GOING_AWAY, at(10));
+        if spoken_to {
+            fleet.handle(key, Event::Data, at(10)).unwrap();
+        }
+        drain(&mut fleet, at(10));
+        fleet.handle(key, Event::Eof, at(20)).unwrap();
+        drain(&mut fleet, at(20));
+        assert!(fleet.get(key).is_err(), "it lived to its end");
+        let text = text.lock().unwrap();
+        let came: Vec<_> =
+            text.lines().filter_map(|line| line.split_once(" < ")).map(|(_, came)| came).collect();
+        let expected: &[&str] = match spoken_to {
+            false => &["open", "local-close 1001", "eof"],
+            // Told in time, and once more when its turn comes, which changes nothing.
+            true => &["open", "local-close 1001", "data", "local-close 1001", "eof"],
+        };
+        assert_eq!(came, expected, "{text}");
+        assert!(text.parse::<Transcript>().unwrap().replay().unwrap().agrees(), "{text}");
+    }
+}

@@ -1,0 +1,153 @@
+//! A chat: rooms, who is in them, and how well each is heard.
+//!
+//! `cargo run --example chat`, then open <http://127.0.0.1:8080> in two windows or three.
+//!
+//! What is the crate's here:
+//!
+//! - each socket is a `LiveStream`, which finds out dead connections and closes them;
+//! - what answers a Ping is the browser, not the page in it: one that has frozen is found out by a heartbeat of the program's
+//!   own, text messages that only the page's script can answer, watched by one `Fleet` for all; its round trips are shown
+//!   beside the names;
+//! - `Presence` makes people of connections: two tabs are one person, and a reloaded page neither leaves nor joins.
+//!
+//! `main.rs` is the door, `hub.rs` the one task that all of it comes together in, `room.rs` a room, `words.rs` what pages and
+//! hub say to each other.
+
+mod hub;
+mod room;
+#[path = "../web/mod.rs"]
+mod web;
+mod words;
+
+use std::future::pending;
+use std::time::Duration;
+
+use axum::extract::ws::{CloseFrame, Message, WebSocketUpgrade};
+use axum::extract::{ConnectInfo, State, ws::WebSocket};
+use axum::response::Response;
+use axum::routing::any;
+use clap::Parser;
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt, StreamExt};
+use hub::{Hub, Input, Order};
+use liveness::driver::axum::Peer;
+use liveness::driver::tokio::LiveStream;
+use liveness::{CloseCode, Config, Key};
+use tokio::sync::{mpsc, oneshot};
+
+/// A chat: rooms, who is in them, and how well each is heard.
+#[derive(Parser)]
+#[command(name = "chat")]
+struct Program {
+    #[command(flatten)]
+    web: web::Args,
+    /// How long somebody without a page is still shown: a reload takes a moment.
+    #[arg(long, value_name = "DURATION", default_value = "3s", value_parser = duration)]
+    linger: Duration,
+}
+
+/// As transcripts write one; this setting takes any.
+fn duration(value: &str) -> Result<Duration, String> {
+    let read = format!("close_timeout={value}").parse().map(|config: Config| config.close_timeout());
+    read.map_err(|_| "a duration such as 3s or 500ms, or `never`".to_owned())
+}
+
+#[derive(Clone)]
+struct App {
+    config: Config,
+    hub: mpsc::Sender<Input>,
+}
+
+/// So many messages may wait for the hub; then those who write wait.
+const INPUTS: usize = 1024;
+/// So many may wait for one page. One that is further behind skips them, and is told how things stand instead.
+const ORDERS: usize = 64;
+/// The longest message of a page, in bytes: the longest text, each letter of it escaped, and a little around it.
+const MESSAGE: usize = 12 * words::TEXT + 4096;
+/// IANA: Try Again Later.
+const FULL: u16 = 1013;
+
+#[tokio::main]
+async fn main() -> Result<(), web::Failure> {
+    let args = Program::parse();
+    let config = args.web.config(Config::builder())?;
+    let listener = args.web.listen().await?;
+    let (hub, inputs) = mpsc::channel(INPUTS);
+    tokio::spawn(Hub::new(config, args.linger).run(inputs));
+    let page = web::page(include_str!("page.html"), include_str!("page.js"))
+        .route("/chat.css", web::file("text/css; charset=utf-8", include_str!("chat.css")))
+        .route("/live", any(upgrade))
+        .with_state(App { config, hub });
+    web::serve(listener, page).await
+}
+
+async fn upgrade(
+    upgrade: WebSocketUpgrade,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    State(app): State<App>,
+) -> Response {
+    let upgrade = upgrade.max_message_size(MESSAGE).max_frame_size(MESSAGE);
+    upgrade.on_upgrade(async move |socket| {
+        converse(LiveStream::new(socket, app.config).metered(peer.gauge), app.hub).await;
+    })
+}
+
+/// The whole life of a connection, in one task: it listens while it writes, however slowly that is read.
+async fn converse(mut socket: LiveStream<WebSocket>, hub: mpsc::Sender<Input>) {
+    let (outbox, orders) = mpsc::channel(ORDERS);
+    let (tell, told) = oneshot::channel();
+    // Where the hub is gone, so is the program: here and below.
+    let _ = hub.send(Input::Open(outbox, tell)).await;
+    let Ok(key) = told.await else {
+        socket.close(CloseCode::new(FULL).unwrap_or(CloseCode::GOING_AWAY), "too many are here");
+        while socket.next().await.is_some() {}
+        return;
+    };
+    let (sink, stream) = socket.split();
+    tokio::select! {
+        () = listen(key, stream, &hub) => {}
+        () = speak(key, sink, orders, &hub) => {}
+    }
+    let _ = hub.send(Input::Ended(key)).await;
+}
+
+async fn listen(key: Key, mut stream: SplitStream<LiveStream<WebSocket>>, hub: &mpsc::Sender<Input>) {
+    while let Some(message) = stream.next().await {
+        // The error says why it is over, and is the last.
+        if let Ok(Message::Text(words)) = message {
+            let _ = hub.send(Input::Said(key, words)).await;
+        }
+    }
+}
+
+/// Never done: the end of a connection is the reader's to see.
+async fn speak(
+    key: Key,
+    mut sink: SplitSink<LiveStream<WebSocket>, Message>,
+    mut orders: mpsc::Receiver<Order>,
+    hub: &mpsc::Sender<Input>,
+) {
+    loop {
+        let sent = match orders.recv().await {
+            Some(Order::Tell(words)) => sink.send(Message::Text(words)).await.is_ok(),
+            Some(Order::Ping(words)) => {
+                let sent = sink.send(Message::Text(words)).await.is_ok();
+                // Only now its answer can be waited for.
+                sent && hub.send(Input::PingSent(key)).await.is_ok()
+            }
+            Some(Order::Close(code, why)) => {
+                let frame = CloseFrame { code: code.get(), reason: why.into() };
+                sink.send(Message::Close(Some(frame))).await.is_ok()
+            }
+            // The hub has given up this queue, for it was full; now that it is empty there is a new one.
+            None => {
+                let (outbox, fresh) = mpsc::channel(ORDERS);
+                orders = fresh;
+                hub.send(Input::Again(key, outbox)).await.is_ok()
+            }
+        };
+        if !sent {
+            return pending().await;
+        }
+    }
+}

@@ -1,0 +1,453 @@
+// The chat's page. The hub's heartbeat comes as messages, for a script can see no Ping; where it stays away, the page dials
+// again. Everything that somebody wrote becomes text, never markup.
+
+const at = (id) => document.getElementById(id);
+const [log, people, words] = [at("log"), at("people"), at("words")];
+const room = new URLSearchParams(location.search).get("room")?.trim() || "lobby";
+
+/** How long somebody who left is still shown, crossed out. */
+const GONE = 8000;
+/** Dialling again: the first wait, the longest, and after how long a connection has proved itself. */
+const [FIRST, LONGEST, PROVED] = [500, 15000, 5000];
+/** As many lines as are kept on the page. */
+const KEPT = 500;
+
+const random = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+const token = (localStorage.chatToken ??= random());
+let name = localStorage.chatName ?? "";
+
+let socket, epoch, you, agreed, quiet = 10000;
+/** On this connection the hub has let us in. */
+let entered = false;
+let seen = 0;
+let attempts = 0;
+let left = false;
+/** What was written and has not come back yet, by its key. */
+const waiting = new Map();
+/** Who is here, or has just left. */
+const known = new Map();
+
+// The connection.
+
+let silence, dialling, countdown;
+
+function dial() {
+  clearTimeout(dialling);
+  clearInterval(countdown);
+  at("notice").hidden = true;
+  if (left || !name) return;
+  show("connecting", "Connecting");
+  entered = false;
+  const mine = new WebSocket(`${location.protocol.replace("http", "ws")}//${location.host}/live`);
+  socket = mine;
+  const isMine = () => mine === socket;
+  let opened = 0;
+  listen();
+  mine.onopen = () => {
+    if (!isMine()) return;
+    opened = Date.now();
+    hello();
+  };
+  mine.onmessage = ({ data }) => {
+    if (!isMine()) return;
+    listen();
+    hear(JSON.parse(data));
+  };
+  mine.onclose = ({ code }) => {
+    if (!isMine()) return;
+    if (opened && Date.now() - opened > PROVED) attempts = 0;
+    lost(code);
+  };
+}
+
+/** Something was heard, or is from now on awaited. A timer that rings late, in a page that slept, asks the clock again. */
+function listen() {
+  clearTimeout(silence);
+  const due = Date.now() + quiet;
+  const judge = () => {
+    if (Date.now() < due) return;
+    // What had arrived while the page slept is heard first.
+    silence = setTimeout(() => hangUp(), 200);
+  };
+  silence = setTimeout(judge, quiet);
+}
+
+function hangUp() {
+  const old = socket;
+  socket = undefined;
+  old?.close();
+  lost();
+}
+
+function lost(code) {
+  clearTimeout(silence);
+  socket = undefined;
+  if (left) return;
+  // 1013: there are too many; they will not be fewer in a second.
+  attempts += code === 1013 ? 4 : 1;
+  const longest = Math.min(LONGEST, FIRST * 2 ** (attempts - 1));
+  const wait = longest * (0.5 + Math.random() / 2);
+  const due = Date.now() + wait;
+  show("offline", "Disconnected");
+  const count = () => {
+    const seconds = Math.ceil((due - Date.now()) / 1000);
+    at("why").textContent = `No connection. What you write is kept; next attempt in ${Math.max(seconds, 0)} s.`;
+  };
+  count();
+  // A wait that is hardly one is not worth a notice.
+  at("notice").hidden = wait < 1000;
+  countdown = setInterval(count, 1000);
+  dialling = setTimeout(dial, wait);
+}
+
+function tell(what) {
+  if (socket?.readyState !== WebSocket.OPEN) return false;
+  socket.send(JSON.stringify(what));
+  return true;
+}
+
+const hello = () => tell({ type: "hello", token, name, room });
+
+at("now").onclick = () => dial();
+addEventListener("online", () => {
+  attempts = 0;
+  if (!socket) dial();
+});
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) return;
+  if (!socket) dial();
+  if (isAtEnd()) read();
+});
+
+function show(state, text) {
+  at("link").dataset.state = state;
+  at("link").textContent = text;
+  // A list that nobody keeps up says so.
+  at("here").firstChild.textContent = state === "online" ? "Here now " : "Here, when last heard ";
+}
+
+// What the hub says.
+
+function hear(told) {
+  switch (told.type) {
+    case "ping":
+      tell({ type: "pong", payload: told.payload });
+      break;
+    case "welcome":
+      welcome(told);
+      break;
+    case "line":
+      line(told);
+      break;
+    case "change":
+      change(told);
+      break;
+    case "named":
+      named(told);
+      break;
+    case "rtts":
+      for (const [user, rtt] of told.of) {
+        const person = known.get(user);
+        if (person) draw(Object.assign(person, { rtt }));
+      }
+      break;
+    case "taken":
+      name = localStorage.chatName = entered ? agreed : "";
+      at("self").textContent = name || "nobody yet";
+      ask(`${told.name} is in this room already. ${told.free} is free.`, told.free);
+      break;
+    case "refused":
+      refused(told);
+      break;
+    case "left":
+      left = true;
+      socket.close();
+      show("offline", "You left");
+      at("leave").disabled = true;
+      for (const user of [...known.keys()]) forget(user);
+      ask("You have left this room. Enter again?", name);
+      break;
+  }
+}
+
+function welcome(told) {
+  const again = epoch !== undefined;
+  if (epoch !== told.epoch) seen = 0;
+  [epoch, you, quiet] = [told.epoch, told.you, told.quiet_ms + 1000];
+  [entered, agreed] = [true, name];
+  at("room").textContent = told.room;
+  at("self").textContent = name;
+  at("leave").disabled = false;
+  show("online", "Connected");
+
+  // Not to be read aloud from the beginning.
+  log.setAttribute("aria-busy", "true");
+  const first = told.lines[0]?.seq ?? 0;
+  if (told.behind) system("You had fallen behind; this is how things stand.");
+  if (again && seen && first > seen + 1) system("Some messages in between are lost.");
+  for (const said of told.lines) if (said.seq > seen) line(said, again);
+  log.setAttribute("aria-busy", "false");
+  if (!again) toEnd();
+
+  const here = new Set(told.people.map(({ user }) => user));
+  for (const person of known.values()) {
+    if (!here.has(person.user) && person.status !== "gone") change({ ...person, status: "gone" });
+  }
+  for (const person of told.people) place(person);
+
+  // What the hub has heard already it says only once.
+  for (const [key, { text }] of waiting) tell({ type: "say", key, text });
+}
+
+function change(person) {
+  const before = known.get(person.user);
+  const wasHere = before && before.status !== "gone";
+  if (person.status === "gone") {
+    if (wasHere) system(`${person.name} left`);
+    place(person);
+    const it = known.get(person.user);
+    it.timer = setTimeout(() => forget(person.user), GONE);
+    return;
+  }
+  if (!wasHere && person.user !== you) system(`${person.name} joined`);
+  place(person);
+}
+
+function named({ user, name: now, was }) {
+  if (user === you) {
+    name = agreed = localStorage.chatName = now;
+    at("self").textContent = now;
+  }
+  system(`${was} is now ${now}`);
+  const person = known.get(user);
+  if (person) draw(Object.assign(person, { name: now }));
+}
+
+// People.
+
+function place(person) {
+  const before = known.get(person.user);
+  clearTimeout(before?.timer);
+  const item = before?.item ?? document.createElement("li");
+  if (!before) {
+    item.append(document.createElement("bdi"), document.createElement("span"));
+    item.firstChild.className = "name";
+    item.lastChild.className = "note number";
+  }
+  const it = { rtt: before?.rtt, ...person, item };
+  it.rtt = person.rtt ?? before?.rtt;
+  known.set(person.user, it);
+  draw(it);
+}
+
+function draw({ user, name, status, rtt, item }) {
+  item.dataset.state = status;
+  item.style.setProperty("--hue", hue(user));
+  if (user === you) item.setAttribute("aria-current", "true");
+  item.firstChild.textContent = user === you ? `${name} (you)` : name;
+  const online = rtt === undefined || rtt === null ? "online" : rtt < 1 ? "under 1 ms" : `${rtt} ms`;
+  item.lastChild.textContent = { online, suspect: "no answer", gone: "gone" }[status];
+  item.lastChild.title = status === "online" ? "How long this page takes to answer" : "";
+  // You first, then by name.
+  const order = (it) => (it.user === you ? "" : it.name.toLowerCase());
+  const sorted = [...known.values()].sort((a, b) => order(a).localeCompare(order(b)) || a.user - b.user);
+  sorted.forEach((it, index) => {
+    if (people.children[index] !== it.item) people.insertBefore(it.item, people.children[index] ?? null);
+  });
+  at("count").textContent = sorted.filter((it) => it.status !== "gone").length;
+}
+
+function forget(user) {
+  clearTimeout(known.get(user)?.timer);
+  known.get(user)?.item.remove();
+  known.delete(user);
+  at("count").textContent = [...known.values()].filter((it) => it.status !== "gone").length;
+}
+
+const hue = (user) => Math.round((user % 997) * 137.508) % 360;
+
+// Messages.
+
+const isAtEnd = () => log.scrollHeight - log.scrollTop - log.clientHeight < 40;
+const toEnd = () => (log.scrollTop = log.scrollHeight);
+let unread = 0;
+let mark;
+
+/** Adds to the log, which follows if its end was in sight. */
+function add(item, isNew) {
+  const follow = isAtEnd();
+  if (isNew && (document.hidden || !follow)) {
+    if (!unread) {
+      mark?.remove();
+      mark = element("li", "unread", "New");
+      log.append(mark);
+    }
+    unread += 1;
+  }
+  log.append(item);
+  while (log.children.length > KEPT) log.firstChild.remove();
+  if (follow) toEnd();
+  title();
+}
+
+function read() {
+  unread = 0;
+  title();
+}
+
+function title() {
+  document.title = `${unread ? `(${unread}) ` : ""}${room} – Chat`;
+  at("down").hidden = isAtEnd();
+  at("down").textContent = unread ? `${unread} new ${unread === 1 ? "message" : "messages"}` : "To the end";
+}
+
+// A window that changes its size, or a keyboard that rises before it, leaves the end in sight.
+let follows = true;
+new ResizeObserver(() => {
+  if (follows) toEnd();
+}).observe(log);
+log.addEventListener("scroll", () => {
+  follows = isAtEnd();
+  if (isAtEnd() && !document.hidden) read();
+  else title();
+});
+at("down").onclick = () => {
+  toEnd();
+  read();
+  words.focus();
+};
+
+function element(kind, className, text) {
+  const it = document.createElement(kind);
+  it.className = className;
+  it.textContent = text;
+  return it;
+}
+
+function system(text) {
+  const it = element("li", "system", text);
+  add(it, false);
+}
+
+function line(said, isNew = true) {
+  seen = Math.max(seen, said.seq);
+  const own = waiting.get(said.key);
+  waiting.delete(said.key);
+  own?.item.remove();
+  add(bubble(said), isNew && said.user !== you);
+}
+
+function bubble({ user, name, text, at_ms: ms }) {
+  const item = element("li", "line", "");
+  const before = [...log.children].findLast((it) => !it.classList.contains("waiting"));
+  if (before?.dataset.user === String(user) && ms - Number(before.dataset.ms) < 120000) item.classList.add("more");
+  [item.dataset.user, item.dataset.ms] = [user, ms];
+  const who = element("p", "who", "");
+  const named = element("bdi", "named", name);
+  named.style.setProperty("--hue", hue(user));
+  const when = new Date(ms);
+  const time = element("time", "note number", when.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }));
+  time.dateTime = when.toISOString();
+  item.title = when.toLocaleString();
+  who.append(named, time);
+  const body = element("p", "said", text);
+  body.dir = "auto";
+  item.append(who, body);
+  return item;
+}
+
+/** Shown at once, and as a message when it has come back from the hub. */
+function say(text, key = random()) {
+  const item = bubble({ user: you ?? 0, name, text, at_ms: Date.now() });
+  item.classList.add("waiting");
+  item.append(element("p", "fate note", "Sending"));
+  waiting.set(key, { text, item });
+  log.append(item);
+  toEnd();
+  title();
+  tell({ type: "say", key, text });
+}
+
+function refused({ key, why }) {
+  const own = waiting.get(key);
+  if (!own) return toast(`Not done: ${why}.`);
+  waiting.delete(key);
+  const fate = own.item.lastChild;
+  fate.textContent = `Not sent: ${why}.`;
+  const retry = element("button", "quiet", "Send again");
+  retry.onclick = () => {
+    own.item.remove();
+    say(own.text);
+    words.focus();
+  };
+  fate.append(retry);
+}
+
+function toast(text) {
+  const it = element("p", "toast", text);
+  document.querySelector(".toasts").append(it);
+  setTimeout(() => it.remove(), 4000);
+}
+
+at("say").onsubmit = (event) => {
+  event.preventDefault();
+  const text = words.value.trim();
+  words.focus();
+  if (!text) return;
+  words.value = "";
+  say(text);
+};
+words.onkeydown = (event) => {
+  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+  event.preventDefault();
+  at("say").requestSubmit();
+};
+
+// Who, and where.
+
+function ask(why, proposal) {
+  at("name").value = proposal ?? name;
+  at("wrong").textContent = why ?? "";
+  at("wrong").hidden = !why;
+  at("name").setAttribute("aria-invalid", String(Boolean(why) && !left));
+  if (!at("ask").open) at("ask").showModal();
+  at("name").select();
+}
+
+at("naming").onsubmit = () => {
+  const wanted = at("name").value.trim();
+  const was = name;
+  name = wanted;
+  localStorage.chatName = wanted;
+  left = false;
+  if (!hello()) dial();
+  else if (was !== wanted) at("self").textContent = wanted;
+  words.focus();
+};
+at("rename").onclick = () => ask();
+at("leave").onclick = () => {
+  if (!tell({ type: "bye" })) toast("There is no connection to leave by.");
+};
+at("rooms").onclick = () => {
+  at("place").value = "";
+  at("move").showModal();
+};
+at("stay").onclick = () => at("move").close();
+at("moving").onsubmit = () => {
+  const place = at("place").value.trim();
+  if (place) location.search = `?room=${encodeURIComponent(place)}`;
+};
+// A room without a name cannot be entered, and a name is asked for until there is one.
+at("ask").oncancel = (event) => {
+  if (!name) event.preventDefault();
+};
+
+at("room").textContent = room;
+at("self").textContent = name || "nobody yet";
+title();
+if (name) {
+  dial();
+  words.focus();
+} else {
+  ask();
+}
