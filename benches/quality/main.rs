@@ -51,9 +51,13 @@ struct Args {
     /// Rewrite the tables and plots in docs/.
     #[arg(long)]
     write: bool,
-    /// Instead: what to expect of these settings, as in a transcript, on a network of `--latency`, `--jitter` and `--loss`.
+    /// Instead: what to expect of these settings, as in a transcript, on a network of `--latency`, `--jitter` and `--loss`,
+    /// or in a `--world`.
     #[arg(long, value_name = "SETTINGS")]
     predict: Option<Config>,
+    /// One of those in the report, such as `mobile`.
+    #[arg(long, requires = "predict", conflicts_with_all = ["latency", "jitter", "loss"], value_parser = named)]
+    world: Option<World>,
     /// Seconds, one way.
     #[arg(long, default_value_t = 0.000_1, requires = "predict")]
     latency: f64,
@@ -78,7 +82,8 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
             loss: args.loss,
             outages: None,
         };
-        println!("{}", prediction(config, network, args.seed));
+        let world = args.world.unwrap_or(World { network, life: 300.0, ..WORLDS[0] });
+        println!("{}", prediction(config, &world, args.seed));
         return Ok(ExitCode::SUCCESS);
     }
     let study = Study::run(args.seed, if args.full { 480.0 } else { args.hours });
@@ -93,14 +98,24 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Of an idle peer: closes an hour while it lives, and the time to find it dead.
-fn prediction(config: Config, network: Network, seed: u64) -> String {
-    const LIVES: u64 = 4000;
-    let world = World { network, life: 300.0, ..WORLDS[0] };
-    let score = Score::of(&world, |seed, now| Ours::new(config, seed, now), seed, LIVES);
+fn named(name: &str) -> Result<World, String> {
+    let names = || WORLDS.iter().map(|world| world.name).collect::<Vec<_>>().join("; ");
+    WORLDS
+        .iter()
+        .find(|world| world.name == name)
+        .copied()
+        .ok_or_else(|| format!("no such world; there are: {}", names()))
+}
+
+/// Closes an hour while the peer lives, and the time to find it dead.
+fn prediction(config: Config, world: &World, seed: u64) -> String {
+    const HOURS: f64 = 480.0;
+    let lives = (HOURS * 3600.0 / world.life).ceil() as u64;
+    let score = Score::of(world, |seed, now| Ours::new(config, seed, now), seed, lives);
     format!(
-        "closes an hour {:.2}; found after {:.2} s on average, half within {:.2}, 99 % within {:.2}, all within {:.2}",
+        "closes an hour {:.2}, a day {:.1}; found after {:.2} s on average, half within {:.2}, 99 % within {:.2}, all within {:.2}",
         score.mistakes_a_day().mean / 24.0,
+        score.mistakes_a_day().mean,
         score.detection().unwrap_or(f64::INFINITY),
         score.quantile(0.5),
         score.quantile(0.99),
