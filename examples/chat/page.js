@@ -24,6 +24,8 @@ let attempts = 0;
 let left = false;
 /** What was written and has not come back yet, by its key. */
 const waiting = new Map();
+/** The keys of the latest lines. */
+const keys = new Set();
 /** Who is here, or has just left. */
 const known = new Map();
 
@@ -334,6 +336,10 @@ function line(said, isNew = true) {
   const own = waiting.get(said.key);
   waiting.delete(said.key);
   own?.item.remove();
+  // A hub that was started anew knows nothing of before: what it had taken and not told yet, its author says again.
+  if (keys.has(said.key)) return;
+  keys.add(said.key);
+  if (keys.size > 2 * KEPT) keys.delete(keys.values().next().value);
   add(bubble(said), isNew && said.user !== you);
 }
 
@@ -365,7 +371,8 @@ function say(text, key = random()) {
   log.append(item);
   toEnd();
   title();
-  tell({ type: "say", key, text });
+  // Before the welcome it would overtake what waits from before: with that it is said then.
+  if (entered) tell({ type: "say", key, text });
 }
 
 function refused({ key, why }) {

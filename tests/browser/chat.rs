@@ -12,6 +12,7 @@ use tungstenite::{Message, WebSocket};
 use crate::browser::{Browser, Key, Page};
 use crate::program::Program;
 use crate::proxy::{Proxy, Way};
+use crate::soak::Soak;
 use crate::{eventually, millis, rest};
 
 const FLAGS: [&str; 8] =
@@ -479,4 +480,71 @@ fn who_talks_too_much_is_slowed_and_what_comes_twice_is_said_once() {
     // What is no message of a page's ends it.
     ada.say(&json!({ "type": "shout" }));
     eventually("it is closed", || matches!(ada.0.read(), Ok(Message::Close(_)) | Err(_)));
+}
+
+/// Says something if the page allows it, keys and mouse left out: it may be scrolled, or about to be loaded anew.
+fn say_at_once(page: &Page, text: &str) {
+    let words = format!("const words = document.getElementById('words'); words.value = {};", json!(text));
+    page.eval(&(words + "document.getElementById('say').requestSubmit();"));
+}
+
+/// What a page has been told, in the order in which it shows it.
+fn told(page: &Page) -> Vec<String> {
+    page.texts("#log .line:not(.waiting) .said")
+}
+
+/// Also by a server that was started anew and knows nothing of before: what it had taken but not told, pages say again.
+#[test]
+fn after_a_soak_all_are_here_and_each_was_heard_once_and_in_order() {
+    const NAMES: [&str; 3] = ["Ada", "Edsger", "Grace"];
+    let mut program = Program::start("chat", &FLAGS);
+    let browser = Browser::open();
+    let mut soak = Soak::open(&browser, program.address(), "", 3);
+    for (page, name) in soak.pages().into_iter().zip(NAMES) {
+        page.write("#name", name).press("#name", Key::Enter);
+        page.eventually("it is connected", |page| page.text("#link") == "Connected");
+    }
+    let mut spoken = 0;
+    soak.run(Some(&mut program), |page, index, dice| {
+        if dice.one_in(3) {
+            say_at_once(page, &format!("{} says {spoken}", NAMES[index]));
+            spoken += 1;
+        }
+    });
+    let pages = soak.pages();
+    for page in &pages {
+        page.eventually("it is connected", |page| page.text("#link") == "Connected");
+        // Who says too much at once is told so, and may send it again: that is no waiting.
+        page.eventually("nothing is under way", |page| {
+            !page.texts("#log .fate").contains(&"Sending".to_owned())
+        });
+    }
+    for (page, name) in pages.iter().zip(NAMES) {
+        say_at_once(page, &format!("{name} is back"));
+    }
+    for page in &pages {
+        for name in NAMES {
+            hears(page, &format!("{name} is back"));
+        }
+        // Who was shown as gone is forgotten after a while.
+        page.eventually("exactly the three are here", |page| {
+            let mut here = page.texts("#people .name");
+            here.sort_unstable();
+            let here: Vec<&str> = here.iter().map(|name| name.trim_end_matches(" (you)")).collect();
+            here == NAMES && NAMES.iter().all(|name| state(page, name) == "online")
+        });
+        assert_eq!(page.text("#count"), "3");
+    }
+    let logs: Vec<Vec<String>> = pages.iter().map(|page| told(page)).collect();
+    for log in &logs {
+        for name in NAMES {
+            let of_one =
+                log.iter().filter_map(|said| said.strip_prefix(name)?.strip_prefix(" says ")?.parse().ok());
+            let of_one: Vec<usize> = of_one.collect();
+            assert!(of_one.is_sorted_by(|one, next| one < next), "of {name}: {of_one:?}");
+            assert_eq!(log.iter().filter(|said| **said == format!("{name} is back")).count(), 1);
+        }
+    }
+    println!("{spoken} said, {:?} heard", logs.iter().map(Vec::len).collect::<Vec<_>>());
+    assert!(logs.iter().all(|log| log.len() > 5));
 }
