@@ -81,6 +81,20 @@ fn a_number_that_is_no_key_is_stale() {
 }
 
 #[test]
+fn a_key_is_its_number_and_no_two_have_one() {
+    let mut fleet = Fleet::new(Config::DEFAULT, 1);
+    let mut seen = HashSet::new();
+    let first = fleet.insert(at(0)).unwrap();
+    fleet.remove(first).unwrap();
+    // The same place again, and others.
+    for key in [first].into_iter().chain((0..10).map(|_| fleet.insert(at(0)).unwrap())) {
+        let bits = key.to_bits();
+        assert!(bits < 1 << 56 && seen.insert(bits), "{key:?} is {bits}");
+        assert_eq!(Key::from_bits(bits), key);
+    }
+}
+
+#[test]
 fn a_removed_connection_gives_back_its_machine_and_does_nothing_more() {
     let mut fleet = Fleet::new(Config::DEFAULT, 1);
     let key = fleet.insert(at(0)).unwrap();
