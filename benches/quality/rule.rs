@@ -2,8 +2,8 @@
 
 use crate::chance::Nanos;
 
-/// What a rule is told.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// What a rule is told. In an order, for the agenda of a simulation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Input {
     /// Bytes of the peer's that complete no message yet.
     Progress,

@@ -46,21 +46,11 @@ enum What {
     PeerTalks { turn: u64 },
     WeTalk { turn: u64 },
     Chunks { connection: u32, written: usize, of: u32, ours: bool },
-    Arrives { connection: u32, input: Tell },
+    Arrives { connection: u32, input: Input },
     Timer { connection: u32, set: u64 },
     Awake,
     Reconnect,
     End,
-}
-
-/// [`Input`], in an order for the heap.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Tell {
-    Progress,
-    Data,
-    Pong(u32),
-    Wrote,
-    PingSent,
 }
 
 pub(crate) struct Simulation<'a, M> {
@@ -102,12 +92,8 @@ impl<'a, R: Rule, M: Fn(u64, Nanos) -> R> Simulation<'a, M> {
         // Not in the night: then every rule finds it as soon as it wakes.
         let dies_at =
             sleeps.end_at(dies_at).map_or(dies_at, |woke| woke + nanos(60.0 * unit(number(seed, 3, 1))));
-        let outages = if world.sleeps.is_some() {
-            // Whoever sleeps receives nothing.
-            spells(world.sleeps, 4)
-        } else {
-            spells(world.network.outages, 5)
-        };
+        // Whoever sleeps receives nothing.
+        let outages = if world.sleeps.is_some() { sleeps.clone() } else { spells(world.network.outages, 5) };
         let pipes = pipes(world, seed, 0, dies_at);
         let mut simulation = Self {
             world,
@@ -156,7 +142,7 @@ impl<'a, R: Rule, M: Fn(u64, Nanos) -> R> Simulation<'a, M> {
                 }
                 What::PeerAnswers { connection, ping } if connection == self.connection => {
                     let written = self.pipes[1].write(now, CONTROL, &self.outages);
-                    self.arrive(written.arrives, Tell::Pong(ping));
+                    self.arrive(written.arrives, Input::Pong(ping));
                 }
                 What::PeerTalks { turn } => self.peer_talks(now, turn, rule.is_some()),
                 What::WeTalk { turn } => self.we_talk(&mut rule, now, turn),
@@ -164,13 +150,6 @@ impl<'a, R: Rule, M: Fn(u64, Nanos) -> R> Simulation<'a, M> {
                     self.chunk(now, written, of, ours);
                 }
                 What::Arrives { connection, input } if connection == self.connection => {
-                    let input = match input {
-                        Tell::Progress => Input::Progress,
-                        Tell::Data => Input::Data,
-                        Tell::Pong(ping) => Input::Pong(ping),
-                        Tell::Wrote => Input::Wrote,
-                        Tell::PingSent => Input::PingSent,
-                    };
                     self.unread.push(input);
                     self.serve(&mut rule, now);
                 }
@@ -259,7 +238,7 @@ impl<'a, R: Rule, M: Fn(u64, Nanos) -> R> Simulation<'a, M> {
         self.pings += 1;
         self.outcome.pings += u64::from(now < self.dies_at);
         let written = self.pipes[0].write(now, CONTROL, &self.outages);
-        self.arrive(written.taken, Tell::PingSent);
+        self.arrive(written.taken, Input::PingSent);
         if written.arrives != Nanos::MAX {
             let ping = self.pings;
             self.enter(written.arrives, What::PeerHears { connection: self.connection, ping });
@@ -327,7 +306,7 @@ impl<'a, R: Rule, M: Fn(u64, Nanos) -> R> Simulation<'a, M> {
         if stalled.is_none() && connected && self.pipes[1].busy_seconds(now) < 1.0 {
             let written = self.pipes[1].write(now, talk.bytes, &self.outages);
             self.large(written, talk.bytes, false);
-            self.arrive(written.arrives, Tell::Data);
+            self.arrive(written.arrives, Input::Data);
         }
         let from = stalled.unwrap_or(now);
         self.enter(self.next_word(talk, 8, turn + 1, from), What::PeerTalks { turn: turn + 1 });
@@ -339,7 +318,7 @@ impl<'a, R: Rule, M: Fn(u64, Nanos) -> R> Simulation<'a, M> {
         if held.is_none() && rule.is_some() && self.pipes[0].busy_seconds(now) < 30.0 {
             let written = self.pipes[0].write(now, talk.bytes, &self.outages);
             self.large(written, talk.bytes, true);
-            self.arrive(written.taken, Tell::Wrote);
+            self.arrive(written.taken, Input::Wrote);
         }
         let from = held.unwrap_or(now);
         self.enter(self.next_word(talk, 9, turn + 1, from), What::WeTalk { turn: turn + 1 });
@@ -363,9 +342,9 @@ impl<'a, R: Rule, M: Fn(u64, Nanos) -> R> Simulation<'a, M> {
             return;
         }
         if ours {
-            self.arrive(now, Tell::Wrote);
+            self.arrive(now, Input::Wrote);
         } else if let Some(arrives) = self.pipes[1].flight(now, &self.outages) {
-            self.arrive(arrives, Tell::Progress);
+            self.arrive(arrives, Input::Progress);
         }
         let chunks = bytes / CHUNK;
         let next = starts + ((left - starts) as f64 * f64::from(number) / chunks) as Nanos;
@@ -375,7 +354,7 @@ impl<'a, R: Rule, M: Fn(u64, Nanos) -> R> Simulation<'a, M> {
         }
     }
 
-    fn arrive(&mut self, at: Nanos, input: Tell) {
+    fn arrive(&mut self, at: Nanos, input: Input) {
         if at != Nanos::MAX {
             self.enter(at, What::Arrives { connection: self.connection, input });
         }

@@ -13,6 +13,7 @@ pub(crate) struct Often {
 }
 
 /// Those of one life, none overlapping another.
+#[derive(Clone)]
 pub(crate) struct Spells {
     all: Vec<Spell>,
 }

@@ -42,14 +42,8 @@ struct Program {
     #[command(flatten)]
     web: web::Args,
     /// How long somebody without a page is still shown: a reload takes a moment.
-    #[arg(long, value_name = "DURATION", default_value = "3s", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", default_value = "3s", value_parser = web::duration)]
     linger: Duration,
-}
-
-/// As transcripts write one; this setting takes any.
-fn duration(value: &str) -> Result<Duration, String> {
-    let read = format!("close_timeout={value}").parse().map(|config: Config| config.close_timeout());
-    read.map_err(|_| "a duration such as 3s or 500ms, or `never`".to_owned())
 }
 
 #[derive(Clone)]

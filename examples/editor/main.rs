@@ -39,22 +39,14 @@ struct Program {
     #[command(flatten)]
     web: web::Args,
     /// How long a page that does not answer keeps the pen while others wait, or `never`: until it is given up.
-    #[arg(long, value_name = "DURATION", default_value = "3s", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", default_value = "3s", value_parser = web::duration)]
     grace: Duration,
     /// How long somebody without a page is still there: a reload takes a moment.
-    #[arg(long, value_name = "DURATION", default_value = "3s", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", default_value = "3s", value_parser = web::duration)]
     linger: Duration,
     /// Where the text is kept. Without it the text ends with the program.
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
-}
-
-/// As transcripts write one; this setting takes any.
-fn duration(value: &str) -> Result<Duration, String> {
-    format!("close_timeout={value}")
-        .parse()
-        .map(|config: Config| config.close_timeout())
-        .map_err(|_| "a duration such as 3s or 500ms, or `never`".to_owned())
 }
 
 #[derive(Clone)]

@@ -101,6 +101,14 @@ pub(crate) fn interval(value: &str) -> Result<Duration, String> {
     setting("interval", value).map(|config| config.interval())
 }
 
+/// The same, and `never`, for what may be none at all.
+#[allow(dead_code, reason = "not every program lets somebody linger")]
+pub(crate) fn duration(value: &str) -> Result<Duration, String> {
+    // This setting takes any.
+    let read = setting("close_timeout", value).map(|config| config.close_timeout());
+    read.map_err(|_| "a duration such as 3s or 500ms, or `never`".to_owned())
+}
+
 fn timeout(value: &str) -> Result<Duration, String> {
     setting("timeout", value).map(|config| config.timeout())
 }

@@ -122,6 +122,22 @@ fn the_pen_goes_round_and_everybody_reads_what_is_written() {
     }
 }
 
+/// Asks for the pen that another has.
+fn asks(page: &Page) {
+    page.click("#ask");
+    page.eventually("it waits", |page| page.text("#hint") == "You are next.");
+}
+
+/// Writes something, and while the next waits, something more that stays on its way.
+fn writes_too_late(page: &Page, next: &Page) {
+    takes(page);
+    page.write("#text", "Good");
+    settled(page);
+    asks(next);
+    hold_back(page);
+    page.write("#text", " and late");
+}
+
 /// Holds back what the page sends next: a page that stops between typing and sending.
 fn hold_back(page: &Page) {
     page.eval(
@@ -144,13 +160,7 @@ fn a_page_whose_process_stops_loses_the_pen_and_its_late_edit_is_refused() {
     let program = Program::start("editor", &QUICK);
     let browser = Browser::open();
     let [ann, bob, cid] = three(&browser, &program.url());
-    takes(&ann);
-    ann.write("#text", "Good");
-    settled(&ann);
-    bob.click("#ask");
-    bob.eventually("it waits", |page| page.text("#hint") == "You are next.");
-    hold_back(&ann);
-    ann.write("#text", " and late");
+    writes_too_late(&ann, &bob);
 
     ann.stop();
     let frozen = says(&cid, "Ann does not answer: the pen is frozen.");
@@ -189,8 +199,7 @@ fn a_page_that_stops_for_a_moment_keeps_the_pen() {
     let browser = Browser::open();
     let [ann, bob, cid] = three(&browser, &program.url());
     takes(&ann);
-    bob.click("#ask");
-    bob.eventually("it waits", |page| page.text("#hint") == "You are next.");
+    asks(&bob);
     hold_back(&ann);
     ann.write("#text", "in time");
     ann.stop();
@@ -208,13 +217,7 @@ fn a_page_that_its_browser_freezes_loses_the_pen_and_is_told_so() {
     let program = Program::start("editor", &QUICK);
     let browser = Browser::open();
     let [ann, bob, cid] = three(&browser, &program.url());
-    takes(&ann);
-    ann.write("#text", "Good");
-    settled(&ann);
-    bob.click("#ask");
-    bob.eventually("it waits", |page| page.text("#hint") == "You are next.");
-    hold_back(&ann);
-    ann.write("#text", " and late");
+    writes_too_late(&ann, &bob);
     ann.freeze();
     let passed = says(&bob, "You have the pen.");
     assert!(passed < BOUND, "{passed:?}");
@@ -257,8 +260,7 @@ fn what_is_typed_into_a_dead_network_is_kept_and_counts_while_the_pen_is_ours() 
     assert_eq!(refused(&ann).0, [""; 0]);
 
     // With Bob waiting, it passes on, and hers comes too late.
-    bob.click("#ask");
-    bob.eventually("it waits", |page| page.text("#hint") == "You are next.");
+    asks(&bob);
     proxy.cut(Way::ToServer);
     ann.write("#text", " late");
     let passed = says(&bob, "You have the pen.");
@@ -275,8 +277,7 @@ fn a_reload_keeps_the_pen_and_a_page_that_is_closed_passes_it_on() {
     let browser = Browser::open();
     let [ann, bob, cid] = three(&browser, &program.url());
     takes(&ann);
-    bob.click("#ask");
-    bob.eventually("it waits", |page| page.text("#hint") == "You are next.");
+    asks(&bob);
     ann.write("#text", "before");
     ann.reload();
     says(&ann, "You have the pen.");
