@@ -280,11 +280,11 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
     /// Sends and takes pings and pongs of this kind; without it, frames. Say it before the stream is first polled.
     ///
     /// ```
-    /// # use futures_util::{SinkExt, StreamExt};
+    /// # use futures_util::StreamExt;
     /// # use liveness::Config;
     /// # use liveness::driver::Heartbeat;
     /// # use liveness::driver::tokio::LiveStream;
-    /// # use tokio_tungstenite::{WebSocketStream, tungstenite::{Message, protocol::Role}};
+    /// # use tokio_tungstenite::{WebSocketStream, tungstenite::protocol::Role};
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let (ours, theirs) = tokio::io::duplex(1024);

@@ -166,6 +166,7 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
     /// Sends and takes pings and pongs of this kind; without it, frames. Say it before anything is read.
     ///
     /// ```no_run
+    /// # #![allow(dead_code)]
     /// # fn serve(stream: std::net::TcpStream) -> Result<(), Box<dyn std::error::Error>> {
     /// use liveness::Config;
     /// use liveness::driver::{Heartbeat, tungstenite::accept};
