@@ -192,6 +192,7 @@ extern crate std;
 
 #[cfg(feature = "arbitrary")]
 mod arbitrary;
+mod beat;
 mod config;
 #[cfg(any(feature = "tungstenite", feature = "tokio"))]
 pub mod driver;
@@ -218,6 +219,7 @@ mod traced;
 #[cfg(feature = "transcript")]
 pub mod transcript;
 
+pub use beat::Beat;
 pub use config::{Config, ConfigBuilder, ConfigError, Evidence, Schedule, Suspicion};
 pub use event::{Action, CloseCode, Event, Reason, Status};
 #[cfg(feature = "alloc")]

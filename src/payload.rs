@@ -30,6 +30,15 @@ impl Payload {
         &self.0
     }
 
+    /// What sixteen hexadecimal digits say, in lower case, as [`Display`](fmt::Display) writes them.
+    pub(crate) fn from_digits(digits: &str) -> Option<Self> {
+        let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        if digits.len() != 16 || !digits.bytes().all(is_digit) {
+            return None;
+        }
+        u64::from_str_radix(digits, 16).ok().map(|word| Self(word.to_be_bytes()))
+    }
+
     /// The payload of ping `number` under `seed`.
     pub(crate) const fn seal(number: u64, seed: u64) -> Self {
         Self((mix(seed, number) ^ veil(seed)).to_be_bytes())
@@ -48,7 +57,7 @@ impl AsRef<[u8]> for Payload {
     }
 }
 
-/// Sixteen hexadecimal digits, for a heartbeat in text messages.
+/// Sixteen hexadecimal digits in lower case, for a heartbeat in text messages: [`Beat`](crate::Beat).
 impl fmt::Display for Payload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:016x}", u64::from_be_bytes(self.0))

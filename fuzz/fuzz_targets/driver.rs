@@ -12,7 +12,7 @@ use std::time::Duration;
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use liveness::driver::tungstenite::LiveSocket;
-use liveness::driver::{Meter, Socket};
+use liveness::driver::{Heartbeat, Meter, Socket};
 use liveness::{Action, CloseCode, Config, Evidence};
 use tungstenite::protocol::Role;
 use tungstenite::{Message, WebSocket};
@@ -26,6 +26,12 @@ enum Piece {
         fin: bool,
         masked: bool,
         payload: Vec<u8>,
+    },
+    /// A heartbeat in a text message.
+    Beat {
+        masked: bool,
+        pong: bool,
+        digits: u64,
     },
     Blocks,
     Interrupted,
@@ -51,6 +57,7 @@ enum Call {
 #[derive(Arbitrary, Debug)]
 struct Life {
     server: bool,
+    text: bool,
     pong_only: bool,
     pieces: Vec<Piece>,
     writes: Vec<Taking>,
@@ -63,18 +70,23 @@ struct Script {
     closed: Rc<Cell<bool>>,
 }
 
+fn frame(opcode: u8, fin: bool, masked: bool, payload: &[u8]) -> Vec<u8> {
+    let payload = &payload[..payload.len().min(125)];
+    let mut frame = vec![opcode & 0x0f | u8::from(fin) << 7, payload.len() as u8 | u8::from(masked) << 7];
+    if masked {
+        frame.extend([0; 4]);
+    }
+    frame.extend(payload);
+    frame
+}
+
 fn bytes(piece: Piece) -> io::Result<Vec<u8>> {
     Ok(match piece {
         Piece::Bytes(bytes) => bytes,
-        Piece::Frame { opcode, fin, masked, mut payload } => {
-            payload.truncate(125);
-            let mut frame = vec![opcode & 0x0f | u8::from(fin) << 7];
-            frame.push(payload.len() as u8 | u8::from(masked) << 7);
-            if masked {
-                frame.extend([0; 4]);
-            }
-            frame.extend(payload);
-            frame
+        Piece::Frame { opcode, fin, masked, payload } => frame(opcode, fin, masked, &payload),
+        Piece::Beat { masked, pong, digits } => {
+            let text = format!("{} {digits:016x}", if pong { "pong" } else { "ping" });
+            frame(1, true, masked, text.as_bytes())
         }
         Piece::Blocks => return Err(io::ErrorKind::WouldBlock.into()),
         Piece::Interrupted => return Err(io::ErrorKind::Interrupted.into()),
@@ -153,7 +165,9 @@ fuzz_target!(|life: Life| {
         .expect("valid");
     let told = Arc::new(Mutex::new(Vec::new()));
     let watch = Arc::clone(&told);
+    let heartbeat = if life.text { Heartbeat::Text } else { Heartbeat::Frames };
     let mut socket = LiveSocket::new(WebSocket::from_raw_socket(Meter::new(script), role, None), config)
+        .heartbeat(heartbeat)
         .on_action(move |action, _| watch.lock().expect("one thread").push(action));
     for call in life.calls.into_iter().take(50) {
         // What went wrong is told by the actions too.

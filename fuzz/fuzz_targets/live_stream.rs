@@ -14,6 +14,7 @@ use std::time::Duration;
 use arbitrary::Arbitrary;
 use futures_util::{Sink, SinkExt, Stream};
 use libfuzzer_sys::fuzz_target;
+use liveness::driver::Heartbeat;
 use liveness::driver::tokio::{LiveStream, Metered};
 use liveness::driver::tokio_tungstenite::LiveSocket;
 use liveness::{Action, CloseCode, Config, Evidence};
@@ -35,6 +36,12 @@ enum Piece {
     },
     /// An answer to the latest ping that was written.
     Answer,
+    /// A heartbeat in a text message.
+    Beat {
+        masked: bool,
+        pong: bool,
+        digits: u64,
+    },
     Waits,
     Fails,
 }
@@ -66,6 +73,7 @@ enum Call {
 #[derive(Arbitrary, Debug)]
 struct Life {
     server: bool,
+    text: bool,
     pong_only: bool,
     metered: bool,
     narrow: bool,
@@ -78,7 +86,8 @@ struct Script {
     pieces: Vec<Piece>,
     writes: Vec<Taking>,
     server: bool,
-    ping: Option<[u8; 8]>,
+    /// The answer to it, as a frame's opcode and payload.
+    ping: Option<(u8, Vec<u8>)>,
     gone: Arc<AtomicBool>,
     touched: Arc<AtomicUsize>,
 }
@@ -97,6 +106,10 @@ fn frame(opcode: u8, fin: bool, masked: bool, payload: &[u8]) -> Vec<u8> {
     }
     frame.extend(payload);
     frame
+}
+
+fn beat(pong: bool, digits: u64) -> Vec<u8> {
+    format!("{} {digits:016x}", if pong { "pong" } else { "ping" }).into_bytes()
 }
 
 impl Script {
@@ -119,7 +132,11 @@ impl AsyncRead for Script {
             Some(Piece::Fails) => return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
             Some(Piece::Bytes(bytes)) => bytes,
             Some(Piece::Frame { opcode, fin, masked, payload }) => frame(opcode, fin, masked, &payload),
-            Some(Piece::Answer) => this.ping.map_or(Vec::new(), |ping| frame(10, true, this.server, &ping)),
+            Some(Piece::Answer) => this
+                .ping
+                .as_ref()
+                .map_or(Vec::new(), |(opcode, pong)| frame(*opcode, true, this.server, pong)),
+            Some(Piece::Beat { masked, pong, digits }) => frame(1, true, masked, &beat(pong, digits)),
             Some(Piece::Waits) => Vec::new(),
         };
         // A read of nothing is the end of the stream, and a script of no bytes is not that.
@@ -141,7 +158,10 @@ impl AsyncWrite for Script {
         let this = self.get_mut();
         this.touch();
         if let Some(at) = bytes.windows(2).position(|head| head == [0x89, 8]) {
-            this.ping = bytes.get(at + 2..at + 10).and_then(|ping| ping.try_into().ok());
+            this.ping = bytes.get(at + 2..at + 10).map(|ping| (10, ping.to_vec()));
+        }
+        if let Some(at) = bytes.windows(5).position(|text| text == b"ping ") {
+            this.ping = bytes.get(at + 5..at + 21).map(|digits| (1, [b"pong ", digits].concat()));
         }
         match this.writes.pop().unwrap_or(Taking::All) {
             Taking::All => Poll::Ready(Ok(bytes.len())),
@@ -226,6 +246,9 @@ async fn live(life: Life) {
     let socket = WebSocketStream::from_raw_socket(script, role, settings).await;
     let mut live = LiveStream::new(socket, config)
         .on_action(move |action, _| tell.lock().expect("one thread").push(action));
+    if life.text {
+        live = live.heartbeat(Heartbeat::Text);
+    }
     if life.metered {
         live = live.metered(gauge);
     }

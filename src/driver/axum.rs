@@ -78,7 +78,7 @@
 //!
 //! *Over HTTP/2* the streams of one connection share its gauge: traffic of one counts for all.
 
-use std::string::ToString as _;
+use std::string::{String, ToString as _};
 
 use core::error::Error as _;
 use core::net::SocketAddr;
@@ -136,7 +136,8 @@ impl Socket for WebSocket {
 
     fn kind(message: &Message) -> Kind<'_> {
         match message {
-            Message::Text(_) | Message::Binary(_) => Kind::Data,
+            Message::Text(text) => Kind::Text(text),
+            Message::Binary(_) => Kind::Data,
             Message::Ping(_) => Kind::Ping,
             Message::Pong(payload) => Kind::Pong(payload),
             Message::Close(frame) => Kind::Close(frame.as_ref().map(|frame| frame.code)),
@@ -153,6 +154,10 @@ impl Socket for WebSocket {
 
     fn ping(payload: Payload) -> Message {
         Message::Ping(payload.as_bytes().to_vec().into())
+    }
+
+    fn text(text: String) -> Message {
+        Message::Text(text.into())
     }
 
     fn close(code: Option<CloseCode>, text: &str) -> Message {

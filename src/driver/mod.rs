@@ -1,7 +1,7 @@
 //! Drivers: what joins a [`Machine`](crate::Machine) to the sockets of one ecosystem.
 //!
 //! A driver is thin. It sees bytes move, reads before it polls, takes the time from the clock, and carries out the
-//! actions. All decisions are the machine's.
+//! actions. All decisions are the machine's. Where the peer is a page, [`Heartbeat::Text`] is the option to know.
 
 #[cfg(feature = "axum")]
 pub mod axum;
@@ -27,6 +27,7 @@ use socket2::SockRef;
 pub use self::fault::Fault;
 #[cfg(feature = "tungstenite")]
 pub use self::meter::{Meter, Socket, Transport};
+use crate::beat::Beat;
 use crate::config::Evidence;
 use crate::event::Reason;
 use crate::liveness::Liveness;
@@ -42,6 +43,31 @@ pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How many pongs may wait for a peer that does not read them. Then it is not read either, until it has taken them: who
 /// pings and never reads is to cost no memory, and is found out by the clock of our own ping's writing.
 pub const PONGS_OWED: usize = 64;
+
+/// What a driver sends and takes as pings and pongs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Heartbeat {
+    /// Ping and Pong frames, which the peer's library answers: RFC 6455 5.5.2.
+    #[default]
+    Frames,
+    /// Text messages, which the peer's program answers: [`Beat`]. For pages, whose scripts can neither send nor see
+    /// the frames, and whose browser answers them in the name of a tab that hangs or is frozen.
+    ///
+    /// The driver sends its pings so, answers the peer's, and shows neither to the caller; all other messages are data, as
+    /// ever. Frames that the peer sends are answered as before.
+    Text,
+}
+
+impl Heartbeat {
+    /// What a text message says, if it is none of the caller's.
+    fn beat(self, text: &str) -> Option<Beat> {
+        match self {
+            Self::Frames => None,
+            Self::Text => Beat::parse(text),
+        }
+    }
+}
 
 /// What a Ping of the peer adds to the pongs owed. Where only pongs are evidence, pings keep nobody alive: there the clocks
 /// run on and bound what is owed, and to stop reading would but stop them.

@@ -28,6 +28,7 @@
 //! ```
 
 use std::boxed::Box;
+use std::string::String;
 
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
@@ -114,7 +115,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket for WebSocketStream<T> {
 
     fn kind(message: &Message) -> Kind<'_> {
         match message {
-            Message::Text(_) | Message::Binary(_) | Message::Frame(_) => Kind::Data,
+            Message::Text(text) => Kind::Text(text),
+            Message::Binary(_) | Message::Frame(_) => Kind::Data,
             Message::Ping(_) => Kind::Ping,
             Message::Pong(payload) => Kind::Pong(payload),
             Message::Close(frame) => Kind::Close(frame.as_ref().map(|frame| frame.code.into())),
@@ -127,6 +129,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket for WebSocketStream<T> {
 
     fn ping(payload: Payload) -> Message {
         Message::Ping(payload.as_bytes().to_vec().into())
+    }
+
+    fn text(text: String) -> Message {
+        Message::Text(text.into())
     }
 
     fn close(code: Option<CloseCode>, text: &str) -> Message {

@@ -147,7 +147,7 @@ mod growth {
             (OnClose::Redial { .. } | OnClose::GiveUp, End::Client | End::Server) => {}
         }
         match kind {
-            Kind::Data | Kind::Ping | Kind::Pong(_) | Kind::Close(_) => {}
+            Kind::Text(_) | Kind::Data | Kind::Ping | Kind::Pong(_) | Kind::Close(_) => {}
         }
     }
 }

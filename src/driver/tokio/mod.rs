@@ -87,7 +87,7 @@ use ::tokio::time::{Instant, Sleep};
 pub use self::gauge::{Gauge, Metered};
 pub use self::socket::{Kind, Socket};
 use self::waking::Wakers;
-use super::random_seed;
+use super::{Heartbeat, random_seed};
 use crate::config::Config;
 use crate::event::{Action, CloseCode, Reason, Status};
 use crate::liveness::{Liveness, Machine};
@@ -144,6 +144,7 @@ pub struct LiveStream<S: Socket, M: Machine = Liveness> {
     /// `None` once disconnected.
     socket: Option<S>,
     machine: M,
+    heartbeat: Heartbeat,
     clock: Clock,
     /// The latest look at the clock. Bytes are dated by the read that brought them.
     now: Timestamp,
@@ -173,8 +174,10 @@ pub struct LiveStream<S: Socket, M: Machine = Liveness> {
     unheard: bool,
     /// Reading is paused because the inbox is full.
     paused: bool,
-    /// What the machine wants written.
+    /// What the machine wants written, and what is owed.
     ping: Option<S::Message>,
+    /// To the newest ping of the peer's that came as a text message.
+    answer: Option<S::Message>,
     goodbye: Option<S::Message>,
     /// Something may wait in the socket's write buffer.
     unflushed: bool,
@@ -227,6 +230,7 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
         Self {
             socket: Some(socket),
             machine,
+            heartbeat: Heartbeat::Frames,
             clock,
             now: Timestamp::ZERO,
             gauge: None,
@@ -247,6 +251,7 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
             unheard: false,
             paused: false,
             ping: None,
+            answer: None,
             goodbye: None,
             unflushed: false,
             ping_unflushed: false,
@@ -269,6 +274,34 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
         gauge.hold();
         (self.received, self.sent) = (gauge.received(), gauge.sent());
         self.gauge = Some(gauge);
+        self
+    }
+
+    /// Sends and takes pings and pongs of this kind; without it, frames. Say it before the stream is first polled.
+    ///
+    /// ```
+    /// # use futures_util::StreamExt;
+    /// # use liveness::Config;
+    /// # use liveness::driver::Heartbeat;
+    /// # use liveness::driver::tokio::LiveStream;
+    /// # use tokio_tungstenite::{WebSocketStream, tungstenite::protocol::Role};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (ours, theirs) = tokio::io::duplex(1024);
+    /// # let socket = WebSocketStream::from_raw_socket(ours, Role::Server, None).await;
+    /// # let mut page = WebSocketStream::from_raw_socket(theirs, Role::Client, None).await;
+    /// let mut socket = LiveStream::new(socket, Config::DEFAULT).heartbeat(Heartbeat::Text);
+    /// # tokio::spawn(async move { while let Some(Ok(_)) = socket.next().await {} });
+    /// # let ping = page.next().await.ok_or("over")??;
+    /// # let ping = ping.to_text()?;
+    /// // What the page's script hears within the first interval, as a text message:
+    /// assert!(ping.starts_with("ping ") && ping.len() == 21);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub const fn heartbeat(mut self, heartbeat: Heartbeat) -> Self {
+        self.heartbeat = heartbeat;
         self
     }
 

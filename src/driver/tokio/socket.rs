@@ -1,5 +1,7 @@
 //! What a library's WebSocket must tell of its messages.
 
+use std::string::String;
+
 use core::task::{Context, Poll};
 
 use futures_util::{Sink, Stream};
@@ -31,6 +33,9 @@ pub trait Socket:
     /// A Ping with this payload.
     fn ping(payload: Payload) -> Self::Message;
 
+    /// A text message, for a heartbeat in such: [`Heartbeat::Text`](crate::driver::Heartbeat::Text).
+    fn text(text: String) -> Self::Message;
+
     /// A Close with this code and text, or an empty one.
     fn close(code: Option<CloseCode>, text: &str) -> Self::Message;
 
@@ -49,7 +54,9 @@ pub trait Socket:
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "these are the messages there are (RFC 6455 11.8)")]
 pub enum Kind<'a> {
-    /// Text, binary, or a part of either.
+    /// A text message.
+    Text(&'a str),
+    /// A binary message, or a part of either.
     Data,
     /// A Ping.
     Ping,

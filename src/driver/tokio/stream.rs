@@ -28,6 +28,10 @@ impl<S: Socket, M: Machine + Unpin> Stream for LiveStream<S, M> {
             if this.socket.is_none() {
                 return Poll::Ready(this.last_word());
             }
+            if this.answer.is_some() {
+                // It does not wait behind a peer that talks without end.
+                let _ = this.write_out();
+            }
             match this.receive() {
                 // Most messages: the bytes were there, and no time has passed that anybody knows of.
                 Receipt::Message(message) if !this.unsettled => return this.give(message),

@@ -1,5 +1,7 @@
 //! What both halves do whenever they are polled: look at the clock, read what came, judge what is due, write what waits.
 
+use std::string::ToString as _;
+
 use core::pin::Pin;
 use core::task::{Context, Poll};
 use core::time::Duration;
@@ -9,9 +11,10 @@ use ::tokio::time::Instant;
 
 use super::socket::{Kind, Socket};
 use super::{Error, Gauge, LiveStream};
+use crate::beat::Beat;
 use crate::driver::{
-    BACKLOG, Fault, INBOX_BYTES, INBOX_MESSAGES, PONGS_OWED, READS_BEFORE_VERDICT, close_text, is_refutable,
-    pong_owed, verdict_at,
+    BACKLOG, Fault, Heartbeat, INBOX_BYTES, INBOX_MESSAGES, PONGS_OWED, READS_BEFORE_VERDICT, close_text,
+    is_refutable, pong_owed, verdict_at,
 };
 use crate::event::{Action, Event, Reason, Status};
 use crate::liveness::Machine;
@@ -156,10 +159,15 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
     fn carry_out(&mut self, action: Action) {
         match action {
             // One that is still unwritten is worth nothing beside a newer one.
-            Action::SendPing(payload) => self.ping = Some(S::ping(payload)),
+            Action::SendPing(payload) => {
+                self.ping = Some(match self.heartbeat {
+                    Heartbeat::Frames => S::ping(payload),
+                    Heartbeat::Text => S::text(Beat::Ping(payload).to_string()),
+                });
+            }
             Action::Close(code) => {
                 let verdict = self.machine.liveness().verdict();
-                self.ping = None;
+                (self.ping, self.answer) = (None, None);
                 self.unflushed = true;
                 // To a Close of the peer the library has its echo ready.
                 if !matches!(verdict, Some(Reason::PeerClosed(_))) {
@@ -236,20 +244,29 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
     }
 
     fn arrived(&mut self, message: S::Message) -> Receipt<S::Message> {
-        let (offline, answers) = (self.is_offline(), self.machine.liveness().stats().answers);
+        // No frame has a shorter header.
+        self.heard = self.heard.saturating_add(S::len(&message) as u64).saturating_add(2);
         let kind = S::kind(&message);
+        if let Kind::Text(text) = kind {
+            if let Some(beat) = self.heartbeat.beat(text) {
+                return self.beaten(beat);
+            }
+        }
+        let (offline, answers) = (self.is_offline(), self.machine.liveness().stats().answers);
         let event = match kind {
-            Kind::Data => Event::Data,
+            Kind::Text(_) | Kind::Data => Event::Data,
             Kind::Ping => Event::Ping,
             Kind::Pong(payload) => Event::Pong(payload),
             Kind::Close(code) => Event::Close(code),
         };
-        // No frame has a shorter header.
-        self.heard = self.heard.saturating_add(S::len(&message) as u64).saturating_add(2);
         // To a Ping and to a Close the library has its answer ready, and would write it some time.
         self.unflushed |= matches!(kind, Kind::Ping | Kind::Close(_));
         if kind == Kind::Ping {
             self.pongs_owed = self.pongs_owed.saturating_add(pong_owed(self.machine.liveness()));
+        }
+        if matches!(kind, Kind::Close(_)) {
+            // The library takes nothing more but its own echo.
+            (self.ping, self.answer) = (None, None);
         }
         self.hear(event);
         match kind {
@@ -259,8 +276,23 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
             }
             // The answer to a ping of ours, of which the caller knows nothing.
             Kind::Pong(_) if self.machine.liveness().stats().answers != answers => Receipt::Other,
-            Kind::Data | Kind::Ping | Kind::Pong(_) | Kind::Close(_) => Receipt::Message(message),
+            Kind::Text(_) | Kind::Data | Kind::Ping | Kind::Pong(_) | Kind::Close(_) => {
+                Receipt::Message(message)
+            }
         }
+    }
+
+    /// A heartbeat in a text message is none of the caller's. An answer that is still unwritten is worth nothing beside that
+    /// to a newer ping, so whoever asks and does not read costs no memory.
+    fn beaten<T>(&mut self, beat: Beat) -> Receipt<T> {
+        let offline = self.is_offline();
+        self.hear(beat.event());
+        if offline {
+            self.rest_after_many();
+        } else if let Some(answer) = beat.answer() {
+            self.answer = Some(S::text(answer.to_string()));
+        }
+        Receipt::Other
     }
 
     fn rest_after_many(&mut self) {

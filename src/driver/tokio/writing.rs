@@ -27,10 +27,10 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
         Poll::Ready(())
     }
 
-    /// Gives the socket the machine's ping or Close, once its buffer is empty: a buffer may have a limit, and a frame that
+    /// Gives the socket an answer, the machine's ping or its Close, once its buffer is empty: a buffer may have a limit, and a frame that
     /// found no room would be lost; and after a Close nothing may come, not even a pong that is owed.
     pub(super) fn write_own(&mut self) -> Poll<()> {
-        while self.ping.is_some() || self.goodbye.is_some() {
+        while self.answer.is_some() || self.ping.is_some() || self.goodbye.is_some() {
             ready!(self.flush());
             if self.goodbye.is_some() {
                 // A pong that found no room at the first try finds it now.
@@ -41,8 +41,9 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
                 self.write_failed(error);
                 return Poll::Ready(());
             }
-            let pings = self.ping.is_some();
-            let Some(message) = self.ping.take().or_else(|| self.goodbye.take()) else { break };
+            let pings = self.answer.is_none() && self.ping.is_some();
+            let own = self.answer.take().or_else(|| self.ping.take()).or_else(|| self.goodbye.take());
+            let Some(message) = own else { break };
             match self.start(message) {
                 Ok(()) => self.ping_unflushed |= pings,
                 Err(error) => self.write_failed(error),
@@ -53,7 +54,7 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
 
     pub(super) fn poll_socket_ready(&mut self) -> Poll<Result<(), S::Failure>> {
         let Some(socket) = &mut self.socket else {
-            (self.ping, self.goodbye) = (None, None);
+            (self.answer, self.ping, self.goodbye) = (None, None, None);
             return Poll::Ready(Ok(()));
         };
         let polled = Pin::new(socket).poll_ready(&mut Context::from_waker(&self.waker));

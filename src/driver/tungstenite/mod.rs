@@ -51,7 +51,7 @@ use tungstenite::{Message, WebSocket};
 pub use handshake::{accept, accept_over, accept_unwatched, client, client_over};
 
 use super::meter::Transport;
-use super::{at_most_123_bytes, random_seed};
+use super::{Heartbeat, at_most_123_bytes, random_seed};
 use crate::config::Config;
 use crate::event::{Action, CloseCode, Reason};
 use crate::liveness::{Liveness, Machine};
@@ -101,6 +101,7 @@ pub struct LiveSocket<S: Transport, M: Machine = Liveness> {
     /// `None` once disconnected.
     socket: Option<WebSocket<S>>,
     machine: M,
+    heartbeat: Heartbeat,
     clock: Clock,
     watcher: Option<Watcher>,
     inbox: VecDeque<Message>,
@@ -115,6 +116,8 @@ pub struct LiveSocket<S: Transport, M: Machine = Liveness> {
     ping_unflushed: bool,
     /// Pongs that went into it since it was last empty.
     pongs_owed: usize,
+    /// To the newest ping of the peer's that came as a text message.
+    answer: Option<Message>,
     /// Nothing that arrives can be understood any more; it is only waited for to end.
     deaf: bool,
     cause: Option<tungstenite::Error>,
@@ -142,6 +145,7 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
         Self {
             socket: Some(socket),
             machine,
+            heartbeat: Heartbeat::Frames,
             clock,
             watcher: None,
             inbox: VecDeque::new(),
@@ -151,11 +155,32 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
             unflushed: false,
             ping_unflushed: false,
             pongs_owed: 0,
+            answer: None,
             deaf: false,
             cause: None,
             farewell: None,
             close_frame: None,
         }
+    }
+
+    /// Sends and takes pings and pongs of this kind; without it, frames. Say it before anything is read.
+    ///
+    /// ```no_run
+    /// # #![allow(dead_code)]
+    /// # fn serve(stream: std::net::TcpStream) -> Result<(), Box<dyn std::error::Error>> {
+    /// use liveness::Config;
+    /// use liveness::driver::{Heartbeat, tungstenite::accept};
+    ///
+    /// let mut socket = accept(stream, Config::DEFAULT)?.heartbeat(Heartbeat::Text);
+    /// let said = socket.read()?; // never a ping or a pong, however many came
+    /// # let _ = said;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub const fn heartbeat(mut self, heartbeat: Heartbeat) -> Self {
+        self.heartbeat = heartbeat;
+        self
     }
 
     /// Shows every action to `watcher` as it is carried out: `MarkOnline`, `MarkSuspect`, `MarkOffline` and

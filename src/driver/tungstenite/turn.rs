@@ -1,16 +1,18 @@
 //! A turn: write what waits, read what comes, judge what is due, carry out what follows.
 
 use std::io::Read as _;
+use std::string::ToString as _;
 
 use core::time::Duration;
 
 use tungstenite::{Message, WebSocket};
 
 use super::LiveSocket;
+use crate::beat::Beat;
 use crate::driver::meter::Transport;
 use crate::driver::{
-    BACKLOG, INBOX_BYTES, INBOX_MESSAGES, PONGS_OWED, READS_BEFORE_VERDICT, is_refutable, pong_owed,
-    verdict_at,
+    BACKLOG, Heartbeat, INBOX_BYTES, INBOX_MESSAGES, PONGS_OWED, READS_BEFORE_VERDICT, is_refutable,
+    pong_owed, verdict_at,
 };
 use crate::event::{Action, Event, Status};
 use crate::liveness::Machine;
@@ -97,7 +99,10 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
             Action::SendPing(payload) => {
                 self.unflushed = true;
                 self.ping_unflushed = true;
-                let ping = Message::Ping(payload.as_bytes().to_vec().into());
+                let ping = match self.heartbeat {
+                    Heartbeat::Frames => Message::Ping(payload.as_bytes().to_vec().into()),
+                    Heartbeat::Text => Message::text(Beat::Ping(payload).to_string()),
+                };
                 if let Some(error) = self.control(|socket| socket.write(ping)) {
                     self.failed(error);
                 }
@@ -169,6 +174,11 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
     }
 
     pub(super) fn arrived(&mut self, message: Message) {
+        if let Message::Text(text) = &message {
+            if let Some(beat) = self.heartbeat.beat(text) {
+                return self.beaten(beat);
+            }
+        }
         match message {
             Message::Text(_) | Message::Binary(_) | Message::Frame(_) => {
                 self.hear(Event::Data);
@@ -184,11 +194,22 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
             }
             Message::Pong(payload) => self.hear(Event::Pong(&payload)),
             Message::Close(frame) => {
+                self.answer = None;
                 self.queue_answer();
                 self.hear(Event::Close(frame.as_ref().map(|frame| frame.code.into())));
                 self.close_frame = frame;
             }
         }
+    }
+
+    /// A heartbeat in a text message is none of the caller's.
+    fn beaten(&mut self, beat: Beat) {
+        if let Some(answer) = beat.answer().filter(|_| !self.is_offline()) {
+            self.pongs_owed = self.pongs_owed.saturating_add(pong_owed(self.machine.liveness()));
+            self.answer = Some(Message::text(answer.to_string()));
+            self.unflushed = true;
+        }
+        self.hear(beat.event());
     }
 
     pub(super) fn may_keep(&self) -> bool {

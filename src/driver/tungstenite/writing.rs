@@ -32,6 +32,7 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
 
     pub(super) fn write_close(&mut self, code: Option<CloseCode>) {
         self.unflushed = true;
+        self.answer = None;
         if matches!(self.machine.liveness().verdict(), Some(Reason::PeerClosed(_))) {
             // Tungstenite has the echo ready; `judge` flushes it.
             return;
@@ -64,6 +65,9 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
     pub(super) fn flush(&mut self) {
         if !self.unflushed || self.socket.is_none() {
             return;
+        }
+        if let Some(error) = self.answer.take().and_then(|pong| self.control(|socket| socket.write(pong))) {
+            self.failed(error);
         }
         let flushed = self.control(|socket| match socket.flush() {
             // A server's echo is out of tungstenite's buffer; TLS has one of its own.

@@ -2,6 +2,7 @@
 //! where no socket is needed.
 
 mod axum;
+mod beats;
 mod busy;
 mod closing;
 mod floods;
