@@ -278,11 +278,10 @@ struct Rounded(Duration);
 
 impl fmt::Display for Rounded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let micros = self.0.as_micros();
-        match micros {
-            0..1_000 => write!(f, "{micros} us"),
-            1_000..1_000_000 => write!(f, "{} ms", micros / 1_000),
-            _ => write!(f, "{}.{} s", self.0.as_secs(), self.0.subsec_millis() / 100),
+        match (self.0.as_secs(), self.0.subsec_micros()) {
+            (0, micros @ 0..1_000) => write!(f, "{micros} us"),
+            (0, micros) => write!(f, "{} ms", micros / 1_000),
+            (seconds, micros) => write!(f, "{seconds}.{} s", micros / 100_000),
         }
     }
 }

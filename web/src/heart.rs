@@ -1,0 +1,91 @@
+//! The heartbeat of one connection, as its page tells of it.
+
+use liveness::{CloseCode, Config, Liveness, Reason, Timestamp};
+
+use crate::link::Action;
+
+/// The heartbeat of a connection, and what is to be told of it.
+#[derive(Debug)]
+pub(crate) struct Heart {
+    pub(crate) machine: Liveness,
+    /// Told to be there, and not doubted since.
+    online: bool,
+    opened: bool,
+    /// When the ping was handed out that nothing has arrived after.
+    pub(crate) asked_at: Option<Timestamp>,
+    /// The newest ping, while it may be a sample.
+    pub(crate) newest: Option<u64>,
+    pub(crate) sampled: bool,
+    pub(crate) owed: Option<u64>,
+    pub(crate) woken_at: Option<Timestamp>,
+    pub(crate) goodbye: Option<CloseCode>,
+    pub(crate) reason: Reason,
+}
+
+impl Heart {
+    pub(crate) fn new(config: Config, seed: u64, now: Timestamp) -> Self {
+        Self {
+            machine: Liveness::new(config, seed, now),
+            online: false,
+            opened: true,
+            asked_at: None,
+            newest: None,
+            sampled: false,
+            owed: None,
+            woken_at: None,
+            goodbye: None,
+            reason: Reason::TransportClosed,
+        }
+    }
+
+    /// Another heartbeat is another machine. What is known of the server stays.
+    pub(crate) fn replace(&mut self, config: Config, seed: u64, now: Timestamp) {
+        self.machine = Liveness::new(config, seed, now);
+        self.newest = None;
+    }
+
+    /// What waits for no look.
+    pub(crate) fn news(&mut self) -> Option<Action> {
+        if core::mem::take(&mut self.opened) {
+            return Some(Action::Open);
+        }
+        if let Some(payload) = self.owed.take() {
+            // A peer that was given up for its flood of pings is answered no more.
+            return self.machine.verdict().is_none().then_some(Action::Pong(payload));
+        }
+        if core::mem::take(&mut self.sampled) {
+            return Some(Action::Rtt);
+        }
+        None
+    }
+
+    pub(crate) fn poll(&mut self, now: Timestamp) -> Option<Action> {
+        while let Some(action) = self.machine.poll(now) {
+            match action {
+                // A machine that took the place of another has nothing new to tell.
+                liveness::Action::MarkOnline if self.online => {}
+                liveness::Action::MarkOnline => {
+                    self.online = true;
+                    return Some(Action::Online);
+                }
+                liveness::Action::MarkSuspect => {
+                    self.online = false;
+                    return Some(Action::Suspect);
+                }
+                liveness::Action::SendPing(payload) => {
+                    let payload = u64::from_be_bytes(*payload.as_bytes());
+                    self.asked_at = Some(now);
+                    self.newest = Some(payload);
+                    return Some(Action::Ping(payload));
+                }
+                liveness::Action::MarkOffline(reason) => {
+                    self.reason = reason;
+                    return Some(Action::Offline(reason));
+                }
+                liveness::Action::Close(code) => self.goodbye = code,
+                liveness::Action::Disconnect => return Some(Action::Leave(self.goodbye)),
+            }
+        }
+        None
+    }
+}

@@ -1,0 +1,24 @@
+//! The page's end of a heartbeat: [`Liveness`](liveness::Liveness) and [`Reconnect`](liveness::Reconnect) joined into one
+//! machine, and compiled for browsers.
+//!
+//! A page's script can neither send nor see a WebSocket ping, and its socket does not say that the server is gone. So it asks
+//! in text messages, and either end may:
+//!
+//! ```text
+//! ping 0123456789abcdef     16 hexadecimal digits, drawn by whoever asks
+//! pong 0123456789abcdef     the answer, with the same digits, at once
+//! ```
+//!
+//! Everything that is decided about them is decided in [`Link`]. `liveness.js` owns the socket and the timer, and turns text
+//! into numbers and back; what passes between the two is in `exports.rs`, numbers only.
+
+#![cfg_attr(target_family = "wasm", no_std)]
+
+mod backoff;
+#[cfg(target_family = "wasm")]
+mod exports;
+mod heart;
+mod link;
+
+pub use backoff::{Dice, Doubling};
+pub use link::{Action, Link, Settings};

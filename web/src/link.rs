@@ -1,0 +1,357 @@
+//! One connection that comes back: all that is decided about it.
+
+use core::time::Duration;
+
+use liveness::reconnect::{self, Attempt, GiveUp, Policy, Reconnect};
+use liveness::{CloseCode, Config, Event, Reason, Report, Rtt, Timestamp};
+
+use crate::backoff::{Dice, Doubling};
+use crate::heart::Heart;
+
+/// What a page does: comes out of [`Link::poll`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "a dropped action is a socket never opened or never closed"]
+pub enum Action {
+    /// Open a socket: the only one there is.
+    Dial,
+    /// It stands. Say hello.
+    Open,
+    /// Ask the server, with this payload.
+    Ping(u64),
+    /// Answer the server, with the payload of its question.
+    Pong(u64),
+    /// The server is there: once the socket stands, and again after a suspicion that it survived.
+    Online,
+    /// It is late with an answer.
+    Suspect,
+    /// It is gone.
+    Offline(Reason),
+    /// It has answered, and [`Link::rtt`] says how long that took.
+    Rtt,
+    /// Close the socket, with this code where there is one, and hear nothing of it any more.
+    Leave(Option<CloseCode>),
+    /// There is no connection until this moment, when the next dial is due.
+    Wait(Timestamp),
+    /// Nobody will dial, unless asked to.
+    End(GiveUp),
+}
+
+/// When a [`Link`] asks, gives up and dials.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Of the heartbeat: see [`Link::configure`] for what becomes of its `last_look` and `close_timeout`.
+    pub heartbeat: Config,
+    /// How long a connection must have stood for the backoff to start anew.
+    pub stable_after: Duration,
+    /// How long a dial may take.
+    pub dial_timeout: Duration,
+}
+
+/// What has arrived may wait behind the timer that looks for it: a browser's queues are served in any order. So a verdict waits
+/// this long for a second look.
+const LAST_LOOK: Duration = Duration::from_millis(50);
+/// A timer that is later than this belongs to a page that was not running, and is no look at all.
+const LATE: Duration = Duration::from_millis(10);
+/// A page that wakes is told so by several events. Within this time they are one.
+const WAKING: Duration = Duration::from_secs(1);
+
+/// The connection of a page to its server.
+///
+/// Inputs when something happened, then [`poll`](Self::poll) until `None`, then not before
+/// [`poll_timeout`](Self::poll_timeout): the same shape as the machines inside. `F` makes the backoff, each time that it
+/// starts anew.
+#[derive(Debug)]
+pub struct Link<F> {
+    settings: Settings,
+    backoff: F,
+    dice: Dice,
+    reconnect: Reconnect<Doubling, F>,
+    /// The dial that is under way, or that the connection came of.
+    attempt: Option<Attempt>,
+    heart: Option<Heart>,
+    /// The wait that was told last.
+    waiting: Option<Timestamp>,
+    late: Lateness,
+}
+
+/// Whether the page was running when it should have looked.
+#[derive(Clone, Copy, Debug, Default)]
+struct Lateness {
+    put_off: Option<Timestamp>,
+    /// It was put off already: one that is always late is to come to a verdict.
+    excused: bool,
+}
+
+impl<F: FnMut() -> Doubling + Clone> Link<F> {
+    /// One that dials at once. Give each another `seed`.
+    #[must_use]
+    pub fn new(settings: Settings, backoff: F, seed: u64, now: Timestamp) -> Self {
+        let mut dice = Dice::new(seed);
+        Self {
+            reconnect: Reconnect::new(policy(&settings), backoff.clone(), dice.draw(), now),
+            settings: Settings { heartbeat: of_a_page(settings.heartbeat), ..settings },
+            backoff,
+            dice,
+            attempt: None,
+            heart: None,
+            waiting: None,
+            late: Lateness::default(),
+        }
+    }
+
+    /// Another heartbeat, from now on, or where an answer is awaited, from that on.
+    ///
+    /// Whatever it says, a verdict waits 50 ms for its last look; and the closing handshake is the browser's affair, so the next
+    /// dial does not wait for it.
+    pub fn configure(&mut self, heartbeat: Config, now: Timestamp) {
+        self.settings.heartbeat = of_a_page(heartbeat);
+        self.settle(now);
+    }
+
+    /// The socket stands. False: nobody waits for it any more, and it must be closed.
+    #[must_use = "a socket that comes too late must be closed, or there will be two"]
+    pub fn opened(&mut self, now: Timestamp) -> bool {
+        let Some(attempt) = self.attempt else { return false };
+        if self.heart.is_some() || !self.reconnect.connected(attempt, now) {
+            return false;
+        }
+        self.heart = Some(Heart::new(self.settings.heartbeat, self.dice.draw(), now));
+        self.late.put_off = None;
+        true
+    }
+
+    /// The socket is closed, with this code as the browser tells it (RFC 6455 7.1.5); or it was never open.
+    pub fn closed(&mut self, code: u16, now: Timestamp) {
+        match (&mut self.heart, self.attempt) {
+            (Some(heart), _) => heart.machine.handle(
+                match code {
+                    // What the transport came to, and no Close frame said.
+                    0 | 1006 | 1015 => Event::Eof,
+                    1005 => Event::Close(None),
+                    code => Event::Close(Some(code)),
+                },
+                now,
+            ),
+            (None, Some(attempt)) => {
+                self.attempt = None;
+                self.reconnect.failed(attempt, now);
+            }
+            (None, None) => {}
+        }
+    }
+
+    /// A message for the application arrived.
+    pub fn message(&mut self, now: Timestamp) {
+        self.hear(Event::Data, now);
+    }
+
+    /// The server asks.
+    pub fn ping(&mut self, payload: u64, now: Timestamp) {
+        self.hear(Event::Ping, now);
+        if let Some(heart) = &mut self.heart {
+            // RFC 6455 5.5.3: of several, the newest may be answered alone.
+            heart.owed = Some(payload);
+        }
+    }
+
+    /// The server answers.
+    pub fn pong(&mut self, payload: u64, now: Timestamp) {
+        let answers = self.heart.as_ref().map(|heart| heart.machine.stats().answers);
+        self.hear(Event::Pong(&payload.to_be_bytes()), now);
+        if let Some(heart) = &mut self.heart {
+            if heart.newest == Some(payload) && Some(heart.machine.stats().answers) != answers {
+                heart.newest = None;
+                heart.sampled = true;
+            }
+        }
+        self.settle(now);
+    }
+
+    /// Something of ours was sent.
+    pub fn sent(&mut self, now: Timestamp) {
+        if let Some(heart) = &mut self.heart {
+            heart.machine.handle(Event::Wrote, now);
+        }
+    }
+
+    /// The network is another, or the page runs, or is looked at, again.
+    pub fn wake(&mut self, now: Timestamp) {
+        self.reconnect.network_changed(now);
+        let Some(heart) = &mut self.heart else { return };
+        let before = heart.woken_at.replace(now);
+        if before.is_none_or(|before| now.saturating_duration_since(before) >= WAKING) {
+            self.probe(now);
+        }
+    }
+
+    /// Asks now. While an answer is awaited that is not overdue, that will do.
+    pub fn probe(&mut self, now: Timestamp) {
+        let timeout = self.settings.heartbeat.timeout();
+        let Some(heart) = &mut self.heart else { return };
+        if heart.asked_at.is_none_or(|at| now.saturating_duration_since(at) >= timeout) {
+            heart.machine.probe(now);
+        }
+    }
+
+    /// A person asks to dial now; after the end too.
+    pub fn dial_now(&mut self, now: Timestamp) {
+        if self.reconnect.is_finished() {
+            let seed = self.dice.draw();
+            self.reconnect = Reconnect::new(policy(&self.settings), self.backoff.clone(), seed, now);
+        } else {
+            self.reconnect.dial_now(now);
+        }
+    }
+
+    /// The application wants out.
+    pub fn close(&mut self, code: CloseCode, now: Timestamp) {
+        if let Some(heart) = &mut self.heart {
+            heart.machine.close(code, now);
+        }
+        self.reconnect.stop(now);
+        // There is nothing more to wait for.
+        self.late = Lateness { put_off: None, excused: true };
+    }
+
+    /// The next thing to do, one at a time: call until `None`.
+    pub fn poll(&mut self, now: Timestamp) -> Option<Action> {
+        if let Some(news) = self.heart.as_mut().and_then(Heart::news) {
+            return Some(news);
+        }
+        if self.is_put_off(now) {
+            return None;
+        }
+        if let Some(heart) = &mut self.heart {
+            if let Some(action) = heart.poll(now) {
+                if matches!(action, Action::Leave(_)) {
+                    self.lose(now);
+                }
+                return Some(action);
+            }
+        }
+        match self.reconnect.poll(now) {
+            Some(reconnect::Action::Dial(attempt)) => {
+                self.attempt = Some(attempt);
+                Some(Action::Dial)
+            }
+            Some(reconnect::Action::Abandon(_)) => {
+                self.attempt = None;
+                Some(Action::Leave(None))
+            }
+            Some(reconnect::Action::GiveUp(why)) => {
+                self.attempt = None;
+                Some(Action::End(why))
+            }
+            None => self.wait(),
+        }
+    }
+
+    /// When to poll next, if nothing happens before; `None`: not before something does.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        self.late.put_off.or_else(|| self.due())
+    }
+
+    /// How many dials there have been since the last connection that was stable.
+    #[must_use]
+    pub const fn attempts(&self) -> u32 {
+        self.reconnect.attempts()
+    }
+
+    /// The round trips of this connection.
+    #[must_use]
+    pub fn rtt(&self) -> Option<Rtt> {
+        self.heart.as_ref().and_then(|heart| heart.machine.rtt())
+    }
+
+    /// Why it stands as it does, while there is a connection.
+    #[must_use]
+    pub fn report(&self, now: Timestamp) -> Option<Report<'_>> {
+        self.heart.as_ref().map(|heart| heart.machine.report(now))
+    }
+
+    fn hear(&mut self, event: Event<'_>, now: Timestamp) {
+        let Some(heart) = &mut self.heart else { return };
+        heart.machine.handle(event, now);
+        heart.asked_at = None;
+        self.late.put_off = None;
+        self.settle(now);
+    }
+
+    /// A heartbeat that was changed is another machine. Not while an answer is awaited, or none would ever be overdue.
+    fn settle(&mut self, now: Timestamp) {
+        let Some(heart) = &mut self.heart else { return };
+        let config = self.settings.heartbeat;
+        let awaits = heart.asked_at.is_some() || heart.sampled || heart.machine.verdict().is_some();
+        if !awaits && *heart.machine.config() != config {
+            heart.replace(config, self.dice.draw(), now);
+        }
+    }
+
+    /// The connection is over.
+    fn lose(&mut self, now: Timestamp) {
+        let (heart, attempt) = (self.heart.take(), self.attempt.take());
+        if let (Some(heart), Some(attempt)) = (heart, attempt) {
+            self.reconnect.closed(attempt, heart.reason.connection_close_code(), now);
+        }
+    }
+
+    /// Tells of each wait once.
+    fn wait(&mut self) -> Option<Action> {
+        let until = match self.reconnect.status() {
+            reconnect::Status::Waiting(until) => until,
+            reconnect::Status::Dialling(_)
+            | reconnect::Status::Connected(_)
+            | reconnect::Status::Finished(_) => None,
+        };
+        let news = until.filter(|_| self.waiting != until);
+        self.waiting = until;
+        news.map(Action::Wait)
+    }
+
+    fn due(&self) -> Option<Timestamp> {
+        let heart = self.heart.as_ref().and_then(|heart| heart.machine.poll_timeout());
+        heart.into_iter().chain(self.reconnect.poll_timeout()).min()
+    }
+
+    /// Nobody is judged by a look that comes late: what has arrived meanwhile is heard first. Once.
+    fn is_put_off(&mut self, now: Timestamp) -> bool {
+        if let Some(until) = self.late.put_off {
+            if now < until {
+                return true;
+            }
+            self.late.put_off = None;
+            return false;
+        }
+        if self.due().is_none_or(|due| now <= due + LATE) {
+            self.late.excused = false;
+            return false;
+        }
+        let put_off = self.awaits_something() && !self.late.excused;
+        if put_off {
+            self.late = Lateness { put_off: Some(now + LAST_LOOK), excused: true };
+        }
+        put_off
+    }
+
+    /// There is something that the server has not said in time, if it has not.
+    fn awaits_something(&self) -> bool {
+        match &self.heart {
+            Some(heart) => {
+                heart.asked_at.is_some() || self.settings.heartbeat.silence_timeout() != Duration::MAX
+            }
+            None => self.attempt.is_some(),
+        }
+    }
+}
+
+fn policy(settings: &Settings) -> Policy {
+    Policy::DEFAULT.stable_after(settings.stable_after).dial_timeout(settings.dial_timeout)
+}
+
+/// Whatever the application wants, its page is no server.
+fn of_a_page(heartbeat: Config) -> Config {
+    let page = heartbeat.to_builder().last_look(LAST_LOOK).close_timeout(Duration::ZERO).build();
+    // Both are within the rules.
+    page.unwrap_or(heartbeat)
+}

@@ -1,0 +1,125 @@
+// Random lives against the promises. A life that fails prints its seed: `LIVENESS_SEED=12 node --test test/lives.test.js`.
+
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { World } from "./world.js";
+
+const SEEDS = process.env.LIVENESS_SEED ? [Number(process.env.LIVENESS_SEED)] : Array.from({ length: 300 }, (_, seed) => seed);
+const PAGE = ["online", "offline", "visibilitychange", "resume", "pageshow"];
+
+/** Mulberry32: the same seed, the same life. */
+function dice(seed) {
+  let state = seed + 0x9e3779b9;
+  return (below) => {
+    state = (state + 0x6d2b79f5) | 0;
+    let word = Math.imul(state ^ (state >>> 15), 1 | state);
+    word = (word + Math.imul(word ^ (word >>> 7), 61 | word)) ^ word;
+    return Math.floor((((word ^ (word >>> 14)) >>> 0) / 2 ** 32) * below);
+  };
+}
+
+/** What happens to a page in a bad hour; a server that is there answers within 1.5 s. */
+async function lived(seed) {
+  const roll = dice(seed);
+  const world = new World();
+  let there = true;
+  world.server = (socket, data) => {
+    const [, digits] = /^ping ([0-9a-f]{16})$/.exec(data) ?? [];
+    if (digits && there) world.later(roll(1500), () => socket.receive(`pong ${digits}`));
+  };
+  const live = await world.socket({ interval: 4000, timeout: 2000, suspectAfter: 1000, firstDelay: 300 }, BigInt(seed));
+  for (let step = 0; step < 150; step += 1) {
+    const chance = roll(20);
+    if (chance < 8) world.live(roll(6000));
+    else if (chance < 11) world.freeze(100 + roll(150_000));
+    else if (chance < 13) world.happens(PAGE[roll(PAGE.length)]);
+    else if (chance === 13) there = !there;
+    else if (chance === 14) world.throttle = [1, 1000, 60_000][roll(3)];
+    else if (chance === 15 && roll(4) === 0) world.latest.fail([1006, 1001, 1012, 4000][roll(4)]);
+    else if (chance === 16) there && world.latest.receive("news");
+    else if (chance === 17) live.send("words");
+    else if (chance === 18) live.probe();
+    else live.dialNow();
+    if (world.latest.readyState === 0 && roll(3) > 0) world.latest.open();
+    world.live(200);
+  }
+  return world;
+}
+
+test("in three hundred lives no promise is broken", async () => {
+  const seen = { dialling: 0, offline: 0, suspect: 0, ping: 0, rtt: 0 };
+  for (const seed of SEEDS) {
+    const world = await lived(seed);
+    try {
+      judge(world, seen);
+    } catch (error) {
+      error.message = `LIVENESS_SEED=${seed}: ${error.message}`;
+      throw error;
+    }
+  }
+  if (SEEDS.length > 1) for (const [what, count] of Object.entries(seen)) assert.ok(count > 1000, `${what}: ${count}`);
+});
+
+function judge({ story, sockets }, seen) {
+  assert.ok(!sockets.some(({ beside }) => beside), "two sockets");
+  let state = null;
+  let unanswered = 0;
+  for (const { what } of story) {
+    if (what in seen) seen[what] += 1;
+    switch (what) {
+      case "dialling":
+        assert.ok(!["online", "suspect"].includes(state), `it dials while ${state}`);
+        state = "dialling";
+        break;
+      case "online":
+        assert.ok(["dialling", "suspect"].includes(state), `online while ${state}`);
+        state = "online";
+        unanswered = 0;
+        break;
+      case "suspect":
+        assert.equal(state, "online");
+        state = "suspect";
+        break;
+      case "offline":
+        assert.ok(["online", "suspect"].includes(state), `offline while ${state}`);
+        state = "offline";
+        break;
+      case "waiting":
+        assert.notEqual(state, "online", "it never said that it is offline");
+        state = "waiting";
+        break;
+      default:
+        if (what.startsWith("< ")) unanswered = 0;
+        if (!what.startsWith("> ping")) break;
+        seen.ping += 1;
+        unanswered += 1;
+        // The second is that of a page that was not looking.
+        assert.ok(unanswered <= 2, "a burst of pings");
+    }
+  }
+}
+
+test("whoever answers is never given up, whatever befalls the page", async () => {
+  let pings = 0;
+  for (const seed of SEEDS) {
+    const roll = dice(seed);
+    const world = new World();
+    world.server = (socket, data) => {
+      const [, digits] = /^ping ([0-9a-f]{16})$/.exec(data) ?? [];
+      if (digits) world.later(roll(1900), () => socket.receive(`pong ${digits}`));
+    };
+    await world.socket({ interval: 4000, timeout: 2000, suspectAfter: 1000 }, BigInt(seed));
+    world.latest.open();
+    for (let step = 0; step < 60; step += 1) {
+      if (roll(2) === 0) world.freeze(100 + roll(300_000));
+      else if (roll(3) === 0) world.happens(PAGE[roll(PAGE.length)]);
+      else world.throttle = [1, 1, 1000, 60_000][roll(4)];
+      world.live(200 + roll(9000));
+    }
+    const offline = world.story.find(({ what }) => what === "offline");
+    assert.equal(offline, undefined, `LIVENESS_SEED=${seed}: ${JSON.stringify(offline)}`);
+    pings += world.story.filter(({ what }) => what.startsWith("> ping")).length;
+  }
+  assert.ok(pings > SEEDS.length * 20, `${pings}`);
+});

@@ -1,0 +1,286 @@
+//! What no life of a page can break.
+
+use std::time::Duration;
+
+use liveness::{CloseCode, Config, Suspicion, Timestamp};
+use liveness_web::{Action, Dice, Doubling, Link, Settings};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+
+const fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+const fn at(millis: u64) -> Timestamp {
+    Timestamp::from_millis(millis)
+}
+
+fn backoff() -> Doubling {
+    Doubling::new(millis(1000), millis(15_000), 7)
+}
+
+type Page = Link<fn() -> Doubling>;
+
+/// Asks after 5 s, suspects after 1 s, gives up after 2 s.
+fn page(seed: u64) -> Page {
+    let heartbeat = Config::builder()
+        .interval(millis(5000))
+        .timeout(millis(2000))
+        .suspicion(Suspicion::After(millis(1000)))
+        .jitter(0)
+        .build();
+    let settings =
+        Settings { heartbeat: heartbeat.unwrap(), stable_after: millis(30_000), dial_timeout: millis(5000) };
+    Link::new(settings, backoff, seed, at(0))
+}
+
+/// A server that answers each ping in less than 2 s, and what of it is on its way.
+struct Prompt {
+    dice: Dice,
+    arrivals: Vec<(Timestamp, u64)>,
+    pings: usize,
+}
+
+impl Prompt {
+    /// The timer's part of a turn. Nothing that has arrived is heard in it.
+    fn look(&mut self, page: &mut Page, now: Timestamp) -> Result<(), TestCaseError> {
+        while let Some(action) = page.poll(now) {
+            prop_assert!(!matches!(action, Action::Offline(_)), "{:?} at {}", action, now);
+            if let Action::Ping(payload) = action {
+                self.pings += 1;
+                self.arrivals.push((now + millis(self.dice.draw() % 1990), payload));
+            }
+        }
+        Ok(())
+    }
+
+    fn arrive(&mut self, page: &mut Page, now: Timestamp) {
+        self.arrivals.retain(|&(when, payload)| {
+            if when <= now {
+                page.pong(payload, now);
+            }
+            when > now
+        });
+    }
+
+    /// Awake: what arrives is heard at once, then it looks, whenever it is due.
+    fn live(&mut self, page: &mut Page, from: Timestamp, end: Timestamp) -> Result<(), TestCaseError> {
+        let mut now = from;
+        loop {
+            self.arrive(page, now);
+            self.look(page, now)?;
+            let arrivals = self.arrivals.iter().map(|&(when, _)| when);
+            match arrivals.chain(page.poll_timeout()).min().filter(|next| *next <= end) {
+                Some(next) => now = next,
+                None => return Ok(()),
+            }
+        }
+    }
+}
+
+/// What can befall a page.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    /// Time passes, and it looks when it should.
+    Live(u64),
+    /// Time passes, and it does not.
+    Sleep(u64),
+    Opened,
+    Closed(u16),
+    Message,
+    Ping,
+    Answer,
+    Forge(u64),
+    Sent,
+    Wake,
+    Probe,
+    DialNow,
+    Close,
+    Configure(u64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => (0_u64..20_000).prop_map(Step::Live),
+        2 => (0_u64..200_000).prop_map(Step::Sleep),
+        4 => Just(Step::Opened),
+        1 => prop_oneof![Just(1006), 999_u16..1016, Just(3008), Just(4000)].prop_map(Step::Closed),
+        2 => Just(Step::Message),
+        1 => Just(Step::Ping),
+        4 => Just(Step::Answer),
+        1 => any::<u64>().prop_map(Step::Forge),
+        1 => Just(Step::Sent),
+        1 => Just(Step::Wake),
+        1 => Just(Step::Probe),
+        1 => Just(Step::DialNow),
+        1 => prop_oneof![3 => Just(Step::Wake), 1 => Just(Step::Close)],
+        1 => (1_u64..10_000).prop_map(Step::Configure),
+    ]
+}
+
+/// Watches a life, and objects.
+#[derive(Default)]
+struct Witness {
+    socket: bool,
+    open: bool,
+    online: Option<bool>,
+    offline: bool,
+    ended: bool,
+    pings: usize,
+    payload: Option<u64>,
+    dials: usize,
+    verdicts: usize,
+}
+
+impl Witness {
+    fn see(&mut self, action: Action) {
+        match action {
+            Action::Dial => {
+                assert!(!self.socket && !self.ended, "two sockets");
+                (self.socket, self.dials) = (true, self.dials + 1);
+            }
+            Action::Open => {
+                assert!(self.socket && !self.open);
+                (self.open, self.online, self.offline, self.pings) = (true, None, false, 0);
+            }
+            Action::Online => {
+                assert!(self.open && !self.offline && self.online != Some(true));
+                self.online = Some(true);
+            }
+            Action::Suspect => {
+                assert!(!self.offline && self.online == Some(true));
+                self.online = Some(false);
+            }
+            Action::Ping(payload) => {
+                assert!(self.online.is_some() && !self.offline);
+                (self.payload, self.pings) = (Some(payload), self.pings + 1);
+                assert!(self.pings <= 2, "a burst of pings");
+            }
+            Action::Pong(_) | Action::Rtt => assert!(self.open && !self.offline),
+            Action::Offline(_) => {
+                assert!(self.open && !self.offline && self.online.is_some(), "once, and after it was online");
+                (self.offline, self.verdicts) = (true, self.verdicts + 1);
+            }
+            Action::Leave(_) => {
+                assert!(self.socket && self.open == self.offline);
+                (self.socket, self.open, self.offline) = (false, false, false);
+            }
+            Action::Wait(_) => assert!(!self.socket && !self.ended),
+            Action::End(_) => {
+                assert!(!self.socket && !self.ended);
+                self.ended = true;
+            }
+        }
+    }
+
+    fn look(&mut self, page: &mut Page, now: Timestamp) {
+        let mut count = 0;
+        while let Some(action) = page.poll(now) {
+            self.see(action);
+            count += 1;
+            assert!(count <= 8, "without end");
+        }
+        assert!(page.poll_timeout().is_none_or(|due| due > now), "for nothing");
+    }
+
+    fn take(&mut self, page: &mut Page, step: Step, now: &mut Timestamp) {
+        match step {
+            Step::Live(time) => {
+                let end = *now + millis(time);
+                while let Some(due) = page.poll_timeout().filter(|due| *due <= end) {
+                    *now = due;
+                    self.look(page, due);
+                }
+                *now = end;
+            }
+            Step::Sleep(time) => *now += millis(time),
+            Step::Opened if self.socket && !self.open => {
+                assert!(page.opened(*now), "it was dialled and not left");
+            }
+            Step::Closed(code) if self.socket => {
+                // One that never opened is gone without a word.
+                self.socket = self.open;
+                page.closed(code, *now);
+            }
+            Step::Message | Step::Ping | Step::Answer | Step::Forge(_) if self.open => {
+                self.pings = 0;
+                if let Step::Answer = step {
+                    page.pong(self.payload.unwrap_or(0), *now);
+                } else if let Step::Forge(payload) = step {
+                    page.pong(payload, *now);
+                } else if let Step::Ping = step {
+                    page.ping(1, *now);
+                } else {
+                    page.message(*now);
+                }
+            }
+            Step::Opened | Step::Closed(_) | Step::Message | Step::Ping | Step::Answer | Step::Forge(_) => {}
+            Step::Sent => page.sent(*now),
+            Step::Wake => page.wake(*now),
+            Step::Probe => page.probe(*now),
+            Step::DialNow => {
+                self.ended = false;
+                page.dial_now(*now);
+            }
+            Step::Close => page.close(CloseCode::NORMAL, *now),
+            Step::Configure(time) => {
+                let config = Config::builder().interval(millis(time)).timeout(millis(time)).build();
+                page.configure(config.unwrap(), *now);
+            }
+        }
+        self.look(page, *now);
+    }
+}
+
+proptest! {
+    /// One socket at a time; online first and offline once for each; no burst of pings; no call for nothing; one end.
+    #[test]
+    fn no_life_breaks_the_promises(steps in proptest::collection::vec(step(), 1..120), seed: u64) {
+        let mut page = page(seed);
+        let (mut witness, mut now) = (Witness::default(), at(0));
+        for step in steps {
+            witness.take(&mut page, step, &mut now);
+        }
+    }
+
+    /// Whoever answers in time is never given up, however long the page sleeps, wherever in its cycle, and though on waking
+    /// its timer is served before what has arrived; if it is awake for a moment between two sleeps.
+    #[test]
+    fn a_server_that_answers_in_time_is_never_offline(
+        seed: u64,
+        sleeps in proptest::collection::vec((200_u64..9000, 100_u64..100_000), 1..40),
+    ) {
+        let mut page = page(seed);
+        prop_assert_eq!(page.poll(at(0)), Some(Action::Dial));
+        prop_assert!(page.opened(at(0)));
+        let mut server = Prompt { dice: Dice::new(seed), arrivals: Vec::new(), pings: 0 };
+        let mut now = at(0);
+        for (awake, asleep) in sleeps {
+            let end = now + millis(awake);
+            server.live(&mut page, now, end)?;
+            now = end + millis(asleep);
+            if page.poll_timeout().is_some_and(|due| due <= now) {
+                server.look(&mut page, now)?;
+            }
+        }
+        prop_assert!(server.pings > 0 || now < at(7000));
+    }
+}
+
+/// The interesting things do happen in such lives.
+#[test]
+fn random_lives_have_dials_and_verdicts() {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let (mut dials, mut verdicts) = (0, 0);
+    for _ in 0..200 {
+        let lives = proptest::collection::vec(step(), 60..120);
+        let steps = lives.new_tree(&mut runner).unwrap().current();
+        let mut page = page(7);
+        let (mut witness, mut now) = (Witness::default(), at(0));
+        for step in steps {
+            witness.take(&mut page, step, &mut now);
+        }
+        (dials, verdicts) = (dials + witness.dials, verdicts + witness.verdicts);
+    }
+    assert!(dials > 400 && verdicts > 200, "{dials} dials, {verdicts} verdicts");
+}

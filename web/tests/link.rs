@@ -1,0 +1,291 @@
+//! The page's end on a simulated clock: what it does when, and what no life can break.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use liveness::reconnect::GiveUp;
+use liveness::{CloseCode, Config, Reason, Suspicion, Timestamp};
+use liveness_web::{Action, Doubling, Link, Settings};
+
+const fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+const fn at(millis: u64) -> Timestamp {
+    Timestamp::from_millis(millis)
+}
+
+fn backoff() -> Doubling {
+    Doubling::new(millis(1000), millis(15_000), 7)
+}
+
+type Page = Link<fn() -> Doubling>;
+
+/// Asks after 5 s, suspects after 1 s, gives up after 2 s.
+fn settings() -> Settings {
+    let heartbeat = Config::builder()
+        .interval(millis(5000))
+        .timeout(millis(2000))
+        .suspicion(Suspicion::After(millis(1000)))
+        .jitter(0)
+        .build();
+    Settings { heartbeat: heartbeat.unwrap(), stable_after: millis(30_000), dial_timeout: millis(5000) }
+}
+
+fn page() -> Page {
+    Link::new(settings(), backoff, 7, at(0))
+}
+
+/// What it does now, one word each.
+#[track_caller]
+fn polled(page: &mut Page, now: Timestamp) -> String {
+    let mut words = String::new();
+    for count in 0.. {
+        let Some(action) = page.poll(now) else { break };
+        assert!(count < 8, "it does not come to an end: {words}");
+        let _ = match action {
+            Action::Ping(_) => write!(words, "ping "),
+            Action::Pong(payload) => write!(words, "pong:{payload} "),
+            Action::Offline(reason) => write!(words, "offline:{reason} "),
+            Action::Leave(Some(code)) => write!(words, "leave:{code} "),
+            Action::Leave(None) => write!(words, "leave "),
+            Action::Wait(_) => write!(words, "wait "),
+            Action::End(why) => write!(words, "end:{why} "),
+            Action::Dial | Action::Open | Action::Online | Action::Suspect | Action::Rtt => {
+                write!(words, "{} ", format!("{action:?}").to_lowercase())
+            }
+        };
+    }
+    assert!(page.poll_timeout().is_none_or(|due| due > now), "it would be called for nothing");
+    words.trim_end().to_owned()
+}
+
+/// One that is connected, and asks when it has been silent.
+fn connected() -> Page {
+    let mut page = page();
+    assert_eq!(polled(&mut page, at(0)), "dial");
+    assert!(page.opened(at(0)));
+    assert_eq!(polled(&mut page, at(0)), "open online");
+    page
+}
+
+/// Polls when it is due, and tells what came of it and when, in milliseconds, until `end`.
+fn lived(page: &mut Page, end: Timestamp) -> Vec<(u64, String)> {
+    let mut life = Vec::new();
+    while let Some(due) = page.poll_timeout().filter(|due| *due <= end) {
+        let words = polled(page, due);
+        if !words.is_empty() {
+            life.push((due.as_nanos() / 1_000_000, words));
+        }
+    }
+    life
+}
+
+/// The payload of the ping that it sends when it is asked to.
+#[track_caller]
+fn probed(page: &mut Page, now: Timestamp) -> u64 {
+    page.probe(now);
+    match page.poll(now) {
+        Some(Action::Ping(payload)) => payload,
+        other => panic!("no ping, but {other:?}"),
+    }
+}
+
+#[test]
+fn a_server_that_says_nothing_is_asked_then_suspect_then_given_up_and_dialled_again() {
+    let mut page = connected();
+    page.message(at(1000));
+    probed(&mut page, at(1000));
+    let life = lived(&mut page, at(3500));
+    assert_eq!(life[0], (2000, "suspect".to_owned()));
+    assert_eq!(life[1], (3050, "offline:ping-timeout leave:3008 wait".to_owned()));
+    assert_eq!(life.len(), 2);
+    let dial = lived(&mut page, at(20_000));
+    // Young: 1 to 2 s of backoff, and a part of 5 s.
+    assert_eq!(dial[0].1, "dial");
+    assert!((4050..=10_050).contains(&dial[0].0), "{dial:?}");
+}
+
+#[test]
+fn an_answer_a_message_and_a_question_are_each_a_sign_of_life() {
+    type Sign = fn(&mut Page, u64);
+    let signs: [(Sign, &str); 3] = [
+        (|page, payload| page.pong(payload, at(2500)), "rtt online"),
+        (|page, _| page.message(at(2500)), "online"),
+        (|page, _| page.ping(9, at(2500)), "pong:9 online"),
+    ];
+    for (sign, expected) in signs {
+        let mut page = connected();
+        let payload = probed(&mut page, at(1000));
+        assert_eq!(lived(&mut page, at(2500)), [(2000, "suspect".to_owned())]);
+        sign(&mut page, payload);
+        assert_eq!(polled(&mut page, at(2500)), expected);
+        assert_eq!(lived(&mut page, at(4000)), []);
+    }
+}
+
+#[test]
+fn only_the_answer_to_the_newest_ping_is_a_round_trip() {
+    let mut page = connected();
+    let first = probed(&mut page, at(1000));
+    page.message(at(1100));
+    let second = probed(&mut page, at(1200));
+    page.pong(first, at(1300));
+    assert_eq!(polled(&mut page, at(1300)), "");
+    page.pong(second, at(1450));
+    assert_eq!(polled(&mut page, at(1450)), "rtt");
+    assert_eq!(page.rtt().unwrap().latest, millis(250));
+    page.pong(second, at(1500));
+    assert_eq!(polled(&mut page, at(1500)), "", "it answers once");
+}
+
+#[test]
+fn a_page_that_wakes_is_told_so_by_many_and_asks_once() {
+    let mut page = connected();
+    for when in [60_000, 60_000, 60_300, 60_900] {
+        page.wake(at(when));
+    }
+    assert_eq!(polled(&mut page, at(60_900)), "ping");
+    page.wake(at(60_901));
+    page.probe(at(60_901));
+    page.message(at(60_902));
+    assert_eq!(polled(&mut page, at(60_902)), "", "what is under way will do");
+    page.wake(at(61_901));
+    assert_eq!(polled(&mut page, at(61_901)), "ping");
+}
+
+#[test]
+fn a_frozen_page_hears_first_what_came_meanwhile() {
+    let mut page = connected();
+    let payload = probed(&mut page, at(1000));
+    // Its deadline was at 3 s; the timer is served before the answer that came at 1.1 s.
+    assert_eq!(polled(&mut page, at(121_000)), "");
+    page.pong(payload, at(121_000));
+    assert_eq!(polled(&mut page, at(121_000)), "rtt ping", "it was silent for long");
+    assert_eq!(polled(&mut page, at(121_200)), "");
+}
+
+#[test]
+fn a_frozen_page_that_finds_nothing_asks_anew_before_it_gives_up() {
+    let mut page = connected();
+    probed(&mut page, at(1000));
+    assert_eq!(polled(&mut page, at(121_000)), "");
+    assert_eq!(lived(&mut page, at(121_050)), [(121_050, "ping".to_owned())]);
+    let life = lived(&mut page, at(123_100));
+    assert_eq!(life[0], (122_050, "suspect".to_owned()));
+    assert_eq!(life[1], (123_100, "offline:ping-timeout leave:3008 wait".to_owned()));
+}
+
+#[test]
+fn a_timer_that_comes_once_a_minute_comes_to_a_verdict_too() {
+    let mut page = connected();
+    let mut verdict = None;
+    for minute in 1..10 {
+        if polled(&mut page, at(minute * 60_000)).contains("offline") {
+            verdict.get_or_insert(minute);
+        }
+    }
+    // Asked, put off, asked anew, put off, noted, given up.
+    assert!(matches!(verdict, Some(4..=6)), "{verdict:?}");
+}
+
+#[test]
+fn a_dial_is_abandoned_in_time_but_not_where_its_success_may_wait_behind_the_timer() {
+    let mut page = page();
+    assert_eq!(polled(&mut page, at(0)), "dial");
+    assert_eq!(polled(&mut page, at(4999)), "");
+    assert_eq!(polled(&mut page, at(5000)), "leave wait");
+    assert!(!page.opened(at(5001)), "nobody waits for it");
+    let mut slept = self::page();
+    assert_eq!(polled(&mut slept, at(0)), "dial");
+    assert_eq!(polled(&mut slept, at(60_000)), "");
+    assert!(slept.opened(at(60_000)));
+    assert_eq!(polled(&mut slept, at(60_000)), "open online");
+}
+
+#[test]
+fn dials_that_fail_are_spread_and_ever_longer() {
+    let mut page = page();
+    let mut now = at(0);
+    for longest in [1000, 2000, 4000, 8000, 15_000, 15_000] {
+        assert_eq!(polled(&mut page, now), "dial");
+        page.closed(1006, now);
+        assert_eq!(polled(&mut page, now), "wait");
+        let due = page.poll_timeout().unwrap();
+        let wait = due.saturating_duration_since(now);
+        assert!(wait >= millis(longest) && wait <= millis(2 * longest), "{wait:?} of {longest}");
+        now = due;
+    }
+    assert_eq!(page.attempts(), 6);
+    page.wake(now);
+    assert_eq!(polled(&mut page, now), "dial", "a new network ends the wait");
+}
+
+#[test]
+fn the_close_code_says_whether_it_comes_back() {
+    for (code, expected) in [
+        (1000, "offline:peer-closed 1000 leave:1000 end:closed with code 1000"),
+        (1005, "offline:peer-closed leave wait"),
+        (1006, "offline:transport-closed leave wait"),
+        (1008, "offline:peer-closed 1008 leave:1008 end:closed with code 1008"),
+        (1012, "offline:peer-closed 1012 leave:1012 wait"),
+    ] {
+        let mut page = connected();
+        page.closed(code, at(40_000));
+        let words = polled(&mut page, at(40_000));
+        assert_eq!(words, expected, "{code}");
+        let wait = page.poll_timeout().map(|due| due.saturating_duration_since(at(40_000)));
+        match code {
+            1012 => assert!(wait.unwrap() >= millis(5000) && wait.unwrap() <= millis(30_000)),
+            1005 | 1006 => assert!(wait.unwrap() <= millis(5000)),
+            _ => assert_eq!(wait, None),
+        }
+    }
+}
+
+#[test]
+fn closing_is_for_good_until_somebody_asks() {
+    let mut page = connected();
+    page.close(CloseCode::NORMAL, at(100));
+    assert_eq!(polled(&mut page, at(100)), "offline:local-closed leave:1000 end:stopped by this side");
+    assert_eq!(page.poll_timeout(), None);
+    page.wake(at(200));
+    assert_eq!(polled(&mut page, at(200)), "");
+    page.dial_now(at(300));
+    assert_eq!(polled(&mut page, at(300)), "dial");
+}
+
+#[test]
+fn a_heartbeat_that_is_changed_is_that_of_the_open_connection_but_forgives_no_silence() {
+    let slow = Config::builder().interval(millis(60_000)).timeout(millis(30_000)).build().unwrap();
+    let mut page = connected();
+    page.configure(slow, at(10));
+    assert_eq!(lived(&mut page, at(70_010)).first().map(|(_, words)| &**words), Some("ping"));
+    // An answer is awaited: that it is late counts still.
+    let mut page = connected();
+    probed(&mut page, at(1000));
+    page.configure(slow, at(1500));
+    let life = lived(&mut page, at(3050));
+    assert_eq!(life.last(), Some(&(3050, "offline:ping-timeout leave:3008 wait".to_owned())));
+}
+
+#[test]
+fn a_server_that_floods_with_questions_is_given_up() {
+    let mut page = connected();
+    let answered = (0..200).take_while(|&payload| {
+        page.ping(payload, at(10));
+        !polled(&mut page, at(10)).contains("offline:ping-flood leave:1008")
+    });
+    assert_eq!(answered.count(), 128);
+}
+
+#[test]
+fn an_end_says_why() {
+    let mut page = page();
+    assert_eq!(page.poll(at(0)), Some(Action::Dial));
+    page.close(CloseCode::NORMAL, at(1));
+    assert_eq!(page.poll(at(1)), Some(Action::Leave(None)));
+    assert_eq!(page.poll(at(1)), Some(Action::End(GiveUp::Stopped)));
+    assert_eq!(page.report(at(1)).map(|report| report.to_string()), None);
+    assert_eq!(Reason::LocalClosed.connection_close_code(), 1000);
+}
