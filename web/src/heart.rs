@@ -17,7 +17,6 @@ pub(crate) struct Heart {
     pub(crate) newest: Option<u64>,
     pub(crate) sampled: bool,
     pub(crate) owed: Option<u64>,
-    pub(crate) woken_at: Option<Timestamp>,
     pub(crate) goodbye: Option<CloseCode>,
     pub(crate) reason: Reason,
 }
@@ -32,7 +31,6 @@ impl Heart {
             newest: None,
             sampled: false,
             owed: None,
-            woken_at: None,
             goodbye: None,
             reason: Reason::TransportClosed,
         }

@@ -69,6 +69,7 @@ pub struct Link<F> {
     /// The dial that is under way, or that the connection came of.
     attempt: Option<Attempt>,
     heart: Option<Heart>,
+    woken_at: Option<Timestamp>,
     /// The wait that was told last.
     waiting: Option<Timestamp>,
     late: Lateness,
@@ -94,6 +95,7 @@ impl<F: FnMut() -> Doubling + Clone> Link<F> {
             dice,
             attempt: None,
             heart: None,
+            woken_at: None,
             waiting: None,
             late: Lateness::default(),
         }
@@ -177,11 +179,14 @@ impl<F: FnMut() -> Doubling + Clone> Link<F> {
     /// The network is another, or the page runs, or is looked at, again.
     pub fn wake(&mut self, now: Timestamp) {
         self.reconnect.network_changed(now);
-        let Some(heart) = &mut self.heart else { return };
-        let before = heart.woken_at.replace(now);
-        if before.is_none_or(|before| now.saturating_duration_since(before) >= WAKING) {
+        if !self.has_just_woken(now) {
             self.probe(now);
         }
+        self.woken_at = Some(now);
+    }
+
+    fn has_just_woken(&self, now: Timestamp) -> bool {
+        self.woken_at.is_some_and(|woken| now.saturating_duration_since(woken) < WAKING)
     }
 
     /// Asks now. While an answer is awaited that is not overdue, that will do.
@@ -293,6 +298,10 @@ impl<F: FnMut() -> Doubling + Clone> Link<F> {
         let (heart, attempt) = (self.heart.take(), self.attempt.take());
         if let (Some(heart), Some(attempt)) = (heart, attempt) {
             self.reconnect.closed(attempt, heart.reason.connection_close_code(), now);
+        }
+        // What was lost while the page slept, it has lost alone: there is nobody to be spread from.
+        if self.has_just_woken(now) {
+            self.reconnect.network_changed(now);
         }
     }
 

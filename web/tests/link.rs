@@ -155,6 +155,22 @@ fn a_page_that_wakes_is_told_so_by_many_and_asks_once() {
 }
 
 #[test]
+fn a_page_that_wakes_to_find_its_connection_gone_dials_at_once_unless_the_server_asked_for_time() {
+    for (woken, code, expected) in [
+        (60_000, 1006, "offline:transport-closed leave dial"),
+        (60_000, 1012, "offline:peer-closed 1012 leave:1012 wait"),
+        (59_000, 1006, "offline:transport-closed leave wait"),
+    ] {
+        let mut page = connected();
+        page.message(at(59_000));
+        page.wake(at(woken));
+        assert_eq!(polled(&mut page, at(woken)), "ping");
+        page.closed(code, at(60_000));
+        assert_eq!(polled(&mut page, at(60_000)), expected);
+    }
+}
+
+#[test]
 fn a_frozen_page_hears_first_what_came_meanwhile() {
     let mut page = connected();
     let payload = probed(&mut page, at(1000));
