@@ -42,7 +42,7 @@ for (const phase of ["waiting", "ended"]) {
 }
 
 /** Why there is no connection, for a person. */
-function reason({ reason, silence, code }) {
+function reason({ reason, words, silence, code }) {
   const known = {
     1000: "the server has closed the connection",
     1001: "the server is going away",
@@ -53,6 +53,7 @@ function reason({ reason, silence, code }) {
   };
   if (reason === "ping-timeout") return `the server has said nothing for ${(silence / 1000).toFixed(1)} s`;
   if (reason === "transport-closed") return "the connection broke";
+  if (reason !== "peer-closed") return words;
   return known[code || 1000] ?? `the server has closed the connection (code ${code})`;
 }
 

@@ -103,8 +103,8 @@ impl<F: FnMut() -> Doubling + Clone> Link<F> {
 
     /// Another heartbeat, from now on, or where an answer is awaited, from that on.
     ///
-    /// Whatever it says, a verdict waits 50 ms for its last look; and the closing handshake is the browser's affair, so the next
-    /// dial does not wait for it.
+    /// Whatever it says, a verdict waits 50 ms for its last look; the writing of a ping has a clock of its own; and the closing
+    /// handshake is the browser's affair, so the next dial does not wait for it.
     pub fn configure(&mut self, heartbeat: Config, now: Timestamp) {
         self.settings.heartbeat = of_a_page(heartbeat);
         self.settle(now);
@@ -169,10 +169,25 @@ impl<F: FnMut() -> Doubling + Clone> Link<F> {
         self.settle(now);
     }
 
-    /// Something of ours was sent.
-    pub fn sent(&mut self, now: Timestamp) {
+    /// Something of ours was handed to the socket, whose buffer held so many bytes `before` it, and `after` it.
+    pub fn sent(&mut self, before: u64, after: u64, now: Timestamp) {
         if let Some(heart) = &mut self.heart {
-            heart.machine.handle(Event::Wrote, now);
+            heart.sent(before, after, now);
+        }
+    }
+
+    /// The ping that was handed out last was. Behind a large upload it is long before it leaves, and only then can its answer
+    /// be waited for.
+    pub fn ping_sent(&mut self, before: u64, after: u64, now: Timestamp) {
+        if let Some(heart) = &mut self.heart {
+            heart.ping_sent(before, after, now);
+        }
+    }
+
+    /// The socket's buffer holds so many bytes: to be said before each poll.
+    pub fn buffered(&mut self, bytes: u64, now: Timestamp) {
+        if let Some(heart) = &mut self.heart {
+            heart.buffered(bytes, now);
         }
     }
 
@@ -360,7 +375,7 @@ fn policy(settings: &Settings) -> Policy {
 
 /// Whatever the application wants, its page is no server.
 fn of_a_page(heartbeat: Config) -> Config {
-    let page = heartbeat.to_builder().last_look(LAST_LOOK).close_timeout(Duration::ZERO).build();
+    let page = heartbeat.driven().to_builder().last_look(LAST_LOOK).close_timeout(Duration::ZERO).build();
     // Both are within the rules.
     page.unwrap_or(heartbeat)
 }
