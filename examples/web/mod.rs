@@ -83,7 +83,7 @@ const HEADERS: [(HeaderName, HeaderValue); 5] = [
 pub(crate) struct Args {
     /// Where to listen; port 0 takes a free one, which the line `listening on` on stderr tells.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
-    listen: String,
+    pub(crate) listen: String,
     /// How long silence lasts before a ping, or `never`.
     #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = interval)]
     interval: Duration,

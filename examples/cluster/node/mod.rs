@@ -1,0 +1,488 @@
+//! A node: all its decisions, and no socket, clock or Redis.
+//!
+//! Think of a branch office. What happens at its own counter it sees itself (`Presence` over its connections); what happens
+//! at the others it reads in the head office's log (`View`). The head office believes an office for as long as it calls in
+//! time, and an office that could not call for so long knows that it is believed no more. Then it says of its own counter
+//! what it sees, and of everything else that it does not know.
+//!
+//! Inputs with timestamps, `poll` until `None`, `poll_timeout`, as the machines of the crate; `link.rs` is what it has with
+//! Redis, `view.rs` what it has read.
+
+mod link;
+mod view;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use liveness::presence::Presence;
+use liveness::reconnect::Attempt;
+use liveness::{Status, Timestamp};
+
+use self::link::{Link, Matter};
+use self::view::{Gap, View};
+use crate::settings::Settings;
+use crate::store::{Edit, Incarnation, News, Op, Pen, Reply, User};
+use crate::words::{Known, NotKnown, Person, Said, Seen, State, Tell, Why};
+
+/// A page's connection to this node.
+pub(crate) type Conn = u64;
+
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Output {
+    /// Dial Redis, then `linked` or `unlinked`.
+    Dial(Attempt),
+    /// What there is of a link, or of a dial, is of no use.
+    HangUp,
+    /// For Redis, in this order; then `reply` for each, in the same order.
+    Ask(Op),
+    /// Read the log from after this number on, each into `heard`.
+    Follow(u64),
+    Tell(Conn, Tell),
+    TellAll(Tell),
+}
+
+/// The longest name, and the longest line, in bytes.
+const NAME: usize = 64;
+const TEXT: usize = 1000;
+
+pub(crate) struct Node {
+    name: Arc<str>,
+    now: Timestamp,
+    link: Link,
+    /// Who is at this node. Whether somebody without a connection has left, is for all nodes to say: no linger here.
+    local: Presence<User, Conn>,
+    /// Who is to be claimed otherwise than they are.
+    unclaimed: BTreeSet<User>,
+    claimed: BTreeMap<User, Status>,
+    view: View,
+    /// It is whole, and of this link.
+    fresh: bool,
+    /// News were missed up to this number.
+    missed: Option<u64>,
+    told: Told,
+    outbox: VecDeque<Output>,
+    /// It has said goodbye, and was heard or cannot be.
+    closed: bool,
+}
+
+/// What the pages were told last.
+#[derive(Default)]
+struct Told {
+    known: bool,
+    people: BTreeMap<User, Person>,
+    /// Of whom something else may be to be told.
+    touched: BTreeSet<User>,
+    pen: Option<Pen>,
+    granted: u64,
+    nodes: Vec<Seen>,
+}
+
+impl Node {
+    pub(crate) fn new(name: &str, address: &str, settings: Settings, seed: u64, now: Timestamp) -> Self {
+        Self {
+            name: Arc::from(name),
+            now,
+            link: Link::new(name, address, settings, seed, now),
+            local: Presence::with_linger(Duration::ZERO),
+            unclaimed: BTreeSet::new(),
+            claimed: BTreeMap::new(),
+            view: View::empty(),
+            fresh: false,
+            missed: None,
+            told: Told::default(),
+            outbox: VecDeque::new(),
+            closed: false,
+        }
+    }
+
+    /// A page said something.
+    pub(crate) fn said(&mut self, conn: Conn, said: Said, now: Timestamp) {
+        self.now = self.now.max(now);
+        let user = match said {
+            Said::Hello { user } => return self.hello(conn, user),
+            Said::Say { .. } | Said::Want | Said::Give | Said::Write { .. } => {
+                self.local.user(&conn).cloned()
+            }
+        };
+        let Some(user) = user else { return self.tell(conn, Tell::Unfit { why: "say hello first" }) };
+        match said {
+            Said::Say { key, text } => self.say(conn, user, key, text),
+            Said::Want => self.ask_if_open(|inc| Op::Want(inc, user), Matter::Pen),
+            Said::Give => self.ask_if_open(|inc| Op::Give(inc, user), Matter::Pen),
+            Said::Write { token, key, text } => self.write(conn, Edit { user, token, key, text }),
+            Said::Hello { .. } => {}
+        }
+    }
+
+    /// What watches a page's connection has a verdict.
+    pub(crate) fn mark(&mut self, conn: Conn, status: Status, now: Timestamp) {
+        self.now = self.now.max(now);
+        self.local.mark(&conn, status, self.now);
+    }
+
+    /// The dial succeeded. False: it is wanted no more, and is to be dropped.
+    pub(crate) fn linked(&mut self, attempt: Attempt, now: Timestamp) -> bool {
+        self.now = self.now.max(now);
+        let linked = self.link.linked(attempt, self.now);
+        if linked {
+            self.begin_a_life();
+        }
+        linked
+    }
+
+    /// The dial failed, or the link is lost.
+    pub(crate) fn unlinked(&mut self, attempt: Attempt, now: Timestamp) {
+        self.now = self.now.max(now);
+        if let Some(lost) = self.link.unlinked(attempt, self.now) {
+            self.answer_lost(lost);
+        }
+    }
+
+    /// Redis's answer to whatever it was asked first of what is unanswered.
+    pub(crate) fn reply(&mut self, reply: Reply, now: Timestamp) {
+        self.now = self.now.max(now);
+        let Some(asked) = self.link.answered() else { return };
+        match reply {
+            Reply::Opened(inc) => self.link.opened(inc, asked.at),
+            Reply::Seen(picture) => {
+                if self.link.is_first_picture() || self.missed.is_some() || !self.view.is_after(picture.upto)
+                {
+                    self.outbox.extend(self.link.follow(picture.upto).map(Output::Follow));
+                    self.touch_all();
+                    self.view = View::of(*picture, self.now);
+                    self.touch_all();
+                }
+                self.fresh = true;
+                self.missed = self.missed.filter(|missed| !self.view.is_after(*missed));
+                if self.missed.is_some() {
+                    self.look();
+                }
+            }
+            Reply::Done => {
+                self.link.done(&asked);
+                self.settle(asked.matter, None);
+            }
+            Reply::Refused(why) => self.settle(asked.matter, Some(Why::By(why))),
+            Reply::Expired => {
+                self.settle(asked.matter, Some(Why::Here(NotKnown::Expired)));
+                if asked.inc.is_some() && asked.inc == self.link.incarnation() {
+                    self.begin_a_life();
+                }
+            }
+        }
+    }
+
+    /// The next entry of the log.
+    pub(crate) fn heard(&mut self, n: u64, news: News, now: Timestamp) {
+        self.now = self.now.max(now);
+        if let News::Said(inc, user, text) = &news {
+            // Its own it has told already.
+            let node = self.view.name(*inc).cloned().unwrap_or_else(|| Arc::from("?"));
+            if node != self.name && !self.view.is_after(n) {
+                self.tell_all(Tell::Line { user: user.clone(), text: text.clone(), node });
+            }
+        }
+        let line = if let News::Wrote(line) = &news { Some(line.clone()) } else { None };
+        match self.view.apply(n, news, self.now) {
+            Ok(touched) => {
+                self.told.touched.extend(touched);
+                // In it already: told with the picture.
+                if let Some(line) = line.filter(|line| self.view.text.back() == Some(line)) {
+                    self.tell_all(Tell::Wrote(line));
+                }
+            }
+            Err(Gap) => {
+                if self.missed.is_none() {
+                    self.look();
+                }
+                self.missed = self.missed.max(Some(n));
+            }
+        }
+    }
+
+    /// Says goodbye for good: nobody waits until this node has expired. Then it `is_closed`, at once where there is no Redis.
+    pub(crate) fn close(&mut self, now: Timestamp) {
+        self.now = self.now.max(now);
+        match self.link.incarnation() {
+            Some(inc) => {
+                self.ask(Op::Close(inc), Matter::Close);
+                self.link.end();
+            }
+            None => self.closed = true,
+        }
+    }
+
+    pub(crate) const fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// The next thing to do, one at a time: call until `None`.
+    #[must_use = "a dropped output is a claim that is never made, or a page that is never told"]
+    pub(crate) fn poll(&mut self, now: Timestamp) -> Option<Output> {
+        self.now = self.now.max(now);
+        if self.outbox.is_empty() && !self.closed {
+            self.see_who_is_here();
+            self.mind_the_link();
+            self.tell_what_changed();
+        }
+        self.outbox.pop_front()
+    }
+
+    /// When to poll next, if nothing happens before.
+    pub(crate) fn poll_timeout(&self) -> Option<Timestamp> {
+        if !self.outbox.is_empty() || !self.told.touched.is_empty() && !self.closed {
+            return Some(self.now);
+        }
+        if self.closed {
+            return None;
+        }
+        if !self.unclaimed.is_empty() && self.link.may_claim() {
+            return Some(self.now);
+        }
+        [self.local.poll_timeout(), self.link.poll_timeout(self.now)].into_iter().flatten().min()
+    }
+
+    /// What others do can be known now.
+    pub(crate) fn is_known(&self) -> bool {
+        self.fresh && self.missed.is_none() && self.link.is_believed(self.now)
+    }
+
+    pub(crate) fn state(&self) -> State {
+        let users: BTreeSet<&User> =
+            self.local.iter().map(|(user, _)| user).chain(self.view.users()).collect();
+        State {
+            node: Arc::clone(&self.name),
+            known: self.is_known(),
+            incarnation: self.link.incarnation().map(|inc| inc.0),
+            nodes: self.view.nodes(),
+            people: users.into_iter().filter_map(|user| self.person(user)).collect(),
+            pen: self.is_known().then(|| self.view.pen.clone()),
+            text: self.view.text.iter().cloned().collect(),
+        }
+    }
+
+    fn hello(&mut self, conn: Conn, user: User) {
+        let fit = !user.is_empty() && user.len() <= NAME && !user.contains(char::is_control);
+        if !fit {
+            return self.tell(
+                conn,
+                Tell::Unfit { why: "a name has 1 to 64 bytes, none of them a control character" },
+            );
+        }
+        if self.local.user(&conn).is_some_and(|other| *other != user) {
+            return self.tell(conn, Tell::Unfit { why: "a page is one person's" });
+        }
+        self.local.enter(conn, user.clone(), self.now);
+        self.see_who_is_here();
+        self.tell(conn, Tell::Welcome { state: Box::new(self.state()) });
+        if self.is_known() && self.view.pen.holder == Some(user) {
+            self.tell(conn, Tell::Granted { token: self.view.pen.token });
+        }
+    }
+
+    /// To this node's own at once, to the others by Redis: where that is away, it is said here only, and never anywhere later.
+    fn say(&mut self, conn: Conn, user: User, key: u64, text: String) {
+        if text.is_empty() || text.len() > TEXT {
+            return self.tell(conn, Tell::Unfit { why: "a line has 1 to 1000 bytes" });
+        }
+        let node = Arc::clone(&self.name);
+        self.tell_all(Tell::Line { user: user.clone(), text: text.clone(), node });
+        match self.link.incarnation().filter(|_| self.link.has_room()) {
+            Some(inc) => self.ask(Op::Say(inc, user, text), Matter::Say { conn, key }),
+            None => self.tell(conn, Tell::Spread { key, reached: false }),
+        }
+    }
+
+    fn write(&mut self, conn: Conn, edit: Edit) {
+        let key = edit.key.clone();
+        if edit.text.is_empty() || edit.text.len() > TEXT || key.len() > NAME {
+            return self.tell(conn, Tell::Unfit { why: "a line has 1 to 1000 bytes, its key at most 64" });
+        }
+        let why = match self.link.incarnation() {
+            Some(inc) if self.is_known() && self.link.has_room() => {
+                // What was said of them before goes first: that they are online, and who they are.
+                self.claim();
+                return self.ask(Op::Write(inc, edit), Matter::Write { conn, key });
+            }
+            Some(_) if self.is_known() => NotKnown::Busy,
+            Some(_) | None => NotKnown::Unknown,
+        };
+        self.tell(conn, Tell::Refused { key, why: Why::Here(why) });
+    }
+
+    fn ask_if_open(&mut self, op: impl FnOnce(Incarnation) -> Op, matter: Matter) {
+        let open = self.link.incarnation().filter(|_| self.link.has_room());
+        if let Some(inc) = open {
+            self.claim();
+            self.ask(op(inc), matter);
+        }
+    }
+
+    /// What came of something that a page wanted.
+    fn settle(&mut self, matter: Matter, failed: Option<Why>) {
+        match (matter, failed) {
+            (Matter::Write { conn, key }, None) => self.tell(conn, Tell::Written { key }),
+            (Matter::Write { conn, key }, Some(why)) => self.tell(conn, Tell::Refused { key, why }),
+            (Matter::Say { conn, key }, failed) => {
+                self.tell(conn, Tell::Spread { key, reached: failed.is_none() });
+            }
+            (Matter::Open | Matter::Look | Matter::Beat | Matter::Claim | Matter::Pen, _) => {}
+            (Matter::Close, _) => self.closed = true,
+        }
+    }
+
+    fn answer_lost(&mut self, lost: Vec<Matter>) {
+        // What is still to be asked was of that link.
+        self.outbox.retain(|output| !matches!(output, Output::Ask(_) | Output::Follow(_)));
+        for matter in lost {
+            self.settle(matter, Some(Why::Here(NotKnown::Lost)));
+        }
+    }
+
+    /// With a new link, or where the last life was over: everything is claimed anew, and looked at anew.
+    fn begin_a_life(&mut self) {
+        self.fresh = false;
+        self.missed = None;
+        self.see_who_is_here();
+        self.unclaimed.clear();
+        self.claimed = self.local.iter().map(|(user, status)| (user.clone(), status)).collect();
+        let claims = self.claimed.iter().map(|(user, status)| (user.clone(), *status)).collect();
+        let op = self.link.begin(claims);
+        self.ask(op, Matter::Open);
+        self.look();
+    }
+
+    fn look(&mut self) {
+        self.ask(Op::Look, Matter::Look);
+    }
+
+    fn ask(&mut self, op: Op, matter: Matter) {
+        self.link.asked(matter, self.now);
+        self.outbox.push_back(Output::Ask(op));
+    }
+
+    fn see_who_is_here(&mut self) {
+        while let Some(change) = self.local.poll(self.now) {
+            self.unclaimed.insert(change.user().clone());
+            self.told.touched.insert(change.user().clone());
+        }
+    }
+
+    fn mind_the_link(&mut self) {
+        while let Some(output) = self.link.poll(self.now) {
+            match output {
+                link::Output::Dial(attempt) => self.outbox.push_back(Output::Dial(attempt)),
+                link::Output::HangUp(lost) => {
+                    self.answer_lost(lost);
+                    self.outbox.push_back(Output::HangUp);
+                }
+                link::Output::Beat(inc) => self.ask(Op::Beat(inc), Matter::Beat),
+            }
+        }
+        if self.link.may_claim() {
+            self.claim();
+        }
+    }
+
+    fn claim(&mut self) {
+        self.see_who_is_here();
+        let Some(inc) = self.link.incarnation() else { return };
+        let mut claims = Vec::new();
+        for user in std::mem::take(&mut self.unclaimed) {
+            let status = self.local.status(&user);
+            let was = match status {
+                Status::Offline => self.claimed.remove(&user),
+                Status::Online | Status::Suspect => self.claimed.insert(user.clone(), status),
+            };
+            if was.unwrap_or(Status::Offline) != status {
+                claims.push((user, status));
+            }
+        }
+        if !claims.is_empty() {
+            self.ask(Op::Claim(inc, claims), Matter::Claim);
+        }
+    }
+
+    /// One person as this node knows them; `None`: not here.
+    fn person(&self, user: &User) -> Option<Person> {
+        let here = self.local.status(user);
+        let read = self.view.status(user);
+        let status = match here {
+            Status::Online => Known::Online,
+            // Another node may know better.
+            Status::Suspect if self.is_known() && read == Some(Known::Online) => Known::Online,
+            Status::Suspect => Known::Suspect,
+            Status::Offline if self.is_known() => read?,
+            Status::Offline => read.map(|_| Known::Unknown)?,
+        };
+        let mut at: BTreeSet<_> =
+            self.view.nodes_of(user).filter(|name| **name != self.name).cloned().collect();
+        if here != Status::Offline {
+            at.insert(Arc::clone(&self.name));
+        }
+        Some(Person { user: user.clone(), status, at: at.into_iter().collect() })
+    }
+
+    fn touch_all(&mut self) {
+        let view = self.view.users().cloned();
+        self.told.touched.extend(view);
+        self.told.touched.extend(self.told.people.keys().cloned());
+    }
+
+    fn tell_what_changed(&mut self) {
+        let known = self.is_known();
+        let (nodes, pen) = (self.view.nodes(), known.then(|| self.view.pen.clone()));
+        if known != self.told.known {
+            self.touch_all();
+        }
+        if known != self.told.known || nodes != self.told.nodes {
+            (self.told.known, self.told.nodes) = (known, nodes.clone());
+            self.tell_all(Tell::Nodes { nodes, known });
+        }
+        if !known {
+            // Whoever holds it when it is known again is told again: they may have come here meanwhile.
+            self.told.granted = 0;
+        }
+        for user in std::mem::take(&mut self.told.touched) {
+            self.tell_person(user);
+        }
+        if pen != self.told.pen {
+            self.told.pen.clone_from(&pen);
+            self.tell_all(Tell::Pen { pen: pen.clone() });
+        }
+        if let Some(Pen { holder: Some(holder), token, .. }) = pen.filter(|pen| pen.token > self.told.granted)
+        {
+            self.told.granted = token;
+            let conns: Vec<Conn> = self.local.connections(&holder).copied().collect();
+            for conn in conns {
+                self.tell(conn, Tell::Granted { token });
+            }
+        }
+    }
+
+    fn tell_person(&mut self, user: User) {
+        let person = self.person(&user);
+        if self.told.people.get(&user) == person.as_ref() {
+            return;
+        }
+        match person {
+            Some(person) => {
+                self.told.people.insert(user, person.clone());
+                self.tell_all(Tell::Person(person));
+            }
+            None => {
+                self.told.people.remove(&user);
+                self.tell_all(Tell::Left { user });
+            }
+        }
+    }
+
+    fn tell(&mut self, conn: Conn, what: Tell) {
+        self.outbox.push_back(Output::Tell(conn, what));
+    }
+
+    fn tell_all(&mut self, what: Tell) {
+        self.outbox.push_back(Output::TellAll(what));
+    }
+}

@@ -1,0 +1,217 @@
+// The page of one node: it shows what its node knows, and says what it does not.
+
+const at = (id) => document.getElementById(id);
+const me = new URLSearchParams(location.search).get("user") || `guest-${Math.floor(Math.random() * 9000 + 1000)}`;
+const people = new Map();
+let socket;
+let wait = 250;
+let here = "";
+let known = false;
+let token = 0;
+let keys = 0;
+/** Edits that are not settled, in order: each is sent when the one before is. */
+let unwritten = [];
+
+const SIGNS = { online: "online", suspect: "no answer", away: "away", unknown: "unknown" };
+const WHY = {
+  unknown: "not written: this node does not reach Redis",
+  expired: "not written: Redis had given this node up",
+  busy: "not written: too much waits for Redis",
+  absent: "not written: Redis does not know you here yet",
+  frozen: "not written: you were not heard of for a moment",
+  stale: "not written: the pen is no longer yours",
+  never: "not written: there is no such token",
+};
+
+function dial() {
+  socket = new WebSocket(`${location.protocol.replace("http", "ws")}//${location.host}/live`);
+  socket.onopen = () => say({ type: "hello", user: me });
+  socket.onmessage = (event) => {
+    const words = JSON.parse(event.data);
+    (Array.isArray(words) ? words : [words]).forEach((word) => hear[word.type]?.(word));
+  };
+  socket.onclose = () => {
+    known = false;
+    hold(0);
+    show(at("node"), "offline", `${here || "The node"} does not answer`);
+    show(at("redis"), "unknown", "Redis: not known");
+    people.forEach((person) => Object.assign(person, { status: "unknown" }));
+    drawPeople();
+    pen(null);
+    setTimeout(dial, wait * (0.5 + Math.random()));
+    wait = Math.min(wait * 2, 4000);
+  };
+}
+
+function say(what) {
+  if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(what));
+}
+
+const hear = {
+  welcome({ state }) {
+    wait = 250;
+    here = state.node;
+    people.clear();
+    state.people.forEach((person) => people.set(person.user, person));
+    at("text").replaceChildren();
+    state.text.forEach(wrote);
+    hear.nodes(state);
+    pen(state.pen);
+    drawPeople();
+  },
+  unfit: ({ why }) => toast(why),
+  line({ user, text, node }) {
+    line(at("lines"), user, text, `at ${node}`);
+  },
+  spread({ reached }) {
+    if (!reached) toast("Redis is away: only this node's own have read that.");
+  },
+  granted: (granted) => hold(granted.token),
+  written() {
+    unwritten.shift();
+    at("outcome").textContent = "Written, and on Redis's disk.";
+    next();
+  },
+  refused({ why }) {
+    if (why === "lost") {
+      // Perhaps it is written. Under the same key it is written once.
+      at("outcome").textContent = "The answer was lost: asking again.";
+      setTimeout(next, 500);
+      return;
+    }
+    const text = unwritten.splice(0).map((edit) => edit.text).join(" / ");
+    at("outcome").textContent = `“${text}” ${WHY[why] ?? "not written"}.`;
+    if (!at("words").value) at("words").value = text;
+  },
+  wrote,
+  person({ type, ...person }) {
+    people.set(person.user, person);
+    drawPeople();
+  },
+  left({ user }) {
+    people.delete(user);
+    drawPeople();
+  },
+  pen: (word) => pen(word.pen),
+  nodes(word) {
+    known = word.known;
+    show(at("node"), "online", `This is ${here}`);
+    show(at("redis"), known ? "online" : "unknown", known ? "Redis answers" : "Redis is away: the others are unknown");
+    at("nodes").replaceChildren(
+      ...word.nodes.map(({ name, address }) => {
+        const item = document.createElement("li");
+        item.dataset.state = name === here ? "online" : known ? "online" : "unknown";
+        const link = document.createElement("a");
+        link.href = `http://${address}/?user=${encodeURIComponent(me)}`;
+        link.textContent = name;
+        link.className = "name";
+        item.append(link, note(name === here ? "this one" : known ? "believed" : "unknown"));
+        return item;
+      }),
+    );
+  },
+};
+
+function wrote({ token, user, text }) {
+  line(at("text"), user, text, `token ${token}`);
+  while (at("text").children.length > 20) at("text").firstChild.remove();
+}
+
+function line(list, user, text, where) {
+  const item = document.createElement("li");
+  const name = document.createElement("strong");
+  name.textContent = user;
+  item.append(name, ` ${text} `, note(where));
+  list.append(item);
+  while (list.children.length > 200) list.firstChild.remove();
+  list.scrollTop = list.scrollHeight;
+}
+
+function note(text) {
+  const span = document.createElement("span");
+  span.className = "note";
+  span.textContent = text;
+  return span;
+}
+
+function show(pill, state, text) {
+  pill.dataset.state = state;
+  pill.textContent = text;
+}
+
+function toast(text) {
+  const box = document.querySelector(".toasts");
+  const item = document.createElement("p");
+  item.className = "toast";
+  item.textContent = text;
+  box.append(item);
+  setTimeout(() => item.remove(), 4000);
+}
+
+let drawing = false;
+function drawPeople() {
+  if (drawing) return;
+  drawing = true;
+  requestAnimationFrame(() => {
+    drawing = false;
+    const all = [...people.values()].sort((one, other) => one.user.localeCompare(other.user));
+    at("count").textContent = `${all.length}`;
+    at("people").replaceChildren(
+      ...all.slice(0, 200).map(({ user, status, at: nodes }) => {
+        const item = document.createElement("li");
+        item.dataset.state = status === "away" ? "connecting" : status;
+        const name = document.createElement("span");
+        name.className = "name";
+        name.textContent = user === me ? `${user} (you)` : user;
+        item.append(name, note([SIGNS[status], nodes.join(", ")].filter(Boolean).join(" · ")));
+        return item;
+      }),
+    );
+  });
+}
+
+function pen(pen) {
+  const notice = at("pen");
+  if (!pen) {
+    hold(0);
+    show(notice, "unknown", "Who holds the pen is not known: nothing can be written.");
+  } else if (!pen.holder) {
+    hold(0);
+    show(notice, "online", "The pen is free.");
+  } else {
+    const queue = pen.waiting ? `; waiting: ${pen.first.join(", ")}${pen.waiting > pen.first.length ? " …" : ""}` : "";
+    const who = pen.holder === me ? "You hold the pen" : `${pen.holder} holds the pen`;
+    if (pen.holder !== me) hold(0);
+    show(notice, pen.frozen ? "suspect" : "online", `${who}${pen.frozen ? ", and is not heard of" : ""} (token ${pen.token})${queue}.`);
+  }
+}
+
+function hold(newToken) {
+  if (newToken) token = newToken;
+  at("words").disabled = at("put").disabled = !newToken;
+  at("words").placeholder = newToken ? "A line of the text" : "Ask for the pen first";
+}
+
+function next() {
+  if (unwritten.length) say({ type: "write", token, ...unwritten[0] });
+}
+
+at("say").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const text = at("line").value.trim();
+  if (!text) return;
+  say({ type: "say", key: (keys += 1), text });
+  at("line").value = "";
+});
+at("write").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const text = at("words").value.trim();
+  if (!text) return;
+  unwritten.push({ key: crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`, text });
+  at("words").value = "";
+  if (unwritten.length === 1) next();
+});
+at("ask").addEventListener("click", () => say({ type: "want" }));
+at("give").addEventListener("click", () => say({ type: "give" }));
+
+dial();
