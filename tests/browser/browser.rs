@@ -150,6 +150,10 @@ impl Browser {
         let chromium = installed("chromium");
         let asked = SWITCHES.iter().chain(switches).try_for_each(|switch| capabilities.add_arg(switch));
         asked.unwrap();
+        // The driver asks for these by itself.
+        let left_out = AWAKE.iter().filter(|switch| !switches.contains(switch));
+        let left_out = left_out.map(|switch| switch.trim_start_matches("--"));
+        left_out.for_each(|switch| capabilities.add_exclude_switch(switch).unwrap());
         capabilities.add_arg(&format!("--user-data-dir={}", profile.display())).unwrap();
         capabilities.set_binary(&chromium.display().to_string()).unwrap();
         capabilities.set_browser_log_level(LoggingPrefsLogLevel::All).unwrap();

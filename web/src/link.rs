@@ -159,7 +159,7 @@ impl<F: FnMut() -> Doubling + Clone> Link<F> {
     /// The server answers.
     pub fn pong(&mut self, payload: u64, now: Timestamp) {
         let answers = self.heart.as_ref().map(|heart| heart.machine.stats().answers);
-        self.hear(Event::Pong(&payload.to_be_bytes()), now);
+        self.take(Event::Pong(&payload.to_be_bytes()), now);
         if let Some(heart) = &mut self.heart {
             if heart.newest == Some(payload) && Some(heart.machine.stats().answers) != answers {
                 heart.newest = None;
@@ -291,11 +291,16 @@ impl<F: FnMut() -> Doubling + Clone> Link<F> {
     }
 
     fn hear(&mut self, event: Event<'_>, now: Timestamp) {
+        self.take(event, now);
+        self.settle(now);
+    }
+
+    /// An event of the server's side: whatever it is, it ends the wait for an answer.
+    fn take(&mut self, event: Event<'_>, now: Timestamp) {
         let Some(heart) = &mut self.heart else { return };
         heart.machine.handle(event, now);
         heart.asked_at = None;
         self.late.put_off = None;
-        self.settle(now);
     }
 
     /// A heartbeat that was changed is another machine. Not while an answer is awaited, or none would ever be overdue.

@@ -313,7 +313,12 @@ fn a_heartbeat_that_is_changed_is_that_of_the_open_connection_but_forgives_no_si
     let mut page = connected();
     page.configure(slow, at(10));
     assert_eq!(lived(&mut page, at(70_010)).first().map(|(_, words)| &**words), Some("ping"));
-    // An answer is awaited: that it is late counts still.
+    // An answer is awaited: it is a round trip still, and that it is late counts still.
+    let mut page = connected();
+    let payload = probed(&mut page, at(1000));
+    page.configure(slow, at(1500));
+    page.pong(payload, at(1700));
+    assert_eq!(polled(&mut page, at(1700)), "rtt");
     let mut page = connected();
     probed(&mut page, at(1000));
     page.configure(slow, at(1500));
