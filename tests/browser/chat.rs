@@ -291,6 +291,7 @@ fn a_server_that_starts_anew_finds_everybody_again() {
     }
     // A server that stands still is noticed by the pages' own clock, for no socket closes.
     program.freeze();
+    ada.eventually("it doubts", |page| page.text("#link") == "No answer yet");
     ada.eventually("it notices", |page| page.text("#link") == "Disconnected");
     program.thaw();
     ada.eventually("it is back", |page| page.text("#link") == "Connected");
@@ -412,10 +413,11 @@ impl Client {
     fn until(&mut self, mut is_it: impl FnMut(&Value) -> bool) -> Value {
         loop {
             let Message::Text(words) = self.0.read().unwrap() else { continue };
-            let told: Value = serde_json::from_str(&words).unwrap();
-            if told["type"] == "ping" {
-                self.say(&json!({ "type": "pong", "payload": told["payload"] }));
+            if let Some(digits) = words.strip_prefix("ping ") {
+                self.0.send(Message::text(format!("pong {digits}"))).unwrap();
+                continue;
             }
+            let told: Value = serde_json::from_str(&words).unwrap();
             if is_it(&told) {
                 return told;
             }

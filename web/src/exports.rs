@@ -92,9 +92,13 @@ fn backoff() -> Doubling {
 
 /// A number that is none, or below zero, is zero; one that is too large is the far end, which never comes.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "that is what the cast does")]
+fn whole(number: f64) -> u64 {
+    number as u64
+}
+
 #[inline(never)]
 fn nanos(millis: f64) -> u64 {
-    (millis * 1e6 + 0.5) as u64
+    whole(millis * 1e6 + 0.5)
 }
 
 fn moment(millis: f64) -> Timestamp {
@@ -194,9 +198,22 @@ extern "C" fn pong(payload: u64, now: f64) {
     with(|link| link.pong(payload, moment(now)));
 }
 
+/// Something was handed to the socket: its `bufferedAmount` before and after.
 #[unsafe(no_mangle)]
-extern "C" fn sent(now: f64) {
-    with(|link| link.sent(moment(now)));
+extern "C" fn sent(before: f64, after: f64, now: f64) {
+    with(|link| link.sent(whole(before), whole(after), moment(now)));
+}
+
+/// The ping was.
+#[unsafe(no_mangle)]
+extern "C" fn ping_sent(before: f64, after: f64, now: f64) {
+    with(|link| link.ping_sent(whole(before), whole(after), moment(now)));
+}
+
+/// The socket's `bufferedAmount` now.
+#[unsafe(no_mangle)]
+extern "C" fn buffered(bytes: f64, now: f64) {
+    with(|link| link.buffered(whole(bytes), moment(now)));
 }
 
 #[unsafe(no_mangle)]
@@ -295,18 +312,21 @@ extern "C" fn poll_timeout() -> f64 {
     whole_millis(with(|link| link.poll_timeout()))
 }
 
-/// Why: of `offline` a name, a line for people and the whole report; of `suspect` the report; of the end a line. The length
-/// of the text, whose lines are divided by a line feed.
+/// Why: of `offline` a name and a line for people, of the end a line. The length of the text, whose lines are divided by a
+/// line feed.
 #[unsafe(no_mangle)]
-extern "C" fn explain(now: f64) -> usize {
-    with(|link| match (LAST.0.get(), link.report(moment(now))) {
-        (Some(Action::Offline(reason)), Some(report)) => {
-            tell(format_args!("{}\n{}\n{report}", name(reason), reason.as_str()))
-        }
-        (Some(Action::End(why)), _) => tell(format_args!("{why}")),
-        (_, Some(report)) => tell(format_args!("{report}")),
-        (_, None) => 0,
-    })
+extern "C" fn explain() -> usize {
+    match LAST.0.get() {
+        Some(Action::Offline(reason)) => tell(format_args!("{}\n{}", name(reason), reason.as_str())),
+        Some(Action::End(why)) => tell(format_args!("{why}")),
+        _ => 0,
+    }
+}
+
+/// What is thought of the server, and why, while there is a connection: the length of the text.
+#[unsafe(no_mangle)]
+extern "C" fn report(now: f64) -> usize {
+    with(|link| link.report(moment(now)).map_or(0, |report| tell(format_args!("{report}"))))
 }
 
 /// As transcripts call it, but for the code.
