@@ -60,6 +60,7 @@ use axum::routing::{MethodRouter, get};
 use axum::serve::ListenerExt;
 use liveness::driver::axum::{Metering, Peer};
 use liveness::driver::tune;
+use liveness::transcript::parse_duration;
 use liveness::{Config, ConfigBuilder, Suspicion};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -107,9 +108,10 @@ pub(crate) fn interval(value: &str) -> Result<Duration, String> {
 /// The same, and `never`, for what may be none at all.
 #[allow(dead_code, reason = "not every program lets somebody linger")]
 pub(crate) fn duration(value: &str) -> Result<Duration, String> {
-    // This setting takes any.
-    let read = setting("close_timeout", value).map(|config| config.close_timeout());
-    read.map_err(|_| "a duration such as 3s or 500ms, or `never`".to_owned())
+    match value {
+        "never" => Ok(Duration::MAX),
+        _ => parse_duration(value).map_err(|error| format!("{error}, or `never`")),
+    }
 }
 
 fn timeout(value: &str) -> Result<Duration, String> {
