@@ -28,6 +28,7 @@ mod node;
 mod redis_server;
 mod serve;
 mod settings;
+mod simulate;
 mod stage;
 mod store;
 #[path = "../web/mod.rs"]
@@ -36,7 +37,7 @@ mod words;
 
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use liveness::Config;
 use liveness::transcript::parse_duration;
 use settings::Settings;
@@ -49,6 +50,8 @@ use settings::Settings;
 #[derive(Clone, Debug, Parser)]
 #[command(name = "cluster")]
 struct Program {
+    #[command(subcommand)]
+    command: Option<Command>,
     #[command(flatten)]
     web: web::Args,
     /// How many nodes to start; they listen on the address given and on the ports after it.
@@ -76,6 +79,11 @@ struct Program {
     grace: Duration,
 }
 
+#[derive(Clone, Debug, Subcommand)]
+enum Command {
+    Simulate(simulate::Args),
+}
+
 impl Program {
     fn settings(&self) -> Result<Settings, String> {
         let Self { ttl, beat, linger, grace, .. } = *self;
@@ -87,6 +95,9 @@ impl Program {
 async fn main() -> Result<(), web::Failure> {
     let program = Program::parse();
     let settings = program.settings()?;
+    if let Some(Command::Simulate(args)) = &program.command {
+        return simulate::run(args, settings).await;
+    }
     let (Some(name), Some(redis)) = (&program.node, &program.redis) else {
         return stage::run(&program, settings).await;
     };
