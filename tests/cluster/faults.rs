@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use liveness::Clock;
 use liveness::sim::Dice;
-use redis::Client;
+use redis::aio::MultiplexedConnection;
+use redis::{Client, cmd};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -19,7 +20,7 @@ use crate::crowd::{Crowd, Ledger};
 use crate::program::Program;
 use crate::redis_server::{Kept, RedisServer};
 use crate::settings::{LONGEST_REDIAL, Settings};
-use crate::store::redis::Store;
+use crate::store::redis::{ROOM, Store};
 
 const SETTINGS: Settings = Settings {
     ttl: Duration::from_millis(2000),
@@ -182,6 +183,7 @@ impl Stage {
 
     /// SIGKILL, and anew with what it had written.
     async fn kill_redis(&mut self) -> Duration {
+        let before = self.newest().await;
         self.redis.kill();
         self.rest(500, 4000).await;
         for node in &self.nodes {
@@ -194,7 +196,34 @@ impl Stage {
         }
         self.redis.restart().unwrap();
         let all: Vec<usize> = (0..NODES).collect();
-        self.agree("Redis was killed, and is back", &all, LONGEST_REDIAL, everybody).await
+        let took = self.agree("Redis was killed, and is back", &all, LONGEST_REDIAL, everybody).await;
+        // And as long again as it would take to leave.
+        sleep(SETTINGS.linger + SETTINGS.beat).await;
+        let left = self.left_after(before).await;
+        assert!(
+            left.is_empty(),
+            "seed {}: {} were here all the time, and left: {left:?}",
+            self.seed,
+            left.len()
+        );
+        took
+    }
+
+    async fn connect(&self) -> MultiplexedConnection {
+        Client::open(self.redis.url()).unwrap().get_multiplexed_async_connection().await.unwrap()
+    }
+
+    /// The number of the newest entry of the log.
+    async fn newest(&self) -> u64 {
+        cmd("GET").arg(format!("{ROOM}:log:n")).query_async(&mut self.connect().await).await.unwrap()
+    }
+
+    async fn left_after(&self, entry: u64) -> Vec<String> {
+        let mut read = cmd("XRANGE");
+        read.arg(format!("{ROOM}:log")).arg(format!("({entry}-1")).arg("+");
+        let entries: Vec<(String, Vec<String>)> = read.query_async(&mut self.connect().await).await.unwrap();
+        let left = entries.into_iter().filter(|(_, fields)| fields[1] == "left");
+        left.map(|(_, mut fields)| fields.swap_remove(3)).collect()
     }
 }
 
