@@ -309,8 +309,6 @@ impl Node {
     }
 
     fn answer_lost(&mut self, lost: Vec<Matter>) {
-        // What is still to be asked was of that link.
-        self.outbox.retain(|output| !matches!(output, Output::Ask(_) | Output::Follow(_)));
         for matter in lost {
             self.settle(matter, Some(Why::Here(NotKnown::Lost)));
         }
