@@ -35,12 +35,14 @@ mod store;
 mod web;
 mod words;
 
+use std::io;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use liveness::Config;
 use liveness::transcript::parse_duration;
 use settings::Settings;
+use tokio::signal;
 
 /// Several nodes and one truth: who is here, and one pen, shared by server processes through a Redis.
 ///
@@ -89,6 +91,20 @@ impl Program {
         let Self { ttl, beat, linger, grace, .. } = *self;
         Settings { ttl, beat, linger, grace }.check()
     }
+}
+
+/// Ctrl-C, or the SIGTERM by which a system ends its services.
+async fn asked_to_end() -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        let mut terminated = signal::unix::signal(signal::unix::SignalKind::terminate())?;
+        tokio::select! {
+            done = signal::ctrl_c() => done,
+            _ = terminated.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    signal::ctrl_c().await
 }
 
 #[tokio::main]

@@ -334,12 +334,9 @@ async fn live(seed: u64) {
     stage.full_house().await;
     let all: Vec<usize> = (0..NODES).collect();
     stage.agree("a thousand came", &all, SETTINGS.bound(), everybody).await;
-    let mut faults = [0, 1, 2];
-    for place in (1..faults.len()).rev() {
-        let other = usize::try_from(stage.dice.below(place as u64 + 1)).unwrap();
-        faults.swap(place, other);
-    }
-    for fault in faults {
+    // Each order comes in six seeds.
+    let orders = [[0, 1, 2], [1, 2, 0], [2, 0, 1], [0, 2, 1], [2, 1, 0], [1, 0, 2]];
+    for fault in orders[usize::try_from(seed % 6).unwrap()] {
         stage.rest(1000, 3000).await;
         match fault {
             0 => drop(stage.kill_a_node().await),
