@@ -88,6 +88,7 @@ export interface Host {
 
 export type Reason =
   | "ping-timeout"
+  | "write-stalled"
   | "silent"
   | "ping-flood"
   | "peer-closed"

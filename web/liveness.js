@@ -124,8 +124,7 @@ export class LiveSocket extends EventTarget {
   send(data) {
     // OPEN: 1, in every implementation.
     if (this.#socket?.readyState !== 1 || !this.#machine) return false;
-    this.#socket.send(data);
-    this.#machine.sent(this.#host.now());
+    this.#hand("sent", data);
     return true;
   }
 
@@ -169,11 +168,12 @@ export class LiveSocket extends EventTarget {
 
   #begin() {
     const failed = ({ message }) => this.#end(`liveness.wasm is not to be had: ${message}`, 0);
-    load().then((module) => this.#state === "dialling" && this.#start(module), failed);
+    const instance = load().then((module) => WebAssembly.instantiate(module));
+    instance.then(({ exports }) => this.#state === "dialling" && this.#start(exports), failed);
   }
 
-  #start(module) {
-    this.#machine = new WebAssembly.Instance(module).exports;
+  #start(machine) {
+    this.#machine = machine;
     const { firstDelay, longestDelay, stableAfter, dialTimeout } = this.#options;
     this.#machine.set_backoff(firstDelay, longestDelay);
     this.#machine.start(this.#host.seed(), stableAfter, dialTimeout, this.#host.now());
@@ -218,6 +218,7 @@ export class LiveSocket extends EventTarget {
     if (this.#turning || !this.#machine) return;
     this.#turning = true;
     try {
+      if (this.#socket) this.#machine.buffered(this.#socket.bufferedAmount, this.#host.now());
       for (let action; (action = ACTIONS[this.#machine.poll(this.#host.now())]); ) this.#carryOut(action);
     } finally {
       this.#turning = false;
@@ -302,8 +303,14 @@ export class LiveSocket extends EventTarget {
 
   #beat(kind) {
     const digits = BigInt.asUintN(64, this.#machine.payload()).toString(16).padStart(16, "0");
-    if (this.#socket?.readyState === 1) this.#socket.send(`${kind} ${digits}`);
-    if (kind === "pong") this.#machine.sent(this.#host.now());
+    if (this.#socket?.readyState === 1) this.#hand(kind === "ping" ? "ping_sent" : "sent", `${kind} ${digits}`);
+  }
+
+  /** What waits in the socket's buffer goes before it. */
+  #hand(what, data) {
+    const before = this.#socket.bufferedAmount;
+    this.#socket.send(data);
+    this.#machine[what](before, this.#socket.bufferedAmount, this.#host.now());
   }
 
   #rtt() {

@@ -1,5 +1,5 @@
-//! The hub: one task owns every room and every heartbeat, and so there are no locks. It waits for nobody: whose queue is full
-//! skips what would have gone in.
+//! The hub: one task owns every room, and so there are no locks. It is told what each connection's heartbeat says, and waits for
+//! nobody: whose queue is full skips what would have gone in.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -9,23 +9,24 @@ use std::io::{self, Write};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::extract::ws::Utf8Bytes;
-use liveness::driver::random_seed;
 use liveness::driver::tokio::clock;
 use liveness::presence::Change;
-use liveness::{Action, Clock, CloseCode, Config, Event, Fleet, Key, Schedule, Status, Timestamp};
+use liveness::{Clock, CloseCode, Config, Status, Timestamp};
+use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use crate::room::Room;
-use crate::words::{self, Said, Tell, User};
+use crate::web;
+use crate::words::{self, Key, Said, Tell, User};
 
 /// What comes from the connections.
 pub(crate) enum Input {
     /// One is open: who it is, unless there are too many.
     Open(mpsc::Sender<Order>, oneshot::Sender<Key>),
     Said(Key, Utf8Bytes),
-    /// The page's ping has left.
-    PingSent(Key),
+    /// What its heartbeat thinks of it.
+    Health(Key, Health),
     /// It had fallen behind, and is ready to be told how things stand.
     Again(Key, mpsc::Sender<Order>),
     Ended(Key),
@@ -34,8 +35,18 @@ pub(crate) enum Input {
 /// What a connection is to do.
 pub(crate) enum Order {
     Tell(Utf8Bytes),
-    Ping(Utf8Bytes),
     Close(CloseCode, &'static str),
+}
+
+/// What is known of a page.
+#[derive(Clone, Copy)]
+pub(crate) struct Health {
+    pub(crate) status: Status,
+    pub(crate) rtt: Option<Duration>,
+}
+
+impl Health {
+    pub(crate) const NEW: Self = Self { status: Status::Online, rtt: None };
 }
 
 const CONNECTIONS: usize = 2_000;
@@ -50,17 +61,18 @@ struct Connection {
     /// `None` while it is behind.
     outbox: Option<mpsc::Sender<Order>>,
     at: Option<(String, User)>,
+    health: Health,
     /// When all that it said would have been paid for.
     paid: Timestamp,
 }
 
 pub(crate) struct Hub {
     clock: Clock,
-    /// The pages' heartbeats. A key is a connection.
-    fleet: Fleet,
-    quiet_ms: u64,
+    /// What pages are told of their heartbeat.
+    timing: Value,
     linger: Duration,
     connections: BTreeMap<Key, Connection>,
+    newest: Key,
     rooms: BTreeMap<String, Room>,
     /// Makes users of tokens: nobody learns the token of another.
     secret: RandomState,
@@ -68,22 +80,12 @@ pub(crate) struct Hub {
 
 impl Hub {
     pub(crate) fn new(config: Config, linger: Duration) -> Self {
-        // A page is asked each time, whatever it says: its round trip is shown.
-        let pages = Config::builder()
-            .schedule(Schedule::Steady)
-            .interval(config.interval())
-            .timeout(config.timeout())
-            .write_timeout(config.timeout())
-            .suspicion(config.suspicion())
-            .build()
-            .unwrap_or(config);
-        let quiet = pages.interval().saturating_add(pages.timeout());
         Self {
             clock: clock(),
-            fleet: Fleet::new(pages, random_seed()),
-            quiet_ms: u64::try_from(quiet.as_millis()).unwrap_or(u64::MAX).min(3_600_000),
+            timing: web::timing(&config),
             linger,
             connections: BTreeMap::new(),
+            newest: 0,
             rooms: BTreeMap::new(),
             secret: RandomState::new(),
         }
@@ -111,8 +113,7 @@ impl Hub {
     }
 
     fn due(&self) -> Option<Timestamp> {
-        let rooms = self.rooms.values().filter_map(|room| room.presence.poll_timeout());
-        rooms.chain(self.fleet.poll_timeout()).min()
+        self.rooms.values().filter_map(|room| room.presence.poll_timeout()).min()
     }
 
     fn handle(&mut self, input: Input) {
@@ -122,8 +123,10 @@ impl Hub {
                 if self.connections.len() >= CONNECTIONS {
                     return;
                 }
-                let Ok(key) = self.fleet.insert(now) else { return };
-                let connection = Connection { outbox: Some(outbox), at: None, paid: now };
+                self.newest += 1;
+                let key = self.newest;
+                let connection =
+                    Connection { outbox: Some(outbox), at: None, health: Health::NEW, paid: now };
                 self.connections.insert(key, connection);
                 // A connection that ended meanwhile says so, too.
                 if tell.send(key).is_err() {
@@ -131,7 +134,7 @@ impl Hub {
                 }
             }
             Input::Said(key, words) => self.said(key, &words, now),
-            Input::PingSent(key) => drop(self.fleet.handle(key, Event::PingSent, now)),
+            Input::Health(key, health) => self.mark(key, health, now),
             Input::Again(key, outbox) => match self.connections.get_mut(&key) {
                 Some(connection) => {
                     connection.outbox = Some(outbox);
@@ -144,29 +147,36 @@ impl Hub {
     }
 
     fn end(&mut self, key: Key, now: Timestamp) {
-        // Given up already, it is stale.
-        let _ = self.fleet.handle(key, Event::Eof, now);
+        self.mark(key, Health { status: Status::Offline, rtt: None }, now);
+        self.connections.remove(&key);
+    }
+
+    /// What the heartbeat of a connection says is what the room makes people of.
+    fn mark(&mut self, key: Key, health: Health, now: Timestamp) {
+        let Some(connection) = self.connections.get_mut(&key) else { return };
+        connection.health = health;
+        let Some(room) = connection.at.as_ref().and_then(|(place, _)| self.rooms.get_mut(place)) else {
+            return;
+        };
+        room.presence.mark(&key, health.status, now);
+        if health.status == Status::Offline {
+            // Where its end has not been seen yet, it is on its way: nothing is told to it any more.
+            room.members.remove(&key);
+            connection.at = None;
+        }
     }
 
     fn said(&mut self, key: Key, words: &str, now: Timestamp) {
-        let Ok(said) = serde_json::from_str(words) else {
-            // It is heard all the same, and is no page of ours.
-            let _ = self.fleet.close(key, CloseCode::INVALID_PAYLOAD, now);
-            return;
-        };
-        let event = match &said {
-            Said::Pong { payload } => u64::from_str_radix(payload, 16).ok().map(u64::to_be_bytes),
-            Said::Hello { .. } | Said::Say { .. } | Said::Bye => None,
-        };
-        let event = event.as_ref().map_or(Event::Data, |payload| Event::Pong(payload));
-        if self.fleet.handle(key, event, now).is_err() {
-            return;
-        }
-        match said {
-            Said::Hello { token, name, room } => self.hello(key, &token, &name, &room, now),
-            Said::Say { key: line, text } => self.say(key, line, &text, now),
-            Said::Bye => self.bye(key, now),
-            Said::Pong { .. } => {}
+        match serde_json::from_str(words) {
+            Ok(Said::Hello { token, name, room }) => self.hello(key, &token, &name, &room, now),
+            Ok(Said::Say { key: line, text }) => self.say(key, line, &text, now),
+            Ok(Said::Bye) => self.bye(key, now),
+            // It is no page of ours.
+            Err(_) => {
+                if let Some(connection) = self.connections.get_mut(&key) {
+                    send(connection, || Order::Close(CloseCode::INVALID_PAYLOAD, "what is that?"));
+                }
+            }
         }
     }
 
@@ -247,39 +257,14 @@ impl Hub {
         }
     }
 
-    /// Hands out what is due: first what the heartbeats say, then what it makes of people.
+    /// Hands out what is due.
     fn poll(&mut self) {
         let now = self.clock.now();
-        while let Some((key, action)) = self.fleet.poll(now) {
-            self.carry_out(key, action, now);
-        }
         let places: Vec<_> = self.rooms.keys().cloned().collect();
         for place in places {
             while let Some(change) = self.rooms.get_mut(&place).and_then(|room| room.poll(now)) {
                 self.tell_change(&place, change, now);
             }
-        }
-    }
-
-    fn carry_out(&mut self, key: Key, action: Action, now: Timestamp) {
-        let Some(connection) = self.connections.get_mut(&key) else { return };
-        if let Some(room) = connection.at.as_ref().and_then(|(place, _)| self.rooms.get_mut(place)) {
-            room.presence.handle(&key, action, now);
-            if matches!(action, Action::MarkOffline(_)) {
-                room.members.remove(&key);
-            }
-        }
-        match action {
-            Action::SendPing(payload) => {
-                send(connection, || Order::Ping(json(&Tell::Ping { payload: payload.to_string() })));
-            }
-            Action::Close(code) => {
-                let code = code.unwrap_or(CloseCode::NORMAL);
-                send(connection, || Order::Close(code, "the page does not answer"));
-            }
-            // Where its end has not been seen yet, it is on its way: nothing is told to it any more.
-            Action::Disconnect => drop(self.connections.remove(&key)),
-            Action::MarkOnline | Action::MarkSuspect | Action::MarkOffline(_) => {}
         }
     }
 
@@ -306,12 +291,13 @@ impl Hub {
         let places: Vec<_> = self.rooms.keys().cloned().collect();
         for place in places {
             let Some(room) = self.rooms.get_mut(&place) else { continue };
-            let fleet = &self.fleet;
+            let connections = &self.connections;
             let mut of = Vec::new();
             for (user, _) in room.presence.iter() {
                 // The best of their pages: they are as near as that.
-                let pages = room.presence.connections(user).filter_map(|key| fleet.rtt(*key).ok().flatten());
-                let Some(rtt) = pages.map(|rtt| rtt.smoothed.as_millis()).min() else { continue };
+                let pages =
+                    room.presence.connections(user).filter_map(|key| connections.get(key)?.health.rtt);
+                let Some(rtt) = pages.map(|rtt| rtt.as_millis()).min() else { continue };
                 let rtt = u64::try_from(rtt).unwrap_or(u64::MAX);
                 if room.rtts.insert(*user, rtt) != Some(rtt) {
                     of.push((*user, rtt));
@@ -333,7 +319,7 @@ impl Hub {
             epoch: room.epoch,
             people: room.people(),
             lines: room.lines.iter().collect(),
-            quiet_ms: self.quiet_ms,
+            timing: &self.timing,
             behind,
         });
         send(connection, || Order::Tell(words));

@@ -5,9 +5,9 @@
 //! What is the crate's here:
 //!
 //! - each socket is a `LiveStream`, which finds out dead connections and closes them;
-//! - what answers a Ping is the browser, not the page in it: one that has frozen is found out by a heartbeat of the program's
-//!   own, text messages that only the page's script can answer, watched by one `Fleet` for all; its round trips are shown
-//!   beside the names;
+//! - what answers a Ping is the browser, not the page in it: so the heartbeat is text messages, that only the page's script can
+//!   answer (`Heartbeat::Text`), and a page that has frozen is found out too; its round trips are shown beside the names;
+//! - the page notices by the same machine that its hub is gone, and dials again: `liveness.js`;
 //! - `Presence` makes people of connections: two tabs are one person, and a reloaded page neither leaves nor joins.
 //!
 //! `main.rs` is the door, `hub.rs` the one task that all of it comes together in, `room.rs` a room, `words.rs` what pages and
@@ -29,11 +29,13 @@ use axum::routing::any;
 use clap::Parser;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
-use hub::{Hub, Input, Order};
+use hub::{Health, Hub, Input, Order};
+use liveness::driver::Heartbeat;
 use liveness::driver::axum::Peer;
 use liveness::driver::tokio::LiveStream;
-use liveness::{CloseCode, Config, Key};
-use tokio::sync::{mpsc, oneshot};
+use liveness::{CloseCode, Config, Schedule};
+use tokio::sync::{mpsc, oneshot, watch};
+use words::Key;
 
 /// A chat: rooms, who is in them, and how well each is heard.
 #[derive(Parser)]
@@ -64,7 +66,8 @@ const FULL: u16 = 1013;
 #[tokio::main]
 async fn main() -> Result<(), web::Failure> {
     let args = Program::parse();
-    let config = args.web.config(Config::builder())?;
+    // A page is asked each time, whatever it says: its round trip is shown.
+    let config = args.web.config(Config::builder().schedule(Schedule::Steady))?;
     let listener = args.web.listen().await?;
     let (hub, inputs) = mpsc::channel(INPUTS);
     tokio::spawn(Hub::new(config, args.linger).run(inputs));
@@ -82,12 +85,19 @@ async fn upgrade(
 ) -> Response {
     let upgrade = upgrade.max_message_size(MESSAGE).max_frame_size(MESSAGE);
     upgrade.on_upgrade(async move |socket| {
-        converse(LiveStream::new(socket, app.config).metered(peer.gauge), app.hub).await;
+        let socket = LiveStream::new(socket, app.config).metered(peer.gauge).heartbeat(Heartbeat::Text);
+        converse(socket, app.hub).await;
     })
 }
 
 /// The whole life of a connection, in one task: it listens while it writes, however slowly that is read.
-async fn converse(mut socket: LiveStream<WebSocket>, hub: mpsc::Sender<Input>) {
+async fn converse(socket: LiveStream<WebSocket>, hub: mpsc::Sender<Input>) {
+    let health = watch::Sender::new(Health::NEW);
+    let seen = health.subscribe();
+    let mut socket = socket.on_action(move |_, peer| {
+        let rtt = peer.rtt().map(|rtt| rtt.smoothed);
+        health.send_replace(Health { status: peer.status(), rtt });
+    });
     let (outbox, orders) = mpsc::channel(ORDERS);
     let (tell, told) = oneshot::channel();
     // Where the hub is gone, so is the program: here and below.
@@ -99,18 +109,28 @@ async fn converse(mut socket: LiveStream<WebSocket>, hub: mpsc::Sender<Input>) {
     };
     let (sink, stream) = socket.split();
     tokio::select! {
-        () = listen(key, stream, &hub) => {}
+        () = listen(key, stream, seen, &hub) => {}
         () = speak(key, sink, orders, &hub) => {}
     }
     let _ = hub.send(Input::Ended(key)).await;
 }
 
-async fn listen(key: Key, mut stream: SplitStream<LiveStream<WebSocket>>, hub: &mpsc::Sender<Input>) {
-    while let Some(message) = stream.next().await {
-        // The error says why it is over, and is the last.
-        if let Ok(Message::Text(words)) = message {
-            let _ = hub.send(Input::Said(key, words)).await;
-        }
+async fn listen(
+    key: Key,
+    mut stream: SplitStream<LiveStream<WebSocket>>,
+    mut health: watch::Receiver<Health>,
+    hub: &mpsc::Sender<Input>,
+) {
+    loop {
+        let input = tokio::select! {
+            message = stream.next() => match message {
+                Some(Ok(Message::Text(words))) => Input::Said(key, words),
+                Some(_) => continue,
+                None => return,
+            },
+            Ok(()) = health.changed() => Input::Health(key, *health.borrow_and_update()),
+        };
+        let _ = hub.send(input).await;
     }
 }
 
@@ -124,11 +144,6 @@ async fn speak(
     loop {
         let sent = match orders.recv().await {
             Some(Order::Tell(words)) => sink.send(Message::Text(words)).await.is_ok(),
-            Some(Order::Ping(words)) => {
-                let sent = sink.send(Message::Text(words)).await.is_ok();
-                // Only now its answer can be waited for.
-                sent && hub.send(Input::PingSent(key)).await.is_ok()
-            }
             Some(Order::Close(code, why)) => {
                 let frame = CloseFrame { code: code.get(), reason: why.into() };
                 sink.send(Message::Close(Some(frame))).await.is_ok()

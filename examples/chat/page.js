@@ -1,5 +1,6 @@
-// The chat's page. The hub's heartbeat comes as messages, for a script can see no Ping; where it stays away, the page dials
-// again. Everything that somebody wrote becomes text, never markup.
+// The chat's page. Everything that somebody wrote becomes text, never markup. What the connection does is in `liveness.js`.
+
+import { LiveSocket } from "/liveness.js";
 
 const at = (id) => document.getElementById(id);
 const [log, people, words] = [at("log"), at("people"), at("words")];
@@ -7,8 +8,6 @@ const room = new URLSearchParams(location.search).get("room")?.trim() || "lobby"
 
 /** How long somebody who left is still shown, crossed out. */
 const GONE = 8000;
-/** Dialling again: the first wait, the longest, and after how long a connection has proved itself. */
-const [FIRST, LONGEST, PROVED] = [500, 15000, 5000];
 /** As many lines as are kept on the page. */
 const KEPT = 500;
 
@@ -16,11 +15,10 @@ const random = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) 
 const token = (localStorage.chatToken ??= random());
 let name = localStorage.chatName ?? "";
 
-let socket, epoch, you, agreed, quiet = 10000;
+let epoch, you, agreed;
 /** On this connection the hub has let us in. */
 let entered = false;
 let seen = 0;
-let attempts = 0;
 let left = false;
 /** What was written and has not come back yet, by its key. */
 const waiting = new Map();
@@ -29,96 +27,50 @@ const keys = new Set();
 /** Who is here, or has just left. */
 const known = new Map();
 
-// The connection.
+// The connection. None before there is a name to enter under.
 
-let silence, dialling, countdown;
+let live = null;
+let countdown;
 
 function dial() {
-  clearTimeout(dialling);
-  clearInterval(countdown);
-  at("notice").hidden = true;
-  if (left || !name) return;
-  show("connecting", "Connecting");
-  entered = false;
-  const mine = new WebSocket(`${location.protocol.replace("http", "ws")}//${location.host}/live`);
-  socket = mine;
-  const isMine = () => mine === socket;
-  let opened = 0;
-  listen();
-  mine.onopen = () => {
-    if (!isMine()) return;
-    opened = Date.now();
-    hello();
-  };
-  mine.onmessage = ({ data }) => {
-    if (!isMine()) return;
-    listen();
-    hear(JSON.parse(data));
-  };
-  mine.onclose = ({ code }) => {
-    if (!isMine()) return;
-    if (opened && Date.now() - opened > PROVED) attempts = 0;
-    lost(code);
-  };
+  if (live) return live.dialNow();
+  const address = `${location.protocol.replace("http", "ws")}//${location.host}/live`;
+  live = new LiveSocket(address, { interval: 2000, timeout: 3000, suspectAfter: 1000, firstDelay: 500, dialTimeout: 5000 });
+  live.addEventListener("dialling", () => {
+    clearInterval(countdown);
+    at("notice").hidden = true;
+    entered = false;
+    show("connecting", "Connecting");
+  });
+  live.addEventListener("open", () => hello());
+  live.addEventListener("message", ({ data }) => hear(JSON.parse(data)));
+  live.addEventListener("suspect", () => show("suspect", "No answer yet"));
+  live.addEventListener("online", () => entered && show("online", "Connected"));
+  live.addEventListener("waiting", ({ detail }) => lost(detail.until));
+  live.addEventListener("ended", () => left || lost(Infinity));
 }
 
-/** Something was heard, or is from now on awaited. A timer that rings late, in a page that slept, asks the clock again. */
-function listen() {
-  clearTimeout(silence);
-  const due = Date.now() + quiet;
-  const judge = () => {
-    if (Date.now() < due) return;
-    // What had arrived while the page slept is heard first.
-    silence = setTimeout(() => hangUp(), 200);
-  };
-  silence = setTimeout(judge, quiet);
-}
-
-function hangUp() {
-  const old = socket;
-  socket = undefined;
-  old?.close();
-  lost();
-}
-
-function lost(code) {
-  clearTimeout(silence);
-  socket = undefined;
-  if (left) return;
-  // 1013: there are too many; they will not be fewer in a second.
-  attempts += code === 1013 ? 4 : 1;
-  const longest = Math.min(LONGEST, FIRST * 2 ** (attempts - 1));
-  const wait = longest * (0.5 + Math.random() / 2);
-  const due = Date.now() + wait;
+/** There is no connection, and none before this moment. */
+function lost(until) {
   show("offline", "Disconnected");
   const count = () => {
-    const seconds = Math.ceil((due - Date.now()) / 1000);
-    at("why").textContent = `No connection. What you write is kept; next attempt in ${Math.max(seconds, 0)} s.`;
+    const seconds = Math.max(0, Math.ceil((until - performance.now()) / 1000));
+    const next = until === Infinity ? "this page does not dial again by itself" : `next attempt in ${seconds} s`;
+    at("why").textContent = `No connection. What you write is kept; ${next}.`;
   };
   count();
   // A wait that is hardly one is not worth a notice.
-  at("notice").hidden = wait < 1000;
+  at("notice").hidden = until - performance.now() < 1000;
+  clearInterval(countdown);
   countdown = setInterval(count, 1000);
-  dialling = setTimeout(dial, wait);
 }
 
-function tell(what) {
-  if (socket?.readyState !== WebSocket.OPEN) return false;
-  socket.send(JSON.stringify(what));
-  return true;
-}
-
+const tell = (what) => live?.send(JSON.stringify(what)) ?? false;
 const hello = () => tell({ type: "hello", token, name, room });
 
 at("now").onclick = () => dial();
-addEventListener("online", () => {
-  attempts = 0;
-  if (!socket) dial();
-});
 document.addEventListener("visibilitychange", () => {
-  if (document.hidden) return;
-  if (!socket) dial();
-  if (isAtEnd()) read();
+  if (!document.hidden && isAtEnd()) read();
 });
 
 function show(state, text) {
@@ -132,9 +84,6 @@ function show(state, text) {
 
 function hear(told) {
   switch (told.type) {
-    case "ping":
-      tell({ type: "pong", payload: told.payload });
-      break;
     case "welcome":
       welcome(told);
       break;
@@ -163,7 +112,7 @@ function hear(told) {
       break;
     case "left":
       left = true;
-      socket.close();
+      live.close();
       show("offline", "You left");
       at("leave").disabled = true;
       for (const user of [...known.keys()]) forget(user);
@@ -175,7 +124,8 @@ function hear(told) {
 function welcome(told) {
   const again = epoch !== undefined;
   if (epoch !== told.epoch) seen = 0;
-  [epoch, you, quiet] = [told.epoch, told.you, told.quiet_ms + 1000];
+  [epoch, you] = [told.epoch, told.you];
+  live.configure(told.timing);
   [entered, agreed] = [true, name];
   at("room").textContent = told.room;
   at("self").textContent = name;

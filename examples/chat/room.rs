@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use liveness::driver::random_seed;
 use liveness::presence::{Change, Presence};
-use liveness::{Key, Status, Timestamp};
+use liveness::{Status, Timestamp};
 
-use crate::words::{Line, Person, User, alike};
+use crate::words::{Key, Line, Person, User, alike};
 
 /// So much of what was said is kept, for those who come later.
 const HISTORY: usize = 100;

@@ -1,8 +1,11 @@
 //! What pages and hub say to each other, as JSON; and what may be said.
 
-use serde::{Deserialize, Serialize};
-
 use liveness::Status;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The number of a connection.
+pub(crate) type Key = u64;
 
 /// Who somebody is to the others: made of their secret token, and the same for each page of theirs.
 pub(crate) type User = u64;
@@ -20,8 +23,6 @@ pub(crate) enum Said {
     Hello { token: String, name: String, room: String },
     /// Something for all. By its key the page knows it again; what comes twice under one key is said once.
     Say { key: String, text: String },
-    /// The page is awake.
-    Pong { payload: String },
     /// Its user leaves, with every page.
     Bye,
 }
@@ -38,13 +39,9 @@ pub(crate) enum Tell<'a> {
         epoch: u64,
         people: Vec<Person<'a>>,
         lines: Vec<&'a Line>,
-        /// Heard of nothing for so long, the page had better dial again.
-        quiet_ms: u64,
+        /// What the page's own heartbeat is to be.
+        timing: &'a Value,
         behind: bool,
-    },
-    /// To be answered with the same payload.
-    Ping {
-        payload: String,
     },
     Line(&'a Line),
     /// Somebody is, or is not, what they were.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use futures_util::{SinkExt, StreamExt};
 use liveness::driver::tokio::{LiveStream, Metered, clock};
-use liveness::driver::{random_seed, tune};
+use liveness::driver::{Heartbeat, random_seed, tune};
 use liveness::reconnect::{Action, GiveUp, Policy, Reconnect};
 use liveness::{Clock, Config, Reason, Timestamp};
 use serde_json::Value;
@@ -90,7 +90,7 @@ async fn dial(url: &str, config: Config) -> Result<Socket, Failure> {
     let stream = Metered::new(stream);
     let gauge = stream.gauge().clone();
     let (socket, _) = client_async_tls(request, stream).await?;
-    Ok(LiveStream::new(socket, config).metered(gauge))
+    Ok(LiveStream::new(socket, config).metered(gauge).heartbeat(Heartbeat::Text))
 }
 
 impl Place {

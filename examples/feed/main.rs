@@ -11,8 +11,8 @@
 //! has no more, it says is lost. A server that was started anew knows nothing of the old one's figures: it counts from 1, and
 //! its `epoch` is another.
 //!
-//! What else a page may say: `ping` and 16 hexadecimal digits, answered by `pong` and the same (`link.js` says why); `freeze
-//! SECONDS`, `drop`, `restart SECONDS`.
+//! What else a page may say: `freeze SECONDS`, `drop`, `restart SECONDS`. The heartbeats of both ends are text messages, which
+//! the driver here and `liveness.js` there keep to themselves.
 
 mod farm;
 mod follow;
@@ -30,9 +30,10 @@ use axum::routing::any;
 use clap::Parser;
 use farm::{Farm, Figure};
 use futures_util::{SinkExt, StreamExt};
+use liveness::driver::Heartbeat;
 use liveness::driver::axum::Peer;
 use liveness::driver::tokio::LiveStream;
-use liveness::{CloseCode, Config, Suspicion};
+use liveness::{CloseCode, Config};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -115,7 +116,6 @@ async fn serve(
     tokio::spawn(measure(Arc::clone(&app), args.every));
     let mut orders = app.orders.subscribe();
     let page = web::page(include_str!("page.html"), include_str!("page.js"))
-        .route("/link.js", web::file("text/javascript; charset=utf-8", include_str!("link.js")))
         .route("/chart.js", web::file("text/javascript; charset=utf-8", include_str!("chart.js")))
         .route("/feed.css", web::file("text/css; charset=utf-8", include_str!("feed.css")))
         .route("/live", any(upgrade))
@@ -162,7 +162,8 @@ async fn upgrade(
     thawed(&app).await;
     upgrade.on_upgrade(async move |socket| {
         let mut orders = app.orders.subscribe();
-        let mut socket = LiveStream::new(socket, app.config).metered(peer.gauge);
+        let socket = LiveStream::new(socket, app.config).metered(peer.gauge);
+        let mut socket = socket.heartbeat(Heartbeat::Text);
         let order = tokio::select! {
             () = converse(&mut socket, &app) => return,
             order = orders.recv() => order,
@@ -199,9 +200,6 @@ async fn converse(socket: &mut LiveStream<WebSocket>, app: &App) {
         };
         let mut words = said.split(' ');
         match (words.next(), words.next(), words.next()) {
-            (Some("ping"), Some(payload), None) if is_payload(payload) => {
-                let _ = socket.send(Message::text(format!("pong {payload}"))).await;
-            }
             (Some("from"), Some(epoch), Some(number)) => has = Some(greet(socket, app, epoch, number).await),
             (Some("freeze"), Some(seconds), None) => {
                 let _ = app.frozen.send(Instant::now() + outage(seconds));
@@ -216,11 +214,6 @@ async fn converse(socket: &mut LiveStream<WebSocket>, app: &App) {
     }
 }
 
-/// Sixteen hexadecimal digits: what else comes as a ping is not sent back to whoever said it.
-fn is_payload(digits: &str) -> bool {
-    digits.len() == 16 && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
-}
-
 fn outage(seconds: &str) -> Duration {
     Duration::from_secs(seconds.parse().unwrap_or(1).min(LONGEST_OUTAGE))
 }
@@ -233,24 +226,12 @@ async fn greet(socket: &mut LiveStream<WebSocket>, app: &App, epoch: &str, numbe
         "oldest": oldest,
         "newest": newest,
         "now": unix_millis(),
-        "timing": {
-            "interval": millis(app.config.interval()),
-            "timeout": millis(app.config.timeout()),
-            "suspectAfter": match app.config.suspicion() {
-                Suspicion::After(after) => millis(after),
-                Suspicion::Never | Suspicion::Adaptive { .. } => millis(Duration::MAX),
-            },
-        },
+        "timing": web::timing(&app.config),
     }});
     // Where nothing can be sent, the stream ends, and says why.
     let _ = socket.send(Message::text(hello.to_string())).await;
     let follows = epoch == app.farm.epoch();
     number.parse().ok().filter(|_| follows).map_or(oldest - 1, |number: u64| number.min(newest))
-}
-
-fn millis(duration: Duration) -> u64 {
-    // More than a script can count is for ever.
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).min(1 << 53)
 }
 
 /// Sends what it has not had yet. However slowly it reads, nothing is kept for it but its number.

@@ -1,9 +1,9 @@
-// The page: figures come, are kept in order, and are drawn. What the connection does is in `link.js`.
+// The page: figures come, are kept in order, and are drawn. What the connection does is in `liveness.js`.
 //
 // `window.feed` is for whoever tests it: `received`, each figure's [epoch, number] in the order of arrival; `lost`, each
 // [epoch, first, last] that the server no longer had; `states`, each [milliseconds since the start, phase].
 
-import { Link } from "/link.js";
+import { LiveSocket } from "/liveness.js";
 import { draw } from "/chart.js";
 
 const at = (id) => document.getElementById(id);
@@ -24,11 +24,38 @@ let gap = null;
 /** The chart shows when nothing came: since when nobody tells us anything. */
 let silentSince = null;
 
-const link = new Link(
-  `${location.protocol.replace("http", "ws")}//${location.host}/live`,
-  { interval: 2000, timeout: 3000, suspectAfter: 1000 },
-  { state: showLink, open: opened, message: heard, trip: (time) => (at("trip").textContent = `${time.toFixed(1)} ms`) },
-);
+/** Why the connection was lost, until the page has said so. */
+let why = null;
+
+const address = `${location.protocol.replace("http", "ws")}//${location.host}/live`;
+const link = new LiveSocket(address, { interval: 2000, timeout: 3000, suspectAfter: 1000, dialTimeout: 5000 });
+link.addEventListener("open", opened);
+link.addEventListener("message", ({ data }) => heard(data));
+link.addEventListener("rtt", ({ detail }) => (at("trip").textContent = `${detail.latest.toFixed(1)} ms`));
+link.addEventListener("offline", ({ detail }) => (why = reason(detail)));
+for (const phase of ["dialling", "online", "suspect"]) link.addEventListener(phase, () => showLink(phase));
+for (const phase of ["waiting", "ended"]) {
+  link.addEventListener(phase, ({ detail }) => {
+    showLink(phase, why ?? detail.why);
+    why = null;
+  });
+}
+
+/** Why there is no connection, for a person. */
+function reason({ reason, words, silence, code }) {
+  const known = {
+    1000: "the server has closed the connection",
+    1001: "the server is going away",
+    1011: "something went wrong in the server",
+    1012: "the server restarts",
+    1013: "the server asks to come back later",
+    3008: "the server took this page for dead",
+  };
+  if (reason === "ping-timeout") return `the server has said nothing for ${(silence / 1000).toFixed(1)} s`;
+  if (reason === "transport-closed") return "the connection broke";
+  if (reason !== "peer-closed") return words;
+  return known[code || 1000] ?? `the server has closed the connection (code ${code})`;
+}
 
 function opened() {
   connections += 1;
@@ -45,7 +72,7 @@ function heard(message) {
 }
 
 function greeted(hello) {
-  link.timing = hello.timing;
+  link.configure(hello.timing);
   ahead = hello.now - Date.now();
   if (epoch === null) {
     say("Connected.");
@@ -103,15 +130,14 @@ function say(words) {
 }
 
 const PILLS = {
-  open: ["online", "Live"],
+  online: ["online", "Live"],
   suspect: ["suspect", "No answer yet"],
   dialling: ["connecting", "Connecting"],
   waiting: ["offline", "No connection"],
   ended: ["offline", "Closed"],
 };
 
-function showLink() {
-  const { phase, why } = link.state;
+function showLink(phase, why) {
   feed.states.push([Math.round(performance.now()), phase]);
   const [state, words] = PILLS[phase];
   at("link").dataset.state = state;
@@ -122,17 +148,18 @@ function showLink() {
     if (silentSince === null && connections > 0) say(sentence(why));
     silentSince ??= figures.findLast(({ value }) => value !== undefined)?.time ?? Date.now();
   }
-  if (phase === "open") silentSince = null;
+  if (phase === "online") silentSince = null;
   // The notice stays while dialling, for a page that jumps is no page to press a button on.
-  if (phase !== "dialling") at("outage").hidden = phase === "open" || phase === "suspect";
+  if (phase !== "dialling") at("outage").hidden = isConnected();
   show();
 }
 
+const isConnected = () => link.state === "online" || link.state === "suspect";
 const sentence = (words) => `${words[0].toUpperCase()}${words.slice(1)}.`;
 
 function show() {
   const now = Date.now() + ahead;
-  const { phase, until, attempt } = link.state;
+  const { state: phase, until, attempts } = link;
   const newest = figures.findLast(({ value }) => value !== undefined);
   const old = newest === undefined ? 0 : now - newest.time;
   at("value").textContent = newest === undefined ? "–" : newest.value.toFixed(1);
@@ -145,15 +172,15 @@ function show() {
   const seconds = Math.max(0, Math.ceil((until - performance.now()) / 1000));
   at("next").textContent =
     phase === "waiting" ? `Next attempt ${seconds === 0 ? "now" : `in ${seconds} s`}.`
-    : phase === "dialling" ? `Attempt ${attempt} is under way.`
+    : phase === "dialling" ? `Attempt ${attempts} is under way.`
     : phase === "ended" ? "This page does not dial again by itself."
     : "";
   at("now").disabled = phase === "dialling";
   at("summary").textContent = summary(now);
-  for (const button of document.querySelectorAll("[data-order]")) button.disabled = phase !== "open" && phase !== "suspect";
+  for (const button of document.querySelectorAll("[data-order]")) button.disabled = !isConnected();
   // A minute is drawn, and what leads into it from the left.
   while (figures.length > 1 && figures[1].time < now - 70_000) figures.shift();
-  draw(at("chart"), figures, now, phase === "open" || phase === "suspect" ? null : silentSince);
+  draw(at("chart"), figures, now, isConnected() ? null : silentSince);
 }
 
 function summary(now) {
@@ -171,4 +198,3 @@ at("now").onclick = () => link.dialNow();
 addEventListener("resize", show);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", show);
 setInterval(show, 250);
-link.dial();

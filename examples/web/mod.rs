@@ -40,6 +40,8 @@
 //!
 //! A ping finds out a dead link and no more: the browser answers it, on a thread of its own, for a tab that hangs or is
 //! frozen too. That somebody is there is proved by what the page's script says: data, or an answer to a ping that is data.
+//! `/liveness.js` is the page's half of such a heartbeat, `Heartbeat::Text` the server's; [`timing`] tells the page what the
+//! server's flags ask for.
 
 use std::fmt;
 use std::io::{self, ErrorKind, Write};
@@ -59,10 +61,11 @@ use axum::serve::ListenerExt;
 use liveness::driver::axum::{Metering, Peer};
 use liveness::driver::tune;
 use liveness::{Config, ConfigBuilder, Suspicion};
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 /// Only what the page brings along, and its own socket; and nobody may put the page into theirs.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+const POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; \
                       connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 const HEADERS: [(HeaderName, HeaderValue); 5] = [
@@ -166,14 +169,37 @@ pub(crate) fn page<S: Clone + Send + Sync + 'static>(html: &'static str, script:
         .route("/page.js", file("text/javascript; charset=utf-8", script))
         .route("/style.css", file("text/css; charset=utf-8", include_str!("style.css")))
         .route("/icon.svg", file("image/svg+xml", include_str!("icon.svg")))
+        .route("/liveness.js", file("text/javascript; charset=utf-8", include_str!("../../web/liveness.js")))
+        .route(
+            "/liveness.wasm",
+            file("application/wasm", include_bytes!("../../web/liveness.wasm").as_slice()),
+        )
 }
 
 /// Another file of the page.
 pub(crate) fn file<S: Clone + Send + Sync + 'static>(
     kind: &'static str,
-    text: &'static str,
+    text: impl IntoResponse + Clone + Send + Sync + 'static,
 ) -> MethodRouter<S> {
     get(move || async move { ([(CONTENT_TYPE, kind)], HEADERS, text) })
+}
+
+/// What a page's `LiveSocket` is to be configured with, to be as quick as its server.
+#[allow(dead_code, reason = "not every page has one")]
+pub(crate) fn timing(config: &Config) -> Value {
+    json!({
+        "interval": millis(config.interval()),
+        "timeout": millis(config.timeout()),
+        "suspectAfter": match config.suspicion() {
+            Suspicion::After(after) => millis(after),
+            Suspicion::Never | Suspicion::Adaptive { .. } => millis(Duration::MAX),
+        },
+    })
+}
+
+fn millis(duration: Duration) -> u64 {
+    // More than a script can count is for ever.
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).min(1 << 53)
 }
 
 /// Serves for as long as the door is open. Handlers find their connection's gauge in `ConnectInfo<Peer>`.

@@ -38,6 +38,7 @@ use ::tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tungstenite::client::IntoClientRequest;
 use tungstenite::handshake::client::Response;
+use tungstenite::handshake::server::{Callback, NoCallback};
 use tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tungstenite::{Error, Message};
 
@@ -76,9 +77,48 @@ pub async fn accept_unwatched<T>(
 where
     T: AsyncRead + AsyncWrite + Unpin,
 {
+    accept_hdr(transport, NoCallback, settings).await
+}
+
+/// As [`accept_unwatched`], and shows the request to a callback of tungstenite's, which may add headers or refuse it: for
+/// its path, a cookie, an origin.
+///
+/// ```no_run
+/// # #![allow(dead_code)]
+/// # async fn serve(stream: tokio::net::TcpStream) -> Result<(), Box<dyn std::error::Error>> {
+/// use futures_util::StreamExt;
+/// use liveness::Config;
+/// use liveness::driver::tokio::LiveStream;
+/// use liveness::driver::tokio_tungstenite::accept_hdr;
+/// use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
+///
+/// let mut path = String::new();
+/// let look = |request: &Request, response: Response| {
+///     path = request.uri().path().to_owned();
+///     Ok(response)
+/// };
+/// let (socket, gauge) = accept_hdr(stream, look, None).await?;
+/// let mut socket = LiveStream::new(socket, Config::DEFAULT).metered(gauge);
+/// println!("{path}: {:?}", socket.next().await);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// Those of the handshake, which fails where it takes longer than [`HANDSHAKE_TIMEOUT`], or where the callback refuses.
+pub async fn accept_hdr<T, C>(
+    transport: T,
+    callback: C,
+    settings: Option<WebSocketConfig>,
+) -> Result<(WebSocketStream<Metered<T>>, super::tokio::Gauge), Error>
+where
+    T: AsyncRead + AsyncWrite + Unpin,
+    C: Callback + Unpin,
+{
     let transport = Metered::new(transport);
     let gauge = transport.gauge().clone();
-    let handshake = tokio_tungstenite::accept_async_with_config(transport, settings);
+    let handshake = tokio_tungstenite::accept_hdr_async_with_config(transport, callback, settings);
     // On the heap: what a handshake needs is large, and a connection outlives it.
     let socket = timeout(HANDSHAKE_TIMEOUT, Box::pin(handshake)).await.map_err(|_| too_long())??;
     Ok((socket, gauge))

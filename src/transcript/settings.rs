@@ -158,7 +158,17 @@ fn control_budget(builder: ConfigBuilder, value: &str) -> Parsed<ConfigBuilder> 
     Ok(builder.control_budget(number(burst, what)?, number(per_second, what)?))
 }
 
-/// Settings as a `config` line writes them: `interval=5s timeout=10s`. What is not named is at its default.
+/// Settings as a `config` line writes them: `interval=5s timeout=10s`. What is not named is at its default; the names
+/// are those of the getters. A time is `12.5s`, `200ms` or `never`.
+///
+/// | name | values beside a time |
+/// |---|---|
+/// | `schedule` | `quiet`, `steady` |
+/// | `evidence` | `any-traffic`, `pong-only` |
+/// | `suspicion` | `never`, `after:2s`, `adaptive:100ms` |
+/// | `jitter` | per cent: `10` |
+/// | `control_budget` | a burst, and so many a second: `128/16`; `never`: any number |
+/// | `close_code` | `3008` |
 ///
 /// ```
 /// use core::time::Duration;

@@ -37,16 +37,13 @@ pub(crate) use thirtyfour::Key;
 /// How long one call may take; what hangs for longer is stopped, not slow.
 const CALL: Duration = Duration::from_secs(20);
 
-/// What a browser in the tests is: not throttled where nobody looks at it, and without what would dial out.
-const SWITCHES: [&str; 14] = [
+/// What a browser in the tests is: without what would dial out.
+const SWITCHES: [&str; 11] = [
     "--headless=new",
     "--no-sandbox",
     "--disable-dev-shm-usage",
     "--disable-gpu",
     "--disable-background-networking",
-    "--disable-background-timer-throttling",
-    "--disable-backgrounding-occluded-windows",
-    "--disable-renderer-backgrounding",
     "--disable-component-update",
     "--disable-default-apps",
     "--disable-extensions",
@@ -54,6 +51,15 @@ const SWITCHES: [&str; 14] = [
     "--no-first-run",
     "--window-size=1280,860",
 ];
+
+/// Not throttled where nobody looks at it.
+const AWAKE: [&str; 3] = [
+    "--disable-background-timer-throttling",
+    "--disable-backgrounding-occluded-windows",
+    "--disable-renderer-backgrounding",
+];
+/// The timers of a hidden page ring once a minute after a second, and not only after five minutes.
+const THROTTLED: [&str; 1] = ["--enable-features=IntensiveWakeUpThrottling:grace_period_seconds/1"];
 
 /// The driver and its browsers live for as long as somebody holds the other end of this input, in a group of processes that
 /// then ends as a whole: a test that is killed leaves nothing running.
@@ -92,12 +98,20 @@ pub(crate) struct Browser {
     url: String,
     profiles: TempDir,
     opened: Mutex<usize>,
-    _turn: Turn,
+    _turn: Option<Turn>,
 }
 
 impl Browser {
     pub(crate) fn open() -> Self {
-        let turn = Turn::take();
+        Self::start(Some(Turn::take()))
+    }
+
+    /// One that waits for no turn: for what takes minutes, and is idle in them.
+    pub(crate) fn beside() -> Self {
+        Self::start(None)
+    }
+
+    fn start(turn: Option<Turn>) -> Self {
         let chromedriver = installed("chromedriver");
         let mut command = Command::new("sh");
         command.args(["-c", UNTIL_END_OF_INPUT, &chromedriver.display().to_string()]);
@@ -116,6 +130,17 @@ impl Browser {
     /// Opens a page in a browser process of its own: stopping it stops no other.
     #[track_caller]
     pub(crate) fn page(&self, url: impl Display) -> Page {
+        self.page_with(&AWAKE, url)
+    }
+
+    /// The same, but throttled as the browsers of people are, and sooner.
+    #[track_caller]
+    pub(crate) fn page_throttled(&self, url: impl Display) -> Page {
+        self.page_with(&THROTTLED, url)
+    }
+
+    #[track_caller]
+    fn page_with(&self, switches: &[&str], url: impl Display) -> Page {
         let profile = {
             let mut opened = lock(&self.opened);
             *opened += 1;
@@ -123,8 +148,12 @@ impl Browser {
         };
         let mut capabilities = DesiredCapabilities::chrome();
         let chromium = installed("chromium");
-        let asked = SWITCHES.iter().try_for_each(|switch| capabilities.add_arg(switch));
+        let asked = SWITCHES.iter().chain(switches).try_for_each(|switch| capabilities.add_arg(switch));
         asked.unwrap();
+        // The driver asks for these by itself.
+        let left_out = AWAKE.iter().filter(|switch| !switches.contains(switch));
+        let left_out = left_out.map(|switch| switch.trim_start_matches("--"));
+        left_out.for_each(|switch| capabilities.add_exclude_switch(switch).unwrap());
         capabilities.add_arg(&format!("--user-data-dir={}", profile.display())).unwrap();
         capabilities.set_binary(&chromium.display().to_string()).unwrap();
         capabilities.set_browser_log_level(LoggingPrefsLogLevel::All).unwrap();

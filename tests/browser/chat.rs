@@ -412,10 +412,11 @@ impl Client {
     fn until(&mut self, mut is_it: impl FnMut(&Value) -> bool) -> Value {
         loop {
             let Message::Text(words) = self.0.read().unwrap() else { continue };
-            let told: Value = serde_json::from_str(&words).unwrap();
-            if told["type"] == "ping" {
-                self.say(&json!({ "type": "pong", "payload": told["payload"] }));
+            if let Some(digits) = words.strip_prefix("ping ") {
+                self.0.send(Message::text(format!("pong {digits}"))).unwrap();
+                continue;
             }
+            let told: Value = serde_json::from_str(&words).unwrap();
             if is_it(&told) {
                 return told;
             }

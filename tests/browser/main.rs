@@ -8,6 +8,7 @@ mod browser;
 mod chat;
 mod editor;
 mod feed;
+mod half;
 mod program;
 mod proxy;
 mod smoke;
@@ -35,6 +36,11 @@ const fn millis(millis: u64) -> Duration {
 fn runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     RUNTIME.get_or_init(|| Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap())
+}
+
+/// What a server of the tests' own runs on.
+fn runtime_of_one() -> Runtime {
+    Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
 }
 
 /// Where cargo puts what it builds: these tests are in `TARGET/PROFILE/deps`.

@@ -30,9 +30,13 @@ fn get(stage: &Stage, path: &str, lines: &str) -> String {
 #[test]
 fn a_page_brings_its_files_and_allows_no_others() {
     let stage = Stage::start(&[]);
-    for (path, kind) in
-        [("/", "html"), ("/page.js", "javascript"), ("/style.css", "css"), ("/icon.svg", "svg+xml")]
-    {
+    for (path, kind) in [
+        ("/", "html"),
+        ("/page.js", "javascript"),
+        ("/liveness.js", "javascript"),
+        ("/style.css", "css"),
+        ("/icon.svg", "svg+xml"),
+    ] {
         let answer = get(&stage, path, "");
         assert!(answer.starts_with("HTTP/1.1 200"), "{path}: {answer}");
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();

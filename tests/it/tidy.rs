@@ -81,3 +81,29 @@ fn every_dependency_is_optional() {
         assert!(line.contains("optional = true"), "a default build would need {line}");
     }
 }
+
+#[test]
+fn the_pages_half_is_built_with_the_rust_that_is_promised_and_its_script_knows_every_action() {
+    let [root_manifest, web] =
+        ["Cargo.toml", "web/Cargo.toml"].map(|path| fs::read_to_string(root().join(path)).unwrap());
+    let version = |manifest: &str| {
+        let line = manifest.lines().find(|line| line.starts_with("rust-version"));
+        line.map(str::to_owned).unwrap()
+    };
+    assert_eq!(version(&root_manifest), version(&web));
+
+    // `Some(Action::Dial) => 1,` there, "dial" in place 1 here.
+    let exports = fs::read_to_string(root().join("web/src/exports.rs")).unwrap();
+    let numbered = exports.lines().filter_map(|line| {
+        let (action, number) = line.trim().strip_prefix("Some(Action::")?.split_once(") => ")?;
+        let number: usize = number.trim_end_matches(',').parse().ok()?;
+        Some((number, action.trim_end_matches("(_)").to_lowercase()))
+    });
+    let numbered: Vec<_> = numbered.collect();
+    assert!(numbered.len() > 10);
+    let script = fs::read_to_string(root().join("web/liveness.js")).unwrap();
+    let list = script.split("const ACTIONS = [null, ").nth(1).unwrap().split("];").next().unwrap();
+    let list: Vec<_> = list.split(", ").map(|name| name.trim_matches('"').to_owned()).collect();
+    let expected: Vec<_> = list.into_iter().enumerate().map(|(index, name)| (index + 1, name)).collect();
+    assert_eq!(numbered, expected);
+}

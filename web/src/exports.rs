@@ -92,9 +92,13 @@ fn backoff() -> Doubling {
 
 /// A number that is none, or below zero, is zero; one that is too large is the far end, which never comes.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "that is what the cast does")]
+fn whole(number: f64) -> u64 {
+    number as u64
+}
+
 #[inline(never)]
 fn nanos(millis: f64) -> u64 {
-    (millis * 1e6 + 0.5) as u64
+    whole(millis * 1e6 + 0.5)
 }
 
 fn moment(millis: f64) -> Timestamp {
@@ -194,9 +198,22 @@ extern "C" fn pong(payload: u64, now: f64) {
     with(|link| link.pong(payload, moment(now)));
 }
 
+/// Something was handed to the socket: its `bufferedAmount` before and after.
 #[unsafe(no_mangle)]
-extern "C" fn sent(now: f64) {
-    with(|link| link.sent(moment(now)));
+extern "C" fn sent(before: f64, after: f64, now: f64) {
+    with(|link| link.sent(whole(before), whole(after), moment(now)));
+}
+
+/// The ping was.
+#[unsafe(no_mangle)]
+extern "C" fn ping_sent(before: f64, after: f64, now: f64) {
+    with(|link| link.ping_sent(whole(before), whole(after), moment(now)));
+}
+
+/// The socket's `bufferedAmount` now.
+#[unsafe(no_mangle)]
+extern "C" fn buffered(bytes: f64, now: f64) {
+    with(|link| link.buffered(whole(bytes), moment(now)));
 }
 
 #[unsafe(no_mangle)]

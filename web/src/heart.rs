@@ -1,6 +1,6 @@
 //! The heartbeat of one connection, as its page tells of it.
 
-use liveness::{CloseCode, Config, Liveness, Reason, Timestamp};
+use liveness::{CloseCode, Config, Event, Liveness, Reason, Timestamp};
 
 use crate::link::Action;
 
@@ -17,7 +17,9 @@ pub(crate) struct Heart {
     pub(crate) newest: Option<u64>,
     pub(crate) sampled: bool,
     pub(crate) owed: Option<u64>,
-    pub(crate) woken_at: Option<Timestamp>,
+    /// What the socket's buffer held when it was last looked at; and what of it goes before the end of the ping.
+    buffer: u64,
+    ahead: u64,
     pub(crate) goodbye: Option<CloseCode>,
     pub(crate) reason: Reason,
 }
@@ -32,7 +34,8 @@ impl Heart {
             newest: None,
             sampled: false,
             owed: None,
-            woken_at: None,
+            buffer: 0,
+            ahead: 0,
             goodbye: None,
             reason: Reason::TransportClosed,
         }
@@ -42,6 +45,41 @@ impl Heart {
     pub(crate) fn replace(&mut self, config: Config, seed: u64, now: Timestamp) {
         self.machine = Liveness::new(config, seed, now);
         self.newest = None;
+        self.ahead = 0;
+    }
+
+    pub(crate) fn sent(&mut self, before: u64, after: u64, now: Timestamp) {
+        self.buffered(before, now);
+        self.buffer = after;
+        // Nothing before it: it is on its way, though a browser counts it until the end of the turn.
+        if before == 0 {
+            self.machine.handle(Event::Wrote, now);
+        }
+    }
+
+    pub(crate) fn ping_sent(&mut self, before: u64, after: u64, now: Timestamp) {
+        self.sent(before, after, now);
+        if before == 0 {
+            self.machine.handle(Event::PingSent, now);
+        } else {
+            self.ahead = after;
+        }
+    }
+
+    /// What left the buffer has entered the transport.
+    pub(crate) fn buffered(&mut self, bytes: u64, now: Timestamp) {
+        let written = self.buffer.saturating_sub(bytes);
+        self.buffer = bytes;
+        if written == 0 {
+            return;
+        }
+        self.machine.handle(Event::Wrote, now);
+        if self.ahead > 0 {
+            self.ahead = self.ahead.saturating_sub(written);
+            if self.ahead == 0 {
+                self.machine.handle(Event::PingSent, now);
+            }
+        }
     }
 
     /// What waits for no look.

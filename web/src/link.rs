@@ -69,6 +69,7 @@ pub struct Link<F> {
     /// The dial that is under way, or that the connection came of.
     attempt: Option<Attempt>,
     heart: Option<Heart>,
+    woken_at: Option<Timestamp>,
     /// The wait that was told last.
     waiting: Option<Timestamp>,
     late: Lateness,
@@ -94,6 +95,7 @@ impl<F: FnMut() -> Doubling + Clone> Link<F> {
             dice,
             attempt: None,
             heart: None,
+            woken_at: None,
             waiting: None,
             late: Lateness::default(),
         }
@@ -101,8 +103,8 @@ impl<F: FnMut() -> Doubling + Clone> Link<F> {
 
     /// Another heartbeat, from now on, or where an answer is awaited, from that on.
     ///
-    /// Whatever it says, a verdict waits 50 ms for its last look; and the closing handshake is the browser's affair, so the next
-    /// dial does not wait for it.
+    /// Whatever it says, a verdict waits 50 ms for its last look; the writing of a ping has a clock of its own; and the closing
+    /// handshake is the browser's affair, so the next dial does not wait for it.
     pub fn configure(&mut self, heartbeat: Config, now: Timestamp) {
         self.settings.heartbeat = of_a_page(heartbeat);
         self.settle(now);
@@ -157,7 +159,7 @@ impl<F: FnMut() -> Doubling + Clone> Link<F> {
     /// The server answers.
     pub fn pong(&mut self, payload: u64, now: Timestamp) {
         let answers = self.heart.as_ref().map(|heart| heart.machine.stats().answers);
-        self.hear(Event::Pong(&payload.to_be_bytes()), now);
+        self.take(Event::Pong(&payload.to_be_bytes()), now);
         if let Some(heart) = &mut self.heart {
             if heart.newest == Some(payload) && Some(heart.machine.stats().answers) != answers {
                 heart.newest = None;
@@ -167,21 +169,39 @@ impl<F: FnMut() -> Doubling + Clone> Link<F> {
         self.settle(now);
     }
 
-    /// Something of ours was sent.
-    pub fn sent(&mut self, now: Timestamp) {
+    /// Something of ours was handed to the socket, whose buffer held so many bytes `before` it, and `after` it.
+    pub fn sent(&mut self, before: u64, after: u64, now: Timestamp) {
         if let Some(heart) = &mut self.heart {
-            heart.machine.handle(Event::Wrote, now);
+            heart.sent(before, after, now);
+        }
+    }
+
+    /// The ping that was handed out last was. Behind a large upload it is long before it leaves, and only then can its answer
+    /// be waited for.
+    pub fn ping_sent(&mut self, before: u64, after: u64, now: Timestamp) {
+        if let Some(heart) = &mut self.heart {
+            heart.ping_sent(before, after, now);
+        }
+    }
+
+    /// The socket's buffer holds so many bytes: to be said before each poll.
+    pub fn buffered(&mut self, bytes: u64, now: Timestamp) {
+        if let Some(heart) = &mut self.heart {
+            heart.buffered(bytes, now);
         }
     }
 
     /// The network is another, or the page runs, or is looked at, again.
     pub fn wake(&mut self, now: Timestamp) {
         self.reconnect.network_changed(now);
-        let Some(heart) = &mut self.heart else { return };
-        let before = heart.woken_at.replace(now);
-        if before.is_none_or(|before| now.saturating_duration_since(before) >= WAKING) {
+        if !self.has_just_woken(now) {
             self.probe(now);
         }
+        self.woken_at = Some(now);
+    }
+
+    fn has_just_woken(&self, now: Timestamp) -> bool {
+        self.woken_at.is_some_and(|woken| now.saturating_duration_since(woken) < WAKING)
     }
 
     /// Asks now. While an answer is awaited that is not overdue, that will do.
@@ -271,11 +291,16 @@ impl<F: FnMut() -> Doubling + Clone> Link<F> {
     }
 
     fn hear(&mut self, event: Event<'_>, now: Timestamp) {
+        self.take(event, now);
+        self.settle(now);
+    }
+
+    /// An event of the server's side: whatever it is, it ends the wait for an answer.
+    fn take(&mut self, event: Event<'_>, now: Timestamp) {
         let Some(heart) = &mut self.heart else { return };
         heart.machine.handle(event, now);
         heart.asked_at = None;
         self.late.put_off = None;
-        self.settle(now);
     }
 
     /// A heartbeat that was changed is another machine. Not while an answer is awaited, or none would ever be overdue.
@@ -293,6 +318,10 @@ impl<F: FnMut() -> Doubling + Clone> Link<F> {
         let (heart, attempt) = (self.heart.take(), self.attempt.take());
         if let (Some(heart), Some(attempt)) = (heart, attempt) {
             self.reconnect.closed(attempt, heart.reason.connection_close_code(), now);
+        }
+        // What was lost while the page slept, it has lost alone: there is nobody to be spread from.
+        if self.has_just_woken(now) {
+            self.reconnect.network_changed(now);
         }
     }
 
@@ -351,7 +380,7 @@ fn policy(settings: &Settings) -> Policy {
 
 /// Whatever the application wants, its page is no server.
 fn of_a_page(heartbeat: Config) -> Config {
-    let page = heartbeat.to_builder().last_look(LAST_LOOK).close_timeout(Duration::ZERO).build();
+    let page = heartbeat.driven().to_builder().last_look(LAST_LOOK).close_timeout(Duration::ZERO).build();
     // Both are within the rules.
     page.unwrap_or(heartbeat)
 }

@@ -95,6 +95,32 @@ test("what comes of a socket that was left is nobody's concern", async () => {
   assert.deepEqual(world.told(), []);
 });
 
+test("behind an upload a ping leaves late, and is not held against the server", async () => {
+  const { world, live } = await connected({ interval: 1000, timeout: 2000, suspectAfter: Infinity });
+  // A megabyte a second; the server answers what has arrived.
+  const socket = world.latest;
+  let asked = null;
+  world.server = (_, data) => {
+    socket.bufferedAmount += data.length;
+    if (data.startsWith("ping")) asked = { digits: data.slice(5), behind: socket.bufferedAmount };
+  };
+  live.send("x".repeat(9_000_000));
+  for (let second = 0; second < 9; second += 1) {
+    world.live(1000);
+    socket.bufferedAmount = Math.max(0, socket.bufferedAmount - 1_000_000);
+  }
+  assert.equal(live.state, "online");
+  assert.ok(asked.behind > 7_000_000);
+  socket.bufferedAmount = 0;
+  world.live(500);
+  socket.receive(`pong ${asked.digits}`);
+  assert.equal(live.state, "online");
+  // One that takes nothing more is given up all the same.
+  live.send("x".repeat(9_000_000));
+  world.live(5000);
+  assert.equal(only(world, "offline")[0].detail.reason, "write-stalled");
+});
+
 test("a suspicion that was wrong is taken back", async () => {
   const { world, live } = await connected();
   world.answers(1500);
@@ -286,12 +312,12 @@ test("an address that is asked for anew, and one that is none", async () => {
   const world = new World();
   let token = 0;
   const live = new LiveSocket(() => `wss://example.org/?token=${(token += 1)}`, { host: world.host() });
-  await begun();
+  await begun(live);
   world.latest.fail();
   live.dialNow();
   assert.deepEqual(world.sockets.map(({ url }) => url.at(-1)), ["1", "2"]);
   const broken = new LiveSocket(() => { throw new Error("no token"); }, { host: world.host() });
-  await begun();
+  await begun(broken);
   assert.equal(broken.state, "waiting");
   assert.equal(broken.why, "no token");
 });

@@ -7,9 +7,10 @@ import { LiveSocket, load } from "../liveness.js";
 await load(await readFile(new URL("../liveness.wasm", import.meta.url)));
 
 /** A socket begins when whoever made it has had time to listen. */
-export async function begun() {
-  await load();
-  await null;
+export function begun(live) {
+  return new Promise((resolve) => {
+    for (const type of ["dialling", "ended"]) live.addEventListener(type, () => queueMicrotask(resolve), { once: true });
+  });
 }
 
 /** Of the page, for which the server's end is `Socket.take`. */
@@ -111,7 +112,7 @@ export class World {
     for (const type of ["dialling", "open", "online", "suspect", "offline", "rtt", "waiting", "ended", "message"]) {
       live.addEventListener(type, (event) => this.log(type, event.detail ?? event.data));
     }
-    await begun();
+    await begun(live);
     return live;
   }
 

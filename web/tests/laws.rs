@@ -47,6 +47,7 @@ impl Prompt {
         while let Some(action) = page.poll(now) {
             prop_assert!(!matches!(action, Action::Offline(_)), "{:?} at {}", action, now);
             if let Action::Ping(payload) = action {
+                page.ping_sent(0, 21, now);
                 self.pings += 1;
                 self.arrivals.push((now + millis(self.dice.draw() % 1990), payload));
             }
@@ -91,7 +92,8 @@ enum Step {
     Ping,
     Answer,
     Forge(u64),
-    Sent,
+    Sent(u64),
+    Drained(u64),
     Wake,
     Probe,
     DialNow,
@@ -109,7 +111,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Ping),
         4 => Just(Step::Answer),
         1 => any::<u64>().prop_map(Step::Forge),
-        1 => Just(Step::Sent),
+        1 => (0_u64..1000).prop_map(Step::Sent),
+        2 => (0_u64..2000).prop_map(Step::Drained),
         1 => Just(Step::Wake),
         1 => Just(Step::Probe),
         1 => Just(Step::DialNow),
@@ -128,6 +131,8 @@ struct Witness {
     ended: bool,
     pings: usize,
     payload: Option<u64>,
+    /// What the socket holds.
+    buffer: u64,
     dials: usize,
     verdicts: usize,
 }
@@ -137,7 +142,7 @@ impl Witness {
         match action {
             Action::Dial => {
                 assert!(!self.socket && !self.ended, "two sockets");
-                (self.socket, self.dials) = (true, self.dials + 1);
+                (self.socket, self.dials, self.buffer) = (true, self.dials + 1, 0);
             }
             Action::Open => {
                 assert!(self.socket && !self.open);
@@ -177,6 +182,10 @@ impl Witness {
         let mut count = 0;
         while let Some(action) = page.poll(now) {
             self.see(action);
+            if let Action::Ping(_) = action {
+                page.ping_sent(self.buffer, self.buffer + 21, now);
+                self.buffer += 21;
+            }
             count += 1;
             assert!(count <= 8, "without end");
         }
@@ -215,7 +224,14 @@ impl Witness {
                 }
             }
             Step::Opened | Step::Closed(_) | Step::Message | Step::Ping | Step::Answer | Step::Forge(_) => {}
-            Step::Sent => page.sent(*now),
+            Step::Sent(bytes) => {
+                page.sent(self.buffer, self.buffer + bytes, *now);
+                self.buffer += bytes;
+            }
+            Step::Drained(bytes) => {
+                self.buffer -= bytes.min(self.buffer);
+                page.buffered(self.buffer, *now);
+            }
             Step::Wake => page.wake(*now),
             Step::Probe => page.probe(*now),
             Step::DialNow => {

@@ -44,7 +44,10 @@ fn polled(page: &mut Page, now: Timestamp) -> String {
         let Some(action) = page.poll(now) else { break };
         assert!(count < 8, "it does not come to an end: {words}");
         let _ = match action {
-            Action::Ping(_) => write!(words, "ping "),
+            Action::Ping(_) => {
+                page.ping_sent(0, 21, now);
+                write!(words, "ping ")
+            }
             Action::Pong(payload) => write!(words, "pong:{payload} "),
             Action::Offline(reason) => write!(words, "offline:{reason} "),
             Action::Leave(Some(code)) => write!(words, "leave:{code} "),
@@ -86,7 +89,10 @@ fn lived(page: &mut Page, end: Timestamp) -> Vec<(u64, String)> {
 fn probed(page: &mut Page, now: Timestamp) -> u64 {
     page.probe(now);
     match page.poll(now) {
-        Some(Action::Ping(payload)) => payload,
+        Some(Action::Ping(payload)) => {
+            page.ping_sent(0, 21, now);
+            payload
+        }
         other => panic!("no ping, but {other:?}"),
     }
 }
@@ -152,6 +158,52 @@ fn a_page_that_wakes_is_told_so_by_many_and_asks_once() {
     assert_eq!(polled(&mut page, at(60_902)), "", "what is under way will do");
     page.wake(at(61_901));
     assert_eq!(polled(&mut page, at(61_901)), "ping");
+}
+
+#[test]
+fn a_ping_behind_an_upload_is_waited_for_when_it_has_left() {
+    let mut page = connected();
+    page.probe(at(1000));
+    assert!(matches!(page.poll(at(1000)), Some(Action::Ping(_))));
+    page.ping_sent(8_000_000, 8_000_021, at(1000));
+    // A megabyte a second.
+    for second in 2..=8 {
+        page.buffered(9_000_021 - second * 1_000_000, at(second * 1000));
+        assert_eq!(polled(&mut page, at(second * 1000)), "", "{second}");
+    }
+    page.buffered(0, at(9000));
+    assert_eq!(polled(&mut page, at(9000)), "");
+    let life = lived(&mut page, at(11_050));
+    assert_eq!(life[0], (10_000, "suspect".to_owned()));
+    assert_eq!(life[1], (11_050, "offline:ping-timeout leave:3008 wait".to_owned()));
+}
+
+#[test]
+fn a_ping_that_never_leaves_is_a_verdict_too() {
+    let mut page = connected();
+    page.probe(at(1000));
+    assert!(matches!(page.poll(at(1000)), Some(Action::Ping(_))));
+    page.ping_sent(8_000_000, 8_000_021, at(1000));
+    page.sent(8_000_021, 9_000_000, at(1500));
+    page.buffered(9_000_000, at(3000));
+    let life = lived(&mut page, at(3050));
+    assert_eq!(life.last(), Some(&(3050, "offline:write-stalled leave:3008 wait".to_owned())));
+}
+
+#[test]
+fn a_page_that_wakes_to_find_its_connection_gone_dials_at_once_unless_the_server_asked_for_time() {
+    for (woken, code, expected) in [
+        (60_000, 1006, "offline:transport-closed leave dial"),
+        (60_000, 1012, "offline:peer-closed 1012 leave:1012 wait"),
+        (59_000, 1006, "offline:transport-closed leave wait"),
+    ] {
+        let mut page = connected();
+        page.message(at(59_000));
+        page.wake(at(woken));
+        assert_eq!(polled(&mut page, at(woken)), "ping");
+        page.closed(code, at(60_000));
+        assert_eq!(polled(&mut page, at(60_000)), expected);
+    }
 }
 
 #[test]
@@ -261,7 +313,12 @@ fn a_heartbeat_that_is_changed_is_that_of_the_open_connection_but_forgives_no_si
     let mut page = connected();
     page.configure(slow, at(10));
     assert_eq!(lived(&mut page, at(70_010)).first().map(|(_, words)| &**words), Some("ping"));
-    // An answer is awaited: that it is late counts still.
+    // An answer is awaited: it is a round trip still, and that it is late counts still.
+    let mut page = connected();
+    let payload = probed(&mut page, at(1000));
+    page.configure(slow, at(1500));
+    page.pong(payload, at(1700));
+    assert_eq!(polled(&mut page, at(1700)), "rtt");
     let mut page = connected();
     probed(&mut page, at(1000));
     page.configure(slow, at(1500));

@@ -2,7 +2,8 @@
 //!
 //! Wrap a socket in a [`LiveStream`] and use it as you used the socket. Pings go out and deadlines are kept while you
 //! wait for the next message or for a message to be sent; there is no task and no timer beside it. When the peer is
-//! given up, the stream ends with an [`Error::Offline`] that says why, and the socket is closed.
+//! given up, the stream ends with an [`Error::Offline`] that says why, and the socket is closed: once the peer has closed too,
+//! or after `close_timeout`. [`on_action`](LiveStream::on_action) and [`watch`](LiveStream::watch) tell of the verdict itself.
 //!
 //! The sockets of [tokio-tungstenite](super::tokio_tungstenite) and [axum](super::axum) are ready to be wrapped; any other
 //! can be, by the small trait [`Socket`].
@@ -118,6 +119,7 @@ impl<E> Error<E> {
     }
 }
 
+/// The reason in words, and after a colon the socket's error, where there is one: `no answer to a ping in time`.
 impl<E: fmt::Display> fmt::Display for Error<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -307,6 +309,10 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
 
     /// Shows every action to `watcher` as it is carried out: `MarkOnline`, `MarkSuspect`, `MarkOffline` and
     /// `Disconnect` are what a presence list wants.
+    ///
+    /// The verdict may fall while messages that came before it still wait to be read, so `MarkOffline` may come before the
+    /// last of them do. Where a message begins something that the verdict ends, such as a name that enters a
+    /// [`Presence`](crate::Presence), end it after the last message as well.
     #[must_use]
     pub fn on_action(mut self, watcher: impl FnMut(Action, &Liveness) + Send + 'static) -> Self {
         self.watcher = Some(Box::new(watcher));

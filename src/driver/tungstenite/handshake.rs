@@ -5,6 +5,7 @@ use std::io;
 use tungstenite::WebSocket;
 use tungstenite::client::IntoClientRequest;
 use tungstenite::handshake::client::Response;
+use tungstenite::handshake::server::{Callback, NoCallback};
 use tungstenite::handshake::{HandshakeError, HandshakeRole};
 use tungstenite::protocol::WebSocketConfig;
 
@@ -41,11 +42,45 @@ pub fn accept_unwatched<S: Socket>(
 ///
 /// Those of the handshake, which fails where it takes longer than [`HANDSHAKE_TIMEOUT`].
 pub fn accept_over<S: Transport>(
+    transport: S,
+    settings: Option<WebSocketConfig>,
+) -> Result<WebSocket<S>, tungstenite::Error> {
+    accept_hdr(transport, NoCallback, settings)
+}
+
+/// As [`accept_over`], and shows the request to a callback of tungstenite's, which may add headers or refuse it: for its
+/// path, a cookie, an origin.
+///
+/// ```no_run
+/// # #![allow(dead_code)]
+/// # fn serve(stream: std::net::TcpStream) -> Result<(), Box<dyn std::error::Error>> {
+/// use liveness::Config;
+/// use liveness::driver::Meter;
+/// use liveness::driver::tungstenite::{LiveSocket, accept_hdr};
+/// use tungstenite::handshake::server::{Request, Response};
+///
+/// let mut path = String::new();
+/// let look = |request: &Request, response: Response| {
+///     path = request.uri().path().to_owned();
+///     Ok(response)
+/// };
+/// let socket = accept_hdr(Meter::new(stream), look, None)?;
+/// let mut socket = LiveSocket::new(socket, Config::DEFAULT);
+/// println!("{path}: {}", socket.read()?);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// Those of the handshake, which fails where it takes longer than [`HANDSHAKE_TIMEOUT`], or where the callback refuses.
+pub fn accept_hdr<S: Transport, C: Callback>(
     mut transport: S,
+    callback: C,
     settings: Option<WebSocketConfig>,
 ) -> Result<WebSocket<S>, tungstenite::Error> {
     begin_handshake(&mut transport);
-    tungstenite::accept_with_config(transport, settings).map_err(failure)
+    tungstenite::accept_hdr_with_config(transport, callback, settings).map_err(failure)
 }
 
 /// Opens a WebSocket to a server over a connected stream, and watches it.

@@ -1,7 +1,8 @@
 //! Blocking tungstenite: a WebSocket that does its own heartbeating.
 //!
 //! [`accept`] or [`client`] a socket, then call [`LiveSocket::read`] in a loop, as before. Pings go out and deadlines
-//! are kept while it waits; when the peer is given up, it closes the socket and returns the reason as an error.
+//! are kept while it waits; when the peer is given up, it closes the socket and returns the reason as an error: once the
+//! peer has closed too, or after `close_timeout`. [`on_action`](LiveSocket::on_action) tells of the verdict itself.
 //!
 //! ```no_run
 //! use std::net::TcpListener;
@@ -24,6 +25,8 @@
 //! }
 //! # Ok::<(), std::io::Error>(())
 //! ```
+//!
+//! A thread that also has to say what other threads want said reads with [`LiveSocket::read_within`].
 //!
 //! What tungstenite does by itself stays its own: it answers pings and echoes a Close; the driver sees to it that
 //! both are flushed.
@@ -48,7 +51,7 @@ use core::time::Duration;
 use tungstenite::protocol::CloseFrame;
 use tungstenite::{Message, WebSocket};
 
-pub use handshake::{accept, accept_over, accept_unwatched, client, client_over};
+pub use handshake::{accept, accept_hdr, accept_over, accept_unwatched, client, client_over};
 
 use super::meter::Transport;
 use super::{Heartbeat, at_most_123_bytes, random_seed};
@@ -78,6 +81,7 @@ impl Offline {
     }
 }
 
+/// The reason in words, and after a colon tungstenite's error, where there is one: `no answer to a ping in time`.
 impl fmt::Display for Offline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.reason.as_str())?;
@@ -185,6 +189,10 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
 
     /// Shows every action to `watcher` as it is carried out: `MarkOnline`, `MarkSuspect`, `MarkOffline` and
     /// `Disconnect` are what a presence list wants.
+    ///
+    /// The verdict may fall while messages that came before it still wait to be read, so `MarkOffline` may come before the
+    /// last of them do. Where a message begins something that the verdict ends, such as a name that enters a
+    /// [`Presence`](crate::Presence), end it after the last message as well.
     #[must_use]
     pub fn on_action(mut self, watcher: impl FnMut(Action, &Liveness) + Send + 'static) -> Self {
         self.watcher = Some(Box::new(watcher));
@@ -213,17 +221,66 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
     /// [`Offline`], when the connection is over and its socket closed. Messages that arrived before come first.
     pub fn read(&mut self) -> Result<Message, Offline> {
         loop {
-            if self.is_due() {
-                self.judge();
-            }
-            if let Some(message) = self.take() {
+            if let Some(message) = self.look(None)? {
                 return Ok(message);
             }
-            if self.socket.is_none() {
-                return Err(self.offline());
-            }
-            self.turn(None);
         }
+    }
+
+    /// As [`read`](Self::read), but gives up waiting after `patience`: `None`, and nothing is lost. For a thread that has
+    /// more to do than to read, such as to send what others say. Zero looks once and does not wait.
+    ///
+    /// ```no_run
+    /// # #![allow(dead_code)]
+    /// use std::sync::mpsc::Receiver;
+    /// use std::time::Duration;
+    ///
+    /// use liveness::Config;
+    /// use liveness::driver::tungstenite::accept;
+    /// use tungstenite::Message;
+    ///
+    /// # type Result = std::result::Result<(), Box<dyn std::error::Error>>;
+    /// # fn serve(stream: std::net::TcpStream, said_by_others: Receiver<Message>) -> Result {
+    /// let mut socket = accept(stream, Config::DEFAULT)?;
+    /// loop {
+    ///     for message in said_by_others.try_iter() {
+    ///         socket.send(message)?;
+    ///     }
+    ///     if let Some(message) = socket.read_within(Duration::from_millis(20))? {
+    ///         println!("{message}");
+    ///     }
+    /// }
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    pub fn read_within(&mut self, patience: Duration) -> Result<Option<Message>, Offline> {
+        let end = self.clock.now().saturating_add(patience);
+        loop {
+            let left = end.saturating_duration_since(self.clock.now());
+            let message = self.look(Some(left))?;
+            if message.is_some() || left.is_zero() {
+                return Ok(message);
+            }
+        }
+    }
+
+    /// A message that has arrived, or one turn of waiting for it.
+    fn look(&mut self, patience: Option<Duration>) -> Result<Option<Message>, Offline> {
+        if self.is_due() {
+            self.judge();
+        }
+        let message = self.take();
+        if message.is_some() {
+            return Ok(message);
+        }
+        if self.socket.is_none() {
+            return Err(self.offline());
+        }
+        self.turn(patience);
+        Ok(self.take())
     }
 
     /// Writes a message and flushes it, heartbeating and reading while the peer is slow to take it.

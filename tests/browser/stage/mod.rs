@@ -40,8 +40,7 @@ pub(crate) struct Stage {
 impl Stage {
     /// Starts it with the timing of such flags as `--interval 300ms`.
     pub(crate) fn start(flags: &[&str]) -> Self {
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let runtime = crate::runtime_of_one();
         let flags = ["stage", "--listen", "127.0.0.1:0"].iter().chain(flags);
         let args = Program::parse_from(flags).web;
         let config = args.config(Config::builder()).unwrap();

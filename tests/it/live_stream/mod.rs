@@ -7,6 +7,7 @@ mod busy;
 mod closing;
 mod floods;
 mod last_word;
+mod opening;
 mod paused;
 mod recording;
 mod support;

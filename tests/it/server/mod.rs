@@ -31,6 +31,7 @@ macro_rules! with_each_server {
     )+};
 }
 
+mod chats;
 mod crowd;
 mod faults;
 mod fleet;

@@ -1,15 +1,16 @@
 //! Callers that do not call: our own backpressure, and a process that was not scheduled, lose nobody.
 
 use std::thread;
+use std::time::Duration;
 
-use liveness::{Config, Evidence};
+use liveness::{Config, Evidence, Reason};
 use tungstenite::{Message, WebSocket};
 
-use super::support::{brisk, leave, live_for, served};
+use super::support::{brisk, leave, live_for, served, strict};
 use crate::wire::{PING, PONG, TEXT, close, frame, millis, rest};
 
 /// Several times as long as silence may last.
-const STALL: std::time::Duration = millis(1500);
+const STALL: Duration = millis(1500);
 
 /// Says something, then answers pings for as long as the server stalls, and longer.
 fn outlast(mut client: WebSocket<std::net::TcpStream>) {
@@ -136,4 +137,61 @@ fn a_caller_that_only_sends_keeps_its_peer() {
     live_for(&mut client, millis(500));
     leave(client);
     host.join().assert_closed_by_peer();
+}
+
+/// Looks a little at a time, and says what others want said between two looks.
+#[test]
+fn a_caller_that_looks_for_a_moment_hears_everything_and_gets_its_turn() {
+    let host = served(brisk().build_const(), None, |life| {
+        let mut turns = 0;
+        while life.messages.len() < 3 {
+            match life.socket.read_within(millis(5)).unwrap() {
+                Some(message) => life.messages.push(message),
+                None => turns += 1,
+            }
+            if turns == 20 {
+                life.socket.send(Message::text("from another")).unwrap();
+            }
+        }
+        assert!(turns >= 20, "{turns}");
+    });
+    let mut client = host.client();
+    client.send(Message::text("one")).unwrap();
+    assert_eq!(live_for(&mut client, millis(1000)), [Message::text("from another")]);
+    client.send(Message::text("two")).unwrap();
+    client.send(Message::text("three")).unwrap();
+    leave(client);
+    let life = host.join();
+    life.assert_closed_by_peer();
+    assert_eq!(life.messages, ["one", "two", "three"].map(Message::text));
+    assert!(life.stats.answers > 0, "no heartbeat between the looks: {life:?}");
+}
+
+/// The client says nothing before the server has, and no ping comes that could end a wait.
+#[test]
+fn a_look_without_patience_does_not_wait_and_takes_what_is_there() {
+    let host = served(brisk().interval(Duration::MAX).build_const(), None, |life| {
+        assert_eq!(life.socket.read_within(Duration::ZERO).unwrap(), None);
+        life.socket.send(Message::text("go")).unwrap();
+        while life.messages.is_empty() {
+            life.messages.extend(life.socket.read_within(Duration::ZERO).unwrap());
+            thread::yield_now();
+        }
+    });
+    let mut client = host.client();
+    assert_eq!(client.read().unwrap(), Message::text("go"));
+    client.send(Message::text("gone")).unwrap();
+    leave(client);
+    let life = host.join();
+    life.assert_closed_by_peer();
+    assert_eq!(life.messages, [Message::text("gone")]);
+}
+
+#[test]
+fn a_peer_that_dies_between_two_looks_is_given_up() {
+    let host =
+        served(strict().build_const(), None, |life| while life.socket.read_within(millis(5)).is_ok() {});
+    let peer = host.peer();
+    assert_eq!(host.join().offline.reason(), Reason::PingTimeout);
+    drop(peer);
 }

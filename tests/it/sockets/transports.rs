@@ -2,8 +2,10 @@
 
 use std::io::{self, Read as _, Write as _};
 
-use liveness::driver::tungstenite::{LiveSocket, accept, client};
+use liveness::driver::Meter;
+use liveness::driver::tungstenite::{LiveSocket, accept, accept_hdr, client};
 use liveness::{Clock, CloseCode, Evidence, Reason, Timestamp};
+use tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tungstenite::{Error, Message};
 
 use super::support::{Host, Watched, brisk, reader, strict};
@@ -130,6 +132,41 @@ fn a_handshake_that_does_not_end_is_given_up() {
     drop((quiet, hesitant));
 }
 
+#[test]
+#[expect(clippy::result_large_err, reason = "tungstenite's own answer")]
+fn who_looks_at_the_request_sees_its_path_and_watches_as_ever() {
+    let host = Host::open(|stream| {
+        let mut path = String::new();
+        let look = |request: &Request, response: Response| {
+            path = request.uri().path().to_owned();
+            Ok(response)
+        };
+        let socket = accept_hdr(Meter::new(stream), look, None).unwrap();
+        (path, Watched::new(LiveSocket::new(socket, strict().build_const())).life())
+    });
+    let (frozen, _) = tungstenite::client("ws://localhost/rooms/7", host.dial()).unwrap();
+    let (path, life) = host.join();
+    assert_eq!(path, "/rooms/7");
+    assert_eq!(life.offline.reason(), Reason::PingTimeout);
+    drop(frozen);
+}
+
+#[test]
+#[expect(clippy::result_large_err, reason = "tungstenite's own answer")]
+fn who_looks_at_the_request_may_refuse_it() {
+    let host = Host::open(|stream| {
+        let refuse = |_: &Request, _: Response| {
+            let mut answer = ErrorResponse::new(None);
+            *answer.status_mut() = tungstenite::http::StatusCode::FORBIDDEN;
+            Err(answer)
+        };
+        accept_hdr(Meter::new(stream), refuse, None).map(drop)
+    });
+    let error = tungstenite::client("ws://localhost/", host.dial()).unwrap_err();
+    assert!(error.to_string().contains("403"), "{error}");
+    assert!(matches!(host.join(), Err(Error::Http(_))));
+}
+
 fn rest_with(mut stream: std::net::TcpStream) {
     // Until the client hangs up.
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -158,5 +195,5 @@ fn a_debug_line_says_what_matters() {
 
 const _: fn() = || {
     fn assert_send<T: Send>() {}
-    assert_send::<LiveSocket<liveness::driver::Meter<std::net::TcpStream>>>();
+    assert_send::<LiveSocket<Meter<std::net::TcpStream>>>();
 };
