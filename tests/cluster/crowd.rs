@@ -262,7 +262,7 @@ impl Person {
             "granted" => {
                 let token = words["token"].as_u64().unwrap();
                 if stay.pen.is_none_or(|(old, _)| old < token) {
-                    stay.pen = Some((token, 20 + self.dice.below(60)));
+                    stay.pen = Some((token, 10 + self.dice.below(30)));
                 }
                 true
             }
