@@ -118,7 +118,7 @@ export class LiveSocket extends EventTarget {
   }
 
   report() {
-    return this.#explain()[0] ?? "";
+    return this.#text(this.#machine?.report(this.#host.now()) ?? 0);
   }
 
   send(data) {
@@ -264,7 +264,7 @@ export class LiveSocket extends EventTarget {
         this.#until = this.#machine.until();
         return this.#become("waiting", { why: this.#why, attempt: this.attempts + 1, until: this.#until });
       case "end":
-        return this.#end(this.#why || this.#explain()[0], this.#machine.code());
+        return this.#end(this.#why || this.#explain(), this.#machine.code());
     }
   }
 
@@ -319,11 +319,11 @@ export class LiveSocket extends EventTarget {
   }
 
   #offline() {
-    const [reason, words, report] = this.#explain();
+    const [reason, words] = this.#explain().split("\n");
     this.#why = words;
     if (reason !== "local-closed") this.#farewell = words;
     const silence = this.#host.now() - this.#heardAt;
-    this.#become("offline", { reason, words, report, silence, code: this.#machine.code() });
+    this.#become("offline", { reason, words, report: this.report(), silence, code: this.#machine.code() });
   }
 
   /** Whatever comes of the old socket from now on is nobody's concern. */
@@ -355,11 +355,11 @@ export class LiveSocket extends EventTarget {
   }
 
   #explain() {
-    const length = this.#machine?.explain(this.#host.now()) ?? 0;
-    return length > 0 ? this.#text(length).split("\n") : [];
+    return this.#text(this.#machine.explain());
   }
 
   #text(length) {
+    if (length === 0) return "";
     return new TextDecoder().decode(new Uint8Array(this.#machine.memory.buffer, this.#machine.text(), length));
   }
 }

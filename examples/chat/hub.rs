@@ -176,6 +176,7 @@ impl Hub {
                 if let Some(connection) = self.connections.get_mut(&key) {
                     send(connection, || Order::Close(CloseCode::INVALID_PAYLOAD, "what is that?"));
                 }
+                self.end(key, now);
             }
         }
     }

@@ -291,6 +291,7 @@ fn a_server_that_starts_anew_finds_everybody_again() {
     }
     // A server that stands still is noticed by the pages' own clock, for no socket closes.
     program.freeze();
+    ada.eventually("it doubts", |page| page.text("#link") == "No answer yet");
     ada.eventually("it notices", |page| page.text("#link") == "Disconnected");
     program.thaw();
     ada.eventually("it is back", |page| page.text("#link") == "Connected");

@@ -312,18 +312,21 @@ extern "C" fn poll_timeout() -> f64 {
     whole_millis(with(|link| link.poll_timeout()))
 }
 
-/// Why: of `offline` a name, a line for people and the whole report; of `suspect` the report; of the end a line. The length
-/// of the text, whose lines are divided by a line feed.
+/// Why: of `offline` a name and a line for people, of the end a line. The length of the text, whose lines are divided by a
+/// line feed.
 #[unsafe(no_mangle)]
-extern "C" fn explain(now: f64) -> usize {
-    with(|link| match (LAST.0.get(), link.report(moment(now))) {
-        (Some(Action::Offline(reason)), Some(report)) => {
-            tell(format_args!("{}\n{}\n{report}", name(reason), reason.as_str()))
-        }
-        (Some(Action::End(why)), _) => tell(format_args!("{why}")),
-        (_, Some(report)) => tell(format_args!("{report}")),
-        (_, None) => 0,
-    })
+extern "C" fn explain() -> usize {
+    match LAST.0.get() {
+        Some(Action::Offline(reason)) => tell(format_args!("{}\n{}", name(reason), reason.as_str())),
+        Some(Action::End(why)) => tell(format_args!("{why}")),
+        _ => 0,
+    }
+}
+
+/// What is thought of the server, and why, while there is a connection: the length of the text.
+#[unsafe(no_mangle)]
+extern "C" fn report(now: f64) -> usize {
+    with(|link| link.report(moment(now)).map_or(0, |report| tell(format_args!("{report}"))))
 }
 
 /// As transcripts call it, but for the code.

@@ -326,6 +326,7 @@ test("listeners that call back find it as it should be", async () => {
   const world = new World();
   const live = await world.socket({ ...QUICK, firstDelay: 100 });
   live.addEventListener("open", () => live.send("hello"));
+  live.addEventListener("offline", ({ detail }) => assert.equal(live.report(), detail.report));
   live.addEventListener("offline", () => live.dialNow());
   live.addEventListener("waiting", () => live.dialNow());
   live.addEventListener("suspect", () => live.close());
@@ -337,5 +338,6 @@ test("listeners that call back find it as it should be", async () => {
   live.probe();
   world.live(5000);
   assert.equal(live.state, "ended");
+  assert.equal(live.report(), "");
   assert.equal(world.sockets.length, 2);
 });

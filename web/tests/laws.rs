@@ -281,6 +281,50 @@ proptest! {
         }
         prop_assert!(server.pings > 0 || now < at(7000));
     }
+
+    /// A server that falls silent is offline within the bound, and no sooner than its answer is overdue, for a page that is awake.
+    #[test]
+    fn a_silent_server_is_offline_within_the_bound(
+        seed: u64,
+        interval in 1_u64..60_000,
+        timeout in 1_u64..60_000,
+        silences in proptest::collection::vec(0_u64..20_000, 0..30),
+    ) {
+        let mut page = page(seed);
+        let config = Config::builder().interval(millis(interval)).timeout(millis(timeout)).build().unwrap();
+        page.configure(config, at(0));
+        prop_assert_eq!(page.poll(at(0)), Some(Action::Dial));
+        prop_assert!(page.opened(at(0)));
+        let (mut heard, mut verdict) = (at(0), None);
+        for silence in silences {
+            let end = heard + millis(silence);
+            verdict = silent_until(&mut page, end);
+            if verdict.is_some() {
+                break;
+            }
+            heard = end;
+            page.message(heard);
+        }
+        let verdict = verdict.or_else(|| silent_until(&mut page, Timestamp::MAX));
+        let silent = verdict.expect("it is found out").saturating_duration_since(heard);
+        prop_assert!(silent <= millis(interval + timeout + 50), "{silent:?}");
+        prop_assert!(silent >= millis(timeout), "{silent:?}");
+    }
+}
+
+/// When it says that the server is gone, of which nothing is heard.
+fn silent_until(page: &mut Page, end: Timestamp) -> Option<Timestamp> {
+    while let Some(due) = page.poll_timeout().filter(|due| *due <= end) {
+        while let Some(action) = page.poll(due) {
+            if let Action::Ping(_) = action {
+                page.ping_sent(0, 21, due);
+            }
+            if let Action::Offline(_) = action {
+                return Some(due);
+            }
+        }
+    }
+    None
 }
 
 /// The interesting things do happen in such lives.

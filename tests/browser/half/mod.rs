@@ -9,10 +9,11 @@ use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use axum::routing::any;
 use liveness::Beat;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use crate::browser::{Browser, Page};
+use crate::program::Program;
 use crate::proxy::{Proxy, Way};
 use crate::web;
 use crate::{millis, rest};
@@ -137,12 +138,16 @@ fn a_tab_that_is_hidden_stopped_or_frozen_for_minutes_loses_no_server_and_asks_o
     let [throttled, stopped, frozen] = [(); 3].map(|()| Half::start());
     let browser = Browser::beside();
     let hidden = browser.page_throttled(throttled.url("interval=2000&timeout=3000&suspectAfter=1000"));
+    // One whose server judges it, too, by text messages that only its script can answer.
+    let program = Program::start("feed", &["--interval", "1s", "--timeout", "2s", "--suspect-after", "1s"]);
+    let judged = browser.page_throttled(program.url());
+    judged.eventually("it is live", |page| page.text("#link") == "Live");
     let sleepers = [&stopped, &frozen].map(|half| browser.page(half.url("interval=20000&timeout=10000")));
     for page in sleepers.iter().chain([&hidden]) {
         first(page, "online", 0);
     }
     // Whoever looks at a tab brings it to the front: not before the end.
-    let _other = hidden.tab("about:blank");
+    let _others = [&hidden, &judged].map(|page| page.tab("about:blank"));
     sleepers[0].stop();
     sleepers[1].freeze();
     let asked = [&stopped, &frozen].map(|half| half.count().1);
@@ -168,5 +173,7 @@ fn a_tab_that_is_hidden_stopped_or_frozen_for_minutes_loses_no_server_and_asks_o
     assert_eq!([count_of(&hidden, "suspect"), count_of(&hidden, "offline")], [0, 0], "{:?}", told(&hidden));
     let (connections, pings) = throttled.count();
     assert_eq!(connections, 1);
+    let phases = judged.eval("return feed.states.map(([, phase]) => phase);");
+    assert_eq!((phases, judged.text("#connections")), (json!(["dialling", "online"]), "1".to_owned()));
     println!("timers {longest} ms apart: {pings} pings, {} round trips", count_of(&hidden, "rtt"));
 }

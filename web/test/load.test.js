@@ -1,0 +1,109 @@
+// How the machine comes to the page.
+
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import test from "node:test";
+
+const bytes = await readFile(new URL("../liveness.wasm", import.meta.url));
+const wasm = { headers: { "Content-Type": "application/wasm" } };
+
+/** The module as a page finds it that loads nothing yet. */
+let copies = 0;
+const fresh = () => import(`../liveness.js?${(copies += 1)}`);
+
+const next = (live, type) => new Promise((resolve) => live.addEventListener(type, ({ detail }) => resolve(detail), { once: true }));
+
+/** A socket that is dialled and never opens. */
+class Socket {
+  readyState = 0;
+  bufferedAmount = 0;
+  close() {
+    this.readyState = 3;
+  }
+}
+
+/** A page whose server gives these answers, one after the other. */
+async function page(...answers) {
+  const { LiveSocket, load } = await fresh();
+  const asked = [];
+  const usual = globalThis.fetch;
+  globalThis.fetch = async (url) => {
+    asked.push(String(url));
+    const answer = answers.shift();
+    if (answer instanceof Error) throw answer;
+    return answer;
+  };
+  const live = new LiveSocket("wss://example.org/", { host: { WebSocket: Socket } });
+  return { live, load, LiveSocket, asked, done: () => (globalThis.fetch = usual) };
+}
+
+for (const [kind, answer] of [["says what it is", wasm], ["says that it is something else", {}]]) {
+  test(`it is fetched from beside the script, once, and compiled where its server ${kind}`, async () => {
+    const { live, LiveSocket, asked, done } = await page(new Response(bytes, answer));
+    await next(live, "dialling");
+    const another = new LiveSocket("wss://example.org/", { host: { WebSocket: Socket } });
+    await next(another, "dialling");
+    done();
+    assert.equal(asked.length, 1);
+    assert.match(asked[0], /web\/liveness\.wasm$/);
+    for (const socket of [live, another]) socket.close();
+  });
+}
+
+for (const [kind, answer, why] of [
+  ["is not to be had", new Response("", { status: 404 }), /^liveness\.wasm is not to be had: .*404$/],
+  ["cannot be asked for", new TypeError("fetch failed"), /^liveness\.wasm is not to be had: fetch failed$/],
+  ["is broken", new Response("not this", wasm), /^liveness\.wasm is not to be had: /],
+]) {
+  test(`where it ${kind}, the socket ends and says why, and a person may try again`, async () => {
+    const { live, done } = await page(answer, new Response(bytes, wasm));
+    assert.match((await next(live, "ended")).why, why);
+    assert.deepEqual([live.state, live.send("words"), live.report()], ["ended", false, ""]);
+    live.dialNow();
+    assert.equal((await next(live, "dialling")).attempt, 1);
+    done();
+    live.close();
+  });
+}
+
+test("a page may bring it along, as bytes or compiled", async () => {
+  for (const source of [bytes, new Uint8Array(bytes).buffer, await WebAssembly.compile(bytes), new Response(bytes, wasm)]) {
+    const { LiveSocket, load } = await fresh();
+    await load(source);
+    const live = new LiveSocket("wss://example.org/", { host: { WebSocket: Socket } });
+    await next(live, "dialling");
+    live.close();
+  }
+});
+
+test("who closes before it is there dials nothing", async () => {
+  const { live, done } = await page(new Response(bytes, wasm));
+  live.close();
+  assert.equal(live.state, "ended");
+  live.addEventListener("dialling", () => assert.fail("it dials"));
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  done();
+});
+
+test("the machine has no imports, and traps where it is told nonsense at no place", async () => {
+  const module = await WebAssembly.compile(bytes);
+  assert.deepEqual(WebAssembly.Module.imports(module), []);
+  const { exports } = await WebAssembly.instantiate(module);
+  const odd = [0, -1, NaN, Infinity, -Infinity, 1e300, 2 ** 53, 0.5];
+  for (const [name, call] of Object.entries(exports)) {
+    if (typeof call !== "function") continue;
+    for (const number of odd) {
+      for (const big of [0n, -1n, 2n ** 63n]) {
+        // Which of its numbers is a payload, each export knows.
+        for (const args of [[number, number, number, number, number], [big, number, number, number]]) {
+          try {
+            call(...args);
+          } catch (error) {
+            assert.ok(error instanceof TypeError, `${name}(${args}): ${error}`);
+          }
+        }
+      }
+      exports.poll(number);
+    }
+  }
+});
