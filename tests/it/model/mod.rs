@@ -175,7 +175,7 @@ fn check(plan: Plan, depth: usize, at_least: usize) {
     }
     assert!(states >= at_least, "{}: only {states} states", plan.name);
     assert!(
-        transitions < MOST,
+        transitions < most,
         "{}: no end of states: does `key` keep something that never comes back?",
         plan.name
     );
