@@ -7,7 +7,7 @@ use crate::payload::Payload;
 
 /// Something happened: hand it to [`Liveness::handle`](crate::Liveness::handle).
 ///
-/// The first seven are the peer's side, and evidence that it lives ([`Evidence`](crate::Evidence) says which
+/// The first six are the peer's side, and evidence that it lives ([`Evidence`](crate::Evidence) says which
 /// count). The last four are ours, and never evidence: a dead peer would live as long as our kernel's buffer takes bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "callers build these; a new kind is a new duty of every driver")]

@@ -104,11 +104,11 @@
 //! | `std` (default) | [`Clock`]; and `alloc` | nothing |
 #![cfg_attr(
     feature = "alloc",
-    doc = "| `alloc` | [`Fleet`]: a million connections on one thread; [`Presence`] | `alloc` |"
+    doc = "| `alloc` | [`Fleet`]: a million connections on one thread; [`Presence`]; [`Lease`] | `alloc` |"
 )]
 #![cfg_attr(
     not(feature = "alloc"),
-    doc = "| `alloc` | `Fleet`: a million connections on one thread; `Presence` | `alloc` |"
+    doc = "| `alloc` | `Fleet`: a million connections on one thread; `Presence`; `Lease` | `alloc` |"
 )]
 #![cfg_attr(
     feature = "transcript",
@@ -120,20 +120,20 @@
 )]
 #![cfg_attr(
     feature = "tungstenite",
-    doc = "| `tungstenite` | [`driver::tungstenite`]: a blocking WebSocket that does its own heartbeating | `tungstenite` |"
+    doc = "| `tungstenite` | [`driver::tungstenite`]: a blocking WebSocket that does its own heartbeating | `tungstenite`, `socket2` |"
 )]
 #![cfg_attr(
     not(feature = "tungstenite"),
-    doc = "| `tungstenite` | a blocking WebSocket that does its own heartbeating | `tungstenite` |"
+    doc = "| `tungstenite` | a blocking WebSocket that does its own heartbeating | `tungstenite`, `socket2` |"
 )]
 //! | `rustls` | that driver over TLS | `rustls` |
 #![cfg_attr(
     feature = "tokio",
-    doc = "| `tokio` | [`driver::tokio`]: the same for any WebSocket that is a stream and a sink | `tokio`, `futures-util` |"
+    doc = "| `tokio` | [`driver::tokio`]: the same for any WebSocket that is a stream and a sink | `tokio`, `futures-util`, `socket2` |"
 )]
 #![cfg_attr(
     not(feature = "tokio"),
-    doc = "| `tokio` | the same for any WebSocket that is a stream and a sink | `tokio`, `futures-util` |"
+    doc = "| `tokio` | the same for any WebSocket that is a stream and a sink | `tokio`, `futures-util`, `socket2` |"
 )]
 #![cfg_attr(
     feature = "tokio-tungstenite",

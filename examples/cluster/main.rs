@@ -28,18 +28,21 @@ mod node;
 mod redis_server;
 mod serve;
 mod settings;
+mod simulate;
 mod stage;
 mod store;
 #[path = "../web/mod.rs"]
 mod web;
 mod words;
 
+use std::io;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use liveness::Config;
 use liveness::transcript::parse_duration;
 use settings::Settings;
+use tokio::signal;
 
 /// Several nodes and one truth: who is here, and one pen, shared by server processes through a Redis.
 ///
@@ -49,6 +52,8 @@ use settings::Settings;
 #[derive(Clone, Debug, Parser)]
 #[command(name = "cluster")]
 struct Program {
+    #[command(subcommand)]
+    command: Option<Command>,
     #[command(flatten)]
     web: web::Args,
     /// How many nodes to start; they listen on the address given and on the ports after it.
@@ -76,6 +81,11 @@ struct Program {
     grace: Duration,
 }
 
+#[derive(Clone, Debug, Subcommand)]
+enum Command {
+    Simulate(simulate::Args),
+}
+
 impl Program {
     fn settings(&self) -> Result<Settings, String> {
         let Self { ttl, beat, linger, grace, .. } = *self;
@@ -83,10 +93,27 @@ impl Program {
     }
 }
 
+/// Ctrl-C, or the SIGTERM by which a system ends its services.
+async fn asked_to_end() -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        let mut terminated = signal::unix::signal(signal::unix::SignalKind::terminate())?;
+        tokio::select! {
+            done = signal::ctrl_c() => done,
+            _ = terminated.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    signal::ctrl_c().await
+}
+
 #[tokio::main]
 async fn main() -> Result<(), web::Failure> {
     let program = Program::parse();
     let settings = program.settings()?;
+    if let Some(Command::Simulate(args)) = &program.command {
+        return simulate::run(args, settings).await;
+    }
     let (Some(name), Some(redis)) = (&program.node, &program.redis) else {
         return stage::run(&program, settings).await;
     };

@@ -163,7 +163,7 @@ function drawPeople() {
         const name = document.createElement("span");
         name.className = "name";
         name.textContent = user === me ? `${user} (you)` : user;
-        item.append(name, note([SIGNS[status], nodes.join(", ")].filter(Boolean).join(" · ")));
+        item.append(name, note([SIGNS[status], nodes.join(", ")].filter(Boolean).join(status === "unknown" ? ", was at " : " · ")));
         return item;
       }),
     );

@@ -18,7 +18,7 @@ use tokio::time::timeout;
 
 use crate::hub::{Hub, Input, Order};
 use crate::settings::Settings;
-use crate::web;
+use crate::{asked_to_end, web};
 
 /// So many messages may wait for the hub; then those who write wait.
 const INPUTS: usize = 1024;
@@ -56,7 +56,7 @@ pub(crate) async fn serve(
         .with_state(App { config, hub });
     tokio::select! {
         done = web::serve(listener, page) => done,
-        asked = tokio::signal::ctrl_c() => {
+        asked = asked_to_end() => {
             asked?;
             let _ = goodbye.send(Input::Goodbye).await;
             // Where Redis does not answer, it finds out by itself.

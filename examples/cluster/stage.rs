@@ -6,10 +6,10 @@ use std::thread;
 
 use tokio::sync::mpsc;
 
-use crate::Program;
 use crate::redis_server::{Kept, RedisServer};
 use crate::settings::Settings;
 use crate::web::Failure;
+use crate::{Program, asked_to_end};
 
 const HELP: &str = "kill N, stop N, cont N, start N   a node: SIGKILL, SIGSTOP, SIGCONT, anew on its port
 redis kill, redis start           Redis: SIGKILL, anew with what it had written
@@ -75,7 +75,7 @@ impl Stage {
                     // Started without a terminal, it goes on until it is ended.
                     None => terminal = false,
                 },
-                done = tokio::signal::ctrl_c() => return Ok(done?),
+                done = asked_to_end() => return Ok(done?),
             }
         }
     }

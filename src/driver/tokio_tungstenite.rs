@@ -126,6 +126,24 @@ where
 
 /// Opens a WebSocket to a server over a connected transport, and watches it.
 ///
+/// ```no_run
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use futures_util::StreamExt;
+/// use liveness::Config;
+/// use liveness::driver::tokio_tungstenite::client;
+/// use tokio::net::TcpStream;
+///
+/// let stream = TcpStream::connect("127.0.0.1:8080").await?;
+/// liveness::driver::tune(&stream);
+/// let (mut socket, _response) = client("ws://127.0.0.1:8080/", stream, Config::DEFAULT).await?;
+/// while let Some(message) = socket.next().await {
+///     println!("{}", message?); // the verdict is the error: dial again, as `Reconnect` says
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Errors
 ///
 /// Those of the handshake, which fails where it takes longer than [`HANDSHAKE_TIMEOUT`].

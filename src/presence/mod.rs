@@ -174,7 +174,9 @@ impl<U: Ord + Clone, C: Ord + Clone> Presence<U, C> {
 
     /// This connection is this user's, and online. [`poll`](Self::poll) afterwards: they may have joined.
     ///
-    /// One that was another's has ended for them. What its machine handed out before it entered is not needed.
+    /// One that was another's has ended for them. What its machine handed out before it entered is not needed; but where that
+    /// was the end already, as where a name comes with the last breath, nothing else will end it here: [`mark`](Self::mark) it
+    /// offline afterwards.
     pub fn enter(&mut self, connection: C, user: U, now: Timestamp) {
         self.advance(now);
         let former = self.owners.insert(connection.clone(), user.clone());

@@ -198,7 +198,8 @@ impl Person {
             }
             due = match &stay.pen {
                 _ if stay.edit.is_some() => Instant::now() + Duration::from_millis(100),
-                Some(_) => Instant::now() + Duration::from_millis(5),
+                // One edit after the other: whatever happens, one is on its way.
+                Some(_) => Instant::now(),
                 None => due.max(Instant::now()) + self.pause(),
             };
         }
@@ -261,7 +262,7 @@ impl Person {
             "granted" => {
                 let token = words["token"].as_u64().unwrap();
                 if stay.pen.is_none_or(|(old, _)| old < token) {
-                    stay.pen = Some((token, 3 + self.dice.below(12)));
+                    stay.pen = Some((token, 10 + self.dice.below(30)));
                 }
                 true
             }

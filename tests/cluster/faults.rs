@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use liveness::Clock;
 use liveness::sim::Dice;
-use redis::Client;
+use redis::aio::MultiplexedConnection;
+use redis::{Client, cmd};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -19,7 +20,7 @@ use crate::crowd::{Crowd, Ledger};
 use crate::program::Program;
 use crate::redis_server::{Kept, RedisServer};
 use crate::settings::{LONGEST_REDIAL, Settings};
-use crate::store::redis::Store;
+use crate::store::redis::{ROOM, Store};
 
 const SETTINGS: Settings = Settings {
     ttl: Duration::from_millis(2000),
@@ -45,8 +46,9 @@ const FLAGS: [&str; 14] = [
 ];
 const PEOPLE: usize = 1000;
 const NODES: usize = 3;
-/// What a busy machine of two cores adds: a thousand messages to read and to write, and the pace of our own looking.
-const BUSY: Duration = Duration::from_secs(2);
+/// What a busy machine of two cores adds: a thousand messages to read and to write, and the pace of our own looking. More where
+/// nothing is optimised, and the other tests run beside this.
+const BUSY: Duration = Duration::from_secs(if cfg!(debug_assertions) { 5 } else { 2 });
 
 /// Who is here, and on which nodes.
 type Here = BTreeMap<String, BTreeSet<usize>>;
@@ -144,6 +146,24 @@ impl Stage {
         took
     }
 
+    /// Until something has been written that could have been lost, and by some.
+    async fn enough(&self) {
+        let start = self.clock.now();
+        loop {
+            let (edits, tokens) = {
+                let ledger = self.crowd.ledger();
+                let tokens: BTreeSet<u64> = ledger.written.iter().map(|written| written.token).collect();
+                (ledger.written.len(), tokens.len())
+            };
+            if edits >= 200 && tokens >= 10 {
+                return;
+            }
+            let took = self.clock.now().saturating_duration_since(start);
+            assert!(took < Duration::from_secs(60), "seed {}: {edits} edits, {tokens} tokens", self.seed);
+            sleep(Duration::from_millis(100)).await;
+        }
+    }
+
     async fn full_house(&self) {
         let start = self.clock.now();
         while self.crowd.ledger().here.len() < PEOPLE {
@@ -182,6 +202,7 @@ impl Stage {
 
     /// SIGKILL, and anew with what it had written.
     async fn kill_redis(&mut self) -> Duration {
+        let before = self.newest().await;
         self.redis.kill();
         self.rest(500, 4000).await;
         for node in &self.nodes {
@@ -194,7 +215,34 @@ impl Stage {
         }
         self.redis.restart().unwrap();
         let all: Vec<usize> = (0..NODES).collect();
-        self.agree("Redis was killed, and is back", &all, LONGEST_REDIAL, everybody).await
+        let took = self.agree("Redis was killed, and is back", &all, LONGEST_REDIAL, everybody).await;
+        // And as long again as it would take to leave.
+        sleep(SETTINGS.linger + SETTINGS.beat).await;
+        let left = self.left_after(before).await;
+        assert!(
+            left.is_empty(),
+            "seed {}: {} were here all the time, and left: {left:?}",
+            self.seed,
+            left.len()
+        );
+        took
+    }
+
+    async fn connect(&self) -> MultiplexedConnection {
+        Client::open(self.redis.url()).unwrap().get_multiplexed_async_connection().await.unwrap()
+    }
+
+    /// The number of the newest entry of the log.
+    async fn newest(&self) -> u64 {
+        cmd("GET").arg(format!("{ROOM}:log:n")).query_async(&mut self.connect().await).await.unwrap()
+    }
+
+    async fn left_after(&self, entry: u64) -> Vec<String> {
+        let mut read = cmd("XRANGE");
+        read.arg(format!("{ROOM}:log")).arg(format!("({entry}-1")).arg("+");
+        let entries: Vec<(String, Vec<String>)> = read.query_async(&mut self.connect().await).await.unwrap();
+        let left = entries.into_iter().filter(|(_, fields)| fields[1] == "left");
+        left.map(|(_, mut fields)| fields.swap_remove(3)).collect()
     }
 }
 
@@ -295,7 +343,6 @@ async fn judge(stage: &Stage) {
         text.len(),
         ledger.lines
     );
-    assert!(ledger.written.len() > 100 && newer.len() > 10, "seed {seed}: too little happened");
 }
 
 async fn live(seed: u64) {
@@ -305,12 +352,9 @@ async fn live(seed: u64) {
     stage.full_house().await;
     let all: Vec<usize> = (0..NODES).collect();
     stage.agree("a thousand came", &all, SETTINGS.bound(), everybody).await;
-    let mut faults = [0, 1, 2];
-    for place in (1..faults.len()).rev() {
-        let other = usize::try_from(stage.dice.below(place as u64 + 1)).unwrap();
-        faults.swap(place, other);
-    }
-    for fault in faults {
+    // Each order comes in six seeds.
+    let orders = [[0, 1, 2], [1, 2, 0], [2, 0, 1], [0, 2, 1], [2, 1, 0], [1, 0, 2]];
+    for fault in orders[usize::try_from(seed % 6).unwrap()] {
         stage.rest(1000, 3000).await;
         match fault {
             0 => drop(stage.kill_a_node().await),
@@ -318,7 +362,7 @@ async fn live(seed: u64) {
             _ => drop(stage.kill_redis().await),
         }
     }
-    stage.rest(1000, 2000).await;
+    stage.enough().await;
     stage.crowd.be_quiet();
     sleep(Duration::from_secs(1)).await;
     stage.agree("all is quiet", &all, Duration::from_secs(1), everybody).await;

@@ -134,6 +134,73 @@ fn a_node_that_was_stopped_says_what_it_does_not_know_and_claims_anew() {
 }
 
 #[test]
+fn a_node_that_goes_on_and_reads_slowly_does_not_say_that_it_knows_what_was_before() {
+    let known: u32 = (0..20).map(goes_on_and_reads_slowly).sum();
+    assert!(known > 0, "it never knew");
+}
+
+/// How often it was looked at when it said that it knew.
+fn goes_on_and_reads_slowly(seed: u64) -> u32 {
+    let mut world = settled(seed, 12);
+    world.stop(0);
+    world.places[0].slow_log = secs(12);
+    for _ in 0..4 {
+        let conn = *world.pages.iter().find(|(_, page)| page.place != 0).unwrap().0;
+        world.leave(conn);
+    }
+    world.run_for(secs(10));
+    world.go_on(0);
+    let mut known = 0;
+    for _ in 0..100 {
+        world.run_for(millis(2));
+        let state = world.places[0].node.as_ref().unwrap().state();
+        if state.known {
+            known += 1;
+            let shown = people(&state).into_keys().collect::<Vec<_>>();
+            assert_eq!(shown, world.truth().into_keys().collect::<Vec<_>>(), "seed {seed}");
+        }
+    }
+    known
+}
+
+#[test]
+fn a_holder_who_is_heard_of_again_writes_at_once() {
+    let mut world = settled(7, 3);
+    let conn = conn_of(&world, &user(0));
+    world.say(conn, Said::Want);
+    world.run_for(secs(1));
+    let (token, page) = (world.tokens[&user(0)], world.pages[&conn].clone());
+    world.mark(&page, conn, Status::Suspect);
+    // That they are suspect is on its way, and before it is answered they are not, and write.
+    world.mark(&page, conn, Status::Online);
+    world.say(conn, Said::Write { token, key: "k".to_owned(), text: "t".to_owned() });
+    world.run_for(secs(1));
+    assert_eq!(world.edits["k"], Outcome::Written);
+}
+
+#[test]
+fn a_holder_who_came_to_another_node_while_redis_was_away_is_told_there_that_the_pen_is_theirs() {
+    let mut world = settled(8, 0);
+    let ann = user(0);
+    world.enter(0, &ann);
+    world.run_for(secs(1));
+    let conn = conn_of(&world, &ann);
+    world.say(conn, Said::Want);
+    world.run_for(secs(1));
+    let token = world.tokens.remove(&ann).unwrap();
+    world.redis(false);
+    world.run_for(secs(1));
+    world.leave(conn);
+    world.enter(1, &ann);
+    world.run_for(secs(20));
+    assert!(world.tokens.is_empty(), "nothing is known of the pen");
+    world.redis(true);
+    world.run_for(LONGEST_REDIAL + 8 * SLOWEST);
+    agree(&world);
+    assert_eq!(world.tokens.get(&ann), Some(&token));
+}
+
+#[test]
 fn a_node_that_says_goodbye_is_not_waited_for() {
     let mut world = settled(5, 12);
     let here = |world: &World| world.states().map(|state| state.people.len()).max();

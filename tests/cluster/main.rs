@@ -12,6 +12,7 @@ mod node;
 #[path = "../browser/program.rs"]
 #[allow(dead_code, reason = "the browser's tests use all of it")]
 mod program;
+mod reading;
 #[path = "../../examples/cluster/redis_server.rs"]
 mod redis_server;
 mod rules;

@@ -82,6 +82,11 @@ impl Model {
         self.nodes.keys().copied()
     }
 
+    /// This life has not expired.
+    pub(crate) fn believes(&self, inc: Incarnation, now: Timestamp) -> bool {
+        self.nodes.get(&inc).is_some_and(|node| node.expires > now)
+    }
+
     /// The latest token.
     pub(crate) fn token(&self) -> u64 {
         self.pen.last_token().get()

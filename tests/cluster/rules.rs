@@ -48,7 +48,7 @@ fn op() -> impl Strategy<Value = Op> {
         let here = claims.into_iter().filter(|(_, status)| *status != Status::Offline);
         Op::Open { name: name.to_owned(), address: format!("{name}:80"), claims: here.collect() }
     });
-    let edit = (user(), prop_oneof![9 => Just(1_u64), 1 => 0..5_u64], 0..12_u8, "[a-c\"\\\\é]{1,3}");
+    let edit = (user(), prop_oneof![3 => Just(1_u64), 1 => 0..4_u64], 0..12_u8, "[a-c\"\\\\é]{1,3}");
     let edit = edit.prop_map(|(user, token, key, text)| Edit { user, token, key: key.to_string(), text });
     prop_oneof![
         2 => open,

@@ -11,7 +11,7 @@ use liveness::{Status, Timestamp};
 use crate::model::Model;
 use crate::node::{Conn, Node, Output};
 use crate::settings::Settings;
-use crate::store::{News, Op, Reply, User};
+use crate::store::{Incarnation, News, Op, Reply, User};
 use crate::words::{NotKnown, Said, State, Tell, Why};
 
 /// What the program takes where nobody says otherwise.
@@ -50,6 +50,9 @@ pub(crate) struct Place {
     /// The latest moments at which something arrives there and here, for a link keeps the order.
     up: Timestamp,
     down: Timestamp,
+    /// The same for the news, which have a connection of their own, and for how long they are held up there.
+    log: Timestamp,
+    pub(crate) slow_log: Duration,
     /// The log is read up to here.
     read: Option<u64>,
     /// What came while it was stopped.
@@ -115,6 +118,8 @@ impl World {
                 link: 0,
                 up: Timestamp::ZERO,
                 down: Timestamp::ZERO,
+                log: Timestamp::ZERO,
+                slow_log: Duration::ZERO,
                 read: None,
                 held: Vec::new(),
             }
@@ -224,7 +229,11 @@ impl World {
         let news: Vec<(u64, News)> = self.model.news(read).map(|(n, news)| (n, news.clone())).collect();
         place.read = news.last().map(|(n, _)| *n).or(place.read);
         for (n, news) in news {
-            self.send_down(index, Due::News(n, news));
+            let place = &mut self.places[index];
+            let at = self.dice.moment(self.now, SLOWEST) + place.slow_log;
+            place.log = at.max(place.log);
+            let at = place.log;
+            self.send(index, at, Due::News(n, news));
         }
     }
 
@@ -256,6 +265,11 @@ impl World {
             self.carry_out(index, output);
         }
         if let Some(node) = &self.places[index].node {
+            if node.is_known() {
+                let inc = node.state().incarnation.map(Incarnation);
+                let believed = inc.is_some_and(|inc| self.model.believes(inc, self.now));
+                assert!(believed, "{} says it knows, and is not believed", self.places[index].name);
+            }
             let next = node.poll_timeout();
             assert!(next.is_none_or(|next| next > self.now), "it would be polled for ever at {}", self.now);
         }
@@ -388,7 +402,14 @@ impl World {
         let place = &mut self.places[index];
         place.stopped = false;
         place.well_since = self.now;
-        for (link, due) in std::mem::take(&mut place.held) {
+        let mut held = std::mem::take(&mut place.held);
+        if self.dice.one_in(2) {
+            // It was so long that the log has dropped what came first.
+            let last = held.iter().rposition(|(_, due)| matches!(due, Due::News(..)));
+            let mut place = 0..;
+            held.retain(|(_, due)| place.next() == last || !matches!(due, Due::News(..)));
+        }
+        for (link, due) in held {
             if self.places[index].link == link {
                 self.hear(index, due);
             }

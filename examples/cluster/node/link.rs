@@ -201,9 +201,8 @@ impl Link {
                 return Some(Output::HangUp(self.lose()));
             }
         }
-        let beats = self.asked.iter().any(|asked| asked.matter == Matter::Beat);
         match &mut self.life {
-            Life::Given { inc, beat_due, .. } if *beat_due <= now && !beats => {
+            Life::Given { inc, beat_due, .. } if *beat_due <= now => {
                 // Beats that were missed are not made up for.
                 *beat_due = now + self.settings.beat;
                 Some(Output::Beat(*inc))
@@ -219,11 +218,8 @@ impl Link {
     }
 
     pub(super) fn poll_timeout(&self, now: Timestamp) -> Option<Timestamp> {
-        let beats = self.asked.iter().any(|asked| asked.matter == Matter::Beat);
         let (believed, beat) = match self.life {
-            Life::Given { believed_until, beat_due, .. } => {
-                (Some(believed_until), (!beats).then_some(beat_due))
-            }
+            Life::Given { believed_until, beat_due, .. } => (Some(believed_until), Some(beat_due)),
             Life::None | Life::Asked => (None, None),
         };
         // Once over, it is over.

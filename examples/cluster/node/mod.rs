@@ -6,9 +6,10 @@
 //! what it sees, and of everything else that it does not know.
 //!
 //! Inputs with timestamps, `poll` until `None`, `poll_timeout`, as the machines of the crate; `link.rs` is what it has with
-//! Redis, `view.rs` what it has read.
+//! Redis, `view.rs` what it has read, `showing.rs` what it tells its pages of it.
 
 mod link;
+mod showing;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -20,10 +21,11 @@ use liveness::reconnect::Attempt;
 use liveness::{Status, Timestamp};
 
 use self::link::{Link, Matter};
+use self::showing::Told;
 use self::view::{Gap, View};
 use crate::settings::Settings;
-use crate::store::{Edit, Incarnation, News, Op, Pen, Reply, User};
-use crate::words::{Known, NotKnown, Person, Said, Seen, State, Tell, Why};
+use crate::store::{Edit, Incarnation, News, Op, Reply, User};
+use crate::words::{NotKnown, Said, Tell, Why};
 
 /// A page's connection to this node.
 pub(crate) type Conn = u64;
@@ -64,18 +66,6 @@ pub(crate) struct Node {
     outbox: VecDeque<Output>,
     /// It has said goodbye, and was heard or cannot be.
     closed: bool,
-}
-
-/// What the pages were told last.
-#[derive(Default)]
-struct Told {
-    known: bool,
-    people: BTreeMap<User, Person>,
-    /// Of whom something else may be to be told.
-    touched: BTreeSet<User>,
-    pen: Option<Pen>,
-    granted: u64,
-    nodes: Vec<Seen>,
 }
 
 impl Node {
@@ -248,20 +238,6 @@ impl Node {
         self.fresh && self.missed.is_none() && self.link.is_believed(self.now)
     }
 
-    pub(crate) fn state(&self) -> State {
-        let users: BTreeSet<&User> =
-            self.local.iter().map(|(user, _)| user).chain(self.view.users()).collect();
-        State {
-            node: Arc::clone(&self.name),
-            known: self.is_known(),
-            incarnation: self.link.incarnation().map(|inc| inc.0),
-            nodes: self.view.nodes(),
-            people: users.into_iter().filter_map(|user| self.person(user)).collect(),
-            pen: self.is_known().then(|| self.view.pen.clone()),
-            text: self.view.text.iter().cloned().collect(),
-        }
-    }
-
     fn hello(&mut self, conn: Conn, user: User) {
         let fit = !user.is_empty() && user.len() <= NAME && !user.contains(char::is_control);
         if !fit {
@@ -333,8 +309,6 @@ impl Node {
     }
 
     fn answer_lost(&mut self, lost: Vec<Matter>) {
-        // What is still to be asked was of that link.
-        self.outbox.retain(|output| !matches!(output, Output::Ask(_) | Output::Follow(_)));
         for matter in lost {
             self.settle(matter, Some(Why::Here(NotKnown::Lost)));
         }
@@ -401,80 +375,6 @@ impl Node {
         }
         if !claims.is_empty() {
             self.ask(Op::Claim(inc, claims), Matter::Claim);
-        }
-    }
-
-    /// One person as this node knows them; `None`: not here.
-    fn person(&self, user: &User) -> Option<Person> {
-        let here = self.local.status(user);
-        let read = self.view.status(user);
-        let status = match here {
-            Status::Online => Known::Online,
-            // Another node may know better.
-            Status::Suspect if self.is_known() && read == Some(Known::Online) => Known::Online,
-            Status::Suspect => Known::Suspect,
-            Status::Offline if self.is_known() => read?,
-            Status::Offline => read.map(|_| Known::Unknown)?,
-        };
-        let mut at: BTreeSet<_> =
-            self.view.nodes_of(user).filter(|name| **name != self.name).cloned().collect();
-        if here != Status::Offline {
-            at.insert(Arc::clone(&self.name));
-        }
-        Some(Person { user: user.clone(), status, at: at.into_iter().collect() })
-    }
-
-    fn touch_all(&mut self) {
-        let view = self.view.users().cloned();
-        self.told.touched.extend(view);
-        self.told.touched.extend(self.told.people.keys().cloned());
-    }
-
-    fn tell_what_changed(&mut self) {
-        let known = self.is_known();
-        let (nodes, pen) = (self.view.nodes(), known.then(|| self.view.pen.clone()));
-        if known != self.told.known {
-            self.touch_all();
-        }
-        if known != self.told.known || nodes != self.told.nodes {
-            (self.told.known, self.told.nodes) = (known, nodes.clone());
-            self.tell_all(Tell::Nodes { nodes, known });
-        }
-        if !known {
-            // Whoever holds it when it is known again is told again: they may have come here meanwhile.
-            self.told.granted = 0;
-        }
-        for user in std::mem::take(&mut self.told.touched) {
-            self.tell_person(user);
-        }
-        if pen != self.told.pen {
-            self.told.pen.clone_from(&pen);
-            self.tell_all(Tell::Pen { pen: pen.clone() });
-        }
-        if let Some(Pen { holder: Some(holder), token, .. }) = pen.filter(|pen| pen.token > self.told.granted)
-        {
-            self.told.granted = token;
-            let conns: Vec<Conn> = self.local.connections(&holder).copied().collect();
-            for conn in conns {
-                self.tell(conn, Tell::Granted { token });
-            }
-        }
-    }
-
-    fn tell_person(&mut self, user: User) {
-        let person = self.person(&user);
-        if self.told.people.get(&user) == person.as_ref() {
-            return;
-        }
-        match person {
-            Some(person) => {
-                self.told.people.insert(user, person.clone());
-                self.tell_all(Tell::Person(person));
-            }
-            None => {
-                self.told.people.remove(&user);
-                self.tell_all(Tell::Left { user });
-            }
         }
     }
 

@@ -58,53 +58,54 @@ impl Store {
     pub(crate) async fn ask(&mut self, ops: &[Op]) -> RedisResult<Vec<Reply>> {
         let mut all = pipe();
         for op in ops {
-            all.add_command(self.command(op));
+            all.add_command(command(&self.sha, self.settings, op));
         }
         let replies: Vec<Value> = all.query_async(&mut self.connection).await?;
         replies.into_iter().map(reply).collect()
     }
+}
 
-    fn command(&self, op: &Op) -> Cmd {
-        let mut cmd = cmd("EVALSHA");
-        cmd.arg(&self.sha).arg(1).arg(ROOM);
-        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        let Settings { ttl, linger, grace, .. } = self.settings;
-        let mut with = |name: &str, inc: Option<Incarnation>| {
-            cmd.arg(name).arg(millis(ttl)).arg(millis(linger)).arg(millis(grace));
-            cmd.arg(inc.map(|inc| inc.to_string()).unwrap_or_default());
-        };
-        match op {
-            Op::Open { name, address, claims } => {
-                with("open", None);
-                cmd.arg(name).arg(address);
-                claim(&mut cmd, claims);
-            }
-            Op::Beat(inc) => with("beat", Some(*inc)),
-            Op::Claim(inc, claims) => {
-                with("claim", Some(*inc));
-                claim(&mut cmd, claims);
-            }
-            Op::Say(inc, user, text) => {
-                with("say", Some(*inc));
-                cmd.arg(&**user).arg(text);
-            }
-            Op::Want(inc, user) => {
-                with("want", Some(*inc));
-                cmd.arg(&**user);
-            }
-            Op::Give(inc, user) => {
-                with("give", Some(*inc));
-                cmd.arg(&**user);
-            }
-            Op::Write(inc, Edit { user, token, key, text }) => {
-                with("write", Some(*inc));
-                cmd.arg(&**user).arg(token).arg(key).arg(text);
-            }
-            Op::Close(inc) => with("close", Some(*inc)),
-            Op::Look => with("look", None),
+/// One operation as it goes over the wire.
+pub(crate) fn command(sha: &str, settings: Settings, op: &Op) -> Cmd {
+    let mut cmd = cmd("EVALSHA");
+    cmd.arg(sha).arg(1).arg(ROOM);
+    let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let Settings { ttl, linger, grace, .. } = settings;
+    let mut with = |name: &str, inc: Option<Incarnation>| {
+        cmd.arg(name).arg(millis(ttl)).arg(millis(linger)).arg(millis(grace));
+        cmd.arg(inc.map(|inc| inc.to_string()).unwrap_or_default());
+    };
+    match op {
+        Op::Open { name, address, claims } => {
+            with("open", None);
+            cmd.arg(name).arg(address);
+            claim(&mut cmd, claims);
         }
-        cmd
+        Op::Beat(inc) => with("beat", Some(*inc)),
+        Op::Claim(inc, claims) => {
+            with("claim", Some(*inc));
+            claim(&mut cmd, claims);
+        }
+        Op::Say(inc, user, text) => {
+            with("say", Some(*inc));
+            cmd.arg(&**user).arg(text);
+        }
+        Op::Want(inc, user) => {
+            with("want", Some(*inc));
+            cmd.arg(&**user);
+        }
+        Op::Give(inc, user) => {
+            with("give", Some(*inc));
+            cmd.arg(&**user);
+        }
+        Op::Write(inc, Edit { user, token, key, text }) => {
+            with("write", Some(*inc));
+            cmd.arg(&**user).arg(token).arg(key).arg(text);
+        }
+        Op::Close(inc) => with("close", Some(*inc)),
+        Op::Look => with("look", None),
     }
+    cmd
 }
 
 fn claim(cmd: &mut Cmd, claims: &Claims) {

@@ -320,6 +320,18 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
     }
 
     /// The status of the peer, to be watched from another task. The channel closes when the socket is dropped.
+    ///
+    /// ```no_run
+    /// # #![allow(dead_code)]
+    /// # fn watch(mut socket: liveness::driver::tokio_tungstenite::LiveSocket<tokio::net::TcpStream>) {
+    /// let mut status = socket.watch();
+    /// tokio::spawn(async move {
+    ///     while status.changed().await.is_ok() {
+    ///         println!("{:?}", *status.borrow_and_update());
+    ///     }
+    /// });
+    /// # }
+    /// ```
     pub fn watch(&mut self) -> watch::Receiver<Status> {
         let status = self.machine.liveness().status();
         self.status.get_or_insert_with(|| watch::Sender::new(status)).subscribe()

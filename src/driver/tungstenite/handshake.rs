@@ -38,6 +38,22 @@ pub fn accept_unwatched<S: Socket>(
 
 /// Accepts a WebSocket over any [`Transport`]: a TLS stream around a [`Meter`].
 ///
+/// ```no_run
+/// # #![allow(dead_code)]
+/// # type Tls = std::sync::Arc<rustls::ServerConfig>;
+/// # fn serve(stream: std::net::TcpStream, tls: Tls) -> Result<(), Box<dyn std::error::Error>> {
+/// use liveness::Config;
+/// use liveness::driver::Meter;
+/// use liveness::driver::tungstenite::{LiveSocket, accept_over};
+/// use rustls::{ServerConnection, StreamOwned};
+///
+/// let transport = StreamOwned::new(ServerConnection::new(tls)?, Meter::new(stream));
+/// let mut socket = LiveSocket::new(accept_over(transport, None)?, Config::DEFAULT);
+/// # let _ = socket.read();
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Errors
 ///
 /// Those of the handshake, which fails where it takes longer than [`HANDSHAKE_TIMEOUT`].
@@ -84,6 +100,21 @@ pub fn accept_hdr<S: Transport, C: Callback>(
 }
 
 /// Opens a WebSocket to a server over a connected stream, and watches it.
+///
+/// ```no_run
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::net::TcpStream;
+///
+/// use liveness::Config;
+/// use liveness::driver::tungstenite::client;
+///
+/// let stream = TcpStream::connect("127.0.0.1:8080")?;
+/// let (mut socket, _response) = client("ws://127.0.0.1:8080/", stream, Config::DEFAULT)?;
+/// loop {
+///     println!("{}", socket.read()?); // the verdict is the error: dial again, as `Reconnect` says
+/// }
+/// # }
+/// ```
 ///
 /// # Errors
 ///

@@ -145,6 +145,24 @@ impl<S: Transport> LiveSocket<S> {
 impl<S: Transport, M: Machine> LiveSocket<S, M> {
     /// Watches a WebSocket with a machine of the caller's, such as a
     /// [`Recorder`](crate::transcript::Recorder), that was made at this clock's time, with a config that is [`driven`](Config::driven).
+    ///
+    /// ```no_run
+    /// # #![allow(dead_code)]
+    /// # fn serve(stream: std::net::TcpStream) -> Result<(), Box<dyn std::error::Error>> {
+    /// use liveness::driver::random_seed;
+    /// use liveness::driver::tungstenite::{LiveSocket, accept_unwatched};
+    /// use liveness::transcript::Recorder;
+    /// use liveness::{Clock, Config};
+    ///
+    /// let socket = accept_unwatched(stream, None)?;
+    /// let clock = Clock::new();
+    /// let life = String::new(); // or a file
+    /// let machine = Recorder::new(Config::DEFAULT.driven(), random_seed(), clock.now(), life);
+    /// let mut socket = LiveSocket::with_machine(socket, machine, clock);
+    /// # let _ = socket.read();
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn with_machine(socket: WebSocket<S>, machine: M, clock: Clock) -> Self {
         Self {
             socket: Some(socket),
@@ -320,7 +338,19 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
     }
 
     /// Closes: a Close frame with this code and text, at most 123 bytes of it, then [`read`](Self::read) until it
-    /// returns [`Offline`].
+    /// returns [`Offline`], at the latest after `close_timeout`:
+    ///
+    /// ```no_run
+    /// # #![allow(dead_code)]
+    /// # fn end(stream: std::net::TcpStream) -> Result<(), Box<dyn std::error::Error>> {
+    /// # let mut socket = liveness::driver::tungstenite::accept(stream, liveness::Config::DEFAULT)?;
+    /// socket.close(liveness::CloseCode::GOING_AWAY, "the server restarts");
+    /// while let Ok(last_words) = socket.read() {
+    ///     println!("{last_words}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn close(&mut self, code: CloseCode, text: &str) {
         self.farewell = Some(at_most_123_bytes(text).into());
         self.machine.close(code, self.clock.now());
