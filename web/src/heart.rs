@@ -45,15 +45,15 @@ impl Heart {
     pub(crate) fn replace(&mut self, config: Config, seed: u64, now: Timestamp) {
         self.machine = Liveness::new(config, seed, now);
         self.newest = None;
-        self.ahead = 0;
     }
 
     pub(crate) fn sent(&mut self, before: u64, after: u64, now: Timestamp) {
         self.buffered(before, now);
-        self.buffer = after;
         // Nothing before it: it is on its way, though a browser counts it until the end of the turn.
         if before == 0 {
             self.machine.handle(Event::Wrote, now);
+        } else {
+            self.buffer = after;
         }
     }
 

@@ -157,7 +157,54 @@ fn a_page_that_wakes_is_told_so_by_many_and_asks_once() {
     page.message(at(60_902));
     assert_eq!(polled(&mut page, at(60_902)), "", "what is under way will do");
     page.wake(at(61_901));
-    assert_eq!(polled(&mut page, at(61_901)), "ping");
+    let Some(Action::Ping(payload)) = page.poll(at(61_901)) else { panic!("it asks again") };
+    page.ping_sent(0, 21, at(61_901));
+    page.pong(payload, at(61_902));
+    page.wake(at(62_000));
+    assert_eq!(polled(&mut page, at(62_000)), "rtt", "one waking is one question, though it is answered");
+}
+
+#[test]
+fn what_was_said_before_a_page_slept_says_nothing_of_now() {
+    let mut page = connected();
+    page.configure(Config::builder().interval(millis(600_000)).timeout(millis(2000)).build().unwrap(), at(0));
+    probed(&mut page, at(1000));
+    page.wake(at(121_000));
+    page.message(at(121_000));
+    assert_eq!(polled(&mut page, at(121_000)), "ping");
+}
+
+#[test]
+fn who_talks_both_ways_is_not_asked() {
+    let mut page = connected();
+    for second in 1..60 {
+        page.message(at(second * 1000));
+        page.sent(0, 5, at(second * 1000));
+        assert_eq!(polled(&mut page, at(second * 1000)), "");
+    }
+    for second in 60..69 {
+        page.buffered(0, at(second * 1000));
+        page.message(at(second * 1000));
+        assert_eq!(polled(&mut page, at(second * 1000)) == "ping", second == 64, "{second}");
+    }
+}
+
+#[test]
+fn a_socket_opens_once() {
+    let mut page = page();
+    assert!(!page.opened(at(0)), "it was not dialled yet");
+    assert_eq!(polled(&mut page, at(0)), "dial");
+    assert!(page.opened(at(10)));
+    assert!(!page.opened(at(10)));
+}
+
+#[test]
+fn a_backoff_of_nothing_waits_all_the_same() {
+    let mut page = Link::new(settings(), || Doubling::new(Duration::ZERO, Duration::ZERO, 7), 7, at(0));
+    assert_eq!(page.poll(at(0)), Some(Action::Dial));
+    page.closed(1006, at(0));
+    assert!(matches!(page.poll(at(0)), Some(Action::Wait(until)) if until >= at(1)));
+    assert_eq!(page.poll(at(0)), None);
 }
 
 #[test]
@@ -269,6 +316,9 @@ fn dials_that_fail_are_spread_and_ever_longer() {
         now = due;
     }
     assert_eq!(page.attempts(), 6);
+    assert_eq!(polled(&mut page, now), "dial");
+    page.closed(1006, now);
+    assert_eq!(polled(&mut page, now), "wait");
     page.wake(now);
     assert_eq!(polled(&mut page, now), "dial", "a new network ends the wait");
 }
@@ -278,6 +328,7 @@ fn the_close_code_says_whether_it_comes_back() {
     for (code, expected) in [
         (1000, "offline:peer-closed 1000 leave:1000 end:closed with code 1000"),
         (1005, "offline:peer-closed leave wait"),
+        (1015, "offline:transport-closed leave wait"),
         (1006, "offline:transport-closed leave wait"),
         (1008, "offline:peer-closed 1008 leave:1008 end:closed with code 1008"),
         (1012, "offline:peer-closed 1012 leave:1012 wait"),
@@ -289,7 +340,7 @@ fn the_close_code_says_whether_it_comes_back() {
         let wait = page.poll_timeout().map(|due| due.saturating_duration_since(at(40_000)));
         match code {
             1012 => assert!(wait.unwrap() >= millis(5000) && wait.unwrap() <= millis(30_000)),
-            1005 | 1006 => assert!(wait.unwrap() <= millis(5000)),
+            1005 | 1006 | 1015 => assert!(wait.unwrap() <= millis(5000)),
             _ => assert_eq!(wait, None),
         }
     }
@@ -319,6 +370,19 @@ fn a_heartbeat_that_is_changed_is_that_of_the_open_connection_but_forgives_no_si
     page.configure(slow, at(1500));
     page.pong(payload, at(1700));
     assert_eq!(polled(&mut page, at(1700)), "rtt");
+    assert_eq!(page.rtt().unwrap().latest, millis(700));
+    // An answer to a machine that is no more is none.
+    let mut page = connected();
+    let payload = probed(&mut page, at(1000));
+    page.message(at(1100));
+    page.configure(slow, at(1200));
+    page.pong(payload, at(1300));
+    assert_eq!(polled(&mut page, at(1300)), "");
+    // Nor does it undo what has happened.
+    let mut page = connected();
+    page.closed(1006, at(1000));
+    page.configure(slow, at(1000));
+    assert_eq!(polled(&mut page, at(1000)), "offline:transport-closed leave wait");
     let mut page = connected();
     probed(&mut page, at(1000));
     page.configure(slow, at(1500));
@@ -331,7 +395,12 @@ fn a_server_that_floods_with_questions_is_given_up() {
     let mut page = connected();
     let answered = (0..200).take_while(|&payload| {
         page.ping(payload, at(10));
-        !polled(&mut page, at(10)).contains("offline:ping-flood leave:1008")
+        let words = polled(&mut page, at(10));
+        assert!(
+            words == format!("pong:{payload}") || words.starts_with("offline:ping-flood leave:1008"),
+            "{words}"
+        );
+        words.starts_with("pong")
     });
     assert_eq!(answered.count(), 128);
 }
