@@ -47,7 +47,7 @@ impl Chat {
         }
     }
 
-    /// Everything that can be read. Lines are small, so a part of one is not worth an `Event::Progress`.
+    /// All there is: `server_mio` reads in shares. Lines are small, so a part of one needs no `Event::Progress`.
     fn read(&mut self, key: Key, now: Timestamp) {
         while let Some((socket, _)) = self.guests.get_mut(&key) {
             let _ = socket.flush();

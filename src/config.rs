@@ -187,7 +187,8 @@ impl Config {
     ///
     /// The bound is `interval + timeout + last_look + 3 * lateness`, and tight, up to a lateness of
     /// `stall_tolerance`; a driver later than that may owe the peer one more `timeout + lateness`, for a driver that
-    /// stalls suspects itself first. A finite `write_timeout` is added to each `timeout`.
+    /// stalls suspects itself first. A finite `write_timeout` is added to each `timeout`: the drivers of this crate set one,
+    /// so for their connections ask it of [`driven`](Self::driven).
     ///
     /// ```
     /// use core::time::Duration;
@@ -195,6 +196,10 @@ impl Config {
     ///
     /// let bound = Config::DEFAULT.detection_bound(Duration::from_millis(30));
     /// assert_eq!(bound, Duration::from_millis(20_000 + 20_000 + 10 + 90));
+    ///
+    /// // Behind a download that the peer has stopped to take, its ping may wait for as long as it may be awaited.
+    /// let driven = Config::DEFAULT.driven().detection_bound(Duration::from_millis(30));
+    /// assert_eq!(driven, bound + Config::DEFAULT.timeout());
     /// ```
     #[must_use]
     pub const fn detection_bound(&self, lateness: Duration) -> Duration {

@@ -66,22 +66,25 @@ const hear = {
   spread({ reached }) {
     if (!reached) toast("Redis is away: only this node's own have read that.");
   },
-  granted: (granted) => hold(granted.token),
-  written() {
+  granted(granted) {
+    hold(granted.token);
+    // What was on its way when a connection ended: under the same key it is written once.
+    next();
+  },
+  written({ key }) {
+    if (unwritten[0]?.key !== key) return;
     unwritten.shift();
     at("outcome").textContent = "Written, and on Redis's disk.";
     next();
   },
-  refused({ why }) {
+  refused({ key, why }) {
+    if (unwritten[0]?.key !== key) return;
     if (why === "lost") {
-      // Perhaps it is written. Under the same key it is written once.
       at("outcome").textContent = "The answer was lost: asking again.";
       setTimeout(next, 500);
       return;
     }
-    const text = unwritten.splice(0).map((edit) => edit.text).join(" / ");
-    at("outcome").textContent = `“${text}” ${WHY[why] ?? "not written"}.`;
-    if (!at("words").value) at("words").value = text;
+    takeBack(WHY[why] ?? "not written");
   },
   wrote,
   person({ type, ...person }) {
@@ -111,6 +114,13 @@ const hear = {
     );
   },
 };
+
+/** What is not written stands in the field again, to be copied or written later. */
+function takeBack(why) {
+  const text = unwritten.splice(0).map((edit) => edit.text).join(" / ");
+  at("outcome").textContent = `“${text}”: ${why}.`;
+  if (!at("words").value) at("words").value = text;
+}
 
 function wrote({ token, user, text }) {
   line(at("text"), user, text, `token ${token}`);
@@ -177,11 +187,15 @@ function pen(pen) {
     show(notice, "unknown", "Who holds the pen is not known: nothing can be written.");
   } else if (!pen.holder) {
     hold(0);
+    if (unwritten.length) takeBack("the pen is free, and whether this was written, the text above says");
     show(notice, "online", "The pen is free.");
   } else {
     const queue = pen.waiting ? `; waiting: ${pen.first.join(", ")}${pen.waiting > pen.first.length ? " …" : ""}` : "";
     const who = pen.holder === me ? "You hold the pen" : `${pen.holder} holds the pen`;
-    if (pen.holder !== me) hold(0);
+    if (pen.holder !== me) {
+      hold(0);
+      if (unwritten.length) takeBack("the pen is another's, and whether this was written, the text above says");
+    }
     show(notice, pen.frozen ? "suspect" : "online", `${who}${pen.frozen ? ", and is not heard of" : ""} (token ${pen.token})${queue}.`);
   }
 }

@@ -22,6 +22,17 @@ pub enum Fault {
 #[cfg(any(feature = "tungstenite", feature = "tokio-tungstenite"))]
 impl From<&::tungstenite::Error> for Fault {
     /// Sorts tungstenite's errors, for whoever drives its WebSocket. `WouldBlock` is none: turn it away before.
+    ///
+    /// ```
+    /// use liveness::CloseCode;
+    /// use liveness::driver::Fault;
+    /// use tungstenite::Error;
+    /// use tungstenite::error::CapacityError;
+    ///
+    /// let large = Error::Capacity(CapacityError::MessageTooLong { size: 70_000, max_size: 65_536 });
+    /// assert_eq!(Fault::from(&large), Fault::Against(CloseCode::TOO_BIG)); // `close` with this code
+    /// assert_eq!(Fault::from(&Error::ConnectionClosed), Fault::Over); // `Event::Eof`
+    /// ```
     fn from(error: &::tungstenite::Error) -> Self {
         use ::tungstenite::Error;
         use ::tungstenite::error::ProtocolError;

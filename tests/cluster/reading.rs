@@ -1,9 +1,11 @@
-//! How a node reads: pictures and news come by two ways, and either may be the older.
+//! How a node reads and speaks: pictures and news come by two ways, and either may be the older; what is said goes to its own
+//! pages at once, and to the others where there is a Redis.
 
 use liveness::{Status, Timestamp};
 
 use crate::node::{Node, Output};
 use crate::store::{Incarnation, News, Op, Picture, Reply, User};
+use crate::words::{Said, Tell};
 use crate::world::SETTINGS;
 
 const AT: Timestamp = Timestamp::from_secs(1);
@@ -80,4 +82,55 @@ fn a_picture_that_is_older_than_the_news_is_not_taken() {
     assert!(node.is_known());
     assert_eq!(here(&node), ["ann", "bob"]);
     assert_eq!(outputs(&mut node, later), []);
+}
+
+fn said(node: &mut Node, said: Said, now: Timestamp) -> Vec<Output> {
+    node.said(1, said, now);
+    let all: Vec<Output> = std::iter::from_fn(|| node.poll(now)).collect();
+    let words = |output: &Output| {
+        matches!(
+            output,
+            Output::TellAll(Tell::Line { .. }) | Output::Tell(_, Tell::Spread { .. }) | Output::Ask(_)
+        )
+    };
+    all.into_iter().filter(words).collect()
+}
+
+fn hello() -> Said {
+    Said::Hello { user: User::from("eve") }
+}
+
+fn line(user: &str, node: &str) -> Output {
+    let (user, text, node) = (User::from(user), "good morning".to_owned(), node.into());
+    Output::TellAll(Tell::Line { user, text, node })
+}
+
+fn good_morning() -> Said {
+    Said::Say { key: 3, text: "good morning".to_owned() }
+}
+
+#[test]
+fn without_redis_a_line_is_told_to_the_nodes_own_and_its_speaker_knows_that_it_was_no_further() {
+    let mut node = Node::new("one", "here", SETTINGS, 1, AT);
+    said(&mut node, hello(), AT);
+    let outcome = said(&mut node, good_morning(), AT);
+    assert_eq!(outcome, [line("eve", "one"), Output::Tell(1, Tell::Spread { key: 3, reached: false })]);
+}
+
+#[test]
+fn a_line_is_told_to_a_nodes_own_once_and_those_of_other_nodes_are_told_too() {
+    let mut node = reader();
+    said(&mut node, hello(), AT);
+    // That eve is here.
+    node.reply(Reply::Done, AT);
+    let op = Op::Say(Incarnation(1), User::from("eve"), "good morning".to_owned());
+    assert_eq!(said(&mut node, good_morning(), AT), [line("eve", "one"), Output::Ask(op)]);
+    node.reply(Reply::Done, AT);
+    node.heard(6, News::Node { inc: Incarnation(1), name: "one".to_owned(), address: "here".to_owned() }, AT);
+    node.heard(7, News::Said(Incarnation(1), User::from("eve"), "good morning".to_owned()), AT);
+    node.heard(8, News::Said(OTHER, User::from("ann"), "good morning".to_owned()), AT);
+    let told: Vec<Output> = std::iter::from_fn(|| node.poll(AT)).collect();
+    assert!(told.contains(&Output::Tell(1, Tell::Spread { key: 3, reached: true })), "{told:?}");
+    let lines = told.iter().filter(|output| matches!(output, Output::TellAll(Tell::Line { .. })));
+    assert_eq!(lines.collect::<Vec<_>>(), [&line("ann", "other")]);
 }

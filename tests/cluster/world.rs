@@ -11,7 +11,7 @@ use liveness::{Status, Timestamp};
 use crate::model::Model;
 use crate::node::{Conn, Node, Output};
 use crate::settings::Settings;
-use crate::store::{Incarnation, News, Op, Reply, User};
+use crate::store::{News, Op, Reply, User};
 use crate::words::{NotKnown, Said, State, Tell, Why};
 
 /// What the program takes where nobody says otherwise.
@@ -266,8 +266,7 @@ impl World {
         }
         if let Some(node) = &self.places[index].node {
             if node.is_known() {
-                let inc = node.state().incarnation.map(Incarnation);
-                let believed = inc.is_some_and(|inc| self.model.believes(inc, self.now));
+                let believed = node.incarnation().is_some_and(|inc| self.model.believes(inc, self.now));
                 assert!(believed, "{} says it knows, and is not believed", self.places[index].name);
             }
             let next = node.poll_timeout();

@@ -238,6 +238,11 @@ impl Node {
         self.fresh && self.missed.is_none() && self.link.is_believed(self.now)
     }
 
+    /// The life that it has, believed or not.
+    pub(crate) fn incarnation(&self) -> Option<Incarnation> {
+        self.link.incarnation()
+    }
+
     fn hello(&mut self, conn: Conn, user: User) {
         let fit = !user.is_empty() && user.len() <= NAME && !user.contains(char::is_control);
         if !fit {

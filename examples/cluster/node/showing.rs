@@ -28,7 +28,7 @@ impl Node {
         State {
             node: Arc::clone(&self.name),
             known: self.is_known(),
-            incarnation: self.link.incarnation().map(|inc| inc.0),
+            incarnation: self.incarnation().map(|inc| inc.0),
             nodes: self.view.nodes(),
             people: users.into_iter().filter_map(|user| self.person(user)).collect(),
             pen: self.is_known().then(|| self.view.pen.clone()),

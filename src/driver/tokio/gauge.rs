@@ -108,6 +108,22 @@ fn add(count: &AtomicUsize, more: usize) {
 /// Counts the bytes through a transport, and is otherwise as it.
 ///
 /// Under TLS put it on the inside, on the socket itself: a record of TLS shows nothing until it is complete.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// use liveness::driver::tokio::Metered;
+/// use tokio::io::{AsyncReadExt, AsyncWriteExt};
+///
+/// # let (socket, mut peer) = tokio::io::duplex(64);
+/// let mut transport = Metered::new(socket);
+/// let gauge = transport.gauge().clone(); // for `LiveStream::metered`, whatever is put around the transport
+/// peer.write_all(b"hello").await?;
+/// transport.read_exact(&mut [0; 5]).await?;
+/// assert_eq!((gauge.received(), gauge.sent()), (5, 0));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Metered<T> {
     transport: T,

@@ -13,7 +13,8 @@ use crate::payload::Payload;
 /// A WebSocket that can be wrapped in a [`LiveStream`](super::LiveStream): a `Stream` and a `Sink` of messages, and what
 /// they mean.
 ///
-/// The library answers pings and echoes a Close by itself, as the common ones do.
+/// The library answers pings and echoes a Close by itself, as the common ones do. For an example see the source of the one
+/// for axum: forty lines.
 pub trait Socket:
     Stream<Item = Result<<Self as Socket>::Message, <Self as Socket>::Failure>>
     + Sink<<Self as Socket>::Message, Error = <Self as Socket>::Failure>
