@@ -1,11 +1,12 @@
 //! The programs with a page, seen through a real browser: several pages of each at once, and what befalls one of them as
 //! the others see it.
 //!
-//! `cargo test --test browser`, where Chromium and its driver are: on Debian, `apt-get install chromium chromium-driver`.
-//! Screenshots are left in `target/screenshots`.
+//! `cargo test --test browser`, where Chromium, its driver and Redis are: on Debian, `apt-get install chromium chromium-driver
+//! redis-server`. Screenshots are left in `target/screenshots`.
 
 mod browser;
 mod chat;
+mod cluster;
 mod editor;
 mod feed;
 mod half;

@@ -1,0 +1,139 @@
+//! The cluster: two nodes and one Redis, as two people see them who are at a node each.
+
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+
+use tempfile::TempDir;
+
+use crate::browser::{Browser, Page};
+use crate::eventually;
+use crate::program::Program;
+
+/// A redis-server that keeps what it has acknowledged, killed at the end whatever the end is.
+struct Redis {
+    folder: TempDir,
+    port: u16,
+    child: Child,
+}
+
+impl Redis {
+    fn start() -> Self {
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+        let folder = TempDir::new().unwrap();
+        let child = launch(&folder, port);
+        Self { folder, port, child }
+    }
+
+    fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    fn start_again(&mut self) {
+        self.child = launch(&self.folder, self.port);
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn launch(folder: &TempDir, port: u16) -> Child {
+    let mut command = Command::new("redis-server");
+    command
+        .args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--save", "", "--dir"])
+        .arg(folder.path());
+    command.args(["--appendonly", "yes", "--appendfsync", "always"]).stdout(Stdio::null());
+    let child = command.spawn().expect("redis-server: on Debian, `apt-get install redis-server`");
+    eventually("Redis listens", || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok());
+    child
+}
+
+fn node(name: &'static str, redis: &Redis) -> Program {
+    Program::start("cluster", &["--node", name, "--redis", &redis.url()])
+}
+
+fn enter(browser: &Browser, node: &Program, user: &str) -> Page {
+    let page = browser.page(format!("{}?user={user}", node.url()));
+    until(&page, user, "online");
+    page
+}
+
+/// Waits until this page shows somebody so.
+#[track_caller]
+fn until(page: &Page, user: &str, state: &str) {
+    page.eventually(&format!("{user} is {state}"), |page| shown(page, user).as_deref() == Some(state));
+}
+
+fn shown(page: &Page, user: &str) -> Option<String> {
+    let states = page.eval(
+        "return [...document.querySelectorAll('#people li')].map((li) =>
+           [li.querySelector('.name').textContent.replace(' (you)', ''), li.dataset.state]);",
+    );
+    let found = states.as_array()?.iter().find(|person| person[0] == user)?[1].as_str()?.to_owned();
+    Some(found)
+}
+
+#[track_caller]
+fn reads(page: &Page, list: &str, words: &str) {
+    page.eventually(&format!("{words} is read"), |page| page.texts(list).iter().any(|line| line == words));
+}
+
+#[track_caller]
+fn pen(page: &Page, words: &str) {
+    page.eventually(words, |page| page.text("#pen") == words);
+}
+
+#[test]
+fn two_nodes_show_one_truth_and_what_they_do_not_know_they_show_as_unknown() {
+    let mut redis = Redis::start();
+    let [one, mut two] = ["node-1", "node-2"].map(|name| node(name, &redis));
+    let browser = Browser::open();
+    let [ada, grace] = [(&one, "Ada"), (&two, "Grace")].map(|(node, user)| enter(&browser, node, user));
+    until(&ada, "Grace", "online");
+    until(&grace, "Ada", "online");
+    ada.write("#line", "<b>Hello</b>").click("#say button");
+    reads(&grace, "#lines li", "Ada <b>Hello</b> at node-1");
+
+    grace.click("#ask");
+    pen(&grace, "You hold the pen (token 1).");
+    grace.write("#words", "One line.").click("#put");
+    reads(&ada, "#text li", "Grace One line. token 1");
+    ada.click("#ask");
+    pen(&ada, "Grace holds the pen (token 1); waiting: Ada.");
+
+    redis.kill();
+    for (page, other) in [(&ada, "Grace"), (&grace, "Ada")] {
+        page.eventually("Redis is away", |page| page.attribute("#redis", "data-state").unwrap() == "unknown");
+        until(page, other, "unknown");
+        pen(page, "Who holds the pen is not known: nothing can be written.");
+        assert!(page.attribute("#put", "disabled").is_some());
+    }
+    ada.write("#line", "Is anybody here?").click("#say button");
+    reads(&ada, "#lines li", "Ada Is anybody here? at node-1");
+
+    redis.start_again();
+    until(&ada, "Grace", "online");
+    until(&grace, "Ada", "online");
+    pen(&grace, "You hold the pen (token 1); waiting: Ada.");
+    assert!(
+        !grace.texts("#lines li").iter().any(|line| line.contains("anybody")),
+        "it is told nowhere later"
+    );
+
+    // Her node dies, and with it what it claimed: she is away, then gone, and the pen is the next one's.
+    two.kill();
+    until(&ada, "Grace", "connecting");
+    ada.screenshot("cluster");
+    ada.eventually("Grace is gone", |page| shown(page, "Grace").is_none());
+    pen(&ada, "You hold the pen (token 2).");
+    ada.write("#words", "Another.").click("#put");
+    reads(&ada, "#text li", "Ada Another. token 2");
+    assert_eq!(ada.console(), [""; 0]);
+}
