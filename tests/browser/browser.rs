@@ -65,26 +65,28 @@ const THROTTLED: [&str; 1] = ["--enable-features=IntensiveWakeUpThrottling:grace
 /// then ends as a whole: a test that is killed leaves nothing running.
 const UNTIL_END_OF_INPUT: &str = r#""$0" --port=0 </dev/null & read -r _; kill -KILL 0"#;
 
-/// One test at a time: several pages each are enough for a small machine, and what is timed is to be quiet around.
-static TURN: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());
+/// Two tests at a time, however many threads there are: they mostly wait, but each has several pages, and what is timed is to be
+/// quiet around.
+const TURNS: usize = 2;
+static TAKEN: (Mutex<usize>, Condvar) = (Mutex::new(0), Condvar::new());
 
 struct Turn;
 
 impl Turn {
     fn take() -> Self {
-        let mut taken = lock(&TURN.0);
-        while *taken {
-            taken = TURN.1.wait(taken).unwrap_or_else(PoisonError::into_inner);
+        let mut taken = lock(&TAKEN.0);
+        while *taken >= TURNS {
+            taken = TAKEN.1.wait(taken).unwrap_or_else(PoisonError::into_inner);
         }
-        *taken = true;
+        *taken += 1;
         Self
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        *lock(&TURN.0) = false;
-        TURN.1.notify_one();
+        *lock(&TAKEN.0) -= 1;
+        TAKEN.1.notify_one();
     }
 }
 
