@@ -1,61 +1,10 @@
 //! The cluster: two nodes and one Redis, as two people see them who are at a node each.
 
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
-
-use tempfile::TempDir;
-
 use crate::browser::{Browser, Page};
-use crate::eventually;
 use crate::program::Program;
+use crate::redis_server::{Kept, RedisServer};
 
-/// A redis-server that keeps what it has acknowledged, killed at the end whatever the end is.
-struct Redis {
-    folder: TempDir,
-    port: u16,
-    child: Child,
-}
-
-impl Redis {
-    fn start() -> Self {
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
-        let folder = TempDir::new().unwrap();
-        let child = launch(&folder, port);
-        Self { folder, port, child }
-    }
-
-    fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
-    }
-
-    fn kill(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-
-    fn start_again(&mut self) {
-        self.child = launch(&self.folder, self.port);
-    }
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        self.kill();
-    }
-}
-
-fn launch(folder: &TempDir, port: u16) -> Child {
-    let mut command = Command::new("redis-server");
-    command
-        .args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--save", "", "--dir"])
-        .arg(folder.path());
-    command.args(["--appendonly", "yes", "--appendfsync", "always"]).stdout(Stdio::null());
-    let child = command.spawn().expect("redis-server: on Debian, `apt-get install redis-server`");
-    eventually("Redis listens", || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok());
-    child
-}
-
-fn node(name: &'static str, redis: &Redis) -> Program {
+fn node(name: &'static str, redis: &RedisServer) -> Program {
     Program::start("cluster", &["--node", name, "--redis", &redis.url()])
 }
 
@@ -92,7 +41,7 @@ fn pen(page: &Page, words: &str) {
 
 #[test]
 fn two_nodes_show_one_truth_and_what_they_do_not_know_they_show_as_unknown() {
-    let mut redis = Redis::start();
+    let mut redis = RedisServer::start(Kept::All).unwrap();
     let [one, mut two] = ["node-1", "node-2"].map(|name| node(name, &redis));
     let browser = Browser::open();
     let [ada, grace] = [(&one, "Ada"), (&two, "Grace")].map(|(node, user)| enter(&browser, node, user));
@@ -118,7 +67,7 @@ fn two_nodes_show_one_truth_and_what_they_do_not_know_they_show_as_unknown() {
     ada.write("#line", "Is anybody here?").click("#say button");
     reads(&ada, "#lines li", "Ada Is anybody here? at node-1");
 
-    redis.start_again();
+    redis.restart().unwrap();
     until(&ada, "Grace", "online");
     until(&grace, "Ada", "online");
     pen(&grace, "You hold the pen (token 1); waiting: Ada.");

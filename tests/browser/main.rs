@@ -12,6 +12,8 @@ mod feed;
 mod half;
 mod program;
 mod proxy;
+#[path = "../../examples/cluster/redis_server.rs"]
+mod redis_server;
 mod smoke;
 mod soak;
 mod stage;
