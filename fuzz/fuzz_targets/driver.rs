@@ -2,6 +2,9 @@
 //! always ends in one `Disconnect`, and never touches the socket after it.
 #![no_main]
 
+#[path = "../frames.rs"]
+mod frames;
+
 use std::cell::Cell;
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
@@ -10,6 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arbitrary::Arbitrary;
+use frames::{beat, frame};
 use libfuzzer_sys::fuzz_target;
 use liveness::driver::tungstenite::LiveSocket;
 use liveness::driver::{Heartbeat, Meter, Socket};
@@ -70,24 +74,11 @@ struct Script {
     closed: Rc<Cell<bool>>,
 }
 
-fn frame(opcode: u8, fin: bool, masked: bool, payload: &[u8]) -> Vec<u8> {
-    let payload = &payload[..payload.len().min(125)];
-    let mut frame = vec![opcode & 0x0f | u8::from(fin) << 7, payload.len() as u8 | u8::from(masked) << 7];
-    if masked {
-        frame.extend([0; 4]);
-    }
-    frame.extend(payload);
-    frame
-}
-
 fn bytes(piece: Piece) -> io::Result<Vec<u8>> {
     Ok(match piece {
         Piece::Bytes(bytes) => bytes,
         Piece::Frame { opcode, fin, masked, payload } => frame(opcode, fin, masked, &payload),
-        Piece::Beat { masked, pong, digits } => {
-            let text = format!("{} {digits:016x}", if pong { "pong" } else { "ping" });
-            frame(1, true, masked, text.as_bytes())
-        }
+        Piece::Beat { masked, pong, digits } => beat(masked, pong, digits),
         Piece::Blocks => return Err(io::ErrorKind::WouldBlock.into()),
         Piece::Interrupted => return Err(io::ErrorKind::Interrupted.into()),
         Piece::Fails => return Err(io::ErrorKind::ConnectionReset.into()),

@@ -2,6 +2,9 @@
 //! dropped at whim: it never panics, never spins, always ends in one `Disconnect`, and never touches the transport after it.
 #![no_main]
 
+#[path = "../frames.rs"]
+mod frames;
+
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::io;
@@ -12,6 +15,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use arbitrary::Arbitrary;
+use frames::{beat, frame};
 use futures_util::{Sink, SinkExt, Stream};
 use libfuzzer_sys::fuzz_target;
 use liveness::driver::Heartbeat;
@@ -98,20 +102,6 @@ impl Drop for Script {
     }
 }
 
-fn frame(opcode: u8, fin: bool, masked: bool, payload: &[u8]) -> Vec<u8> {
-    let payload = &payload[..payload.len().min(125)];
-    let mut frame = vec![opcode & 0x0f | u8::from(fin) << 7, payload.len() as u8 | u8::from(masked) << 7];
-    if masked {
-        frame.extend([0; 4]);
-    }
-    frame.extend(payload);
-    frame
-}
-
-fn beat(pong: bool, digits: u64) -> Vec<u8> {
-    format!("{} {digits:016x}", if pong { "pong" } else { "ping" }).into_bytes()
-}
-
 impl Script {
     fn touch(&self) {
         let times = self.touched.fetch_add(1, Ordering::Relaxed);
@@ -136,7 +126,7 @@ impl AsyncRead for Script {
                 .ping
                 .as_ref()
                 .map_or(Vec::new(), |(opcode, pong)| frame(*opcode, true, this.server, pong)),
-            Some(Piece::Beat { masked, pong, digits }) => frame(1, true, masked, &beat(pong, digits)),
+            Some(Piece::Beat { masked, pong, digits }) => beat(masked, pong, digits),
             Some(Piece::Waits) => Vec::new(),
         };
         // A read of nothing is the end of the stream, and a script of no bytes is not that.
