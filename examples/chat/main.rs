@@ -33,7 +33,7 @@ use hub::{Health, Hub, Input, Order};
 use liveness::driver::Heartbeat;
 use liveness::driver::axum::Peer;
 use liveness::driver::tokio::LiveStream;
-use liveness::{CloseCode, Config, Schedule};
+use liveness::{Config, Schedule};
 use tokio::sync::{mpsc, oneshot, watch};
 use words::Key;
 
@@ -60,8 +60,6 @@ const INPUTS: usize = 1024;
 const ORDERS: usize = 64;
 /// The longest message of a page, in bytes: the longest text, each letter of it escaped, and a little around it.
 const MESSAGE: usize = 12 * words::TEXT + 4096;
-/// IANA: Try Again Later.
-const FULL: u16 = 1013;
 
 #[tokio::main]
 async fn main() -> Result<(), web::Failure> {
@@ -103,7 +101,7 @@ async fn converse(socket: LiveStream<WebSocket>, hub: mpsc::Sender<Input>) {
     // Where the hub is gone, so is the program: here and below.
     let _ = hub.send(Input::Open(outbox, tell)).await;
     let Ok(key) = told.await else {
-        socket.close(CloseCode::new(FULL).unwrap_or(CloseCode::GOING_AWAY), "too many are here");
+        socket.close(web::FULL, "too many are here");
         while socket.next().await.is_some() {}
         return;
     };

@@ -26,8 +26,6 @@ const INPUTS: usize = 1024;
 const ORDERS: usize = 256;
 /// The longest message of a page, in bytes: the longest text, each letter of it escaped, and a little around it.
 const MESSAGE: usize = 8192;
-/// IANA: Try Again Later.
-const FULL: u16 = 1013;
 /// So long a goodbye may take.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -100,7 +98,7 @@ async fn converse(socket: WebSocket, gauge: Gauge, app: App) {
     let (tell, told) = oneshot::channel();
     let _ = app.hub.send(Input::Open(page, tell)).await;
     let Ok(conn) = told.await else {
-        socket.close(CloseCode::new(FULL).unwrap_or(CloseCode::GOING_AWAY), "too many are here");
+        socket.close(web::FULL, "too many are here");
         while socket.next().await.is_some() {}
         return;
     };

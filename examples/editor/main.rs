@@ -61,8 +61,6 @@ const INPUTS: usize = 1024;
 const ORDERS: usize = 256;
 /// The longest message of a page, in bytes: the longest text, each letter of it escaped, and a little around it.
 const MESSAGE: usize = 6 * text::LIMIT + 4096;
-/// IANA: Try Again Later.
-const FULL: u16 = 1013;
 
 #[tokio::main]
 async fn main() -> Result<(), web::Failure> {
@@ -98,7 +96,7 @@ async fn converse(socket: WebSocket, gauge: Gauge, app: App) {
     }
     let key = told.await.ok();
     if key.is_none() {
-        socket.close(CloseCode::new(FULL).unwrap_or(CloseCode::GOING_AWAY), "too many are here");
+        socket.close(web::FULL, "too many are here");
     }
     let mut listening = key.is_some();
     loop {
