@@ -41,8 +41,7 @@ fn main() -> Result<(), String> {
 }
 
 fn serve(stream: TcpStream, connection: usize, config: Config, args: &Args, clock: Clock) {
-    let settings = server::limits().read_buffer_size(16 * 1024);
-    let Ok(socket) = accept_unwatched(stream, Some(settings)) else { return };
+    let Ok(socket) = accept_unwatched(stream, Some(server::limits())) else { return };
     match args.record(connection) {
         Ok(None) => converse(LiveSocket::new(socket, config), connection, clock),
         Ok(Some(sink)) => {

@@ -107,11 +107,19 @@ fn main() -> Result<(), Box<dyn error::Error>> {
     listener.set_nonblocking(true)?;
     let (poll, mut listener) = (Poll::new()?, TcpListener::from_std(listener));
     poll.registry().register(&mut listener, Token(LISTENER), Interest::READABLE)?;
-    let (clock, spare, accepted) = (Clock::new(), spare(), 0);
-    let (handshakes, peers) = (BTreeMap::new(), Vec::new());
-    let (turns, resting) = (VecDeque::new(), VecDeque::new());
-    let mut server =
-        Server { args, clock, poll, listener, spare, accepted, handshakes, fleet, peers, turns, resting };
+    let mut server = Server {
+        args,
+        clock: Clock::new(),
+        poll,
+        listener,
+        spare: spare(),
+        accepted: 0,
+        handshakes: BTreeMap::new(),
+        fleet,
+        peers: Vec::new(),
+        turns: VecDeque::new(),
+        resting: VecDeque::new(),
+    };
     Ok(server.run()?)
 }
 
@@ -121,10 +129,12 @@ impl Server {
         let mut events = Events::with_capacity(1024);
         loop {
             self.wait(&mut events)?;
+            // The clock's, for a deadline says when we meant to look; and from before the reading: by later, more has come.
+            let now = self.clock.now();
             for event in &events {
                 self.wake(event.token().0);
             }
-            self.end_of_rest();
+            self.end_of_rest(now);
             // Who queues again meanwhile comes after the next look at the sockets.
             for token in std::mem::take(&mut self.turns) {
                 match token {
@@ -138,10 +148,9 @@ impl Server {
                 events = Events::with_capacity(2 * events.capacity());
                 continue;
             }
-            // Read before you poll: an answer that lies unread in the kernel has not been heard. The time is the clock's,
-            // for a deadline says when we meant to look, and one for all, so that between two looks at a deadline the
-            // sockets are always read. Where this stops early, `poll_timeout` is the present, and we come straight back.
-            let now = self.clock.now();
+            // Read before you poll: an answer that lies unread in the kernel has not been heard. One time for all, so that
+            // between two looks at a deadline the sockets are always read. Where this stops early, `poll_timeout` is the
+            // present, and we come straight back.
             while let Some((key, action)) = self.fleet.poll(now) {
                 self.carry_out(key, action);
             }
@@ -175,8 +184,7 @@ impl Server {
     }
 
     /// Gives a turn to those who have rested, and the last one to handshakes that took too long.
-    fn end_of_rest(&mut self) {
-        let now = self.clock.now();
+    fn end_of_rest(&mut self, now: Timestamp) {
         let rested = self.resting.partition_point(|(until, _)| *until <= now);
         self.turns.extend(self.resting.drain(..rested).map(|(_, token)| token));
         let late = self.handshakes.iter().take_while(|(_, (_, deadline))| *deadline <= now);
@@ -258,8 +266,18 @@ impl Server {
             self.fleet.remove(key)?;
             return Err(error.into());
         }
-        let (flood, ping_end, paused, deaf, said, unread) = (0, None, false, false, false, 0);
-        let peer = Peer { key, number, socket, queued: true, flood, ping_end, paused, deaf, said, unread };
+        let peer = Peer {
+            key,
+            number,
+            socket,
+            queued: true,
+            flood: 0,
+            ping_end: None,
+            paused: false,
+            deaf: false,
+            said: false,
+            unread: 0,
+        };
         if self.peers.len() <= key.index() {
             self.peers.resize_with(key.index() + 1, || None);
         }
@@ -500,8 +518,16 @@ struct Wire {
 
 impl Wire {
     fn new(stream: TcpStream) -> Self {
-        let (received, sent, share, outbox) = (0, 0, 0, VecDeque::new());
-        Self { stream, readable: true, writable: true, ended: false, received, sent, share, outbox }
+        Self {
+            stream,
+            readable: true,
+            writable: true,
+            ended: false,
+            received: 0,
+            sent: 0,
+            share: 0,
+            outbox: VecDeque::new(),
+        }
     }
 
     /// Sends a share of the outbox; whether any of it went.

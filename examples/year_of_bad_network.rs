@@ -93,10 +93,9 @@ impl Chat {
     fn say(&mut self, room: usize, now: Timestamp) {
         let room = &mut self.rooms[room];
         room.said += 1;
-        let listeners: Vec<Id> = room.online.iter().copied().collect();
+        let (said, listeners) = (room.said, room.online.clone());
         for id in listeners {
-            self.outputs
-                .push_back(Output::Send(id, Frame::Data(self.rooms[self.members[&id].room].said, 200)));
+            self.outputs.push_back(Output::Send(id, Frame::Data(said, 200)));
             self.members.get_mut(&id).expect("whoever is online is a member").peer.handle(Event::Wrote, now);
             self.arm(id);
         }

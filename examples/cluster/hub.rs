@@ -176,13 +176,14 @@ impl Hub {
         }
     }
 
-    fn linked(&mut self, attempt: Attempt, store: Store, log: Log, now: Timestamp) {
+    fn linked(&mut self, attempt: Attempt, mut store: Store, log: Log, now: Timestamp) {
         let Some(link) = self.link.as_mut().filter(|link| link.attempt == attempt) else { return };
         let (ops, to_ask) = mpsc::unbounded_channel();
         (link.ops, link.log) = (Some(ops), Some(log));
-        let inputs = self.inputs.clone();
+        let (inputs, loses) = (self.inputs.clone(), store.loses.take());
         link.tasks.push(tokio::spawn(ask(attempt, store, to_ask, inputs)).abort_handle());
         if self.node.linked(attempt, now) {
+            loses.inspect(|loses| say(now, format_args!("{loses}")));
             say(now, format_args!("linked to Redis"));
             self.trouble = None;
         } else {

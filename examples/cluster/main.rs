@@ -9,7 +9,8 @@
 //! - `Presence` makes a node's own people of its connections, and everybody of what the nodes claim;
 //! - what must be single is decided in Redis, by one script (`store/rules.lua`) on Redis's clock: which node is believed, who has
 //!   left, who holds the pen, whether an edit is good;
-//! - `Reconnect` decides when a node dials a Redis that is away.
+//! - `Reconnect` decides when a node dials a Redis that is away;
+//! - a page notices by the same machines that its node answers no more, and dials again: `liveness.js`.
 //!
 //! The pen is not a `Lease` on an elected node, although its rules are. An elected node would be a second thing that can
 //! die: its queue would have to be handed over, and a leader that was stopped and goes on does not know that it was deposed,
@@ -62,6 +63,9 @@ struct Program {
     /// Be one node, of this name, at the Redis of `--redis`.
     #[arg(long, value_name = "NAME", requires = "redis")]
     node: Option<String>,
+    /// End when the process that started this one does, whatever ends that.
+    #[arg(long, hide = true)]
+    staged: bool,
     /// The Redis to use, instead of one of its own: `redis://127.0.0.1:6379`.
     #[arg(long, value_name = "URL")]
     redis: Option<String>,
@@ -84,6 +88,12 @@ struct Program {
 #[derive(Clone, Debug, Subcommand)]
 enum Command {
     Simulate(simulate::Args),
+    /// Be a redis-server that ends when the process that started it does.
+    #[command(hide = true)]
+    RedisServer {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        flags: Vec<String>,
+    },
 }
 
 impl Program {
@@ -111,8 +121,13 @@ async fn asked_to_end() -> io::Result<()> {
 async fn main() -> Result<(), web::Failure> {
     let program = Program::parse();
     let settings = program.settings()?;
-    if let Some(Command::Simulate(args)) = &program.command {
-        return simulate::run(args, settings).await;
+    match &program.command {
+        Some(Command::Simulate(args)) => return simulate::run(args, settings).await,
+        Some(Command::RedisServer { flags }) => return stage::become_redis(flags),
+        None => {}
+    }
+    if program.staged {
+        stage::end_with_parent();
     }
     let (Some(name), Some(redis)) = (&program.node, &program.redis) else {
         return stage::run(&program, settings).await;

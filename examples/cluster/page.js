@@ -1,10 +1,10 @@
-// The page of one node: it shows what its node knows, and says what it does not.
+// The page of one node: it shows what its node knows, and says what it does not. What the connection does is in `liveness.js`.
+
+import { LiveSocket } from "/liveness.js";
 
 const at = (id) => document.getElementById(id);
 const me = new URLSearchParams(location.search).get("user") || `guest-${Math.floor(Math.random() * 9000 + 1000)}`;
 const people = new Map();
-let socket;
-let wait = 250;
 let here = "";
 let known = false;
 let token = 0;
@@ -23,33 +23,31 @@ const WHY = {
   never: "not written: there is no such token",
 };
 
-function dial() {
-  socket = new WebSocket(`${location.protocol.replace("http", "ws")}//${location.host}/live`);
-  socket.onopen = () => say({ type: "hello", user: me });
-  socket.onmessage = (event) => {
-    const words = JSON.parse(event.data);
-    (Array.isArray(words) ? words : [words]).forEach((word) => hear[word.type]?.(word));
-  };
-  socket.onclose = () => {
-    known = false;
-    hold(0);
-    show(at("node"), "offline", `${here || "The node"} does not answer`);
-    show(at("redis"), "unknown", "Redis: not known");
-    people.forEach((person) => Object.assign(person, { status: "unknown" }));
-    drawPeople();
-    pen(null);
-    setTimeout(dial, wait * (0.5 + Math.random()));
-    wait = Math.min(wait * 2, 4000);
-  };
+const address = `${location.protocol.replace("http", "ws")}//${location.host}/live`;
+const live = new LiveSocket(address, { interval: 2000, timeout: 3000, suspectAfter: 1000, firstDelay: 250, longestDelay: 4000, dialTimeout: 5000 });
+live.addEventListener("open", () => say({ type: "hello", user: me }));
+live.addEventListener("message", ({ data }) => {
+  const words = JSON.parse(data);
+  (Array.isArray(words) ? words : [words]).forEach((word) => hear[word.type]?.(word));
+});
+live.addEventListener("suspect", () => show(at("node"), "suspect", `${here || "The node"} has not answered yet`));
+live.addEventListener("online", () => here && show(at("node"), "online", `This is ${here}`));
+for (const type of ["waiting", "ended"]) live.addEventListener(type, lost);
+
+/** There is no connection. */
+function lost() {
+  known = false;
+  show(at("node"), "offline", `${here || "The node"} does not answer`);
+  show(at("redis"), "unknown", "Redis: not known");
+  people.forEach((person) => Object.assign(person, { status: "unknown" }));
+  drawPeople();
+  pen(null);
 }
 
-function say(what) {
-  if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(what));
-}
+const say = (what) => live.send(JSON.stringify(what));
 
 const hear = {
   welcome({ state }) {
-    wait = 250;
     here = state.node;
     people.clear();
     state.people.forEach((person) => people.set(person.user, person));
@@ -68,6 +66,8 @@ const hear = {
   },
   granted(granted) {
     hold(granted.token);
+    // Not out of something that is being written.
+    if (!document.activeElement?.matches("input")) at("words").focus({ preventScroll: true });
     // What was on its way when a connection ended: under the same key it is written once.
     next();
   },
@@ -182,6 +182,12 @@ function drawPeople() {
 
 function pen(pen) {
   const notice = at("pen");
+  const holds = pen?.holder === me;
+  // Of a long queue only the first are known.
+  const [waits, mayWait] = [pen?.first.includes(me), pen?.waiting > pen?.first.length];
+  at("ask").disabled = !pen || holds || waits;
+  at("give").disabled = !holds && !waits && !mayWait;
+  at("give").textContent = holds ? "Give it back" : "Leave the queue";
   if (!pen) {
     hold(0);
     show(notice, "unknown", "Who holds the pen is not known: nothing can be written.");
@@ -191,8 +197,8 @@ function pen(pen) {
     show(notice, "online", "The pen is free.");
   } else {
     const queue = pen.waiting ? `; waiting: ${pen.first.join(", ")}${pen.waiting > pen.first.length ? " …" : ""}` : "";
-    const who = pen.holder === me ? "You hold the pen" : `${pen.holder} holds the pen`;
-    if (pen.holder !== me) {
+    const who = holds ? "You hold the pen" : `${pen.holder} holds the pen`;
+    if (!holds) {
       hold(0);
       if (unwritten.length) takeBack("the pen is another's, and whether this was written, the text above says");
     }
@@ -214,7 +220,7 @@ at("say").addEventListener("submit", (event) => {
   event.preventDefault();
   const text = at("line").value.trim();
   if (!text) return;
-  say({ type: "say", key: (keys += 1), text });
+  if (!say({ type: "say", key: (keys += 1), text })) return toast("There is no connection: nothing was said.");
   at("line").value = "";
 });
 at("write").addEventListener("submit", (event) => {
@@ -227,5 +233,3 @@ at("write").addEventListener("submit", (event) => {
 });
 at("ask").addEventListener("click", () => say({ type: "want" }));
 at("give").addEventListener("click", () => say({ type: "give" }));
-
-dial();

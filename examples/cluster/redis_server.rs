@@ -1,7 +1,7 @@
 //! A `redis-server` of our own: on a port of the loopback, in a directory of its own, with everything on the disk before it
 //! answers.
 
-use std::io::{ErrorKind, Read};
+use std::io::{self, ErrorKind, Read};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -12,6 +12,7 @@ use tempfile::TempDir;
 
 /// Killed at the end, whatever the end is.
 pub(crate) struct RedisServer {
+    program: fn() -> Command,
     kept: Kept,
     folder: TempDir,
     port: u16,
@@ -33,12 +34,17 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 impl RedisServer {
     pub(crate) fn start(kept: Kept) -> Result<Self, String> {
+        Self::start_as(|| Command::new("redis-server"), kept)
+    }
+
+    /// By another program, that becomes one.
+    pub(crate) fn start_as(program: fn() -> Command, kept: Kept) -> Result<Self, String> {
         let folder = tempfile::tempdir().map_err(|why| format!("no directory for Redis: {why}"))?;
         // Free a moment ago; where somebody was faster, Redis says so.
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|free| free.local_addr());
         let port = free.map_err(|why| format!("no port for Redis: {why}"))?.port();
-        let child = launch(&folder, port, kept)?;
-        Ok(Self { kept, folder, port, child })
+        let child = launch(program(), &folder, port, kept)?;
+        Ok(Self { program, kept, folder, port, child })
     }
 
     pub(crate) fn url(&self) -> String {
@@ -54,7 +60,7 @@ impl RedisServer {
     /// Anew, on the same port, with what it had written.
     pub(crate) fn restart(&mut self) -> Result<(), String> {
         self.kill();
-        self.child = launch(&self.folder, self.port, self.kept)?;
+        self.child = launch((self.program)(), &self.folder, self.port, self.kept)?;
         Ok(())
     }
 }
@@ -65,23 +71,25 @@ impl Drop for RedisServer {
     }
 }
 
-fn launch(folder: &TempDir, port: u16, kept: Kept) -> Result<Child, String> {
-    let mut command = Command::new("redis-server");
+/// Why there is none.
+pub(crate) fn missing(why: &io::Error) -> String {
+    if why.kind() == ErrorKind::NotFound {
+        "there is no redis-server on the path: on Debian, `apt-get install redis-server`; \
+         or give the address of one with `--redis redis://HOST:PORT`"
+            .to_owned()
+    } else {
+        format!("redis-server: {why}")
+    }
+}
+
+fn launch(mut command: Command, folder: &TempDir, port: u16, kept: Kept) -> Result<Child, String> {
     command.args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--dir"]).arg(folder.path());
     command.args(["--save", "", "--loglevel", "warning"]);
     if kept == Kept::All {
         command.args(["--appendonly", "yes", "--appendfsync", "always"]);
     }
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
-    let mut child = child.map_err(|why| {
-        if why.kind() == ErrorKind::NotFound {
-            "there is no redis-server on the path: on Debian, `apt-get install redis-server`; \
-             or give the address of one with `--redis redis://HOST:PORT`"
-                .to_owned()
-        } else {
-            format!("redis-server: {why}")
-        }
-    })?;
+    let mut child = child.map_err(|why| missing(&why))?;
     let clock = Clock::new();
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     while TcpStream::connect(address).is_err() {
@@ -98,7 +106,7 @@ fn launch(folder: &TempDir, port: u16, kept: Kept) -> Result<Child, String> {
     }
     // Nobody reads it any more, and a full pipe would hold it up.
     if let Some(mut out) = child.stdout.take() {
-        thread::spawn(move || std::io::copy(&mut out, &mut std::io::sink()));
+        thread::spawn(move || io::copy(&mut out, &mut io::sink()));
     }
     Ok(child)
 }

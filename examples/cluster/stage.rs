@@ -1,6 +1,8 @@
 //! The stage: a redis-server and the nodes as processes, and a terminal to do them harm.
 
 use std::io::{self, BufRead, BufReader, Write};
+#[cfg(unix)]
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
@@ -28,16 +30,23 @@ struct Place {
     child: Child,
 }
 
-impl Drop for Place {
-    fn drop(&mut self) {
-        // It ends a stopped process too.
+impl Place {
+    /// SIGKILL: it ends a stopped process too.
+    fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
 pub(crate) async fn run(program: &Program, settings: Settings) -> Result<(), Failure> {
-    let redis = if program.redis.is_none() { Some(RedisServer::start(Kept::All)?) } else { None };
+    let own = || RedisServer::start_as(tied_redis, Kept::All);
+    let redis = program.redis.is_none().then(own).transpose()?;
     let url = program.redis.clone().or_else(|| redis.as_ref().map(RedisServer::url)).unwrap_or_default();
     let mut stage = Stage { program: program.clone(), url, redis, nodes: Vec::new() };
     for number in 1..=program.nodes {
@@ -99,15 +108,11 @@ impl Stage {
                 let place =
                     place.and_then(|place| self.nodes.get_mut(place)).ok_or("there is no such node")?;
                 match what {
-                    "kill" => {
-                        let _ = place.child.kill();
-                        let _ = place.child.wait();
-                    }
+                    "kill" => place.kill(),
                     "stop" => signal(&place.child, "STOP")?,
                     "cont" => signal(&place.child, "CONT")?,
                     "start" => {
-                        let _ = place.child.kill();
-                        let _ = place.child.wait();
+                        place.kill();
                         let (child, _) = launch(&self.url, &place.name, &place.address)?;
                         place.child = child;
                     }
@@ -144,6 +149,33 @@ fn settings(flags: impl Iterator<Item = String>) -> Vec<String> {
     kept
 }
 
+/// A child of the stage is killed with it, where the kernel can be asked to: one that is stopped would see no pipe end. It is
+/// the stage's main thread that the kernel watches, for that one starts them all.
+pub(crate) fn end_with_parent() {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
+}
+
+/// On Linux it is this program at first, which asks to be killed with the stage and then becomes a redis-server: that stays.
+fn tied_redis() -> Command {
+    let this = std::env::current_exe().ok().filter(|_| cfg!(target_os = "linux"));
+    let Some(this) = this else { return Command::new("redis-server") };
+    let mut command = Command::new(this);
+    command.arg("redis-server");
+    command
+}
+
+/// Returns only where it cannot be, and says why on stdout, which is what the stage reads.
+pub(crate) fn become_redis(flags: &[String]) -> Result<(), Failure> {
+    end_with_parent();
+    #[cfg(unix)]
+    {
+        let why = CommandExt::exec(Command::new("redis-server").args(flags));
+        say(format_args!("{}", crate::redis_server::missing(&why)));
+    }
+    Err("no redis-server".into())
+}
+
 #[cfg(unix)]
 fn signal(child: &Child, name: &str) -> Result<(), String> {
     use rustix::process::{Pid, Signal, kill_process};
@@ -160,7 +192,7 @@ fn signal(_: &Child, _: &str) -> Result<(), String> {
 fn launch(url: &str, name: &str, listen: &str) -> Result<(Child, String), String> {
     let exe = std::env::current_exe().map_err(|why| why.to_string())?;
     let mut command = Command::new(exe);
-    command.args(["--node", name, "--redis", url, "--listen", listen]);
+    command.args(["--node", name, "--redis", url, "--listen", listen, "--staged"]);
     command.args(settings(std::env::args().skip(1)));
     let child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn();
     let mut child = child.map_err(|why| format!("{name}: {why}"))?;

@@ -109,7 +109,7 @@ pub(crate) enum Tell {
         pen: Option<Pen>,
     },
     Nodes {
-        nodes: Vec<Seen>,
+        nodes: Arc<[Seen]>,
         known: bool,
     },
 }
@@ -127,7 +127,7 @@ pub(crate) struct State {
     /// This node is heard by Redis, and hears it. Else what others do is unknown.
     pub(crate) known: bool,
     pub(crate) incarnation: Option<u64>,
-    pub(crate) nodes: Vec<Seen>,
+    pub(crate) nodes: Arc<[Seen]>,
     pub(crate) people: Vec<Person>,
     /// `None`: unknown.
     pub(crate) pen: Option<Pen>,

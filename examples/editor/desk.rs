@@ -186,7 +186,7 @@ impl Desk {
             clock: clock(),
             pages: Fleet::new(config, random_seed()),
             people: Presence::with_linger(linger),
-            pen: Lease::continued(grace, text.last_token()),
+            pen: Lease::continued(grace, Token::new(text.token)),
             text,
             file,
             connections: BTreeMap::new(),

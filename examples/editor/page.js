@@ -77,12 +77,12 @@ function pump() {
     if (draft.want === draft.base) {
       if (draft.token !== mine) {
         draft = null;
-        start_draft();
+        startDraft();
       }
       return save();
     }
     if (letters(draft.want).length > limit) {
-      if (draft.token !== mine) put_on_shelf("It was too long to be sent, and the pen is no longer yours.");
+      if (draft.token !== mine) putOnShelf("It was too long to be sent, and the pen is no longer yours.");
       return save();
     }
     const edit = { token: draft.token, seq: draft.revision + 1, id: random(), ...difference(draft.base, draft.want) };
@@ -103,7 +103,7 @@ function save() {
 }
 
 // What was typed from here on goes nowhere: it is shown, to be copied, and the text is the server's.
-function put_on_shelf(why) {
+function putOnShelf(why) {
   if (draft === null) return;
   const { remove, insert } = difference(draft.base, draft.want);
   if (remove > 0 || insert !== "") {
@@ -111,10 +111,10 @@ function put_on_shelf(why) {
     while (shelf.length > 20) shelf.shift();
   }
   draft = null;
-  start_draft();
+  startDraft();
 }
 
-function start_draft() {
+function startDraft() {
   if (mine === null) return;
   draft = { token: mine, base: server.text, revision: server.revision, want: server.text, flight: null };
 }
@@ -128,7 +128,7 @@ text.addEventListener("input", () => {
 
 /* What the server says. */
 
-const heard_of = {
+const heardOf = {
   welcome(said) {
     const before = server;
     ({ me, limit } = said);
@@ -143,11 +143,11 @@ const heard_of = {
     keep("run", run);
     mine = said.token;
     tries = 0;
-    if (draft === null) start_draft();
+    if (draft === null) startDraft();
     else if (draft.flight !== null) draft.flight.sent = false;
     else if (draft.token === mine && draft.revision !== server.revision) {
       // Under our own pen: this page was open twice.
-      put_on_shelf("Another page of yours changed the text meanwhile.");
+      putOnShelf("Another page of yours changed the text meanwhile.");
     }
     show("online", "Connected");
     pump();
@@ -161,9 +161,9 @@ const heard_of = {
     render();
   },
   granted({ token }) {
-    if (draft !== null) put_on_shelf("The pen was not yours for a while.");
+    if (draft !== null) putOnShelf("The pen was not yours for a while.");
     mine = token;
-    start_draft();
+    startDraft();
     toast("The pen is yours.");
     save();
     text.focus({ preventScroll: true });
@@ -195,7 +195,7 @@ const heard_of = {
       return save();
     }
     if (kind === "lost" && draft.token === mine) mine = null;
-    put_on_shelf(why);
+    putOnShelf(why);
     save();
   },
   text({ revision, at, remove, insert }) {
@@ -238,7 +238,7 @@ function dial() {
     if (fresh !== socket) return;
     [heard, silent] = [performance.now(), false];
     const said = JSON.parse(data);
-    heard_of[said.type](said);
+    heardOf[said.type](said);
   };
   fresh.onclose = ({ code }) => {
     if (fresh !== socket) return;
@@ -278,12 +278,12 @@ setInterval(() => {
   render();
 }, 500);
 
-const dial_now = () => {
+const dialNow = () => {
   if (dialling !== null) dial();
 };
-addEventListener("online", dial_now);
-addEventListener("pageshow", dial_now);
-document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && dial_now());
+addEventListener("online", dialNow);
+addEventListener("pageshow", dialNow);
+document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && dialNow());
 addEventListener("beforeunload", (event) => {
   if (unsent() && !isOpen()) event.preventDefault();
 });
@@ -363,7 +363,7 @@ function render() {
   at("nobody").hidden = state.queue.length > 0;
   at("queue").hidden = state.queue.length === 0;
   at("shelf").hidden = shelf.length === 0;
-  lay_out_shelf();
+  layOutShelf();
 }
 
 function people(list, rows) {
@@ -397,7 +397,7 @@ function replace(value) {
   text.scrollTop = follows ? text.scrollHeight : top;
 }
 
-function lay_out_shelf() {
+function layOutShelf() {
   const seen = JSON.stringify(shelf);
   if (at("shelf").dataset.seen === seen) return;
   at("shelf").dataset.seen = seen;
@@ -454,7 +454,7 @@ function ask() {
   say({ type: state.holder === me || state.queue.includes(me) ? "release" : "ask" });
 }
 at("ask").onclick = ask;
-at("now").onclick = dial_now;
+at("now").onclick = dialNow;
 addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.repeat) {
     event.preventDefault();

@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use liveness::lease::{REMEMBERED, Token};
+use liveness::lease::REMEMBERED;
 use serde::{Deserialize, Serialize};
 
 /// The longest text, in characters.
@@ -87,11 +87,6 @@ impl Text {
         }
         self.last.push_back((edit.token, edit.seq, edit.id));
         Ok(())
-    }
-
-    /// The latest token, to start above: the file's, or the time, where there is no file to go on from.
-    pub(crate) fn last_token(&self) -> Token {
-        Token::new(self.token)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use liveness::sim::Dice;
 use liveness::{Action, Class, Clock, CloseCode, Event, Fleet, FleetError, Key, Reason, Timestamp};
 
 use crate::{Args, CONFIG, DARK, FLOOD, INTERVAL, MUTE, SCRIPT, SLEEP, STALL, STRICT, Scene, TALK, TICK};
@@ -122,8 +123,7 @@ pub(crate) struct Simulation {
     pub(crate) clock: Clock,
     pub(crate) fleet: Fleet,
     pub(crate) now: Timestamp,
-    seed: u64,
-    draws: u64,
+    dice: Dice,
     pub(crate) peers: Vec<Peer>,
     keys: Vec<Key>,
     wire: Wire,
@@ -169,8 +169,7 @@ impl Simulation {
             clock: Clock::new(),
             fleet: Fleet::with_tick(CONFIG, args.seed, TICK),
             now: Timestamp::ZERO,
-            seed: args.seed,
-            draws: 0,
+            dice: Dice::new(args.seed),
             peers: vec![Peer::NEW; count],
             keys: vec![Key::from_bits(u64::MAX); count],
             wire: Wire { buckets: vec![Vec::new(); Wire::AHEAD as usize], read: 0 },
@@ -204,16 +203,6 @@ impl Simulation {
             batch: Vec::with_capacity(256),
             heard: Vec::new(),
         }
-    }
-
-    /// A number below `below`.
-    fn draw(&mut self, below: u64) -> u64 {
-        // splitmix64
-        self.draws = self.draws.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.draws ^ self.seed;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % below
     }
 
     /// Simulated time, the host's sleep left out.
@@ -388,7 +377,7 @@ impl Simulation {
                 self.judge(index, reason);
             }
             Action::Close(_) => {
-                let arrives = self.now + Duration::from_millis(20 + self.draw(160));
+                let arrives = self.now + Duration::from_millis(20 + self.dice.below(160));
                 self.wire.send(key, Answer::Close, arrives);
             }
             Action::Disconnect => self.peers[index].kind = Kind::Gone,
@@ -410,7 +399,11 @@ impl Simulation {
         }
         if peer.kind == Kind::Live {
             // One of a thousand is so late that it is suspected.
-            let millis = if self.draw(1_000) == 0 { 2_000 + self.draw(500) } else { 20 + self.draw(160) };
+            let millis = if self.dice.below(1_000) == 0 {
+                2_000 + self.dice.below(500)
+            } else {
+                20 + self.dice.below(160)
+            };
             self.wire.send(key, Answer::Pong(payload), self.now + Duration::from_millis(millis));
         }
     }

@@ -16,10 +16,6 @@ use tungstenite::protocol::frame::Frame;
 use tungstenite::protocol::frame::coding::{Data, OpCode};
 
 pub(crate) const MIB: usize = 1 << 20;
-/// How many parts of a `flood` make a message.
-#[allow(dead_code, reason = "see `fragments`")]
-const PARTS: u64 = 1024;
-
 /// How many clients may wait to be accepted: what std asks for, 128, makes a burst of them wait a second.
 const BACKLOG: i32 = 1024;
 
@@ -123,6 +119,8 @@ pub(crate) fn flood(text: &str) -> Option<u64> {
 #[allow(dead_code, reason = "axum has no frames, and mio's loop makes parts of its own")]
 pub(crate) fn fragments(bytes: u64) -> impl Iterator<Item = Message> {
     const PART: u64 = 64 * 1024;
+    /// Of one message.
+    const PARTS: u64 = 1024;
     let parts = bytes.div_ceil(PART);
     (0..parts).map(move |index| {
         let size = usize::try_from(PART.min(bytes - index * PART)).unwrap_or(0);

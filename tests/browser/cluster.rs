@@ -86,3 +86,25 @@ fn two_nodes_show_one_truth_and_what_they_do_not_know_they_show_as_unknown() {
     reads(&ada, "#text li", "Ada Another. token 2");
     assert_eq!(ada.console(), [""; 0]);
 }
+
+#[test]
+fn a_page_whose_node_is_stopped_says_so_and_comes_back_by_itself() {
+    let redis = RedisServer::start(Kept::All).unwrap();
+    let one = node("node-1", &redis);
+    let browser = Browser::open();
+    let ada = enter(&browser, &one, "Ada");
+    let says = |words: &str, state: &str| {
+        ada.eventually(words, |page| page.text("#node") == words);
+        assert_eq!(ada.attribute("#node", "data-state").as_deref(), Some(state));
+    };
+    says("This is node-1", "online");
+    one.freeze();
+    says("node-1 has not answered yet", "suspect");
+    says("node-1 does not answer", "offline");
+    until(&ada, "Ada", "unknown");
+    pen(&ada, "Who holds the pen is not known: nothing can be written.");
+    one.thaw();
+    says("This is node-1", "online");
+    until(&ada, "Ada", "online");
+    pen(&ada, "The pen is free.");
+}

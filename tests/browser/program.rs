@@ -102,6 +102,13 @@ fn build(example: &str) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
+/// Where it is, built.
+#[allow(dead_code, reason = "the cluster's tests start it in another way too")]
+pub(crate) fn built(example: &str) -> PathBuf {
+    build(example);
+    file(example)
+}
+
 fn file(example: &str) -> PathBuf {
     let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
     target().join(profile).join("examples").join(example)

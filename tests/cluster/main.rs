@@ -18,6 +18,7 @@ mod redis_server;
 mod rules;
 #[path = "../../examples/cluster/settings.rs"]
 mod settings;
+mod stage;
 #[path = "../../examples/cluster/store/mod.rs"]
 mod store;
 #[path = "../../examples/cluster/words.rs"]

@@ -13,7 +13,7 @@ export function begun(live) {
   });
 }
 
-/** Of the page, for which the server's end is `Socket.take`. */
+/** The page's end of a connection; `World.server` is the other. */
 class Socket {
   readyState = 0;
   bufferedAmount = 0;

@@ -1,4 +1,4 @@
-//! The page's end on a simulated clock: what it does when, and what no life can break.
+//! The page's end on a simulated clock: what it does, and when.
 
 use std::fmt::Write;
 use std::time::Duration;

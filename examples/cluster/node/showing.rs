@@ -18,7 +18,7 @@ pub(super) struct Told {
     pub(super) touched: BTreeSet<User>,
     pen: Option<Pen>,
     granted: u64,
-    nodes: Vec<Seen>,
+    nodes: Arc<[Seen]>,
 }
 
 impl Node {
@@ -29,7 +29,7 @@ impl Node {
             node: Arc::clone(&self.name),
             known: self.is_known(),
             incarnation: self.incarnation().map(|inc| inc.0),
-            nodes: self.view.nodes(),
+            nodes: Arc::clone(self.view.nodes()),
             people: users.into_iter().filter_map(|user| self.person(user)).collect(),
             pen: self.is_known().then(|| self.view.pen.clone()),
             text: self.view.text.iter().cloned().collect(),
@@ -64,13 +64,12 @@ impl Node {
 
     pub(super) fn tell_what_changed(&mut self) {
         let known = self.is_known();
-        let (nodes, pen) = (self.view.nodes(), known.then(|| self.view.pen.clone()));
         if known != self.told.known {
             self.touch_all();
         }
-        if known != self.told.known || nodes != self.told.nodes {
-            (self.told.known, self.told.nodes) = (known, nodes.clone());
-            self.tell_all(Tell::Nodes { nodes, known });
+        if known != self.told.known || *self.view.nodes() != self.told.nodes {
+            (self.told.known, self.told.nodes) = (known, Arc::clone(self.view.nodes()));
+            self.tell_all(Tell::Nodes { nodes: Arc::clone(self.view.nodes()), known });
         }
         if !known {
             // Whoever holds it when it is known again is told again: they may have come here meanwhile.
@@ -79,14 +78,16 @@ impl Node {
         for user in std::mem::take(&mut self.told.touched) {
             self.tell_person(user);
         }
-        if pen != self.told.pen {
-            self.told.pen.clone_from(&pen);
-            self.tell_all(Tell::Pen { pen: pen.clone() });
+        if known.then_some(&self.view.pen) != self.told.pen.as_ref() {
+            self.told.pen = known.then(|| self.view.pen.clone());
+            self.tell_all(Tell::Pen { pen: self.told.pen.clone() });
         }
-        if let Some(Pen { holder: Some(holder), token, .. }) = pen.filter(|pen| pen.token > self.told.granted)
+        if let Some(Pen { holder: Some(holder), token, .. }) = &self.told.pen
+            && *token > self.told.granted
         {
+            let token = *token;
+            let conns: Vec<Conn> = self.local.connections(holder).copied().collect();
             self.told.granted = token;
-            let conns: Vec<Conn> = self.local.connections(&holder).copied().collect();
             for conn in conns {
                 self.tell(conn, Tell::Granted { token });
             }

@@ -13,6 +13,8 @@ use crate::words::{Known, Seen};
 pub(crate) struct View {
     upto: u64,
     nodes: BTreeMap<Incarnation, Seen>,
+    /// The same, by name: made anew when a node comes or goes.
+    shown: Arc<[Seen]>,
     claims: BTreeMap<Incarnation, BTreeSet<User>>,
     /// A connection is here an incarnation's claim. When somebody has left, Redis says: so nobody does by this list's linger.
     people: Presence<User, (Incarnation, User)>,
@@ -29,6 +31,7 @@ impl View {
         Self {
             upto: 0,
             nodes: BTreeMap::new(),
+            shown: Arc::default(),
             claims: BTreeMap::new(),
             people: Presence::with_linger(Duration::MAX),
             pen: Pen::default(),
@@ -42,6 +45,7 @@ impl View {
         for (inc, name, address) in picture.nodes {
             view.nodes.insert(inc, Seen { name: name.into(), address });
         }
+        view.show_nodes();
         for user in picture.away {
             // Nobody's life has the number 0.
             view.claim(Incarnation(0), user.clone(), Status::Online, now);
@@ -67,10 +71,12 @@ impl View {
         let touched = match news {
             News::Node { inc, name, address } => {
                 self.nodes.insert(inc, Seen { name: name.into(), address });
+                self.show_nodes();
                 Vec::new()
             }
             News::Gone(inc) => {
                 self.nodes.remove(&inc);
+                self.show_nodes();
                 let claimed = self.claims.remove(&inc).unwrap_or_default();
                 for user in &claimed {
                     self.people.mark(&(inc, user.clone()), Status::Offline, now);
@@ -148,9 +154,14 @@ impl View {
         self.nodes.get(&inc).map(|node| &node.name)
     }
 
-    pub(crate) fn nodes(&self) -> Vec<Seen> {
+    /// By name.
+    pub(crate) const fn nodes(&self) -> &Arc<[Seen]> {
+        &self.shown
+    }
+
+    fn show_nodes(&mut self) {
         let mut nodes: Vec<_> = self.nodes.values().cloned().collect();
         nodes.sort_by(|one, other| one.name.cmp(&other.name));
-        nodes
+        self.shown = nodes.into();
     }
 }

@@ -1,5 +1,6 @@
 //! The rules in Redis: what carries an operation there, its answer back, and the news.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +25,9 @@ pub(crate) struct Store {
     connection: MultiplexedConnection,
     sha: String,
     settings: Settings,
+    /// What this Redis can lose of what it has acknowledged, in words for whoever brought it.
+    #[allow(dead_code, reason = "the tests read what a node says of it")]
+    pub(crate) loses: Option<String>,
 }
 
 /// Brings the news. On a connection of its own: it waits there until there are some.
@@ -51,7 +55,8 @@ impl Store {
         let log = Log { connection: client.get_multiplexed_async_connection_with_config(&config).await? };
         let script = format!("{clock}\n{RULES}");
         let sha = cmd("SCRIPT").arg("LOAD").arg(script).query_async(&mut connection).await?;
-        Ok((Self { connection, sha, settings }, log))
+        let loses = loses(&mut connection).await;
+        Ok((Self { connection, sha, settings, loses }, log))
     }
 
     /// In one go: Redis answers when all of them are on its disk.
@@ -63,6 +68,21 @@ impl Store {
         let replies: Vec<Value> = all.query_async(&mut self.connection).await?;
         replies.into_iter().map(reply).collect()
     }
+}
+
+async fn loses(connection: &mut MultiplexedConnection) -> Option<String> {
+    let asked = cmd("CONFIG").arg("GET").arg("append*").query_async(connection).await;
+    let says: BTreeMap<String, String> = match asked {
+        Ok(says) => says,
+        Err(why) => return Some(format!("Redis does not say whether it keeps an append-only file: {why}")),
+    };
+    let is = |setting: &str, value: &str| says.get(setting).is_some_and(|said| said == value);
+    let when = match (is("appendonly", "yes"), is("appendfsync", "always")) {
+        (true, true) => return None,
+        (true, false) => "Redis does not wait for its disk (appendfsync is not always): in a power cut",
+        (false, _) => "Redis keeps no append-only file (appendonly is not yes): when it ends",
+    };
+    Some(format!("{when} it loses edits that it has acknowledged, and may give a token twice"))
 }
 
 /// One operation as it goes over the wire.
