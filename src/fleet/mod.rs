@@ -36,7 +36,7 @@ use crate::time::{Timestamp, nanos};
 /// In a loop: take the time from the clock, hand in everything that can be read, [`poll`](Self::poll) until `None`, carry
 /// out the actions, and wait for input or for [`poll_timeout`](Self::poll_timeout).
 ///
-/// What it costs: 134 bytes a connection, and an event touches one cache line of them. A poll looks at no more than 64
+/// What it costs: 136 bytes a connection, and an event touches one cache line of them. A poll looks at no more than 64
 /// connections, whatever has fallen due; nothing is ever done for all of them at once. Memory grows with the largest number
 /// of connections held at once, a chunk of 512 at a time, and is used again, not given back.
 ///
