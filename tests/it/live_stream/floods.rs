@@ -143,6 +143,19 @@ async fn a_close_that_finds_no_room_in_the_write_buffer_is_sent_later() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_pong_that_finds_no_room_in_the_write_buffer_goes_before_the_close() {
+    let (mut live, mut theirs) = over_bytes(config(), 4096, narrow(1000, 1001)).await;
+    live.feed(Message::binary(vec![0; 996])).await.unwrap();
+    theirs.write_all(b"\x89\x80\0\0\0\0").await.unwrap();
+    assert!(live.next().await.unwrap().unwrap().is_ping());
+    SinkExt::close(&mut live).await.unwrap();
+    drop(live);
+    let mut found = Vec::new();
+    theirs.read_to_end(&mut found).await.unwrap();
+    assert_eq!(found[1000..], [0x8a, 0, 0x88, 2, 3, 0xe8]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn pings_in_one_piece_are_cut_off_at_the_budget() {
     let (mut live, mut theirs) = over_bytes(config(), 64 << 10, None).await;
     theirs.write_all(&b"\x89\x80\0\0\0\0".repeat(5000)).await.unwrap();

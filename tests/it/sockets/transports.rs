@@ -9,7 +9,7 @@ use tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tungstenite::{Error, Message};
 
 use super::support::{Host, Watched, brisk, reader, strict};
-use crate::wire::{PATIENCE, REQUEST, millis, rest};
+use crate::wire::{PATIENCE, REQUEST, close, code_and_text, millis, rest};
 
 #[test]
 fn a_client_gives_up_a_server_that_has_gone_mute() {
@@ -66,8 +66,8 @@ fn the_peers_close_frame_is_kept() {
         socket.close_frame().map(|frame| (u16::from(frame.code), frame.reason.to_string()))
     });
     let mut peer = host.peer();
-    peer.write(&crate::wire::close(4000, "so long"));
-    assert_eq!(crate::wire::code_and_text(&peer.last_word()).0, 4000);
+    peer.write(&close(4000, "so long"));
+    assert_eq!(code_and_text(&peer.last_word()).0, 4000);
     drop(peer);
     assert_eq!(host.join(), Some((4000, "so long".to_owned())));
 }
@@ -181,7 +181,6 @@ fn expect_timeout(result: Result<(), Error>) {
     }
 }
 
-/// An impatient watcher of a socket that was accepted long ago is no stranger than others.
 #[test]
 fn a_debug_line_says_what_matters() {
     let host = Host::open(|stream| {
@@ -192,8 +191,3 @@ fn a_debug_line_says_what_matters() {
     assert!(host.join().contains("open: true"));
     drop(peer);
 }
-
-const _: fn() = || {
-    fn assert_send<T: Send>() {}
-    assert_send::<LiveSocket<Meter<std::net::TcpStream>>>();
-};

@@ -5,7 +5,7 @@ use tungstenite::protocol::WebSocketConfig;
 use tungstenite::{Error, Message};
 
 use super::support::{brisk, echo, leave, served, strict};
-use crate::wire::{BINARY, PATIENCE, PING, PONG, TEXT, close, frame, millis, rest};
+use crate::wire::{BINARY, PATIENCE, PING, PONG, TEXT, close, code_and_text, frame, millis, rest};
 
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
@@ -35,6 +35,18 @@ fn sending_to_a_silent_peer_takes_no_time() {
     }
     assert_eq!(ticks, COUNT);
     leave(client);
+    host.join().assert_closed_by_peer();
+}
+
+#[test]
+fn a_probe_goes_out_before_what_is_said_after_it() {
+    let host = served(brisk().interval(PATIENCE).timeout(PATIENCE).build_const(), None, |life| {
+        life.socket.probe();
+        life.socket.send(Message::text("and another thing")).unwrap();
+    });
+    let mut peer = host.peer();
+    assert_eq!([peer.next(), peer.next()].map(|frame| frame.unwrap().0), [PING, TEXT]);
+    peer.write(&close(1000, ""));
     host.join().assert_closed_by_peer();
 }
 
@@ -92,8 +104,7 @@ fn a_message_that_no_buffer_can_hold_ends_the_connection() {
     });
     let mut peer = host.peer();
     peer.write(&[frame(TEXT, b"go"), frame(PING, b"?")].concat());
-    let (code, _) = crate::wire::code_and_text(&peer.last_word());
-    assert_eq!(code, 1011);
+    assert_eq!(code_and_text(&peer.last_word()).0, 1011);
     host.join();
 }
 
