@@ -2,12 +2,13 @@
 
 use futures_util::stream::{self, FusedStream};
 use futures_util::{SinkExt, StreamExt};
-use liveness::driver::tokio::Error;
+use liveness::driver::tokio::{Error, LiveStream};
 use liveness::{CloseCode, Reason};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio::time::{Instant, timeout};
+use tokio_tungstenite::WebSocketStream;
 use tungstenite::Message;
-use tungstenite::protocol::CloseFrame;
+use tungstenite::protocol::{CloseFrame, Role};
 
 use super::support::{SECOND, config, over_bytes, pair, reason};
 
@@ -36,6 +37,21 @@ async fn the_last_words_of_a_peer_that_left_while_we_wrote_are_heard() {
         assert_eq!(heard[2], Message::text("two"));
         assert!(heard[3].is_close() && heard.len() == 4, "{heard:?}");
     }
+}
+
+/// Nothing holds the error of writing back there, and it comes first.
+#[tokio::test(start_paused = true)]
+async fn without_a_gauge_the_last_words_are_heard_too() {
+    let (ours, theirs) = duplex(1024);
+    let server = WebSocketStream::from_raw_socket(ours, Role::Server, None).await;
+    let mut client = WebSocketStream::from_raw_socket(theirs, Role::Client, None).await;
+    let mut live = LiveStream::new(server, config());
+    client.send(Message::text("one")).await.unwrap();
+    client.send(Message::Close(None)).await.unwrap();
+    drop(client);
+    assert!(live.send(Message::text("nobody hears this")).await.is_err());
+    let heard: Vec<_> = live.by_ref().map(Result::unwrap).collect().await;
+    assert_eq!(heard, [Message::text("one"), Message::Close(None)]);
 }
 
 #[tokio::test(start_paused = true)]

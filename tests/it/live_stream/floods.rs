@@ -10,6 +10,7 @@ use tungstenite::Message;
 use tungstenite::protocol::WebSocketConfig;
 
 use super::support::{SECOND, config, over_bytes, pair, reason};
+use crate::wire::{PING, frame};
 
 const MILLI: Duration = Duration::from_millis(1);
 
@@ -62,6 +63,27 @@ async fn a_peer_that_pings_and_never_reads_is_given_up_and_is_owed_little() {
         let pings = peer.await.unwrap();
         assert!(pings < 400, "{pings}");
     }
+}
+
+/// Its pings are evidence, until we owe it so many pongs that we stop reading: answers owed are to cost no memory.
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_pings_and_never_reads_is_given_up_by_a_caller_that_only_reads() {
+    let free = config().to_builder().no_control_budget().build().unwrap();
+    let (mut live, mut theirs) = over_bytes(free, 1024, None).await;
+    tokio::spawn(async move {
+        while theirs.write_all(&frame(PING, &[b'?'; 125])).await.is_ok() {
+            sleep(10 * MILLI).await;
+        }
+    });
+    let start = Instant::now();
+    let end = loop {
+        match live.next().await {
+            Some(Ok(_)) => {}
+            end => break end,
+        }
+        assert!(start.elapsed() < 120 * SECOND, "it is immortal");
+    };
+    assert_eq!(reason(end), Reason::WriteStalled);
 }
 
 #[tokio::test(start_paused = true)]

@@ -95,12 +95,10 @@ impl<'a> World<'a> {
             self.now = self.now.max(due);
             self.polls(nervous);
         }
-        if step.poll || !matches!(step.what, What::Nothing) {
-            self.now = self.now.max(told);
-        }
         self.hears(step.what, Timestamp::from_nanos(told));
         self.agree();
         if step.poll {
+            self.now = self.now.max(told);
             self.polls(nervous);
         }
     }
@@ -137,7 +135,10 @@ impl<'a> World<'a> {
                 Some(Fact::Stopped)
             }
         };
-        self.story.extend(fact.map(|fact| (self.now, fact)));
+        if let Some(fact) = fact {
+            self.now = self.now.max(at.as_nanos());
+            self.story.push((self.now, fact));
+        }
     }
 
     fn polls(&mut self, nervous: bool) {

@@ -224,6 +224,23 @@ fn a_pong_that_cannot_be_written_loses_no_message() {
     assert_eq!(life.offline.reason(), Reason::PeerClosed(Some(1000)));
 }
 
+/// What it said is more than is kept, and so more than can be read before the end is told.
+#[test]
+fn a_peer_that_leaves_much_unread_keeps_no_sender_waiting() {
+    let host = served(brisk().build_const(), None, |life| {
+        rest(millis(200));
+        while life.socket.send(Message::text("anybody?")).is_ok() {
+            rest(millis(20));
+        }
+    });
+    let mut peer = host.peer();
+    peer.write(&frame(TEXT, b"x").repeat(200));
+    drop(peer);
+    let life = host.join();
+    assert_eq!(life.offline.reason(), Reason::TransportClosed);
+    assert!(life.messages.len() >= 64, "{life:?}");
+}
+
 #[test]
 fn many_conversations_end_properly() {
     let host = echo(brisk().build_const());

@@ -116,10 +116,10 @@ fn a_replayed_pong_is_no_answer() {
     assert_eq!((life.offline.reason(), life.stats.answers), (Reason::PingTimeout, 1));
 }
 
-/// It is always behind with our reading of it, and it never answers.
+/// We are always behind with our reading of it, and it never answers.
 #[test]
 fn a_torrent_of_talk_is_no_sign_of_life_where_only_pongs_count() {
-    let host = reader(PONGS_ONLY);
+    let host = served(PONGS_ONLY, None, |life| life.read_each(|_, _| rest(millis(1))));
     let mut peer = host.peer();
     let talk = frame(TEXT, &[b'x'; 50_000]);
     peer.write_until_the_end(&talk, millis(0));

@@ -1,19 +1,19 @@
 //! TLS: the meter sees bytes under the records, and a record shows nothing until it is whole.
 
-use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::sync::Arc;
-use std::time::Duration;
 
+use liveness::driver::Meter;
 use liveness::driver::tungstenite::{LiveSocket, accept_over, client_over};
-use liveness::driver::{Meter, Socket};
 use liveness::{CloseCode, Config, Reason};
 use rustls::pki_types::{PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection, StreamOwned};
+use socket2::SockRef;
 use tungstenite::Message;
 use tungstenite::protocol::WebSocketConfig;
 
-use super::support::{Host, Life, Watched, brisk, strict};
+use super::support::{Host, Life, Stingy, Watched, brisk, strict};
 use crate::wire::{BINARY, FIN, PING, PONG, Peer, close, code_and_text, frame, header, millis, rest};
 
 const KIB: usize = 1 << 10;
@@ -57,6 +57,8 @@ fn served(
         watched.life()
     });
     let stream = host.dial();
+    // What the kernel holds when the ping is out must be read within the timeout: let it hold little.
+    SockRef::from(&stream).set_recv_buffer_size(64 * KIB).unwrap();
     (host, Peer::shake_hands(client_side(client, stream)))
 }
 
@@ -163,50 +165,16 @@ fn a_close_is_echoed() {
     assert_eq!(host.join().offline.reason(), Reason::PeerClosed(Some(1001)));
 }
 
-/// A socket whose first writes take next to nothing.
-struct Stingy(TcpStream, usize);
-
-impl Write for Stingy {
-    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        self.1 = self.1.saturating_sub(1);
-        let most = if self.1 > 0 { buffer.len().min(10) } else { buffer.len() };
-        self.0.write(&buffer[..most])
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
-    }
-}
-
-impl Read for Stingy {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buffer)
-    }
-}
-
-impl Socket for Stingy {
-    fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        self.0.set_read_timeout(timeout)
-    }
-    fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        self.0.set_write_timeout(timeout)
-    }
-    fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
-        self.0.set_nonblocking(nonblocking)
-    }
-    fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        self.0.shutdown(how)
-    }
-}
-
 /// TLS's own buffer is full, and still full after ten bytes of it went out: that it takes no byte is no reset.
 #[test]
 fn a_full_buffer_of_tls_is_no_reset() {
     let (server, client) = trust();
     let host = Host::open(move |stream| {
         let connection = ServerConnection::new(server).unwrap();
-        let stream = StreamOwned::new(connection, Meter::new(Stingy(stream, 0)));
+        let spare = stream.try_clone().unwrap();
+        let stream = StreamOwned::new(connection, Meter::new(Stingy::never(stream)));
         let mut socket = accept_over(stream, None).unwrap();
-        socket.get_mut().sock = Meter::new(Stingy(socket.get_ref().sock.get_ref().0.try_clone().unwrap(), 8));
+        socket.get_mut().sock = Meter::new(Stingy { stream: spare, writes: 7, takes: 10 });
         let mut watched = Watched::new(LiveSocket::new(socket, brisk().build_const()));
         let _ = watched.socket.send(Message::binary(vec![3; 200_000]));
         watched.life()

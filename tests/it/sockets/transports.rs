@@ -25,8 +25,16 @@ fn a_client_gives_up_a_server_that_has_gone_mute() {
     assert_eq!(life.messages, [Message::text("welcome")]);
     // The server wakes, and reads what a server must be able to read: masked frames.
     let mut server = host.join();
-    assert!(matches!(server.read().unwrap(), Message::Ping(payload) if payload.len() == 8));
-    let Message::Close(Some(close)) = server.read().unwrap() else { panic!("no Close") };
+    let mut pings = 0;
+    let close = loop {
+        match server.read().unwrap() {
+            // Two where the client was not scheduled for long, and suspected itself first.
+            Message::Ping(payload) if payload.len() == 8 => pings += 1,
+            Message::Close(close) => break close.unwrap(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!((1..=2).contains(&pings), "{pings}");
     assert_eq!((u16::from(close.code), close.reason.as_str()), (3008, Reason::PingTimeout.as_str()));
 }
 
