@@ -77,16 +77,16 @@
 //!
 //! # Many connections
 //!
-//! A [`Liveness`] is for a loop or a task that serves one connection. One loop that serves many keeps them in a `Fleet`
+//! A [`Liveness`] is for a loop or a task that serves one connection. One loop that serves many keeps them in a [`Fleet`]
 //! (feature `alloc`): the same events and actions, each with a key, and one deadline for all.
 //!
 //! # What follows from a verdict
 //!
 //! - The client dials again: [`Reconnect`] says when, by what the server said and by any backoff, and spreads the herd of
 //!   those that lost the same server.
-//! - A list of people changes: `Presence` (feature `alloc`) makes one user of many tabs and devices, and a reloaded page
+//! - A list of people changes: [`Presence`] (feature `alloc`) makes one user of many tabs and devices, and a reloaded page
 //!   neither leaves nor joins.
-//! - The right to write passes on: `Lease` (feature `alloc`) has one holder and a queue, is frozen while the holder is
+//! - The right to write passes on: [`Lease`] (feature `alloc`) has one holder and a queue, is frozen while the holder is
 //!   suspect, and numbers each holding, so that a late write is known.
 //!
 //! # What is promised
@@ -102,71 +102,32 @@
 //! | feature | gives | needs |
 //! |---|---|---|
 //! | `std` (default) | [`Clock`]; and `alloc` | nothing |
-#![cfg_attr(
-    feature = "alloc",
-    doc = "| `alloc` | [`Fleet`]: a million connections on one thread; [`Presence`]; [`Lease`] | `alloc` |"
-)]
+//! | `alloc` | [`Fleet`]: a million connections on one thread; [`Presence`]; [`Lease`] | `alloc` |
+//! | `transcript` | [`transcript`]: a connection's life as text; `Recorder` | `similar` |
+//! | `tungstenite` | [`driver::tungstenite`]: a blocking WebSocket that does its own heartbeating | `tungstenite`, `socket2` |
+//! | `rustls` | that driver over TLS | `rustls` |
+//! | `tokio` | [`driver::tokio`]: the same for any WebSocket that is a stream and a sink | `tokio`, `futures-util`, `socket2` |
+//! | `tokio-tungstenite` | [`driver::tokio_tungstenite`]: for that of tokio-tungstenite | `tokio-tungstenite` |
+//! | `axum` | [`driver::axum`]: for that of axum | `axum` |
+//! | `tracing` | [`Traced`]: a machine that tells `tracing` of its life | `tracing` |
+//! | `sim` | [`sim`]: a simulated clock and network, to test a server with | `alloc` |
+//! | `arbitrary` | `Arbitrary` for [`Config`], [`Event`], [`Timestamp`] and [`CloseCode`], for fuzzing | `arbitrary` |
+//! | `proptest` | [`strategy`]: the same for property tests | `proptest` |
+//!
+// Built without a feature, the docs have nothing else to lead to where they speak of it.
+#![cfg_attr(not(feature = "std"), doc = "[`Clock`]: #features")]
 #![cfg_attr(
     not(feature = "alloc"),
-    doc = "| `alloc` | `Fleet`: a million connections on one thread; `Presence`; `Lease` | `alloc` |"
+    doc = "[`Fleet`]: #features\n[`Presence`]: #features\n[`Lease`]: #features"
 )]
-#![cfg_attr(
-    feature = "transcript",
-    doc = "| `transcript` | [`transcript`]: a connection's life as text; `Recorder` | `similar` |"
-)]
-#![cfg_attr(
-    not(feature = "transcript"),
-    doc = "| `transcript` | a connection's life as text; `Recorder` | `similar` |"
-)]
-#![cfg_attr(
-    feature = "tungstenite",
-    doc = "| `tungstenite` | [`driver::tungstenite`]: a blocking WebSocket that does its own heartbeating | `tungstenite`, `socket2` |"
-)]
-#![cfg_attr(
-    not(feature = "tungstenite"),
-    doc = "| `tungstenite` | a blocking WebSocket that does its own heartbeating | `tungstenite`, `socket2` |"
-)]
-//! | `rustls` | that driver over TLS | `rustls` |
-#![cfg_attr(
-    feature = "tokio",
-    doc = "| `tokio` | [`driver::tokio`]: the same for any WebSocket that is a stream and a sink | `tokio`, `futures-util`, `socket2` |"
-)]
-#![cfg_attr(
-    not(feature = "tokio"),
-    doc = "| `tokio` | the same for any WebSocket that is a stream and a sink | `tokio`, `futures-util`, `socket2` |"
-)]
-#![cfg_attr(
-    feature = "tokio-tungstenite",
-    doc = "| `tokio-tungstenite` | [`driver::tokio_tungstenite`]: for that of tokio-tungstenite | `tokio-tungstenite` |"
-)]
-#![cfg_attr(
-    not(feature = "tokio-tungstenite"),
-    doc = "| `tokio-tungstenite` | for that of tokio-tungstenite | `tokio-tungstenite` |"
-)]
-#![cfg_attr(feature = "axum", doc = "| `axum` | [`driver::axum`]: for that of axum | `axum` |")]
-#![cfg_attr(not(feature = "axum"), doc = "| `axum` | for that of axum | `axum` |")]
-#![cfg_attr(
-    feature = "tracing",
-    doc = "| `tracing` | [`Traced`]: a machine that tells `tracing` of its life | `tracing` |"
-)]
-#![cfg_attr(
-    not(feature = "tracing"),
-    doc = "| `tracing` | a machine that tells `tracing` of its life | `tracing` |"
-)]
-#![cfg_attr(
-    feature = "sim",
-    doc = "| `sim` | [`sim`]: a simulated clock and network, to test a server with | `alloc` |"
-)]
-#![cfg_attr(
-    not(feature = "sim"),
-    doc = "| `sim` | a simulated clock and network, to test a server with | `alloc` |"
-)]
-//! | `arbitrary` | `Arbitrary` for [`Config`], [`Event`], [`Timestamp`] and [`CloseCode`], for fuzzing | `arbitrary` |
-#![cfg_attr(
-    feature = "proptest",
-    doc = "| `proptest` | [`strategy`]: the same for property tests | `proptest` |"
-)]
-#![cfg_attr(not(feature = "proptest"), doc = "| `proptest` | the same for property tests | `proptest` |")]
+#![cfg_attr(not(feature = "transcript"), doc = "[`transcript`]: #features")]
+#![cfg_attr(not(feature = "tungstenite"), doc = "[`driver::tungstenite`]: #features")]
+#![cfg_attr(not(feature = "tokio"), doc = "[`driver::tokio`]: #features")]
+#![cfg_attr(not(feature = "tokio-tungstenite"), doc = "[`driver::tokio_tungstenite`]: #features")]
+#![cfg_attr(not(feature = "axum"), doc = "[`driver::axum`]: #features")]
+#![cfg_attr(not(feature = "tracing"), doc = "[`Traced`]: #features")]
+#![cfg_attr(not(feature = "sim"), doc = "[`sim`]: #features")]
+#![cfg_attr(not(feature = "proptest"), doc = "[`strategy`]: #features")]
 #![no_std]
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]

@@ -87,7 +87,7 @@ pub(crate) const fn mix(seed: u64, index: u64) -> u64 {
     word ^ (word >> 31)
 }
 
-/// `draw`, uniform over 64 bits, brought into [0, below).
+/// `draw`, uniform over 64 bits, brought into [0, below): as even as a remainder, without its division.
 #[inline]
 pub(crate) const fn share(draw: u64, below: u64) -> u64 {
     // Two words of 64 bits: their product fits.

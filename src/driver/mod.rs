@@ -6,6 +6,7 @@
 #[cfg(feature = "axum")]
 pub mod axum;
 mod fault;
+mod inbox;
 #[cfg(feature = "tungstenite")]
 mod meter;
 #[cfg(feature = "tokio")]
@@ -15,6 +16,7 @@ pub mod tokio_tungstenite;
 #[cfg(feature = "tungstenite")]
 pub mod tungstenite;
 
+use std::boxed::Box;
 use std::collections::hash_map::RandomState;
 use std::string::String;
 
@@ -25,18 +27,16 @@ use core::time::Duration;
 use socket2::SockRef;
 
 pub use self::fault::Fault;
+use self::inbox::Inbox;
+pub use self::inbox::{INBOX_BYTES, INBOX_MESSAGES};
 #[cfg(feature = "tungstenite")]
 pub use self::meter::{Meter, Socket, Transport};
 use crate::beat::Beat;
 use crate::config::Evidence;
-use crate::event::Reason;
+use crate::event::{Action, Reason};
 use crate::liveness::Liveness;
 use crate::time::Timestamp;
 
-/// How many messages are kept while the caller writes instead of reading.
-pub const INBOX_MESSAGES: usize = 64;
-/// How many bytes of messages are kept while the caller writes instead of reading.
-pub const INBOX_BYTES: usize = 1 << 20;
 /// How long the opening handshake may take, from the first byte to the last: 10 s.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -68,6 +68,9 @@ impl Heartbeat {
         }
     }
 }
+
+/// Who is shown every action as it is carried out.
+type Watcher = Box<dyn FnMut(Action, &Liveness) + Send>;
 
 /// What a Ping of the peer adds to the pongs owed. Where only pongs are evidence, pings keep nobody alive: there the clocks
 /// run on and bound what is owed, and to stop reading would but stop them.

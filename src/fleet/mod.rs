@@ -4,7 +4,7 @@ mod bits;
 mod chunks;
 mod key;
 mod questions;
-mod rings;
+mod stacks;
 mod sweep;
 #[cfg(test)]
 mod tests;
@@ -36,7 +36,7 @@ use crate::time::{Timestamp, nanos};
 /// In a loop: take the time from the clock, hand in everything that can be read, [`poll`](Self::poll) until `None`, carry
 /// out the actions, and wait for input or for [`poll_timeout`](Self::poll_timeout).
 ///
-/// What it costs: 134 bytes a connection, and an event touches one cache line of them. A poll looks at no more than 64
+/// What it costs: 136 bytes a connection, and an event touches one cache line of them. A poll looks at no more than 64
 /// connections, whatever has fallen due; nothing is ever done for all of them at once. Memory grows with the largest number
 /// of connections held at once, a chunk of 512 at a time, and is used again, not given back.
 ///
@@ -100,9 +100,6 @@ const TICK: Duration = Duration::from_millis(4);
 
 /// How many connections a poll looks at that have nothing to do, before it lets the caller go on.
 const LOOKS: u32 = 64;
-
-/// How many states are fetched from memory at once: as many as a core can have on their way.
-const AT_ONCE: u32 = 16;
 
 impl Fleet {
     /// An empty fleet, whose connections have these settings, and a tick of 4 ms.
@@ -185,11 +182,11 @@ impl Fleet {
         let key = Key::new(slot, tag);
         let state = Slot(State::new(self.seed_of(key), now));
         if free.is_none() {
-            if slot >= self.wheel.capacity() {
+            if slot >= Wheel::capacity() {
                 return Err(FleetError::Full);
             }
             self.states.push(state);
-            self.wheel.push();
+            self.wheel.add_node();
         } else if let Some(free) = self.states.get_mut(slot) {
             *free = state;
         }
@@ -358,13 +355,13 @@ impl Fleet {
     /// for many: each alone, it would be most of what a ping costs.
     fn warm_up(&mut self) {
         let mut read = 0;
-        for slot in self.wheel.all_due().take(AT_ONCE as usize) {
+        for slot in self.wheel.next_due() {
             if let Some(Slot(state)) = self.states.get(slot) {
-                read ^= state.touch();
+                read ^= state.touch() ^ self.wheel.touch(slot);
             }
+            self.warm = self.warm.saturating_add(1);
         }
         core::hint::black_box(read);
-        self.warm = AT_ONCE;
     }
 
     fn vacate(&mut self, slot: u32) {

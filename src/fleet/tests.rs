@@ -6,7 +6,7 @@ use super::*;
 fn used(tag: u32) -> Fleet {
     let mut fleet = Fleet::new(Config::DEFAULT, 1);
     fleet.states.push(Slot::free(Tag(tag)));
-    fleet.wheel.push();
+    fleet.wheel.add_node();
     fleet.wheel.set_free(0);
     fleet
 }
@@ -26,7 +26,7 @@ fn a_slot_that_is_worn_out_is_left_alone() {
 #[test]
 fn a_full_fleet_says_so_and_takes_in_another_when_one_has_gone() {
     let mut fleet = used(0);
-    let places = fleet.wheel.capacity();
+    let places = Wheel::capacity();
     assert!(places > 16_000_000);
     // As if all the others were taken: their places are counted, not filled.
     fleet.states.skip_to(places);

@@ -3,19 +3,20 @@
 use core::time::Duration;
 
 use super::bits::Bits;
-use super::rings::Rings;
+use super::stacks::Stacks;
 use crate::time::Timestamp;
 
 /// A hashed timing wheel (Varghese and Lauck 1987, scheme 6), of one level and with lazy re-arming.
 ///
-/// Time is cut into ticks; each tick has a slot, and there are enough slots for the usual wait. A slot is a ring of the
-/// nodes to be looked at when its tick is over. The ring `due` holds those whose tick is.
+/// Time is cut into ticks; each tick has a slot, and there are enough slots for the usual wait. A slot is a stack of the
+/// nodes to be looked at when its tick is over. Then they are taken off one by one, in no order, for all of a tick are due at
+/// once; who is due besides waits in another stack for its turn, so that nobody who comes later is before it.
 ///
 /// What always holds:
 ///
-/// - every node is in exactly one ring: of a slot, of `due`, of `later`, of the free ones, or alone, which means never;
-/// - a node in a slot belongs to a tick after `done` and at most one turn of the wheel later; so no slot ever mixes ticks;
-/// - a slot's bit is set exactly while its ring holds a node;
+/// - every node is in at most one stack: of a slot, of those who are due, of `later`, of the free ones; in none means never;
+/// - a node in a slot belongs to a tick after `done` and less than one turn of the wheel later; so no slot ever mixes ticks;
+/// - a slot's bit is set exactly while its stack holds a node, and is not the one that is worked off;
 /// - a node becomes due less than a tick after its moment, or before it, never later.
 ///
 /// A moment further away than a turn is put at the end of the turn: the node is looked at there, found early, and put back.
@@ -26,35 +27,44 @@ use crate::time::Timestamp;
 /// has been looked at; the empty ones are not walked. Meanwhile `done` lags behind, and who is put back may belong beyond
 /// the turn that starts there: `later` keeps them until it has caught up. So a leap of any length costs a node two looks.
 pub(super) struct Wheel {
-    rings: Rings,
+    stacks: Stacks,
     occupied: Bits,
     /// A power of two.
     slots: u32,
     /// Nanoseconds.
     tick: u64,
-    /// The last tick whose slot has been emptied.
+    /// The stack that is worked off: a slot whose tick is over, one of those who are due besides, or `later`.
+    current: u32,
+    /// The stack where whoever is due besides waits: one of two, while the other is worked off.
+    due: u32,
+    /// The last tick whose slot has been emptied, or is worked off.
     done: u64,
     /// The last tick that is over, and the moment at which the next will be.
     over: u64,
     next_end: Timestamp,
 }
 
-/// At most this many slots: 65,536, in 400 KB.
+/// At most this many slots: 65,536, in 200 KB.
 const SLOTS_MAX: u32 = 1 << 16;
 
 impl Wheel {
     /// A wheel that holds waits of up to `turn` nanoseconds in one turn, if that takes no more than [`SLOTS_MAX`] slots.
     pub(super) fn new(tick: u64, turn: u64) -> Self {
         let tick = tick.max(1);
-        let wanted = turn.checked_div(tick).unwrap_or(0).saturating_add(2).min(u64::from(SLOTS_MAX));
+        let wanted = turn.checked_div(tick).unwrap_or(0).saturating_add(3).min(u64::from(SLOTS_MAX));
         let slots = u32::try_from(wanted).unwrap_or(SLOTS_MAX).max(64).next_power_of_two();
-        let mut rings = Rings::new();
-        // A head for each slot, one each for `due`, `later` and the free.
-        for _ in 0..slots.saturating_add(3) {
-            rings.push();
+        Self {
+            // One for each slot, two for those who are due besides, `later`, and the free.
+            stacks: Stacks::new(slots.saturating_add(4)),
+            occupied: Bits::new(slots),
+            slots,
+            tick,
+            current: slots,
+            due: slots ^ 1,
+            done: 0,
+            over: 0,
+            next_end: Timestamp::from_nanos(tick),
         }
-        let next_end = Timestamp::from_nanos(tick);
-        Self { rings, occupied: Bits::new(slots), slots, tick, done: 0, over: 0, next_end }
     }
 
     pub(super) const fn tick(&self) -> Duration {
@@ -62,13 +72,13 @@ impl Wheel {
     }
 
     /// How many nodes there can be.
-    pub(super) const fn capacity(&self) -> u32 {
-        Rings::LIMIT.saturating_sub(self.first_node())
+    pub(super) const fn capacity() -> u32 {
+        Stacks::LIMIT
     }
 
     /// One more node, which waits for nothing. They are numbered from zero.
-    pub(super) fn push(&mut self) {
-        self.rings.push();
+    pub(super) fn add_node(&mut self) {
+        self.stacks.add_node();
     }
 
     /// To be looked at as soon as `at` has come: never, for the far end of time.
@@ -78,10 +88,11 @@ impl Wheel {
         }
         // The tick that is over when the moment has come.
         let tick = at.as_nanos().div_ceil(self.tick);
-        let turn = self.done.saturating_add(u64::from(self.slots));
+        // The last that cannot be taken for the one that is worked off.
+        let turn = self.done.saturating_add(u64::from(self.slots)).saturating_sub(1);
         if tick <= self.done {
-            self.shift(node, self.due());
-        } else if tick > turn && self.done < self.over {
+            self.shift(node, self.due);
+        } else if tick > turn && self.done < self.over && self.current != self.later() {
             self.shift(node, self.later());
         } else {
             let slot = self.slot(tick.min(turn));
@@ -92,13 +103,16 @@ impl Wheel {
 
     /// To be looked at now.
     pub(super) fn set_due(&mut self, node: u32) {
-        self.shift(node, self.due());
+        if self.stacks.stack_of(node) != Some(self.current) {
+            self.shift(node, self.due);
+        }
     }
 
     /// Never to be looked at.
     pub(super) fn unset(&mut self, node: u32) {
-        let next = self.rings.unlink(self.ring_of(node));
-        self.left(next);
+        if let Some(slot) = self.stacks.take(node).filter(|stack| *stack < self.slots) {
+            self.occupied.remove(slot);
+        }
     }
 
     /// Puts a node aside, for [`Wheel::take_free`].
@@ -106,22 +120,14 @@ impl Wheel {
         self.shift(node, self.free());
     }
 
-    fn shift(&mut self, node: u32, head: u32) {
-        let next = self.rings.shift(self.ring_of(node), head);
-        self.left(next);
+    fn shift(&mut self, node: u32, stack: u32) {
+        self.unset(node);
+        self.stacks.put(node, stack);
     }
 
-    /// A node has left its ring, where this one was behind it: if that is the head of a slot, and alone, the slot is empty.
-    fn left(&mut self, next: u32) {
-        if next < self.slots && self.rings.is_alone(next) {
-            self.occupied.remove(next);
-        }
-    }
-
-    /// The node that was put aside first; it waits for nothing then.
+    /// The node that was put aside last; it waits for nothing then.
     pub(super) fn take_free(&mut self) -> Option<u32> {
-        let first = self.rings.next(self.free());
-        let node = first.checked_sub(self.first_node())?;
+        let node = self.stacks.top(self.free())?;
         self.unset(node);
         Some(node)
     }
@@ -135,23 +141,31 @@ impl Wheel {
             self.next_end = Timestamp::from_nanos(self.over.saturating_add(1).saturating_mul(self.tick));
         }
         loop {
-            if let Some(node) = self.rings.next(self.due()).checked_sub(self.first_node()) {
+            if let Some(node) = self.stacks.top(self.current) {
                 return Some(node);
             }
-            if self.done == self.over {
+            if !self.stacks.is_empty(self.due) {
+                self.current = self.due;
+                self.due ^= 1;
+            } else if self.done == self.over {
                 return None;
+            } else {
+                self.go_on();
             }
-            match self.first_tick() {
-                Some(tick) if tick <= self.over => {
-                    let slot = self.slot(tick);
-                    self.rings.pour(slot, self.due());
-                    self.occupied.remove(slot);
-                    self.done = tick;
-                }
-                Some(_) | None => {
-                    self.done = self.over;
-                    self.rings.pour(self.later(), self.due());
-                }
+        }
+    }
+
+    /// On to the next slot whose tick is over, or, where there is none, to those whose tick was too far away.
+    fn go_on(&mut self) {
+        match self.first_tick() {
+            Some(tick) if tick <= self.over => {
+                self.current = self.slot(tick);
+                self.occupied.remove(self.current);
+                self.done = tick;
+            }
+            Some(_) | None => {
+                self.current = self.later();
+                self.done = self.over;
             }
         }
     }
@@ -161,18 +175,19 @@ impl Wheel {
         self.first_tick().map(|tick| Timestamp::from_nanos(tick.saturating_mul(self.tick)))
     }
 
-    /// All nodes that are due, in their order.
-    pub(super) fn all_due(&self) -> impl Iterator<Item = u32> + '_ {
-        let mut ring = self.due();
-        core::iter::from_fn(move || {
-            ring = self.rings.next(ring);
-            ring.checked_sub(self.first_node())
-        })
+    /// Some of those who are due next: up to 16 nodes, at least one where any is due.
+    pub(super) fn next_due(&self) -> impl Iterator<Item = u32> + '_ {
+        self.stacks.next(self.current)
+    }
+
+    /// Something of what has to be read where a node is set anew.
+    pub(super) fn touch(&self, node: u32) -> u32 {
+        self.stacks.touch(node)
     }
 
     /// A node is due, or may be: ticks are over whose slots have not been emptied yet.
     pub(super) fn is_due(&self) -> bool {
-        self.done < self.over || !self.rings.is_alone(self.due())
+        self.done < self.over || !self.stacks.is_empty(self.current) || !self.stacks.is_empty(self.due)
     }
 
     /// The first tick whose slot holds a node.
@@ -189,24 +204,12 @@ impl Wheel {
         (tick & (self.slots as u64).wrapping_sub(1)) as u32
     }
 
-    const fn due(&self) -> u32 {
-        self.slots
-    }
-
     const fn later(&self) -> u32 {
-        self.slots.saturating_add(1)
-    }
-
-    const fn free(&self) -> u32 {
         self.slots.saturating_add(2)
     }
 
-    const fn first_node(&self) -> u32 {
+    const fn free(&self) -> u32 {
         self.slots.saturating_add(3)
-    }
-
-    const fn ring_of(&self, node: u32) -> u32 {
-        self.first_node().saturating_add(node)
     }
 }
 
@@ -221,12 +224,18 @@ mod tests {
     /// What the wheel shows of itself, checked against what must always hold.
     fn check(wheel: &Wheel) {
         for slot in 0..wheel.slots {
-            let holds = !wheel.rings.is_alone(slot);
+            let holds = !wheel.stacks.is_empty(slot) && slot != wheel.current;
             assert_eq!(wheel.occupied.next(slot) == Some(slot), holds, "the bit of slot {slot}");
         }
-        for ring in 0..wheel.rings.len() {
-            assert_eq!(wheel.rings.prev(wheel.rings.next(ring)), ring, "the ring around {ring}");
+        let mut held = 0;
+        for stack in 0..wheel.slots + 4 {
+            for node in wheel.stacks.iter(stack) {
+                assert_eq!(wheel.stacks.stack_of(node), Some(stack), "node {node}");
+                held += 1;
+            }
         }
+        let nodes = 0..wheel.stacks.nodes();
+        assert_eq!(nodes.filter(|node| wheel.stacks.stack_of(*node).is_some()).count(), held);
     }
 
     /// Random lives of a few nodes beside a map of their moments: nobody is due early by more than the wheel's turn allows,
@@ -244,7 +253,7 @@ mod tests {
             };
             let mut wheel = Wheel::new(TICK, 20 * TICK);
             let mut moments: BTreeMap<u32, u64> = BTreeMap::new();
-            (0..8).for_each(|_| wheel.push());
+            (0..8).for_each(|_| wheel.add_node());
             let mut now = 0;
             for _ in 0..steps {
                 let node = u32::try_from(draw(8)).unwrap();
@@ -294,7 +303,7 @@ mod tests {
         let mut wheel = Wheel::new(1_000, 64_000);
         let mut order = Vec::new();
         for node in 0..64 {
-            wheel.push();
+            wheel.add_node();
             wheel.set(node, Timestamp::from_nanos(64_000 - u64::from(node) * 1_000));
         }
         let now = Timestamp::from_secs(3 * 3_600);
@@ -303,15 +312,18 @@ mod tests {
             // Put back for a while later.
             wheel.set(node, now.after(30_000));
         }
-        let back: Vec<u32> = (0..64).rev().collect();
-        assert_eq!(order, [back.clone(), back].concat());
+        let ticks: Vec<u32> = (0..64).rev().collect();
+        assert_eq!(order[..64], ticks);
+        // Those who belong beyond the turn have no order among each other.
+        order[64..].sort_unstable_by(|a, b| b.cmp(a));
+        assert_eq!(order[64..], ticks);
         assert_eq!(wheel.next_at(), Some(now.after(30_000)));
     }
 
     #[test]
     fn far_and_never_are_two_things() {
         let mut wheel = Wheel::new(1_000, 64_000);
-        wheel.push();
+        wheel.add_node();
         wheel.set(0, Timestamp::MAX);
         assert_eq!(wheel.next_at(), None);
         wheel.set(0, Timestamp::from_nanos(u64::MAX - 1));
@@ -319,12 +331,12 @@ mod tests {
     }
 
     #[test]
-    fn nodes_put_aside_come_back_in_their_order() {
+    fn nodes_put_aside_come_back_the_last_one_first() {
         let mut wheel = Wheel::new(1_000, 64_000);
-        (0..3).for_each(|_| wheel.push());
+        (0..3).for_each(|_| wheel.add_node());
         assert_eq!(wheel.take_free(), None);
         wheel.set_free(2);
         wheel.set_free(0);
-        assert_eq!((wheel.take_free(), wheel.take_free(), wheel.take_free()), (Some(2), Some(0), None));
+        assert_eq!((wheel.take_free(), wheel.take_free(), wheel.take_free()), (Some(0), Some(2), None));
     }
 }

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use crate::payload::{mix, share};
 use crate::time::{Timestamp, nanos};
 
 /// Numbers that look random and are the same for the same seed, on every machine, in every version of this crate: the
@@ -17,29 +18,28 @@ use crate::time::{Timestamp, nanos};
 /// assert_eq!(Dice::new(7).below(1000), Dice::new(7).below(1000));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Dice(u64);
+pub struct Dice {
+    seed: u64,
+    rolled: u64,
+}
 
 impl Dice {
     /// Dice that fall as this seed says.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
-        Self(seed)
+        Self { seed, rolled: 0 }
     }
 
     /// Any number: a seed for something else.
-    // SplitMix64 (Steele, Lea, Flood 2014): a counter, and a mixer whose every output bit depends on every input bit.
     pub const fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        let roll = mix(self.seed, self.rolled);
+        self.rolled = self.rolled.wrapping_add(1);
+        roll
     }
 
     /// A number less than `end`, each as likely as any other; zero where there is none.
     pub const fn below(&mut self, end: u64) -> u64 {
-        // The upper half of the product: as even as a remainder, without its division.
-        ((self.roll() as u128).wrapping_mul(end as u128) >> 64) as u64
+        share(self.roll(), end)
     }
 
     /// Yes, once in so many times.

@@ -62,10 +62,32 @@ impl Replay<'_> {
         self.transcript.outputs().eq(self.outputs.iter().copied())
     }
 
-    /// The transcript with these outputs in place of the expected ones; comments and inputs stay as they were.
+    /// The transcript with these outputs in place of the expected ones, each before the first input that is later; comments and
+    /// inputs stay as they were, and so does an output line that is right already.
     #[must_use]
     pub fn blessed(&self) -> String {
-        self.merged()
+        let mut text = String::new();
+        let mut outputs = self.outputs.iter().peekable();
+        for line in &self.transcript.lines {
+            if let Kind::Input(at, _) | Kind::Output(at, _) = &line.kind {
+                while let Some((due, output)) = outputs.next_if(|(due, _)| due < at) {
+                    text.push_str(&output_line(*due, output));
+                }
+            }
+            if let Kind::Output(at, expected) = &line.kind {
+                let Some((due, output)) = outputs.next_if(|(due, _)| due == at) else { continue };
+                if output != expected {
+                    text.push_str(&output_line(*due, output));
+                    continue;
+                }
+            }
+            text.push_str(&line.text);
+            text.push('\n');
+        }
+        for (due, output) in outputs {
+            text.push_str(&output_line(*due, output));
+        }
+        text
     }
 
     /// The differences as a unified diff; empty where [`agrees`](Self::agrees).
@@ -91,39 +113,6 @@ impl Replay<'_> {
         let actual: String = actual.into_iter().map(|(.., line)| line).collect();
         let diff = similar::TextDiff::from_lines(&expected, &actual);
         diff.unified_diff().context_radius(3).header("expected", "replayed").to_string()
-    }
-
-    /// The transcript's lines with the outputs at their times: before the first input that is later. An output
-    /// line that is right already stays as it is written, comment and all.
-    fn merged(&self) -> String {
-        let mut text = String::new();
-        let mut outputs = self.outputs.iter().peekable();
-        for line in &self.transcript.lines {
-            match &line.kind {
-                Kind::Other => {}
-                Kind::Input(at, _) => {
-                    while let Some((due, output)) = outputs.next_if(|(due, _)| due < at) {
-                        text.push_str(&output_line(*due, output));
-                    }
-                }
-                Kind::Output(at, expected) => {
-                    while let Some((due, output)) = outputs.next_if(|(due, _)| due < at) {
-                        text.push_str(&output_line(*due, output));
-                    }
-                    let Some((due, output)) = outputs.next_if(|(due, _)| due == at) else { continue };
-                    if output != expected {
-                        text.push_str(&output_line(*due, output));
-                        continue;
-                    }
-                }
-            }
-            text.push_str(&line.text);
-            text.push('\n');
-        }
-        for (due, output) in outputs {
-            text.push_str(&output_line(*due, output));
-        }
-        text
     }
 }
 

@@ -100,6 +100,33 @@ impl Gauge {
     }
 }
 
+/// A gauge, and what it showed when it was last looked at.
+#[derive(Debug)]
+pub(super) struct Readings {
+    pub(super) gauge: Gauge,
+    received: usize,
+    sent: usize,
+}
+
+impl Readings {
+    pub(super) fn new(gauge: Gauge) -> Self {
+        let (received, sent) = (gauge.received(), gauge.sent());
+        Self { gauge, received, sent }
+    }
+
+    /// Bytes have come since this was last asked.
+    pub(super) fn has_received(&mut self) -> bool {
+        let received = self.gauge.received();
+        core::mem::replace(&mut self.received, received) != received
+    }
+
+    /// Bytes have gone since this was last asked.
+    pub(super) fn has_sent(&mut self) -> bool {
+        let sent = self.gauge.sent();
+        core::mem::replace(&mut self.sent, sent) != sent
+    }
+}
+
 /// A load and a store: there is one writer, and a locked addition costs more than all the rest of a turn.
 fn add(count: &AtomicUsize, more: usize) {
     count.store(count.load(Ordering::Relaxed).wrapping_add(more), Ordering::Relaxed);

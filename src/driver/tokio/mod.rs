@@ -75,20 +75,21 @@ mod waking;
 mod writing;
 
 use std::boxed::Box;
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use core::fmt;
-use core::pin::Pin;
 use core::task::Waker;
 
 use ::tokio::sync::watch;
-use ::tokio::time::{Instant, Sleep};
+use ::tokio::time::Instant;
 
+use self::gauge::Readings;
 pub use self::gauge::{Gauge, Metered};
 pub use self::socket::{Kind, Socket};
+use self::waiting::Alarm;
 use self::waking::Wakers;
-use super::{Heartbeat, random_seed};
+use self::writing::Own;
+use super::{Heartbeat, Inbox, Watcher, random_seed};
 use crate::config::Config;
 use crate::event::{Action, CloseCode, Reason, Status};
 use crate::liveness::{Liveness, Machine};
@@ -139,8 +140,6 @@ impl<E: core::error::Error + 'static> core::error::Error for Error<E> {
     }
 }
 
-type Watcher = Box<dyn FnMut(Action, &Liveness) + Send>;
-
 /// A WebSocket and the machine that judges its peer. The module's page says how to use it.
 pub struct LiveStream<S: Socket, M: Machine = Liveness> {
     /// `None` once disconnected.
@@ -150,13 +149,9 @@ pub struct LiveStream<S: Socket, M: Machine = Liveness> {
     clock: Clock,
     /// The latest look at the clock. Bytes are dated by the read that brought them.
     now: Timestamp,
-    gauge: Option<Gauge>,
-    /// What the gauge showed when it was last looked at.
-    received: usize,
-    sent: usize,
-    /// The next deadline, or an earlier moment: it is only ever moved when it rings or is too late.
-    alarm: Pin<Box<Sleep>>,
-    alarm_at: Timestamp,
+    /// `None`: only whole messages are seen to move.
+    readings: Option<Readings>,
+    alarm: Alarm,
     /// What wakes us, and the waker made of it that everything inside is polled with.
     wakers: Arc<Wakers>,
     waker: Waker,
@@ -166,21 +161,16 @@ pub struct LiveStream<S: Socket, M: Machine = Liveness> {
     unsettled: bool,
     /// Since when nobody listens: a message was given to the caller, and no other was asked for.
     away_from: Option<Timestamp>,
-    inbox: VecDeque<S::Message>,
-    inbox_bytes: usize,
+    inbox: Inbox<S::Message>,
     /// Bytes of messages received.
     heard: u64,
     /// Those when a verdict first waited for unread ones, and the answers by then.
     backlog: Option<(u64, u32)>,
     /// A verdict waits, in this turn, for what could not be read.
     unheard: bool,
-    /// Reading is paused because the inbox is full.
+    /// Reading is paused: the inbox is full, or too many pongs are owed.
     paused: bool,
-    /// What the machine wants written, and what is owed.
-    ping: Option<S::Message>,
-    /// To the newest ping of the peer's that came as a text message.
-    answer: Option<S::Message>,
-    goodbye: Option<S::Message>,
+    own: Own<S::Message>,
     /// Something may wait in the socket's write buffer.
     unflushed: bool,
     /// A ping is in that buffer.
@@ -235,26 +225,19 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
             heartbeat: Heartbeat::Frames,
             clock,
             now: Timestamp::ZERO,
-            gauge: None,
-            received: 0,
-            sent: 0,
-            alarm: Box::pin(::tokio::time::sleep_until(Instant::now())),
-            // It rings at once, whatever is polled first.
-            alarm_at: Timestamp::ZERO,
+            readings: None,
+            alarm: Alarm::ringing(),
             waker: Waker::from(Arc::clone(&wakers)),
             wakers,
             stale: true,
             unsettled: true,
             away_from: None,
-            inbox: VecDeque::new(),
-            inbox_bytes: 0,
+            inbox: Inbox::new(),
             heard: 0,
             backlog: None,
             unheard: false,
             paused: false,
-            ping: None,
-            answer: None,
-            goodbye: None,
+            own: Own::NOTHING,
             unflushed: false,
             ping_unflushed: false,
             pongs_owed: 0,
@@ -274,8 +257,7 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
     #[must_use]
     pub fn metered(mut self, gauge: Gauge) -> Self {
         gauge.hold();
-        (self.received, self.sent) = (gauge.received(), gauge.sent());
-        self.gauge = Some(gauge);
+        self.readings = Some(Readings::new(gauge));
         self
     }
 

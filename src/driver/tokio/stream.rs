@@ -28,7 +28,7 @@ impl<S: Socket, M: Machine + Unpin> Stream for LiveStream<S, M> {
             if this.socket.is_none() {
                 return Poll::Ready(this.last_word());
             }
-            if this.answer.is_some() {
+            if this.own.answer.is_some() {
                 // It does not wait behind a peer that talks without end.
                 let _ = this.write_out();
             }

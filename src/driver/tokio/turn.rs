@@ -9,12 +9,13 @@ use core::time::Duration;
 use ::tokio::task::coop::has_budget_remaining;
 use ::tokio::time::Instant;
 
+use super::gauge::Readings;
 use super::socket::{Kind, Socket};
-use super::{Error, Gauge, LiveStream};
+use super::{Error, LiveStream};
 use crate::beat::Beat;
 use crate::driver::{
-    BACKLOG, Fault, Heartbeat, INBOX_BYTES, INBOX_MESSAGES, PONGS_OWED, READS_BEFORE_VERDICT, close_text,
-    is_refutable, pong_owed, verdict_at,
+    BACKLOG, Fault, Heartbeat, PONGS_OWED, READS_BEFORE_VERDICT, close_text, is_refutable, pong_owed,
+    verdict_at,
 };
 use crate::event::{Action, Event, Reason, Status};
 use crate::liveness::Machine;
@@ -43,7 +44,7 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
 
     /// Begins a turn: if anything may have changed since the last, looks at the clock, and judges what is due.
     pub(super) fn begin_turn(&mut self) {
-        if self.wakers.is_woken() || self.gauge.is_none() {
+        if self.wakers.is_woken() || self.readings.is_none() {
             self.wakers.rest();
             self.stale = true;
         }
@@ -126,18 +127,17 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
     }
 
     pub(super) fn may_read(&self) -> bool {
-        self.inbox.len() < INBOX_MESSAGES && self.inbox_bytes < INBOX_BYTES
+        self.inbox.has_room()
     }
 
     pub(super) fn keep(&mut self, message: S::Message) {
-        self.inbox_bytes = self.inbox_bytes.saturating_add(S::len(&message));
-        self.inbox.push_back(message);
+        let bytes = S::len(&message);
+        self.inbox.push(message, bytes);
         self.wakers.wake_reader();
     }
 
     pub(super) fn take(&mut self) -> Option<S::Message> {
-        let message = self.inbox.pop_front()?;
-        self.inbox_bytes = self.inbox_bytes.saturating_sub(S::len(&message));
+        let message = self.inbox.pop()?;
         self.resume();
         Some(message)
     }
@@ -158,21 +158,20 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
 
     fn carry_out(&mut self, action: Action) {
         match action {
-            // One that is still unwritten is worth nothing beside a newer one.
             Action::SendPing(payload) => {
-                self.ping = Some(match self.heartbeat {
+                self.own.ping = Some(match self.heartbeat {
                     Heartbeat::Frames => S::ping(payload),
                     Heartbeat::Text => S::text(Beat::Ping(payload).to_string()),
                 });
             }
             Action::Close(code) => {
                 let verdict = self.machine.liveness().verdict();
-                (self.ping, self.answer) = (None, None);
+                self.own.drop_heartbeats();
                 self.unflushed = true;
                 // To a Close of the peer the library has its echo ready.
                 if !matches!(verdict, Some(Reason::PeerClosed(_))) {
                     let text = verdict.map_or("", Reason::as_str);
-                    self.goodbye = Some(self.farewell.take().unwrap_or_else(|| S::close(code, text)));
+                    self.own.goodbye = Some(self.farewell.take().unwrap_or_else(|| S::close(code, text)));
                 }
             }
             Action::Disconnect => {
@@ -200,7 +199,8 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
         let Some(socket) = &mut self.socket else { return Receipt::Drained };
         let mut cx = Context::from_waker(&self.waker);
         let polled = Pin::new(socket).poll_next(&mut cx);
-        let moved = self.has_received();
+        // Without a gauge nobody knows.
+        let moved = self.readings.as_mut().is_some_and(Readings::has_received);
         if moved {
             self.read_the_clock();
         }
@@ -236,13 +236,6 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
         Receipt::Drained
     }
 
-    /// Whether bytes have come since this was last asked. Without a gauge nobody knows.
-    fn has_received(&mut self) -> bool {
-        let Some(gauge) = &self.gauge else { return false };
-        let received = gauge.received();
-        core::mem::replace(&mut self.received, received) != received
-    }
-
     fn arrived(&mut self, message: S::Message) -> Receipt<S::Message> {
         // No frame has a shorter header.
         self.heard = self.heard.saturating_add(S::len(&message) as u64).saturating_add(2);
@@ -266,7 +259,7 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
         }
         if matches!(kind, Kind::Close(_)) {
             // The library takes nothing more but its own echo.
-            (self.ping, self.answer) = (None, None);
+            self.own.drop_heartbeats();
         }
         self.hear(event);
         match kind {
@@ -282,15 +275,14 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
         }
     }
 
-    /// A heartbeat in a text message is none of the caller's. An answer that is still unwritten is worth nothing beside that
-    /// to a newer ping, so whoever asks and does not read costs no memory.
+    /// A heartbeat in a text message is none of the caller's.
     fn beaten<T>(&mut self, beat: Beat) -> Receipt<T> {
         let offline = self.is_offline();
         self.hear(beat.event());
         if offline {
             self.rest_after_many();
         } else if let Some(answer) = beat.answer() {
-            self.answer = Some(S::text(answer.to_string()));
+            self.own.answer = Some(S::text(answer.to_string()));
         }
         Receipt::Other
     }
@@ -337,7 +329,7 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
     }
 
     fn has_ended(&self) -> bool {
-        self.gauge.as_ref().is_some_and(Gauge::has_ended)
+        self.readings.as_ref().is_some_and(|readings| readings.gauge.has_ended())
     }
 
     /// Keeps the error that ends the connection: the first, and none after the verdict, when the end is waited for.

@@ -1,19 +1,21 @@
 //! When a half may wait: nothing is due, the alarm is set, and there is no end to be told.
 
-use core::pin::pin;
-use core::task::Context;
+use std::boxed::Box;
+
+use core::pin::{Pin, pin};
+use core::task::{Context, Waker};
 
 use ::tokio::task::coop::{has_budget_remaining, unconstrained};
-use ::tokio::time::Instant;
+use ::tokio::time::{Instant, Sleep, sleep_until};
 
+use super::LiveStream;
 use super::socket::Socket;
 use super::turn::REST;
 use super::waking::Half;
-use super::{Gauge, LiveStream};
 use crate::driver::PONGS_OWED;
 use crate::event::Event;
 use crate::liveness::Machine;
-use crate::time::Timestamp;
+use crate::time::{Clock, Timestamp};
 
 impl<S: Socket, M: Machine> LiveStream<S, M> {
     /// Nothing is due, and the alarm will ring when something is.
@@ -59,7 +61,7 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
     }
 
     fn is_broken(&self) -> bool {
-        self.socket.is_some() && self.gauge.as_ref().is_some_and(Gauge::is_broken)
+        self.socket.is_some() && self.readings.as_ref().is_some_and(|readings| readings.gauge.is_broken())
     }
 
     /// Nothing can be written any more, so the end has come; but not before everything that had arrived is read, be it the
@@ -77,8 +79,8 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
             }
         }
         self.act(self.now);
-        if let Some(gauge) = &self.gauge {
-            gauge.release();
+        if let Some(readings) = &self.readings {
+            readings.gauge.release();
         }
         let _ = self.write_out();
         self.hear(Event::Eof);
@@ -93,14 +95,32 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
         let due = self.machine.liveness().poll_timeout().unwrap_or(Timestamp::MAX);
         let due = if self.unheard { self.now.saturating_add(REST) } else { due };
         let due = if self.resting_until > self.now { due.min(self.resting_until) } else { due };
-        let rung = self.alarm_at <= self.now;
-        if due >= self.alarm_at && !rung {
+        let rung = self.alarm.at <= self.now;
+        if due >= self.alarm.at && !rung {
             return true;
         }
-        self.alarm_at = due;
-        self.alarm.as_mut().reset(Instant::from_std(self.clock.instant(due)));
+        self.alarm.set(due, self.clock, &self.waker)
+    }
+}
+
+/// Rings at the next deadline or earlier: it is only ever moved when it has rung or would ring too late.
+pub(super) struct Alarm {
+    sleep: Pin<Box<Sleep>>,
+    at: Timestamp,
+}
+
+impl Alarm {
+    /// It rings at once, whatever is polled first.
+    pub(super) fn ringing() -> Self {
+        Self { sleep: Box::pin(sleep_until(Instant::now())), at: Timestamp::ZERO }
+    }
+
+    /// False: that moment has come.
+    fn set(&mut self, at: Timestamp, clock: Clock, waker: &Waker) -> bool {
+        self.at = at;
+        self.sleep.as_mut().reset(Instant::from_std(clock.instant(at)));
         // A task that has spent its budget would be told to come again, and not that the alarm is not set.
-        let alarm = pin!(unconstrained(self.alarm.as_mut()));
-        alarm.poll(&mut Context::from_waker(&self.waker)).is_pending()
+        let sleep = pin!(unconstrained(self.sleep.as_mut()));
+        sleep.poll(&mut Context::from_waker(waker)).is_pending()
     }
 }

@@ -4,10 +4,41 @@ use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 
 use super::LiveStream;
+use super::gauge::Readings;
 use super::socket::Socket;
 use crate::driver::Fault;
 use crate::event::Event;
 use crate::liveness::Machine;
+
+/// Messages of which the caller knows nothing, in the order in which they are written. One that is still unwritten is worth
+/// nothing beside a newer one of its kind: so a peer that asks and does not read costs no memory.
+pub(super) struct Own<T> {
+    /// To a ping of the peer's that came as a text message.
+    pub(super) answer: Option<T>,
+    pub(super) ping: Option<T>,
+    /// Our Close. Nothing comes after it.
+    pub(super) goodbye: Option<T>,
+}
+
+impl<T> Own<T> {
+    pub(super) const NOTHING: Self = Self { answer: None, ping: None, goodbye: None };
+
+    const fn is_empty(&self) -> bool {
+        self.answer.is_none() && self.ping.is_none() && self.goodbye.is_none()
+    }
+
+    /// The next, and whether it is a ping.
+    fn take(&mut self) -> Option<(T, bool)> {
+        let is_ping = self.answer.is_none() && self.ping.is_some();
+        let next = self.answer.take().or_else(|| self.ping.take()).or_else(|| self.goodbye.take());
+        next.map(|message| (message, is_ping))
+    }
+
+    /// The end has begun: nobody waits for these.
+    pub(super) fn drop_heartbeats(&mut self) {
+        (self.answer, self.ping) = (None, None);
+    }
+}
 
 impl<S: Socket, M: Machine> LiveStream<S, M> {
     /// Writes what the machine wants written, then flushes. Ready: nothing of ours waits any more.
@@ -27,12 +58,12 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
         Poll::Ready(())
     }
 
-    /// Gives the socket an answer, the machine's ping or its Close, once its buffer is empty: a buffer may have a limit, and a frame that
-    /// found no room would be lost; and after a Close nothing may come, not even a pong that is owed.
+    /// Gives the socket what is our own, once its buffer is empty: a buffer may have a limit, and a frame that found no room
+    /// would be lost; and after a Close nothing may come, not even a pong that is owed.
     pub(super) fn write_own(&mut self) -> Poll<()> {
-        while self.answer.is_some() || self.ping.is_some() || self.goodbye.is_some() {
+        while !self.own.is_empty() {
             ready!(self.flush());
-            if self.goodbye.is_some() {
+            if self.own.goodbye.is_some() {
                 // A pong that found no room at the first try finds it now.
                 self.unflushed = true;
                 ready!(self.flush());
@@ -41,11 +72,9 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
                 self.write_failed(error);
                 return Poll::Ready(());
             }
-            let pings = self.answer.is_none() && self.ping.is_some();
-            let own = self.answer.take().or_else(|| self.ping.take()).or_else(|| self.goodbye.take());
-            let Some(message) = own else { break };
+            let Some((message, is_ping)) = self.own.take() else { break };
             match self.start(message) {
-                Ok(()) => self.ping_unflushed |= pings,
+                Ok(()) => self.ping_unflushed |= is_ping,
                 Err(error) => self.write_failed(error),
             }
         }
@@ -54,7 +83,7 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
 
     pub(super) fn poll_socket_ready(&mut self) -> Poll<Result<(), S::Failure>> {
         let Some(socket) = &mut self.socket else {
-            (self.answer, self.ping, self.goodbye) = (None, None, None);
+            self.own = Own::NOTHING;
             return Poll::Ready(Ok(()));
         };
         let polled = Pin::new(socket).poll_ready(&mut Context::from_waker(&self.waker));
@@ -73,9 +102,7 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
 
     /// Reports bytes that have entered the transport.
     fn note_sent(&mut self) {
-        let Some(gauge) = &self.gauge else { return };
-        let sent = gauge.sent();
-        if core::mem::replace(&mut self.sent, sent) != sent {
+        if self.readings.as_mut().is_some_and(Readings::has_sent) {
             self.read_the_clock();
             self.hear(Event::Wrote);
         }
@@ -91,7 +118,7 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
         }
         if core::mem::take(&mut self.ping_unflushed) {
             self.hear(Event::PingSent);
-        } else if self.gauge.is_none() {
+        } else if self.readings.is_none() {
             self.hear(Event::Wrote);
         }
     }

@@ -42,7 +42,6 @@ mod turn;
 mod writing;
 
 use std::boxed::Box;
-use std::collections::VecDeque;
 use std::string::String;
 
 use core::fmt;
@@ -54,7 +53,7 @@ use tungstenite::{Message, WebSocket};
 pub use handshake::{accept, accept_hdr, accept_over, accept_unwatched, client, client_over};
 
 use super::meter::Transport;
-use super::{Heartbeat, at_most_123_bytes, random_seed};
+use super::{Heartbeat, Inbox, Watcher, at_most_123_bytes, random_seed};
 use crate::config::Config;
 use crate::event::{Action, CloseCode, Reason};
 use crate::liveness::{Liveness, Machine};
@@ -95,8 +94,6 @@ impl core::error::Error for Offline {
     }
 }
 
-type Watcher = Box<dyn FnMut(Action, &Liveness) + Send>;
-
 /// A WebSocket and the machine that judges its peer.
 ///
 /// Bytes that are there are read before any deadline is judged, and the time of a judgement is taken before that
@@ -108,9 +105,8 @@ pub struct LiveSocket<S: Transport, M: Machine = Liveness> {
     heartbeat: Heartbeat,
     clock: Clock,
     watcher: Option<Watcher>,
-    inbox: VecDeque<Message>,
-    inbox_bytes: usize,
-    /// Reading is paused because the inbox is full.
+    inbox: Inbox<Message>,
+    /// Reading is paused: the inbox is full, or too many pongs are owed.
     paused: bool,
     /// Bytes received when a verdict first waited for unread ones.
     backlog_from: Option<u64>,
@@ -170,8 +166,7 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
             heartbeat: Heartbeat::Frames,
             clock,
             watcher: None,
-            inbox: VecDeque::new(),
-            inbox_bytes: 0,
+            inbox: Inbox::new(),
             paused: false,
             backlog_from: None,
             unflushed: false,

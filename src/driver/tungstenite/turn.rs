@@ -11,8 +11,7 @@ use super::LiveSocket;
 use crate::beat::Beat;
 use crate::driver::meter::Transport;
 use crate::driver::{
-    BACKLOG, Heartbeat, INBOX_BYTES, INBOX_MESSAGES, PONGS_OWED, READS_BEFORE_VERDICT, is_refutable,
-    pong_owed, verdict_at,
+    BACKLOG, Heartbeat, PONGS_OWED, READS_BEFORE_VERDICT, is_refutable, pong_owed, verdict_at,
 };
 use crate::event::{Action, Event, Status};
 use crate::liveness::Machine;
@@ -183,8 +182,8 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
             Message::Text(_) | Message::Binary(_) | Message::Frame(_) => {
                 self.hear(Event::Data);
                 if self.may_keep() {
-                    self.inbox_bytes = self.inbox_bytes.saturating_add(message.len());
-                    self.inbox.push_back(message);
+                    let bytes = message.len();
+                    self.inbox.push(message, bytes);
                 }
             }
             Message::Ping(_) => {
@@ -213,12 +212,11 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
     }
 
     pub(super) fn may_keep(&self) -> bool {
-        self.inbox.len() < INBOX_MESSAGES && self.inbox_bytes < INBOX_BYTES
+        self.inbox.has_room()
     }
 
     pub(super) fn take(&mut self) -> Option<Message> {
-        let message = self.inbox.pop_front()?;
-        self.inbox_bytes = self.inbox_bytes.saturating_sub(message.len());
+        let message = self.inbox.pop()?;
         self.resume();
         Some(message)
     }

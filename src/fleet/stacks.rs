@@ -1,0 +1,253 @@
+//! Stacks of small numbers, in short blocks.
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use super::chunks::Chunks;
+
+/// Stacks of nodes: each node is in one of them, or in none.
+///
+/// A stack is a chain of blocks, all full but for the top one. So those who are taken off one after the other lie side by side
+/// in memory, and it is known ahead who they are: in a list linked from node to node, each is only known when the
+/// one before has come from memory. To put a node on a stack, or to take it out of the middle of one, touches
+/// a few lines, and nothing else: the node on top takes its place.
+pub(super) struct Stacks {
+    /// The top block of each.
+    tops: Vec<u32>,
+    blocks: Chunks<Block>,
+    /// The block in which each node is.
+    homes: Chunks<Small>,
+    /// The top of a chain of blocks that hold nothing.
+    spare: u32,
+}
+
+/// No node, or no block: there are never so many.
+const NONE: u32 = (1 << 24) - 1;
+
+/// So many nodes that a block is half a cache line. Longer ones would hold more air where few nodes are due at once.
+const ROOM: usize = 8;
+
+#[derive(Clone, Copy)]
+#[repr(C, align(32))]
+struct Block {
+    nodes: [Small; ROOM],
+    len: u8,
+    /// Whose it is, and the block under it there.
+    stack: Small,
+    below: Small,
+}
+
+impl Block {
+    const EMPTY: Self =
+        Self { nodes: [Small::new(NONE); ROOM], len: 0, stack: Small::new(NONE), below: Small::new(NONE) };
+
+    fn nodes(&self) -> &[Small] {
+        self.nodes.get(..usize::from(self.len)).unwrap_or(&[])
+    }
+
+    fn is_full(&self) -> bool {
+        usize::from(self.len) == ROOM
+    }
+
+    fn push(&mut self, node: Small) {
+        if let Some(free) = self.nodes.get_mut(usize::from(self.len)) {
+            *free = node;
+            self.len = self.len.saturating_add(1);
+        }
+    }
+
+    fn pop(&mut self) -> Option<Small> {
+        let last = self.nodes().last().copied()?;
+        self.len = self.len.saturating_sub(1);
+        Some(last)
+    }
+}
+
+/// A number of 24 bits.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Small([u8; 3]);
+
+impl Small {
+    const fn new(number: u32) -> Self {
+        let [a, b, c, _] = number.to_le_bytes();
+        Self([a, b, c])
+    }
+
+    const fn get(self) -> u32 {
+        let Self([a, b, c]) = self;
+        u32::from_le_bytes([a, b, c, 0])
+    }
+}
+
+impl Stacks {
+    /// Nodes are numbered from zero to below this.
+    pub(super) const LIMIT: u32 = NONE;
+
+    /// So many stacks, all empty, and no node yet.
+    pub(super) fn new(stacks: u32) -> Self {
+        Self {
+            tops: vec![NONE; stacks as usize],
+            blocks: Chunks::new(Block::EMPTY),
+            homes: Chunks::new(Small::new(NONE)),
+            spare: NONE,
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) const fn nodes(&self) -> u32 {
+        self.homes.len()
+    }
+
+    /// One more node, in no stack. The caller keeps their number below `LIMIT`.
+    pub(super) fn add_node(&mut self) {
+        self.homes.push(Small::new(NONE));
+    }
+
+    /// The node on top.
+    #[inline]
+    pub(super) fn top(&self, stack: u32) -> Option<u32> {
+        self.top_block(stack)?.nodes().last().map(|node| node.get())
+    }
+
+    pub(super) fn is_empty(&self, stack: u32) -> bool {
+        self.tops.get(stack as usize).is_none_or(|top| *top == NONE)
+    }
+
+    /// Those that are taken off next, in some order: the nodes of the two blocks on top.
+    pub(super) fn next(&self, stack: u32) -> impl Iterator<Item = u32> + '_ {
+        let top = self.top_block(stack);
+        let below = top.and_then(|top| self.blocks.get(top.below.get()));
+        let nodes = |block: Option<_>| block.map_or(&[][..], Block::nodes);
+        nodes(top).iter().chain(nodes(below)).map(|node| node.get())
+    }
+
+    /// Something of what has to be read to find a node.
+    pub(super) fn touch(&self, node: u32) -> u32 {
+        self.homes.get(node).map_or(0, |home| home.get())
+    }
+
+    /// Where a node is.
+    pub(super) fn stack_of(&self, node: u32) -> Option<u32> {
+        let home = self.homes.get(node)?;
+        self.blocks.get(home.get()).map(|block| block.stack.get())
+    }
+
+    /// Puts a node that is in no stack on top of this one.
+    pub(super) fn put(&mut self, node: u32, stack: u32) {
+        if self.top_block(stack).is_none_or(Block::is_full) {
+            self.add_block(stack);
+        }
+        let Some(top) = self.tops.get(stack as usize).copied() else { return };
+        if let Some(block) = self.blocks.get_mut(top) {
+            block.push(Small::new(node));
+        }
+        if let Some(home) = self.homes.get_mut(node) {
+            *home = Small::new(top);
+        }
+    }
+
+    /// Takes a node out of its stack, wherever it is in it. Gives back that stack if it is empty then.
+    pub(super) fn take(&mut self, node: u32) -> Option<u32> {
+        let home = core::mem::replace(self.homes.get_mut(node)?, Small::new(NONE));
+        let node = Small::new(node);
+        let stack = self.blocks.get(home.get())?.stack.get();
+        let top = self.tops.get_mut(stack as usize)?;
+        let block = self.blocks.get_mut(*top)?;
+        let last = block.pop()?;
+        if block.len == 0 {
+            let below = core::mem::replace(&mut block.below, Small::new(self.spare));
+            self.spare = core::mem::replace(top, below.get());
+        }
+        let is_empty = *top == NONE;
+        if last != node {
+            let block = self.blocks.get_mut(home.get())?;
+            *block.nodes.iter_mut().find(|place| **place == node)? = last;
+            *self.homes.get_mut(last.get())? = home;
+        }
+        is_empty.then_some(stack)
+    }
+
+    /// A block that holds nothing on top of this stack.
+    fn add_block(&mut self, stack: u32) {
+        if self.spare == NONE {
+            self.spare = self.blocks.len();
+            self.blocks.push(Block::EMPTY);
+        }
+        let Some(top) = self.tops.get_mut(stack as usize) else { return };
+        let Some(block) = self.blocks.get_mut(self.spare) else { return };
+        block.stack = Small::new(stack);
+        let spare = core::mem::replace(&mut block.below, Small::new(*top));
+        *top = core::mem::replace(&mut self.spare, spare.get());
+    }
+
+    fn top_block(&self, stack: u32) -> Option<&Block> {
+        self.blocks.get(*self.tops.get(stack as usize)?)
+    }
+}
+
+#[cfg(test)]
+impl Stacks {
+    /// The nodes of a stack from its top downwards.
+    pub(super) fn iter(&self, stack: u32) -> impl Iterator<Item = u32> + '_ {
+        let blocks =
+            core::iter::successors(self.top_block(stack), |block| self.blocks.get(block.below.get()));
+        blocks.flat_map(|block| block.nodes().iter().rev()).map(|node| node.get())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::payload::mix;
+
+    static_assertions::const_assert_eq!(size_of::<Block>(), 32);
+
+    /// Random lives of some stacks beside as many vectors: where the taken node was, that on top takes its place.
+    #[test]
+    fn stacks_are_as_vectors_with_swap_remove() {
+        // Miri is a thousand times slower.
+        let (seeds, steps) = if cfg!(miri) { (1, 400) } else { (50, 4_000) };
+        for seed in 0..seeds {
+            let mut draws = 0;
+            let mut draw = |below: u64| {
+                draws += 1;
+                u32::try_from(mix(seed, draws) % below).unwrap()
+            };
+            let mut stacks = Stacks::new(3);
+            let mut vectors: [Vec<u32>; 3] = Default::default();
+            (0..100).for_each(|_| stacks.add_node());
+            for _ in 0..steps {
+                // Long in one place for a while, so that blocks fill and run empty.
+                let (node, stack) = (draw(100), draw(3));
+                let place = vectors.iter().enumerate().find_map(|(stack, vector)| {
+                    vector.iter().position(|other| *other == node).map(|place| (stack, place))
+                });
+                assert_eq!(stacks.stack_of(node), place.map(|(stack, _)| u32::try_from(stack).unwrap()));
+                match place {
+                    Some((from, place)) if draw(3) > 0 => {
+                        vectors[from].swap_remove(place);
+                        let emptied = vectors[from].is_empty().then(|| u32::try_from(from).unwrap());
+                        assert_eq!(stacks.take(node), emptied);
+                    }
+                    Some(_) => {}
+                    None => {
+                        vectors[stack as usize].push(node);
+                        stacks.put(node, stack);
+                    }
+                }
+                for (stack, vector) in (0..).zip(&vectors) {
+                    assert!(
+                        stacks.iter(stack).eq(vector.iter().rev().copied()),
+                        "seed {seed}, stack {stack}"
+                    );
+                    assert_eq!(
+                        (stacks.top(stack), stacks.is_empty(stack)),
+                        (vector.last().copied(), vector.is_empty())
+                    );
+                }
+            }
+            // Blocks are used again: all are full but three, or spare.
+            assert!(stacks.blocks.len() <= 100_u32.div_ceil(8) + 3, "seed {seed}");
+        }
+    }
+}
