@@ -78,6 +78,7 @@ function show(state, text) {
   at("link").textContent = text;
   // A list that nobody keeps up says so.
   at("here").firstChild.textContent = state === "online" ? "Here now " : "Here, when last heard ";
+  people.toggleAttribute("data-stale", state !== "online");
 }
 
 // What the hub says.

@@ -3,8 +3,11 @@
 import { LiveSocket } from "/liveness.js";
 
 const at = (id) => document.getElementById(id);
-const me = new URLSearchParams(location.search).get("user") || `guest-${Math.floor(Math.random() * 9000 + 1000)}`;
+const name = new URLSearchParams(location.search).get("user");
+const me = name || `guest-${Math.floor(Math.random() * 9000 + 1000)}`;
+at("guest").hidden = Boolean(name);
 const people = new Map();
+let nodes = [];
 let here = "";
 let known = false;
 let token = 0;
@@ -41,6 +44,7 @@ function lost() {
   show(at("redis"), "unknown", "Redis: not known");
   people.forEach((person) => Object.assign(person, { status: "unknown" }));
   drawPeople();
+  drawNodes();
   pen(null);
 }
 
@@ -97,23 +101,29 @@ const hear = {
   },
   pen: (word) => pen(word.pen),
   nodes(word) {
-    known = word.known;
+    ({ nodes, known } = word);
     show(at("node"), "online", `This is ${here}`);
     show(at("redis"), known ? "online" : "unknown", known ? "Redis answers" : "Redis is away: the others are unknown");
-    at("nodes").replaceChildren(
-      ...word.nodes.map(({ name, address }) => {
-        const item = document.createElement("li");
-        item.dataset.state = name === here ? "online" : known ? "online" : "unknown";
-        const link = document.createElement("a");
-        link.href = `http://${address}/?user=${encodeURIComponent(me)}`;
-        link.textContent = name;
-        link.className = "name";
-        item.append(link, note(name === here ? "this one" : known ? "believed" : "unknown"));
-        return item;
-      }),
-    );
+    drawNodes();
   },
 };
+
+function drawNodes() {
+  const connected = ["online", "suspect"].includes(live.state);
+  at("nodes").replaceChildren(
+    ...nodes.map(({ name, address }) => {
+      const item = document.createElement("li");
+      const sure = connected && (known || name === here);
+      item.dataset.state = sure ? "online" : "unknown";
+      const link = document.createElement("a");
+      link.href = `http://${address}/?user=${encodeURIComponent(me)}`;
+      link.textContent = name;
+      link.className = "name";
+      item.append(link, note(!sure ? "unknown" : name === here ? "this one" : "believed"));
+      return item;
+    }),
+  );
+}
 
 /** What is not written stands in the field again, to be copied or written later. */
 function takeBack(why) {
@@ -187,7 +197,7 @@ function pen(pen) {
   const [waits, mayWait] = [pen?.first.includes(me), pen?.waiting > pen?.first.length];
   at("ask").disabled = !pen || holds || waits;
   at("give").disabled = !holds && !waits && !mayWait;
-  at("give").textContent = holds ? "Give it back" : "Leave the queue";
+  at("give").textContent = waits || (mayWait && !holds) ? "Leave the queue" : "Give it back";
   if (!pen) {
     hold(0);
     show(notice, "unknown", "Who holds the pen is not known: nothing can be written.");

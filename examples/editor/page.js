@@ -360,6 +360,8 @@ function render() {
     const note = kind === "suspect" ? "passed over: does not answer" : id === state.next ? "next" : "";
     return { id, name: `${place + 1}. ${called(id)}${id === me ? " (you)" : ""}`, kind, note };
   }));
+  at("people").toggleAttribute("data-stale", !here);
+  at("alone").hidden = !here || state.people.length > 1;
   at("nobody").hidden = state.queue.length > 0;
   at("queue").hidden = state.queue.length === 0;
   at("shelf").hidden = shelf.length === 0;

@@ -472,5 +472,6 @@ fn after_a_soak_the_text_is_what_was_typed() {
     settled.sort_unstable();
     let typed: Vec<usize> = (0..typed).collect();
     assert_eq!(settled, typed, "taken: {taken:?}; refused: {refused:?}");
-    assert!(taken.len() > 10, "{text}");
+    // On a busy machine most of it comes too late.
+    assert!(taken.len() > 3 && refused.len() > 3, "{text}");
 }
