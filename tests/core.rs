@@ -1,6 +1,8 @@
 //! The tests that decide about the core, as a binary of their own: it builds in seconds, and so serves what builds the crate
 //! over and over, one change at a time (`.ci/break`, cargo-mutants). `cargo test` runs the same tests as part of `it`.
 
+#[path = "it/draws.rs"]
+mod draws;
 #[path = "it/fleet/mod.rs"]
 mod fleet;
 #[path = "it/laws/mod.rs"]

@@ -112,12 +112,6 @@ pub(crate) fn stalls<C: Contender>(connections: u32) -> Stalls {
     Stalls { steady, herd, leap }
 }
 
-/// What the child is asked for: the words after `--child`.
-pub(crate) enum Question {
-    Cost(Load),
-    Stalls(u32),
-}
-
 impl Entry {
     /// Measured in a child; `None` where the child failed, which says why on the error output.
     pub(crate) fn measured_cost(&self, load: Load) -> Option<Cost> {
@@ -147,26 +141,21 @@ impl Entry {
     }
 }
 
-/// The child's side: answers on the standard output. `None` where the words make no sense.
+/// The child's side: answers the words after `--child` on the standard output. `None` where they make no sense.
 pub(crate) fn child(words: &[String]) -> Option<()> {
     let (name, words) = words.split_first()?;
     let entry = CONTENDERS.iter().find(|entry| entry.name == *name)?;
-    let question = match words {
+    match words {
         [what, connections, events] if what == "cost" => {
-            Question::Cost(Load { connections: connections.parse().ok()?, events: events.parse().ok()? })
-        }
-        [what, connections] if what == "stalls" => Question::Stalls(connections.parse().ok()?),
-        _ => return None,
-    };
-    match question {
-        Question::Cost(load) => {
+            let load = Load { connections: connections.parse().ok()?, events: events.parse().ok()? };
             let Cost { event, pings, heap, resident, seconds } = (entry.cost)(load);
             println!("{event} {pings} {heap} {resident} {seconds}");
         }
-        Question::Stalls(connections) => {
-            let Stalls { steady, herd, leap } = (entry.stalls)(connections);
+        [what, connections] if what == "stalls" => {
+            let Stalls { steady, herd, leap } = (entry.stalls)(connections.parse().ok()?);
             println!("{steady} {herd} {leap}");
         }
+        _ => return None,
     }
     Some(())
 }

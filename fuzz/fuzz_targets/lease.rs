@@ -12,6 +12,7 @@ use std::time::Duration;
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use liveness::Timestamp;
+use liveness::lease::REMEMBERED;
 use reference::PEOPLE;
 use world::{Reached, Step, World};
 
@@ -71,9 +72,13 @@ fuzz_target!(|life: Life| {
         world.step(happening.step());
         let newest = world.reference.last();
         for user in 0..PEOPLE {
-            for token in
-                [0, newest.saturating_sub(65), newest.saturating_sub(1), newest, newest.saturating_add(1)]
-            {
+            for token in [
+                0,
+                newest.saturating_sub(REMEMBERED as u64 + 1),
+                newest.saturating_sub(1),
+                newest,
+                newest.saturating_add(1),
+            ] {
                 assert_eq!(
                     world.check(user, token),
                     world.expected(user, token),
@@ -83,7 +88,7 @@ fuzz_target!(|life: Life| {
             }
         }
     }
-    assert!(world.copies() <= 1 + 2 * usize::from(PEOPLE) + 64);
+    assert!(world.copies() <= 1 + 2 * usize::from(PEOPLE) + REMEMBERED);
     let mut reached = Reached::default();
     reached.count(&world.log);
     assert!(reached.released + reached.offline + reached.suspect + reached.revoked <= reached.granted);

@@ -222,12 +222,7 @@ fn a_cut_page_is_suspect_then_gone_and_what_it_wrote_comes_once() {
     for page in [&ada, &edsger, &grace] {
         let mut said = page.texts("#log .line .said");
         said.sort();
-        if page.text("#self") == "Edsger" {
-            said.retain(|line| line != "before");
-        }
-        let all = ["before", "into the hole", "meanwhile", "without a connection"];
-        let all = all.into_iter().filter(|line| *line != "before" || page.text("#self") != "Edsger");
-        assert_eq!(said, all.collect::<Vec<_>>(), "each once");
+        assert_eq!(said, ["before", "into the hole", "meanwhile", "without a connection"], "each once");
     }
 
     // A cut that is short harms nobody: suspect at the most.

@@ -94,14 +94,8 @@ impl Stage {
         sleep(Duration::from_millis(least) + more).await;
     }
 
-    /// Waits until each of these nodes shows what is so, and says how long it took.
-    async fn agree(
-        &self,
-        what: &str,
-        nodes: &[usize],
-        bound: Duration,
-        so: impl Fn(&Ledger) -> Here,
-    ) -> Duration {
+    /// Waits until each of these nodes shows what is so.
+    async fn agree(&self, what: &str, nodes: &[usize], bound: Duration, so: impl Fn(&Ledger) -> Here) {
         let start = self.clock.now();
         loop {
             let mut wrong = Vec::new();
@@ -114,7 +108,7 @@ impl Stage {
             let took = self.clock.now().saturating_duration_since(start);
             if wrong.is_empty() {
                 println!("  seed {}: {what}: after {took:.2?}, bound {bound:.2?}", self.seed);
-                return took;
+                return;
             }
             let complaints: Vec<_> = self.nodes.iter().map(Program::complaints).collect();
             assert!(
@@ -129,12 +123,12 @@ impl Stage {
     }
 
     /// SIGKILL. Half of its people come back elsewhere, half stay away.
-    async fn kill_a_node(&mut self) -> Duration {
+    async fn kill_a_node(&mut self) {
         let dead = self.victim().await;
         self.crowd.door(dead, false);
         self.nodes[dead].kill();
         let living: Vec<usize> = (0..NODES).filter(|node| *node != dead).collect();
-        let took = self.agree("a node was killed", &living, SETTINGS.bound(), everybody).await;
+        self.agree("a node was killed", &living, SETTINGS.bound(), everybody).await;
         self.nodes[dead].restart();
         self.crowd.door(dead, true);
         self.crowd.may_return(true);
@@ -143,7 +137,6 @@ impl Stage {
         self.full_house().await;
         self.agree("it is back, and so are they", &all, SETTINGS.bound(), everybody).await;
         self.crowd.may_return(false);
-        took
     }
 
     /// Until something has been written that could have been lost, and by some.
@@ -175,7 +168,7 @@ impl Stage {
     }
 
     /// SIGSTOP until its people have left, then SIGCONT: they were there all the time.
-    async fn stop_a_node(&mut self) -> (Duration, Duration) {
+    async fn stop_a_node(&mut self) {
         let stopped = self.victim().await;
         self.crowd.door(stopped, false);
         let before = look(self.nodes[stopped].address()).await.unwrap().incarnation;
@@ -189,19 +182,18 @@ impl Stage {
             here.retain(|_, at| !at.is_empty());
             here
         };
-        let left = self.agree("a node was stopped", &living, SETTINGS.bound(), elsewhere).await;
+        self.agree("a node was stopped", &living, SETTINGS.bound(), elsewhere).await;
         self.rest(0, 2000).await;
         self.nodes[stopped].thaw();
         self.crowd.door(stopped, true);
         let all: Vec<usize> = (0..NODES).collect();
-        let back = self.agree("it goes on", &all, LONGEST_REDIAL, everybody).await;
+        self.agree("it goes on", &all, LONGEST_REDIAL, everybody).await;
         let after = look(self.nodes[stopped].address()).await.unwrap().incarnation;
         assert_ne!(before, after, "it is another life");
-        (left, back)
     }
 
     /// SIGKILL, and anew with what it had written.
-    async fn kill_redis(&mut self) -> Duration {
+    async fn kill_redis(&mut self) {
         let before = self.newest().await;
         self.redis.kill();
         self.rest(500, 4000).await;
@@ -215,7 +207,7 @@ impl Stage {
         }
         self.redis.restart().unwrap();
         let all: Vec<usize> = (0..NODES).collect();
-        let took = self.agree("Redis was killed, and is back", &all, LONGEST_REDIAL, everybody).await;
+        self.agree("Redis was killed, and is back", &all, LONGEST_REDIAL, everybody).await;
         // And as long again as it would take to leave.
         sleep(SETTINGS.linger + SETTINGS.beat).await;
         let left = self.left_after(before).await;
@@ -225,7 +217,6 @@ impl Stage {
             self.seed,
             left.len()
         );
-        took
     }
 
     async fn connect(&self) -> MultiplexedConnection {
@@ -357,9 +348,9 @@ async fn live(seed: u64) {
     for fault in orders[usize::try_from(seed % 6).unwrap()] {
         stage.rest(1000, 3000).await;
         match fault {
-            0 => drop(stage.kill_a_node().await),
-            1 => drop(stage.stop_a_node().await),
-            _ => drop(stage.kill_redis().await),
+            0 => stage.kill_a_node().await,
+            1 => stage.stop_a_node().await,
+            _ => stage.kill_redis().await,
         }
     }
     stage.enough().await;

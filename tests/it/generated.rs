@@ -1,16 +1,16 @@
 //! What the features `arbitrary` and `proptest` make: everything that is valid, and nothing else.
 
 use std::collections::BTreeSet;
-use std::fmt::Debug;
 use std::time::Duration;
 
 use arbitrary::{Arbitrary, Unstructured};
 use liveness::sim::Dice;
+use liveness::strategy::configs;
 use liveness::transcript::Transcript;
 use liveness::{CloseCode, Config, Event, Evidence, Schedule, Suspicion, Timestamp};
 use proptest::prelude::{Strategy, any};
-use proptest::strategy::ValueTree as _;
-use proptest::test_runner::TestRunner;
+
+use crate::draws::draws;
 
 const RUNS: usize = 5_000;
 
@@ -24,9 +24,8 @@ fn fuzzed<T: for<'a> Arbitrary<'a>>() -> Vec<T> {
     (0..RUNS).map(one).collect()
 }
 
-fn drawn<T: Debug>(strategy: &impl Strategy<Value = T>) -> Vec<T> {
-    let mut runner = TestRunner::deterministic();
-    (0..RUNS).map(|_| strategy.new_tree(&mut runner).unwrap().current()).collect()
+fn drawn<S: Strategy>(strategy: S) -> Vec<S::Value> {
+    draws(strategy, RUNS).collect()
 }
 
 /// Each kind of value of each setting, by name.
@@ -101,7 +100,7 @@ fn assert_reaches_everything(configs: &[Config]) {
 
 #[test]
 fn settings_reach_every_value_worth_reaching_and_are_valid() {
-    for configs in [fuzzed::<Config>(), drawn(&any::<Config>())] {
+    for configs in [fuzzed::<Config>(), drawn(any::<Config>())] {
         assert_reaches_everything(&configs);
         // They exist, so they are valid; and what is built from them again is the same.
         assert!(configs.iter().all(|config| config.to_builder().build() == Ok(*config)));
@@ -120,7 +119,7 @@ fn settings_written_into_a_transcript_can_be_read_again() {
 #[test]
 fn settings_of_a_unit_are_a_few_of_it_or_never() {
     let unit = Duration::from_millis(100);
-    for config in drawn(&liveness::strategy::configs(unit)) {
+    for config in drawn(configs(unit)) {
         for wait in [config.interval(), config.timeout(), config.idle_timeout(), config.silence_timeout()] {
             let units = wait.as_nanos() / unit.as_nanos();
             assert!(
@@ -130,15 +129,15 @@ fn settings_of_a_unit_are_a_few_of_it_or_never() {
         assert!(config.last_look() <= 4 * unit && config.close_timeout() <= 6 * unit);
     }
     // Ends of the scale.
-    let _ = drawn(&liveness::strategy::configs(Duration::ZERO));
-    let _ = drawn(&liveness::strategy::configs(Duration::MAX));
+    let _ = drawn(configs(Duration::ZERO));
+    let _ = drawn(configs(Duration::MAX));
 }
 
 #[test]
 fn every_close_code_that_may_go_on_the_wire_is_made() {
     let all = (0..=u16::MAX).filter_map(CloseCode::new).collect::<BTreeSet<_>>();
     // 5,000 draws of 3,996 codes leave out 1,143 on average.
-    for codes in [fuzzed::<CloseCode>(), drawn(&any::<CloseCode>())] {
+    for codes in [fuzzed::<CloseCode>(), drawn(any::<CloseCode>())] {
         let seen: BTreeSet<_> = codes.into_iter().collect();
         assert!(seen.is_subset(&all) && all.len() - seen.len() < 1250, "{} of {}", seen.len(), all.len());
     }
@@ -152,7 +151,7 @@ fn every_close_code_that_may_go_on_the_wire_is_made() {
 #[test]
 fn every_event_is_made_and_a_pong_is_the_fuzzers_own_bytes() {
     let names = |event: &Event<'_>| format!("{event:?}").split('(').next().unwrap().to_owned();
-    let drawn: BTreeSet<String> = drawn(&any::<Event<'static>>()).iter().map(names).collect();
+    let drawn: BTreeSet<String> = drawn(any::<Event<'static>>()).iter().map(names).collect();
     let mut fuzzed = BTreeSet::new();
     let (mut lengths, mut dice) = (BTreeSet::new(), Dice::new(1));
     for _ in 0..4 * RUNS {
@@ -172,7 +171,7 @@ fn every_event_is_made_and_a_pong_is_the_fuzzers_own_bytes() {
 
 #[test]
 fn moments_come_near_both_ends_of_time_and_between() {
-    let moments = drawn(&any::<Timestamp>());
+    let moments = drawn(any::<Timestamp>());
     let minute = Duration::from_secs(60);
     let late = moments.iter().filter(|at| **at >= Timestamp::MAX.saturating_sub(minute)).count();
     let early = moments.iter().filter(|at| **at < Timestamp::ZERO + minute).count();

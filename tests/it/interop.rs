@@ -16,17 +16,12 @@ use std::time::Duration;
 use liveness::Clock;
 use rustix::process::{Pid, Signal, kill_process};
 
-/// More than a busy machine takes for anything here.
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::server::example;
+use crate::wire::PATIENCE;
+
 const SETTINGS: [&str; 4] = ["--interval", "300ms", "--timeout", "900ms"];
 /// Several intervals, and longer than the detection bound.
 const WHILE: Duration = Duration::from_millis(2500);
-
-fn target() -> PathBuf {
-    // .../target/debug/deps/it-...
-    let exe = std::env::current_exe().unwrap();
-    exe.ancestors().nth(2).unwrap().to_path_buf()
-}
 
 fn script(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/interop").join(name)
@@ -46,16 +41,6 @@ fn foreign(name: &str) -> Option<Command> {
     let mut command = Command::new(if is_python { python } else { "node".into() });
     command.arg(script(name)).env("NODE_PATH", node);
     Some(command)
-}
-
-fn example(name: &str) -> Command {
-    let path = target().join("examples").join(name);
-    assert!(
-        path.exists(),
-        "{} is not built; `cargo test` without a filter of targets builds it",
-        path.display()
-    );
-    Command::new(path)
 }
 
 /// A process, and what it prints.
@@ -126,7 +111,7 @@ impl Drop for Process {
 #[track_caller]
 fn our_server_with(server: &str, client: &str) {
     let Some(mut foreign) = foreign(client) else { return };
-    let mut ours = example(server);
+    let mut ours = Command::new(example(server));
     ours.args(["--listen", "127.0.0.1:0"]).args(SETTINGS);
     let ours = Process::start(ours);
     let address = ours.expect("listening on ");
@@ -149,7 +134,7 @@ fn our_client_with(server: &str) {
     let Some(foreign) = foreign(server) else { return };
     let peer = Process::start(foreign);
     let port = peer.expect("listening on");
-    let mut ours = example("client");
+    let mut ours = Command::new(example("client"));
     ours.args([&format!("ws://127.0.0.1:{port}/"), "interval=300ms", "timeout=900ms", "close_timeout=1s"]);
     let mut ours = Process::start(ours);
     ours.expect("online");
@@ -161,12 +146,9 @@ fn our_client_with(server: &str) {
     assert_eq!(ours.child.wait().unwrap().code(), Some(1));
     peer.signal(Signal::CONT);
     // The server is none the worse for it.
-    let again = Process::start({
-        let mut again = example("client");
-        again.arg(format!("ws://127.0.0.1:{port}/"));
-        again
-    });
-    again.expect("online");
+    let mut again = Command::new(example("client"));
+    again.arg(format!("ws://127.0.0.1:{port}/"));
+    Process::start(again).expect("online");
 }
 
 macro_rules! with {

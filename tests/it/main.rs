@@ -1,5 +1,6 @@
 //! One binary for all tests through the public door.
 
+mod draws;
 mod fleet;
 mod generated;
 mod interop;

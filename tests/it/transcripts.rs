@@ -1,11 +1,14 @@
 //! The specification by example: every file of `tests/transcripts`, and what the format says of bad ones.
 
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use std::{fmt, fs};
 
 use liveness::transcript::{Malformed, Recorder, Transcript};
 use liveness::{Action, Config, Event, Machine, Timestamp};
+
+use crate::words::REASONS;
 
 pub(crate) fn files() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts");
@@ -13,6 +16,31 @@ pub(crate) fn files() -> Vec<PathBuf> {
     files.retain(|path| path.extension().is_some_and(|extension| extension == "txt"));
     files.sort();
     files
+}
+
+/// A text that outlives its recorder.
+#[derive(Clone, Default)]
+pub(crate) struct Page(Arc<Mutex<String>>);
+
+impl Page {
+    pub(crate) fn text(&self) -> String {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+impl fmt::Write for Page {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.lock().unwrap().push_str(text);
+        Ok(())
+    }
+}
+
+/// What was recorded can be read, and happens again.
+#[track_caller]
+pub(crate) fn assert_replays(text: &str) {
+    let life: Transcript = text.parse().unwrap_or_else(|error| panic!("{error}\n{text}"));
+    let replay = life.replay().unwrap_or_else(|error| panic!("{error}\n{text}"));
+    assert!(replay.agrees(), "{}\n{text}", replay.diff());
 }
 
 #[test]
@@ -37,16 +65,7 @@ fn every_transcript_agrees() {
 #[test]
 fn every_reason_is_shown_by_some_transcript() {
     let all: String = files().iter().map(|file| fs::read_to_string(file).unwrap()).collect();
-    for reason in [
-        "ping-timeout",
-        "write-stalled",
-        "silent",
-        "idle",
-        "ping-flood",
-        "peer-closed",
-        "transport-closed",
-        "local-closed",
-    ] {
+    for reason in REASONS {
         assert!(all.contains(&format!("> offline {reason}")), "no transcript ends by {reason}");
     }
 }

@@ -97,9 +97,14 @@ pub(crate) struct Peer<S>(pub(crate) S);
 
 impl<S: Read + Write> Peer<S> {
     /// Opens a WebSocket as a client.
-    pub(crate) fn shake_hands(stream: S) -> Self {
+    pub(crate) fn shake_hands(mut stream: S) -> Self {
+        stream.write_all(REQUEST).unwrap();
+        Self::accepted(stream)
+    }
+
+    /// Hears that the `REQUEST`, which was sent, is granted.
+    pub(crate) fn accepted(stream: S) -> Self {
         let mut peer = Self(stream);
-        peer.write(REQUEST);
         let mut response = Vec::new();
         while !response.ends_with(b"\r\n\r\n") {
             let mut byte = [0];

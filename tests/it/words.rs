@@ -1,13 +1,27 @@
 //! What is said to people: reasons, codes, and the line that says why.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use liveness::{
     Action, Beat, CloseCode, Config, ConfigBuilder, Event, Evidence, Liveness, Machine, Reason, Timestamp,
 };
 
+/// The first word of each reason, as transcripts and programs name it.
+pub(crate) const REASONS: [&str; 8] = [
+    "ping-timeout",
+    "write-stalled",
+    "silent",
+    "idle",
+    "ping-flood",
+    "peer-closed",
+    "transport-closed",
+    "local-closed",
+];
+
 #[test]
 fn each_reason_has_its_words_its_name_and_the_code_that_a_script_would_see() {
+    let mut named = BTreeSet::new();
     for (reason, words, name, code) in [
         (Reason::PingTimeout, "no answer to a ping in time", "ping-timeout", 1006),
         (Reason::WriteStalled, "nothing could be written for too long", "write-stalled", 1006),
@@ -21,7 +35,11 @@ fn each_reason_has_its_words_its_name_and_the_code_that_a_script_would_see() {
     ] {
         assert_eq!((reason.as_str(), reason.to_string().as_str()), (words, name));
         assert_eq!(reason.connection_close_code(), code, "{name}");
+        // RFC 6455 5.5: they fit into a Close frame, beside its code.
+        assert!((1..=123).contains(&words.len()), "{name}");
+        named.extend(name.split(' ').next());
     }
+    assert_eq!(named, BTreeSet::from(REASONS));
     assert_eq!((CloseCode::TIMEOUT.get(), CloseCode::GOING_AWAY.to_string().as_str()), (3008, "1001"));
 }
 

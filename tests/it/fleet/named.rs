@@ -1,11 +1,12 @@
 //! What a fleet promises beyond its machines.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use liveness::transcript::{Recorder, Transcript};
+use liveness::transcript::Recorder;
 use liveness::{Action, Class, CloseCode, Config, Event, Fleet, FleetError, Key, Reason, Status, Timestamp};
+
+use crate::transcripts::{Page, assert_replays};
 
 fn at(millis: u64) -> Timestamp {
     Timestamp::from_millis(millis)
@@ -327,27 +328,21 @@ fn who_is_put_off_is_looked_at_later_and_never_before_its_time() {
     assert!(fleet.put_off(key, at(1)).is_err());
 }
 
-/// Writes into a text that the test keeps.
-struct Shared(Arc<Mutex<String>>);
-
-impl std::fmt::Write for Shared {
-    fn write_str(&mut self, text: &str) -> std::fmt::Result {
-        self.0.lock().unwrap().push_str(text);
-        Ok(())
-    }
+/// A connection, and what a recorder beside it writes down.
+fn insert_recorded(fleet: &mut Fleet, now: Timestamp) -> (Key, Page) {
+    let page = Page::default();
+    let sink = page.clone();
+    let key = fleet.insert_watched(Class::default(), now, |config, seed, now| {
+        Box::new(Recorder::new(config, seed, now, sink))
+    });
+    (key.unwrap(), page)
 }
 
 #[test]
 fn a_recorded_connection_replays_to_the_same_life() {
     let mut fleet = Fleet::new(Config::DEFAULT, 1);
-    let text = Arc::new(Mutex::new(String::new()));
-    let sink = Shared(Arc::clone(&text));
     fleet.insert(at(0)).unwrap();
-    let key = fleet
-        .insert_watched(Class::default(), at(3), |config, seed, now| {
-            Box::new(Recorder::new(config, seed, now, sink))
-        })
-        .unwrap();
+    let (key, page) = insert_recorded(&mut fleet, at(3));
     let mut handed_out = 0;
     let mut now = at(3);
     for step in 0..40_u64 {
@@ -361,8 +356,8 @@ fn a_recorded_connection_replays_to_the_same_life() {
         now = fleet.poll_timeout().map_or(now, |next| next.max(now)) + Duration::from_millis(step % 7);
     }
     assert!(fleet.get(key).is_err(), "it lived to its end");
-    let text = text.lock().unwrap();
-    assert!(text.parse::<Transcript>().unwrap().replay().unwrap().agrees(), "{text}");
+    let text = page.text();
+    assert_replays(&text);
     assert_eq!(text.lines().filter(|line| line.contains(" > ")).count(), handed_out, "{text}");
 }
 
@@ -370,13 +365,7 @@ fn a_recorded_connection_replays_to_the_same_life() {
 fn who_is_watched_sees_that_all_are_closed_before_anything_that_comes_after() {
     for spoken_to in [false, true] {
         let mut fleet = Fleet::new(Config::DEFAULT, 1);
-        let text = Arc::new(Mutex::new(String::new()));
-        let sink = Shared(Arc::clone(&text));
-        let key = fleet
-            .insert_watched(Class::default(), at(0), |config, seed, now| {
-                Box::new(Recorder::new(config, seed, now, sink))
-            })
-            .unwrap();
+        let (key, page) = insert_recorded(&mut fleet, at(0));
         drain(&mut fleet, at(0));
         fleet.close_all(CloseCode::GOING_AWAY, at(10));
         if spoken_to {
@@ -386,7 +375,7 @@ fn who_is_watched_sees_that_all_are_closed_before_anything_that_comes_after() {
         fleet.handle(key, Event::Eof, at(20)).unwrap();
         drain(&mut fleet, at(20));
         assert!(fleet.get(key).is_err(), "it lived to its end");
-        let text = text.lock().unwrap();
+        let text = page.text();
         let came: Vec<_> =
             text.lines().filter_map(|line| line.split_once(" < ")).map(|(_, came)| came).collect();
         let expected: &[&str] = match spoken_to {
@@ -395,6 +384,6 @@ fn who_is_watched_sees_that_all_are_closed_before_anything_that_comes_after() {
             true => &["open", "local-close 1001", "data", "local-close 1001", "eof"],
         };
         assert_eq!(came, expected, "{text}");
-        assert!(text.parse::<Transcript>().unwrap().replay().unwrap().agrees(), "{text}");
+        assert_replays(&text);
     }
 }

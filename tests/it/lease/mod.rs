@@ -11,10 +11,10 @@ use std::time::Duration;
 use liveness::Timestamp;
 use liveness::lease::{Change, REMEMBERED, Refusal};
 use proptest::prelude::*;
-use proptest::strategy::ValueTree as _;
 
 use self::reference::PEOPLE;
 use self::world::{Line, Reached, Step, World};
+use crate::draws::draws;
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -203,11 +203,8 @@ fn relative(world: &World, start: Timestamp) -> Vec<(Duration, Change<u8>)> {
 /// A property proves nothing of what its lives never reach.
 #[test]
 fn lives_of_every_kind_are_lived() {
-    let mut runner = proptest::test_runner::TestRunner::deterministic();
     let (mut reached, mut foreign, mut lost) = (Reached::default(), 0, 0);
-    let strategy = (graces(), steps());
-    for _ in 0..200 {
-        let (grace, steps) = strategy.new_tree(&mut runner).unwrap().current();
+    for (grace, steps) in draws((graces(), steps()), 200) {
         let world = live(grace, 0, Timestamp::ZERO, &steps);
         reached.count(&world.log);
         for (user, token) in (0..PEOPLE).flat_map(|user| (0..40).map(move |token| (user, token))) {

@@ -19,11 +19,11 @@ use tokio::time::{sleep, timeout};
 use tungstenite::Message as WsMessage;
 use tungstenite::protocol::CloseFrame;
 
+use crate::wire::PATIENCE;
+
 /// Short, for a test; long, for a machine that is busy.
 const INTERVAL: Duration = Duration::from_millis(150);
 const TIMEOUT: Duration = Duration::from_millis(450);
-/// Nothing here takes as long.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How a connection ended.
 type Ends = mpsc::UnboundedReceiver<(Option<Reason>, Stats)>;

@@ -2,18 +2,19 @@
 
 use std::time::Duration;
 
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{FutureExt, SinkExt, StreamExt};
 use liveness::driver::Heartbeat;
 use liveness::driver::tokio::LiveStream;
 use liveness::driver::tokio_tungstenite::LiveSocket;
 use liveness::{Action, Beat, CloseCode, Config, Evidence, Reason, Schedule, Status};
-use tokio::io::{DuplexStream, duplex};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tungstenite::Message;
 use tungstenite::protocol::Role;
 
-use super::support::{Peer, SECOND, Told, config, pair, reason};
+use super::support::{Peer, SECOND, Told, config, over_bytes, pair, reason};
+use crate::wire::{BINARY, TEXT, frame};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -94,6 +95,20 @@ async fn a_ping_of_the_page_is_answered_at_once_and_kept_from_the_program() {
     assert_eq!(server.await.unwrap().unwrap().unwrap(), Message::text("hello"));
 }
 
+/// The caller takes message after message, and there is always another.
+#[tokio::test(start_paused = true)]
+async fn an_answer_does_not_wait_behind_all_that_the_page_says() {
+    let (live, mut theirs) = over_bytes(config(), 1 << 20, None).await;
+    let mut live = live.heartbeat(Heartbeat::Text);
+    assert!(timeout(SECOND, live.next()).await.is_err());
+    let said = [frame(TEXT, b"ping 0123456789abcdef"), frame(BINARY, b"much more").repeat(1000)].concat();
+    theirs.write_all(&said).await.unwrap();
+    assert!(live.next().await.unwrap().unwrap().is_binary());
+    let mut answer = [0; 23];
+    theirs.read_exact(&mut answer).now_or_never().expect("it is there").unwrap();
+    assert_eq!(answer[2..], *b"pong 0123456789abcdef");
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_only_looks_like_a_beat_is_the_programs() {
     let (mut live, mut client, _) = beating(config()).await;
@@ -138,15 +153,11 @@ async fn two_of_them_keep_each_other_for_a_day_and_find_each_other_out() {
     // The client's task is stopped; its transport stays.
     assert_eq!(reason(server.next().await), Reason::PingTimeout);
     assert!(server.next().await.is_none());
-    assert_eq!(reason_or_close(client.next().await), Reason::PeerClosed(Some(3008)));
-}
-
-fn reason_or_close<T>(end: Option<Result<T, liveness::driver::tokio::Error<tungstenite::Error>>>) -> Reason {
-    match end {
-        Some(Ok(_)) => Reason::PeerClosed(Some(3008)),
-        Some(Err(error)) => error.reason().expect("an end"),
-        None => panic!("its Close frame comes first"),
-    }
+    // It finds the Close that was waiting for it.
+    assert!(
+        matches!(client.next().await, Some(Ok(Message::Close(Some(frame)))) if frame.code == 3008.into())
+    );
+    assert_eq!(client.liveness().verdict(), Some(Reason::PeerClosed(Some(3008))));
 }
 
 #[tokio::test(start_paused = true)]

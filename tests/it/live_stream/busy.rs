@@ -4,12 +4,11 @@ use std::net::Ipv4Addr;
 
 use futures_util::StreamExt;
 use liveness::Config;
-use liveness::driver::tokio::{LiveStream, Metered};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
-use tokio_tungstenite::WebSocketStream;
-use tungstenite::protocol::{Role, WebSocketConfig};
+use tungstenite::protocol::WebSocketConfig;
 
+use super::support::watched;
 use crate::wire::{BINARY, frame, millis};
 
 const MESSAGES: usize = 5000;
@@ -25,12 +24,9 @@ async fn read_them_all() {
     });
     // There is always more.
     tokio::time::sleep(millis(200)).await;
-    let transport = Metered::new(stream);
-    let gauge = transport.gauge().clone();
     let settings = WebSocketConfig::default().read_buffer_size(1024);
-    let socket = WebSocketStream::from_raw_socket(transport, Role::Server, Some(settings)).await;
     let config = Config::builder().interval(millis(500)).timeout(millis(2000)).build().unwrap();
-    let mut live = LiveStream::new(socket, config).metered(gauge);
+    let mut live = watched(stream, config, Some(settings)).await;
     for number in 0..MESSAGES {
         let message = live.next().await.unwrap();
         assert!(

@@ -1,11 +1,14 @@
 //! Ends: what is still heard, what is still said, and who is told.
 
-use futures_util::{SinkExt, StreamExt, stream};
-use liveness::Reason;
-use liveness::driver::tokio::Error;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use futures_util::stream::{self, FusedStream};
+use futures_util::{SinkExt, StreamExt};
+use liveness::driver::tokio::{Error, LiveStream};
+use liveness::{CloseCode, Reason};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio::time::{Instant, timeout};
+use tokio_tungstenite::WebSocketStream;
 use tungstenite::Message;
+use tungstenite::protocol::{CloseFrame, Role};
 
 use super::support::{SECOND, config, over_bytes, pair, reason};
 
@@ -36,6 +39,21 @@ async fn the_last_words_of_a_peer_that_left_while_we_wrote_are_heard() {
     }
 }
 
+/// Nothing holds the error of writing back there, and it comes first.
+#[tokio::test(start_paused = true)]
+async fn without_a_gauge_the_last_words_are_heard_too() {
+    let (ours, theirs) = duplex(1024);
+    let server = WebSocketStream::from_raw_socket(ours, Role::Server, None).await;
+    let mut client = WebSocketStream::from_raw_socket(theirs, Role::Client, None).await;
+    let mut live = LiveStream::new(server, config());
+    client.send(Message::text("one")).await.unwrap();
+    client.send(Message::Close(None)).await.unwrap();
+    drop(client);
+    assert!(live.send(Message::text("nobody hears this")).await.is_err());
+    let heard: Vec<_> = live.by_ref().map(Result::unwrap).collect().await;
+    assert_eq!(heard, [Message::text("one"), Message::Close(None)]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_resets_after_much_unread_keeps_no_sender_waiting() {
     let (mut live, mut client, _) = pair(config(), 1 << 16).await;
@@ -64,6 +82,20 @@ async fn nothing_follows_our_close_not_even_a_pong_that_was_owed() {
     let mut found = Vec::new();
     theirs.read_to_end(&mut found).await.unwrap();
     assert_eq!(found, b"\x8a\0\x88\x02\x03\xe8");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ping_that_still_waits_when_we_close_is_never_sent() {
+    let (mut live, mut theirs) = over_bytes(config(), 64, None).await;
+    // A ping came due, and waits behind it.
+    assert!(timeout(6 * SECOND, live.send(Message::binary(vec![0; 1000]))).await.is_err());
+    assert_eq!(live.liveness().stats().pings, 1);
+    live.close(CloseCode::NORMAL, "");
+    let server = tokio::spawn(async move { while live.next().await.is_some() {} });
+    let mut found = Vec::new();
+    theirs.read_to_end(&mut found).await.unwrap();
+    assert_eq!(found[4 + 1000..], [0x88, 2, 3, 0xe8]);
+    server.await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -142,6 +174,29 @@ async fn a_peer_that_closes_while_a_message_is_under_way_ends_the_send() {
 async fn a_transport_that_just_ends_is_told_once() {
     let (mut live, client, _) = pair(config(), 64).await;
     drop(client);
+    assert!(!live.is_terminated());
     assert_eq!(reason(live.next().await), Reason::TransportClosed);
-    assert!(live.next().await.is_none());
+    assert!(live.is_terminated() && live.next().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flush_after_the_peers_close_says_that_nothing_arrives_any_more() {
+    let (mut live, mut client, _) = pair(config(), 1024).await;
+    client.close(None).await.unwrap();
+    assert!(live.next().await.unwrap().unwrap().is_close());
+    let end = live.flush().await;
+    assert!(matches!(end, Err(Error::Offline { reason: Reason::PeerClosed(None), .. })), "{end:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_close_whose_code_may_not_go_on_the_wire_goes_out_as_a_normal_one() {
+    for (code, sent) in [(4001_u16, [0x0f, 0xa1]), (1006, [0x03, 0xe8])] {
+        let (mut live, mut theirs) = over_bytes(config(), 1024, None).await;
+        let frame = CloseFrame { code: code.into(), reason: "".into() };
+        live.send(Message::Close(Some(frame))).await.unwrap();
+        drop(live);
+        let mut found = Vec::new();
+        theirs.read_to_end(&mut found).await.unwrap();
+        assert_eq!(found, [&[0x88, 2], &sent[..]].concat());
+    }
 }

@@ -10,6 +10,7 @@ use tungstenite::Message;
 use tungstenite::protocol::WebSocketConfig;
 
 use super::support::{SECOND, config, over_bytes, pair, reason};
+use crate::wire::{PING, frame};
 
 const MILLI: Duration = Duration::from_millis(1);
 
@@ -62,6 +63,27 @@ async fn a_peer_that_pings_and_never_reads_is_given_up_and_is_owed_little() {
         let pings = peer.await.unwrap();
         assert!(pings < 400, "{pings}");
     }
+}
+
+/// Its pings are evidence, until we owe it so many pongs that we stop reading: answers owed are to cost no memory.
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_pings_and_never_reads_is_given_up_by_a_caller_that_only_reads() {
+    let free = config().to_builder().no_control_budget().build().unwrap();
+    let (mut live, mut theirs) = over_bytes(free, 1024, None).await;
+    tokio::spawn(async move {
+        while theirs.write_all(&frame(PING, &[b'?'; 125])).await.is_ok() {
+            sleep(10 * MILLI).await;
+        }
+    });
+    let start = Instant::now();
+    let end = loop {
+        match live.next().await {
+            Some(Ok(_)) => {}
+            end => break end,
+        }
+        assert!(start.elapsed() < 120 * SECOND, "it is immortal");
+    };
+    assert_eq!(reason(end), Reason::WriteStalled);
 }
 
 #[tokio::test(start_paused = true)]
@@ -140,6 +162,19 @@ async fn a_close_that_finds_no_room_in_the_write_buffer_is_sent_later() {
     let mut found = Vec::new();
     theirs.read_to_end(&mut found).await.unwrap();
     assert_eq!(found[1000..], [0x88, 2, 3, 0xe8]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pong_that_finds_no_room_in_the_write_buffer_goes_before_the_close() {
+    let (mut live, mut theirs) = over_bytes(config(), 4096, narrow(1000, 1001)).await;
+    live.feed(Message::binary(vec![0; 996])).await.unwrap();
+    theirs.write_all(b"\x89\x80\0\0\0\0").await.unwrap();
+    assert!(live.next().await.unwrap().unwrap().is_ping());
+    SinkExt::close(&mut live).await.unwrap();
+    drop(live);
+    let mut found = Vec::new();
+    theirs.read_to_end(&mut found).await.unwrap();
+    assert_eq!(found[1000..], [0x8a, 0, 0x88, 2, 3, 0xe8]);
 }
 
 #[tokio::test(start_paused = true)]

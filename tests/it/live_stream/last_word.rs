@@ -1,22 +1,18 @@
 //! The Close of a verdict is the last frame, wherever in the stream of what the peer sent it falls.
 
 use futures_util::StreamExt;
-use liveness::driver::tokio::{Error, LiveStream, Metered};
+use liveness::driver::tokio::Error;
 use liveness::{Config, Reason};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex, split};
-use tokio_tungstenite::WebSocketStream;
-use tungstenite::protocol::Role;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, split};
 
+use super::support::over_bytes;
 use crate::wire::{CLOSE, FIN, PING, PONG, frame};
 
 /// What a server says to 400 pings that it reads so many at a time: the opcodes of its frames.
 async fn said_to_a_flood(pings_at_a_time: usize) -> Vec<u8> {
     let ping = frame(PING, b"!");
-    let (ours, theirs) = duplex(pings_at_a_time * ping.len());
-    let (transport, (mut heard, mut said)) = (Metered::new(ours), split(theirs));
-    let gauge = transport.gauge().clone();
-    let server = WebSocketStream::from_raw_socket(transport, Role::Server, None).await;
-    let mut server = LiveStream::new(server, Config::DEFAULT).metered(gauge);
+    let (mut server, theirs) = over_bytes(Config::DEFAULT, pings_at_a_time * ping.len(), None).await;
+    let (mut heard, mut said) = split(theirs);
     let flood = async {
         said.write_all(&ping.repeat(400)).await.unwrap();
     };

@@ -3,15 +3,13 @@
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use liveness::driver::tokio::{Error, LiveStream, Metered};
-use liveness::{Action, CloseCode, Reason, Status};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+use liveness::driver::tokio::Error;
+use liveness::{Action, CloseCode, Evidence, Reason, Status, Suspicion};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, sleep, timeout};
-use tokio_tungstenite::WebSocketStream;
 use tungstenite::Message;
-use tungstenite::protocol::Role;
 
-use super::support::{SECOND, config, pair, reason};
+use super::support::{SECOND, config, over_bytes, pair, reason};
 
 #[tokio::test(start_paused = true)]
 async fn a_mute_peer_is_given_up_to_the_millisecond() {
@@ -57,12 +55,30 @@ async fn an_idle_peer_that_only_reads_lives_for_a_day() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn whoever_watches_the_status_is_told_of_each_change() {
+    let suspicious = config().to_builder().suspicion(Suspicion::After(2 * SECOND)).build().unwrap();
+    let (mut live, mut client, _) = pair(suspicious, 1024).await;
+    let mut status = live.watch();
+    let reader = tokio::spawn(async move { while live.next().await.is_some() {} });
+    // Late with its first answer, and never heard again.
+    let peer = tokio::spawn(async move {
+        sleep(8 * SECOND).await;
+        assert!(client.next().await.unwrap().unwrap().is_ping());
+        client.flush().await.unwrap();
+        client
+    });
+    let mut seen = Vec::new();
+    while status.changed().await.is_ok() {
+        seen.push(*status.borrow_and_update());
+    }
+    assert_eq!(seen, [Status::Suspect, Status::Online, Status::Suspect, Status::Offline]);
+    reader.await.unwrap();
+    drop(peer.await.unwrap());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_frame_that_dribbles_in_for_minutes_keeps_its_sender() {
-    let (ours, mut theirs) = duplex(64);
-    let transport = Metered::new(ours);
-    let gauge = transport.gauge().clone();
-    let server = WebSocketStream::from_raw_socket(transport, Role::Server, None).await;
-    let mut live = LiveStream::new(server, config()).metered(gauge);
+    let (mut live, mut theirs) = over_bytes(config(), 64, None).await;
     let peer = tokio::spawn(async move {
         // A masked binary frame of 120 bytes, one each second.
         theirs.write_all(&[0x82, 0x80 | 120, 0, 0, 0, 0]).await.unwrap();
@@ -89,11 +105,7 @@ async fn a_peer_that_never_reads_is_given_up_in_the_middle_of_a_send() {
 
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_reads_a_download_slowly_is_kept() {
-    let (ours, mut theirs) = duplex(256);
-    let transport = Metered::new(ours);
-    let gauge = transport.gauge().clone();
-    let server = WebSocketStream::from_raw_socket(transport, Role::Server, None).await;
-    let mut live = LiveStream::new(server, config()).metered(gauge);
+    let (mut live, mut theirs) = over_bytes(config(), 256, None).await;
     let peer = tokio::spawn(async move {
         let mut read = 0;
         let mut buffer = [0; 256];
@@ -110,7 +122,7 @@ async fn a_peer_that_reads_a_download_slowly_is_kept() {
 
 #[tokio::test(start_paused = true)]
 async fn a_caller_that_stays_away_for_an_hour_loses_nobody() {
-    for evidence in [liveness::Evidence::AnyTraffic, liveness::Evidence::PongOnly] {
+    for evidence in [Evidence::AnyTraffic, Evidence::PongOnly] {
         let config = config().to_builder().evidence(evidence).build().unwrap();
         let (mut live, mut client, told) = pair(config, 4096).await;
         let peer = tokio::spawn(async move {
@@ -247,11 +259,7 @@ async fn a_frame_against_the_protocol_is_answered_with_its_code() {
         (b"\x81\x81\0\0\0\0\xff", 1007),
         (b"\x82\xff\x10\0\0\0\0\0\0\0\0\0\0\0", 1009),
     ] {
-        let (ours, mut theirs) = duplex(1024);
-        let transport = Metered::new(ours);
-        let gauge = transport.gauge().clone();
-        let server = WebSocketStream::from_raw_socket(transport, Role::Server, None).await;
-        let mut live = LiveStream::new(server, config()).metered(gauge);
+        let (mut live, mut theirs) = over_bytes(config(), 1024, None).await;
         let peer = tokio::spawn(async move {
             theirs.write_all(bytes).await.unwrap();
             theirs.write_all(&[0; 500]).await.unwrap();

@@ -1,11 +1,8 @@
 //! What a recorder writes down beside an asynchronous socket replays to the same life.
 
-use std::fmt;
-use std::sync::{Arc, Mutex};
-
 use futures_util::{SinkExt, StreamExt};
 use liveness::driver::tokio::{LiveStream, Metered, clock};
-use liveness::transcript::{Recorder, Transcript};
+use liveness::transcript::Recorder;
 use liveness::{Evidence, Timestamp};
 use tokio::io::duplex;
 use tokio::time::{Duration, sleep, timeout};
@@ -14,17 +11,7 @@ use tungstenite::Message;
 use tungstenite::protocol::Role;
 
 use super::support::{SECOND, config};
-
-/// A text that outlives its recorder.
-#[derive(Clone, Default)]
-struct Page(Arc<Mutex<String>>);
-
-impl fmt::Write for Page {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.0.lock().unwrap().push_str(text);
-        Ok(())
-    }
-}
+use crate::transcripts::{Page, assert_replays};
 
 #[tokio::test(start_paused = true)]
 async fn a_life_whose_caller_stays_away_replays() {
@@ -61,10 +48,8 @@ async fn a_life_whose_caller_stays_away_replays() {
         assert!(live.liveness().is_finished());
         drop(live);
         peer.abort();
-        let text = page.0.lock().unwrap().clone();
-        let life: Transcript = text.parse().unwrap_or_else(|error| panic!("{error}\n{text}"));
-        let replay = life.replay().unwrap();
-        assert!(replay.agrees(), "{}\n{text}", replay.diff());
+        let text = page.text();
+        assert_replays(&text);
         assert!(text.contains("< read-paused") && text.contains("stall"), "{text}");
     }
 }

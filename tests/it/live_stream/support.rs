@@ -9,7 +9,7 @@ use futures_util::StreamExt;
 use liveness::driver::tokio::{Error, LiveStream, Metered};
 use liveness::driver::tokio_tungstenite::LiveSocket;
 use liveness::{Action, Config, Reason};
-use tokio::io::{DuplexStream, duplex};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, duplex};
 use tokio::sync::mpsc;
 use tokio_tungstenite::WebSocketStream;
 use tungstenite::protocol::{Role, WebSocketConfig};
@@ -24,16 +24,25 @@ pub(super) fn config() -> Config {
     Config::builder().interval(5 * SECOND).timeout(10 * SECOND).jitter(0).build().unwrap()
 }
 
+/// A watched server's end of this transport.
+pub(super) async fn watched<T: AsyncRead + AsyncWrite + Unpin>(
+    transport: T,
+    config: Config,
+    settings: Option<WebSocketConfig>,
+) -> LiveSocket<T> {
+    let transport = Metered::new(transport);
+    let gauge = transport.gauge().clone();
+    let server = WebSocketStream::from_raw_socket(transport, Role::Server, settings).await;
+    LiveStream::new(server, config).metered(gauge)
+}
+
 /// A watched server's end, the plain client's end, and what the watcher is told.
 pub(super) async fn pair(config: Config, room: usize) -> (LiveSocket<DuplexStream>, Peer, Told) {
     let (ours, theirs) = duplex(room);
-    let transport = Metered::new(ours);
-    let gauge = transport.gauge().clone();
-    let server = WebSocketStream::from_raw_socket(transport, Role::Server, None).await;
     let client = WebSocketStream::from_raw_socket(theirs, Role::Client, None).await;
     let told = Told::default();
     let tell = Arc::clone(&told);
-    let live = LiveStream::new(server, config).metered(gauge).on_action(move |action, _| {
+    let live = watched(ours, config, None).await.on_action(move |action, _| {
         tell.lock().unwrap().push(action);
     });
     (live, client, told)
@@ -53,10 +62,7 @@ pub(super) async fn over_bytes(
     settings: Option<WebSocketConfig>,
 ) -> (LiveSocket<DuplexStream>, DuplexStream) {
     let (ours, theirs) = duplex(room);
-    let transport = Metered::new(ours);
-    let gauge = transport.gauge().clone();
-    let server = WebSocketStream::from_raw_socket(transport, Role::Server, settings).await;
-    (LiveStream::new(server, config).metered(gauge), theirs)
+    (watched(ours, config, settings).await, theirs)
 }
 
 /// Polls for the next message once, in a task that has spent what tokio lets it do in one go.

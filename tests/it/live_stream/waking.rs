@@ -2,7 +2,9 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, mpsc};
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use futures_util::{FutureExt, SinkExt, StreamExt};
@@ -23,6 +25,30 @@ async fn an_alarm_set_by_a_task_that_has_spent_its_budget_rings() {
     let end = timeout(HOUR, live.next()).await.expect("nobody set the alarm");
     assert_eq!(reason(end), Reason::PingTimeout);
     assert!(start.elapsed() < 21 * SECOND, "{:?}", start.elapsed());
+}
+
+/// Rings when the task is woken whose waker it is.
+#[derive(Default)]
+struct Bell(AtomicBool);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Relaxed);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_wakes_whoever_waits_and_its_ping_goes_out_at_once() {
+    let (mut live, mut client, _) = pair(config(), 1024).await;
+    assert!(timeout(SECOND, live.next()).await.is_err());
+    let bell = Arc::new(Bell::default());
+    let waker = Waker::from(Arc::clone(&bell));
+    assert!(live.poll_next_unpin(&mut Context::from_waker(&waker)).is_pending());
+    assert!(!bell.0.load(Relaxed));
+    live.probe();
+    assert!(bell.0.load(Relaxed));
+    let (heard, _) = tokio::join!(timeout(SECOND, client.next()), timeout(SECOND, live.next()));
+    assert!(heard.expect("at once").unwrap().unwrap().is_ping());
 }
 
 #[tokio::test(start_paused = true)]

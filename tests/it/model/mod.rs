@@ -26,7 +26,7 @@
 //!   set the walk ends when there is nothing new, and what holds then holds for lives of any length.
 //! - Frames arrive just before their reader wakes or the second ends: between those moments nobody could tell.
 //! - A driver without anything to do does not wake. That such a poll gives nothing is checked at the end of each second; that
-//!   it changes nothing is a law of its own (`extra_polls_change_nothing`).
+//!   it changes nothing is a law of its own (`exact_wake_ups_change_nothing`).
 //! - The two ends may change places where their drivers are alike.
 //!
 //! # What is not modelled
@@ -44,10 +44,10 @@ mod world;
 
 use std::time::Instant;
 
-use liveness::transcript::Transcript;
 use liveness::{Evidence, Liveness, Reason, Schedule};
 use stateright::{Checker, Expectation, HasDiscoveries, Model, Property};
 
+use crate::transcripts::assert_replays;
 use end::{Promise, Stage};
 use plan::{Plan, SEED};
 use replay::Lives;
@@ -165,11 +165,7 @@ fn check(plan: Plan, depth: usize, at_least: usize) {
                 let path =
                     path.unwrap_or_else(|| panic!("{}: it never happens that {}", plan.name, property.name));
                 // What is shown of a life must be that life.
-                for text in Lives::of(&plan, path).transcripts {
-                    let transcript: Transcript = text.parse().unwrap();
-                    let replay = transcript.replay().unwrap();
-                    assert!(replay.agrees(), "{text}\n{}", replay.diff());
-                }
+                Lives::of(&plan, path).transcripts.iter().for_each(|text| assert_replays(text));
             }
         }
     }

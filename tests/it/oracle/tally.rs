@@ -6,16 +6,8 @@ use liveness::Reason;
 
 use super::history::{Fact, History, Input, Output, Overdue, What, is_ping};
 
-/// Everything that must happen many times.
-pub(super) const KINDS: [&str; 22] = [
-    "ping-timeout",
-    "write-stalled",
-    "silent",
-    "idle",
-    "ping-flood",
-    "peer-closed",
-    "transport-closed",
-    "local-closed",
+/// What must happen many times, beside each reason of an end.
+pub(super) const KINDS: [&str; 14] = [
     "suspected",
     "suspicion survived",
     "answer forgiven",

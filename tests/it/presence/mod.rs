@@ -10,10 +10,10 @@ use std::time::Duration;
 use liveness::Status;
 use liveness::presence::Change;
 use proptest::prelude::*;
-use proptest::strategy::ValueTree as _;
 
 use self::reference::Input;
 use self::world::{CONNECTIONS, Reached, Step, USERS, World};
+use crate::draws::draws;
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -119,11 +119,9 @@ proptest! {
 /// A property proves nothing of what its lives never reach.
 #[test]
 fn lives_of_every_kind_are_lived() {
-    let mut runner = proptest::test_runner::TestRunner::deterministic();
     let mut all = Reached::default();
     let strategy = (lingers(), prop::collection::vec(steps(), 30..60));
-    for _ in 0..200 {
-        let (linger, steps) = strategy.new_tree(&mut runner).unwrap().current();
+    for (linger, steps) in draws(strategy, 200) {
         let (_, reached) = live(linger, 0, &steps);
         all.joined += reached.joined;
         all.suspected += reached.suspected;

@@ -5,13 +5,15 @@ mod dials;
 mod ends;
 mod herd;
 mod laws;
+mod reference;
 mod script;
+mod world;
 
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use liveness::Timestamp;
 use liveness::reconnect::{Action, GiveUp, OnClose, Policy, Reconnect, Status};
-use liveness::{Reason, Timestamp};
 
 use script::{EXACT, lives, machine};
 
@@ -147,23 +149,6 @@ fn the_policy_is_the_callers() {
         100s > give up: closed with code 4401
         ",
     );
-}
-
-#[test]
-fn a_verdict_says_how_the_connection_was_closed() {
-    for (reason, code) in [
-        (Reason::PeerClosed(Some(4321)), 4321),
-        (Reason::PeerClosed(None), 1005),
-        (Reason::LocalClosed, 1000),
-        (Reason::PingTimeout, 1006),
-        (Reason::WriteStalled, 1006),
-        (Reason::Silent, 1006),
-        (Reason::Idle, 1006),
-        (Reason::PingFlood, 1006),
-        (Reason::TransportClosed, 1006),
-    ] {
-        assert_eq!(reason.connection_close_code(), code, "{reason}");
-    }
 }
 
 /// What fits without ceremony: a field names the backoff, and not the closure.

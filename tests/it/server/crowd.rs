@@ -1,6 +1,6 @@
 //! A thousand at once.
 
-use std::io::{Read, Write};
+use std::io::Write;
 
 use super::{Example, Server, eventually};
 use crate::wire::{PING, Peer, REQUEST};
@@ -35,18 +35,7 @@ fn a_thousand_come_at_once_and_go_at_once(example: Example) {
     for stream in &mut streams {
         stream.write_all(REQUEST).unwrap();
     }
-    let mut peers: Vec<_> = streams
-        .into_iter()
-        .map(|mut stream| {
-            let mut response = Vec::new();
-            while !response.ends_with(b"\r\n\r\n") {
-                let mut byte = [0];
-                stream.read_exact(&mut byte).unwrap();
-                response.extend(byte);
-            }
-            Peer(stream)
-        })
-        .collect();
+    let mut peers: Vec<_> = streams.into_iter().map(Peer::accepted).collect();
     eventually("all are online", || server.count("online") == crowd);
     for peer in &mut peers {
         peer.next_of(PING);

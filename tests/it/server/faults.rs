@@ -15,8 +15,8 @@ use crate::wire::{
 };
 
 const INTERVAL: Duration = millis(500);
-const TIMEOUT: Duration = millis(2000);
-const FLAGS: [&str; 6] = ["--interval", "500ms", "--timeout", "2s", "--suspect-after", "1s"];
+const TIMEOUT: Duration = millis(3000);
+const FLAGS: [&str; 6] = ["--interval", "500ms", "--timeout", "3s", "--suspect-after", "1500ms"];
 
 /// What no example lets anybody change.
 const CLOSE_TIMEOUT: f64 = 5.0;
@@ -25,7 +25,7 @@ const CLOSE_TIMEOUT: f64 = 5.0;
 const TOLERANCE: Duration = millis(8000);
 
 /// How long those live who are to live: several times what the dead are allowed.
-const LIFE: Duration = millis(9000);
+const LIFE: Duration = millis(10_000);
 
 /// Somebody who does something, and what the server should say of it in the end.
 struct Client {
@@ -34,7 +34,7 @@ struct Client {
     suspicion: Suspicion,
 }
 
-/// Silent for a second or more...
+/// How often somebody is silent for longer than `--suspect-after`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Suspicion {
     /// Never.
@@ -169,11 +169,11 @@ fn stop_reading(server: &Server, number: u64, mut peer: Peer<TcpStream>) {
     wait_for(server, number, "disconnect");
 }
 
-/// Answers each ping at nine tenths of the timeout.
+/// Answers each ping at three quarters of the timeout.
 fn answer_late(_: &Server, _: u64, mut peer: Peer<TcpStream>) {
     for _ in 0..4 {
         let (_, payload) = peer.next_of(PING);
-        rest(TIMEOUT * 9 / 10);
+        rest(TIMEOUT * 3 / 4);
         peer.write(&frame(PONG, &payload));
     }
     leave(peer, 1000);

@@ -53,6 +53,7 @@ use liveness::Clock;
 
 use crate::sockets::bound;
 use crate::wire::{BINARY, CONTINUATION, PATIENCE, Peer, millis, rest};
+use crate::words::REASONS;
 
 /// The servers. Their flags, their manners and their lines are the same.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -219,16 +220,6 @@ struct Change {
 impl Change {
     /// `SECONDS online|suspect|offline|disconnect CONNECTION [REASON]`: the reason with `offline`, and only there.
     fn parse(line: &str) -> Option<(u64, Self)> {
-        const REASONS: [&str; 8] = [
-            "ping-timeout",
-            "write-stalled",
-            "silent",
-            "idle",
-            "ping-flood",
-            "peer-closed",
-            "transport-closed",
-            "local-closed",
-        ];
         let mut words = line.splitn(4, ' ');
         let at = words.next()?.parse().ok()?;
         let what = words.next()?.to_owned();

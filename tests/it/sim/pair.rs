@@ -89,10 +89,13 @@ proptest! {
     #[test]
     fn any_two_settings_live_together(server: Config, client: Config, seed: u64) {
         let mut pair = Pair::new(server, client, Path::INSTANT, seed);
+        let (mut latest, mut at_once) = (Timestamp::ZERO, 0);
         for _ in 0..200 {
-            if pair.next_until(Timestamp::from_secs(3600)).is_none() {
-                break;
-            }
+            let Some((now, ..)) = pair.next_until(Timestamp::from_secs(3600)) else { break };
+            at_once = if now == latest { at_once + 1 } else { 1 };
+            latest = now;
+            // A whole life of each, at the most.
+            prop_assert!(at_once <= 12, "{at_once} actions at {now}");
         }
     }
 }

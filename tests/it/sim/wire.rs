@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use liveness::Timestamp;
-use liveness::sim::{Dice, Link, Path, Wire};
+use liveness::sim::{Link, Path, Wire};
 use proptest::prelude::*;
+
+use crate::draws::draws;
 
 const LONG: u64 = 10_000;
 
@@ -210,20 +212,9 @@ proptest! {
 
 #[test]
 fn the_ticking_wire_loses_and_delays_as_often_as_it_delivers() {
-    // The twin of the comparison, by dice of its own.
-    let mut dice = Dice::new(1);
+    // The twin of the comparison: it would hold on a wire where nothing ever happens.
     let (mut lost, mut delayed, mut punctual) = (0, 0, 0);
-    for _ in 0..200 {
-        let steps: Vec<_> = (0..20)
-            .map(|_| {
-                let step = match dice.below(12) {
-                    0..=7 => Step::Send(dice.below(6)),
-                    8..=10 => Step::Outage(dice.below(50), Some(dice.below(40))),
-                    _ => Step::Outage(dice.below(500), None),
-                };
-                (dice.below(30), step)
-            })
-            .collect();
+    for steps in draws(steps(true), 200) {
         let sent: Vec<u64> = steps
             .iter()
             .scan(0, |now, (after, step)| {

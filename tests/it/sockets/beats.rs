@@ -8,7 +8,7 @@ use liveness::{Beat, Config, Evidence, Reason, Schedule};
 use tungstenite::{Message, WebSocket};
 
 use super::support::{Host, Life, Watched, brisk, leave, live_for, strict};
-use crate::wire::millis;
+use crate::wire::{TEXT, frame, millis};
 
 fn beating(config: Config) -> Host<Life> {
     Host::open(move |stream| {
@@ -82,6 +82,21 @@ fn a_flood_of_pings_in_text_is_a_flood() {
         live_for_nothing(&mut client);
     }
     assert_eq!(host.join().offline.reason(), Reason::PingFlood);
+}
+
+/// Its asking is evidence, until we owe it so many answers that we stop reading.
+#[test]
+fn a_program_that_asks_and_never_reads_is_given_up() {
+    let host = Host::open(move |stream| {
+        let socket = accept_unwatched(stream, None).unwrap();
+        let socket = LiveSocket::new(socket, strict().no_control_budget().build_const());
+        let mut watched = Watched::new(socket.heartbeat(Heartbeat::Text));
+        let offline = watched.socket.send(Message::binary(vec![0; 48 << 20])).unwrap_err();
+        assert_eq!(offline.reason(), Reason::WriteStalled);
+        watched.life()
+    });
+    host.peer().write_until_the_end(&frame(TEXT, b"ping 0000000000000001"), millis(10));
+    assert_eq!(host.join().offline.reason(), Reason::WriteStalled);
 }
 
 /// Takes what is there, so that the answers have room.

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use liveness::{CloseCode, Config, Reason};
 use socket2::SockRef;
+use tungstenite::protocol::CloseFrame;
 use tungstenite::{Error, Message};
 
 use super::support::{brisk, echo, leave, reader, served, strict};
-use crate::wire::{CLOSE, PATIENCE, PONG, TEXT, close, code_and_text, frame, millis, rest};
+use crate::wire::{CLOSE, PATIENCE, PING, PONG, TEXT, close, code_and_text, frame, millis, rest};
 
 /// Closing may take as long as it likes: what ends here does so by itself.
 const UNHURRIED: Config = Config::builder().close_timeout(Duration::from_secs(3600)).build_const();
@@ -99,15 +100,17 @@ fn our_close_needs_no_answer() {
 
 #[test]
 fn a_close_that_is_sent_as_a_message_is_our_close() {
-    use tungstenite::protocol::CloseFrame;
-    let host = served(strict().build_const(), None, |life| {
-        let frame = CloseFrame { code: 4001.into(), reason: "done".into() };
-        let offline = life.socket.send(Message::Close(Some(frame))).unwrap_err();
-        assert_eq!(offline.reason(), Reason::LocalClosed);
-    });
-    let mut peer = host.peer();
-    assert_eq!(code_and_text(&peer.last_word()), (4001, "done".to_owned()));
-    host.join();
+    // What may not go on the wire goes out as 1000.
+    for (code, sent) in [(4001_u16, 4001), (1006, 1000)] {
+        let host = served(strict().build_const(), None, move |life| {
+            let frame = CloseFrame { code: code.into(), reason: "done".into() };
+            let offline = life.socket.send(Message::Close(Some(frame))).unwrap_err();
+            assert_eq!(offline.reason(), Reason::LocalClosed);
+        });
+        let mut peer = host.peer();
+        assert_eq!(code_and_text(&peer.last_word()), (sent, "done".to_owned()));
+        host.join();
+    }
 }
 
 /// RFC 6455 5.5: 125 bytes, two of them the code's; cut between letters, not inside one.
@@ -213,13 +216,29 @@ fn a_pong_that_cannot_be_written_loses_no_message() {
         rest(millis(200));
     });
     let mut peer = host.peer();
-    let talk: Vec<u8> =
-        (0..100).flat_map(|_| [frame(crate::wire::PING, b"?"), frame(TEXT, b"x")].concat()).collect();
+    let talk: Vec<u8> = (0..100).flat_map(|_| [frame(PING, b"?"), frame(TEXT, b"x")].concat()).collect();
     peer.write(&[frame(TEXT, b"hello"), talk, close(1000, "")].concat());
     drop(peer);
     let life = host.join();
     assert_eq!(life.messages.len(), 101, "{:?}", life.offline);
     assert_eq!(life.offline.reason(), Reason::PeerClosed(Some(1000)));
+}
+
+/// What it said is more than is kept, and so more than can be read before the end is told.
+#[test]
+fn a_peer_that_leaves_much_unread_keeps_no_sender_waiting() {
+    let host = served(brisk().build_const(), None, |life| {
+        rest(millis(200));
+        while life.socket.send(Message::text("anybody?")).is_ok() {
+            rest(millis(20));
+        }
+    });
+    let mut peer = host.peer();
+    peer.write(&frame(TEXT, b"x").repeat(200));
+    drop(peer);
+    let life = host.join();
+    assert_eq!(life.offline.reason(), Reason::TransportClosed);
+    assert!(life.messages.len() >= 64, "{life:?}");
 }
 
 #[test]
@@ -241,7 +260,7 @@ fn a_peers_pings_are_answered_while_we_only_read() {
     let host = reader(brisk().build_const());
     let mut peer = host.peer();
     for n in 0..10_u8 {
-        peer.write(&frame(crate::wire::PING, &[n; 125]));
+        peer.write(&frame(PING, &[n; 125]));
         assert_eq!(peer.next_of(PONG).1, [n; 125]);
     }
     peer.write(&close(1000, ""));

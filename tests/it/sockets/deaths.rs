@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use liveness::{Action, CloseCode, Config, Evidence, Reason};
+use liveness::{Action, CloseCode, Config, Evidence, Reason, Suspicion};
 use tungstenite::Message;
 
 use super::support::{Host, Life, bound, live_for, reader, served, strict};
-use crate::wire::{PING, PONG, TEXT, code_and_text, frame, millis, rest};
+use crate::wire::{CLOSE, PING, PONG, TEXT, code_and_text, frame, millis, rest};
 
 const MIB: usize = 1 << 20;
 
@@ -32,9 +32,9 @@ fn a_frozen_peer_is_given_up_and_its_socket_closes() {
 fn a_peer_that_echoes_the_close_is_not_waited_for() {
     let host = reader(strict().close_timeout(Duration::from_secs(3600)).build_const());
     let mut peer = host.peer();
-    let word = peer.next_of(crate::wire::CLOSE);
+    let word = peer.next_of(CLOSE);
     assert_eq!(code_and_text(&word).0, 3008);
-    peer.write(&frame(crate::wire::CLOSE, &word.1));
+    peer.write(&frame(CLOSE, &word.1));
     assert_eq!(peer.next(), None);
     assert_eq!(host.join().offline.reason(), Reason::PingTimeout);
 }
@@ -116,10 +116,10 @@ fn a_replayed_pong_is_no_answer() {
     assert_eq!((life.offline.reason(), life.stats.answers), (Reason::PingTimeout, 1));
 }
 
-/// It is always behind with our reading of it, and it never answers.
+/// We are always behind with our reading of it, and it never answers.
 #[test]
 fn a_torrent_of_talk_is_no_sign_of_life_where_only_pongs_count() {
-    let host = reader(PONGS_ONLY);
+    let host = served(PONGS_ONLY, None, |life| life.read_each(|_, _| rest(millis(1))));
     let mut peer = host.peer();
     let talk = frame(TEXT, &[b'x'; 50_000]);
     peer.write_until_the_end(&talk, millis(0));
@@ -176,7 +176,6 @@ fn an_idle_peer_is_sent_home_with_1000() {
 /// A suspicion is a hint: it comes before the verdict, and evidence takes it back.
 #[test]
 fn suspicion_comes_first_and_is_taken_back() {
-    use liveness::Suspicion;
     let config = strict().timeout(millis(800)).suspicion(Suspicion::After(millis(100)));
     let host = reader(config.build_const());
     let mut peer = host.peer();
@@ -203,13 +202,17 @@ fn suspicion_comes_first_and_is_taken_back() {
     assert_eq!(life.stats.suspicions_survived, 1);
 }
 
-/// `send` comes back, and says why.
-#[test]
-fn a_peer_that_never_reads_stalls_our_writing_and_is_given_up() {
-    let host: Host<Life> = served(strict().build_const(), None, |life| {
+/// A server that writes what nobody reads: `send` comes back, and says why.
+fn writer() -> Host<Life> {
+    served(strict().build_const(), None, |life| {
         let offline = life.socket.send(Message::binary(vec![0; 48 * MIB])).unwrap_err();
         assert_eq!(offline.reason(), Reason::WriteStalled);
-    });
+    })
+}
+
+#[test]
+fn a_peer_that_never_reads_stalls_our_writing_and_is_given_up() {
+    let host = writer();
     let peer = host.peer();
     let life = host.join();
     assert_eq!(life.offline.reason(), Reason::WriteStalled);
@@ -219,10 +222,7 @@ fn a_peer_that_never_reads_stalls_our_writing_and_is_given_up() {
 /// Its pings are evidence, until we owe it so many pongs that we stop reading: answers owed are to cost no memory.
 #[test]
 fn a_peer_that_pings_and_never_reads_is_given_up() {
-    let host: Host<Life> = served(strict().build_const(), None, |life| {
-        let offline = life.socket.send(Message::binary(vec![0; 48 * MIB])).unwrap_err();
-        assert_eq!(offline.reason(), Reason::WriteStalled);
-    });
+    let host = writer();
     let mut peer = host.peer();
     peer.write_until_the_end(&frame(PING, b"and another thing"), millis(20));
     assert_eq!(host.join().offline.reason(), Reason::WriteStalled);
@@ -231,10 +231,7 @@ fn a_peer_that_pings_and_never_reads_is_given_up() {
 /// It talks, and its talk is evidence, until our own inbox is full: from then on only its reading could save it.
 #[test]
 fn a_peer_that_talks_and_never_reads_is_given_up() {
-    let host: Host<Life> = served(strict().build_const(), None, |life| {
-        let offline = life.socket.send(Message::binary(vec![0; 48 * MIB])).unwrap_err();
-        assert_eq!(offline.reason(), Reason::WriteStalled);
-    });
+    let host = writer();
     let mut peer = host.peer();
     peer.write_until_the_end(&frame(TEXT, b"and another thing"), millis(10));
     let life = host.join();

@@ -6,7 +6,9 @@ use socket2::SockRef;
 use tungstenite::Message;
 
 use super::support::{Host, Watched, brisk, leave, live_for, reader};
-use crate::wire::{BINARY, FIN, PING, PONG, Peer, TEXT, close, frame, header, millis, rest};
+use crate::wire::{
+    BINARY, CONTINUATION, FIN, PING, PONG, Peer, TEXT, close, frame, header, millis, part, rest,
+};
 
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
@@ -91,12 +93,9 @@ fn frames_in_any_pieces_arrive_whole() {
 fn fragments_with_a_ping_between_them_are_one_message_and_the_ping_is_answered() {
     let host = reader(brisk().build_const());
     let mut peer = host.peer();
-    for piece in [
-        crate::wire::part(TEXT, b"one "),
-        frame(PING, b"now?"),
-        crate::wire::part(crate::wire::CONTINUATION, b"message"),
-        frame(crate::wire::CONTINUATION, b""),
-    ] {
+    for piece in
+        [part(TEXT, b"one "), frame(PING, b"now?"), part(CONTINUATION, b"message"), frame(CONTINUATION, b"")]
+    {
         peer.write(&piece);
         rest(millis(20));
     }

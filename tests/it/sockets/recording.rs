@@ -1,26 +1,13 @@
 //! What a recorder writes down beside a real socket replays to the same life.
 
-use std::fmt;
-use std::sync::{Arc, Mutex};
-
 use liveness::driver::tungstenite::{LiveSocket, accept_unwatched};
-use liveness::transcript::{Recorder, Transcript};
-use liveness::{Clock, Config, Reason};
+use liveness::transcript::Recorder;
+use liveness::{Clock, CloseCode, Config, Reason};
 use tungstenite::Message;
 
 use super::support::{Host, Life, Watched, brisk, leave, live_for, strict};
-use crate::wire::{PING, PONG, TEXT, close, frame, millis, rest};
-
-/// A text that outlives its recorder.
-#[derive(Clone, Default)]
-struct Page(Arc<Mutex<String>>);
-
-impl fmt::Write for Page {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.0.lock().unwrap().push_str(text);
-        Ok(())
-    }
-}
+use crate::transcripts::{Page, assert_replays};
+use crate::wire::{CLOSE, PING, PONG, TEXT, close, frame, millis, rest};
 
 type Recorded = Watched<liveness::driver::Meter<std::net::TcpStream>, Recorder<Page>>;
 
@@ -33,18 +20,8 @@ fn recorded(config: Config, act: impl FnOnce(&mut Recorded) + Send + 'static) ->
         let machine = Recorder::new(config.driven(), 7, clock.now(), page.clone());
         let mut watched = Watched::new(LiveSocket::with_machine(socket, machine, clock));
         act(&mut watched);
-        let life = watched.life();
-        let text = page.0.lock().unwrap().clone();
-        (life, text)
+        (watched.life(), page.text())
     })
-}
-
-/// The transcript parses, and what it records happens again.
-#[track_caller]
-fn assert_replays(text: &str) {
-    let life: Transcript = text.parse().unwrap_or_else(|error| panic!("{error}\n{text}"));
-    let replay = life.replay().unwrap();
-    assert!(replay.agrees(), "{}\n{text}", replay.diff());
 }
 
 #[test]
@@ -116,14 +93,14 @@ fn commands_replay() {
     let host = recorded(brisk().build_const(), |life| {
         life.socket.probe();
         life.read_one(|socket, _| socket.probe());
-        life.read_one(|socket, _| socket.close(liveness::CloseCode::GOING_AWAY, "enough"));
+        life.read_one(|socket, _| socket.close(CloseCode::GOING_AWAY, "enough"));
     });
     let mut peer = host.peer();
     for _ in 0..2 {
         let (_, payload) = peer.next_of(PING);
         peer.write(&[frame(PONG, &payload), frame(TEXT, b"here")].concat());
     }
-    peer.next_of(crate::wire::CLOSE);
+    peer.next_of(CLOSE);
     peer.write(&close(1001, ""));
     let (life, text) = host.join();
     assert_eq!(life.offline.reason(), Reason::LocalClosed);

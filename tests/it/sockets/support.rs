@@ -1,13 +1,14 @@
 //! A server's side in a thread of its own, and clients that live.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use liveness::driver::tungstenite::{LiveSocket, Offline, accept_unwatched};
-use liveness::driver::{Meter, Transport};
+use liveness::driver::{Meter, Socket, Transport};
 use liveness::{Action, Clock, Config, ConfigBuilder, Liveness, Machine, Reason, Rtt, Stats};
 use tungstenite::protocol::WebSocketConfig;
 use tungstenite::{Error, Message, WebSocket};
@@ -163,6 +164,55 @@ impl<S: Transport, M: Machine> Watched<S, M> {
     }
 }
 
+/// A socket whose first writes take next to nothing.
+pub(crate) struct Stingy {
+    pub(crate) stream: TcpStream,
+    /// So many of them, and so many bytes each: none is not now.
+    pub(crate) writes: usize,
+    pub(crate) takes: usize,
+}
+
+impl Stingy {
+    pub(crate) const fn never(stream: TcpStream) -> Self {
+        Self { stream, writes: 0, takes: 0 }
+    }
+}
+
+impl Write for Stingy {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        let Some(left) = self.writes.checked_sub(1) else { return self.stream.write(buffer) };
+        self.writes = left;
+        match self.takes {
+            0 => Err(ErrorKind::WouldBlock.into()),
+            most => self.stream.write(&buffer[..buffer.len().min(most)]),
+        }
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+}
+
+impl Read for Stingy {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.stream.read(buffer)
+    }
+}
+
+impl Socket for Stingy {
+    fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        self.stream.set_read_timeout(timeout)
+    }
+    fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        self.stream.set_write_timeout(timeout)
+    }
+    fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        self.stream.set_nonblocking(nonblocking)
+    }
+    fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        self.stream.shutdown(how)
+    }
+}
+
 /// A life that is over.
 #[derive(Debug)]
 pub(crate) struct Life {
@@ -201,8 +251,8 @@ pub(crate) fn live_for(client: &mut WebSocket<TcpStream>, time: Duration) -> Vec
     messages
 }
 
-pub(crate) fn is_timeout(error: &std::io::Error) -> bool {
-    matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut)
+pub(crate) fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }
 
 /// Closes with 1000 and reads until the server has hung up.

@@ -1,18 +1,19 @@
 //! TLS: the meter sees bytes under the records, and a record shows nothing until it is whole.
 
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
-use std::time::Duration;
 
+use liveness::driver::Meter;
 use liveness::driver::tungstenite::{LiveSocket, accept_over, client_over};
-use liveness::driver::{Meter, Socket};
-use liveness::{Config, Reason};
+use liveness::{CloseCode, Config, Reason};
 use rustls::pki_types::{PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection, StreamOwned};
+use socket2::SockRef;
 use tungstenite::Message;
 use tungstenite::protocol::WebSocketConfig;
 
-use super::support::{Host, Life, Watched, brisk, strict};
+use super::support::{Host, Life, Stingy, Watched, brisk, strict};
 use crate::wire::{BINARY, FIN, PING, PONG, Peer, close, code_and_text, frame, header, millis, rest};
 
 const KIB: usize = 1 << 10;
@@ -33,7 +34,7 @@ fn trust() -> (Arc<ServerConfig>, Arc<ClientConfig>) {
     (Arc::new(server), Arc::new(client))
 }
 
-fn client_side<S: std::io::Read + std::io::Write>(config: Arc<ClientConfig>, stream: S) -> ClientSide<S> {
+fn client_side<S: Read + Write>(config: Arc<ClientConfig>, stream: S) -> ClientSide<S> {
     let name = ServerName::try_from("localhost").unwrap();
     StreamOwned::new(ClientConnection::new(config, name).unwrap(), stream)
 }
@@ -56,6 +57,8 @@ fn served(
         watched.life()
     });
     let stream = host.dial();
+    // What the kernel holds when the ping is out must be read within the timeout: let it hold little.
+    SockRef::from(&stream).set_recv_buffer_size(64 * KIB).unwrap();
     (host, Peer::shake_hands(client_side(client, stream)))
 }
 
@@ -67,14 +70,12 @@ fn a_large_message_that_dribbles_in_keeps_its_sender_alive() {
     message.extend(vec![7; 256 * KIB]);
     let mut wire = Vec::new();
     for piece in message.chunks(16 * KIB) {
-        use std::io::Write as _;
         peer.0.conn.writer().write_all(piece).unwrap();
         while peer.0.conn.wants_write() {
             peer.0.conn.write_tls(&mut wire).unwrap();
         }
     }
     for piece in wire.chunks(5 * KIB) {
-        use std::io::Write as _;
         peer.0.sock.write_all(piece).unwrap();
         rest(millis(30));
     }
@@ -88,7 +89,6 @@ fn a_large_message_that_dribbles_in_keeps_its_sender_alive() {
 /// One record that takes longer than any timeout.
 #[test]
 fn one_record_that_trickles_in_keeps_its_sender_alive() {
-    use std::io::Write as _;
     let (host, mut peer) = served(brisk().build_const(), |_| ());
     peer.0.conn.writer().write_all(&frame(BINARY, b"small")).unwrap();
     let mut wire = Vec::new();
@@ -109,13 +109,12 @@ fn a_slow_reader_of_a_large_download_lives() {
         // The peer may have closed by the time it is out.
         let _ = life.socket.send(Message::binary(vec![0; 16 * MIB]));
     });
-    for _ in 0..4 {
-        rest(millis(450));
-        let mut scrap = vec![0; 2 * MIB];
-        std::io::Read::read_exact(&mut peer.0, &mut scrap).unwrap();
+    // Several timeouts in all, each rest far shorter than one.
+    for _ in 0..12 {
+        rest(millis(150));
+        peer.0.read_exact(&mut vec![0; MIB]).unwrap();
     }
-    let mut rest = vec![0; 8 * MIB + 10];
-    std::io::Read::read_exact(&mut peer.0, &mut rest).unwrap();
+    peer.0.read_exact(&mut vec![0; 4 * MIB + 10]).unwrap();
     assert_eq!(peer.next_of(PING).1.len(), 8);
     peer.write(&close(1000, ""));
     host.join().assert_closed_by_peer();
@@ -166,50 +165,16 @@ fn a_close_is_echoed() {
     assert_eq!(host.join().offline.reason(), Reason::PeerClosed(Some(1001)));
 }
 
-/// A socket whose first writes take next to nothing.
-struct Stingy(TcpStream, usize);
-
-impl std::io::Write for Stingy {
-    fn write(&mut self, buffer: &[u8]) -> std::io::Result<usize> {
-        self.1 = self.1.saturating_sub(1);
-        let most = if self.1 > 0 { buffer.len().min(10) } else { buffer.len() };
-        self.0.write(&buffer[..most])
-    }
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.0.flush()
-    }
-}
-
-impl std::io::Read for Stingy {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        self.0.read(buffer)
-    }
-}
-
-impl Socket for Stingy {
-    fn set_read_timeout(&self, timeout: Option<Duration>) -> std::io::Result<()> {
-        self.0.set_read_timeout(timeout)
-    }
-    fn set_write_timeout(&self, timeout: Option<Duration>) -> std::io::Result<()> {
-        self.0.set_write_timeout(timeout)
-    }
-    fn set_nonblocking(&self, nonblocking: bool) -> std::io::Result<()> {
-        self.0.set_nonblocking(nonblocking)
-    }
-    fn shutdown(&self, how: std::net::Shutdown) -> std::io::Result<()> {
-        self.0.shutdown(how)
-    }
-}
-
 /// TLS's own buffer is full, and still full after ten bytes of it went out: that it takes no byte is no reset.
 #[test]
 fn a_full_buffer_of_tls_is_no_reset() {
     let (server, client) = trust();
     let host = Host::open(move |stream| {
         let connection = ServerConnection::new(server).unwrap();
-        let stream = StreamOwned::new(connection, Meter::new(Stingy(stream, 0)));
+        let spare = stream.try_clone().unwrap();
+        let stream = StreamOwned::new(connection, Meter::new(Stingy::never(stream)));
         let mut socket = accept_over(stream, None).unwrap();
-        socket.get_mut().sock = Meter::new(Stingy(socket.get_ref().sock.get_ref().0.try_clone().unwrap(), 8));
+        socket.get_mut().sock = Meter::new(Stingy { stream: spare, writes: 7, takes: 10 });
         let mut watched = Watched::new(LiveSocket::new(socket, brisk().build_const()));
         let _ = watched.socket.send(Message::binary(vec![3; 200_000]));
         watched.life()
@@ -249,7 +214,7 @@ fn both_ends_are_watched_and_talk() {
         assert_eq!(socket.read().unwrap().len(), size);
     }
     rest(millis(100));
-    socket.close(liveness::CloseCode::NORMAL, "bye");
+    socket.close(CloseCode::NORMAL, "bye");
     assert_eq!(socket.read().unwrap_err().reason(), Reason::LocalClosed);
     host.join().assert_closed_by_peer();
 }

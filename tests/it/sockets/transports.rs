@@ -9,7 +9,7 @@ use tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tungstenite::{Error, Message};
 
 use super::support::{Host, Watched, brisk, reader, strict};
-use crate::wire::{PATIENCE, REQUEST, millis, rest};
+use crate::wire::{PATIENCE, REQUEST, close, code_and_text, millis, rest};
 
 #[test]
 fn a_client_gives_up_a_server_that_has_gone_mute() {
@@ -25,8 +25,17 @@ fn a_client_gives_up_a_server_that_has_gone_mute() {
     assert_eq!(life.messages, [Message::text("welcome")]);
     // The server wakes, and reads what a server must be able to read: masked frames.
     let mut server = host.join();
-    assert!(matches!(server.read().unwrap(), Message::Ping(payload) if payload.len() == 8));
-    let Message::Close(Some(close)) = server.read().unwrap() else { panic!("no Close") };
+    let mut pings = 0;
+    let close = loop {
+        let message = server.read().unwrap();
+        if let Message::Close(close) = message {
+            break close.unwrap();
+        }
+        assert!(message.is_ping() && message.len() == 8, "{message:?}");
+        pings += 1;
+    };
+    // Two where the client was not scheduled for long, and suspected itself first.
+    assert!((1..=2).contains(&pings), "{pings}");
     assert_eq!((u16::from(close.code), close.reason.as_str()), (3008, Reason::PingTimeout.as_str()));
 }
 
@@ -66,8 +75,8 @@ fn the_peers_close_frame_is_kept() {
         socket.close_frame().map(|frame| (u16::from(frame.code), frame.reason.to_string()))
     });
     let mut peer = host.peer();
-    peer.write(&crate::wire::close(4000, "so long"));
-    assert_eq!(crate::wire::code_and_text(&peer.last_word()).0, 4000);
+    peer.write(&close(4000, "so long"));
+    assert_eq!(code_and_text(&peer.last_word()).0, 4000);
     drop(peer);
     assert_eq!(host.join(), Some((4000, "so long".to_owned())));
 }
@@ -181,7 +190,6 @@ fn expect_timeout(result: Result<(), Error>) {
     }
 }
 
-/// An impatient watcher of a socket that was accepted long ago is no stranger than others.
 #[test]
 fn a_debug_line_says_what_matters() {
     let host = Host::open(|stream| {
@@ -192,8 +200,3 @@ fn a_debug_line_says_what_matters() {
     assert!(host.join().contains("open: true"));
     drop(peer);
 }
-
-const _: fn() = || {
-    fn assert_send<T: Send>() {}
-    assert_send::<LiveSocket<Meter<std::net::TcpStream>>>();
-};

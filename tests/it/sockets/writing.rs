@@ -1,13 +1,14 @@
 //! What goes out: in order, complete, without hurry and without delay.
 
+use liveness::driver::Meter;
+use liveness::driver::tungstenite::{LiveSocket, accept_over};
 use liveness::{Clock, Reason};
 use tungstenite::protocol::WebSocketConfig;
 use tungstenite::{Error, Message};
 
-use super::support::{brisk, echo, leave, served, strict};
-use crate::wire::{BINARY, PATIENCE, PING, PONG, TEXT, close, frame, millis, rest};
+use super::support::{Host, Stingy, Watched, brisk, echo, leave, served, strict};
+use crate::wire::{BINARY, PATIENCE, PING, PONG, TEXT, close, code_and_text, frame, millis, rest};
 
-const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 
 /// A peer that has nothing to say must not hold up what it is told: a wait of one tick a message would take a minute.
@@ -35,6 +36,19 @@ fn sending_to_a_silent_peer_takes_no_time() {
     }
     assert_eq!(ticks, COUNT);
     leave(client);
+    host.join().assert_closed_by_peer();
+}
+
+#[test]
+fn a_probe_goes_out_before_what_is_said_after_it() {
+    let host = served(brisk().interval(PATIENCE).timeout(PATIENCE).build_const(), None, |life| {
+        life.socket.probe();
+        // The peer may have closed by the time it is out.
+        let _ = life.socket.send(Message::text("and another thing"));
+    });
+    let mut peer = host.peer();
+    assert_eq!([peer.next(), peer.next()].map(|frame| frame.unwrap().0), [PING, TEXT]);
+    peer.write(&close(1000, ""));
     host.join().assert_closed_by_peer();
 }
 
@@ -92,28 +106,25 @@ fn a_message_that_no_buffer_can_hold_ends_the_connection() {
     });
     let mut peer = host.peer();
     peer.write(&[frame(TEXT, b"go"), frame(PING, b"?")].concat());
-    let (code, _) = crate::wire::code_and_text(&peer.last_word());
-    assert_eq!(code, 1011);
+    assert_eq!(code_and_text(&peer.last_word()).0, 1011);
     host.join();
 }
 
 /// Its buffer has no room for a ping; the ping waits, and is not reported as sent before it is.
 #[test]
 fn a_full_buffer_loses_no_ping() {
-    let host = served(brisk().build_const(), narrow(), |life| {
+    let host = Host::open(|stream| {
+        let spare = stream.try_clone().unwrap();
+        let mut socket = accept_over(Meter::new(Stingy::never(stream)), narrow()).unwrap();
+        // One try each few milliseconds: until long after a ping is due.
+        *socket.get_mut() = Meter::new(Stingy { stream: spare, writes: 60, takes: 0 });
+        let mut watched = Watched::new(LiveSocket::new(socket, brisk().build_const()));
         // Ten bytes of header, and two to spare.
-        let _ = life.socket.send(Message::binary(vec![0; 8 * MIB - 12]));
+        let _ = watched.socket.send(Message::binary(vec![0; 8 * MIB - 12]));
+        watched.life()
     });
     let mut peer = host.peer();
-    // Until a ping is due.
-    rest(millis(400));
-    let mut left = 8 * MIB - 12 + 10;
-    let mut scrap = vec![0; 256 * KIB];
-    while left > 0 {
-        let most = left.min(scrap.len());
-        left -= std::io::Read::read(&mut peer.0, &mut scrap[..most]).unwrap();
-        rest(millis(15));
-    }
+    assert_eq!(peer.next().unwrap().1.len(), 8 * MIB - 12);
     for _ in 0..3 {
         let (_, payload) = peer.next_of(PING);
         peer.write(&frame(PONG, &payload));

@@ -1,0 +1,9 @@
+//! Values of a strategy, the same in every run: for the twins of the laws, which say that the lives are worth having.
+
+use proptest::strategy::{Strategy, ValueTree as _};
+use proptest::test_runner::TestRunner;
+
+pub(crate) fn draws<S: Strategy>(strategy: S, count: usize) -> impl Iterator<Item = S::Value> {
+    let mut runner = TestRunner::deterministic();
+    (0..count).map(move |_| strategy.new_tree(&mut runner).unwrap().current())
+}
