@@ -3,6 +3,7 @@
 use crate::browser::{Browser, Page};
 use crate::program::Program;
 use crate::redis_server::{Kept, RedisServer};
+use crate::{millis, rest};
 
 fn node(name: &'static str, redis: &RedisServer) -> Program {
     Program::start("cluster", &["--node", name, "--redis", &redis.url()])
@@ -107,4 +108,8 @@ fn a_page_whose_node_is_stopped_says_so_and_comes_back_by_itself() {
     says("This is node-1", "online");
     until(&ada, "Ada", "online");
     pen(&ada, "The pen is free.");
+    // In as long a silence it has asked, and was answered: else it would have left, or been sent away.
+    rest(millis(6_000));
+    says("This is node-1", "online");
+    until(&ada, "Ada", "online");
 }
