@@ -215,7 +215,7 @@ impl Hub {
             self.welcome(key, false);
         }
         if let Some(was) = was {
-            self.tell_all(&place, &Tell::Named { user, name: &name, was: &was });
+            self.send_all(&place, &json(&Tell::Named { user, name: &name, was: &was }));
         }
     }
 
@@ -235,8 +235,7 @@ impl Hub {
             connection.paid = now + EACH * BURST;
             return self.refuse(key, Some(&line), "so many at once");
         }
-        room.say(user, line, text, wall_clock_ms());
-        let Some(words) = room.lines.back().map(|line| json(&Tell::Line(line))) else { return };
+        let words = json(&Tell::Line(room.say(user, line, text, wall_clock_ms())));
         self.send_all(&place, &words);
     }
 
@@ -334,10 +333,6 @@ impl Hub {
         if let Some(connection) = self.connections.get_mut(&key) {
             send(connection, || Order::Tell(json(what)));
         }
-    }
-
-    fn tell_all(&mut self, place: &str, what: &Tell<'_>) {
-        self.send_all(place, &json(what));
     }
 
     fn send_all(&mut self, place: &str, words: &Utf8Bytes) {

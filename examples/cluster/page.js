@@ -37,6 +37,15 @@ live.addEventListener("suspect", () => show(at("node"), "suspect", `${here || "T
 live.addEventListener("online", () => here && show(at("node"), "online", `This is ${here}`));
 for (const type of ["waiting", "ended"]) live.addEventListener(type, lost);
 
+// Who is away for longer than the linger has left. So the first dial does not wait for its turn among thousands, unless the
+// node has no room.
+let soon = false;
+live.addEventListener("offline", ({ detail }) => (soon = detail.code !== 1013));
+live.addEventListener("waiting", () => {
+  if (soon) setTimeout(() => live.dialNow(), 250 + 250 * Math.random());
+  soon = false;
+});
+
 /** There is no connection. */
 function lost() {
   known = false;

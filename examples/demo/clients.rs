@@ -93,12 +93,6 @@ pub(crate) struct Manners {
 pub(crate) const CHATTY: Manners = Manners { chat: CHAT, think: Duration::ZERO };
 
 impl Seat {
-    /// Lives this life, and records how it was lost, if it was.
-    pub(crate) fn sit(&self, act: Act) {
-        // Who fails before there is a link was never online, and is judged by that.
-        let _ = act(self);
-    }
-
     /// Connects, and is on the board from then on.
     pub(crate) fn dial(&self, receive_buffer: Option<usize>) -> io::Result<Line> {
         let server = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));

@@ -26,6 +26,7 @@ pub(crate) enum Input {
 }
 
 /// What a connection is to do.
+#[derive(Clone)]
 pub(crate) enum Order {
     Tell(Utf8Bytes),
     Close(CloseCode, &'static str),
@@ -471,7 +472,7 @@ impl Desk {
             queue: self.pen.waiting().map(id).collect(),
         };
         let state = order(&Tell::State(&snapshot));
-        self.telling.extend(self.audience().map(|key| (key, again(&state))).collect::<Vec<_>>());
+        self.telling.extend(self.audience().map(|key| (key, state.clone())).collect::<Vec<_>>());
     }
 
     /// All connections of people.
@@ -485,27 +486,19 @@ impl Desk {
 
     fn tell_user(&mut self, user: &User, tell: &Tell<'_>) {
         let order = order(tell);
-        self.telling.extend(self.people.connections(user).map(|key| (*key, again(&order))));
+        self.telling.extend(self.people.connections(user).map(|key| (*key, order.clone())));
     }
 
     fn tell_all_but(&mut self, writer: Key, tell: &Tell<'_>) {
         let order = order(tell);
         let readers: Vec<Key> = self.audience().filter(|key| *key != writer).collect();
-        self.telling.extend(readers.into_iter().map(|key| (key, again(&order))));
+        self.telling.extend(readers.into_iter().map(|key| (key, order.clone())));
     }
 }
 
 fn order(tell: &Tell<'_>) -> Order {
     // Nothing in it can fail to be written: no maps, and no keys that are no strings.
     Order::Tell(serde_json::to_string(tell).unwrap_or_default().into())
-}
-
-/// The same bytes, once more.
-fn again(order: &Order) -> Order {
-    match order {
-        Order::Tell(text) => Order::Tell(text.clone()),
-        Order::Close(code, why) => Order::Close(*code, why),
-    }
 }
 
 /// `ago` goes with a loss that is some time old.

@@ -2,7 +2,9 @@
 
 use crate::browser::{Browser, Page};
 use crate::program::Program;
+use crate::proxy::Proxy;
 use crate::redis_server::{Kept, RedisServer};
+use crate::{millis, rest};
 
 fn node(name: &'static str, redis: &RedisServer) -> Program {
     Program::start("cluster", &["--node", name, "--redis", &redis.url()])
@@ -88,6 +90,27 @@ fn two_nodes_show_one_truth_and_what_they_do_not_know_they_show_as_unknown() {
 }
 
 #[test]
+fn a_connection_that_breaks_costs_nobody_the_pen() {
+    let redis = RedisServer::start(Kept::All).unwrap();
+    let one = node("node-1", &redis);
+    let proxy = Proxy::start(one.address());
+    let browser = Browser::open();
+    let ada = browser.page(format!("{}?user=Ada", proxy.url()));
+    until(&ada, "Ada", "online");
+    ada.click("#ask");
+    pen(&ada, "You hold the pen (token 1).");
+    for word in ["One.", "Two.", "Three."] {
+        proxy.reset();
+        ada.eventually("it sees that", |page| page.text("#node") != "This is node-1");
+        // Free, if she had left.
+        pen(&ada, "You hold the pen (token 1).");
+        ada.eventually("she may write", |page| page.attribute("#put", "disabled").is_none());
+        ada.write("#words", word).click("#put");
+        reads(&ada, "#text li", &format!("Ada {word} token 1"));
+    }
+}
+
+#[test]
 fn a_page_whose_node_is_stopped_says_so_and_comes_back_by_itself() {
     let redis = RedisServer::start(Kept::All).unwrap();
     let one = node("node-1", &redis);
@@ -107,4 +130,8 @@ fn a_page_whose_node_is_stopped_says_so_and_comes_back_by_itself() {
     says("This is node-1", "online");
     until(&ada, "Ada", "online");
     pen(&ada, "The pen is free.");
+    // In as long a silence it has asked, and was answered: else it would have left, or been sent away.
+    rest(millis(6_000));
+    says("This is node-1", "online");
+    until(&ada, "Ada", "online");
 }

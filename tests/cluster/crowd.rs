@@ -17,6 +17,8 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use tungstenite::Message;
 
+use crate::PATIENCE;
+
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,9 +59,6 @@ struct Doors {
     may_return: bool,
     quiet: bool,
 }
-
-/// Whatever a person does, takes this long at most; then the test would hang.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Crowd {
     pub(crate) fn new(addresses: Vec<SocketAddr>) -> Arc<Self> {

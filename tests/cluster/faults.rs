@@ -21,6 +21,7 @@ use crate::program::Program;
 use crate::redis_server::{Kept, RedisServer};
 use crate::settings::{LONGEST_REDIAL, Settings};
 use crate::store::redis::{ROOM, Store};
+use crate::{PATIENCE, connect};
 
 const SETTINGS: Settings = Settings {
     ttl: Duration::from_millis(2000),
@@ -152,7 +153,7 @@ impl Stage {
                 return;
             }
             let took = self.clock.now().saturating_duration_since(start);
-            assert!(took < Duration::from_secs(60), "seed {}: {edits} edits, {tokens} tokens", self.seed);
+            assert!(took < PATIENCE, "seed {}: {edits} edits, {tokens} tokens", self.seed);
             sleep(Duration::from_millis(100)).await;
         }
     }
@@ -162,7 +163,7 @@ impl Stage {
         while self.crowd.ledger().here.len() < PEOPLE {
             let took = self.clock.now().saturating_duration_since(start);
             let here = self.crowd.ledger().here.len();
-            assert!(took < Duration::from_secs(60), "seed {}: {here} came", self.seed);
+            assert!(took < PATIENCE, "seed {}: {here} came", self.seed);
             sleep(Duration::from_millis(50)).await;
         }
     }
@@ -220,7 +221,7 @@ impl Stage {
     }
 
     async fn connect(&self) -> MultiplexedConnection {
-        Client::open(self.redis.url()).unwrap().get_multiplexed_async_connection().await.unwrap()
+        connect(&Client::open(self.redis.url()).unwrap()).await
     }
 
     /// The number of the newest entry of the log.

@@ -30,11 +30,23 @@ use std::thread;
 use std::time::Duration;
 
 use liveness::Clock;
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Client};
 
 /// Where cargo puts what it builds: these tests are in `TARGET/PROFILE/deps`.
 fn target() -> PathBuf {
     let tests = std::env::current_exe().unwrap();
     tests.ancestors().nth(3).unwrap_or(Path::new("target")).to_owned()
+}
+
+/// Longer than anything here takes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// To a Redis, beside the nodes. By itself the client gives an answer half a second.
+async fn connect(client: &Client) -> MultiplexedConnection {
+    let config = AsyncConnectionConfig::new();
+    let config = config.set_response_timeout(Some(PATIENCE)).set_connection_timeout(Some(PATIENCE));
+    client.get_multiplexed_async_connection_with_config(&config).await.unwrap()
 }
 
 /// Waits until it is so.
@@ -43,7 +55,7 @@ fn eventually(what: &str, mut so: impl FnMut() -> bool) {
     let clock = Clock::new();
     let start = clock.now();
     while !so() {
-        assert!(clock.now() < start + Duration::from_secs(60), "never: {what}");
+        assert!(clock.now() < start + PATIENCE, "never: {what}");
         thread::park_timeout(Duration::from_millis(20));
     }
 }

@@ -9,6 +9,7 @@ use proptest::test_runner::TestRunner;
 use redis::{Client, cmd};
 use tokio::runtime::Runtime;
 
+use crate::connect;
 use crate::model::Model;
 use crate::redis_server::{Kept, RedisServer};
 use crate::settings::Settings;
@@ -118,7 +119,7 @@ impl Real {
         let mut model = Model::new(SETTINGS);
         let mut seen = Outcome::default();
         self.runtime.block_on(async {
-            let mut clock = self.client.get_multiplexed_async_connection().await.unwrap();
+            let mut clock = connect(&self.client).await;
             cmd("FLUSHALL").exec_async(&mut clock).await.unwrap();
             let mut now = 1_700_000_000_000;
             for (step, (wait, op)) in ops.iter().enumerate() {

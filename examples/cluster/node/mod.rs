@@ -89,13 +89,12 @@ impl Node {
     /// A page said something.
     pub(crate) fn said(&mut self, conn: Conn, said: Said, now: Timestamp) {
         self.now = self.now.max(now);
-        let user = match said {
-            Said::Hello { user } => return self.hello(conn, user),
-            Said::Say { .. } | Said::Want | Said::Give | Said::Write { .. } => {
-                self.local.user(&conn).cloned()
-            }
+        if let Said::Hello { user } = said {
+            return self.hello(conn, user);
+        }
+        let Some(user) = self.local.user(&conn).cloned() else {
+            return self.tell(conn, Tell::Unfit { why: "say hello first" });
         };
-        let Some(user) = user else { return self.tell(conn, Tell::Unfit { why: "say hello first" }) };
         match said {
             Said::Say { key, text } => self.say(conn, user, key, text),
             Said::Want => self.ask_if_open(|inc| Op::Want(inc, user), Matter::Pen),
