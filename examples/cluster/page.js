@@ -27,7 +27,9 @@ const WHY = {
 };
 
 const address = `${location.protocol.replace("http", "ws")}//${location.host}/live`;
-const live = new LiveSocket(address, { interval: 2000, timeout: 3000, suspectAfter: 1000, firstDelay: 250, longestDelay: 4000, dialTimeout: 5000 });
+// Who is away for longer than the linger has left: so it does not wait for its turn among thousands.
+const soon = { firstDelay: 250, longestDelay: 4000, maxSpread: 500 };
+const live = new LiveSocket(address, { interval: 2000, timeout: 3000, suspectAfter: 1000, dialTimeout: 5000, ...soon });
 live.addEventListener("open", () => say({ type: "hello", user: me }));
 live.addEventListener("message", ({ data }) => {
   const words = JSON.parse(data);
@@ -36,15 +38,6 @@ live.addEventListener("message", ({ data }) => {
 live.addEventListener("suspect", () => show(at("node"), "suspect", `${here || "The node"} has not answered yet`));
 live.addEventListener("online", () => here && show(at("node"), "online", `This is ${here}`));
 for (const type of ["waiting", "ended"]) live.addEventListener(type, lost);
-
-// Who is away for longer than the linger has left. So the first dial does not wait for its turn among thousands, unless the
-// node has no room.
-let soon = false;
-live.addEventListener("offline", ({ detail }) => (soon = detail.code !== 1013));
-live.addEventListener("waiting", () => {
-  if (soon) setTimeout(() => live.dialNow(), 250 + 250 * Math.random());
-  soon = false;
-});
 
 /** There is no connection. */
 function lost() {
