@@ -69,6 +69,11 @@ export interface LiveSocketOptions extends Heartbeat, Backoff {
   stableAfter?: number;
   /** How long a dial may take. Default 20,000. */
   dialTimeout?: number;
+  /**
+   * All who lose a server in one instant come back one after the other: by default within 5,000, or as the server's close
+   * code asks. At most so long, where they are few, or where a user who is away for longer is taken to have left.
+   */
+  maxSpread?: number;
   protocols?: string | string[];
   binaryType?: BinaryType;
   /** For tests: clock, timers, sockets, the page. */

@@ -32,6 +32,7 @@ const DEFAULTS = {
   longestDelay: 15_000,
   stableAfter: 30_000,
   dialTimeout: 20_000,
+  maxSpread: Infinity,
 };
 
 /** What a test may replace. */
@@ -157,8 +158,8 @@ export class LiveSocket extends EventTarget {
   }
 
   configure(options) {
-    const { stableAfter, dialTimeout } = this.#options;
-    const wanted = { ...this.#options, ...options, stableAfter, dialTimeout };
+    const { stableAfter, dialTimeout, maxSpread } = this.#options;
+    const wanted = { ...this.#options, ...options, stableAfter, dialTimeout, maxSpread };
     if (this.#machine) {
       this.#set(wanted);
       this.#turn();
@@ -174,9 +175,9 @@ export class LiveSocket extends EventTarget {
 
   #start(machine) {
     this.#machine = machine;
-    const { firstDelay, longestDelay, stableAfter, dialTimeout } = this.#options;
+    const { firstDelay, longestDelay, stableAfter, dialTimeout, maxSpread } = this.#options;
     this.#machine.set_backoff(firstDelay, longestDelay);
-    this.#machine.start(this.#host.seed(), stableAfter, dialTimeout, this.#host.now());
+    this.#machine.start(this.#host.seed(), stableAfter, dialTimeout, maxSpread, this.#host.now());
     try {
       this.#set(this.#options);
     } catch (error) {

@@ -49,7 +49,8 @@ done
 
 cargo build --quiet --release --example server_tokio --example client
 cargo build --quiet --release --bench quality
-SERVER=target/release/examples/server_tokio CLIENT=target/release/examples/client
+BUILT=${CARGO_TARGET_DIR:-target}/release/examples
+SERVER=$BUILT/server_tokio CLIENT=$BUILT/client
 
 drop() { # NAMESPACE PERCENT: of what arrives there
     ip netns exec "$1" nft flush chain inet weather in
@@ -77,7 +78,15 @@ case_() {
     ip netns exec "$A" "$SERVER" --listen 10.99.0.1:9999 --interval "${INTERVAL}s" --timeout "${TIMEOUT}s" 2>"$WORK/said" |
         while IFS= read -r line; do printf '%s %s\n' "$EPOCHREALTIME" "$line"; done >"$lines" &
     disown
-    until grep -q listening "$WORK/said"; do sleep 0.05; done
+    local looks=0
+    until grep -q listening "$WORK/said"; do
+        sleep 0.05
+        if ((++looks == 200)); then
+            echo "the server does not listen:" >&2
+            cat "$WORK/said" >&2
+            exit 1
+        fi
+    done
     local client
     for ((client = 0; client < CLIENTS; client++)); do
         # Comes again when it was let go. Its own patience is no part of this.

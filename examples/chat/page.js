@@ -35,7 +35,9 @@ let countdown;
 function dial() {
   if (live) return live.dialNow();
   const address = `${location.protocol.replace("http", "ws")}//${location.host}/live`;
-  live = new LiveSocket(address, { interval: 2000, timeout: 3000, suspectAfter: 1000, firstDelay: 500, dialTimeout: 5000 });
+  // Back before the others are told that somebody left.
+  const soon = { firstDelay: 500, maxSpread: 1000 };
+  live = new LiveSocket(address, { interval: 2000, timeout: 3000, suspectAfter: 1000, dialTimeout: 5000, ...soon });
   live.addEventListener("dialling", () => {
     clearInterval(countdown);
     at("notice").hidden = true;

@@ -27,7 +27,9 @@ const WHY = {
 };
 
 const address = `${location.protocol.replace("http", "ws")}//${location.host}/live`;
-const live = new LiveSocket(address, { interval: 2000, timeout: 3000, suspectAfter: 1000, firstDelay: 250, longestDelay: 4000, dialTimeout: 5000 });
+// Who is away for longer than the linger has left: so it does not wait for its turn among thousands.
+const soon = { firstDelay: 250, longestDelay: 4000, maxSpread: 500 };
+const live = new LiveSocket(address, { interval: 2000, timeout: 3000, suspectAfter: 1000, dialTimeout: 5000, ...soon });
 live.addEventListener("open", () => say({ type: "hello", user: me }));
 live.addEventListener("message", ({ data }) => {
   const words = JSON.parse(data);

@@ -59,6 +59,7 @@ type Length = Option<u64>;
 struct Life {
     stable_after: Length,
     dial_timeout: Length,
+    max_spread: Length,
     max_attempts: Option<u8>,
     max_elapsed: Length,
     delays: Vec<Length>,
@@ -76,6 +77,7 @@ fuzz_target!(|life: Life| {
     let settings = Settings {
         stable_after: nanos(life.stable_after),
         dial_timeout: nanos(life.dial_timeout),
+        max_spread: nanos(life.max_spread),
         max_attempts: life.max_attempts.map_or(u32::MAX, u32::from),
         max_elapsed: nanos(life.max_elapsed),
         delays: life.delays.into_iter().map(nanos).collect(),

@@ -321,6 +321,25 @@ mod tests {
     }
 
     #[test]
+    fn who_is_due_at_once_waits_for_those_who_are_due_already() {
+        let mut wheel = Wheel::new(1_000, 64_000);
+        (0..6).for_each(|_| wheel.add_node());
+        (0..3).for_each(|node| wheel.set_due(node));
+        let mut order = Vec::new();
+        while let Some(node) = wheel.first_due(Timestamp::ZERO) {
+            // With each of the first three, somebody new; and to be due twice is to be due once.
+            if node < 3 {
+                wheel.set_due(node + 3);
+                wheel.set_due(node);
+            }
+            order.push(node);
+            wheel.unset(node);
+        }
+        assert_eq!(order.len(), 6);
+        assert!(order[..3].iter().all(|node| *node < 3), "{order:?}");
+    }
+
+    #[test]
     fn far_and_never_are_two_things() {
         let mut wheel = Wheel::new(1_000, 64_000);
         wheel.add_node();

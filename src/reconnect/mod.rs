@@ -311,13 +311,16 @@ where
 
     /// A connection is lost.
     fn lose(&mut self, code: u16) {
-        match (self.policy.on_close)(code) {
-            OnClose::GiveUp => self.end(GiveUp::Closed(code)),
-            OnClose::Redial { at_least, spread } if self.was_stable() => {
-                self.start_anew();
-                self.wait(0, nanos(at_least), nanos(spread));
-            }
-            OnClose::Redial { at_least, spread } => self.retry(nanos(at_least), nanos(spread)),
+        let (at_least, spread) = match (self.policy.on_close)(code) {
+            OnClose::GiveUp => return self.end(GiveUp::Closed(code)),
+            OnClose::Redial { at_least, spread } => (nanos(at_least), nanos(spread)),
+        };
+        let spread = spread.min(self.policy.max_spread);
+        if self.was_stable() {
+            self.start_anew();
+            self.wait(0, at_least, spread);
+        } else {
+            self.retry(at_least, spread);
         }
     }
 

@@ -84,6 +84,7 @@ impl OnClose {
 pub struct Policy {
     pub(super) stable_after: u64,
     pub(super) dial_timeout: u64,
+    pub(super) max_spread: u64,
     pub(super) max_attempts: u32,
     pub(super) max_elapsed: u64,
     pub(super) on_close: fn(u16) -> OnClose,
@@ -96,10 +97,11 @@ const STABLE_AFTER: Duration = Duration::from_secs(30);
 const DIAL_TIMEOUT: Duration = Duration::from_secs(20);
 
 impl Policy {
-    /// Stable after 30 s, 20 s for a dial, no limits, [`OnClose::by_code`].
+    /// Stable after 30 s, 20 s for a dial, no other limits, [`OnClose::by_code`].
     pub const DEFAULT: Self = Self {
         stable_after: nanos(STABLE_AFTER),
         dial_timeout: nanos(DIAL_TIMEOUT),
+        max_spread: u64::MAX,
         max_attempts: u32::MAX,
         max_elapsed: u64::MAX,
         on_close: OnClose::by_code,
@@ -120,6 +122,17 @@ impl Policy {
     pub const fn dial_timeout(mut self, dial_timeout: Duration) -> Self {
         let timeout = nanos(dial_timeout);
         self.dial_timeout = if timeout == 0 { 1 } else { timeout };
+        self
+    }
+
+    /// How wide a [spread](OnClose::Redial) is at most, whatever [`on_close`](Self::on_close) says; `at_least` is not shortened.
+    /// Default `Duration::MAX`: as it says; zero: who lost the server dials at once, as all the others do.
+    ///
+    /// The 5 s of RFC 6455 are for a server that many thousands lose in one instant. Where they are a few hundred a second is
+    /// enough, and a user whose connection broke is back before a `Presence` that lingers has
+    /// called them out.
+    pub const fn max_spread(mut self, max_spread: Duration) -> Self {
+        self.max_spread = nanos(max_spread);
         self
     }
 

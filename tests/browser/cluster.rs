@@ -2,6 +2,7 @@
 
 use crate::browser::{Browser, Page};
 use crate::program::Program;
+use crate::proxy::Proxy;
 use crate::redis_server::{Kept, RedisServer};
 use crate::{millis, rest};
 
@@ -86,6 +87,27 @@ fn two_nodes_show_one_truth_and_what_they_do_not_know_they_show_as_unknown() {
     ada.write("#words", "Another.").click("#put");
     reads(&ada, "#text li", "Ada Another. token 2");
     assert_eq!(ada.console(), [""; 0]);
+}
+
+#[test]
+fn a_connection_that_breaks_costs_nobody_the_pen() {
+    let redis = RedisServer::start(Kept::All).unwrap();
+    let one = node("node-1", &redis);
+    let proxy = Proxy::start(one.address());
+    let browser = Browser::open();
+    let ada = browser.page(format!("{}?user=Ada", proxy.url()));
+    until(&ada, "Ada", "online");
+    ada.click("#ask");
+    pen(&ada, "You hold the pen (token 1).");
+    for word in ["One.", "Two.", "Three."] {
+        proxy.reset();
+        ada.eventually("it sees that", |page| page.text("#node") != "This is node-1");
+        // Free, if she had left.
+        pen(&ada, "You hold the pen (token 1).");
+        ada.eventually("she may write", |page| page.attribute("#put", "disabled").is_none());
+        ada.write("#words", word).click("#put");
+        reads(&ada, "#text li", &format!("Ada {word} token 1"));
+    }
 }
 
 #[test]

@@ -124,13 +124,14 @@ fn whole_millis(at: Option<Timestamp>) -> f64 {
 
 /// Makes the link, which dials at once, by the backoff that was set before. Follow with [`configure`].
 #[unsafe(no_mangle)]
-extern "C" fn start(seed: u64, stable_after: f64, dial_timeout: f64, now: f64) {
+extern "C" fn start(seed: u64, stable_after: f64, dial_timeout: f64, max_spread: f64, now: f64) {
     let mut dice = Dice::new(seed);
     BACKOFF.0.set(Backoff { dice: Dice::new(dice.draw()), ..BACKOFF.0.get() });
     let settings = Settings {
         heartbeat: Config::DEFAULT,
         stable_after: duration(stable_after),
         dial_timeout: duration(dial_timeout),
+        max_spread: duration(max_spread),
     };
     let link = Link::new(settings, backoff as fn() -> Doubling, dice.draw(), moment(now));
     if let Ok(mut place) = LINK.0.try_borrow_mut() {

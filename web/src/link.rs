@@ -45,6 +45,8 @@ pub struct Settings {
     pub stable_after: Duration,
     /// How long a dial may take.
     pub dial_timeout: Duration,
+    /// How long the first dial after a loss waits at most for its turn among those who lost the same server.
+    pub max_spread: Duration,
 }
 
 /// What has arrived may wait behind the timer that looks for it: a browser's queues are served in any order. So a verdict waits
@@ -374,7 +376,10 @@ impl<F: FnMut() -> Doubling + Clone> Link<F> {
 }
 
 fn policy(settings: &Settings) -> Policy {
-    Policy::DEFAULT.stable_after(settings.stable_after).dial_timeout(settings.dial_timeout)
+    Policy::DEFAULT
+        .stable_after(settings.stable_after)
+        .dial_timeout(settings.dial_timeout)
+        .max_spread(settings.max_spread)
 }
 
 /// Whatever the application wants, its page is no server.

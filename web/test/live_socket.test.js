@@ -83,6 +83,20 @@ test("a server that falls silent is suspect, then offline within the bound, and 
   assert.equal(live.state, "online");
 });
 
+test("a connection that breaks is dialled again as soon as the page wants it", async () => {
+  const { world, live } = await connected({ ...QUICK, maxSpread: 300 });
+  world.answers();
+  for (let losses = 1; losses <= 20; losses += 1) {
+    world.live(40_000);
+    live.configure({ interval: 4000 });
+    world.latest.fail();
+    assert.equal(live.state, "waiting");
+    world.live(301);
+    assert.equal(world.sockets.length, losses + 1);
+    world.latest.open();
+  }
+});
+
 test("what comes of a socket that was left is nobody's concern", async () => {
   const { world, live } = await connected();
   const old = world.latest;

@@ -29,8 +29,12 @@ fn page(seed: u64) -> Page {
         .suspicion(Suspicion::After(millis(1000)))
         .jitter(0)
         .build();
-    let settings =
-        Settings { heartbeat: heartbeat.unwrap(), stable_after: millis(30_000), dial_timeout: millis(5000) };
+    let settings = Settings {
+        heartbeat: heartbeat.unwrap(),
+        stable_after: millis(30_000),
+        dial_timeout: millis(5000),
+        max_spread: Duration::MAX,
+    };
     Link::new(settings, backoff, seed, at(0))
 }
 

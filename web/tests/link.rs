@@ -29,7 +29,12 @@ fn settings() -> Settings {
         .suspicion(Suspicion::After(millis(1000)))
         .jitter(0)
         .build();
-    Settings { heartbeat: heartbeat.unwrap(), stable_after: millis(30_000), dial_timeout: millis(5000) }
+    Settings {
+        heartbeat: heartbeat.unwrap(),
+        stable_after: millis(30_000),
+        dial_timeout: millis(5000),
+        max_spread: Duration::MAX,
+    }
 }
 
 fn page() -> Page {
@@ -110,6 +115,27 @@ fn a_server_that_says_nothing_is_asked_then_suspect_then_given_up_and_dialled_ag
     // Young: 1 to 2 s of backoff, and a part of 5 s.
     assert_eq!(dial[0].1, "dial");
     assert!((4050..=10_050).contains(&dial[0].0), "{dial:?}");
+}
+
+#[test]
+fn who_lost_a_server_waits_no_longer_for_its_turn_than_it_was_given() {
+    let longest_of_100 = |max_spread| {
+        let waits = (0..100).map(|seed| {
+            let mut page = Link::new(Settings { max_spread, ..settings() }, backoff as _, seed, at(0));
+            assert_eq!(polled(&mut page, at(0)), "dial");
+            assert!(page.opened(at(0)));
+            page.message(at(60_000));
+            page.closed(1006, at(60_000));
+            if polled(&mut page, at(60_000)).ends_with("dial") {
+                return millis(0);
+            }
+            page.poll_timeout().unwrap().saturating_duration_since(at(60_000))
+        });
+        waits.max().unwrap()
+    };
+    assert!((millis(4500)..=millis(5000)).contains(&longest_of_100(Duration::MAX)));
+    assert!((millis(450)..=millis(500)).contains(&longest_of_100(millis(500))));
+    assert_eq!(longest_of_100(millis(0)), millis(0));
 }
 
 #[test]

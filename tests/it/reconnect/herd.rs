@@ -10,8 +10,8 @@ use super::script::{Machine, machine};
 const CLIENTS: u64 = 100_000;
 
 /// Connects, stays for so long, and is closed with this code.
-fn lost(seed: u64, stays: Duration, code: u16) -> (Machine, Timestamp) {
-    let mut client = machine(Policy::DEFAULT, &[1, 2], seed);
+fn lost(policy: Policy, seed: u64, stays: Duration, code: u16) -> (Machine, Timestamp) {
+    let mut client = machine(policy, &[1, 2], seed);
     let Some(Action::Dial(first)) = client.poll(Timestamp::ZERO) else { panic!("no dial") };
     assert!(client.connected(first, Timestamp::ZERO));
     let now = Timestamp::ZERO + stays;
@@ -21,11 +21,11 @@ fn lost(seed: u64, stays: Duration, code: u16) -> (Machine, Timestamp) {
 
 /// No hundredth of the spread has more than 1.3 % of the clients, and nobody comes before or after it.
 #[track_caller]
-fn spreads(stays: Duration, code: u16, at_least: Duration, spread: Duration) {
+fn spreads(policy: Policy, stays: Duration, code: u16, at_least: Duration, spread: Duration) {
     let hundredth = spread.as_nanos() as u64 / 100;
     let mut dials = [0_u64; 100];
     for seed in 0..CLIENTS {
-        let (client, now) = lost(seed, stays, code);
+        let (client, now) = lost(policy, seed, stays, code);
         let Status::Waiting(Some(at)) = client.status() else { panic!("{client:?}") };
         assert!(at >= now + at_least && at <= now + at_least + spread, "{client:?}");
         let within = at.saturating_duration_since(now + at_least).as_nanos() as u64;
@@ -42,18 +42,28 @@ const FIVE: Duration = Duration::from_secs(5);
 
 #[test]
 fn a_herd_that_loses_its_server_without_a_word_comes_back_spread() {
-    spreads(HOUR, 1006, Duration::ZERO, FIVE);
+    spreads(Policy::DEFAULT, HOUR, 1006, Duration::ZERO, FIVE);
 }
 
 #[test]
 fn a_herd_that_is_dropped_as_soon_as_it_came_backs_off_and_comes_back_spread() {
-    spreads(INSTANT, 1006, Duration::from_secs(1), FIVE);
+    spreads(Policy::DEFAULT, INSTANT, 1006, Duration::from_secs(1), FIVE);
 }
 
 #[test]
 fn a_herd_that_is_told_of_a_restart_comes_back_as_the_code_asks() {
-    spreads(HOUR, 1012, FIVE, Duration::from_secs(25));
-    spreads(INSTANT, 1013, Duration::from_secs(30), Duration::from_secs(30));
+    spreads(Policy::DEFAULT, HOUR, 1012, FIVE, Duration::from_secs(25));
+    spreads(Policy::DEFAULT, INSTANT, 1013, Duration::from_secs(30), Duration::from_secs(30));
+}
+
+#[test]
+fn a_herd_comes_back_in_no_more_time_than_the_policy_gives_it() {
+    let half = Duration::from_millis(500);
+    let policy = Policy::DEFAULT.max_spread(half);
+    spreads(policy, HOUR, 1006, Duration::ZERO, half);
+    // What the server asked for is not ours to shorten.
+    spreads(policy, HOUR, 1012, FIVE, half);
+    spreads(Policy::DEFAULT.max_spread(Duration::MAX), HOUR, 1006, Duration::ZERO, FIVE);
 }
 
 #[test]

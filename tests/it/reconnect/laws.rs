@@ -23,15 +23,19 @@ fn lengths() -> impl Strategy<Value = u64> {
 fn settings() -> impl Strategy<Value = Settings> {
     let attempts = prop_oneof![3 => Just(u32::MAX), 2 => 0..6_u32];
     let backoff = (prop::collection::vec(lengths(), 0..6), any::<bool>());
-    (lengths(), lengths(), attempts, lengths(), backoff, any::<u64>()).prop_map(
-        |(stable_after, dial_timeout, max_attempts, max_elapsed, (delays, forever), seed)| Settings {
-            stable_after,
-            dial_timeout,
-            max_attempts,
-            max_elapsed,
-            delays,
-            forever,
-            seed,
+    let spread = prop_oneof![1 => Just(NEVER), 1 => lengths()];
+    (lengths(), lengths(), spread, attempts, lengths(), backoff, any::<u64>()).prop_map(
+        |(stable_after, dial_timeout, max_spread, max_attempts, max_elapsed, (delays, forever), seed)| {
+            Settings {
+                stable_after,
+                dial_timeout,
+                max_spread,
+                max_attempts,
+                max_elapsed,
+                delays,
+                forever,
+                seed,
+            }
         },
     )
 }
@@ -117,7 +121,8 @@ proptest! {
         let here = World::live(&settings, 1000 * SECOND, &steps, false);
         let there = World::live(&settings, 1000 * SECOND + by, &steps, false);
         // Where the longest there is is longer than what is left of time, never comes sooner.
-        let endless = [settings.stable_after, settings.dial_timeout, settings.max_elapsed];
+        let Settings { stable_after, dial_timeout, max_spread, max_elapsed, .. } = settings;
+        let endless = [stable_after, dial_timeout, max_spread, max_elapsed];
         prop_assume!(endless.iter().chain(&settings.delays).all(|length| *length != NEVER - 1));
         let moved: Vec<_> = here.story.iter().map(|(at, fact)| (at + by, *fact)).collect();
         prop_assert_eq!(moved, there.story);

@@ -19,6 +19,7 @@ pub(crate) fn on_close(code: u16) -> OnClose {
 pub(crate) struct Settings {
     pub(crate) stable_after: u64,
     pub(crate) dial_timeout: u64,
+    pub(crate) max_spread: u64,
     pub(crate) max_attempts: u32,
     pub(crate) max_elapsed: u64,
     /// Nanoseconds each; `forever`: the last again and again.
@@ -159,7 +160,9 @@ impl Opinion<'_> {
         let nanos = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(NEVER);
         match on_close(code) {
             OnClose::GiveUp => self.end = Some((GiveUp::Closed(code), now)),
-            OnClose::Redial { at_least, spread } => self.trouble(now, nanos(at_least), nanos(spread)),
+            OnClose::Redial { at_least, spread } => {
+                self.trouble(now, nanos(at_least), nanos(spread).min(self.settings.max_spread));
+            }
         }
     }
 

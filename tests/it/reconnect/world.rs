@@ -40,6 +40,7 @@ pub(crate) fn machine(settings: &Settings, start: u64) -> Machine {
     let policy = Policy::DEFAULT
         .stable_after(duration(settings.stable_after))
         .dial_timeout(duration(settings.dial_timeout))
+        .max_spread(duration(settings.max_spread))
         .max_attempts(settings.max_attempts)
         .max_elapsed(duration(settings.max_elapsed))
         .on_close(on_close);
