@@ -5,6 +5,7 @@
 #[path = "../../tests/it/lease/reference.rs"]
 mod reference;
 #[path = "../../tests/it/lease/world.rs"]
+#[expect(dead_code, reason = "the tests ask for more of it")]
 mod world;
 
 use std::time::Duration;

@@ -2,6 +2,7 @@
 #![no_main]
 
 #[path = "../../tests/it/world.rs"]
+#[expect(dead_code, reason = "the tests ask for more of it")]
 mod world;
 
 use arbitrary::Arbitrary;

@@ -275,6 +275,33 @@ fn a_picture_names_the_clocks_of_a_ping() {
     );
 }
 
+/// Takes two lines, then fails once.
+#[derive(Default)]
+struct Full(Vec<String>, bool);
+
+impl fmt::Write for Full {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        if self.0.concat().matches('\n').count() == 2 && !std::mem::replace(&mut self.1, true) {
+            return Err(fmt::Error);
+        }
+        self.0.push(text.to_owned());
+        Ok(())
+    }
+}
+
+#[test]
+fn a_recorder_whose_text_has_a_gap_says_so_and_writes_nothing_behind_it() {
+    let mut sink = Full::default();
+    let mut machine = Recorder::new(Config::DEFAULT, 7, Timestamp::ZERO, &mut sink);
+    assert_eq!(machine.result(), Ok(()));
+    for second in 0..5 {
+        machine.handle(Event::Data, Timestamp::from_secs(second));
+        assert_eq!(machine.result(), Err(fmt::Error));
+    }
+    drop(machine);
+    assert_eq!(sink.0.concat().lines().count(), 2);
+}
+
 #[test]
 fn a_recorder_tells_an_answer_by_the_number_of_its_ping_and_any_other_pong_by_what_it_carries() {
     let config = Config::builder().interval(Duration::from_secs(5)).jitter(0).build().unwrap();

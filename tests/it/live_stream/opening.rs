@@ -6,7 +6,7 @@ use futures_util::StreamExt;
 use liveness::Reason;
 use liveness::driver::HANDSHAKE_TIMEOUT;
 use liveness::driver::tokio::LiveStream;
-use liveness::driver::tokio_tungstenite::{accept, accept_hdr};
+use liveness::driver::tokio_tungstenite::{accept, accept_hdr, client};
 use tokio::io::{AsyncWriteExt, duplex};
 use tokio::time::Instant;
 use tokio_tungstenite::client_async;
@@ -27,6 +27,18 @@ async fn a_handshake_that_does_not_end_is_given_up() {
         other => panic!("{other:?}"),
     }
     assert_eq!(start.elapsed().as_secs(), HANDSHAKE_TIMEOUT.as_secs());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_does_not_answer_the_request_is_given_up() {
+    let (ours, mute) = duplex(1024);
+    let start = Instant::now();
+    match client("ws://localhost/", ours, config()).await {
+        Err(Error::Io(error)) => assert_eq!(error.kind(), ErrorKind::TimedOut, "{error}"),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(start.elapsed().as_secs(), HANDSHAKE_TIMEOUT.as_secs());
+    drop(mute);
 }
 
 #[tokio::test(start_paused = true)]

@@ -169,6 +169,37 @@ fn a_client_that_does_not_answer_is_found_out_and_told() {
 }
 
 #[test]
+fn who_has_hung_up_hears_and_says_nothing_more() {
+    let mut net = Network::<u32>::new(7);
+    let [server, client] = [(); 2].map(|()| net.connect(PATH, PATH));
+    net.to_server(server, Frame::Data(1, 10));
+    assert_eq!(net.next(None), Some(Happening::Server));
+    // What has come and is not read is gone with the socket.
+    net.to_client(server, Frame::Fin);
+    net.to_client(server, Frame::Data(2, 10));
+    assert_eq!(net.read(), None);
+    net.to_server(client, Frame::Fin);
+    net.to_client(client, Frame::Data(3, 10));
+    let seen: Vec<_> = std::iter::from_fn(|| {
+        let happening = net.next(None)?;
+        while net.read().is_some() {}
+        Some(happening)
+    })
+    .filter(|happening| *happening != Happening::Server)
+    .collect();
+    assert_eq!(seen, [Happening::Client(server, Frame::Fin)]);
+}
+
+#[test]
+fn a_shorter_stall_does_not_end_a_longer_one() {
+    let mut net = Network::<u32>::new(7);
+    net.stall(Duration::from_secs(9));
+    net.stall(Duration::from_secs(1));
+    assert_eq!(net.next(Some(Timestamp::ZERO)), Some(Happening::Server));
+    assert_eq!(net.now(), Timestamp::from_secs(9));
+}
+
+#[test]
 fn plans_come_at_their_time_and_those_of_one_moment_in_order() {
     let mut net = Network::<(), u32>::new(7);
     for (second, plan) in [(9, 5), (3, 1), (3, 2), (9, 6), (3, 3), (5, 4)] {

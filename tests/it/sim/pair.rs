@@ -157,6 +157,29 @@ fn messages_are_heard_by_the_other_end_and_keep_it_quiet() {
 }
 
 #[test]
+fn an_end_that_has_given_up_says_nothing_more_and_answers_nobody() {
+    let mut pair = Pair::new(Config::DEFAULT, Config::DEFAULT, Path::new(Duration::from_secs(1)), 7);
+    while pair.next_until(Timestamp::ZERO).is_some() {}
+    pair.client.probe(Timestamp::ZERO);
+    pair.server.handle(Event::Eof, Timestamp::ZERO);
+    pair.send(End::Server, 100);
+    assert_eq!(pair.link.down.under_way(), 0);
+    // By then its end has come to the client, and the client's ping to it.
+    let told = actions(&mut pair, End::Server, Timestamp::from_millis(1_500));
+    assert_eq!(told.last(), Some(&(Timestamp::ZERO, Action::Disconnect)));
+    assert_eq!((pair.client.stats().pings, pair.link.down.under_way()), (1, 0));
+}
+
+#[test]
+fn a_shorter_stall_does_not_end_a_longer_one() {
+    let mut pair = Pair::new(Config::DEFAULT, BROWSER, Path::INSTANT, 7);
+    pair.stall(End::Server, Duration::from_secs(9));
+    pair.stall(End::Server, Duration::from_secs(1));
+    let told = actions(&mut pair, End::Server, Timestamp::from_secs(9));
+    assert_eq!(told.first(), Some(&(Timestamp::from_secs(9), Action::MarkOnline)));
+}
+
+#[test]
 fn a_stalled_end_does_nothing_and_reads_everything_when_it_is_back() {
     let config = Config::builder().schedule(Schedule::Steady).jitter(0).build().unwrap();
     let mut pair = Pair::new(config, BROWSER, Path::INSTANT, 7);

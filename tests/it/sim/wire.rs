@@ -61,7 +61,9 @@ fn arrivals(wire: &mut Wire<usize>, steps: &[(u64, Step)]) -> Vec<(usize, u64)> 
     };
     for (after, step) in steps {
         // What is due at the very moment of a step comes after it.
-        take(wire, now, (now + after).saturating_sub(1));
+        if let Some(until) = (now + after).checked_sub(1) {
+            take(wire, now, until);
+        }
         now += after;
         match step {
             Step::Send(bytes) => {
@@ -277,6 +279,8 @@ fn what_has_not_left_yet_is_known_to_the_byte() {
     wire.send((), 500, at(0));
     wire.send((), 500, at(0));
     assert_eq!([0, 1, 999, 1000].map(|now| wire.unsent(at(now))), [1000, 999, 1, 0]);
+    // A part of a byte has not left.
+    assert_eq!(wire.unsent(Timestamp::from_micros(1_500)), 999);
     wire.outage(at(600), Duration::from_secs(9));
     assert_eq!([600, 9600, 10_000].map(|now| wire.unsent(at(now))), [400, 400, 0]);
 }

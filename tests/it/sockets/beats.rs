@@ -49,7 +49,7 @@ fn a_library_that_answers_frames_for_a_program_that_hangs_does_not_keep_it() {
 
 #[test]
 fn pings_of_the_program_are_answered_and_nothing_of_it_is_shown() {
-    let host = beating(brisk().interval(millis(5000)).build_const());
+    let host = beating(brisk().interval(millis(5000)).jitter(0).build_const());
     let mut client = host.client();
     for number in 0..20 {
         client.send(Message::text(format!("ping {number:016x}"))).unwrap();
@@ -109,7 +109,7 @@ fn live_for_nothing(client: &mut WebSocket<TcpStream>) {
 /// Frames keep their meaning beside it.
 #[test]
 fn ping_frames_are_answered_by_the_library_as_ever() {
-    let host = beating(brisk().interval(millis(5000)).build_const());
+    let host = beating(brisk().interval(millis(5000)).jitter(0).build_const());
     let mut client = host.client();
     client.send(Message::Ping("frame".into())).unwrap();
     assert_eq!(client.read().unwrap(), Message::Pong("frame".into()));

@@ -41,7 +41,7 @@ fn sending_to_a_silent_peer_takes_no_time() {
 
 #[test]
 fn a_probe_goes_out_before_what_is_said_after_it() {
-    let host = served(brisk().interval(PATIENCE).timeout(PATIENCE).build_const(), None, |life| {
+    let host = served(brisk().interval(PATIENCE).timeout(PATIENCE).jitter(0).build_const(), None, |life| {
         life.socket.probe();
         // The peer may have closed by the time it is out.
         let _ = life.socket.send(Message::text("and another thing"));
