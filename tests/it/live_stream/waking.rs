@@ -174,6 +174,22 @@ async fn a_sender_whose_reader_took_one_message_and_left_is_told() {
     drop(stream);
 }
 
+/// It said more than is kept, which nobody read; a ping went out; then it froze, and takes no more.
+#[tokio::test(start_paused = true)]
+async fn a_sender_whose_peer_talked_unread_and_froze_is_told() {
+    for evidence in [Evidence::AnyTraffic, Evidence::PongOnly] {
+        let config = config().to_builder().evidence(evidence).build().unwrap();
+        let (mut live, mut theirs) = over_bytes(config, 1024, None).await;
+        theirs.write_all(&b"\x82\x81\0\0\0\0x".repeat(100)).await.unwrap();
+        let start = Instant::now();
+        while timeout(HOUR, live.send(Message::text("ten bytes."))).await.expect("it hangs").is_ok() {
+            assert!(start.elapsed() < HOUR);
+            sleep(Duration::from_millis(100)).await;
+        }
+        drop(theirs);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_sender_without_a_reader_is_told_that_nothing_moves() {
     let (mut live, theirs) = over_bytes(config(), 1024, None).await;

@@ -219,6 +219,25 @@ fn a_peer_that_never_reads_stalls_our_writing_and_is_given_up() {
     drop(peer);
 }
 
+/// It said more than is kept, which nobody read; a ping went out; then it froze, and takes no more.
+#[test]
+fn a_peer_that_talked_unread_and_froze_keeps_no_sender_waiting() {
+    for evidence in [Evidence::AnyTraffic, Evidence::PongOnly] {
+        let config = strict().evidence(evidence).build_const();
+        let host = served(config, None, |life| {
+            rest(millis(200));
+            while life.socket.liveness().stats().pings == 0 {
+                life.socket.send(Message::text("tick")).unwrap();
+                rest(millis(20));
+            }
+            assert!(life.socket.send(Message::binary(vec![0; 48 * MIB])).is_err());
+        });
+        let mut peer = host.peer();
+        peer.write(&frame(TEXT, b"x").repeat(200));
+        host.join();
+    }
+}
+
 /// Its pings are evidence, until we owe it so many pongs that we stop reading: answers owed are to cost no memory.
 #[test]
 fn a_peer_that_pings_and_never_reads_is_given_up() {
