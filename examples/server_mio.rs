@@ -74,6 +74,8 @@ struct Server {
     turns: VecDeque<usize>,
     /// Those who are to rest before it, in the order of their time.
     resting: VecDeque<(Timestamp, usize)>,
+    /// Those who are not read, with the time by which they must have taken more, and what they had taken.
+    stuck: VecDeque<(Timestamp, Key, u64)>,
 }
 
 type Handshake = MidHandshake<ServerHandshake<Wire, NoCallback>>;
@@ -91,6 +93,8 @@ struct Peer {
     ping_end: Option<u64>,
     /// Too much is unsent, and the machine knows that we do not listen.
     paused: bool,
+    /// It is in `stuck`.
+    watched: bool,
     /// Nothing that arrives can be understood any more; it is only waited for to end.
     deaf: bool,
     /// Our Close is in the outbox.
@@ -119,6 +123,7 @@ fn main() -> Result<(), Box<dyn error::Error>> {
         peers: Vec::new(),
         turns: VecDeque::new(),
         resting: VecDeque::new(),
+        stuck: VecDeque::new(),
     };
     Ok(server.run()?)
 }
@@ -143,6 +148,7 @@ impl Server {
                     key => self.turn(Key::from_bits(key as u64)),
                 }
             }
+            self.give_up_stuck(now);
             // There is more than was asked for, and some of it may be an answer. Soon there is room for all.
             if events.iter().count() == events.capacity() {
                 events = Events::with_capacity(2 * events.capacity());
@@ -160,7 +166,8 @@ impl Server {
     fn wait(&mut self, events: &mut Events) -> io::Result<()> {
         let handshake = self.handshakes.first_key_value().map(|(_, (_, deadline))| *deadline);
         let rested = self.resting.front().map(|(until, _)| *until);
-        let next = [self.fleet.poll_timeout(), handshake, rested].into_iter().flatten().min();
+        let stuck = self.stuck.front().map(|(by, ..)| *by);
+        let next = [self.fleet.poll_timeout(), handshake, rested, stuck].into_iter().flatten().min();
         let left = next.map_or(LONGEST_WAIT, |next| next.saturating_duration_since(self.clock.now()));
         let left = if self.turns.is_empty() { left.min(LONGEST_WAIT) } else { Duration::ZERO };
         match self.poll.poll(events, Some(left)) {
@@ -189,6 +196,28 @@ impl Server {
         self.turns.extend(self.resting.drain(..rested).map(|(_, token)| token));
         let late = self.handshakes.iter().take_while(|(_, (_, deadline))| *deadline <= now);
         self.turns.extend(late.map(|(token, _)| *token));
+    }
+
+    /// Whose ping left before we stopped to listen has no clock: its answer could not be heard, and no other ping goes out. If it
+    /// takes nothing either, its transport has failed.
+    fn give_up_stuck(&mut self, now: Timestamp) {
+        while self.stuck.front().is_some_and(|(by, ..)| *by <= now) {
+            let Some((by, key, taken)) = self.stuck.pop_front() else { break };
+            let Some(mut turn) = self.peer(key) else { continue };
+            let Ok(machine) = turn.fleet.get(key) else { continue };
+            let sent = turn.wire().sent;
+            // Where we looked this late, we may have slept, and the network with us.
+            let late = now.saturating_duration_since(by) > machine.config().stall_tolerance();
+            let has_a_clock = machine.poll_timeout().is_some();
+            if !turn.peer.paused || turn.is_offline() {
+                turn.peer.watched = false;
+            } else if sent > taken || late || has_a_clock {
+                let by = now + machine.config().write_timeout();
+                self.stuck.push_back((by, key, sent));
+            } else {
+                turn.hear(Event::Eof);
+            }
+        }
     }
 
     fn rest(&mut self, token: usize) {
@@ -274,6 +303,7 @@ impl Server {
             flood: 0,
             ping_end: None,
             paused: false,
+            watched: false,
             deaf: false,
             said: false,
             unread: 0,
@@ -292,10 +322,12 @@ impl Server {
         turn.receive();
         turn.send();
         turn.put_off_if_unread();
+        let watched = turn.watch_if_stuck();
         let over = turn.is_offline();
         // After the verdict, whoever still talks rests before we listen again: else each of its bytes would cost a turn.
         let more = turn.has_more() || (over && turn.wire().received > received);
         turn.peer.queued = more;
+        self.stuck.extend(watched);
         match more {
             true if over => self.rest(token(key)),
             true => self.turns.push_back(token(key)),
@@ -462,6 +494,15 @@ impl Turn<'_> {
             // Our last word is out: tell the peer, so that it hangs up.
             self.wire().shutdown(Shutdown::Write);
         }
+    }
+
+    /// By when more must have been taken, of one who is read no more.
+    fn watch_if_stuck(&mut self) -> Option<(Timestamp, Key, u64)> {
+        if !self.peer.paused || std::mem::replace(&mut self.peer.watched, true) {
+            return None;
+        }
+        let machine = self.fleet.get(self.peer.key).ok()?;
+        Some((self.clock.now() + machine.config().write_timeout(), self.peer.key, self.wire().sent))
     }
 
     /// Who has been silent cannot be judged before all has been heard; the others need not wait for it.

@@ -158,6 +158,12 @@ impl Liveness {
         Self { config, state }
     }
 
+    /// The newest ping has left, and waits for its answer.
+    #[cfg(any(feature = "tungstenite", feature = "tokio"))]
+    pub(crate) const fn is_answer_awaited(&self) -> bool {
+        matches!(self.state.ping(), Ping::Answering)
+    }
+
     #[cfg(feature = "transcript")]
     pub(crate) const fn state(&self) -> &State {
         &self.state

@@ -9,6 +9,7 @@ mod fault;
 mod inbox;
 #[cfg(feature = "tungstenite")]
 mod meter;
+mod stuck;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 #[cfg(feature = "tokio-tungstenite")]
@@ -31,6 +32,7 @@ use self::inbox::Inbox;
 pub use self::inbox::{INBOX_BYTES, INBOX_MESSAGES};
 #[cfg(feature = "tungstenite")]
 pub use self::meter::{Meter, Socket, Transport};
+use self::stuck::Stuck;
 use crate::beat::Beat;
 use crate::config::Evidence;
 use crate::event::{Action, Reason};

@@ -89,7 +89,7 @@ pub use self::socket::{Kind, Socket};
 use self::waiting::Alarm;
 use self::waking::Wakers;
 use self::writing::Own;
-use super::{Heartbeat, Inbox, Watcher, random_seed};
+use super::{Heartbeat, Inbox, Stuck, Watcher, random_seed};
 use crate::config::Config;
 use crate::event::{Action, CloseCode, Reason, Status};
 use crate::liveness::{Liveness, Machine};
@@ -166,6 +166,7 @@ pub struct LiveStream<S: Socket, M: Machine = Liveness> {
     heard: u64,
     /// Those when a verdict first waited for unread ones, and the answers by then.
     backlog: Option<(u64, u32)>,
+    stuck: Option<Stuck>,
     /// A verdict waits, in this turn, for what could not be read.
     unheard: bool,
     /// Reading is paused: the inbox is full, or too many pongs are owed.
@@ -235,6 +236,7 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
             inbox: Inbox::new(),
             heard: 0,
             backlog: None,
+            stuck: None,
             unheard: false,
             paused: false,
             own: Own::NOTHING,

@@ -61,8 +61,22 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
             if self.is_due() {
                 self.judge();
             }
+            if self.is_stuck() {
+                self.hear(Event::Eof);
+                self.act(self.now);
+            }
             let _ = self.arm();
         }
+    }
+
+    /// For so long that the transport has failed; what it takes by now counts.
+    fn is_stuck(&mut self) -> bool {
+        let failed = |this: &mut Self| {
+            let (peer, now) = (this.machine.liveness(), this.now);
+            let stuck = this.stuck.as_mut().filter(|_| peer.is_answer_awaited());
+            stuck.is_some_and(|stuck| stuck.has_failed(peer, now))
+        };
+        failed(self) && self.write_out().is_pending() && failed(self)
     }
 
     pub(super) fn is_due(&self) -> bool {

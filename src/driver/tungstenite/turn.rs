@@ -11,7 +11,7 @@ use super::LiveSocket;
 use crate::beat::Beat;
 use crate::driver::meter::Transport;
 use crate::driver::{
-    BACKLOG, Heartbeat, PONGS_OWED, READS_BEFORE_VERDICT, is_refutable, pong_owed, verdict_at,
+    BACKLOG, Heartbeat, PONGS_OWED, READS_BEFORE_VERDICT, Stuck, is_refutable, pong_owed, verdict_at,
 };
 use crate::event::{Action, Event, Status};
 use crate::liveness::Machine;
@@ -43,6 +43,9 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
             self.paused = true;
             self.hear(Event::ReadPaused);
         }
+        if self.is_stuck() {
+            self.end_transport();
+        }
         let due = self.machine.liveness().poll_timeout();
         let left = due.map(|due| due.saturating_duration_since(self.clock.now()));
         let slice = self.unflushed.then_some(READ_SLICE);
@@ -53,6 +56,16 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
         if self.is_due() {
             self.judge();
         }
+    }
+
+    /// For so long that the transport has failed.
+    fn is_stuck(&mut self) -> bool {
+        let (peer, now) = (self.machine.liveness(), self.clock.now());
+        if !self.paused || !self.unflushed || !peer.is_answer_awaited() {
+            self.stuck = None;
+            return false;
+        }
+        self.stuck.get_or_insert(Stuck::new(now)).has_failed(peer, now)
     }
 
     pub(super) fn is_due(&self) -> bool {
@@ -224,11 +237,15 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
     pub(super) fn resume(&mut self) {
         if self.paused && self.may_read() {
             self.paused = false;
+            self.stuck = None;
             self.hear(Event::ReadResumed);
         }
     }
 
     pub(super) fn hear(&mut self, event: Event<'_>) {
+        if event == Event::Wrote {
+            self.stuck = None;
+        }
         self.machine.handle(event, self.clock.now());
     }
 }

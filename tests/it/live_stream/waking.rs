@@ -181,13 +181,43 @@ async fn a_sender_whose_peer_talked_unread_and_froze_is_told() {
         let config = config().to_builder().evidence(evidence).build().unwrap();
         let (mut live, mut theirs) = over_bytes(config, 1024, None).await;
         theirs.write_all(&b"\x82\x81\0\0\0\0x".repeat(100)).await.unwrap();
-        let start = Instant::now();
-        while timeout(HOUR, live.send(Message::text("ten bytes."))).await.expect("it hangs").is_ok() {
+        let (start, mut sent) = (Instant::now(), Instant::now());
+        let end = loop {
+            match timeout(HOUR, live.send(Message::text("ten bytes."))).await.expect("it hangs") {
+                Ok(()) => sent = Instant::now(),
+                Err(end) => break end,
+            }
             assert!(start.elapsed() < HOUR);
             sleep(Duration::from_millis(100)).await;
-        }
+        };
+        assert_eq!(end.reason(), Some(Reason::TransportClosed));
+        // A whole `write_timeout`, and no longer than is promised.
+        let waited = sent.elapsed();
+        let bound = config.driven().detection_bound(Duration::ZERO);
+        assert!((10 * SECOND..=bound).contains(&waited), "{waited:?}");
         drop(theirs);
     }
+}
+
+/// The same peer, but that it takes a little of what we write, each time just before it would have been too late.
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_talked_unread_and_takes_little_at_a_time_is_left_alone() {
+    let (mut live, mut theirs) = over_bytes(config(), 1024, None).await;
+    theirs.write_all(&b"\x82\x81\0\0\0\0x".repeat(100)).await.unwrap();
+    tokio::spawn(async move {
+        let mut some = [0; 100];
+        loop {
+            sleep(10 * SECOND - Duration::from_millis(1)).await;
+            if theirs.read(&mut some).await.unwrap() == 0 {
+                break;
+            }
+        }
+    });
+    let start = Instant::now();
+    let sent = timeout(HOUR, live.send(Message::binary(vec![0; 10_000]))).await;
+    sent.expect("it comes to an end").unwrap();
+    assert!(start.elapsed() > 800 * SECOND, "{:?}", start.elapsed());
+    assert_eq!(live.liveness().verdict(), None);
 }
 
 #[tokio::test(start_paused = true)]
