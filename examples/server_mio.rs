@@ -148,12 +148,12 @@ impl Server {
                     key => self.turn(Key::from_bits(key as u64)),
                 }
             }
-            self.give_up_stuck(now);
             // There is more than was asked for, and some of it may be an answer. Soon there is room for all.
             if events.iter().count() == events.capacity() {
                 events = Events::with_capacity(2 * events.capacity());
                 continue;
             }
+            self.give_up_stuck(now);
             // Read before you poll: an answer that lies unread in the kernel has not been heard. One time for all, so that
             // between two looks at a deadline the sockets are always read. Where this stops early, `poll_timeout` is the
             // present, and we come straight back.

@@ -44,7 +44,7 @@ pub(super) struct Wheel {
     next_end: Timestamp,
 }
 
-/// At most this many slots: 65,536, in 200 KB.
+/// At most this many slots: 65,536, in 260 KB.
 const SLOTS_MAX: u32 = 1 << 16;
 
 impl Wheel {

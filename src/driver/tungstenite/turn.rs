@@ -60,11 +60,12 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
 
     /// For so long that the transport has failed.
     fn is_stuck(&mut self) -> bool {
-        let (peer, now) = (self.machine.liveness(), self.clock.now());
+        let peer = self.machine.liveness();
         if !self.paused || !self.unflushed || !peer.is_answer_awaited() {
             self.stuck = None;
             return false;
         }
+        let now = self.clock.now();
         self.stuck.get_or_insert(Stuck::new(now)).has_failed(peer, now)
     }
 
