@@ -4,25 +4,45 @@
 //!
 //! Exit status: 0 where all agree, 1 with a unified diff where not, 2 with FILE:LINE where one cannot be read.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::Parser;
 use liveness::transcript::Transcript;
 
-/// Replays transcripts: each file's inputs are lived again, and the outputs compared.
-#[derive(Parser)]
+const HELP: &str = "\
+Replays transcripts: each file's inputs are lived again, and the outputs compared.
+
+usage: replay [--bless] [--draw] FILE...
+
+  --bless  rewrite the outputs in each file to what came out
+  --draw   draw each life as a picture";
+
+#[derive(Default)]
 struct Args {
-    /// Transcripts to replay.
-    #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Rewrite the outputs in each file to what came out.
-    #[arg(long)]
     bless: bool,
-    /// Draw each life as a picture.
-    #[arg(long)]
     draw: bool,
+}
+
+impl Args {
+    /// `None` where help is asked for.
+    fn parse(words: impl Iterator<Item = OsString>) -> Result<Option<Self>, String> {
+        let mut args = Self::default();
+        for word in words {
+            match word.to_str() {
+                Some("--help" | "-h") => return Ok(None),
+                Some("--bless") => args.bless = true,
+                Some("--draw") => args.draw = true,
+                Some(flag) if flag.starts_with('-') => {
+                    return Err(format!("`{flag}` is no flag of this program; there are `--bless` and `--draw`"));
+                }
+                _ => args.files.push(word.into()),
+            }
+        }
+        if args.files.is_empty() { Err("no file is named".into()) } else { Ok(Some(args)) }
+    }
 }
 
 /// What became of one file, worst last.
@@ -34,7 +54,17 @@ enum Outcome {
 }
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = match Args::parse(std::env::args_os().skip(1)) {
+        Ok(Some(args)) => args,
+        Ok(None) => {
+            println!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => {
+            eprintln!("replay: {error}\n\n{HELP}");
+            return ExitCode::from(2);
+        }
+    };
     let mut worst = Outcome::Agrees;
     let mut agreed = 0;
     for file in &args.files {

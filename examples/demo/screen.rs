@@ -1,6 +1,7 @@
 //! The lives as they happen: strips in a terminal, plain lines elsewhere.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
@@ -21,6 +22,19 @@ const LEGEND: [&str; 2] = [
     "■ given up   ✗ given up, wrongly     ░ the server is stopped",
 ];
 
+/// This style where stdout shows styles, and none where it goes elsewhere or its user wants none (<https://no-color.org>).
+pub(crate) fn painted(style: Style) -> Style {
+    static STYLED: LazyLock<bool> = LazyLock::new(|| {
+        let refused = std::env::var_os("NO_COLOR").is_some_and(|no| !no.is_empty());
+        io::stdout().is_terminal() && !refused && !is_dumb()
+    });
+    if *STYLED { style } else { Style::new() }
+}
+
+fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|term| term == "dumb")
+}
+
 /// What shows the lives.
 pub(crate) enum Screen {
     /// A strip for each case and recipe, drawn over and over.
@@ -40,12 +54,11 @@ pub(crate) enum Screen {
 impl Screen {
     /// Strips where there is room to draw them, lines where not.
     pub(crate) fn new() -> Self {
-        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         let cells = terminal_size().map_or(0, |(Width(width), Height(height))| {
             let fits = usize::from(height) > CASES.len() + 1 + LEGEND.len();
             if fits { (width.saturating_sub(FAULT as u16) / 2).saturating_sub(2) } else { 0 }
         });
-        if io::stdout().is_terminal() && cells >= FEWEST_CELLS && !dumb {
+        if io::stdout().is_terminal() && cells >= FEWEST_CELLS && !is_dumb() {
             Self::Strips { cells: cells.min(MOST_CELLS), drawn: 0 }
         } else {
             Self::Lines { printed: Vec::new() }
@@ -65,11 +78,10 @@ impl Screen {
 
 fn draw(lives: &[Life], now: Timestamp, cells: u16, drawn: usize) -> io::Result<usize> {
     if drawn > 0 {
-        // Past anstream, which would strip this too where no colour is wanted.
         write!(io::stdout(), "\x1b[{drawn}A")?;
     }
-    let mut out = anstream::stdout().lock();
-    let bold = Style::new().bold();
+    let mut out = io::stdout().lock();
+    let bold = painted(Style::new().bold());
     let [now_s, end_s] = [now.min(END), END].map(|at| at.as_nanos() / 1_000_000_000);
     let (clock, width) = (format!("{now_s} of {end_s} s"), usize::from(cells) + 2);
     writeln!(out, "{bold}{clock:FAULT$} {:width$}liveness{bold:#}", "textbook")?;
@@ -104,6 +116,7 @@ fn draw_strip(
         let cell = shown.iter().map(|life| Cell::of(life, case, from, from + lasts)).max();
         let cell = cell.unwrap_or(Cell::Nothing);
         let (style, sign) = cell.look();
+        let style = painted(style);
         write!(out, "{style}{sign}{style:#}")?;
     }
     Ok(())
@@ -181,7 +194,7 @@ fn print_news(lives: &[Life], printed: &mut Vec<usize>) -> io::Result<()> {
         *printed = life.history.len();
     }
     news.sort_by_key(|(at, ..)| *at);
-    let mut out = anstream::stdout().lock();
+    let mut out = io::stdout().lock();
     for (at, life, change) in news {
         let seconds = Duration::from_nanos(at.as_nanos()).as_secs_f64();
         let recipe = match life.recipe {
@@ -192,6 +205,7 @@ fn print_news(lives: &[Life], printed: &mut Vec<usize>) -> io::Result<()> {
         let fault =
             if case.crowd > 1 { format!("{} #{}", case.fault, life.number + 1) } else { case.fault.into() };
         let (style, what) = describe(change, case);
+        let style = painted(style);
         writeln!(out, "{seconds:6.2} s  {recipe}  {fault:27}  {style}{what}{style:#}")?;
     }
     Ok(())

@@ -8,6 +8,7 @@ use terminal_size::{Width, terminal_size};
 use crate::board::{Life, Recipe};
 use crate::cases::{CASES, Case, INTERVAL, LATENESS, Right, TIMEOUT};
 use crate::judgement::{Judgement, bound, judge, limit};
+use crate::screen::painted;
 
 /// Of a row.
 const WIDTH: u16 = 100;
@@ -16,9 +17,9 @@ const WRONG: Style = AnsiColor::Red.on_default().bold();
 
 /// Prints it, and says whether `liveness` was right in every row.
 pub(crate) fn print(lives: &[Life]) -> io::Result<bool> {
-    let mut out = anstream::stdout().lock();
+    let mut out = io::stdout().lock();
     let gap = gap();
-    let bold = Style::new().bold();
+    let bold = painted(Style::new().bold());
     let (fault, right, textbook) = ("the fault", "what is right", "the textbook");
     writeln!(out, "\n{bold}{fault:27}  {right:16}{gap}{textbook:22} {:18} verdict in{bold:#}", "liveness")?;
     let mut score = [0, 0];
@@ -71,6 +72,7 @@ fn print_row(
 
 fn print_did(out: &mut impl Write, right: bool, did: &str, width: usize) -> io::Result<()> {
     let (style, mark) = if right { (RIGHT, '✓') } else { (WRONG, '✗') };
+    let style = painted(style);
     write!(out, "{style}{mark} {did:width$}{style:#} ")
 }
 

@@ -9,28 +9,61 @@ mod picture;
 mod simulation;
 
 use std::io::{self, Write};
+use std::ops::RangeInclusive;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
 use liveness::{Config, Evidence, Suspicion, Timestamp};
 
 use picture::{Screen, grouped};
 use simulation::{Outcome, Simulation};
 
-/// Many connections, some faults.
-#[derive(Parser)]
+const HELP: &str = "\
+Many connections, some faults.
+
+usage: fleet [--connections N] [--seconds N | --simulated N] [--seed N]
+
+  --connections N  how many connections, 200 to 16000000; 1000000 where optimised, else 50000
+  --seconds N      seconds of real time, more or less, 1 to 86400; 20 if not given
+  --simulated N    seconds of simulated time instead, 60 to 86400, however long that takes
+  --seed N         what all chances are drawn from; 7 if not given";
+
 struct Args {
-    /// How many connections.
-    #[arg(long, default_value_t = if cfg!(debug_assertions) { 50_000 } else { 1_000_000 })]
-    #[arg(value_parser = clap::value_parser!(u32).range(200..=16_000_000))]
     connections: u32,
-    /// Seconds of real time, more or less.
-    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=86_400))]
-    seconds: u64,
-    /// What all chances are drawn from.
-    #[arg(long, default_value_t = 7)]
+    ends: Ends,
     seed: u64,
+}
+
+/// After what time the last scene begins.
+#[derive(Clone, Copy)]
+enum Ends {
+    Real(Duration),
+    Simulated(Duration),
+}
+
+impl Args {
+    /// `None` where help is asked for.
+    fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Self>, String> {
+        let connections = if cfg!(debug_assertions) { 50_000 } else { 1_000_000 };
+        let mut args = Self { connections, ends: Ends::Real(Duration::from_secs(20)), seed: 7 };
+        while let Some(flag) = words.next() {
+            let mut number = |range: RangeInclusive<u64>| {
+                let value = words.next().ok_or(format!("`{flag}` wants a number behind it"))?;
+                let number = value.parse().ok().filter(|number| range.contains(number));
+                let (first, last) = (range.start(), range.end());
+                number.ok_or(format!("`{flag}` is `{value}`, but must be a whole number from {first} to {last}"))
+            };
+            match flag.as_str() {
+                "--help" | "-h" => return Ok(None),
+                "--connections" => args.connections = number(200..=16_000_000)? as u32,
+                "--seconds" => args.ends = Ends::Real(Duration::from_secs(number(1..=86_400)?)),
+                "--simulated" => args.ends = Ends::Simulated(Duration::from_secs(number(60..=86_400)?)),
+                "--seed" => args.seed = number(0..=u64::MAX)?,
+                _ => return Err(format!("`{flag}` is no flag of this program")),
+            }
+        }
+        Ok(Some(args))
+    }
 }
 
 const TICK: Duration = Duration::from_millis(4);
@@ -78,13 +111,25 @@ const SCRIPT: [(Scene, u64); 8] = [
 ];
 
 fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
-    let args = Args::parse();
+    let args = match Args::parse(std::env::args().skip(1)) {
+        Ok(Some(args)) => args,
+        Ok(None) => {
+            println!("{HELP}");
+            return Ok(ExitCode::SUCCESS);
+        }
+        Err(error) => {
+            eprintln!("fleet: {error}\n\n{HELP}");
+            return Ok(ExitCode::from(2));
+        }
+    };
     let mut sim = Simulation::new(&args);
-    let mut screen = Screen::new(Duration::from_secs(args.seconds));
-    // The last tenth is for saying goodbye.
-    let end = Timestamp::ZERO + Duration::from_secs(args.seconds) * 9 / 10;
+    let mut screen = Screen::new(args.ends);
     while !sim.is_over() {
-        let over = sim.clock.now() >= end;
+        let over = match args.ends {
+            // The last tenth is for saying goodbye.
+            Ends::Real(limit) => sim.clock.now() >= Timestamp::ZERO + limit * 9 / 10,
+            Ends::Simulated(limit) => sim.awake() >= limit,
+        };
         if let Some(scene) = sim.due_scene(over) {
             sim.begin(scene)?;
         }
@@ -98,7 +143,7 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
 
 /// The last word. True where everyone who died was found out in time, and nobody else was dropped.
 fn conclude(sim: &Simulation) -> io::Result<bool> {
-    let mut out = anstream::stdout().lock();
+    let mut out = io::stdout().lock();
     let (mut right, mut whole) = (sim.wrong == 0 && sim.fleet.is_empty(), true);
     writeln!(out)?;
     for (name, group) in [("dark", &sim.dark), ("mute", &sim.mute), ("flooding", &sim.flood)] {

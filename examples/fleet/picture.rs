@@ -8,7 +8,7 @@ use liveness::Timestamp;
 use terminal_size::{Height, Width, terminal_size};
 
 use crate::simulation::{Counts, Group, Simulation, bound};
-use crate::{DARK, FLOOD, MUTE, SCRIPT, SLEEP, STALL, Scene};
+use crate::{DARK, Ends, FLOOD, MUTE, SCRIPT, SLEEP, STALL, Scene};
 
 impl Scene {
     pub(crate) fn title(self, sim: &Simulation) -> String {
@@ -47,7 +47,7 @@ impl Scene {
 }
 
 /// What is counted and measured: rates and costs since the last picture, everything else since the beginning.
-fn counters(sim: &Simulation, (last, since): &(Counts, Duration), limit: Duration) -> [String; 8] {
+fn counters(sim: &Simulation, (last, since): &(Counts, Duration), ends: Ends) -> [String; 8] {
     let (counts, awake) = (&sim.counts, sim.awake());
     let real = sim.clock.now().saturating_duration_since(Timestamp::ZERO).as_secs_f64();
     let millis = |duration: Duration| duration.as_secs_f64() * 1e3;
@@ -69,11 +69,14 @@ fn counters(sim: &Simulation, (last, since): &(Counts, Duration), limit: Duratio
     let (behind, most) = (millis(sim.behind), millis(sim.most_behind));
     [
         format!("{} connections, one Fleet, one thread", grouped(sim.peers.len() as u64)),
-        format!(
-            "time      {:.1} s simulated{asleep}, {real:.1} of {} s real",
-            awake.as_secs_f64(),
-            limit.as_secs()
-        ),
+        match ends {
+            Ends::Real(limit) => {
+                format!("time      {:.1} s simulated{asleep}, {real:.1} of {} s real", awake.as_secs_f64(), limit.as_secs())
+            }
+            Ends::Simulated(limit) => {
+                format!("time      {:.1} of {} s simulated{asleep}, {real:.1} s real", awake.as_secs_f64(), limit.as_secs())
+            }
+        },
         format!("status    online {online}  suspect {suspect}  offline so far {offline}"),
         format!("verdicts  ping-timeout {timeout}  ping-flood {flood}  local-closed {local}  other {other}"),
         format!("a second  pings {pings}  answers {answers}  messages {messages}"),
@@ -87,11 +90,11 @@ fn counters(sim: &Simulation, (last, since): &(Counts, Duration), limit: Duratio
 fn picture(
     sim: &Simulation,
     last: &(Counts, Duration),
-    limit: Duration,
+    ends: Ends,
     width: usize,
 ) -> Vec<(Style, String)> {
     let (plain, bold, dim) = (Style::new(), Style::new().bold(), Style::new().dimmed());
-    let mut lines: Vec<_> = counters(sim, last, limit).into_iter().map(|line| (plain, line)).collect();
+    let mut lines: Vec<_> = counters(sim, last, ends).into_iter().map(|line| (plain, line)).collect();
     lines[0].0 = bold;
     let seconds = &sim.pings_by_second;
     let first = seconds.len().saturating_sub(width.saturating_sub(11));
@@ -127,9 +130,11 @@ fn mark(sim: &Simulation, second: usize) -> char {
 
 /// What shows the picture: drawn over and over in a terminal, a line now and then elsewhere.
 pub(crate) struct Screen {
-    limit: Duration,
+    ends: Ends,
     /// Columns, where it is a terminal with room.
     width: Option<usize>,
+    /// Unless its user wants none: <https://no-color.org>.
+    coloured: bool,
     /// How many lines to go up.
     drawn: usize,
     scenes: usize,
@@ -138,12 +143,13 @@ pub(crate) struct Screen {
 }
 
 impl Screen {
-    pub(crate) fn new(limit: Duration) -> Self {
+    pub(crate) fn new(ends: Ends) -> Self {
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         let fits = terminal_size().filter(|(Width(width), Height(height))| *width >= 80 && *height >= 21);
         let width =
             fits.filter(|_| io::stdout().is_terminal() && !dumb).map(|(Width(width), _)| usize::from(width));
-        Self { limit, width, drawn: 0, scenes: 0, shown_at: Timestamp::ZERO, last: Default::default() }
+        let coloured = std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty());
+        Self { ends, width, coloured, drawn: 0, scenes: 0, shown_at: Timestamp::ZERO, last: Default::default() }
     }
 
     /// Brings it up to date, if it is time to, or `anyway`: at the end.
@@ -154,15 +160,15 @@ impl Screen {
         if now < self.shown_at + pause && !anyway && !(news && self.width.is_none()) {
             return Ok(());
         }
-        let lines = picture(sim, &self.last, self.limit, self.width.unwrap_or(80));
-        let mut out = anstream::stdout().lock();
+        let lines = picture(sim, &self.last, self.ends, self.width.unwrap_or(80));
+        let mut out = io::stdout().lock();
         if let Some(width) = self.width {
             if self.drawn > 0 {
-                // Past anstream, which would strip this too where no colour is wanted.
-                write!(io::stdout(), "\x1b[{}A", self.drawn)?;
+                write!(out, "\x1b[{}A", self.drawn)?;
             }
             for (style, line) in &lines {
                 let line: String = line.chars().take(width - 1).collect();
+                let style = if self.coloured { *style } else { Style::new() };
                 writeln!(out, "{style}{line:0$}{style:#}", width - 1)?;
             }
             self.drawn = lines.len();

@@ -28,12 +28,13 @@
 //!
 //! With feature `arbitrary` a fuzzer chooses the settings, the events and their times. This is a whole target for
 //! [cargo-fuzz](https://rust-fuzz.github.io/book/cargo-fuzz.html), to copy: `cargo fuzz add server`, then in `fuzz/` `cargo
-//! add arbitrary --features derive` and `cargo add liveness --features arbitrary`, and put your server in the place of `Server`.
+//! add liveness --features arbitrary`, and put your server in the place of `Server`.
 //!
 //! ```
 //! # /* As a doc test it is run on a few inputs instead:
 //! #![no_main]
 //! # */
+//! # use arbitrary::Arbitrary;
 //! # macro_rules! fuzz_target {
 //! #     (|$life:ident: $kind:ty| $body:block) => {
 //! #         fn target(bytes: &[u8]) {
@@ -49,7 +50,6 @@
 //! # }
 //! use std::time::Duration;
 //!
-//! use arbitrary::Arbitrary;
 //! # /*
 //! use libfuzzer_sys::fuzz_target;
 //! # */
@@ -73,32 +73,19 @@
 //!     }
 //! }
 //!
-//! #[derive(Arbitrary, Debug)]
-//! enum Step<'a> {
-//!     /// Any event at all.
-//!     Event(Event<'a>),
-//!     /// An answer to the latest ping: no fuzzer would guess it.
-//!     Answer,
-//!     /// The driver sleeps until the deadline, and so many milliseconds longer.
-//!     Sleep(u16),
-//! }
-//!
-//! fuzz_target!(|life: (Config, Vec<Step<'_>>)| {
+//! // A step: which of three it is, any event at all, and how late a driver is.
+//! fuzz_target!(|life: (Config, Vec<(u8, Event<'_>, u16)>)| {
 //!     let (config, steps) = life;
 //!     let mut now = Timestamp::ZERO;
 //!     let mut server = Server { peer: Liveness::new(config, 7, now), online: vec![], freed: false };
 //!     let mut ping: Option<Payload> = None;
-//!     for step in steps {
-//!         match step {
-//!             Step::Event(event) => server.peer.handle(event, now),
-//!             Step::Answer => {
-//!                 if let Some(ping) = ping {
-//!                     server.peer.handle(Event::Pong(ping.as_bytes()), now);
-//!                 }
-//!             }
-//!             Step::Sleep(late) => {
-//!                 now = server.peer.poll_timeout().unwrap_or(now).max(now) + Duration::from_millis(late.into());
-//!             }
+//!     for (kind, event, late) in steps {
+//!         match (kind % 3, ping) {
+//!             // An answer to the latest ping: no fuzzer would guess it.
+//!             (0, Some(ping)) => server.peer.handle(Event::Pong(ping.as_bytes()), now),
+//!             (1, _) => server.peer.handle(event, now),
+//!             // The driver sleeps until the deadline, and so many milliseconds longer.
+//!             _ => now = server.peer.poll_timeout().unwrap_or(now).max(now) + Duration::from_millis(late.into()),
 //!         }
 //!         while let Some(action) = server.peer.poll(now) {
 //!             assert!(!server.freed, "{action:?} after everything was freed");

@@ -38,7 +38,8 @@ pub fn accept_unwatched<S: Socket>(
 
 /// Accepts a WebSocket over any [`Transport`]: a TLS stream around a [`Meter`].
 ///
-/// ```no_run
+#[cfg_attr(feature = "rustls", doc = "```no_run")]
+#[cfg_attr(not(feature = "rustls"), doc = "```ignore")]
 /// # #![allow(dead_code)]
 /// # type Tls = std::sync::Arc<rustls::ServerConfig>;
 /// # fn serve(stream: std::net::TcpStream, tls: Tls) -> Result<(), Box<dyn std::error::Error>> {

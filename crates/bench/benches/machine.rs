@@ -1,0 +1,161 @@
+//! What a machine costs, beside what a driver pays anyhow: reading the clock, parsing a small frame.
+//!
+//! `cargo bench -p liveness-bench --bench machine`
+//!
+//! Each row is 64 calls, one on each of 64 machines that lie in the nearest cache: a call alone would be shorter than what
+//! it takes to measure it, and on one machine over and over each would wait for the stores of the one before. So divide
+//! the times by 64; `item/s` does it already (1 Gitem/s is 1 ns each). The peers are called 64 times likewise.
+//!
+//! Events are literals where they are handed in, as in a driver; machines and time are hidden from the compiler.
+
+use std::hint::black_box;
+use std::io::{self, Read, Write};
+use std::time::{Duration, Instant};
+
+use divan::Bencher;
+use divan::counter::ItemsCount;
+use liveness::{Action, Config, Event, Liveness, Payload, Timestamp};
+use tungstenite::WebSocket;
+use tungstenite::protocol::Role;
+
+fn main() {
+    divan::main();
+}
+
+const MACHINES: usize = 64;
+const STEP: Duration = Duration::from_nanos(1);
+/// By then a ping is due, whatever the jitter.
+const DUE: Timestamp = Timestamp::from_secs(21);
+
+/// Machines that are online.
+fn machines() -> Vec<Liveness> {
+    let machine = |seed| {
+        let mut machine = Liveness::new(Config::DEFAULT, seed, Timestamp::ZERO);
+        while machine.poll(Timestamp::ZERO).is_some() {}
+        machine
+    };
+    (0..MACHINES as u64).map(machine).collect()
+}
+
+/// Does something with each machine, a moment later each time.
+fn each(bencher: Bencher<'_, '_>, step: Duration, act: impl Fn(&mut Liveness, Timestamp)) {
+    let (mut machines, mut now) = (machines(), Timestamp::ZERO);
+    bencher.counter(ItemsCount::new(MACHINES)).bench_local(|| {
+        now += step;
+        let now = black_box(now);
+        black_box(&mut machines).iter_mut().for_each(|machine| act(machine, now));
+    });
+}
+
+/// Polls it for the ping that is due.
+#[track_caller]
+fn ping(machine: &mut Liveness, now: Timestamp) -> Payload {
+    let Some(Action::SendPing(payload)) = machine.poll(now) else { panic!("no ping at {now}") };
+    payload
+}
+
+#[divan::bench]
+fn data(bencher: Bencher<'_, '_>) {
+    each(bencher, STEP, |machine, now| machine.handle(Event::Data, now));
+}
+
+#[divan::bench]
+fn progress(bencher: Bencher<'_, '_>) {
+    each(bencher, STEP, |machine, now| machine.handle(Event::Progress, now));
+}
+
+#[divan::bench]
+fn wrote(bencher: Bencher<'_, '_>) {
+    each(bencher, STEP, |machine, now| machine.handle(Event::Wrote, now));
+}
+
+/// Answers a ping. Each answer needs a machine that waits for one.
+#[divan::bench(sample_size = 1, sample_count = 2000)]
+fn pong(bencher: Bencher<'_, '_>) {
+    let waiting = || {
+        let mut machines = machines();
+        let payloads: Vec<Payload> = machines.iter_mut().map(|machine| ping(machine, DUE)).collect();
+        (machines, payloads)
+    };
+    bencher.counter(ItemsCount::new(MACHINES)).with_inputs(waiting).bench_local_refs(
+        |(machines, payloads)| {
+            for (machine, payload) in machines.iter_mut().zip(payloads) {
+                machine.handle(Event::Pong(payload.as_bytes()), black_box(DUE));
+            }
+        },
+    );
+}
+
+#[divan::bench]
+fn poll_not_due(bencher: Bencher<'_, '_>) {
+    each(bencher, STEP, |machine, now| {
+        assert!(machine.poll(now).is_none());
+    });
+}
+
+#[divan::bench]
+fn poll_timeout(bencher: Bencher<'_, '_>) {
+    each(bencher, STEP, |machine, _| {
+        black_box(machine.poll_timeout());
+    });
+}
+
+/// A ping handed out, its answer, and the poll that finds nothing more to do.
+#[divan::bench]
+fn ping_cycle(bencher: Bencher<'_, '_>) {
+    each(bencher, Config::DEFAULT.interval(), |machine, now| {
+        let payload = ping(machine, now);
+        machine.handle(Event::Pong(payload.as_bytes()), now);
+        assert!(machine.poll(now).is_none());
+    });
+}
+
+#[divan::bench]
+#[expect(clippy::disallowed_methods, reason = "this is what is measured")]
+fn peer_instant_now(bencher: Bencher<'_, '_>) {
+    bencher.counter(ItemsCount::new(MACHINES)).bench_local(|| {
+        for _ in 0..MACHINES {
+            black_box(Instant::now());
+        }
+    });
+}
+
+/// Tungstenite reading one text message of five letters from memory.
+#[divan::bench]
+fn peer_tungstenite_reads_a_small_frame(bencher: Bencher<'_, '_>) {
+    const FRAME: &[u8] = b"\x81\x05hello";
+    let frames = Frames { frames: FRAME.repeat(4096), at: 0 };
+    let mut socket = WebSocket::from_raw_socket(frames, Role::Client, None);
+    // The first read fills the buffer, and divan takes its measure from the first call.
+    let _ = socket.read().expect("frames without end");
+    bencher.counter(ItemsCount::new(MACHINES)).bench_local(|| {
+        for _ in 0..MACHINES {
+            black_box(socket.read().expect("frames without end"));
+        }
+    });
+}
+
+/// The same frames, for ever. Copied in large pieces, so that the copy is not what is measured.
+struct Frames {
+    frames: Vec<u8>,
+    at: usize,
+}
+
+impl Read for Frames {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let rest = &self.frames[self.at..];
+        let length = rest.len().min(buffer.len());
+        buffer[..length].copy_from_slice(&rest[..length]);
+        self.at = (self.at + length) % self.frames.len();
+        Ok(length)
+    }
+}
+
+impl Write for Frames {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        Ok(buffer.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,121 @@
+//! How good is the verdict? Detection time against mistakes, of this crate and of what people use instead, on the same
+//! simulated lives. `docs/detection-quality.md` explains the worlds, the rules and the columns.
+//!
+//! ```text
+//! cargo bench -p liveness-bench --bench quality                        a quick look: a minute
+//! cargo bench -p liveness-bench --bench quality -- --full              more than a million connection-hours
+//! cargo bench -p liveness-bench --bench quality -- --full --write      and the tables and plots in docs/
+//! cargo bench -p liveness-bench --bench quality -- --seed 2            other lives
+//! ```
+
+mod chance;
+mod families;
+mod ours;
+mod pipe;
+mod plot;
+mod recipes;
+mod report;
+mod rule;
+mod score;
+mod simulate;
+mod spells;
+mod study;
+mod world;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use clap::Parser;
+use liveness::Config;
+
+use ours::Ours;
+use score::Score;
+use study::Study;
+use world::{Network, WORLDS, World};
+
+/// Detection time against mistakes, of this crate and of what people use instead.
+#[derive(Parser)]
+struct Args {
+    /// Whose lives: another seed, other lives.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Hours of a live connection for each rule, setting and world.
+    #[arg(long, default_value_t = 60.0)]
+    hours: f64,
+    /// As many as make more than a million in all.
+    #[arg(long, conflicts_with = "hours")]
+    full: bool,
+    /// Rewrite the tables and plots in docs/.
+    #[arg(long)]
+    write: bool,
+    /// Instead: what to expect of these settings, as in a transcript, on a network of `--latency`, `--jitter` and `--loss`,
+    /// or in a `--world`.
+    #[arg(long, value_name = "SETTINGS")]
+    predict: Option<Config>,
+    /// One of those in the report, such as `mobile`.
+    #[arg(long, requires = "predict", conflicts_with_all = ["latency", "jitter", "loss"], value_parser = named)]
+    world: Option<World>,
+    /// Seconds, one way.
+    #[arg(long, default_value_t = 0.000_1, requires = "predict")]
+    latency: f64,
+    /// The median of what is added to it, in seconds.
+    #[arg(long, default_value_t = 0.000_1, requires = "predict")]
+    jitter: f64,
+    /// The share of segments that are lost.
+    #[arg(long, default_value_t = 0.0, requires = "predict")]
+    loss: f64,
+    /// What `cargo bench` adds.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+fn main() -> Result<ExitCode, Box<dyn Error>> {
+    let args = Args::parse();
+    if let Some(config) = args.predict {
+        let network = Network {
+            latency: args.latency,
+            jitter: args.jitter,
+            spread: 0.5,
+            loss: args.loss,
+            outages: None,
+        };
+        let world = args.world.unwrap_or(World { network, life: 300.0, ..WORLDS[0] });
+        println!("{}", prediction(config, &world, args.seed));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let study = Study::run(args.seed, if args.full { 480.0 } else { args.hours });
+    let report = report::text(&study);
+    println!("{report}");
+    if args.write {
+        report::write(&report)?;
+        plot::write(&study)?;
+    }
+    // A comparison in which nobody can fail would say nothing.
+    let holds = study.inexcusable().is_empty() && study.beaten().is_empty() && study.telling().len() >= 5;
+    Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn named(name: &str) -> Result<World, String> {
+    let names = || WORLDS.iter().map(|world| world.name).collect::<Vec<_>>().join("; ");
+    WORLDS
+        .iter()
+        .find(|world| world.name == name)
+        .copied()
+        .ok_or_else(|| format!("no such world; there are: {}", names()))
+}
+
+/// Closes an hour while the peer lives, and the time to find it dead.
+fn prediction(config: Config, world: &World, seed: u64) -> String {
+    const HOURS: f64 = 480.0;
+    let lives = (HOURS * 3600.0 / world.life).ceil() as u64;
+    let score = Score::of(world, |seed, now| Ours::new(config, seed, now), seed, lives);
+    format!(
+        "closes an hour {:.2}, a day {:.1}; found after {:.2} s on average, half within {:.2}, 99 % within {:.2}, all within {:.2}",
+        score.mistakes_a_day().mean / 24.0,
+        score.mistakes_a_day().mean,
+        score.detection().unwrap_or(f64::INFINITY),
+        score.quantile(0.5),
+        score.quantile(0.99),
+        score.quantile(1.0)
+    )
+}

@@ -1,0 +1,239 @@
+//! A machine as it looks from now: what the checker takes for the same machine.
+//!
+//! Made from the machine's own debug text, so that no part of its state is forgotten by name; what follows is all that is
+//! changed in it. What a text does not have under these names stays as it is, and only costs states.
+//!
+//! - Moments become ages: adding a constant to all times changes nothing (the promise *Shift*). What is older than the
+//!   longest of the settings is only old: whatever could fall due by it has, and was seen late if it is seen now.
+//! - The numbers of pings count back from the newest.
+//! - What is only counted for the operator's graphs, and the round-trip times without adaptive suspicion, decide nothing.
+//! - After the verdict only the verdict and the next deadline matter, and after the end nothing.
+//!
+//! None of that is taken on trust: below, machines with the same key are given the same inputs, and must do the same and
+//! have the same key again.
+
+use std::fmt::Write as _;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::time::Duration;
+
+use liveness::{Event, Liveness, Timestamp};
+
+use super::plan::Plan;
+
+pub(super) fn of(machine: &Liveness, plan: &Plan, now: Timestamp) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text(machine, plan, now).hash(&mut hasher);
+    hasher.finish()
+}
+
+fn text(machine: &Liveness, plan: &Plan, now: Timestamp) -> String {
+    if machine.is_finished() {
+        return "finished".into();
+    }
+    let mut text = String::with_capacity(512);
+    let due = machine.poll_timeout().map(|due| ago(due, now));
+    let _ = write!(text, "{:?} {due:?}", machine.verdict());
+    if machine.verdict().is_none() {
+        let mut here = machine.clone();
+        // Its latest moment becomes now; for an end that is not paused it is nothing else.
+        here.handle(Event::ReadResumed, now);
+        let all = format!("{here:?}");
+        // The settings come first, and are always the same.
+        let state = all.find("state: ").map_or(&*all, |from| &all[from..]);
+        let pings = u64::from(machine.stats().pings);
+        for field in state.split(", ") {
+            let _ = relative(field, pings, plan, now, &mut text);
+        }
+    }
+    text
+}
+
+/// One `name: value` of a debug text, as it looks from now.
+fn relative(field: &str, pings: u64, plan: &Plan, now: Timestamp, out: &mut String) -> std::fmt::Result {
+    // The first field of a struct has the struct's name before its own.
+    let (path, value) = field.rsplit_once(": ").unwrap_or(("", field));
+    let name = path.rsplit(' ').next().unwrap_or(path);
+    match name {
+        "sent" | "answers" | "stalls" | "survived" => Ok(()),
+        "smoothed_low" | "variance_low" | "smoothed_high" | "variance_high" | "latest_us" | "min_us" => {
+            Ok(())
+        }
+        // A hint that saves work: two machines that differ only here are equal, says `PartialEq` too.
+        "look_at" => Ok(()),
+        "settled" => write!(out, " {:?}", number(value).map(|settled| pings.abs_diff(settled))),
+        _ => match value.strip_prefix("Timestamp(").and_then(number).map(Timestamp::from_nanos) {
+            Some(moment) if moment != Timestamp::MAX => {
+                write!(out, " {}", ago(moment, now).min(i128::from(plan.horizon()) * 1_000_000_000))
+            }
+            Some(_) | None => write!(out, " {name} {value}"),
+        },
+    }
+}
+
+fn number(text: &str) -> Option<u64> {
+    text.trim_end_matches([')', '}', ' ']).parse().ok()
+}
+
+/// Nanoseconds; negative where it is still to come.
+fn ago(moment: Timestamp, now: Timestamp) -> i128 {
+    i128::from(now.as_nanos()) - i128::from(moment.as_nanos())
+}
+
+mod tests {
+    use std::collections::{BTreeMap, VecDeque};
+
+    use liveness::{Action, CloseCode};
+
+    use super::*;
+    use crate::plan::SEED;
+    use crate::world::{START, at};
+    use crate::{ONLY_PONGS, STEADY, SUSPICION};
+
+    /// What the model does to a machine: time passes, or a driver hands something in, or nothing, and polls.
+    #[derive(Clone, Copy, Debug)]
+    enum Touch {
+        Second,
+        Turn(&'static [Input]),
+    }
+
+    #[derive(Clone, Copy, Debug)]
+    enum Input {
+        Event(Event<'static>),
+        /// A pong to the ping this many before the newest.
+        Answer(usize),
+        Leave,
+    }
+
+    const CLOSE: Input = Input::Event(Event::Close(Some(1000)));
+    const EOF: Input = Input::Event(Event::Eof);
+    const PING: Input = Input::Event(Event::Ping);
+
+    const TOUCHES: [Touch; 13] = [
+        Touch::Second,
+        Touch::Turn(&[]),
+        Touch::Turn(&[Input::Answer(0)]),
+        Touch::Turn(&[Input::Answer(1)]),
+        Touch::Turn(&[Input::Answer(2)]),
+        Touch::Turn(&[Input::Answer(1), PING]),
+        Touch::Turn(&[Input::Answer(1), Input::Answer(0)]),
+        Touch::Turn(&[PING]),
+        Touch::Turn(&[Input::Event(Event::Data)]),
+        Touch::Turn(&[PING, CLOSE]),
+        Touch::Turn(&[CLOSE, EOF]),
+        Touch::Turn(&[EOF]),
+        Touch::Turn(&[Input::Leave]),
+    ];
+
+    #[derive(Clone)]
+    struct Specimen {
+        machine: Liveness,
+        payloads: Vec<[u8; 8]>,
+        now: Timestamp,
+    }
+
+    impl Specimen {
+        /// What it does, without what is its own: the payload of a ping.
+        fn touch(&mut self, touch: Touch) -> String {
+            let Touch::Turn(inputs) = touch else {
+                self.now += Duration::from_secs(1);
+                return String::new();
+            };
+            for input in inputs {
+                match *input {
+                    Input::Event(event) => self.machine.handle(event, self.now),
+                    Input::Leave => self.machine.close(CloseCode::NORMAL, self.now),
+                    Input::Answer(back) => {
+                        let known = self.payloads.len().checked_sub(back + 1);
+                        let payload = known.map_or([0; 8], |number| self.payloads[number]);
+                        self.machine.handle(Event::Pong(&payload), self.now);
+                    }
+                }
+            }
+            let mut done = String::new();
+            while let Some(action) = self.machine.poll(self.now) {
+                if let Action::SendPing(payload) = action {
+                    self.payloads.push(*payload.as_bytes());
+                    done.push_str("SendPing ");
+                } else {
+                    let _ = write!(done, "{action:?} ");
+                }
+            }
+            done
+        }
+
+        /// How late its next poll is: a driver of the model is never later than it may be.
+        fn late(&self) -> u64 {
+            let due = self.machine.poll_timeout().unwrap_or(Timestamp::MAX);
+            self.now.saturating_duration_since(due).as_secs()
+        }
+    }
+
+    /// Walks through all that can be done to one machine, and holds each that has the key of an earlier one against it.
+    fn walk(plan: &Plan, most: usize) -> (usize, usize) {
+        let machine = Liveness::new(plan.config(), SEED, at(START));
+        let mut first = Specimen { machine, payloads: Vec::new(), now: at(START) };
+        first.touch(Touch::Turn(&[]));
+        let mut known = BTreeMap::from([(text(&first.machine, plan, first.now), first.clone())]);
+        let (mut ahead, mut compared) = (VecDeque::from([first]), 0);
+        while let Some(specimen) = ahead.pop_front().filter(|_| known.len() < most) {
+            for touch in TOUCHES {
+                let mut next = specimen.clone();
+                next.touch(touch);
+                if next.late() > 4 || next.payloads.len() > 60 {
+                    continue;
+                }
+                let key = text(&next.machine, plan, next.now);
+                let Some(twin) = known.get(&key) else {
+                    known.insert(key, next.clone());
+                    ahead.push_back(next);
+                    continue;
+                };
+                if next.now == twin.now && next.machine == twin.machine {
+                    continue;
+                }
+                compared += 1;
+                for touch in TOUCHES {
+                    let (mut one, mut other) = (next.clone(), twin.clone());
+                    let did = [one.touch(touch), other.touch(touch)];
+                    let keys = [&one, &other].map(|after| text(&after.machine, plan, after.now));
+                    assert!(
+                        did[0] == did[1] && keys[0] == keys[1],
+                        "alike to the checker, and yet {touch:?} tells them apart: {did:?}\n{next:?}\n{twin:?}",
+                        next = next.machine,
+                        twin = twin.machine
+                    );
+                }
+            }
+        }
+        (known.len(), compared)
+    }
+
+    #[test]
+    fn machines_that_look_alike_to_the_checker_do_alike() {
+        // The plans whose machines differ.
+        let most = if std::env::var_os("LIVENESS_MODEL_DEPTH").is_some() { 20_000 } else { 500 };
+        for plan in [Plan::BASE, ONLY_PONGS, STEADY, SUSPICION] {
+            let (keys, compared) = walk(&plan, most);
+            println!("{:14} {keys:9} keys, {compared:9} pairs compared", plan.name);
+            assert!(keys >= 500 && compared > 1000, "{keys} keys, {compared} pairs");
+        }
+    }
+
+    /// Without this the walks would not end, and nobody would know why: a field has a new name.
+    #[test]
+    fn a_machine_is_known_again_after_an_answered_ping() {
+        let plan = Plan::BASE;
+        let machine = Liveness::new(plan.config(), SEED, at(START));
+        let mut specimen = Specimen { machine, payloads: Vec::new(), now: at(START) };
+        let mut keys = Vec::new();
+        for _ in 0..10 {
+            (0..plan.interval).for_each(|_| {
+                specimen.touch(Touch::Second);
+            });
+            specimen.touch(Touch::Turn(&[]));
+            specimen.touch(Touch::Turn(&[Input::Answer(0)]));
+            keys.push(text(&specimen.machine, &plan, specimen.now));
+        }
+        assert_eq!(keys[8], keys[9]);
+    }
+}

@@ -1,0 +1,253 @@
+//! Model checking the real code: two machines, the link between them, and every order in which things can happen.
+//!
+//! [stateright](https://docs.rs/stateright) walks through all lives of a small world, breadth first, and holds each state
+//! against the promises. Nothing in it is a copy of the crate's logic: the ends are two real `Liveness`, and the rest is
+//! what a test may assume of drivers and of TCP. A broken promise prints as the two transcripts of the life that broke it.
+//!
+//! # What is modelled
+//!
+//! - **Time**: whole seconds. Within one second anything may happen in any order and any number of times; a question and its
+//!   answer may take no time at all. The server opened none to `interval - 1` seconds before the client, so that their pings
+//!   meet in every phase (with jitter that is what the random first wait is for).
+//! - **The link**: each direction is a byte stream of its own. What is under way arrives in order, and whenever it pleases: a
+//!   link that is slow, one that is down one way or both ways and heals, and one that never heals are all this, for nothing
+//!   happens on them for a while or ever. An arrival leaves at most `behind` frames under way (without a limit a link could
+//!   grow slower for ever, and the world would have no end). A *cut* is what cannot heal: a part of what is under way, from
+//!   none to all, may still arrive; what is sent later is lost. Nobody is told of it, as no dead TCP path tells.
+//! - **Drivers**: one wakes when something can be read or a poll is due, or it sleeps on, up to `longest_stall` seconds, as
+//!   often as it likes, while what arrives lies in its input buffer. Awake, it reads all there is and then polls; or
+//!   (`timers_first`) polls, reads, and polls. It answers pings, unless it has sent its Close, and closes its transport at
+//!   `Disconnect`.
+//! - **Applications** that close, or send a message, at any moment (`leaves`, `talks`).
+//!
+//! # What makes it finite
+//!
+//! - States are compared by how they look from now ([`key`]), so a world has no last second: where no depth is
+//!   set the walk ends when there is nothing new, and what holds then holds for lives of any length.
+//! - Frames arrive just before their reader wakes or the second ends: between those moments nobody could tell.
+//! - A driver without anything to do does not wake. That such a poll gives nothing is checked at the end of each second; that
+//!   it changes nothing is a law of its own (`exact_wake_ups_change_nothing`).
+//! - The two ends may change places where their drivers are alike.
+//!
+//! # What is not modelled
+//!
+//! The write phase (`write_timeout`, `Wrote`, `PingSent`), pauses in reading, idleness and silence, adaptive suspicion, the
+//! control budget, jitter, clocks that step, pings from `probe`, partial frames, forged pongs, a kernel that reports the dead
+//! path by itself, and resets (an `Eof` that overtakes data). The property tests have those; here is every order of the rest.
+
+mod end;
+mod key;
+mod plan;
+mod replay;
+mod state;
+mod world;
+
+use std::time::Instant;
+
+use liveness::{Evidence, Liveness, Reason, Schedule};
+use stateright::{Checker, Expectation, HasDiscoveries, Model, Property};
+
+use liveness_testing::assert_replays;
+use end::{Promise, Stage};
+use plan::{Plan, SEED};
+use replay::Lives;
+use world::{START, Step, World, at};
+
+impl Model for Plan {
+    type State = World<Liveness>;
+    type Action = Step;
+
+    fn init_states(&self) -> Vec<Self::State> {
+        let world = |earlier| {
+            let machine = |opened| Liveness::new(self.config(), SEED, at(opened));
+            World::new(*self, [machine(START), machine(START - earlier)], earlier)
+        };
+        (0..self.interval).map(world).collect()
+    }
+
+    fn actions(&self, state: &Self::State, steps: &mut Vec<Step>) {
+        state.steps(steps);
+    }
+
+    fn next_state(&self, state: &Self::State, step: Step) -> Option<Self::State> {
+        let mut next = state.clone();
+        next.step(step);
+        Some(next)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        let mut properties = vec![
+            Property::always("Accurate", |_, world: &World<_>| world.keeps(Promise::Accurate)),
+            Property::always("Complete", |_, world: &World<_>| world.keeps(Promise::Complete)),
+            Property::always("A stalled driver suspects itself first", |_, world: &World<_>| {
+                world.keeps(Promise::SuspectsItself)
+            }),
+            Property::always("Once", |_, world: &World<_>| world.keeps(Promise::Once)),
+            Property::always("No spin", |_, world: &World<_>| world.keeps(Promise::NoSpin)),
+            Property::always("Exact wake-ups", |_, world: &World<_>| world.keeps(Promise::ExactWakeUps)),
+            Property::always("Bounded chatter", |_, world: &World<_>| world.keeps(Promise::BoundedChatter)),
+            Property::always("Let go", |_, world: &World<_>| world.keeps(Promise::LetGo)),
+            Property::always("No deadlock", |_, world: &World<_>| !world.is_stuck()),
+            Property::sometimes("a verdict falls", |_, world: &World<_>| world.news.timed_out),
+            Property::sometimes("both ends find the other dead", |_, world: &World<_>| {
+                world.both(|machine| machine.verdict() == Some(Reason::PingTimeout))
+            }),
+        ];
+        if !self.dead {
+            properties.extend([
+                Property::sometimes("a ping is answered", |_, world: &World<_>| world.news.answered),
+                Property::sometimes("a link heals in time", |_, world: &World<_>| world.news.healed),
+            ]);
+        }
+        if self.longest_stall.iter().any(|stall| *stall > self.stall_tolerance) {
+            properties
+                .push(Property::sometimes("a stall is forgiven", |_, world: &World<_>| world.news.forgiven));
+        }
+        if self.suspicion.is_some() {
+            properties.push(Property::sometimes("a suspected peer recovers", |_, world: &World<_>| {
+                world.news.recovered
+            }));
+        }
+        if self.leaves {
+            properties.push(Property::sometimes("both close at once", |_, world: &World<_>| {
+                world.both(|machine| machine.verdict() == Some(Reason::LocalClosed))
+            }));
+        }
+        if self.cuts {
+            properties.push(Property::sometimes("a cut both ways ends both lives", |_, world: &World<_>| {
+                world.wires.iter().all(|wire| wire.cut)
+                    && world.ends.iter().all(|end| end.stage == Stage::Gone)
+            }));
+        }
+        properties
+    }
+}
+
+/// Transitions, ten times what the largest world has at its small depth: a walk without end takes all memory with it.
+const MOST: usize = 3_000_000;
+
+/// Walks to `depth` steps, or as `LIVENESS_MODEL_DEPTH` says; `all` is until there is nothing new.
+///
+/// `at_least` so many different states must have been seen, or the walk has become empty.
+fn check(plan: Plan, depth: usize, at_least: usize) {
+    let depth = match std::env::var("LIVENESS_MODEL_DEPTH") {
+        Ok(all) if all == "all" => None,
+        Ok(depth) => Some(depth.parse().expect("LIVENESS_MODEL_DEPTH is a number of steps, or `all`")),
+        Err(_) => Some(depth),
+    };
+    #[expect(clippy::disallowed_methods, reason = "says how long the walk took")]
+    let started = Instant::now();
+    let builder = plan.checker().finish_when(HasDiscoveries::AnyFailures);
+    let builder = match depth {
+        Some(depth) => builder.target_max_depth(depth),
+        None => builder,
+    };
+    let most = if std::env::var_os("LIVENESS_MODEL_DEPTH").is_some() { usize::MAX } else { MOST };
+    let checker = builder.target_state_count(most).spawn_bfs().join();
+    let (states, transitions) = (checker.unique_state_count(), checker.state_count());
+    let (deepest, took) = (checker.max_depth(), started.elapsed());
+    println!(
+        "{:14} {states:9} states, {transitions:9} transitions, depth {deepest:3}, {took:.1?}",
+        plan.name
+    );
+    let mut found = checker.discoveries();
+    for property in plan.properties() {
+        let path = found.remove(property.name);
+        match property.expectation {
+            Expectation::Always => assert!(
+                path.is_none(),
+                "{} ({}) is broken by this life:\n{}",
+                property.name,
+                plan.name,
+                Lives::of(&plan, path.unwrap())
+            ),
+            Expectation::Sometimes | Expectation::Eventually => {
+                let path =
+                    path.unwrap_or_else(|| panic!("{}: it never happens that {}", plan.name, property.name));
+                // What is shown of a life must be that life.
+                Lives::of(&plan, path).transcripts.iter().for_each(|text| assert_replays(text));
+            }
+        }
+    }
+    assert!(states >= at_least, "{}: only {states} states", plan.name);
+    assert!(
+        transitions < most,
+        "{}: no end of states: does `key` keep something that never comes back?",
+        plan.name
+    );
+}
+
+// The worlds that are walked through, beside the plain one.
+const IN_PART: Plan = Plan { name: "in part", behind: 1, ..Plan::BASE };
+const CUT: Plan = Plan { name: "cut", cuts: true, ..Plan::BASE };
+const DEAD: Plan = Plan { name: "dead", dead: true, longest_stall: [4, 1], ..Plan::BASE };
+const ONLY_PONGS: Plan = Plan { name: "only pongs", cuts: true, evidence: Evidence::PongOnly, ..Plan::BASE };
+const STEADY: Plan = Plan { name: "steady", longest_stall: [2, 0], schedule: Schedule::Steady, ..Plan::BASE };
+const ONE_STALLS: Plan = Plan { name: "one stalls", longest_stall: [4, 0], ..Plan::BASE };
+const BOTH_STALL: Plan = Plan { name: "both stall", longest_stall: [2, 2], interval: 2, ..Plan::BASE };
+const TIMERS_FIRST: Plan =
+    Plan { name: "timers first", longest_stall: [4, 0], timers_first: [true, true], ..Plan::BASE };
+const SUSPICION: Plan =
+    Plan { name: "suspicion", longest_stall: [2, 0], interval: 2, suspicion: Some(1), ..Plan::BASE };
+const GOODBYES: Plan = Plan { name: "goodbyes", cuts: true, leaves: true, ..Plan::BASE };
+const TALK: Plan = Plan { name: "talk", talks: true, interval: 2, ..Plan::BASE };
+
+#[test]
+fn a_slow_link() {
+    check(Plan::BASE, 100, 18_000);
+}
+
+#[test]
+fn a_slow_link_that_delivers_in_part() {
+    check(IN_PART, 14, 3_000);
+}
+
+#[test]
+fn a_link_that_is_cut() {
+    check(CUT, 16, 20_000);
+}
+
+#[test]
+fn a_link_dead_from_the_start() {
+    check(DEAD, 100, 100);
+}
+
+#[test]
+fn only_pongs_count() {
+    check(ONLY_PONGS, 16, 15_000);
+}
+
+#[test]
+fn a_steady_schedule() {
+    check(STEADY, 16, 16_000);
+}
+
+#[test]
+fn a_driver_that_stalls_for_long() {
+    check(ONE_STALLS, 16, 19_000);
+}
+
+#[test]
+fn both_drivers_stall() {
+    check(BOTH_STALL, 14, 38_000);
+}
+
+#[test]
+fn timers_before_sockets() {
+    check(TIMERS_FIRST, 16, 14_000);
+}
+
+#[test]
+fn suspicion() {
+    check(SUSPICION, 17, 23_000);
+}
+
+#[test]
+fn goodbyes() {
+    check(GOODBYES, 14, 19_000);
+}
+
+#[test]
+fn ends_that_talk() {
+    check(TALK, 14, 70_000);
+}

@@ -1,0 +1,364 @@
+//! The hub: one task owns every room, and so there are no locks. It is told what each connection's heartbeat says, and waits for
+//! nobody: whose queue is full skips what would have gone in.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::io::{self, Write};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use axum::extract::ws::Utf8Bytes;
+use liveness::driver::tokio::clock;
+use liveness::presence::Change;
+use liveness::{Clock, CloseCode, Config, Status, Timestamp};
+use serde_json::Value;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+
+use crate::room::Room;
+use liveness_programs::web;
+use crate::words::{self, Key, Said, Tell, User};
+
+/// What comes from the connections.
+pub(crate) enum Input {
+    /// One is open: who it is, unless there are too many.
+    Open(mpsc::Sender<Order>, oneshot::Sender<Key>),
+    Said(Key, Utf8Bytes),
+    /// What its heartbeat thinks of it.
+    Health(Key, Health),
+    /// It had fallen behind, and is ready to be told how things stand.
+    Again(Key, mpsc::Sender<Order>),
+    Ended(Key),
+}
+
+/// What a connection is to do.
+pub(crate) enum Order {
+    Tell(Utf8Bytes),
+    Close(CloseCode, &'static str),
+}
+
+/// What is known of a page.
+#[derive(Clone, Copy)]
+pub(crate) struct Health {
+    pub(crate) status: Status,
+    pub(crate) rtt: Option<Duration>,
+}
+
+impl Health {
+    pub(crate) const NEW: Self = Self { status: Status::Online, rtt: None };
+}
+
+const CONNECTIONS: usize = 2_000;
+const ROOMS: usize = 500;
+/// How fast one connection may talk: so many at once, then one each so often.
+const BURST: u32 = 8;
+const EACH: Duration = Duration::from_millis(400);
+/// How often round trips are told.
+const BEAT: Duration = Duration::from_secs(1);
+
+struct Connection {
+    /// `None` while it is behind.
+    outbox: Option<mpsc::Sender<Order>>,
+    at: Option<(String, User)>,
+    health: Health,
+    /// When all that it said would have been paid for.
+    paid: Timestamp,
+}
+
+pub(crate) struct Hub {
+    clock: Clock,
+    /// What pages are told of their heartbeat.
+    timing: Value,
+    linger: Duration,
+    connections: BTreeMap<Key, Connection>,
+    newest: Key,
+    rooms: BTreeMap<String, Room>,
+    /// Makes users of tokens: nobody learns the token of another.
+    secret: RandomState,
+}
+
+impl Hub {
+    pub(crate) fn new(config: Config, linger: Duration) -> Self {
+        Self {
+            clock: clock(),
+            timing: web::timing(&config),
+            linger,
+            connections: BTreeMap::new(),
+            newest: 0,
+            rooms: BTreeMap::new(),
+            secret: RandomState::new(),
+        }
+    }
+
+    pub(crate) async fn run(mut self, mut inputs: mpsc::Receiver<Input>) {
+        let mut beat = interval(BEAT);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        loop {
+            let due = self.clock.instant(self.due().unwrap_or(Timestamp::MAX));
+            tokio::select! {
+                input = inputs.recv() => match input {
+                    Some(input) => self.handle(input),
+                    None => return,
+                },
+                () = sleep_until(Instant::from_std(due)) => {}
+                _ = beat.tick() => self.tell_rtts(),
+            }
+            // Whatever else is there is heard before anybody is judged.
+            for input in (0..inputs.max_capacity()).map_while(|_| inputs.try_recv().ok()) {
+                self.handle(input);
+            }
+            self.poll();
+        }
+    }
+
+    fn due(&self) -> Option<Timestamp> {
+        self.rooms.values().filter_map(|room| room.presence.poll_timeout()).min()
+    }
+
+    fn handle(&mut self, input: Input) {
+        let now = self.clock.now();
+        match input {
+            Input::Open(outbox, tell) => {
+                if self.connections.len() >= CONNECTIONS {
+                    return;
+                }
+                self.newest += 1;
+                let key = self.newest;
+                let connection =
+                    Connection { outbox: Some(outbox), at: None, health: Health::NEW, paid: now };
+                self.connections.insert(key, connection);
+                // A connection that ended meanwhile says so, too.
+                if tell.send(key).is_err() {
+                    self.end(key, now);
+                }
+            }
+            Input::Said(key, words) => self.said(key, &words, now),
+            Input::Health(key, health) => self.mark(key, health, now),
+            Input::Again(key, outbox) => match self.connections.get_mut(&key) {
+                Some(connection) => {
+                    connection.outbox = Some(outbox);
+                    self.welcome(key, true);
+                }
+                None => drop(outbox.try_send(Order::Close(CloseCode::GOING_AWAY, "it is over"))),
+            },
+            Input::Ended(key) => self.end(key, now),
+        }
+    }
+
+    fn end(&mut self, key: Key, now: Timestamp) {
+        self.mark(key, Health { status: Status::Offline, rtt: None }, now);
+        self.connections.remove(&key);
+    }
+
+    /// What the heartbeat of a connection says is what the room makes people of.
+    fn mark(&mut self, key: Key, health: Health, now: Timestamp) {
+        let Some(connection) = self.connections.get_mut(&key) else { return };
+        connection.health = health;
+        let Some(room) = connection.at.as_ref().and_then(|(place, _)| self.rooms.get_mut(place)) else {
+            return;
+        };
+        room.presence.mark(&key, health.status, now);
+        if health.status == Status::Offline {
+            // Where its end has not been seen yet, it is on its way: nothing is told to it any more.
+            room.members.remove(&key);
+            connection.at = None;
+        }
+    }
+
+    fn said(&mut self, key: Key, words: &str, now: Timestamp) {
+        match serde_json::from_str(words) {
+            Ok(Said::Hello { token, name, room }) => self.hello(key, &token, &name, &room, now),
+            Ok(Said::Say { key: line, text }) => self.say(key, line, &text, now),
+            Ok(Said::Bye) => self.bye(key, now),
+            // It is no page of ours.
+            Err(_) => {
+                if let Some(connection) = self.connections.get_mut(&key) {
+                    send(connection, || Order::Close(CloseCode::INVALID_PAYLOAD, "what is that?"));
+                }
+                self.end(key, now);
+            }
+        }
+    }
+
+    fn hello(&mut self, key: Key, token: &str, name: &str, room: &str, now: Timestamp) {
+        let Some(name) = words::name(name) else {
+            return self.refuse(key, None, "a name has at least one letter");
+        };
+        let place = words::room(room);
+        let user = self.secret.hash_one(token) >> 11;
+        let at = self.connections.get(&key).and_then(|connection| connection.at.clone());
+        if at.is_some_and(|at| at != (place.clone(), user)) {
+            return self.refuse(key, None, "one page is in one room");
+        }
+        if !self.rooms.contains_key(&place) && self.rooms.len() >= ROOMS {
+            let Some(idle) = self.rooms.values().find(|room| room.is_idle()) else {
+                return self.refuse(key, None, "there are too many rooms");
+            };
+            let idle = idle.name.clone();
+            self.rooms.remove(&idle);
+        }
+        let room = match self.rooms.entry(place.clone()) {
+            Entry::Occupied(room) => room.into_mut(),
+            Entry::Vacant(free) => free.insert(Room::new(place.clone(), self.linger)),
+        };
+        if room.is_taken(&name, user) {
+            let free = room.free(&name, user);
+            return self.tell(key, &Tell::Taken { name: &name, free });
+        }
+        let was = room.names.insert(user, name.clone()).filter(|was| *was != name);
+        if room.members.insert(key) {
+            room.presence.enter(key, user, now);
+            if let Some(connection) = self.connections.get_mut(&key) {
+                connection.at = Some((place.clone(), user));
+            }
+            self.welcome(key, false);
+        }
+        if let Some(was) = was {
+            self.send_all(&place, &json(&Tell::Named { user, name: &name, was: &was }));
+        }
+    }
+
+    fn say(&mut self, key: Key, line: String, text: &str, now: Timestamp) {
+        let Some(connection) = self.connections.get_mut(&key) else { return };
+        let Some((place, user)) = connection.at.clone() else { return };
+        let Some(room) = self.rooms.get_mut(&place) else { return };
+        if line.len() > 64 || room.has_said(user, &line) {
+            return;
+        }
+        let text = match words::text(text) {
+            Ok(text) => text,
+            Err(why) => return self.refuse(key, Some(&line), why),
+        };
+        connection.paid = connection.paid.max(now) + EACH;
+        if connection.paid > now + EACH * BURST {
+            connection.paid = now + EACH * BURST;
+            return self.refuse(key, Some(&line), "so many at once");
+        }
+        let words = json(&Tell::Line(room.say(user, line, text, wall_clock_ms())));
+        self.send_all(&place, &words);
+    }
+
+    /// They leave with every page they have here.
+    fn bye(&mut self, key: Key, now: Timestamp) {
+        let Some((place, user)) = self.connections.get(&key).and_then(|connection| connection.at.clone())
+        else {
+            return;
+        };
+        let Some(room) = self.rooms.get_mut(&place) else { return };
+        let pages: Vec<_> = room.presence.connections(&user).copied().collect();
+        room.presence.log_out(&user, now);
+        for page in pages {
+            room.members.remove(&page);
+            if let Some(connection) = self.connections.get_mut(&page) {
+                connection.at = None;
+                send(connection, || Order::Tell(json(&Tell::Left)));
+            }
+        }
+    }
+
+    /// Hands out what is due.
+    fn poll(&mut self) {
+        let now = self.clock.now();
+        let places: Vec<_> = self.rooms.keys().cloned().collect();
+        for place in places {
+            while let Some(change) = self.rooms.get_mut(&place).and_then(|room| room.poll(now)) {
+                self.tell_change(&place, change, now);
+            }
+        }
+    }
+
+    fn tell_change(&mut self, place: &str, change: Change<User>, now: Timestamp) {
+        let Some(room) = self.rooms.get_mut(place) else { return };
+        let words = json(&Tell::Change(room.person(*change.user(), change.status())));
+        let what = match change {
+            Change::Joined(_) => "joined",
+            Change::Suspected(_) => "suspect",
+            Change::Recovered(_) => "recovered",
+            Change::Left(_) => "left",
+        };
+        let name = room.names.get(change.user()).map_or("", String::as_str);
+        // Where nobody reads it, the chat goes on.
+        let _ = writeln!(io::stdout(), "{now} {what} {place}: {name}");
+        if change.status() == Status::Offline {
+            room.names.remove(change.user());
+            room.rtts.remove(change.user());
+        }
+        self.send_all(place, &words);
+    }
+
+    fn tell_rtts(&mut self) {
+        let places: Vec<_> = self.rooms.keys().cloned().collect();
+        for place in places {
+            let Some(room) = self.rooms.get_mut(&place) else { continue };
+            let connections = &self.connections;
+            let mut of = Vec::new();
+            for (user, _) in room.presence.iter() {
+                // The best of their pages: they are as near as that.
+                let pages =
+                    room.presence.connections(user).filter_map(|key| connections.get(key)?.health.rtt);
+                let Some(rtt) = pages.map(|rtt| rtt.as_millis()).min() else { continue };
+                let rtt = u64::try_from(rtt).unwrap_or(u64::MAX);
+                if room.rtts.insert(*user, rtt) != Some(rtt) {
+                    of.push((*user, rtt));
+                }
+            }
+            if !of.is_empty() {
+                self.send_all(&place, &json(&Tell::Rtts { of }));
+            }
+        }
+    }
+
+    fn welcome(&mut self, key: Key, behind: bool) {
+        let Some(connection) = self.connections.get_mut(&key) else { return };
+        let Some((place, you)) = &connection.at else { return };
+        let Some(room) = self.rooms.get(place) else { return };
+        let words = json(&Tell::Welcome {
+            you: *you,
+            room: &room.name,
+            epoch: room.epoch,
+            people: room.people(),
+            lines: room.lines.iter().collect(),
+            timing: &self.timing,
+            behind,
+        });
+        send(connection, || Order::Tell(words));
+    }
+
+    fn refuse(&mut self, key: Key, line: Option<&str>, why: &str) {
+        self.tell(key, &Tell::Refused { key: line, why });
+    }
+
+    fn tell(&mut self, key: Key, what: &Tell<'_>) {
+        if let Some(connection) = self.connections.get_mut(&key) {
+            send(connection, || Order::Tell(json(what)));
+        }
+    }
+
+    fn send_all(&mut self, place: &str, words: &Utf8Bytes) {
+        let Some(room) = self.rooms.get(place) else { return };
+        for key in &room.members {
+            if let Some(connection) = self.connections.get_mut(key) {
+                send(connection, || Order::Tell(words.clone()));
+            }
+        }
+    }
+}
+
+/// Waits for nobody: a queue that is full is given up. Its reader empties it, and asks for another.
+fn send(connection: &mut Connection, order: impl FnOnce() -> Order) {
+    let Some(outbox) = &connection.outbox else { return };
+    if outbox.try_send(order()).is_err() {
+        connection.outbox = None;
+    }
+}
+
+fn json(what: &Tell<'_>) -> Utf8Bytes {
+    serde_json::to_string(what).unwrap_or_default().into()
+}
+
+#[expect(clippy::disallowed_methods, reason = "people read the hour")]
+fn wall_clock_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

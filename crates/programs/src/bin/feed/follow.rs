@@ -1,0 +1,138 @@
+//! A client that comes back: the feed without a page.
+//!
+//! Prints `EPOCH NUMBER VALUE` for each figure and `EPOCH lost FIRST LAST` for those that the server had no more, and
+//! what becomes of the connection on stderr.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use futures_util::{SinkExt, StreamExt};
+use liveness::driver::tokio::{LiveStream, Metered, clock};
+use liveness::driver::{Heartbeat, random_seed, tune};
+use liveness::reconnect::{Action, GiveUp, Policy, Reconnect};
+use liveness::{Clock, Config, Reason, Timestamp};
+use serde_json::Value;
+use tokio::net::TcpStream;
+use tokio::time::{sleep_until, timeout_at};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async_tls};
+use tungstenite::Message;
+use tungstenite::client::IntoClientRequest;
+
+use liveness_programs::web::Failure;
+
+type Socket = LiveStream<WebSocketStream<MaybeTlsStream<Metered<TcpStream>>>>;
+
+/// What has been received: whose count, and its last number.
+struct Place {
+    epoch: String,
+    last: u64,
+}
+
+/// Follows the feed for as long as there is reason to dial again.
+pub(crate) async fn follow(url: &str, config: Config) -> Result<(), Failure> {
+    // 1 s, 2 s, and so on to 15 s, each up to twice as long.
+    let backoff = ExponentialBuilder::default().with_jitter().with_max_delay(Duration::from_secs(15));
+    let backoff = move || backoff.without_max_times().build();
+    let policy = Policy::DEFAULT.dial_timeout(Duration::from_secs(5));
+    let clock = clock();
+    let mut reconnect = Reconnect::new(policy, backoff, random_seed(), clock.now());
+    let mut place = Place { epoch: "-".to_owned(), last: 0 };
+    loop {
+        match reconnect.poll(clock.now()) {
+            Some(Action::Dial(attempt)) => {
+                let abandoned = instant(clock, reconnect.poll_timeout());
+                match timeout_at(abandoned, dial(url, config)).await {
+                    Ok(Ok(socket)) if reconnect.connected(attempt, clock.now()) => {
+                        say(format_args!("connected"));
+                        let reason = place.follow(socket).await?;
+                        say(format_args!("disconnected: {}", reason.as_str()));
+                        reconnect.closed(attempt, reason.connection_close_code(), clock.now());
+                    }
+                    Ok(Ok(_)) => {}
+                    Ok(Err(why)) => {
+                        say(format_args!("not connected: {why:?}"));
+                        reconnect.failed(attempt, clock.now());
+                    }
+                    // The next poll says so.
+                    Err(_) => {}
+                }
+            }
+            // Which it is already: its future was dropped.
+            Some(Action::Abandon(_)) => say(format_args!("not connected in time")),
+            Some(Action::GiveUp(GiveUp::Closed(1000))) => return Ok(()),
+            Some(Action::GiveUp(reason)) => return Err(reason.into()),
+            None => {
+                let next = reconnect.poll_timeout();
+                if let Some(at) = next {
+                    let wait = at.saturating_duration_since(clock.now());
+                    say(format_args!("next attempt in {:.1} s", wait.as_secs_f64()));
+                }
+                sleep_until(instant(clock, next)).await;
+            }
+        }
+    }
+}
+
+fn instant(clock: Clock, at: Option<Timestamp>) -> tokio::time::Instant {
+    clock.instant(at.unwrap_or(Timestamp::MAX)).into()
+}
+
+async fn dial(url: &str, config: Config) -> Result<Socket, Failure> {
+    let request = url.into_client_request()?;
+    let (secure, uri) = (request.uri().scheme_str() == Some("wss"), request.uri());
+    let host = uri.host().ok_or("the address has no host")?;
+    // An IPv6 address stands in brackets in a URL, and without in a socket's address.
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let stream = TcpStream::connect((host, uri.port_u16().unwrap_or(if secure { 443 } else { 80 }))).await?;
+    tune(&stream);
+    let stream = Metered::new(stream);
+    let gauge = stream.gauge().clone();
+    let (socket, _) = client_async_tls(request, stream).await?;
+    Ok(LiveStream::new(socket, config).metered(gauge).heartbeat(Heartbeat::Text))
+}
+
+impl Place {
+    /// Says what we have, and takes what comes, until the connection ends, and why.
+    async fn follow(&mut self, mut socket: Socket) -> Result<Reason, Failure> {
+        // Where it cannot be sent, the stream ends, and says why.
+        let _ = socket.send(Message::text(format!("from {} {}", self.epoch, self.last))).await;
+        while let Some(message) = socket.next().await {
+            match message {
+                Ok(Message::Text(words)) => self.take(&serde_json::from_str(&words)?)?,
+                Ok(_) => {}
+                Err(offline) => return Ok(offline.reason().unwrap_or(Reason::TransportClosed)),
+            }
+        }
+        // It was closed in agreement.
+        Ok(socket.liveness().verdict().unwrap_or(Reason::TransportClosed))
+    }
+
+    fn take(&mut self, message: &Value) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        if let Some(epoch) = message["hello"]["epoch"].as_str().filter(|epoch| *epoch != self.epoch) {
+            epoch.clone_into(&mut self.epoch);
+            self.last = message["hello"]["oldest"].as_u64().unwrap_or(1) - 1;
+        }
+        if let [first, last] = list(&message["lost"]) {
+            writeln!(out, "{} lost {first} {last}", self.epoch)?;
+            self.last = last.as_u64().unwrap_or(self.last);
+        }
+        for figure in list(&message["figures"]) {
+            let [number, _, value] = list(figure) else { continue };
+            writeln!(out, "{} {number} {value}", self.epoch)?;
+            self.last = number.as_u64().unwrap_or(self.last);
+        }
+        out.flush()
+    }
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+/// A line about the connection; `eprintln!` would panic where stderr is closed.
+fn say(what: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "{what}");
+}

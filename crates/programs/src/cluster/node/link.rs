@@ -1,0 +1,229 @@
+//! What a node has with Redis: whether there is a link, which life it has on it, until when it is believed, and what was
+//! asked and not answered.
+
+use std::collections::VecDeque;
+use std::iter::repeat;
+use std::time::Duration;
+
+use liveness::Timestamp;
+use liveness::reconnect::{Action, Attempt, OnClose, Policy, Reconnect, Status};
+
+use super::Conn;
+use crate::cluster::settings::{LONGEST_REDIAL, Settings};
+use crate::cluster::store::{Claims, Incarnation, Op};
+
+/// What an answer will be for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Matter {
+    Open,
+    Look,
+    Beat,
+    Claim,
+    Pen,
+    Close,
+    Say { conn: Conn, key: u64 },
+    Write { conn: Conn, key: String },
+}
+
+pub(super) struct Asked {
+    pub(super) at: Timestamp,
+    pub(super) inc: Option<Incarnation>,
+    pub(super) matter: Matter,
+}
+
+pub(super) enum Output {
+    Dial(Attempt),
+    /// With what will not be answered any more.
+    HangUp(Vec<Matter>),
+    Beat(Incarnation),
+}
+
+enum Life {
+    /// Not asked for, for there is no link.
+    None,
+    Asked,
+    Given {
+        inc: Incarnation,
+        /// By our own clock, counted from when we last asked to be: Redis counted from when it heard that.
+        believed_until: Timestamp,
+        beat_due: Timestamp,
+    },
+}
+
+type Backoff = Box<dyn Iterator<Item = Duration> + Send>;
+
+pub(super) struct Link {
+    name: String,
+    address: String,
+    settings: Settings,
+    reconnect: Reconnect<Backoff>,
+    life: Life,
+    asked: VecDeque<Asked>,
+    /// The log of this link is read.
+    followed: bool,
+    /// An answer is overdue, and was first seen to be at this moment. It may be lying in a buffer, unread.
+    doubted: Option<Timestamp>,
+}
+
+/// So much may wait for Redis.
+const ROOM: usize = 4096;
+/// How long after the first sight of an overdue answer the link is given up.
+const LAST_LOOK: Duration = Duration::from_millis(50);
+/// A link that stood for so long was stable.
+const STABLE: Duration = Duration::from_secs(5);
+/// Within so long all nodes dial again that lost the same Redis.
+const SPREAD: Duration = Duration::from_millis(100);
+
+fn backoff() -> Backoff {
+    let first = [50, 100, 200, 400].map(Duration::from_millis);
+    Box::new(first.into_iter().chain(repeat(LONGEST_REDIAL)))
+}
+
+impl Link {
+    pub(super) fn new(name: &str, address: &str, settings: Settings, seed: u64, now: Timestamp) -> Self {
+        let policy = Policy::DEFAULT.stable_after(STABLE).dial_timeout(settings.patience());
+        // Nodes are few, and their users wait: not the five seconds of a browser.
+        let policy = policy.on_close(|_| OnClose::Redial { at_least: Duration::ZERO, spread: SPREAD });
+        Self {
+            name: name.to_owned(),
+            address: address.to_owned(),
+            settings,
+            reconnect: Reconnect::new(policy, backoff, seed, now),
+            life: Life::None,
+            asked: VecDeque::new(),
+            followed: false,
+            doubted: None,
+        }
+    }
+
+    pub(super) fn linked(&mut self, attempt: Attempt, now: Timestamp) -> bool {
+        self.followed = false;
+        self.reconnect.connected(attempt, now)
+    }
+
+    /// What will not be answered any more; `None`: it was an older link.
+    pub(super) fn unlinked(&mut self, attempt: Attempt, now: Timestamp) -> Option<Vec<Matter>> {
+        let newest = self.attempt() == Some(attempt);
+        self.reconnect.failed(attempt, now);
+        newest.then(|| self.lose())
+    }
+
+    fn attempt(&self) -> Option<Attempt> {
+        match self.reconnect.status() {
+            Status::Dialling(attempt) | Status::Connected(attempt) => Some(attempt),
+            Status::Waiting(_) | Status::Finished(_) => None,
+        }
+    }
+
+    fn lose(&mut self) -> Vec<Matter> {
+        self.life = Life::None;
+        self.doubted = None;
+        self.asked.drain(..).map(|asked| asked.matter).collect()
+    }
+
+    /// What to ask for a new life.
+    pub(super) fn begin(&mut self, claims: Claims) -> Op {
+        self.life = Life::Asked;
+        Op::Open { name: self.name.clone(), address: self.address.clone(), claims }
+    }
+
+    /// This life ends by our own wish, and no other begins.
+    pub(super) fn end(&mut self) {
+        self.life = Life::None;
+    }
+
+    pub(super) fn asked(&mut self, matter: Matter, now: Timestamp) {
+        self.asked.push_back(Asked { at: now, inc: self.incarnation(), matter });
+    }
+
+    pub(super) fn answered(&mut self) -> Option<Asked> {
+        self.doubted = None;
+        self.asked.pop_front()
+    }
+
+    pub(super) fn opened(&mut self, inc: Incarnation, asked_at: Timestamp) {
+        let (believed_until, beat_due) = (asked_at + self.settings.ttl, asked_at + self.settings.beat);
+        self.life = Life::Given { inc, believed_until, beat_due };
+    }
+
+    pub(super) fn done(&mut self, asked: &Asked) {
+        if let Life::Given { inc, believed_until, .. } = &mut self.life
+            && asked.matter == Matter::Beat
+            && asked.inc == Some(*inc)
+        {
+            *believed_until = asked.at + self.settings.ttl;
+        }
+    }
+
+    pub(super) fn is_first_picture(&self) -> bool {
+        !self.followed
+    }
+
+    /// From where to read the log, if nobody does yet.
+    pub(super) fn follow(&mut self, upto: u64) -> Option<u64> {
+        (!std::mem::replace(&mut self.followed, true)).then_some(upto)
+    }
+
+    pub(super) fn incarnation(&self) -> Option<Incarnation> {
+        match self.life {
+            Life::Given { inc, .. } => Some(inc),
+            Life::None | Life::Asked => None,
+        }
+    }
+
+    pub(super) fn is_believed(&self, now: Timestamp) -> bool {
+        matches!(self.life, Life::Given { believed_until, .. } if now < believed_until)
+    }
+
+    pub(super) fn has_room(&self) -> bool {
+        self.asked.len() < ROOM
+    }
+
+    /// One claim at a time: whatever changes meanwhile goes into the next.
+    pub(super) fn may_claim(&self) -> bool {
+        self.incarnation().is_some() && !self.asked.iter().any(|asked| asked.matter == Matter::Claim)
+    }
+
+    pub(super) fn poll(&mut self, now: Timestamp) -> Option<Output> {
+        match self.reconnect.poll(now) {
+            Some(Action::Dial(attempt)) => return Some(Output::Dial(attempt)),
+            Some(Action::Abandon(_)) => return Some(Output::HangUp(self.lose())),
+            // There is no limit, and no code that ends it.
+            Some(Action::GiveUp(_)) | None => {}
+        }
+        if self.overdue_at().is_some_and(|at| at <= now) {
+            if self.doubted.is_none() {
+                self.doubted = Some(now);
+            } else {
+                if let Some(attempt) = self.attempt() {
+                    self.reconnect.failed(attempt, now);
+                }
+                return Some(Output::HangUp(self.lose()));
+            }
+        }
+        match &mut self.life {
+            Life::Given { inc, beat_due, .. } if *beat_due <= now => {
+                // Beats that were missed are not made up for.
+                *beat_due = now + self.settings.beat;
+                Some(Output::Beat(*inc))
+            }
+            Life::Given { .. } | Life::None | Life::Asked => None,
+        }
+    }
+
+    /// When the oldest answer is overdue, or the last look at it is due.
+    fn overdue_at(&self) -> Option<Timestamp> {
+        let overdue = self.asked.front()?.at + self.settings.patience();
+        Some(self.doubted.map_or(overdue, |doubted| doubted + LAST_LOOK))
+    }
+
+    pub(super) fn poll_timeout(&self, now: Timestamp) -> Option<Timestamp> {
+        let (believed, beat) = match self.life {
+            Life::Given { believed_until, beat_due, .. } => (Some(believed_until), Some(beat_due)),
+            Life::None | Life::Asked => (None, None),
+        };
+        // Once over, it is over.
+        let believed = believed.filter(|until| *until > now);
+        [self.reconnect.poll_timeout(), self.overdue_at(), believed, beat].into_iter().flatten().min()
+    }
+}

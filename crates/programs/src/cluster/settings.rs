@@ -1,0 +1,58 @@
+//! The numbers that all nodes of a cluster share, and what follows from them.
+
+use std::time::Duration;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// How long Redis believes a node without hearing of it.
+    pub ttl: Duration,
+    /// How often a node is heard of.
+    pub beat: Duration,
+    /// How long somebody whom no node claims is still there.
+    pub linger: Duration,
+    /// How long a pen whose holder is not heard of stays frozen while others wait.
+    pub grace: Duration,
+}
+
+impl Settings {
+    /// Nothing that a node waits for takes longer; then the link is taken for dead.
+    pub const fn patience(&self) -> Duration {
+        self.ttl
+    }
+
+    /// A user whose node died is gone everywhere after at most this, and the time that a message takes.
+    ///
+    /// The node had just been heard of: `ttl`. Another's next beat finds it expired, and the linger begins; the first beat
+    /// after the linger ends it.
+    pub fn bound(&self) -> Duration {
+        self.ttl + self.beat + self.linger + self.beat
+    }
+
+    /// The same where Redis was away and is back: a node may have begun to wait for its next dial just before.
+    pub fn bound_after_redis(&self) -> Duration {
+        self.bound() + LONGEST_REDIAL
+    }
+
+    /// Why these would not do.
+    pub fn check(self) -> Result<Self, String> {
+        let Self { ttl, beat, linger, .. } = self;
+        if beat.as_millis() == 0 || ttl.as_millis() == 0 {
+            return Err("--ttl and --beat are at least a millisecond".to_owned());
+        }
+        if beat * 2 > ttl {
+            return Err(format!(
+                "--beat {beat:?} is more than half of --ttl {ttl:?}: one late beat would end a node"
+            ));
+        }
+        if linger < LONGEST_REDIAL {
+            return Err(format!(
+                "--linger {linger:?} is shorter than the {LONGEST_REDIAL:?} after which a node dials Redis again at the \
+                 latest: whoever is on one would leave each time that Redis restarts"
+            ));
+        }
+        Ok(self)
+    }
+}
+
+/// The longest wait between two dials of Redis.
+pub const LONGEST_REDIAL: Duration = Duration::from_secs(1);

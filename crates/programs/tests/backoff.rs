@@ -1,0 +1,32 @@
+//! The crate that most programs take their backoff from.
+
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use liveness::Timestamp;
+use liveness::reconnect::{Action, GiveUp, Policy, Reconnect};
+
+/// What fits without ceremony: a field names the backoff, and not the closure.
+struct Client {
+    reconnect: Reconnect<ExponentialBackoff>,
+}
+
+#[test]
+fn the_backoff_of_backon_fits_into_a_field() {
+    let at = Timestamp::from_secs;
+    let backoff = || ExponentialBuilder::default().build();
+    let mut client = Client { reconnect: Reconnect::new(Policy::DEFAULT, backoff, 7, at(0)) };
+    let mut dials = Vec::new();
+    let reason = loop {
+        let now = client.reconnect.poll_timeout().expect("not the end");
+        match client.reconnect.poll(now) {
+            Some(Action::Dial(attempt)) => {
+                dials.push(now);
+                assert!(dials.len() < 10, "it never ends");
+                client.reconnect.failed(attempt, now);
+            }
+            Some(Action::GiveUp(reason)) => break reason,
+            Some(Action::Abandon(_)) | None => panic!("it was due, and failed at once"),
+        }
+    };
+    // Its default is three more attempts.
+    assert_eq!((dials, reason), (vec![at(0), at(1), at(3), at(7)], GiveUp::Backoff));
+}

@@ -1,0 +1,548 @@
+//! The chat: what befalls one of its pages, as the others see it.
+
+use std::net::TcpStream;
+use std::thread;
+use std::time::Duration;
+
+use liveness::Clock;
+use serde_json::{Value, json};
+use socket2::SockRef;
+use tungstenite::{Message, WebSocket};
+
+use crate::browser::{Browser, Key, Page};
+use liveness_testing::Program;
+use crate::proxy::{Proxy, Way};
+use crate::soak::Soak;
+use liveness_testing::eventually;
+use liveness_testing::raw_peer::{millis, rest};
+
+const FLAGS: [&str; 8] =
+    ["--interval", "500ms", "--timeout", "3s", "--suspect-after", "1s", "--linger", "2s"];
+const LINGER: Duration = millis(2000);
+/// From the last answer to the verdict at the soonest, and from any moment at the latest: `Config::detection_bound`.
+const SOONEST: Duration = millis(2400);
+const BOUND: Duration = millis(3600);
+/// For the page, the browser's driver and a machine that has other things to do.
+const SLACK: Duration = millis(4000);
+
+/// Opens the chat for somebody new.
+fn enter(browser: &Browser, url: &str, name: &str) -> Page {
+    let page = browser.page(url);
+    page.write("#name", name).press("#name", Key::Enter);
+    page.eventually("it is connected", |page| page.text("#link") == "Connected");
+    page
+}
+
+/// What a page shows of somebody; nothing where it does not show them.
+fn state(page: &Page, name: &str) -> String {
+    let find = "const it = [...document.querySelectorAll('#people li')].find(li =>
+        [NAME, NAME + ' (you)'].includes(li.querySelector('.name').innerText));
+        return it?.dataset.state ?? '';";
+    let find = find.replace("NAME", &json!(name).to_string());
+    page.eval(&find).as_str().unwrap().to_owned()
+}
+
+fn note(page: &Page, name: &str) -> String {
+    let find = "const it = [...document.querySelectorAll('#people li')].find(li =>
+        li.querySelector('.name').innerText === NAME);
+        return it?.querySelector('.note').innerText ?? '';";
+    page.eval(&find.replace("NAME", &json!(name).to_string())).as_str().unwrap().to_owned()
+}
+
+#[track_caller]
+fn until(page: &Page, name: &str, wanted: &str) -> Duration {
+    page.eventually(&format!("{name} is {wanted}"), |page| state(page, name) == wanted)
+}
+
+/// From now on a page writes down every state of anybody that it shows.
+fn watch(page: &Page) {
+    page.eval(
+        "window.shown = [];
+         new MutationObserver(() => {
+           for (const li of document.querySelectorAll('#people li'))
+             shown.push(`${li.querySelector('.name').innerText} ${li.dataset.state}`);
+         }).observe(document.getElementById('people'),
+           { subtree: true, childList: true, attributes: true, attributeFilter: ['data-state'] });",
+    );
+}
+
+/// What it has written down, each once, but for who is online.
+fn seen(page: &Page) -> Vec<String> {
+    let shown = page.eval("return [...new Set(shown)].filter(it => !it.endsWith(' online')).sort();");
+    shown.as_array().unwrap().iter().map(|it| it.as_str().unwrap().to_owned()).collect()
+}
+
+fn say(page: &Page, text: &str) {
+    page.write("#words", text).press("#words", Key::Enter);
+}
+
+fn hears(page: &Page, text: &str) {
+    page.eventually(&format!("{text} is read"), |page| {
+        page.texts("#log .line:not(.waiting) .said").iter().any(|said| said == text)
+    });
+}
+
+/// Three people in one room, who see each other.
+fn three(browser: &Browser, url: &str) -> [Page; 3] {
+    let pages = ["Ada", "Grace", "Edsger"].map(|name| enter(browser, url, name));
+    for page in &pages {
+        for name in ["Ada", "Grace", "Edsger"] {
+            until(page, name, "online");
+        }
+    }
+    pages
+}
+
+#[test]
+fn what_one_writes_the_others_read_and_nothing_of_it_is_markup() {
+    let program = Program::start(crate::CHAT, &FLAGS);
+    let browser = Browser::open();
+    let [ada, grace, edsger] = three(&browser, &program.url());
+    say(&ada, "<b>Hello</b><img src=x onerror=alert(1)>");
+    for page in [&ada, &grace, &edsger] {
+        hears(page, "<b>Hello</b><img src=x onerror=alert(1)>");
+        assert_eq!(page.eval("return document.querySelectorAll('#log b, #log img').length;"), 0);
+    }
+    assert_eq!(ada.value("#words"), "");
+    assert_eq!(ada.eval("return document.activeElement.id;"), "words", "the focus stays");
+    // With the keys as the driver spells them: Shift, Enter, and all released.
+    grace.write("#words", "two\u{e008}\u{e007}\u{e000}lines");
+    grace.press("#words", Key::Enter);
+    hears(&edsger, "two\nlines");
+
+    // The round trip beside the name, as each sees it.
+    for page in [&ada, &edsger] {
+        page.eventually("a round trip is shown", |page| note(page, "Grace").ends_with(" ms"));
+    }
+    assert_eq!(ada.text("#count"), "3");
+
+    // Whoever comes later is told what was said, and who is here; a link leads into another room.
+    let barbara = enter(&browser, &program.url(), "Barbara");
+    hears(&barbara, "two\nlines");
+    assert_eq!(barbara.text("#count"), "4");
+    let elsewhere = barbara.tab(format!("{}?room=tea%20time", program.url()));
+    elsewhere.eventually("it is another room", |page| page.text("#count") == "1");
+    assert_eq!((elsewhere.text("#room"), elsewhere.texts("#log .said").len()), ("tea time".to_owned(), 0));
+    for page in [&ada, &grace, &edsger, &barbara] {
+        let errors: Vec<_> = page.console().into_iter().filter(|line| line.starts_with("SEVERE")).collect();
+        assert!(errors.is_empty(), "{errors:?}");
+    }
+}
+
+#[test]
+fn one_name_is_one_persons_and_two_tabs_are_one_person() {
+    let program = Program::start(crate::CHAT, &FLAGS);
+    let browser = Browser::open();
+    let ada = enter(&browser, &program.url(), "Ada");
+    let other = browser.page(program.url());
+    other.write("#name", " aDA ").press("#name", Key::Enter);
+    other.eventually("it is told", |page| page.text("#wrong").contains("is in this room already"));
+    assert_eq!(other.value("#name"), "aDA 2");
+    other.press("#name", Key::Enter);
+    until(&ada, "aDA 2", "online");
+
+    // The second tab knows its person; nobody sees it come or go.
+    watch(&other);
+    let lines = other.texts("#log .system").len();
+    let tab = ada.tab(program.url());
+    tab.eventually("the tab is connected", |page| page.text("#link") == "Connected");
+    assert_eq!((tab.text("#self"), tab.text("#count")), ("Ada".to_owned(), "2".to_owned()));
+    say(&tab, "from the second tab");
+    hears(&other, "from the second tab");
+    hears(&ada, "from the second tab");
+    tab.close();
+    rest(LINGER + millis(1000));
+    assert_eq!((seen(&other), state(&other, "Ada")), (vec![], "online".to_owned()));
+    assert_eq!(other.texts("#log .system").len(), lines);
+
+    // Renamed in one tab, in all; logged out in one tab, in all, and at once.
+    let tab = ada.tab(program.url());
+    tab.eventually("the tab is connected", |page| page.text("#link") == "Connected");
+    ada.click("#rename").clear("#name").write("#name", "Augusta").press("#name", Key::Enter);
+    until(&other, "Augusta", "online");
+    tab.eventually("the tab knows", |page| page.text("#self") == "Augusta");
+    tab.click("#leave");
+    let took = until(&other, "Augusta", "gone");
+    assert!(took < LINGER, "a goodbye does not linger: {took:?}");
+    ada.eventually("the first tab has left, too", |page| page.text("#link") == "You left");
+}
+
+/// By its browser or by its system, a frozen page answers nothing, though its browser answers pings in its name.
+#[test]
+fn a_frozen_page_is_suspect_then_gone_and_comes_back() {
+    let program = Program::start(crate::CHAT, &FLAGS);
+    let browser = Browser::open();
+    let [ada, grace, edsger] = three(&browser, &program.url());
+    type Step = fn(&Page) -> &Page;
+    for (freeze, thaw) in [(Page::freeze as Step, Page::thaw as Step), (Page::stop, Page::go_on)] {
+        freeze(&grace);
+        let suspected = until(&ada, "Grace", "suspect");
+        assert!(suspected < millis(1600) + SLACK, "{suspected:?}");
+        assert_eq!(note(&ada, "Grace"), "no answer");
+        let gone = suspected + until(&ada, "Grace", "gone");
+        assert!(gone > SOONEST + LINGER && gone < BOUND + LINGER + SLACK, "{gone:?}");
+        until(&edsger, "Grace", "gone");
+        say(&edsger, "said while she was away");
+        thaw(&grace);
+        for page in [&ada, &edsger, &grace] {
+            until(page, "Grace", "online");
+        }
+        hears(&grace, "said while she was away");
+    }
+    assert_eq!(grace.texts("#log .line .said"), ["said while she was away"; 2]);
+    assert_eq!([state(&grace, "Ada"), state(&grace, "Edsger")], ["online", "online"]);
+}
+
+#[test]
+fn a_cut_page_is_suspect_then_gone_and_what_it_wrote_comes_once() {
+    let program = Program::start(crate::CHAT, &FLAGS);
+    let proxy = Proxy::start(program.address());
+    let browser = Browser::open();
+    let ada = enter(&browser, &program.url(), "Ada");
+    let grace = enter(&browser, &proxy.url(), "Grace");
+    let edsger = enter(&browser, &program.url(), "Edsger");
+    until(&ada, "Grace", "online");
+    say(&grace, "before");
+    hears(&ada, "before");
+    proxy.cut(Way::Both);
+    say(&grace, "into the hole");
+    let suspected = until(&ada, "Grace", "suspect");
+    assert!(suspected < millis(1600) + SLACK, "{suspected:?}");
+    let gone = suspected + until(&ada, "Grace", "gone");
+    assert!(gone > SOONEST + LINGER && gone < BOUND + LINGER + SLACK, "{gone:?}");
+    grace.eventually("it notices by itself", |page| page.text("#link") != "Connected");
+    say(&ada, "meanwhile");
+    say(&grace, "without a connection");
+    proxy.heal();
+    for page in [&ada, &edsger] {
+        until(page, "Grace", "online");
+        hears(page, "without a connection");
+    }
+    hears(&grace, "without a connection");
+    rest(millis(1000));
+    for page in [&ada, &edsger, &grace] {
+        let mut said = page.texts("#log .line .said");
+        said.sort();
+        assert_eq!(said, ["before", "into the hole", "meanwhile", "without a connection"], "each once");
+    }
+
+    // A cut that is short harms nobody: suspect at the most.
+    watch(&ada);
+    proxy.cut(Way::ToServer);
+    rest(millis(1000));
+    proxy.heal();
+    rest(LINGER + millis(2000));
+    assert_eq!(state(&ada, "Grace"), "online");
+    assert!(!seen(&ada).contains(&"Grace gone".to_owned()), "{:?}", seen(&ada));
+}
+
+#[test]
+fn a_reloaded_page_does_not_flicker_and_a_closed_one_leaves_after_the_linger() {
+    let program = Program::start(crate::CHAT, &FLAGS);
+    let browser = Browser::open();
+    let [ada, grace, edsger] = three(&browser, &program.url());
+    watch(&ada);
+    let lines = ada.texts("#log .system").len();
+    for _ in 0..3 {
+        grace.reload();
+        grace.eventually("it is connected", |page| page.text("#link") == "Connected");
+        until(&grace, "Ada", "online");
+    }
+    rest(LINGER + millis(1000));
+    assert_eq!((seen(&ada), ada.texts("#log .system").len()), (vec![], lines), "nobody saw anything");
+    assert_eq!(state(&ada, "Grace"), "online");
+
+    // The driver takes its time to say that it is closed.
+    let clock = Clock::new();
+    let start = clock.now();
+    grace.close();
+    until(&ada, "Grace", "gone");
+    let gone = clock.now().saturating_duration_since(start);
+    assert!(gone > LINGER && gone < LINGER + SLACK, "{gone:?}");
+    until(&edsger, "Grace", "gone");
+    assert_eq!(ada.texts("#log .system").last().unwrap(), "Grace left");
+    // Crossed out for a while, then away.
+    until(&ada, "Grace", "");
+    assert_eq!((ada.text("#count"), state(&ada, "Edsger")), ("2".to_owned(), "online".to_owned()));
+}
+
+#[test]
+fn a_server_that_starts_anew_finds_everybody_again() {
+    let mut program = Program::start(crate::CHAT, &FLAGS);
+    let browser = Browser::open();
+    let [ada, grace, edsger] = three(&browser, &program.url());
+    say(&ada, "to the first server");
+    hears(&grace, "to the first server");
+    program.kill();
+    for page in [&ada, &grace, &edsger] {
+        page.eventually("it notices", |page| page.text("#link") == "Disconnected");
+    }
+    say(&edsger, "to nobody yet");
+    program.restart();
+    for page in [&ada, &grace, &edsger] {
+        hears(page, "to nobody yet");
+        for name in ["Ada", "Grace", "Edsger"] {
+            until(page, name, "online");
+        }
+    }
+    // A server that stands still is noticed by the pages' own clock, for no socket closes.
+    program.freeze();
+    ada.eventually("it doubts", |page| page.text("#link") == "No answer yet");
+    ada.eventually("it notices", |page| page.text("#link") == "Disconnected");
+    program.thaw();
+    ada.eventually("it is back", |page| page.text("#link") == "Connected");
+    until(&grace, "Ada", "online");
+}
+
+#[test]
+fn the_log_stays_where_its_reader_is_and_every_colour_can_be_read() {
+    let program = Program::start(crate::CHAT, &FLAGS);
+    let browser = Browser::open();
+    let ada = enter(&browser, &program.url(), "Ada");
+    let grace = enter(&browser, &program.url(), "Grace");
+    let tall = |number| format!("{number}\n.\n.\n.\n.\n.\n.\n.");
+    for number in 0..6 {
+        grace.eval(&format!(
+            "const words = document.getElementById('words'); words.value = {}; words.form.requestSubmit();",
+            json!(tall(number))
+        ));
+    }
+    hears(&ada, &tall(5));
+    assert_eq!(
+        ada.eval("return log.scrollHeight > log.clientHeight + 100;"),
+        true,
+        "there is something to scroll"
+    );
+    let at_end = "return log.scrollHeight - log.scrollTop - log.clientHeight < 40;";
+    assert_eq!(ada.eval(at_end), true, "it follows");
+    ada.eval("log.scrollTop = 0;");
+    say(&grace, "read this later");
+    ada.eventually("she is told", |page| page.text("#down") == "1 new message");
+    assert_eq!(ada.eval("return log.scrollTop;"), 0, "it stays");
+    assert!(ada.eval("return document.title;").as_str().unwrap().starts_with("(1) "));
+    assert_eq!(ada.texts("#log .unread"), ["New"]);
+    ada.click("#down");
+    ada.eventually("she has read it", |page| {
+        page.eval(at_end) == true && page.attribute("#down", "hidden").is_some()
+    });
+
+    // WCAG 2.2, 1.4.3: 4.5 to 1.
+    let worst = "const paint = (colour) => {
+          const pen = new OffscreenCanvas(1, 1).getContext('2d');
+          pen.fillStyle = colour; pen.fillRect(0, 0, 1, 1);
+          const light = [...pen.getImageData(0, 0, 1, 1).data].slice(0, 3)
+            .map(it => it / 255).map(it => it <= 0.04045 ? it / 12.92 : ((it + 0.055) / 1.055) ** 2.4);
+          return 0.2126 * light[0] + 0.7152 * light[1] + 0.0722 * light[2];
+        };
+        const name = document.querySelector('#log .named');
+        const card = paint(getComputedStyle(document.querySelector('.talk')).backgroundColor);
+        let worst = 21;
+        for (let hue = 0; hue < 360; hue += 5) {
+          name.style.setProperty('--hue', hue);
+          const ink = paint(getComputedStyle(name).color);
+          worst = Math.min(worst, (Math.max(ink, card) + 0.05) / (Math.min(ink, card) + 0.05));
+        }
+        return worst;";
+    for page in [ada.light(), ada.dark()] {
+        let worst = page.eval(worst).as_f64().unwrap();
+        assert!(worst > 4.5, "{worst}");
+    }
+}
+
+#[test]
+fn it_leaves_pictures_of_a_conversation() {
+    let program = Program::start(crate::CHAT, &FLAGS);
+    let proxy = Proxy::start(program.address());
+    let browser = Browser::open();
+    let ada = browser.page(format!("{}?room=difference%20engine", program.url()));
+    ada.screenshots("chat-name");
+    ada.write("#name", "Ada").press("#name", Key::Enter);
+    let room = format!("{}?room=difference%20engine", program.url());
+    let grace = enter(&browser, &room, "Grace");
+    let edsger = enter(&browser, &format!("{}?room=difference%20engine", proxy.url()), "Edsger");
+    let barbara = enter(&browser, &room, "Barbara");
+    say(&grace, "Has anybody seen the plans for the mill?");
+    hears(&ada, "Has anybody seen the plans for the mill?");
+    say(&ada, "On my desk, under the punched cards. Notes A to G are with them.");
+    say(&ada, "I shall copy them this evening.");
+    hears(&edsger, "I shall copy them this evening.");
+    say(&edsger, "Simplicity is prerequisite for reliability, so please not all of them.");
+    hears(&ada, "Simplicity is prerequisite for reliability, so please not all of them.");
+    say(&barbara, "See you tomorrow!");
+    hears(&ada, "See you tomorrow!");
+    barbara.close();
+    until(&ada, "Barbara", "gone");
+    proxy.cut(Way::Both);
+    until(&ada, "Edsger", "suspect");
+    ada.screenshots("chat");
+    let widest = "return document.documentElement.scrollWidth <= innerWidth;";
+    assert_eq!(ada.phone().eval(widest), true);
+    ada.desktop();
+    proxy.heal();
+    program.freeze();
+    ada.eventually("it notices", |page| page.text("#link") == "Disconnected");
+    say(&ada, "Is this on?");
+    ada.screenshots("chat-disconnected");
+    program.thaw();
+}
+
+/// A page without a browser.
+struct Client(WebSocket<TcpStream>);
+
+impl Client {
+    fn enter(program: &Program, name: &str) -> Self {
+        let stream = TcpStream::connect(program.address()).unwrap();
+        stream.set_read_timeout(Some(millis(10_000))).unwrap();
+        SockRef::from(&stream).set_recv_buffer_size(16 * 1024).unwrap();
+        let url = format!("ws://{}/live", program.address());
+        let mut client = Self(tungstenite::client(url, stream).unwrap().0);
+        client.say(&json!({ "type": "hello", "token": name, "name": name, "room": "lobby" }));
+        client.until(|told| told["type"] == "welcome");
+        client
+    }
+
+    fn say(&mut self, what: &Value) {
+        self.0.send(Message::text(what.to_string())).unwrap();
+    }
+
+    /// Answers pings until something is told.
+    fn until(&mut self, mut is_it: impl FnMut(&Value) -> bool) -> Value {
+        loop {
+            let Message::Text(words) = self.0.read().unwrap() else { continue };
+            if let Some(digits) = words.strip_prefix("ping ") {
+                self.0.send(Message::text(format!("pong {digits}"))).unwrap();
+                continue;
+            }
+            let told: Value = serde_json::from_str(&words).unwrap();
+            if is_it(&told) {
+                return told;
+            }
+        }
+    }
+}
+
+#[test]
+fn who_reads_slowly_holds_up_nobody_and_is_told_how_things_stand() {
+    let program = Program::start(crate::CHAT, &["--timeout", "never"]);
+    let mut slow = Client::enter(&program, "slow");
+    let mut quick = Client::enter(&program, "quick");
+    let mut talkers: Vec<_> =
+        (0..16).map(|talker| Client::enter(&program, &format!("talker {talker}"))).collect();
+    // A megabyte: more than the system keeps for a reader and the hub for a connection.
+    let said = 8 * talkers.len();
+    let reader = thread::spawn(move || {
+        // Where a megabyte in one moment is too much even for this one, it is told the same at once.
+        quick.until(|told| {
+            let last = told["lines"].as_array().and_then(|lines| lines.last()).unwrap_or(told);
+            last["seq"] == said
+        });
+        quick
+    });
+    let text = "\u{1f600}".repeat(2000);
+    for number in 0..8 {
+        for talker in &mut talkers {
+            talker.say(&json!({ "type": "say", "key": number.to_string(), "text": text }));
+        }
+    }
+    let mut quick = reader.join().expect("nobody holds it up");
+    // Now it reads on: some, then how things stand.
+    let told = slow.until(|told| told["type"] == "welcome");
+    assert_eq!(told["behind"], true);
+    let lines = told["lines"].as_array().unwrap();
+    assert_eq!((lines.len(), &lines[99]["seq"]), (100, &json!(said)));
+    slow.say(&json!({ "type": "say", "key": "after", "text": "I am back" }));
+    let back = quick.until(|told| told["type"] == "line" && told["key"] == "after");
+    assert_eq!((&back["name"], &back["seq"]), (&json!("slow"), &json!(said + 1)));
+}
+
+#[test]
+fn who_talks_too_much_is_slowed_and_what_comes_twice_is_said_once() {
+    let program = Program::start(crate::CHAT, &FLAGS);
+    let mut ada = Client::enter(&program, "Ada");
+    for (key, text) in [("one", "1"), ("one", "1"), ("", "   "), ("long", &*"x".repeat(2001))] {
+        ada.say(&json!({ "type": "say", "key": key, "text": text }));
+    }
+    let line = ada.until(|told| told["type"] == "line");
+    assert_eq!((&line["text"], &line["seq"]), (&json!("1"), &json!(1)));
+    for why in ["there is nothing in it", "it is too long"] {
+        let told = ada.until(|told| ["line", "refused"].contains(&told["type"].as_str().unwrap()));
+        assert_eq!(told["why"], why);
+    }
+    for number in 0..20 {
+        ada.say(&json!({ "type": "say", "key": number.to_string(), "text": "again" }));
+    }
+    assert_eq!(ada.until(|told| told["type"] == "refused")["why"], "so many at once");
+    rest(millis(1500));
+    ada.say(&json!({ "type": "say", "key": "rested", "text": "slowly" }));
+    ada.until(|told| told["type"] == "line" && told["key"] == "rested");
+    // What is no message of a page's ends it.
+    ada.say(&json!({ "type": "shout" }));
+    eventually("it is closed", || matches!(ada.0.read(), Ok(Message::Close(_)) | Err(_)));
+}
+
+/// Says something if the page allows it, keys and mouse left out: it may be scrolled, or about to be loaded anew.
+fn say_at_once(page: &Page, text: &str) {
+    let words = format!("const words = document.getElementById('words'); words.value = {};", json!(text));
+    page.eval(&(words + "document.getElementById('say').requestSubmit();"));
+}
+
+/// What a page has been told, in the order in which it shows it.
+fn told(page: &Page) -> Vec<String> {
+    page.texts("#log .line:not(.waiting) .said")
+}
+
+/// Also by a server that was started anew and knows nothing of before: what it had taken but not told, pages say again.
+#[test]
+fn after_a_soak_all_are_here_and_each_was_heard_once_and_in_order() {
+    const NAMES: [&str; 3] = ["Ada", "Edsger", "Grace"];
+    let mut program = Program::start(crate::CHAT, &FLAGS);
+    let browser = Browser::open();
+    let mut soak = Soak::open(&browser, program.address(), "", 3);
+    for (page, name) in soak.pages().into_iter().zip(NAMES) {
+        page.write("#name", name).press("#name", Key::Enter);
+        page.eventually("it is connected", |page| page.text("#link") == "Connected");
+    }
+    let mut spoken = 0;
+    soak.run(Some(&mut program), |page, index, dice| {
+        if dice.one_in(3) {
+            say_at_once(page, &format!("{} says {spoken}", NAMES[index]));
+            spoken += 1;
+        }
+    });
+    let pages = soak.pages();
+    for page in &pages {
+        page.eventually("it is connected", |page| page.text("#link") == "Connected");
+        // Who says too much at once is told so, and may send it again: that is no waiting.
+        page.eventually("nothing is under way", |page| {
+            !page.texts("#log .fate").contains(&"Sending".to_owned())
+        });
+    }
+    for (page, name) in pages.iter().zip(NAMES) {
+        say_at_once(page, &format!("{name} is back"));
+    }
+    for page in &pages {
+        for name in NAMES {
+            hears(page, &format!("{name} is back"));
+        }
+        // Who was shown as gone is forgotten after a while.
+        page.eventually("exactly the three are here", |page| {
+            let mut here = page.texts("#people .name");
+            here.sort_unstable();
+            let here: Vec<&str> = here.iter().map(|name| name.trim_end_matches(" (you)")).collect();
+            here == NAMES && NAMES.iter().all(|name| state(page, name) == "online")
+        });
+        assert_eq!(page.text("#count"), "3");
+    }
+    let logs: Vec<Vec<String>> = pages.iter().map(|page| told(page)).collect();
+    for log in &logs {
+        for name in NAMES {
+            let of_one =
+                log.iter().filter_map(|said| said.strip_prefix(name)?.strip_prefix(" says ")?.parse().ok());
+            let of_one: Vec<usize> = of_one.collect();
+            assert!(of_one.is_sorted_by(|one, next| one < next), "of {name}: {of_one:?}");
+            assert_eq!(log.iter().filter(|said| **said == format!("{name} is back")).count(), 1);
+        }
+    }
+    println!("{spoken} said, {:?} heard", logs.iter().map(Vec::len).collect::<Vec<_>>());
+    assert!(logs.iter().all(|log| log.len() > 5));
+}

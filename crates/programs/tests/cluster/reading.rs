@@ -1,0 +1,136 @@
+//! How a node reads and speaks: pictures and news come by two ways, and either may be the older; what is said goes to its own
+//! pages at once, and to the others where there is a Redis.
+
+use liveness::{Status, Timestamp};
+
+use liveness_programs::cluster::node::{Node, Output};
+use liveness_programs::cluster::store::{Incarnation, News, Op, Picture, Reply, User};
+use liveness_programs::cluster::words::{Said, Tell};
+use crate::world::SETTINGS;
+
+const AT: Timestamp = Timestamp::from_secs(1);
+const OTHER: Incarnation = Incarnation(7);
+
+fn picture(upto: u64, here: &[&str]) -> Reply {
+    let claims = here.iter().map(|user| (OTHER, User::from(*user), Status::Online)).collect();
+    let nodes = vec![(OTHER, "other".to_owned(), "there".to_owned())];
+    Reply::Seen(Box::new(Picture { upto, nodes, claims, ..Picture::default() }))
+}
+
+fn claim(user: &str) -> News {
+    News::Claim(OTHER, User::from(user), Status::Online)
+}
+
+fn outputs(node: &mut Node, now: Timestamp) -> Vec<Output> {
+    let all = std::iter::from_fn(|| node.poll(now));
+    all.filter(|output| !matches!(output, Output::TellAll(_))).collect()
+}
+
+fn here(node: &Node) -> Vec<String> {
+    node.state().people.iter().map(|person| person.user.to_string()).collect()
+}
+
+/// A node that is linked, and has a picture that ends with entry 5: ann is here.
+fn reader() -> Node {
+    let mut node = Node::new("one", "here", SETTINGS, 1, AT);
+    let dial = outputs(&mut node, AT);
+    let [Output::Dial(attempt)] = dial[..] else { panic!("{dial:?}") };
+    assert!(node.linked(attempt, AT));
+    let asked = outputs(&mut node, AT);
+    assert!(matches!(asked[..], [Output::Ask(Op::Open { .. }), Output::Ask(Op::Look)]), "{asked:?}");
+    node.reply(Reply::Opened(Incarnation(1)), AT);
+    assert!(!node.is_known(), "it has no picture yet");
+    node.reply(picture(5, &["ann"]), AT);
+    assert_eq!(outputs(&mut node, AT), [Output::Follow(5)]);
+    assert!(node.is_known());
+    node
+}
+
+#[test]
+fn where_news_are_missing_nothing_is_known_until_a_picture_has_them_all() {
+    let mut node = reader();
+    node.heard(8, claim("dot"), AT);
+    assert!(!node.is_known());
+    assert_eq!(outputs(&mut node, AT), [Output::Ask(Op::Look)]);
+    // One that was taken before the entry that was heard: another.
+    node.reply(picture(7, &["ann", "bob"]), AT);
+    assert!(!node.is_known());
+    assert_eq!(outputs(&mut node, AT), [Output::Ask(Op::Look)]);
+    node.reply(picture(8, &["ann", "bob", "dot"]), AT);
+    assert!(node.is_known());
+    assert_eq!(here(&node), ["ann", "bob", "dot"]);
+    // What is in it already changes nothing, and the next goes on from it.
+    node.heard(7, News::Left(User::from("ann")), AT);
+    node.heard(9, claim("eve"), AT);
+    assert_eq!(outputs(&mut node, AT), []);
+    assert!(node.is_known());
+    assert_eq!(here(&node), ["ann", "bob", "dot", "eve"]);
+}
+
+#[test]
+fn a_picture_that_is_older_than_the_news_is_not_taken() {
+    let mut node = reader();
+    let later = AT + SETTINGS.beat;
+    assert_eq!(outputs(&mut node, later), [Output::Ask(Op::Beat(Incarnation(1)))]);
+    node.reply(Reply::Expired, later);
+    let asked = outputs(&mut node, later);
+    assert!(matches!(asked[..], [Output::Ask(Op::Open { .. }), Output::Ask(Op::Look)]), "{asked:?}");
+    node.heard(6, claim("bob"), later);
+    node.reply(Reply::Opened(Incarnation(2)), later);
+    assert!(!node.is_known(), "its former life says nothing of this one");
+    node.reply(picture(5, &["ann"]), later);
+    assert!(node.is_known());
+    assert_eq!(here(&node), ["ann", "bob"]);
+    assert_eq!(outputs(&mut node, later), []);
+}
+
+fn said(node: &mut Node, said: Said, now: Timestamp) -> Vec<Output> {
+    node.said(1, said, now);
+    let all: Vec<Output> = std::iter::from_fn(|| node.poll(now)).collect();
+    let words = |output: &Output| {
+        matches!(
+            output,
+            Output::TellAll(Tell::Line { .. }) | Output::Tell(_, Tell::Spread { .. }) | Output::Ask(_)
+        )
+    };
+    all.into_iter().filter(words).collect()
+}
+
+fn hello() -> Said {
+    Said::Hello { user: User::from("eve") }
+}
+
+fn line(user: &str, node: &str) -> Output {
+    let (user, text, node) = (User::from(user), "good morning".to_owned(), node.into());
+    Output::TellAll(Tell::Line { user, text, node })
+}
+
+fn good_morning() -> Said {
+    Said::Say { key: 3, text: "good morning".to_owned() }
+}
+
+#[test]
+fn without_redis_a_line_is_told_to_the_nodes_own_and_its_speaker_knows_that_it_was_no_further() {
+    let mut node = Node::new("one", "here", SETTINGS, 1, AT);
+    said(&mut node, hello(), AT);
+    let outcome = said(&mut node, good_morning(), AT);
+    assert_eq!(outcome, [line("eve", "one"), Output::Tell(1, Tell::Spread { key: 3, reached: false })]);
+}
+
+#[test]
+fn a_line_is_told_to_a_nodes_own_once_and_those_of_other_nodes_are_told_too() {
+    let mut node = reader();
+    said(&mut node, hello(), AT);
+    // That eve is here.
+    node.reply(Reply::Done, AT);
+    let op = Op::Say(Incarnation(1), User::from("eve"), "good morning".to_owned());
+    assert_eq!(said(&mut node, good_morning(), AT), [line("eve", "one"), Output::Ask(op)]);
+    node.reply(Reply::Done, AT);
+    node.heard(6, News::Node { inc: Incarnation(1), name: "one".to_owned(), address: "here".to_owned() }, AT);
+    node.heard(7, News::Said(Incarnation(1), User::from("eve"), "good morning".to_owned()), AT);
+    node.heard(8, News::Said(OTHER, User::from("ann"), "good morning".to_owned()), AT);
+    let told: Vec<Output> = std::iter::from_fn(|| node.poll(AT)).collect();
+    assert!(told.contains(&Output::Tell(1, Tell::Spread { key: 3, reached: true })), "{told:?}");
+    let lines = told.iter().filter(|output| matches!(output, Output::TellAll(Tell::Line { .. })));
+    assert_eq!(lines.collect::<Vec<_>>(), [&line("ann", "other")]);
+}

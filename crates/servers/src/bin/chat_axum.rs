@@ -1,0 +1,99 @@
+//! A chat on axum: everyone hears everyone, who came and who left. A client's first line is its name.
+//! `cargo run -p liveness-servers --bin chat_axum -- 127.0.0.1:8080 'interval=10s timeout=10s'`
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::{Router, extract::ConnectInfo, routing::any, serve::ListenerExt};
+use futures_util::{SinkExt, StreamExt};
+use liveness::driver::axum::{Metering, Peer};
+use liveness::driver::{tokio::LiveStream, tune};
+use liveness::presence::{Change, Presence};
+use liveness::{Clock, Status};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc::{Sender, channel, error::TrySendError};
+
+#[derive(Default)]
+struct Room {
+    clock: Clock,
+    people: Presence<String, SocketAddr>,
+    outboxes: BTreeMap<SocketAddr, Sender<Message>>,
+}
+
+impl Room {
+    fn enter(&mut self, from: SocketAddr, name: &str, outbox: Sender<Message>) {
+        let here: Vec<&str> = self.people.iter().map(|(name, _)| name.as_str()).collect();
+        let _ = outbox.try_send(Message::text(format!("here: {}", here.join(", "))));
+        self.outboxes.insert(from, outbox);
+        self.people.enter(from, name.to_owned(), self.clock.now());
+    }
+
+    fn mark(&mut self, from: SocketAddr, status: Status) {
+        self.people.mark(&from, status, self.clock.now());
+    }
+
+    fn tell_changes(&mut self) {
+        while let Some(change) = self.people.poll(self.clock.now()) {
+            self.tell(&match change {
+                Change::Joined(name) => format!("{name} joined"),
+                Change::Suspected(name) => format!("{name} does not answer"),
+                Change::Recovered(name) => format!("{name} is back"),
+                Change::Left(name) => format!("{name} left"),
+            });
+        }
+    }
+
+    /// Who is so slow that 64 lines wait misses some; who takes none for long is found out, and is gone.
+    fn tell(&mut self, line: &str) {
+        self.outboxes.retain(|_, outbox| {
+            !matches!(outbox.try_send(Message::text(line)), Err(TrySendError::Closed(_)))
+        });
+    }
+}
+
+async fn serve(socket: LiveStream<WebSocket>, from: SocketAddr, room: Arc<Mutex<Room>>) {
+    let watching = room.clone();
+    let mut socket = socket.on_action(move |_, peer| watching.lock().unwrap().mark(from, peer.status()));
+    let (outbox, mut lines) = channel(64);
+    let mut name = None;
+    loop {
+        tokio::select! {
+            Some(line) = lines.recv() => drop(socket.send(line).await), // where it fails, `next` says so
+            said = socket.next() => match said {
+                Some(Ok(Message::Text(text))) => match &name {
+                    Some(name) => room.lock().unwrap().tell(&format!("{name}: {text}")),
+                    None => room.lock().unwrap().enter(from, name.insert(text), outbox.clone()),
+                },
+                Some(Ok(_)) => {} // a ping: axum has answered it
+                Some(Err(_)) | None => break,
+            },
+        }
+    }
+    room.lock().unwrap().mark(from, Status::Offline); // who gave a name with the last breath, too
+    println!("{from}: {}", socket.liveness().report(socket.clock().now()));
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let listener = TcpListener::bind(arguments.next().as_deref().unwrap_or("127.0.0.1:8080")).await?;
+    let config = arguments.next().unwrap_or_default().parse()?;
+    println!("listening on {}", listener.local_addr()?);
+    let room = Arc::<Mutex<Room>>::default();
+    let talk = room.clone();
+    tokio::spawn(async move {
+        loop {
+            talk.lock().unwrap().tell_changes();
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    });
+    let chat = async move |upgrade: WebSocketUpgrade, ConnectInfo(peer): ConnectInfo<Peer>| {
+        let live = move |socket| LiveStream::new(socket, config).metered(peer.gauge);
+        upgrade.on_upgrade(move |socket| serve(live(socket), peer.address, room))
+    };
+    let app = Router::new().route("/", any(chat)).into_make_service_with_connect_info::<Peer>();
+    Ok(axum::serve(Metering(listener.tap_io(|stream| tune(stream))), app).await?)
+}

@@ -1,0 +1,272 @@
+//! Ten thousand connections on one server: nobody lost while they are idle, all found out when they freeze, and what each
+//! costs; beside the recipe of an `interval` and a `timeout` a task, in the same run. Linux only: it reads `/proc`.
+//!
+//! `cargo build --release -p liveness-servers && cargo run --release -p liveness-servers --bin crowd`
+//!
+//! Exit status: 0 where every server but the recipe got it right, 1 where not.
+
+use std::collections::HashSet;
+use std::io::{self, BufRead, BufReader, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Parser;
+use futures_util::{SinkExt, StreamExt};
+use liveness::{Clock, Config, Timestamp};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tungstenite::Message;
+use tungstenite::protocol::WebSocketConfig;
+
+type Failure = Box<dyn std::error::Error>;
+
+/// A crowd of idle clients against each server in turn.
+#[derive(Parser)]
+struct Args {
+    /// How many clients.
+    #[arg(long, default_value_t = 10_000)]
+    clients: usize,
+    /// Seconds of silence before a ping.
+    #[arg(long, default_value_t = 5)]
+    interval: u64,
+    /// Seconds that an answer may take.
+    #[arg(long, default_value_t = 5)]
+    timeout: u64,
+    /// For how many intervals they are idle.
+    #[arg(long, default_value_t = 10)]
+    intervals: u32,
+    /// Which servers.
+    #[arg(default_values = ["recipe", "server_tokio", "server_mio"])]
+    servers: Vec<String>,
+    /// Be the server of the recipe.
+    #[arg(long, hide = true)]
+    serve_recipe: bool,
+}
+
+fn main() -> Result<ExitCode, Failure> {
+    let args = Args::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    if args.serve_recipe {
+        return runtime.block_on(recipe(&args));
+    }
+    println!("{} clients, a ping after {} s, {} s for its answer", args.clients, args.interval, args.timeout);
+    println!(
+        "{:14} {:>7} {:>7} {:>9} {:>18} {:>22} {:>15}",
+        "server", "online", "lost", "found out", "slowest of bound", "CPU us/client/interval", "KiB/client"
+    );
+    let mut right = true;
+    for name in &args.servers {
+        let outcome = runtime.block_on(trial(name, &args))?;
+        right &= outcome || name == "recipe";
+    }
+    Ok(if right { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// A server under test, and the lines it prints.
+struct Server {
+    child: Child,
+    address: SocketAddr,
+    lines: mpsc::UnboundedReceiver<String>,
+}
+
+impl Server {
+    fn start(name: &str, args: &Args) -> Result<Self, Failure> {
+        let mut command = if name == "recipe" {
+            let mut command = Command::new(std::env::current_exe()?);
+            command.arg("--serve-recipe");
+            command.args(["--interval", &args.interval.to_string(), "--timeout", &args.timeout.to_string()]);
+            command
+        } else {
+            let mut command = Command::new(sibling(name)?);
+            command.args(["--listen", "127.0.0.1:0", "--interval", &format!("{}s", args.interval)]);
+            command.args(["--timeout", &format!("{}s", args.timeout)]);
+            command
+        };
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        let (stdout, stderr) =
+            (child.stdout.take().ok_or("no stdout")?, child.stderr.take().ok_or("no stderr")?);
+        let mut errors = BufReader::new(stderr).lines();
+        let address = errors.next().ok_or("it said nothing")??;
+        let address = address.strip_prefix("listening on ").ok_or("it does not listen")?.parse()?;
+        std::thread::spawn(move || errors.map_while(Result::ok).for_each(|line| eprintln!("{line}")));
+        let (tell, lines) = mpsc::unbounded_channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                let _ = tell.send(line);
+            }
+        });
+        Ok(Self { child, address, lines })
+    }
+
+    /// Waits for this many lines that say `what`; how many came, and when the last did.
+    async fn count(&mut self, what: &str, wanted: usize, patience: Duration) -> (usize, Timestamp) {
+        let (clock, mut seen) = (Clock::new(), HashSet::new());
+        let mut last = Timestamp::ZERO;
+        let _ = timeout(patience, async {
+            while seen.len() < wanted {
+                let Some(line) = self.lines.recv().await else { return };
+                let mut words = line.split(' ').skip(1);
+                if words.next() == Some(what) {
+                    seen.insert(words.next().unwrap_or_default().to_owned());
+                    last = clock.now();
+                }
+            }
+        })
+        .await;
+        (seen.len(), last)
+    }
+
+    /// Processor time so far.
+    fn cpu(&self) -> Result<Duration, Failure> {
+        const TICK: Duration = Duration::from_millis(10);
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        // After the name, which may hold anything, come fields 3 and on; 14 and 15 are user and system time.
+        let (_, fields) = stat.rsplit_once(')').ok_or("no stat")?;
+        let ticks: u32 =
+            fields.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse().unwrap_or(0)).sum();
+        Ok(TICK * ticks)
+    }
+
+    fn resident_kib(&self) -> Result<u64, Failure> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
+        Ok(line.trim().trim_end_matches(" kB").parse()?)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// An example built beside this one.
+fn sibling(name: &str) -> Result<PathBuf, Failure> {
+    let path = std::env::current_exe()?.with_file_name(name);
+    if path.exists() {
+        Ok(path)
+    } else {
+        Err(format!("{} is not there; `cargo build --release -p liveness-servers` makes it", path.display()).into())
+    }
+}
+
+/// One server's row. True where it lost nobody, and found everybody out within the bound.
+async fn trial(name: &str, args: &Args) -> Result<bool, Failure> {
+    let mut server = Server::start(name, args)?;
+    let empty = server.resident_kib()?;
+    let (freeze, frozen) = watch::channel(false);
+    let clients = connect(server.address, args.clients, &frozen).await?;
+    let (online, _) = server.count("online", args.clients, Duration::from_secs(60)).await;
+    // Settled: every client has been pinged once.
+    sleep(Duration::from_secs(args.interval + 1)).await;
+    let before = server.cpu()?;
+    let idle = Duration::from_secs(args.interval) * args.intervals;
+    let (lost, _) = server.count("offline", args.clients, idle).await;
+    let cpu = server.cpu()?.saturating_sub(before);
+    let resident = server.resident_kib()?.saturating_sub(empty);
+    freeze.send(true)?;
+    let config = Config::builder().interval(Duration::from_secs(args.interval));
+    let config = config.timeout(Duration::from_secs(args.timeout)).build()?;
+    // So late may a busy machine wake the server.
+    let bound = config.detection_bound(Duration::from_millis(500));
+    let (found, last) = server.count("offline", online - lost, bound * 3).await;
+    drop(clients);
+    let slowest = Duration::from_nanos(last.as_nanos());
+    let per_client = args.clients as f64;
+    println!(
+        "{name:14} {online:>7} {lost:>7} {found:>9} {:>18} {:>22.1} {:>15.1}",
+        format!("{:.1}/{:.1} s", slowest.as_secs_f64(), bound.as_secs_f64()),
+        cpu.as_secs_f64() * 1e6 / per_client / f64::from(args.intervals),
+        resident as f64 / per_client,
+    );
+    Ok(online == args.clients && lost == 0 && found == online && slowest <= bound)
+}
+
+/// Clients that answer pings and do nothing else, until they freeze.
+async fn connect(
+    address: SocketAddr,
+    count: usize,
+    frozen: &watch::Receiver<bool>,
+) -> Result<JoinSet<()>, Failure> {
+    let (mut clients, at_once) = (JoinSet::new(), Arc::new(Semaphore::new(200)));
+    let connected = Arc::new(Semaphore::new(0));
+    for number in 0..count {
+        let (at_once, connected) = (Arc::clone(&at_once), Arc::clone(&connected));
+        let mut frozen = frozen.clone();
+        clients.spawn(async move {
+            let Ok(turn) = at_once.acquire_owned().await else { return };
+            let Ok(stream) = dial(address, number).await else { return };
+            let Ok((mut socket, _)) = tokio_tungstenite::client_async("ws://localhost/", stream).await else {
+                return;
+            };
+            drop(turn);
+            connected.add_permits(1);
+            loop {
+                tokio::select! {
+                    message = socket.next() => if message.is_none_or(|message| message.is_err()) { return },
+                    _ = frozen.wait_for(|frozen| *frozen) => break,
+                }
+            }
+            // It holds its socket, and never looks at it again.
+            std::future::pending::<()>().await;
+        });
+    }
+    let all = u32::try_from(count)?;
+    let _permits = timeout(Duration::from_secs(120), connected.acquire_many(all))
+        .await
+        .map_err(|_| "not all connected")??;
+    Ok(clients)
+}
+
+/// Each few thousand from another address of the loopback, for one has not enough ports.
+async fn dial(address: SocketAddr, number: usize) -> io::Result<TcpStream> {
+    let socket = TcpSocket::new_v4()?;
+    let host = u8::try_from(number / 5000 % 250).unwrap_or(0) + 1;
+    socket.bind((std::net::Ipv4Addr::new(127, 0, 0, host), 0).into())?;
+    socket.connect(address).await
+}
+
+/// The recipe that people are given: a task a connection, an `interval` that pings, a `timeout` around the next message.
+async fn recipe(args: &Args) -> Result<ExitCode, Failure> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    eprintln!("listening on {}", listener.local_addr()?);
+    let (every, patience) =
+        (Duration::from_secs(args.interval), Duration::from_secs(args.interval + args.timeout));
+    for connection in 1_usize.. {
+        let (stream, _) = listener.accept().await?;
+        tokio::spawn(async move {
+            // A buffer as small as that of the others.
+            let settings = WebSocketConfig::default().read_buffer_size(16 * 1024);
+            let Ok(mut socket) = tokio_tungstenite::accept_async_with_config(stream, Some(settings)).await
+            else {
+                return;
+            };
+            say("online", connection);
+            let mut ticker = interval(every);
+            ticker.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            let mut heard = tokio::time::Instant::now();
+            loop {
+                tokio::select! {
+                    message = tokio::time::timeout_at(heard + patience, socket.next()) => match message {
+                        Ok(Some(Ok(_))) => heard = tokio::time::Instant::now(),
+                        _ => break,
+                    },
+                    _ = ticker.tick() => if socket.send(Message::Ping(Vec::new().into())).await.is_err() { break },
+                }
+            }
+            say("offline", connection);
+        });
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn say(what: &str, connection: usize) {
+    let mut out = io::stdout().lock();
+    let _ = writeln!(out, "0 {what} {connection}").and_then(|()| out.flush());
+}

@@ -1,0 +1,99 @@
+//! A WebSocket server that knows who is there: axum, behind an ordinary router.
+//!
+//! `cargo run -p liveness-servers --bin server_axum -- --interval 5s --timeout 10s`
+//!
+//! Echoes data messages; the text message `flood N` makes it send N bytes. Prints a line for each change:
+//! `SECONDS online|suspect|offline|disconnect CONNECTION [REASON]`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::Router;
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::extract::{ConnectInfo, State};
+use axum::response::Response;
+use axum::routing::any;
+use axum::serve::ListenerExt;
+use clap::Parser;
+use futures_util::{SinkExt, StreamExt};
+use liveness::driver::axum::{Metering, Peer};
+use liveness::driver::tokio::{Gauge, LiveStream, clock};
+use liveness::driver::{random_seed, tune};
+use liveness::transcript::Recorder;
+use liveness::{Clock, Config, Liveness, Machine};
+use liveness_servers::{Args, MIB, complain, flood, print};
+use tokio::net::TcpListener;
+
+#[derive(Clone)]
+struct App {
+    args: Arc<Args>,
+    config: Config,
+    clock: Clock,
+    connections: Arc<AtomicUsize>,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), String> {
+    let args = Arc::new(Args::parse());
+    let config = args.config()?.driven();
+    let listener = args.listen()?;
+    listener.set_nonblocking(true).map_err(|error| error.to_string())?;
+    let listener = TcpListener::from_std(listener).map_err(|error| error.to_string())?;
+    let listener = listener.tap_io(|stream| tune(stream));
+    let app = App { args, config, clock: clock(), connections: Arc::default() };
+    let router = Router::new().fallback(any(upgrade)).with_state(app);
+    let service = router.into_make_service_with_connect_info::<Peer>();
+    axum::serve(Metering(listener), service).await.map_err(|error| error.to_string())
+}
+
+async fn upgrade(
+    upgrade: WebSocketUpgrade,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    State(app): State<App>,
+) -> Response {
+    let upgrade = upgrade.max_message_size(64 * MIB).max_frame_size(64 * MIB).read_buffer_size(16 * 1024);
+    upgrade.on_upgrade(async move |socket| {
+        let connection = app.connections.fetch_add(1, Ordering::Relaxed) + 1;
+        match app.args.record(connection) {
+            Ok(None) => {
+                let machine = Liveness::new(app.config, random_seed(), app.clock.now());
+                converse(socket, peer.gauge, machine, connection, app.clock).await;
+            }
+            Ok(Some(sink)) => {
+                let machine = Recorder::new(app.config, random_seed(), app.clock.now(), sink);
+                converse(socket, peer.gauge, machine, connection, app.clock).await;
+            }
+            Err(error) => complain(format_args!("connection {connection}: no record: {error}")),
+        }
+    })
+}
+
+/// The whole life of a connection: its own loop, as without heartbeats.
+async fn converse<M: Machine + Unpin>(
+    socket: WebSocket,
+    gauge: Gauge,
+    machine: M,
+    connection: usize,
+    clock: Clock,
+) {
+    let socket = LiveStream::with_machine(socket, machine, clock).metered(gauge);
+    let mut socket = socket.on_action(move |action, _| print(action, connection, clock));
+    while let Some(message) = socket.next().await {
+        match message {
+            // Where an answer cannot be sent, the stream ends too, and says why.
+            Ok(message @ (Message::Text(_) | Message::Binary(_))) => drop(answer(&mut socket, message).await),
+            Ok(Message::Ping(_) | Message::Pong(_) | Message::Close(_)) | Err(_) => {}
+        }
+    }
+}
+
+async fn answer<S: SinkExt<Message> + Unpin>(socket: &mut S, message: Message) -> Result<(), S::Error> {
+    let wanted = if let Message::Text(text) = &message { flood(text) } else { None };
+    let Some(mut left) = wanted else { return socket.send(message).await };
+    while left > 0 {
+        let part = usize::try_from(left).unwrap_or(usize::MAX).min(64 * MIB);
+        socket.send(Message::Binary(vec![0; part].into())).await?;
+        left -= part as u64;
+    }
+    Ok(())
+}

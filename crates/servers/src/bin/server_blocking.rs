@@ -1,0 +1,71 @@
+//! A WebSocket server that knows who is there: tungstenite, a thread a connection.
+//!
+//! `cargo run -p liveness-servers --bin server_blocking -- --interval 5s --timeout 10s`
+//!
+//! Echoes data messages; the text message `flood N` makes it send N bytes. Prints a line for each change:
+//! `SECONDS online|suspect|offline|disconnect CONNECTION [REASON]`. Where it listens it says on stderr: with port 0 the
+//! system picks one.
+
+use std::net::TcpStream;
+use std::thread;
+use std::time::Duration;
+
+use clap::Parser;
+use liveness::driver::tungstenite::{LiveSocket, Offline, accept_unwatched};
+use liveness::driver::{Meter, random_seed};
+use liveness::transcript::Recorder;
+use liveness::{Clock, Config, Liveness, Machine};
+use tungstenite::Message;
+
+use liveness_servers::{Args, MIB, complain};
+
+fn main() -> Result<(), String> {
+    let args = Args::parse();
+    let config = args.config()?;
+    let listener = args.listen()?;
+    let clock = Clock::new();
+    for (stream, connection) in listener.incoming().zip(1..) {
+        let args = args.clone();
+        let serve = move |stream| serve(stream, connection, config, &args, clock);
+        // A server that has run out of files or threads turns a client away, and lives.
+        let spawned =
+            stream.and_then(|stream| thread::Builder::new().stack_size(MIB / 2).spawn(move || serve(stream)));
+        if let Err(error) = spawned {
+            complain(format_args!("connection {connection}: {error}"));
+            thread::park_timeout(Duration::from_millis(10));
+        }
+    }
+    Ok(())
+}
+
+fn serve(stream: TcpStream, connection: usize, config: Config, args: &Args, clock: Clock) {
+    let Ok(socket) = accept_unwatched(stream, Some(liveness_servers::limits())) else { return };
+    match args.record(connection) {
+        Ok(None) => converse(LiveSocket::new(socket, config), connection, clock),
+        Ok(Some(sink)) => {
+            let machine = Recorder::new(config.driven(), random_seed(), clock.now(), sink);
+            converse(LiveSocket::with_machine(socket, machine, clock), connection, clock);
+        }
+        Err(error) => complain(format_args!("connection {connection}: no record: {error}")),
+    }
+}
+
+/// The whole life of a connection: its own loop, as without heartbeats.
+fn converse<M: Machine>(socket: LiveSocket<Meter<TcpStream>, M>, connection: usize, clock: Clock) {
+    let mut socket = socket.on_action(move |action, _: &Liveness| liveness_servers::print(action, connection, clock));
+    loop {
+        let answered = socket.read().and_then(|message| answer(&mut socket, message));
+        if answered.is_err() && socket.liveness().is_finished() {
+            return;
+        }
+    }
+}
+
+fn answer<M: Machine>(socket: &mut LiveSocket<Meter<TcpStream>, M>, message: Message) -> Result<(), Offline> {
+    let wanted = if let Message::Text(text) = &message { liveness_servers::flood(text) } else { None };
+    let Some(bytes) = wanted else { return socket.send(message) };
+    for fragment in liveness_servers::fragments(bytes) {
+        socket.send(fragment)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,179 @@
+//! axum's own WebSocket behind an ordinary router, on real sockets.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::ws::{Message, WebSocketUpgrade};
+use axum::extract::{ConnectInfo, State};
+use axum::response::Response;
+use axum::routing::any;
+use futures_util::{SinkExt, StreamExt};
+use liveness::driver::axum::{Metering, Peer};
+use liveness::driver::tokio::LiveStream;
+use liveness::{Config, Evidence, Reason, Stats};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
+use tungstenite::Message as WsMessage;
+use tungstenite::protocol::CloseFrame;
+
+use liveness_testing::raw_peer::PATIENCE;
+
+/// Short, for a test; long, for a machine that is busy.
+const INTERVAL: Duration = Duration::from_millis(150);
+const TIMEOUT: Duration = Duration::from_millis(450);
+
+/// How a connection ended.
+type Ends = mpsc::UnboundedReceiver<(Option<Reason>, Stats)>;
+
+#[derive(Clone)]
+struct App {
+    config: Config,
+    metered: bool,
+    ends: mpsc::UnboundedSender<(Option<Reason>, Stats)>,
+}
+
+async fn echo(upgrade: WebSocketUpgrade, peer: ConnectInfo<Peer>, State(app): State<App>) -> Response {
+    upgrade.on_upgrade(async move |socket| {
+        let mut socket = LiveStream::new(socket, app.config);
+        if app.metered {
+            socket = socket.metered(peer.0.gauge);
+        }
+        while let Some(message) = socket.next().await {
+            if let Ok(message @ (Message::Text(_) | Message::Binary(_))) = message {
+                let _ = socket.send(message).await;
+            }
+        }
+        let _ = app.ends.send((socket.liveness().verdict(), socket.liveness().stats()));
+    })
+}
+
+async fn serve(evidence: Evidence, metered: bool) -> (SocketAddr, Ends) {
+    let config = Config::builder()
+        .interval(INTERVAL)
+        .timeout(TIMEOUT)
+        .evidence(evidence)
+        .close_timeout(Duration::from_millis(300))
+        .build()
+        .unwrap();
+    let (ends, ended) = mpsc::unbounded_channel();
+    let app = Router::new().route("/socket", any(echo)).with_state(App { config, metered, ends });
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let service = app.into_make_service_with_connect_info::<Peer>();
+    tokio::spawn(async move { axum::serve(Metering(listener), service).await });
+    (address, ended)
+}
+
+async fn connect(address: SocketAddr) -> tokio_tungstenite::WebSocketStream<TcpStream> {
+    let stream = TcpStream::connect(address).await.unwrap();
+    tokio_tungstenite::client_async(format!("ws://{address}/socket"), stream).await.unwrap().0
+}
+
+async fn end(ends: &mut Ends) -> (Option<Reason>, Stats) {
+    timeout(PATIENCE, ends.recv()).await.expect("it ends in time").expect("it ends")
+}
+
+#[tokio::test]
+async fn a_client_that_only_reads_lives_and_closes_properly() {
+    let (address, mut ends) = serve(Evidence::AnyTraffic, true).await;
+    let mut client = connect(address).await;
+    // Ten intervals of nothing but pings.
+    let quiet = timeout(10 * INTERVAL, async {
+        while let Some(message) = client.next().await {
+            assert!(message.unwrap().is_ping());
+        }
+    });
+    assert!(quiet.await.is_err(), "it was let go");
+    client.send(WsMessage::text("still here")).await.unwrap();
+    while client.next().await.unwrap().unwrap() != WsMessage::text("still here") {}
+    client.close(Some(CloseFrame { code: 1000.into(), reason: "bye".into() })).await.unwrap();
+    while client.next().await.is_some_and(|message| message.is_ok()) {}
+    let (reason, stats) = end(&mut ends).await;
+    assert_eq!(reason, Some(Reason::PeerClosed(Some(1000))));
+    assert!(stats.answers >= 3, "{stats:?}");
+}
+
+#[tokio::test]
+async fn a_frozen_client_is_given_up_and_told_so() {
+    let (address, mut ends) = serve(Evidence::AnyTraffic, true).await;
+    let mut client = connect(address).await;
+    client.send(WsMessage::text("one moment")).await.unwrap();
+    assert_eq!(end(&mut ends).await.0, Some(Reason::PingTimeout));
+    let mut found = Vec::new();
+    timeout(PATIENCE, client.into_inner().read_to_end(&mut found)).await.unwrap().unwrap();
+    let close = found.windows(2).any(|code| code == 3008_u16.to_be_bytes());
+    assert!(close, "no Close with 3008 in {found:?}");
+}
+
+#[tokio::test]
+async fn one_frame_that_dribbles_keeps_its_sender_where_bytes_are_seen() {
+    for metered in [true, false] {
+        let (address, mut ends) = serve(Evidence::AnyTraffic, metered).await;
+        let mut stream = connect(address).await.into_inner();
+        let dribble = async {
+            stream.write_all(&[0x82, 0x80 | 60, 0, 0, 0, 0]).await?;
+            for _ in 0..60 {
+                stream.write_all(b"x").await?;
+                sleep(TIMEOUT / 12).await;
+            }
+            // Header and echo.
+            let mut echo = [0; 62];
+            loop {
+                stream.read_exact(&mut echo[..2]).await?;
+                let len = usize::from(echo[1]);
+                stream.read_exact(&mut echo[2..2 + len]).await?;
+                if echo[0] == 0x82 {
+                    return Ok::<_, std::io::Error>(len);
+                }
+            }
+        };
+        let echoed = timeout(PATIENCE, dribble).await.unwrap();
+        if metered {
+            assert_eq!(echoed.unwrap(), 60);
+            drop(stream);
+            assert_eq!(end(&mut ends).await.0, Some(Reason::TransportClosed));
+        } else {
+            // What the docs say of a socket without a gauge.
+            assert!(echoed.is_err());
+            assert_eq!(end(&mut ends).await.0, Some(Reason::PingTimeout));
+        }
+    }
+}
+
+#[tokio::test]
+async fn errors_that_hide_their_type_are_still_told_apart() {
+    for (bytes, code) in [
+        (&b"\x82\x01x"[..], Some(1002_u16)),
+        (b"\x81\x81\0\0\0\0\xff", Some(1007)),
+        (b"\x82\xff\x10\0\0\0\0\0\0\0\0\0\0\0", Some(1009)),
+        // Nothing at all: the transport just ends.
+        (b"", None),
+    ] {
+        let (address, mut ends) = serve(Evidence::AnyTraffic, true).await;
+        let mut stream = connect(address).await.into_inner();
+        stream.write_all(bytes).await.unwrap();
+        if code.is_none() {
+            stream.shutdown().await.unwrap();
+        }
+        let expected = if code.is_some() { Reason::LocalClosed } else { Reason::TransportClosed };
+        assert_eq!(end(&mut ends).await.0, Some(expected));
+        let mut found = Vec::new();
+        let _ = timeout(PATIENCE, stream.read_to_end(&mut found)).await.unwrap();
+        let told = found.windows(4).find(|frame| frame[0] == 0x88).map(|frame| [frame[2], frame[3]]);
+        assert_eq!(told.map(u16::from_be_bytes), code, "{found:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_reset_is_the_end_of_the_transport() {
+    for metered in [true, false] {
+        let (address, mut ends) = serve(Evidence::AnyTraffic, metered).await;
+        let stream = connect(address).await.into_inner();
+        stream.set_zero_linger().unwrap();
+        drop(stream);
+        assert_eq!(end(&mut ends).await.0, Some(Reason::TransportClosed));
+    }
+}

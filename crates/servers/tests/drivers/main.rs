@@ -1,0 +1,5 @@
+//! Of the drivers, what needs axum, TLS or a subscriber of `tracing`.
+
+mod axum;
+mod tls;
+mod traced;

@@ -1,0 +1,238 @@
+//! TLS: the meter sees bytes under the records, and a record shows nothing until it is whole.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::Arc;
+
+use liveness::driver::Meter;
+use liveness::driver::tungstenite::{LiveSocket, accept_over, client_over};
+use liveness::{CloseCode, Config, Reason};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection, StreamOwned};
+use socket2::SockRef;
+use tungstenite::Message;
+use tungstenite::protocol::WebSocketConfig;
+
+use liveness_testing::host::{Host, Life, Stingy, Watched, brisk, strict};
+use liveness_testing::raw_peer::{BINARY, FIN, PING, PONG, Peer, close, code_and_text, frame, header, millis, rest};
+
+const KIB: usize = 1 << 10;
+const MIB: usize = 1 << 20;
+
+type ServerSide = StreamOwned<ServerConnection, Meter<TcpStream>>;
+type ClientSide<S> = StreamOwned<ClientConnection, S>;
+
+/// A certificate for `localhost`, signed by itself, that is good until 2126, and its key. Made by
+///
+/// ```text
+/// openssl ecparam -name prime256v1 -genkey -noout | openssl pkcs8 -topk8 -nocrypt -outform DER -out localhost.key.der
+/// openssl req -x509 -new -key localhost.key.der -keyform DER -days 36500 -subj /CN=localhost -outform DER \
+///     -addext subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE -out localhost.crt.der
+/// ```
+const CERTIFICATE: &[u8] = include_bytes!("tls_files/localhost.crt.der");
+const KEY: &[u8] = include_bytes!("tls_files/localhost.key.der");
+
+/// Both ends of a trust.
+fn trust() -> (Arc<ServerConfig>, Arc<ClientConfig>) {
+    let key = PrivateKeyDer::Pkcs8(KEY.into());
+    let certificate = CertificateDer::from(CERTIFICATE);
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate.clone()).unwrap();
+    let server = ServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate], key).unwrap();
+    let client = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    (Arc::new(server), Arc::new(client))
+}
+
+fn client_side<S: Read + Write>(config: Arc<ClientConfig>, stream: S) -> ClientSide<S> {
+    let name = ServerName::try_from("localhost").unwrap();
+    StreamOwned::new(ClientConnection::new(config, name).unwrap(), stream)
+}
+
+fn server_side(config: Arc<ServerConfig>, stream: TcpStream) -> ServerSide {
+    StreamOwned::new(ServerConnection::new(config).unwrap(), Meter::new(stream))
+}
+
+/// A server that does as told, then reads until the end; and a raw peer of its, both over TLS.
+fn served(
+    config: Config,
+    act: impl FnOnce(&mut Watched<ServerSide>) + Send + 'static,
+) -> (Host<Life>, Peer<ClientSide<TcpStream>>) {
+    let (server, client) = trust();
+    let host = Host::open(move |stream| {
+        let settings = WebSocketConfig::default().max_frame_size(Some(64 * MIB));
+        let socket = accept_over(server_side(server, stream), Some(settings)).unwrap();
+        let mut watched = Watched::new(LiveSocket::new(socket, config));
+        act(&mut watched);
+        watched.life()
+    });
+    let stream = host.dial();
+    // What the kernel holds when the ping is out must be read within the timeout: let it hold little.
+    SockRef::from(&stream).set_recv_buffer_size(64 * KIB).unwrap();
+    (host, Peer::shake_hands(client_side(client, stream)))
+}
+
+/// Half a record, a rest, the other half: pieces that mean nothing to TLS yet are signs of life to the meter.
+#[test]
+fn a_large_message_that_dribbles_in_keeps_its_sender_alive() {
+    let (host, mut peer) = served(brisk().build_const(), |_| ());
+    let mut message = header(FIN | BINARY, 256 * KIB as u64);
+    message.extend(vec![7; 256 * KIB]);
+    let mut wire = Vec::new();
+    for piece in message.chunks(16 * KIB) {
+        peer.0.conn.writer().write_all(piece).unwrap();
+        while peer.0.conn.wants_write() {
+            peer.0.conn.write_tls(&mut wire).unwrap();
+        }
+    }
+    for piece in wire.chunks(5 * KIB) {
+        peer.0.sock.write_all(piece).unwrap();
+        rest(millis(30));
+    }
+    peer.write(&close(1000, ""));
+    let life = host.join();
+    life.assert_closed_by_peer();
+    assert_eq!(life.messages, [Message::binary(vec![7; 256 * KIB])]);
+    assert!(life.lasted > millis(1200));
+}
+
+/// One record that takes longer than any timeout.
+#[test]
+fn one_record_that_trickles_in_keeps_its_sender_alive() {
+    let (host, mut peer) = served(brisk().build_const(), |_| ());
+    peer.0.conn.writer().write_all(&frame(BINARY, b"small")).unwrap();
+    let mut wire = Vec::new();
+    peer.0.conn.write_tls(&mut wire).unwrap();
+    for byte in wire {
+        peer.0.sock.write_all(&[byte]).unwrap();
+        rest(millis(40));
+    }
+    peer.write(&close(1000, ""));
+    let life = host.join();
+    life.assert_closed_by_peer();
+    assert_eq!(life.messages, [Message::binary(b"small".to_vec())]);
+}
+
+#[test]
+fn a_slow_reader_of_a_large_download_lives() {
+    let (host, mut peer) = served(brisk().build_const(), |life| {
+        // The peer may have closed by the time it is out.
+        let _ = life.socket.send(Message::binary(vec![0; 16 * MIB]));
+    });
+    // Several timeouts in all, each rest far shorter than one.
+    for _ in 0..12 {
+        rest(millis(150));
+        peer.0.read_exact(&mut vec![0; MIB]).unwrap();
+    }
+    peer.0.read_exact(&mut vec![0; 4 * MIB + 10]).unwrap();
+    assert_eq!(peer.next_of(PING).1.len(), 8);
+    peer.write(&close(1000, ""));
+    host.join().assert_closed_by_peer();
+}
+
+/// Both directions at once: what it says is heard while nothing that we write gets through.
+#[test]
+fn talk_is_heard_while_our_writing_is_blocked() {
+    let (host, mut peer) = served(brisk().build_const(), |life| {
+        // The peer may have closed by the time it is out.
+        let _ = life.socket.send(Message::binary(vec![0; 16 * MIB]));
+    });
+    let mut upload = header(FIN | BINARY, 100 * KIB as u64);
+    upload.extend(vec![1; 100 * KIB]);
+    for piece in upload.chunks(5 * KIB) {
+        peer.write(piece);
+        rest(millis(80));
+    }
+    assert_eq!(peer.next_of(BINARY).1.len(), 16 * MIB);
+    peer.write(&close(1000, ""));
+    let life = host.join();
+    life.assert_closed_by_peer();
+    assert_eq!(life.messages, [Message::binary(vec![1; 100 * KIB])]);
+}
+
+#[test]
+fn a_frozen_peer_is_given_up_and_its_socket_closes() {
+    let (host, mut peer) = served(strict().build_const(), |_| ());
+    assert_eq!(host.join().offline.reason(), Reason::PingTimeout);
+    assert_eq!(code_and_text(&peer.last_word()), (3008, Reason::PingTimeout.as_str().to_owned()));
+}
+
+#[test]
+fn a_peer_that_never_reads_stalls_our_writing_and_is_given_up() {
+    let (host, peer) = served(strict().build_const(), |life| {
+        let offline = life.socket.send(Message::binary(vec![0; 48 * MIB])).unwrap_err();
+        assert_eq!(offline.reason(), Reason::WriteStalled);
+    });
+    host.join();
+    drop(peer);
+}
+
+#[test]
+fn a_close_is_echoed() {
+    let (host, mut peer) = served(strict().build_const(), |_| ());
+    peer.write(&close(1001, "bye"));
+    assert_eq!(code_and_text(&peer.last_word()).0, 1001);
+    assert_eq!(host.join().offline.reason(), Reason::PeerClosed(Some(1001)));
+}
+
+/// TLS's own buffer is full, and still full after ten bytes of it went out: that it takes no byte is no reset.
+#[test]
+fn a_full_buffer_of_tls_is_no_reset() {
+    let (server, client) = trust();
+    let host = Host::open(move |stream| {
+        let connection = ServerConnection::new(server).unwrap();
+        let spare = stream.try_clone().unwrap();
+        let stream = StreamOwned::new(connection, Meter::new(Stingy::never(stream)));
+        let mut socket = accept_over(stream, None).unwrap();
+        socket.get_mut().sock = Meter::new(Stingy { stream: spare, writes: 7, takes: 10 });
+        let mut watched = Watched::new(LiveSocket::new(socket, brisk().build_const()));
+        let _ = watched.socket.send(Message::binary(vec![3; 200_000]));
+        watched.life()
+    });
+    let stream = host.dial();
+    let mut peer = Peer::shake_hands(client_side(client, stream));
+    assert_eq!(peer.next_of(BINARY).1.len(), 200_000);
+    peer.write(&close(1000, ""));
+    host.join().assert_closed_by_peer();
+}
+
+/// RFC 8446 6.1: the peer sends no more; TLS says so before the transport does.
+#[test]
+fn the_end_of_tls_is_the_end_of_the_transport() {
+    let (host, mut peer) = served(strict().build_const(), |_| ());
+    peer.0.conn.send_close_notify();
+    peer.0.conn.complete_io(&mut peer.0.sock).unwrap();
+    assert_eq!(host.join().offline.reason(), Reason::TransportClosed);
+}
+
+/// A library client over TLS, ours as well: many messages, both ways, both watched.
+#[test]
+fn both_ends_are_watched_and_talk() {
+    let (server, client) = trust();
+    let host = Host::open(move |stream| {
+        let socket = accept_over(server_side(server, stream), None).unwrap();
+        let mut watched = Watched::new(LiveSocket::new(socket, brisk().build_const()));
+        watched.read_each(|socket, message| drop(socket.send(message.clone())));
+        watched.life()
+    });
+    let stream = client_side(client, Meter::new(host.dial()));
+    let (socket, response) = client_over("ws://localhost/", stream).unwrap();
+    assert_eq!(response.status(), 101);
+    let mut socket = LiveSocket::new(socket, brisk().build_const());
+    for size in [1, 100 * KIB, 2 * MIB] {
+        socket.send(Message::binary(vec![1; size])).unwrap();
+        assert_eq!(socket.read().unwrap().len(), size);
+    }
+    rest(millis(100));
+    socket.close(CloseCode::NORMAL, "bye");
+    assert_eq!(socket.read().unwrap_err().reason(), Reason::LocalClosed);
+    host.join().assert_closed_by_peer();
+}
+
+#[test]
+fn a_ping_is_answered() {
+    let (host, mut peer) = served(strict().build_const(), |_| ());
+    peer.write(&frame(PING, b"?"));
+    assert_eq!(peer.next_of(PONG).1, b"?");
+    peer.write(&close(1000, ""));
+    host.join().assert_closed_by_peer();
+}

@@ -1,0 +1,173 @@
+//! The four small chats, which are one chat: what its people hear of each other, and of one who freezes.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use liveness::presence::DEFAULT_LINGER;
+use liveness::{Clock, Config};
+use tungstenite::{Error, Message};
+
+use super::{collect, program};
+use liveness_testing::eventually;
+use liveness_testing::host::{bound, is_timeout};
+use liveness_testing::raw_peer::{Peer, TEXT, frame, millis};
+
+const SETTINGS: &str = "interval=500ms timeout=2s";
+
+struct Chat {
+    child: Child,
+    address: SocketAddr,
+    printed: Arc<Mutex<Vec<String>>>,
+}
+
+impl Drop for Chat {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Chat {
+    fn start(name: &str) -> Self {
+        let mut command = Command::new(program(name));
+        let mut child = command.args(["127.0.0.1:0", SETTINGS]).stdout(Stdio::piped()).spawn().unwrap();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        let mut greeting = String::new();
+        output.read_line(&mut greeting).unwrap();
+        let address = greeting.trim().strip_prefix("listening on ").unwrap().parse().unwrap();
+        Self { child, address, printed: collect(output) }
+    }
+
+    fn enter(&self, name: &str) -> Guest {
+        let stream = bound(std::net::TcpStream::connect(self.address).unwrap());
+        let mut socket = tungstenite::client("ws://localhost/", stream).unwrap().0;
+        socket.get_ref().set_read_timeout(Some(millis(20))).unwrap();
+        let (say, to_say) = channel::<Message>();
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let lines = Arc::clone(&heard);
+        thread::spawn(move || {
+            loop {
+                for message in to_say.try_iter() {
+                    socket.send(message).unwrap();
+                }
+                match socket.read() {
+                    Ok(Message::Text(line)) => lines.lock().unwrap().push(line.to_string()),
+                    Ok(_) => {}
+                    Err(Error::Io(error)) if is_timeout(&error) => {}
+                    Err(_) => return,
+                }
+            }
+        });
+        let guest = Guest { say, heard };
+        guest.say(name);
+        eventually("the newcomer is told", || guest.has_heard(&format!("{name} joined")));
+        guest
+    }
+}
+
+/// A client in a thread of its own, that answers pings for as long as this is kept, and longer.
+struct Guest {
+    say: Sender<Message>,
+    heard: Arc<Mutex<Vec<String>>>,
+}
+
+impl Guest {
+    fn say(&self, line: &str) {
+        self.say.send(Message::text(line)).unwrap();
+    }
+
+    fn has_heard(&self, line: &str) -> bool {
+        self.heard.lock().unwrap().iter().any(|heard| heard == line)
+    }
+
+    #[track_caller]
+    fn hears(&self, line: &str) {
+        eventually(line, || self.has_heard(line));
+    }
+}
+
+fn two_talk_and_one_freezes(name: &str) {
+    let config: Config = SETTINGS.parse().unwrap();
+    let chat = Chat::start(name);
+    let ann = chat.enter("ann");
+    let bob = chat.enter("bob");
+    assert_eq!(ann.heard.lock().unwrap()[0], "here: ");
+    assert_eq!(bob.heard.lock().unwrap()[0], "here: ann");
+    ann.hears("bob joined");
+    let mut cid = Peer::shake_hands(bound(std::net::TcpStream::connect(chat.address).unwrap()));
+    let clock = Clock::new();
+    let frozen = clock.now();
+    cid.write(&frame(TEXT, b"cid")); // and nothing more: no read, no pong
+    ann.hears("cid joined");
+    bob.hears("cid joined");
+    ann.say("hello");
+    bob.hears("ann: hello");
+    bob.say("hello, ann");
+    ann.hears("bob: hello, ann");
+    ann.hears("ann: hello");
+
+    ann.say.send(Message::Close(None)).unwrap();
+    bob.hears("ann left");
+    bob.hears("cid left");
+    let told = clock.now().saturating_duration_since(frozen);
+    assert!(told >= config.timeout() + DEFAULT_LINGER, "after {told:?}");
+    // Room for a machine that has much else to do: each deadline of the chat's may be seen late.
+    let bound = config.driven().detection_bound(Duration::from_secs(3)) + DEFAULT_LINGER;
+    assert!(told <= bound, "after {told:?}, of {bound:?}");
+    eventually("the reason", || chat.printed.lock().unwrap().iter().any(|line| line.contains("ping")));
+    assert!(!bob.has_heard("bob left"), "{:?}", bob.heard);
+    drop(cid);
+}
+
+/// A name and the end in one breath: the end may be seen before the name is handed out, and nobody is to stay for ever.
+fn a_name_with_the_last_breath_leaves_no_ghost(name: &str) {
+    let chat = Chat::start(name);
+    let ann = chat.enter("ann");
+    for round in 0..10 {
+        let mut eve = Peer::shake_hands(bound(std::net::TcpStream::connect(chat.address).unwrap()));
+        eve.write(&frame(TEXT, format!("eve {round}").as_bytes()));
+    }
+    eventually("all their ends", || chat.printed.lock().unwrap().len() == 10);
+    // Told after them, so they have been told of, if they ever are.
+    let _zoe = chat.enter("zoe");
+    ann.hears("zoe joined");
+    eventually("nobody is left of them", || {
+        let heard = ann.heard.lock().unwrap();
+        let count =
+            |what: &str| heard.iter().filter(|line| line.starts_with("eve") && line.ends_with(what)).count();
+        count(" joined") == count(" left")
+    });
+}
+
+macro_rules! with_each_chat {
+    ($($scenario:ident),+) => {$(
+        mod $scenario {
+            #[test]
+            fn blocking() {
+                super::$scenario("chat_blocking");
+            }
+
+            #[test]
+            fn tokio() {
+                super::$scenario("chat_tokio");
+            }
+
+            #[test]
+            fn axum() {
+                super::$scenario("chat_axum");
+            }
+
+            #[test]
+            fn bare() {
+                super::$scenario("chat_bare");
+            }
+        }
+    )+};
+}
+
+with_each_chat!(two_talk_and_one_freezes, a_name_with_the_last_breath_leaves_no_ghost);

@@ -1,0 +1,50 @@
+//! A thousand at once.
+
+use std::io::Write;
+
+use super::{Example, Server};
+use liveness_testing::eventually;
+use liveness_testing::raw_peer::{PING, Peer, REQUEST};
+
+const CROWD: usize = 1000;
+
+/// Each end of each connection is a file, and where the usual limit of 1,024 stands the crowd is a smaller one.
+#[cfg(unix)]
+fn crowd() -> usize {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    let _ = setrlimit(Resource::Nofile, limit);
+    let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    usize::try_from(files / 2).unwrap_or(CROWD).min(CROWD)
+}
+
+#[cfg(not(unix))]
+fn crowd() -> usize {
+    CROWD
+}
+
+with_each_server!(a_thousand_come_at_once_and_go_at_once);
+
+fn a_thousand_come_at_once_and_go_at_once(example: Example) {
+    let crowd = crowd();
+    let server = Server::start(example, &["--interval", "1s", "--timeout", "20s"]);
+    #[cfg(target_os = "linux")]
+    let before = super::resources::Resources::of(&server);
+
+    let mut streams: Vec<_> = (0..crowd).map(|_| server.dial()).collect();
+    for stream in &mut streams {
+        stream.write_all(REQUEST).unwrap();
+    }
+    let mut peers: Vec<_> = streams.into_iter().map(Peer::accepted).collect();
+    eventually("all are online", || server.count("online") == crowd);
+    for peer in &mut peers {
+        peer.next_of(PING);
+    }
+    assert_eq!(server.count("offline"), 0);
+    drop(peers);
+    let lives = server.assert_proper_lives();
+    assert_eq!(lives.len(), crowd);
+    #[cfg(target_os = "linux")]
+    before.wait_for(&server);
+}

@@ -1,0 +1,233 @@
+//! Clients that break the rules, all at once, twice: the server is left as it was.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::thread;
+use std::time::Duration;
+
+use socket2::SockRef;
+
+use super::{Change, Example, Server, reason};
+use liveness_testing::eventually;
+use liveness_testing::host::is_timeout;
+use liveness_testing::raw_peer::{
+    BINARY, CLOSE, CONTINUATION, FIN, PING, REQUEST, TEXT, close, code_and_text, frame, header, millis, part,
+    rest, unmasked,
+};
+
+const MIB: u64 = 1 << 20;
+
+/// What is said to a client that never comes to be one. `None`: whatever is left of it, where the server hung up on
+/// what it had not read.
+type Status = Option<&'static str>;
+
+/// It sends this, and the server hangs up: axum with an answer in HTTP, the others without a word.
+fn refused(server: &Server, bytes: &[u8], by_axum: Status) {
+    let mut stream = server.dial();
+    let _ = stream.write_all(bytes);
+    let mut answer = Vec::new();
+    let expected = if server.example == Example::Axum { by_axum } else { Some("") };
+    if expected.is_some_and(|status| !status.is_empty()) {
+        // axum drops the answer to who has turned away, and keeps the connection of who stays for the next request.
+        answer.resize(12, 0);
+        stream.read_exact(&mut answer).unwrap();
+    }
+    // A request that ends here is never a whole one.
+    let _ = stream.shutdown(Shutdown::Write);
+    let _ = stream.read_to_end(&mut answer);
+    let answer = String::from_utf8_lossy(&answer);
+    let status = answer.get(9..12).unwrap_or("");
+    let request = String::from_utf8_lossy(&bytes[..bytes.len().min(300)]);
+    assert!(expected.is_none_or(|expected| status == expected), "{answer:?} to {request}");
+    assert_ne!(status, "101", "to {request}");
+}
+
+fn handshakes(server: &Server) {
+    refused(server, b"", Some(""));
+    refused(server, &REQUEST[..60], Some(""));
+    refused(server, &[0xff; 300], Some("400"));
+    refused(server, &[b'x'; 100_000], None);
+    refused(server, b"\r\n\r\n", Some(""));
+    refused(server, &frame(TEXT, b"no handshake"), Some("400"));
+    let request = String::from_utf8(REQUEST.to_vec()).unwrap();
+    for (right, wrong, by_axum) in [
+        ("GET / HTTP/1.1", "POST / HTTP/1.1", "405"),
+        ("HTTP/1.1", "HTTP/1.0", "426"),
+        ("HTTP/1.1", "HTTP/9.9", "400"),
+        ("Version: 13", "Version: 12", "400"),
+        ("Upgrade: websocket", "Upgrade: h2c", "400"),
+        ("Connection: Upgrade", "Connection: close", "400"),
+        ("Sec-WebSocket-Key", "Sec-WebSocket-Lock", "400"),
+    ] {
+        refused(server, request.replacen(right, wrong, 1).as_bytes(), Some(by_axum));
+    }
+    let large = format!("X-Large: {}\r\n\r\n", "x".repeat(500_000));
+    refused(server, request.replace("\r\n\r\n", &format!("\r\n{large}")).as_bytes(), None);
+    let many: String = (0..1000).map(|n| format!("X-{n}: {n}\r\n")).collect();
+    refused(server, request.replace("\r\n\r\n", &format!("\r\n{many}\r\n")).as_bytes(), None);
+}
+
+/// A frame against the protocol: refused with a code, and the connection ends.
+///
+/// At once, but for axum's: it gives no access to the bytes that follow, so the connection is kept for the whole of
+/// `close_timeout`. They wait for it together.
+fn frames(server: &Server) {
+    let offences = [
+        (unmasked(TEXT, b"bare"), 1002),
+        (part(FIN | 0x40 | TEXT, b"x"), 1002),
+        (frame(3, b"x"), 1002),
+        (frame(11, b"x"), 1002),
+        (frame(PING, &[0; 126]), 1002),
+        (part(PING, b"x"), 1002),
+        (frame(CONTINUATION, b"x"), 1002),
+        (frame(CLOSE, b"x"), 1002),
+        (frame(TEXT, b"\xff"), 1007),
+        (header(FIN | BINARY, 1 << 63), 1009),
+        (header(FIN | BINARY, 65 * MIB), 1009),
+    ];
+    let offenders = offences.map(|(bytes, code)| {
+        let mut peer = server.peer();
+        peer.write(&bytes);
+        (peer, bytes, code)
+    });
+    for (mut peer, bytes, code) in offenders {
+        assert_eq!(code_and_text(&peer.last_word()).0, code, "{bytes:?}");
+    }
+}
+
+/// Half a request, then silence: given up after ten seconds. Not so by `axum::serve`, whose requests have no deadline.
+fn half_a_request(example: Example) {
+    let server = Server::start(example, &[]);
+    let mut stream = server.dial();
+    stream.write_all(&REQUEST[..REQUEST.len() / 2]).unwrap();
+    if example == Example::Axum {
+        stream.set_read_timeout(Some(millis(11_000))).unwrap();
+        assert!(is_timeout(&stream.read(&mut [0; 100]).unwrap_err()));
+    } else {
+        assert_eq!(stream.read(&mut [0; 100]).unwrap_or(0), 0);
+    }
+    assert!(server.lives().is_empty());
+    server.assert_no_complaint();
+}
+
+fn reset(stream: &TcpStream) {
+    SockRef::from(stream).set_linger(Some(Duration::ZERO)).unwrap();
+}
+
+/// Ends in the middle of something, with a FIN or a reset.
+fn cuts(server: &Server) {
+    let whole = frame(BINARY, &[0; 1000]);
+    for cut in [0, 1, 5, 500] {
+        for hard in [false, true] {
+            let mut peer = server.peer();
+            peer.write(&whole[..cut]);
+            if hard {
+                reset(&peer.0);
+            }
+        }
+    }
+    // While the server writes.
+    for hard in [false, true] {
+        let mut peer = server.peer();
+        peer.write(&frame(TEXT, format!("flood {}", 10 * MIB).as_bytes()));
+        peer.0.read_exact(&mut [0; 100_000]).unwrap();
+        if hard {
+            reset(&peer.0);
+        }
+    }
+    // Before and in the middle of the handshake.
+    for bytes in [&b""[..], &REQUEST[..30]] {
+        let mut stream = server.dial();
+        stream.write_all(bytes).unwrap();
+        reset(&stream);
+    }
+}
+
+/// Talks of nothing but pings, and does not stop when told to.
+fn flood_pings(server: &Server) {
+    server.peer().write_until_the_end(&frame(PING, b"!").repeat(500), millis(1));
+}
+
+/// One freezes; one asks for more than two kernels keep, and reads none of it. Both hold on until they are given up.
+///
+/// The second by either clock: its ping went out before the flood, or waits behind it.
+fn read_nothing(server: &Server) {
+    let given_up = || {
+        let by_a_clock = |life: &Vec<Change>| {
+            matches!(reason(life), "ping-timeout" | "write-stalled")
+                && life.last().unwrap().what == "disconnect"
+        };
+        server.lives().values().filter(|life| by_a_clock(life)).count()
+    };
+    let before = given_up();
+    let _frozen = server.peer();
+    let mut stuck = server.peer();
+    stuck.write(&frame(TEXT, b"flood 40000000"));
+    eventually("both are given up", || given_up() == before + 2);
+}
+
+/// The good ones among them.
+fn behave(server: &Server) {
+    let mut peer = server.peer();
+    peer.write(&frame(TEXT, b"hello"));
+    assert_eq!(peer.next_of(TEXT).1, b"hello");
+    peer.write(&frame(TEXT, b"flood 300000"));
+    for (opcode, len) in server.example.flood(300_000) {
+        assert_eq!(peer.next_of(opcode).1.len(), len);
+    }
+    // One large frame that dribbles for longer than any timeout.
+    peer.write(&header(FIN | BINARY, 100_000));
+    for _ in 0..50 {
+        peer.write(&[5; 2000]);
+        rest(millis(40));
+    }
+    assert_eq!(peer.next_of(BINARY).1.len(), 100_000);
+    peer.write(&close(1000, "bye"));
+    assert_eq!(code_and_text(&peer.last_word()).0, 1000);
+}
+
+fn round(server: &Server) {
+    thread::scope(|scope| {
+        for act in [handshakes, frames, cuts, flood_pings, read_nothing, behave] {
+            scope.spawn(move || act(server));
+        }
+    });
+    server.assert_proper_lives();
+}
+
+with_each_server!(hostile_clients_leave_the_server_as_it_was);
+
+fn hostile_clients_leave_the_server_as_it_was(example: Example) {
+    let server = Server::start(example, &["--interval", "300ms", "--timeout", "700ms"]);
+    #[cfg(target_os = "linux")]
+    let before = super::resources::Resources::of(&server);
+    thread::scope(|scope| {
+        // It takes its time, while all the rest goes on.
+        let half = scope.spawn(|| half_a_request(example));
+        round(&server);
+        #[cfg(target_os = "linux")]
+        let between = before.wait_for(&server);
+        round(&server);
+        #[cfg(target_os = "linux")]
+        before.wait_for(&server).assert_memory_near(&between);
+        half.join().unwrap();
+    });
+    let lives = server.assert_proper_lives();
+    for (expected, at_least) in [
+        ("local-closed", 22),
+        ("ping-flood", 2),
+        ("ping-timeout", 2),
+        ("transport-closed", 16),
+        ("peer-closed 1000", 2),
+    ] {
+        let count = lives.values().filter(|life| reason(life) == expected).count();
+        assert!(count >= at_least, "{count} ended by {expected}, not {at_least}");
+    }
+    let kept = |life: &[Change]| {
+        let [.., offline, disconnect] = life else { return false };
+        disconnect.at - offline.at > 4.9
+    };
+    for life in lives.values().filter(|life| reason(life) == "local-closed") {
+        assert_eq!(kept(life), example == Example::Axum, "{life:?}");
+    }
+}

@@ -1,0 +1,174 @@
+//! Our servers and our client against peers that nobody here wrote: Python's websockets and Node's ws. Each lives for
+//! several intervals, is frozen by SIGSTOP, and woken.
+//!
+//! They run where `target/interop` has the two libraries, as `.ci/run` puts them there, and say so where not;
+//! with `LIVENESS_INTEROP=1` in the environment their absence is a failure.
+
+#![cfg(unix)]
+
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::Duration;
+
+use liveness::Clock;
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::program;
+use liveness_testing::raw_peer::PATIENCE;
+
+const SETTINGS: [&str; 4] = ["--interval", "300ms", "--timeout", "900ms"];
+/// Several intervals, and longer than the detection bound.
+const WHILE: Duration = Duration::from_millis(2500);
+
+fn script(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/servers/interop_peers").join(name)
+}
+
+/// How to run a script, if its library is there.
+fn foreign(name: &str) -> Option<Command> {
+    let libraries = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target/interop");
+    let (python, node) = (libraries.join("venv/bin/python"), libraries.join("node_modules"));
+    let is_python = name.ends_with(".py");
+    let there = if is_python { python.exists() } else { node.join("ws").exists() };
+    if !there {
+        assert!(std::env::var_os("LIVENESS_INTEROP").is_none(), "{name} needs its library in target/interop");
+        println!("skipped: {name} needs its library in target/interop");
+        return None;
+    }
+    let mut command = Command::new(if is_python { python } else { "node".into() });
+    command.arg(script(name)).env("NODE_PATH", node);
+    Some(command)
+}
+
+/// A process, and what it prints.
+struct Process {
+    child: Child,
+    lines: Receiver<String>,
+}
+
+impl Process {
+    fn start(mut command: Command) -> Self {
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        let (tell, lines) = channel();
+        let (out, err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+        let also = tell.clone();
+        thread::spawn(move || {
+            BufReader::new(out).lines().map_while(Result::ok).for_each(|line| drop(tell.send(line)));
+        });
+        thread::spawn(move || {
+            BufReader::new(err).lines().map_while(Result::ok).for_each(|line| drop(also.send(line)));
+        });
+        Self { child, lines }
+    }
+
+    /// The rest of the next line that contains this.
+    #[track_caller]
+    fn expect(&self, wanted: &str) -> String {
+        let clock = Clock::new();
+        let until = clock.now() + PATIENCE;
+        let mut seen = Vec::new();
+        loop {
+            match self.lines.recv_timeout(until.saturating_duration_since(clock.now())) {
+                Ok(line) => match line.split_once(wanted) {
+                    Some((_, rest)) => return rest.trim().to_owned(),
+                    None => seen.push(line),
+                },
+                Err(error) => panic!("no `{wanted}` ({error}) after {seen:#?}"),
+            }
+        }
+    }
+
+    /// Nothing of this is said for a while.
+    #[track_caller]
+    fn expect_no(&self, unwanted: &str) {
+        let clock = Clock::new();
+        let until = clock.now() + WHILE;
+        while let Ok(line) = self.lines.recv_timeout(until.saturating_duration_since(clock.now())) {
+            assert!(!line.contains(unwanted), "{line}");
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[track_caller]
+fn our_server_with(server: &str, client: &str) {
+    let Some(mut foreign) = foreign(client) else { return };
+    let mut ours = Command::new(program(server));
+    ours.args(["--listen", "127.0.0.1:0"]).args(SETTINGS);
+    let ours = Process::start(ours);
+    let address = ours.expect("listening on ");
+    foreign.arg(format!("ws://{address}/"));
+    let peer = Process::start(foreign);
+    peer.expect("connected");
+    assert_eq!(peer.expect("echo"), "hello");
+    assert_eq!(ours.expect("online"), "1");
+    ours.expect_no("offline");
+    peer.signal(Signal::STOP);
+    assert_eq!(ours.expect("offline"), "1 ping-timeout");
+    peer.signal(Signal::CONT);
+    // It finds the Close that was waiting for it.
+    assert_eq!(peer.expect("closed"), "3008");
+    assert_eq!(ours.expect("disconnect"), "1");
+}
+
+#[track_caller]
+fn our_client_with(server: &str) {
+    let Some(foreign) = foreign(server) else { return };
+    let peer = Process::start(foreign);
+    let port = peer.expect("listening on");
+    let mut ours = Command::new(program("client"));
+    ours.args([&format!("ws://127.0.0.1:{port}/"), "interval=300ms", "timeout=900ms", "close_timeout=1s"]);
+    let mut ours = Process::start(ours);
+    ours.expect("online");
+    ours.expect("rtt");
+    ours.expect_no("offline");
+    peer.signal(Signal::STOP);
+    assert_eq!(ours.expect("offline"), "ping-timeout");
+    ours.expect("disconnect");
+    assert_eq!(ours.child.wait().unwrap().code(), Some(1));
+    peer.signal(Signal::CONT);
+    // The server is none the worse for it.
+    let mut again = Command::new(program("client"));
+    again.arg(format!("ws://127.0.0.1:{port}/"));
+    Process::start(again).expect("online");
+}
+
+macro_rules! with {
+    ($($name:ident: $test:ident($($argument:literal),+);)+) => {$(
+        #[test]
+        fn $name() {
+            $test($($argument),+);
+        }
+    )+};
+}
+
+with! {
+    a_python_client_of_server_blocking: our_server_with("server_blocking", "client.py");
+    a_python_client_of_server_tokio: our_server_with("server_tokio", "client.py");
+    a_python_client_of_server_axum: our_server_with("server_axum", "client.py");
+    a_python_client_of_server_mio: our_server_with("server_mio", "client.py");
+    a_node_client_of_server_blocking: our_server_with("server_blocking", "client.js");
+    a_node_client_of_server_tokio: our_server_with("server_tokio", "client.js");
+    a_node_client_of_server_axum: our_server_with("server_axum", "client.js");
+    a_node_client_of_server_mio: our_server_with("server_mio", "client.js");
+    our_client_of_a_python_server: our_client_with("server.py");
+    our_client_of_a_node_server: our_client_with("server.js");
+}

@@ -1,0 +1,270 @@
+//! A server's side in a thread of its own, and clients that live.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use liveness::driver::tungstenite::{LiveSocket, Offline, accept_unwatched};
+use liveness::driver::{Meter, Socket, Transport};
+use liveness::{Action, Clock, Config, ConfigBuilder, Liveness, Machine, Reason, Rtt, Stats};
+use tungstenite::protocol::WebSocketConfig;
+use tungstenite::{Error, Message, WebSocket};
+
+use crate::raw_peer::{PATIENCE, Peer, millis};
+
+/// Short intervals, and a timeout that the scheduler of a busy machine does not exceed by itself.
+pub const fn brisk() -> ConfigBuilder {
+    Config::builder().interval(millis(100)).timeout(millis(500)).close_timeout(millis(300))
+}
+
+/// For peers that are to be given up: nobody has to be quick.
+pub const fn strict() -> ConfigBuilder {
+    Config::builder().interval(millis(100)).timeout(millis(200)).close_timeout(millis(200))
+}
+
+/// One connection's server side, and what becomes of it.
+pub struct Host<T> {
+    address: SocketAddr,
+    outcome: Receiver<T>,
+}
+
+impl<T: Send + 'static> Host<T> {
+    /// Serves one connection.
+    pub fn open(serve: impl FnOnce(TcpStream) -> T + Send + 'static) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let (report, outcome) = channel();
+        thread::spawn(move || {
+            let (stream, _) = listener.accept().unwrap();
+            stream.set_nodelay(true).unwrap();
+            // The test has failed already where nobody listens.
+            let _ = report.send(serve(stream));
+        });
+        Self { address, outcome }
+    }
+
+    /// A connected stream that waits no longer than `PATIENCE` for anything.
+    pub fn dial(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).unwrap();
+        stream.set_nodelay(true).unwrap();
+        bound(stream)
+    }
+
+    /// A raw WebSocket.
+    pub fn peer(&self) -> Peer<TcpStream> {
+        Peer::shake_hands(self.dial())
+    }
+
+    /// A WebSocket of tungstenite's.
+    pub fn client(&self) -> WebSocket<TcpStream> {
+        tungstenite::client("ws://localhost/", self.dial()).unwrap().0
+    }
+
+    /// What `serve` returned.
+    #[track_caller]
+    pub fn join(self) -> T {
+        self.outcome.recv_timeout(PATIENCE).expect("the server's side hangs, or has panicked")
+    }
+}
+
+pub fn bound(stream: TcpStream) -> TcpStream {
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_write_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
+
+/// A server that reads until the end.
+pub fn reader(config: Config) -> Host<Life> {
+    served(config, None, |life| life.read_to_the_end())
+}
+
+/// A server that sends every message back.
+pub fn echo(config: Config) -> Host<Life> {
+    served(config, None, |life| {
+        life.read_each(|socket, message| {
+            // The reading goes on: the end is its to report.
+            let _ = socket.send(message.clone());
+        });
+    })
+}
+
+/// A server that does as told, then reads until the end.
+pub fn served(
+    config: Config,
+    settings: Option<WebSocketConfig>,
+    act: impl FnOnce(&mut Watched<Meter<TcpStream>>) + Send + 'static,
+) -> Host<Life> {
+    Host::open(move |stream| {
+        let socket = accept_unwatched(stream, settings).unwrap();
+        let mut watched = Watched::new(LiveSocket::new(socket, config));
+        act(&mut watched);
+        watched.life()
+    })
+}
+
+/// A socket, and a record of what happens to it.
+pub struct Watched<S: Transport, M: Machine = Liveness> {
+    pub socket: LiveSocket<S, M>,
+    pub messages: Vec<Message>,
+    opened: Clock,
+    actions: Arc<Mutex<Vec<Action>>>,
+    offline: Option<Offline>,
+}
+
+impl<S: Transport, M: Machine> Watched<S, M> {
+    pub fn new(socket: LiveSocket<S, M>) -> Self {
+        let actions = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&actions);
+        let socket = socket.on_action(move |action, _| log.lock().unwrap().push(action));
+        Self { socket, messages: Vec::new(), opened: Clock::new(), actions, offline: None }
+    }
+
+    pub fn read_to_the_end(&mut self) {
+        self.read_each(|_, _| ());
+    }
+
+    pub fn read_each(&mut self, mut then: impl FnMut(&mut LiveSocket<S, M>, &Message)) {
+        while self.offline.is_none() {
+            self.read_one(&mut then);
+        }
+    }
+
+    /// Reads one message, or the end.
+    pub fn read_one(&mut self, then: impl FnOnce(&mut LiveSocket<S, M>, &Message)) {
+        match self.socket.read() {
+            Ok(message) => {
+                then(&mut self.socket, &message);
+                self.messages.push(message);
+            }
+            Err(offline) => self.offline = Some(offline),
+        }
+    }
+
+    /// Lives to the end. The laws of every life are checked here.
+    pub fn life(mut self) -> Life {
+        self.read_to_the_end();
+        let lasted = self.opened.now().saturating_duration_since(liveness::Timestamp::ZERO);
+        let actions = self.actions.lock().unwrap().clone();
+        let offline = self.offline.unwrap();
+        assert_eq!(actions.first(), Some(&Action::MarkOnline), "{actions:?}");
+        assert_eq!(actions.last(), Some(&Action::Disconnect), "{actions:?}");
+        let verdicts: Vec<_> =
+            actions.iter().filter(|action| matches!(action, Action::MarkOffline(_))).collect();
+        assert_eq!(verdicts, [&Action::MarkOffline(offline.reason())], "{actions:?}");
+        assert_eq!(actions.iter().filter(|action| **action == Action::Disconnect).count(), 1);
+        assert!(self.socket.liveness().is_finished());
+        // The end is the end, however often one asks.
+        assert_eq!(self.socket.read().unwrap_err().reason(), offline.reason());
+        assert_eq!(self.socket.send(Message::text("?")).unwrap_err().reason(), offline.reason());
+        let machine = self.socket.liveness();
+        Life { messages: self.messages, offline, actions, stats: machine.stats(), rtt: machine.rtt(), lasted }
+    }
+}
+
+/// A socket whose first writes take next to nothing.
+pub struct Stingy {
+    pub stream: TcpStream,
+    /// So many of them, and so many bytes each: none is not now.
+    pub writes: usize,
+    pub takes: usize,
+}
+
+impl Stingy {
+    pub const fn never(stream: TcpStream) -> Self {
+        Self { stream, writes: 0, takes: 0 }
+    }
+}
+
+impl Write for Stingy {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        let Some(left) = self.writes.checked_sub(1) else { return self.stream.write(buffer) };
+        self.writes = left;
+        match self.takes {
+            0 => Err(ErrorKind::WouldBlock.into()),
+            most => self.stream.write(&buffer[..buffer.len().min(most)]),
+        }
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+}
+
+impl Read for Stingy {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.stream.read(buffer)
+    }
+}
+
+impl Socket for Stingy {
+    fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        self.stream.set_read_timeout(timeout)
+    }
+    fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        self.stream.set_write_timeout(timeout)
+    }
+    fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        self.stream.set_nonblocking(nonblocking)
+    }
+    fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        self.stream.shutdown(how)
+    }
+}
+
+/// A life that is over.
+#[derive(Debug)]
+pub struct Life {
+    pub messages: Vec<Message>,
+    pub offline: Offline,
+    pub actions: Vec<Action>,
+    pub stats: Stats,
+    pub rtt: Option<Rtt>,
+    pub lasted: Duration,
+}
+
+impl Life {
+    /// The peer was there to the end, and closed properly.
+    #[track_caller]
+    pub fn assert_closed_by_peer(&self) {
+        assert_eq!(self.offline.reason(), Reason::PeerClosed(Some(1000)), "{self:?}");
+        assert!(self.offline.cause().is_none(), "{self:?}");
+    }
+}
+
+/// Reads and answers pings as tungstenite does, for a while; the data messages that came.
+pub fn live_for(client: &mut WebSocket<TcpStream>, time: Duration) -> Vec<Message> {
+    let clock = Clock::new();
+    let end = clock.now() + time;
+    let mut messages = Vec::new();
+    client.get_ref().set_read_timeout(Some(millis(20))).unwrap();
+    while clock.now() < end {
+        match client.read() {
+            Ok(message @ (Message::Text(_) | Message::Binary(_))) => messages.push(message),
+            Ok(_) => {}
+            Err(Error::Io(error)) if is_timeout(&error) => {}
+            Err(error) => panic!("the client was lost: {error}"),
+        }
+    }
+    client.get_ref().set_read_timeout(Some(PATIENCE)).unwrap();
+    messages
+}
+
+pub fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+}
+
+/// Closes with 1000 and reads until the server has hung up.
+pub fn leave(mut client: WebSocket<TcpStream>) {
+    use tungstenite::protocol::CloseFrame;
+    use tungstenite::protocol::frame::coding::CloseCode;
+    client.close(Some(CloseFrame { code: CloseCode::Normal, reason: "bye".into() })).unwrap();
+    loop {
+        match client.read() {
+            Ok(_) => {}
+            Err(Error::ConnectionClosed) => return,
+            Err(error) => panic!("no proper end: {error}"),
+        }
+    }
+}

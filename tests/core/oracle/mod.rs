@@ -1,0 +1,66 @@
+//! A second opinion: every life is lived by the machine and by a naive reference, written from the design alone.
+//!
+//! The lives are the same at every run. `ORACLE_SEED` chooses others and `ORACLE_CASES` more of them.
+
+mod clocks;
+mod history;
+mod lives;
+mod reference;
+mod tally;
+mod world;
+
+use std::cell::RefCell;
+
+use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
+
+use liveness_testing::REASONS;
+use tally::Tally;
+
+const SEED: u64 = 1;
+const CASES: u64 = 1500;
+
+fn from_env(name: &str, default: u64) -> u64 {
+    match std::env::var(name) {
+        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name}={text}: expected a whole number")),
+        Err(_) => default,
+    }
+}
+
+fn runner(seed: u64, cases: u64) -> TestRunner {
+    let cases = u32::try_from(cases).unwrap();
+    let config = Config { cases, failure_persistence: None, ..Config::default() };
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes))
+}
+
+#[test]
+fn machine_and_reference_agree_on_every_life() {
+    let (seed, cases) = (from_env("ORACLE_SEED", SEED), from_env("ORACLE_CASES", CASES));
+    let outcome = runner(seed, cases).run(&lives::lives(), |life| match world::live(&life) {
+        Ok(_) => Ok(()),
+        Err(difference) => Err(TestCaseError::fail(difference)),
+    });
+    match outcome {
+        Ok(()) => {}
+        Err(TestError::Fail(difference, _)) => {
+            panic!("ORACLE_SEED={seed}, the shortest life that differs:\n{difference}");
+        }
+        Err(TestError::Abort(reason)) => panic!("{reason}"),
+    }
+}
+
+#[test]
+fn lives_of_every_kind_are_lived() {
+    // The twin: nothing would differ in a world where nothing ever happens.
+    let tally = RefCell::new(Tally::default());
+    let outcome = runner(SEED, CASES / 2).run(&lives::lives(), |life| {
+        tally.borrow_mut().add(&world::live(&life).map_err(TestCaseError::fail)?);
+        Ok(())
+    });
+    assert!(outcome.is_ok(), "the other test says where they differ");
+    let tally = tally.into_inner();
+    for kind in REASONS.into_iter().chain(tally::KINDS) {
+        assert!(tally.of(kind) >= 5, "{kind} is rare: {tally:?}");
+    }
+}

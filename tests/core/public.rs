@@ -1,0 +1,190 @@
+//! What people rely on without being told: sizes, auto traits, layouts.
+
+use std::time::Duration;
+
+use liveness::{Action, CloseCode, Config, Event, Liveness, Payload, Reason, Rtt, Stats, Status, Timestamp};
+use static_assertions::{assert_eq_size, assert_impl_all, assert_not_impl_any, const_assert};
+
+// What a machine is beside it, the law `small` says.
+const_assert!(size_of::<Config>() <= 128);
+assert_eq_size!(Timestamp, u64);
+assert_eq_size!(Payload, [u8; 8]);
+assert_eq_size!(CloseCode, Option<CloseCode>, u16);
+const_assert!(size_of::<Action>() <= 16);
+
+assert_impl_all!(Liveness: Send, Sync, Unpin, Clone);
+// A copy by accident would be two opinions of one peer.
+assert_not_impl_any!(Liveness: Copy);
+assert_impl_all!(Config: Send, Sync, Unpin, Copy);
+assert_impl_all!(Timestamp: Send, Sync, Unpin, Copy, Ord);
+assert_impl_all!(Event<'static>: Send, Sync, Unpin, Copy);
+assert_impl_all!(Action: Send, Sync, Unpin, Copy);
+assert_impl_all!(Reason: Send, Sync, Unpin, Copy);
+assert_impl_all!(Status: Send, Sync, Unpin, Copy);
+assert_impl_all!(Rtt: Send, Sync, Unpin, Copy);
+assert_impl_all!(Stats: Send, Sync, Unpin, Copy, Default);
+assert_impl_all!(liveness::Fleet: Send, Sync, Unpin);
+assert_not_impl_any!(liveness::Fleet: Clone);
+assert_impl_all!(liveness::Presence<u32>: Send, Sync, Unpin, Clone, Default, Eq);
+assert_impl_all!(liveness::presence::Change<u32>: Send, Sync, Unpin, Copy, Eq, std::hash::Hash);
+// A room may stand in a `static`.
+const _: liveness::Presence<u32, liveness::Key> = liveness::Presence::with_linger(Duration::from_secs(2));
+// It must fit an epoll's user data.
+assert_eq_size!(liveness::Key, u64);
+assert_impl_all!(liveness::Key: Send, Sync, Copy, Ord, std::hash::Hash);
+assert_impl_all!(liveness::StaleKey: std::error::Error, Send, Sync);
+assert_impl_all!(liveness::FleetError: std::error::Error, Send, Sync);
+assert_impl_all!(liveness::Lease<String>: Send, Sync, Unpin, Clone);
+assert_eq_size!(liveness::lease::Token, u64);
+assert_impl_all!(liveness::lease::Token: Send, Sync, Unpin, Copy, Ord, Default, std::hash::Hash);
+assert_impl_all!(liveness::lease::Change<String>: Send, Sync, Unpin, Clone, Eq);
+// A copy, whatever names the users.
+assert_impl_all!(liveness::lease::Holder<'static, String>: Send, Sync, Unpin, Copy, Eq);
+assert_impl_all!(liveness::lease::Loss: Send, Sync, Unpin, Copy, Eq);
+assert_impl_all!(liveness::lease::Refusal<String>: std::error::Error, Send, Sync);
+assert_impl_all!(liveness::ConfigError: std::error::Error, Send, Sync);
+assert_impl_all!(liveness::transcript::Malformed: std::error::Error, Send, Sync);
+assert_impl_all!(liveness::reconnect::Policy: Send, Sync, Unpin, Copy);
+assert_impl_all!(liveness::reconnect::Action: Send, Sync, Unpin, Copy);
+assert_impl_all!(liveness::reconnect::Attempt: Send, Sync, Unpin, Copy, Ord, std::hash::Hash);
+assert_impl_all!(liveness::reconnect::Status: Send, Sync, Unpin, Copy);
+assert_impl_all!(liveness::Reconnect<std::array::IntoIter<Duration, 3>>: Send, Sync, Unpin);
+// A copy by accident would dial twice.
+assert_not_impl_any!(liveness::Reconnect<std::iter::Empty<Duration>>: Copy);
+
+assert_impl_all!(Payload: Send, Sync, Unpin, Copy, std::hash::Hash);
+assert_impl_all!(liveness::Class: Send, Sync, Unpin, Copy);
+assert_impl_all!(liveness::Clock: Send, Sync, Unpin, Copy);
+assert_impl_all!(liveness::ConfigBuilder: Send, Sync, Unpin, Copy);
+assert_impl_all!(liveness::transcript::Recorder<String>: Send, Unpin);
+assert_impl_all!(liveness::sim::Clock: Send, Unpin);
+
+/// What may grow has a last arm here, and what must not has none: the first would be out of reach if it could not grow,
+/// and without it the second would not compile if it could.
+#[deny(unreachable_patterns)]
+#[expect(dead_code, reason = "to compile is all that they have to do")]
+mod growth {
+    use liveness::lease::{Loss, Refusal};
+    use liveness::reconnect::{GiveUp, OnClose};
+    use liveness::sim::End;
+    use liveness::{Action, Event, Evidence, FleetError, Reason, Schedule, Status, Suspicion};
+
+    const fn may(
+        reason: Reason,
+        fleet: FleetError,
+        give_up: GiveUp,
+        loss: Loss,
+        refusal: &Refusal<()>,
+    ) {
+        use Reason::*;
+        match reason {
+            PingTimeout | WriteStalled | Silent | Idle | PingFlood | PeerClosed(_) => {}
+            TransportClosed | LocalClosed => {}
+            _ => {}
+        }
+        match fleet {
+            FleetError::Full | FleetError::TooManyClasses | FleetError::UnknownClass => {}
+            _ => {}
+        }
+        match give_up {
+            GiveUp::Closed(_) | GiveUp::Attempts | GiveUp::Elapsed | GiveUp::Backoff | GiveUp::Stopped => {}
+            _ => {}
+        }
+        match loss {
+            Loss::Released | Loss::Offline | Loss::Suspect | Loss::Revoked => {}
+            _ => {}
+        }
+        match refusal {
+            Refusal::Frozen { .. } | Refusal::Lost { .. } | Refusal::Stale { .. } => {}
+            Refusal::Foreign | Refusal::NeverGranted => {}
+            _ => {}
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one of each")]
+    const fn must_not(
+        event: Event<'_>,
+        action: Action,
+        status: Status,
+        schedule: Schedule,
+        evidence: Evidence,
+        suspicion: Suspicion,
+        on_close: OnClose,
+        end: End,
+    ) {
+        match event {
+            Event::Data | Event::Progress | Event::Ping | Event::Pong(_) | Event::Close(_) | Event::Eof => {}
+            Event::Wrote | Event::PingSent | Event::ReadPaused | Event::ReadResumed => {}
+        }
+        match action {
+            Action::MarkOnline | Action::SendPing(_) | Action::MarkSuspect | Action::MarkOffline(_) => {}
+            Action::Close(_) | Action::Disconnect => {}
+        }
+        match status {
+            Status::Online | Status::Suspect | Status::Offline => {}
+        }
+        match (schedule, evidence) {
+            (Schedule::Quiet | Schedule::Steady, Evidence::AnyTraffic | Evidence::PongOnly) => {}
+        }
+        match suspicion {
+            Suspicion::Never | Suspicion::After(_) | Suspicion::Adaptive { .. } => {}
+        }
+        match (on_close, end) {
+            (OnClose::Redial { .. } | OnClose::GiveUp, End::Client | End::Server) => {}
+        }
+    }
+}
+
+#[test]
+fn close_codes_are_those_that_may_go_on_the_wire() {
+    let allowed: Vec<u16> = (0..=u16::MAX).filter(|code| CloseCode::new(*code).is_some()).collect();
+    assert_eq!((allowed.first(), allowed.last()), (Some(&1000), Some(&4999)));
+    assert_eq!(allowed.len(), 4000 - 4);
+    for never in [1004, 1005, 1006, 1015] {
+        assert!(!allowed.contains(&never), "{never}");
+    }
+    for known in [
+        CloseCode::NORMAL,
+        CloseCode::GOING_AWAY,
+        CloseCode::PROTOCOL_ERROR,
+        CloseCode::INVALID_PAYLOAD,
+        CloseCode::POLICY_VIOLATION,
+        CloseCode::TOO_BIG,
+        CloseCode::INTERNAL_ERROR,
+        CloseCode::TIMEOUT,
+    ] {
+        assert_eq!(CloseCode::new(known.get()), Some(known));
+    }
+}
+
+#[test]
+fn the_report_names_the_kind_of_the_latest_evidence() {
+    for (event, kind) in [
+        (Event::Data, "(data)"),
+        (Event::Progress, "(part of a message)"),
+        (Event::Ping, "(ping)"),
+        (Event::Pong(b"nobody asked"), "(pong)"),
+    ] {
+        let mut machine = Liveness::new(Config::DEFAULT, 1, Timestamp::ZERO);
+        // Awaited or not, it is told alike.
+        for asked in [false, true] {
+            if asked {
+                machine.probe(Timestamp::from_secs(2));
+                while machine.poll(Timestamp::from_secs(2)).is_some() {}
+            }
+            machine.handle(event, Timestamp::from_secs(2));
+            let report = machine.report(Timestamp::from_secs(3)).to_string();
+            assert!(report.contains(&format!("last heard 1.0 s ago {kind}")), "{event:?}: {report}");
+        }
+    }
+}
+
+#[test]
+fn a_payload_reads_the_same_as_bytes_and_as_text() {
+    let mut machine = Liveness::new(Config::DEFAULT, 1, Timestamp::ZERO);
+    machine.probe(Timestamp::ZERO);
+    assert_eq!(machine.poll(Timestamp::ZERO), Some(Action::MarkOnline));
+    let Some(Action::SendPing(payload)) = machine.poll(Timestamp::ZERO) else { panic!("no ping") };
+    let text: String = payload.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!((payload.to_string(), format!("{payload:?}")), (text.clone(), format!("Payload({text})")));
+}

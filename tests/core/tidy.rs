@@ -1,0 +1,102 @@
+//! The house rules that no compiler knows.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// The floor of a module of `src`: a module uses only its own floor and those below.
+fn floor(module: &str) -> usize {
+    match module {
+        "time" | "event" | "payload" | "beat" | "limiter" | "rtt" => 0,
+        "config" => 1,
+        "lease" | "liveness" | "presence" | "reconnect" | "state" => 2,
+        "arbitrary" | "fleet" | "sim" | "strategy" | "traced" | "transcript" => 3,
+        "driver" => 4,
+        other => panic!("src/{other} has no floor: give it one here"),
+    }
+}
+
+#[test]
+fn no_module_uses_a_floor_above_its_own() {
+    let src = root().join("src");
+    for path in sources(&src) {
+        let inside = path.strip_prefix(&src).unwrap().to_string_lossy().replace('\\', "/");
+        let module = inside.split('/').next().unwrap().trim_end_matches(".rs").to_owned();
+        if module == "lib" {
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        for line in text.lines().filter(|line| line.trim_start().starts_with("use crate::")) {
+            let used = line.trim_start().trim_start_matches("use crate::");
+            let used = used.split([':', ';', '{']).next().unwrap();
+            assert!(floor(used) <= floor(&module), "src/{inside} climbs: {line}");
+        }
+    }
+}
+
+#[test]
+fn no_file_of_src_is_longer_than_a_few_screens() {
+    for path in sources(&root().join("src")) {
+        let lines = fs::read_to_string(&path).unwrap().lines().count();
+        assert!(lines <= 400, "{} has {lines} lines: split it by noun", path.display());
+    }
+}
+
+#[test]
+fn every_fuzz_target_is_listed_and_every_listed_one_is_there() {
+    let manifest = fs::read_to_string(root().join("fuzz/Cargo.toml")).unwrap();
+    let listed: Vec<_> = manifest.lines().filter(|line| line.starts_with("path = \"fuzz_targets/")).collect();
+    let present = sources(&root().join("fuzz/fuzz_targets"));
+    assert!(!present.is_empty());
+    assert_eq!(listed.len(), present.len());
+    for target in present {
+        let name = target.file_name().unwrap().to_string_lossy().into_owned();
+        assert!(listed.iter().any(|line| line.contains(&name)), "{name} is not in fuzz/Cargo.toml");
+    }
+}
+
+#[test]
+fn every_dependency_is_optional() {
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let dependencies = manifest.split("\n[dependencies]\n").nth(1).unwrap().split("\n[").next().unwrap();
+    for line in dependencies.lines().filter(|line| line.contains('=')) {
+        assert!(line.contains("optional = true"), "a default build would need {line}");
+    }
+}
+
+#[test]
+fn the_pages_half_is_built_with_the_rust_that_is_promised_and_its_script_knows_every_action() {
+    let manifest = fs::read_to_string(root().join("crates/web/Cargo.toml")).unwrap();
+    assert!(manifest.contains("rust-version.workspace = true"));
+
+    // `Some(Action::Dial) => 1,` there, "dial" in place 1 here.
+    let exports = fs::read_to_string(root().join("crates/web/src/exports.rs")).unwrap();
+    let numbered = exports.lines().filter_map(|line| {
+        let (action, number) = line.trim().strip_prefix("Some(Action::")?.split_once(") => ")?;
+        let number: usize = number.trim_end_matches(',').parse().ok()?;
+        Some((number, action.trim_end_matches("(_)").to_lowercase()))
+    });
+    let numbered: Vec<_> = numbered.collect();
+    assert!(numbered.len() > 10);
+    let script = fs::read_to_string(root().join("crates/web/liveness.js")).unwrap();
+    let list = script.split("const ACTIONS = [null, ").nth(1).unwrap().split("];").next().unwrap();
+    let list: Vec<_> = list.split(", ").map(|name| name.trim_matches('"').to_owned()).collect();
+    let expected: Vec<_> = list.into_iter().enumerate().map(|(index, name)| (index + 1, name)).collect();
+    assert_eq!(numbered, expected);
+}

@@ -1,0 +1,13 @@
+//! The asynchronous driver: real tungstenite on pipes, and on sockets where a test is of sockets; waiting is done on tokio's
+//! paused clock.
+
+mod beats;
+mod busy;
+mod closing;
+mod floods;
+mod last_word;
+mod opening;
+mod paused;
+mod recording;
+mod support;
+mod waking;

@@ -1,0 +1,7 @@
+//! The drivers: asynchronous ones on pipes and tokio's paused clock, the blocking one on sockets.
+//!
+//! What needs axum, TLS or a runtime with sockets is in `crates/servers/tests/drivers`.
+
+mod live_stream;
+mod public;
+mod sockets;

@@ -1,0 +1,29 @@
+//! What people rely on without being told: auto traits, and what may grow.
+
+use static_assertions::assert_impl_all;
+
+type Metered = liveness::driver::Meter<std::net::TcpStream>;
+// A driver moves into a thread or a task of its own.
+assert_impl_all!(liveness::driver::tungstenite::LiveSocket<Metered>: Send, Unpin);
+assert_impl_all!(liveness::driver::tungstenite::Offline: std::error::Error, Send, Sync);
+
+/// What may grow has a last arm here, and what must not has none: the first would be out of reach if it could not grow,
+/// and without it the second would not compile if it could.
+#[deny(unreachable_patterns)]
+#[expect(dead_code, reason = "to compile is all that they have to do")]
+mod growth {
+    use liveness::driver::tokio::{Error, Kind};
+
+    const fn may(error: &Error<()>) {
+        match error {
+            Error::Offline { .. } | Error::Refused(()) => {}
+            _ => {}
+        }
+    }
+
+    const fn must_not(kind: Kind<'_>) {
+        match kind {
+            Kind::Text(_) | Kind::Data | Kind::Ping | Kind::Pong(_) | Kind::Close(_) => {}
+        }
+    }
+}

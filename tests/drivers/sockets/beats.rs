@@ -1,0 +1,119 @@
+//! Heartbeats in text messages, blocking: the peer is a program that hears no frames.
+
+use std::net::TcpStream;
+
+use liveness::driver::Heartbeat;
+use liveness::driver::tungstenite::{LiveSocket, accept_unwatched};
+use liveness::{Beat, Config, Evidence, Reason, Schedule};
+use tungstenite::{Message, WebSocket};
+
+use liveness_testing::host::{Host, Life, Watched, brisk, leave, live_for, strict};
+use liveness_testing::raw_peer::{TEXT, frame, millis};
+
+fn beating(config: Config) -> Host<Life> {
+    Host::open(move |stream| {
+        let socket = accept_unwatched(stream, None).unwrap();
+        Watched::new(LiveSocket::new(socket, config).heartbeat(Heartbeat::Text)).life()
+    })
+}
+
+/// Hears so many pings, and answers them.
+fn answer(client: &mut WebSocket<TcpStream>, pings: u32) {
+    for _ in 0..pings {
+        let message = client.read().unwrap();
+        let beat = Beat::parse(message.to_text().unwrap()).expect("nothing else is said");
+        client.send(Message::text(beat.answer().unwrap().to_string())).unwrap();
+    }
+}
+
+#[test]
+fn a_program_that_answers_in_text_lives_where_only_answers_count() {
+    let host = beating(brisk().evidence(Evidence::PongOnly).schedule(Schedule::Steady).build_const());
+    let mut client = host.client();
+    answer(&mut client, 12);
+    leave(client);
+    let life = host.join();
+    life.assert_closed_by_peer();
+    assert!(life.stats.answers >= 12, "{life:?}");
+    assert_eq!(life.messages, []);
+    assert!(life.rtt.is_some());
+}
+
+#[test]
+fn a_library_that_answers_frames_for_a_program_that_hangs_does_not_keep_it() {
+    let host = beating(strict().build_const());
+    let mut client = host.client();
+    while client.read().is_ok() {}
+    assert_eq!(host.join().offline.reason(), Reason::PingTimeout);
+}
+
+#[test]
+fn pings_of_the_program_are_answered_and_nothing_of_it_is_shown() {
+    let host = beating(brisk().interval(millis(5000)).jitter(0).build_const());
+    let mut client = host.client();
+    for number in 0..20 {
+        client.send(Message::text(format!("ping {number:016x}"))).unwrap();
+        assert_eq!(client.read().unwrap(), Message::text(format!("pong {number:016x}")));
+    }
+    client.send(Message::text("ping me tomorrow")).unwrap();
+    leave(client);
+    let life = host.join();
+    life.assert_closed_by_peer();
+    assert_eq!(life.messages, [Message::text("ping me tomorrow")]);
+}
+
+/// Behind the ping in one piece: the answer is not held against the Close.
+#[test]
+fn a_close_right_behind_a_ping_is_a_proper_close() {
+    for _ in 0..20 {
+        let host = beating(brisk().build_const());
+        let mut client = host.client();
+        client.write(Message::text("ping 0000000000000001")).unwrap();
+        leave(client);
+        host.join().assert_closed_by_peer();
+    }
+}
+
+#[test]
+fn a_flood_of_pings_in_text_is_a_flood() {
+    let host = beating(brisk().build_const());
+    let mut client = host.client();
+    while client.write(Message::text("ping 0000000000000001")).and_then(|()| client.flush()).is_ok() {
+        live_for_nothing(&mut client);
+    }
+    assert_eq!(host.join().offline.reason(), Reason::PingFlood);
+}
+
+/// Its asking is evidence, until we owe it so many answers that we stop reading.
+#[test]
+fn a_program_that_asks_and_never_reads_is_given_up() {
+    let host = Host::open(move |stream| {
+        let socket = accept_unwatched(stream, None).unwrap();
+        let socket = LiveSocket::new(socket, strict().no_control_budget().build_const());
+        let mut watched = Watched::new(socket.heartbeat(Heartbeat::Text));
+        let offline = watched.socket.send(Message::binary(vec![0; 48 << 20])).unwrap_err();
+        assert_eq!(offline.reason(), Reason::WriteStalled);
+        watched.life()
+    });
+    host.peer().write_until_the_end(&frame(TEXT, b"ping 0000000000000001"), millis(10));
+    assert_eq!(host.join().offline.reason(), Reason::WriteStalled);
+}
+
+/// Takes what is there, so that the answers have room.
+fn live_for_nothing(client: &mut WebSocket<TcpStream>) {
+    client.get_ref().set_nonblocking(true).unwrap();
+    let _ = client.read();
+    client.get_ref().set_nonblocking(false).unwrap();
+}
+
+/// Frames keep their meaning beside it.
+#[test]
+fn ping_frames_are_answered_by_the_library_as_ever() {
+    let host = beating(brisk().interval(millis(5000)).jitter(0).build_const());
+    let mut client = host.client();
+    client.send(Message::Ping("frame".into())).unwrap();
+    assert_eq!(client.read().unwrap(), Message::Pong("frame".into()));
+    assert_eq!(live_for(&mut client, millis(100)), []);
+    leave(client);
+    host.join().assert_closed_by_peer();
+}

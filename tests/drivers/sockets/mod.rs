@@ -1,0 +1,14 @@
+//! The blocking driver on real sockets: the loopback, tungstenite, and raw bytes where a fault needs them.
+//!
+//! Outcomes and their order are asserted, never exact times: who is alive answers within a generous timeout, and who is
+//! dead is given up at some time before `PATIENCE`.
+
+mod beats;
+mod closing;
+mod deaths;
+mod lives;
+mod pauses;
+mod protocol;
+mod recording;
+mod transports;
+mod writing;

@@ -1,0 +1,111 @@
+//! What a recorder writes down beside a real socket replays to the same life.
+
+use liveness::driver::tungstenite::{LiveSocket, accept_unwatched};
+use liveness::transcript::Recorder;
+use liveness::{Clock, CloseCode, Config, Reason};
+use tungstenite::Message;
+
+use liveness_testing::host::{Host, Life, Watched, brisk, leave, live_for, strict};
+use liveness_testing::{Page, assert_replays};
+use liveness_testing::raw_peer::{CLOSE, PING, PONG, TEXT, close, frame, millis, rest};
+
+type Recorded = Watched<liveness::driver::Meter<std::net::TcpStream>, Recorder<Page>>;
+
+/// A server that does as told, then reads until the end, and is written down.
+fn recorded(config: Config, act: impl FnOnce(&mut Recorded) + Send + 'static) -> Host<(Life, String)> {
+    Host::open(move |stream| {
+        let socket = accept_unwatched(stream, None).unwrap();
+        let clock = Clock::new();
+        let page = Page::default();
+        let machine = Recorder::new(config.driven(), 7, clock.now(), page.clone());
+        let mut watched = Watched::new(LiveSocket::with_machine(socket, machine, clock));
+        act(&mut watched);
+        (watched.life(), page.text())
+    })
+}
+
+#[test]
+fn a_conversation_replays() {
+    let host = recorded(brisk().build_const(), |life| {
+        life.read_each(|socket, message| drop(socket.send(message.clone())));
+    });
+    let mut client = host.client();
+    for _ in 0..3 {
+        client.send(Message::text("hello")).unwrap();
+        client.send(Message::Ping("?".into())).unwrap();
+        live_for(&mut client, millis(250));
+    }
+    leave(client);
+    let (life, text) = host.join();
+    life.assert_closed_by_peer();
+    for line in ["> online", "< data", "< ping\n", "< wrote", "< ping-sent", "< pong #1", "< close 1000"] {
+        assert!(text.contains(line), "no {line} in\n{text}");
+    }
+    assert_replays(&text);
+}
+
+#[test]
+fn a_stall_replays() {
+    let host = recorded(brisk().build_const(), |life| {
+        for _ in 0..3 {
+            life.read_one(|_, _| rest(millis(900)));
+        }
+    });
+    let mut client = host.client();
+    for _ in 0..3 {
+        client.send(Message::text("hello")).unwrap();
+        live_for(&mut client, millis(900));
+    }
+    leave(client);
+    let (life, text) = host.join();
+    life.assert_closed_by_peer();
+    assert!(text.contains("< stall "), "{text}");
+    assert_replays(&text);
+}
+
+#[test]
+fn a_death_after_a_stall_replays() {
+    let host = recorded(strict().build_const(), |life| life.read_one(|_, _| rest(millis(900))));
+    let mut peer = host.peer();
+    let (_, payload) = peer.next_of(PING);
+    peer.write(&[frame(PONG, &payload), frame(TEXT, b"last words")].concat());
+    let (life, text) = host.join();
+    assert_eq!(life.offline.reason(), Reason::PingTimeout);
+    assert!(text.contains("> offline ping-timeout"), "{text}");
+    assert_replays(&text);
+}
+
+#[test]
+fn a_stalled_write_and_a_full_inbox_replay() {
+    let host = recorded(strict().build_const(), |life| {
+        drop(life.socket.send(Message::binary(vec![0; 32 << 20])));
+    });
+    let mut peer = host.peer();
+    peer.write_until_the_end(&frame(TEXT, b"and another thing"), millis(5));
+    let (life, text) = host.join();
+    assert_eq!(life.offline.reason(), Reason::WriteStalled);
+    assert!(text.contains("< read-paused"), "{text}");
+    assert_replays(&text);
+}
+
+#[test]
+fn commands_replay() {
+    let host = recorded(brisk().build_const(), |life| {
+        life.socket.probe();
+        life.read_one(|socket, _| socket.probe());
+        life.read_one(|socket, _| socket.close(CloseCode::GOING_AWAY, "enough"));
+    });
+    let mut peer = host.peer();
+    for _ in 0..2 {
+        let (_, payload) = peer.next_of(PING);
+        peer.write(&[frame(PONG, &payload), frame(TEXT, b"here")].concat());
+    }
+    peer.next_of(CLOSE);
+    peer.write(&close(1001, ""));
+    let (life, text) = host.join();
+    assert_eq!(life.offline.reason(), Reason::LocalClosed);
+    for line in ["< probe", "< local-close 1001"] {
+        assert!(text.contains(line), "no {line} in\n{text}");
+    }
+    assert_replays(&text);
+}

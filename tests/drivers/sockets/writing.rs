@@ -1,0 +1,136 @@
+//! What goes out: in order, complete, without hurry and without delay.
+
+use liveness::driver::Meter;
+use liveness::driver::tungstenite::{LiveSocket, accept_over};
+use liveness::{Clock, Reason};
+use tungstenite::protocol::WebSocketConfig;
+use tungstenite::{Error, Message};
+
+use liveness_testing::host::{Host, Stingy, Watched, brisk, echo, leave, served, strict};
+use liveness_testing::raw_peer::{BINARY, PATIENCE, PING, PONG, TEXT, close, code_and_text, frame, millis, rest};
+
+const MIB: usize = 1 << 20;
+
+/// A peer that has nothing to say must not hold up what it is told: a wait of one tick a message would take a minute.
+#[test]
+fn sending_to_a_silent_peer_takes_no_time() {
+    const COUNT: u32 = 8000;
+    let host = served(brisk().timeout(PATIENCE).build_const(), None, |life| {
+        let clock = Clock::new();
+        let start = clock.now();
+        for _ in 0..COUNT {
+            life.socket.send(Message::text("tick")).unwrap();
+        }
+        let took = clock.now().saturating_duration_since(start);
+        assert!(took < millis(10_000), "{took:?}");
+        let _ = life.socket.send(Message::binary(Vec::new()));
+    });
+    let mut client = host.client();
+    let mut ticks = 0;
+    loop {
+        let message = client.read().unwrap();
+        ticks += u32::from(message.is_text());
+        if message.is_binary() {
+            break;
+        }
+    }
+    assert_eq!(ticks, COUNT);
+    leave(client);
+    host.join().assert_closed_by_peer();
+}
+
+#[test]
+fn a_probe_goes_out_before_what_is_said_after_it() {
+    let host = served(brisk().interval(PATIENCE).timeout(PATIENCE).jitter(0).build_const(), None, |life| {
+        life.socket.probe();
+        // The peer may have closed by the time it is out.
+        let _ = life.socket.send(Message::text("and another thing"));
+    });
+    let mut peer = host.peer();
+    assert_eq!([peer.next(), peer.next()].map(|frame| frame.unwrap().0), [PING, TEXT]);
+    peer.write(&close(1000, ""));
+    host.join().assert_closed_by_peer();
+}
+
+#[test]
+fn large_messages_come_back_whole() {
+    let host = echo(brisk().build_const());
+    let mut client = host.client();
+    for size in [0, 125, 126, 65_535, 65_536, 3 * MIB] {
+        client.send(Message::binary(vec![size as u8; size])).unwrap();
+        let echo = loop {
+            if let Message::Binary(bytes) = client.read().unwrap() {
+                break bytes;
+            }
+        };
+        assert!(echo == vec![size as u8; size], "{size} bytes came back as {}", echo.len());
+    }
+    leave(client);
+    host.join().assert_closed_by_peer();
+}
+
+/// Both sides write before they read: each must take what the other says, or neither gets anywhere.
+#[test]
+fn a_pong_is_read_in_the_middle_of_a_download() {
+    let host = served(brisk().build_const(), None, |life| {
+        // The peer may have closed by the time it is out.
+        let _ = life.socket.send(Message::binary(vec![0; 12 * MIB]));
+    });
+    let mut peer = host.peer();
+    // It reads nothing for a while, and says so: nothing that we write can be an obstacle to hearing it.
+    for _ in 0..14 {
+        peer.write(&frame(PING, b"wait"));
+        rest(millis(100));
+    }
+    assert_eq!(peer.next_of(BINARY).1.len(), 12 * MIB);
+    assert_eq!(peer.next_of(PONG).1, b"wait");
+    peer.write(&close(1000, ""));
+    host.join().assert_closed_by_peer();
+}
+
+fn narrow() -> Option<WebSocketConfig> {
+    let mut settings = WebSocketConfig::default();
+    settings.write_buffer_size = 0;
+    settings.max_write_buffer_size = 8 * MIB;
+    Some(settings)
+}
+
+#[test]
+fn a_message_that_no_buffer_can_hold_ends_the_connection() {
+    let host = served(strict().build_const(), narrow(), |life| {
+        // An answer that is owed: the buffer is in use, and the message would not fit into an empty one either.
+        life.read_one(|_, _| ());
+        let offline = life.socket.send(Message::binary(vec![0; 9 * MIB])).unwrap_err();
+        assert_eq!(offline.reason(), Reason::LocalClosed);
+        assert!(matches!(offline.cause(), Some(Error::WriteBufferFull(_))), "{offline}");
+    });
+    let mut peer = host.peer();
+    peer.write(&[frame(TEXT, b"go"), frame(PING, b"?")].concat());
+    assert_eq!(code_and_text(&peer.last_word()).0, 1011);
+    host.join();
+}
+
+/// Its buffer has no room for a ping; the ping waits, and is not reported as sent before it is.
+#[test]
+fn a_full_buffer_loses_no_ping() {
+    let host = Host::open(|stream| {
+        let spare = stream.try_clone().unwrap();
+        let mut socket = accept_over(Meter::new(Stingy::never(stream)), narrow()).unwrap();
+        // One try each few milliseconds: until long after a ping is due.
+        *socket.get_mut() = Meter::new(Stingy { stream: spare, writes: 60, takes: 0 });
+        let mut watched = Watched::new(LiveSocket::new(socket, brisk().build_const()));
+        // Ten bytes of header, and two to spare.
+        let _ = watched.socket.send(Message::binary(vec![0; 8 * MIB - 12]));
+        watched.life()
+    });
+    let mut peer = host.peer();
+    assert_eq!(peer.next().unwrap().1.len(), 8 * MIB - 12);
+    for _ in 0..3 {
+        let (_, payload) = peer.next_of(PING);
+        peer.write(&frame(PONG, &payload));
+    }
+    peer.write(&close(1000, ""));
+    let life = host.join();
+    life.assert_closed_by_peer();
+    assert_eq!(life.stats.answers, 3, "{life:?}");
+}
