@@ -36,7 +36,9 @@ impl Args {
                 Some("--bless") => args.bless = true,
                 Some("--draw") => args.draw = true,
                 Some(flag) if flag.starts_with('-') => {
-                    return Err(format!("`{flag}` is no flag of this program; there are `--bless` and `--draw`"));
+                    return Err(format!(
+                        "`{flag}` is no flag of this program; there are `--bless` and `--draw`"
+                    ));
                 }
                 _ => args.files.push(word.into()),
             }

@@ -51,7 +51,9 @@ impl Args {
                 let value = words.next().ok_or(format!("`{flag}` wants a number behind it"))?;
                 let number = value.parse().ok().filter(|number| range.contains(number));
                 let (first, last) = (range.start(), range.end());
-                number.ok_or(format!("`{flag}` is `{value}`, but must be a whole number from {first} to {last}"))
+                number.ok_or(format!(
+                    "`{flag}` is `{value}`, but must be a whole number from {first} to {last}"
+                ))
             };
             match flag.as_str() {
                 "--help" | "-h" => return Ok(None),

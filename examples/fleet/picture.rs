@@ -71,10 +71,18 @@ fn counters(sim: &Simulation, (last, since): &(Counts, Duration), ends: Ends) ->
         format!("{} connections, one Fleet, one thread", grouped(sim.peers.len() as u64)),
         match ends {
             Ends::Real(limit) => {
-                format!("time      {:.1} s simulated{asleep}, {real:.1} of {} s real", awake.as_secs_f64(), limit.as_secs())
+                format!(
+                    "time      {:.1} s simulated{asleep}, {real:.1} of {} s real",
+                    awake.as_secs_f64(),
+                    limit.as_secs()
+                )
             }
             Ends::Simulated(limit) => {
-                format!("time      {:.1} of {} s simulated{asleep}, {real:.1} s real", awake.as_secs_f64(), limit.as_secs())
+                format!(
+                    "time      {:.1} of {} s simulated{asleep}, {real:.1} s real",
+                    awake.as_secs_f64(),
+                    limit.as_secs()
+                )
             }
         },
         format!("status    online {online}  suspect {suspect}  offline so far {offline}"),
@@ -87,12 +95,7 @@ fn counters(sim: &Simulation, (last, since): &(Counts, Duration), ends: Ends) ->
 }
 
 /// What the simulation looks like at this moment: the counters, the strip of pings a second, the script.
-fn picture(
-    sim: &Simulation,
-    last: &(Counts, Duration),
-    ends: Ends,
-    width: usize,
-) -> Vec<(Style, String)> {
+fn picture(sim: &Simulation, last: &(Counts, Duration), ends: Ends, width: usize) -> Vec<(Style, String)> {
     let (plain, bold, dim) = (Style::new(), Style::new().bold(), Style::new().dimmed());
     let mut lines: Vec<_> = counters(sim, last, ends).into_iter().map(|line| (plain, line)).collect();
     lines[0].0 = bold;
@@ -149,7 +152,15 @@ impl Screen {
         let width =
             fits.filter(|_| io::stdout().is_terminal() && !dumb).map(|(Width(width), _)| usize::from(width));
         let coloured = std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty());
-        Self { ends, width, coloured, drawn: 0, scenes: 0, shown_at: Timestamp::ZERO, last: Default::default() }
+        Self {
+            ends,
+            width,
+            coloured,
+            drawn: 0,
+            scenes: 0,
+            shown_at: Timestamp::ZERO,
+            last: Default::default(),
+        }
     }
 
     /// Brings it up to date, if it is time to, or `anyway`: at the end.

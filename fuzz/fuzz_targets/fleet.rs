@@ -1,7 +1,7 @@
-//! A fleet and as many machines alone are told the same: the world of `tests/it/fleet/world.rs` compares them to the bit.
+//! A fleet and as many machines alone are told the same: the world of `tests/core/fleet/world.rs` compares them to the bit.
 #![no_main]
 
-#[path = "../../tests/it/fleet/world.rs"]
+#[path = "../../tests/core/fleet/world.rs"]
 mod world;
 
 use std::time::Duration;

@@ -1,10 +1,10 @@
-//! A lease and one so plain that it cannot be wrong are told the same: the world of `tests/it/lease/world.rs` compares all that
+//! A lease and one so plain that it cannot be wrong are told the same: the world of `tests/core/lease/world.rs` compares all that
 //! they say.
 #![no_main]
 
-#[path = "../../tests/it/lease/reference.rs"]
+#[path = "../../tests/core/lease/reference.rs"]
 mod reference;
-#[path = "../../tests/it/lease/world.rs"]
+#[path = "../../tests/core/lease/world.rs"]
 #[expect(dead_code, reason = "the tests ask for more of it")]
 mod world;
 

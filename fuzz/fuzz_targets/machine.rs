@@ -1,7 +1,7 @@
-//! The machine under any steps and settings, with the laws of `tests/it/world.rs` as oracle.
+//! The machine under any steps and settings, with the laws of `tests/core/world.rs` as oracle.
 #![no_main]
 
-#[path = "../../tests/it/world.rs"]
+#[path = "../../tests/core/world.rs"]
 #[expect(dead_code, reason = "the tests ask for more of it")]
 mod world;
 

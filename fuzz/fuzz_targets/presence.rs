@@ -1,10 +1,10 @@
-//! A presence and its rules by definition are told the same: the world of `tests/it/presence/world.rs` compares them in all
+//! A presence and its rules by definition are told the same: the world of `tests/core/presence/world.rs` compares them in all
 //! that can be asked.
 #![no_main]
 
-#[path = "../../tests/it/presence/reference.rs"]
+#[path = "../../tests/core/presence/reference.rs"]
 mod reference;
-#[path = "../../tests/it/presence/world.rs"]
+#[path = "../../tests/core/presence/world.rs"]
 mod world;
 
 use std::time::Duration;

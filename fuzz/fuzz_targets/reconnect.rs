@@ -1,10 +1,10 @@
-//! A client under any policy, any backoff and any caller, beside a second opinion: the world of `tests/it/reconnect/world.rs`
+//! A client under any policy, any backoff and any caller, beside a second opinion: the world of `tests/core/reconnect/world.rs`
 //! compares what comes of it, and when.
 #![no_main]
 
-#[path = "../../tests/it/reconnect/reference.rs"]
+#[path = "../../tests/core/reconnect/reference.rs"]
 mod reference;
-#[path = "../../tests/it/reconnect/world.rs"]
+#[path = "../../tests/core/reconnect/world.rs"]
 mod world;
 
 use arbitrary::Arbitrary;

@@ -69,13 +69,7 @@ mod growth {
     use liveness::sim::End;
     use liveness::{Action, Event, Evidence, FleetError, Reason, Schedule, Status, Suspicion};
 
-    const fn may(
-        reason: Reason,
-        fleet: FleetError,
-        give_up: GiveUp,
-        loss: Loss,
-        refusal: &Refusal<()>,
-    ) {
+    const fn may(reason: Reason, fleet: FleetError, give_up: GiveUp, loss: Loss, refusal: &Refusal<()>) {
         use Reason::*;
         match reason {
             PingTimeout | WriteStalled | Silent | Idle | PingFlood | PeerClosed(_) => {}

@@ -9,7 +9,7 @@ import test from "node:test";
 
 import { LiveSocket, load } from "../liveness.js";
 
-const require = createRequire(new URL("../../target/interop/", import.meta.url));
+const require = createRequire(new URL("../../../target/interop/", import.meta.url));
 let ws = null;
 try {
   ws = require("ws");

@@ -14,9 +14,9 @@ use proptest::prelude::*;
 pub(crate) use self::lives::settings;
 use self::lives::{DRIVERS, PEERS, Peer, SECOND, steps, stories};
 use crate::draws::draws;
-use liveness_testing::assert_replays;
-use liveness_testing::REASONS;
 use crate::world::{self, World, is_offline};
+use liveness_testing::REASONS;
+use liveness_testing::assert_replays;
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]

@@ -9,7 +9,9 @@ use tungstenite::protocol::CloseFrame;
 use tungstenite::{Error, Message};
 
 use liveness_testing::host::{brisk, echo, leave, reader, served, strict};
-use liveness_testing::raw_peer::{CLOSE, PATIENCE, PING, PONG, TEXT, close, code_and_text, frame, millis, rest};
+use liveness_testing::raw_peer::{
+    CLOSE, PATIENCE, PING, PONG, TEXT, close, code_and_text, frame, millis, rest,
+};
 
 /// Closing may take as long as it likes: what ends here does so by itself.
 const UNHURRIED: Config = Config::builder().close_timeout(Duration::from_secs(3600)).build_const();

@@ -6,8 +6,8 @@ use liveness::{Clock, CloseCode, Config, Reason};
 use tungstenite::Message;
 
 use liveness_testing::host::{Host, Life, Watched, brisk, leave, live_for, strict};
-use liveness_testing::{Page, assert_replays};
 use liveness_testing::raw_peer::{CLOSE, PING, PONG, TEXT, close, frame, millis, rest};
+use liveness_testing::{Page, assert_replays};
 
 type Recorded = Watched<liveness::driver::Meter<std::net::TcpStream>, Recorder<Page>>;
 

@@ -7,7 +7,9 @@ use tungstenite::protocol::WebSocketConfig;
 use tungstenite::{Error, Message};
 
 use liveness_testing::host::{Host, Stingy, Watched, brisk, echo, leave, served, strict};
-use liveness_testing::raw_peer::{BINARY, PATIENCE, PING, PONG, TEXT, close, code_and_text, frame, millis, rest};
+use liveness_testing::raw_peer::{
+    BINARY, PATIENCE, PING, PONG, TEXT, close, code_and_text, frame, millis, rest,
+};
 
 const MIB: usize = 1 << 20;
 

@@ -5,8 +5,8 @@ use std::error::Error;
 use plotters::prelude::*;
 
 use crate::contenders::{ALONE, CONTENDERS};
-use liveness_bench::host;
 use crate::report::{EVENTS, Report};
+use liveness_bench::host;
 
 /// Distinct for the colour-blind too (Okabe and Ito), and on white.
 const COLOURS: [RGBColor; 8] = [

@@ -7,10 +7,10 @@ use liveness::Config;
 
 use crate::contenders::{CONTENDERS, Entry, OURS, PACKAGES};
 use crate::measure::{Cost, Stalls};
-use liveness_bench::host;
-use liveness_bench::table::{Table, count, number};
 use crate::workload::Load;
 use crate::{herd, plot};
+use liveness_bench::host;
+use liveness_bench::table::{Table, count, number};
 
 /// Data events a connection and interval.
 pub(crate) const EVENTS: [u32; 3] = [0, 1, 10];

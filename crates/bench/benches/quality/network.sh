@@ -47,9 +47,9 @@ for end in "$A 10.99.0.1" "$B 10.99.0.2"; do
     ip netns exec "$name" nft 'add table inet weather; add chain inet weather in { type filter hook input priority 0; }'
 done
 
-cargo build --quiet --release --example server_tokio --example client
-cargo build --quiet --release --bench quality
-BUILT=${CARGO_TARGET_DIR:-target}/release/examples
+cargo build --quiet --release -p liveness-servers --bin server_tokio --bin client
+cargo build --quiet --release -p liveness-bench --bench quality
+BUILT=${CARGO_TARGET_DIR:-target}/release
 SERVER=$BUILT/server_tokio CLIENT=$BUILT/client
 
 drop() { # NAMESPACE PERCENT: of what arrives there
@@ -117,7 +117,7 @@ case_() {
     for namespace in "$A" "$B"; do
         ip netns exec "$namespace" tc qdisc del dev "$namespace" root 2>/dev/null || true
     done
-    printf '%34s %s\n' "the simulator:" "$(cargo bench --quiet --bench quality -- --predict "$SETTINGS" \
+    printf '%34s %s\n' "the simulator:" "$(cargo bench --quiet -p liveness-bench --bench quality -- --predict "$SETTINGS" \
         --latency "$latency" --jitter "$jitter" --loss "$(awk -v loss="$loss" 'BEGIN { print loss / 100 }')")"
 }
 

@@ -8,8 +8,8 @@ use crate::families::{FAMILIES, SUSPICIONS};
 use crate::plot;
 use crate::score::{Rate, Score};
 use crate::study::{SHOWN, Study, TARGETS};
-use liveness_bench::table::{Table, number};
 use crate::world::WORLDS;
+use liveness_bench::table::{Table, number};
 
 /// The worlds that are looked at together, by what is amiss in them.
 const GROUPS: &[(&str, &[&str])] = &[

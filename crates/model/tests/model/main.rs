@@ -47,8 +47,8 @@ use std::time::Instant;
 use liveness::{Evidence, Liveness, Reason, Schedule};
 use stateright::{Checker, Expectation, HasDiscoveries, Model, Property};
 
-use liveness_testing::assert_replays;
 use end::{Promise, Stage};
+use liveness_testing::assert_replays;
 use plan::{Plan, SEED};
 use replay::Lives;
 use world::{START, Step, World, at};

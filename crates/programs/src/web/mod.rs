@@ -1,8 +1,7 @@
 //! What the programs with a page share and none is about: flags, the door, and the page's files.
 //!
 //! ```text
-//! #[path = "../web/mod.rs"]
-//! mod web;
+//! use liveness_programs::web;
 //!
 //! /// Who is here, and what they say.
 //! #[derive(Parser)]
@@ -173,7 +172,10 @@ pub fn page<S: Clone + Send + Sync + 'static>(html: &'static str, script: &'stat
         .route("/page.js", file("text/javascript; charset=utf-8", script))
         .route("/style.css", file("text/css; charset=utf-8", include_str!("style.css")))
         .route("/icon.svg", file("image/svg+xml", include_str!("icon.svg")))
-        .route("/liveness.js", file("text/javascript; charset=utf-8", include_str!("../../../web/liveness.js")))
+        .route(
+            "/liveness.js",
+            file("text/javascript; charset=utf-8", include_str!("../../../web/liveness.js")),
+        )
         .route(
             "/liveness.wasm",
             file("application/wasm", include_bytes!("../../../web/liveness.wasm").as_slice()),

@@ -30,8 +30,8 @@ use thirtyfour::{
 };
 use tokio::time::timeout;
 
-use liveness_testing::eventually;
 use crate::runtime;
+use liveness_testing::eventually;
 
 pub(crate) use thirtyfour::Key;
 

@@ -10,9 +10,9 @@ use socket2::SockRef;
 use tungstenite::{Message, WebSocket};
 
 use crate::browser::{Browser, Key, Page};
-use liveness_testing::Program;
 use crate::proxy::{Proxy, Way};
 use crate::soak::Soak;
+use liveness_testing::Program;
 use liveness_testing::eventually;
 use liveness_testing::raw_peer::{millis, rest};
 

@@ -1,9 +1,9 @@
 //! The cluster: two nodes and one Redis, as two people see them who are at a node each.
 
 use crate::browser::{Browser, Page};
-use liveness_testing::Program;
 use crate::proxy::Proxy;
 use liveness_programs::cluster::redis_server::{Kept, RedisServer};
+use liveness_testing::Program;
 use liveness_testing::raw_peer::{millis, rest};
 
 fn node(name: &'static str, redis: &RedisServer) -> Program {

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::browser::{Browser, Key, Page};
-use liveness_testing::Program;
 use crate::proxy::{Proxy, Way};
 use crate::soak::Soak;
+use liveness_testing::Program;
 use liveness_testing::eventually;
 use liveness_testing::raw_peer::{millis, rest};
 
@@ -358,7 +358,8 @@ fn a_text_that_is_too_long_is_told_and_not_cut() {
 fn a_server_that_starts_anew_keeps_the_text_and_refuses_the_pen_of_before() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("text.json");
-    let mut program = Program::start(crate::EDITOR, &[&QUICK[..], &["--file", file.to_str().unwrap()]].concat());
+    let mut program =
+        Program::start(crate::EDITOR, &[&QUICK[..], &["--file", file.to_str().unwrap()]].concat());
     let browser = Browser::open();
     let [ann, bob, _] = three(&browser, &program.url());
     takes(&ann);
@@ -422,7 +423,8 @@ fn it_leaves_pictures() {
 fn after_a_soak_the_text_is_what_was_typed() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("text.json");
-    let mut program = Program::start(crate::EDITOR, &[&QUICK[..], &["--file", file.to_str().unwrap()]].concat());
+    let mut program =
+        Program::start(crate::EDITOR, &[&QUICK[..], &["--file", file.to_str().unwrap()]].concat());
     let browser = Browser::open();
     let mut soak = Soak::open(&browser, program.address(), "", 3);
     let (mut typed, mut refused) = (0, String::new());

@@ -9,9 +9,9 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::browser::{Browser, Page};
-use liveness_testing::Program;
 use crate::proxy::{Proxy, Way};
 use crate::soak::Soak;
+use liveness_testing::Program;
 use liveness_testing::eventually;
 use liveness_testing::raw_peer::{millis, rest};
 

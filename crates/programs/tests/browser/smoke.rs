@@ -6,9 +6,9 @@ use std::net::TcpStream;
 use liveness::{Action, Reason};
 
 use crate::browser::{Browser, Key, Page};
-use liveness_testing::Program;
 use crate::proxy::{Proxy, Way};
 use crate::stage::Stage;
+use liveness_testing::Program;
 use liveness_testing::eventually;
 use liveness_testing::raw_peer::{millis, rest};
 

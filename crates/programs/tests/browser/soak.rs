@@ -18,9 +18,9 @@ use liveness::sim::Dice;
 use liveness::{Action, Clock, Timestamp};
 
 use crate::browser::{Browser, Page};
-use liveness_testing::Program;
 use crate::proxy::{Proxy, Way};
 use crate::stage::Stage;
+use liveness_testing::Program;
 use liveness_testing::eventually;
 use liveness_testing::raw_peer::{millis, rest};
 

@@ -1,6 +1,6 @@
 //! Three nodes as processes, a real Redis, and a thousand people: a node is killed, a node is stopped, Redis is killed.
 //!
-//! A seed decides who, when and what: `CLUSTER_SEED=7 CLUSTER_SEEDS=10 cargo test --release --test cluster faults`.
+//! A seed decides who, when and what: `CLUSTER_SEED=7 CLUSTER_SEEDS=10 cargo test --release -p liveness-programs --test cluster faults`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -17,10 +17,10 @@ use tokio::net::TcpStream;
 use tokio::time::sleep;
 
 use crate::crowd::{Crowd, Ledger};
-use liveness_testing::Program;
 use liveness_programs::cluster::redis_server::{Kept, RedisServer};
 use liveness_programs::cluster::settings::{LONGEST_REDIAL, Settings};
 use liveness_programs::cluster::store::redis::{ROOM, Store};
+use liveness_testing::Program;
 use liveness_testing::raw_peer::PATIENCE;
 
 use crate::connect;

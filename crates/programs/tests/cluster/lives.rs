@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use liveness::Status;
 
+use crate::world::{Outcome, SETTINGS, SLOWEST, World};
 use liveness_programs::cluster::node::Conn;
 use liveness_programs::cluster::settings::{LONGEST_REDIAL, Settings};
 use liveness_programs::cluster::store::User;
 use liveness_programs::cluster::words::{Known, Said, State};
-use crate::world::{Outcome, SETTINGS, SLOWEST, World};
 
 const fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)

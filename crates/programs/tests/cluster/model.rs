@@ -11,7 +11,9 @@ use liveness::presence::{Change, Presence};
 use liveness::{Status, Timestamp};
 
 use liveness_programs::cluster::settings::Settings;
-use liveness_programs::cluster::store::{Claims, Edit, Incarnation, LINES, Line, News, Op, Pen, Picture, Refused, Reply, User};
+use liveness_programs::cluster::store::{
+    Claims, Edit, Incarnation, LINES, Line, News, Op, Pen, Picture, Refused, Reply, User,
+};
 
 /// So many of those who wait are named.
 const NAMED: usize = 10;

@@ -3,10 +3,10 @@
 
 use liveness::{Status, Timestamp};
 
+use crate::world::SETTINGS;
 use liveness_programs::cluster::node::{Node, Output};
 use liveness_programs::cluster::store::{Incarnation, News, Op, Picture, Reply, User};
 use liveness_programs::cluster::words::{Said, Tell};
-use crate::world::SETTINGS;
 
 const AT: Timestamp = Timestamp::from_secs(1);
 const OTHER: Incarnation = Incarnation(7);

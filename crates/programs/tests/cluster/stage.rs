@@ -2,9 +2,9 @@
 
 use redis::{Client, Cmd};
 
-use liveness_testing::eventually;
-use liveness_testing::Program;
 use liveness_programs::cluster::redis_server::{Kept, RedisServer};
+use liveness_testing::Program;
+use liveness_testing::eventually;
 
 /// What a node says of a Redis that is set up so.
 fn warnings(kept: Kept, setup: &[&str]) -> Vec<String> {

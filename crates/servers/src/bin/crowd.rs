@@ -152,7 +152,8 @@ fn sibling(name: &str) -> Result<PathBuf, Failure> {
     if path.exists() {
         Ok(path)
     } else {
-        Err(format!("{} is not there; `cargo build --release -p liveness-servers` makes it", path.display()).into())
+        Err(format!("{} is not there; `cargo build --release -p liveness-servers` makes it", path.display())
+            .into())
     }
 }
 

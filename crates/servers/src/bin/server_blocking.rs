@@ -52,7 +52,8 @@ fn serve(stream: TcpStream, connection: usize, config: Config, args: &Args, cloc
 
 /// The whole life of a connection: its own loop, as without heartbeats.
 fn converse<M: Machine>(socket: LiveSocket<Meter<TcpStream>, M>, connection: usize, clock: Clock) {
-    let mut socket = socket.on_action(move |action, _: &Liveness| liveness_servers::print(action, connection, clock));
+    let mut socket =
+        socket.on_action(move |action, _: &Liveness| liveness_servers::print(action, connection, clock));
     loop {
         let answered = socket.read().and_then(|message| answer(&mut socket, message));
         if answered.is_err() && socket.liveness().is_finished() {

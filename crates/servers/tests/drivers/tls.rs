@@ -14,7 +14,9 @@ use tungstenite::Message;
 use tungstenite::protocol::WebSocketConfig;
 
 use liveness_testing::host::{Host, Life, Stingy, Watched, brisk, strict};
-use liveness_testing::raw_peer::{BINARY, FIN, PING, PONG, Peer, close, code_and_text, frame, header, millis, rest};
+use liveness_testing::raw_peer::{
+    BINARY, FIN, PING, PONG, Peer, close, code_and_text, frame, header, millis, rest,
+};
 
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
@@ -38,7 +40,8 @@ fn trust() -> (Arc<ServerConfig>, Arc<ClientConfig>) {
     let certificate = CertificateDer::from(CERTIFICATE);
     let mut roots = RootCertStore::empty();
     roots.add(certificate.clone()).unwrap();
-    let server = ServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate], key).unwrap();
+    let server =
+        ServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate], key).unwrap();
     let client = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
     (Arc::new(server), Arc::new(client))
 }

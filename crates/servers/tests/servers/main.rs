@@ -89,7 +89,8 @@ impl Example {
 
 /// A program of this package, which cargo has built for these tests.
 pub(crate) fn program(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_BIN_EXE_server_mio")).with_file_name(format!("{name}{}", std::env::consts::EXE_SUFFIX))
+    Path::new(env!("CARGO_BIN_EXE_server_mio"))
+        .with_file_name(format!("{name}{}", std::env::consts::EXE_SUFFIX))
 }
 
 /// A running server, killed at the end whatever the end is.

@@ -109,7 +109,10 @@ fn nothing_that_a_peer_does_or_leaves_undone_makes_the_server_spin(example: Exam
     drop(flooding);
 
     let mut dribbling = server.peer();
-    dribbling.write(&liveness_testing::raw_peer::header(liveness_testing::raw_peer::FIN | liveness_testing::raw_peer::BINARY, 60_000_000));
+    dribbling.write(&liveness_testing::raw_peer::header(
+        liveness_testing::raw_peer::FIN | liveness_testing::raw_peer::BINARY,
+        60_000_000,
+    ));
     let trickle = share(&server, || {
         for _ in 0..300 {
             dribbling.write(&[0]);

@@ -13,7 +13,9 @@ use tungstenite::Message;
 
 use super::{Example, Server, reason};
 use liveness_testing::host::live_for;
-use liveness_testing::raw_peer::{BINARY, FIN, PING, PONG, Peer, REQUEST, TEXT, close, frame, header, millis, rest};
+use liveness_testing::raw_peer::{
+    BINARY, FIN, PING, PONG, Peer, REQUEST, TEXT, close, frame, header, millis, rest,
+};
 
 const STALL: std::time::Duration = millis(3000);
 const AFTER: std::time::Duration = millis(1500);

@@ -17,8 +17,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use crate::room::Room;
-use liveness_programs::web;
 use crate::words::{self, Key, Said, Tell, User};
+use liveness_programs::web;
 
 /// What comes from the connections.
 pub(crate) enum Input {

@@ -16,7 +16,7 @@
 //! die: its queue would have to be handed over, and a leader that was stopped and goes on does not know that it was deposed,
 //! so each write would still have to be checked in Redis, in the same step in which it is stored. Where the check is, the
 //! token and its holder must be; so the queue is there as well, and nobody is elected. The price is that the rules stand there
-//! a second time, in Lua. So `tests/cluster/model.rs` is the crate's `Lease` and `Presence` with the same
+//! a second time, in Lua. So `crates/programs/tests/cluster/model.rs` is the crate's `Lease` and `Presence` with the same
 //! operations, and a test has both live the same lives, and compares every answer.
 //!
 //! `settings.rs` has the numbers and the bound that follows from them; `store/` what the nodes agree on; `node/` all decisions

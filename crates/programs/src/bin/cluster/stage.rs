@@ -8,10 +8,10 @@ use std::thread;
 
 use tokio::sync::mpsc;
 
+use crate::{Program, asked_to_end};
 use liveness_programs::cluster::redis_server::{Kept, RedisServer};
 use liveness_programs::cluster::settings::Settings;
 use liveness_programs::web::Failure;
-use crate::{Program, asked_to_end};
 
 const HELP: &str = "kill N, stop N, cont N, start N   a node: SIGKILL, SIGSTOP, SIGCONT, anew on its port
 redis kill, redis start           Redis: SIGKILL, anew with what it had written

@@ -1,7 +1,7 @@
 //! What the nodes agree on: the operations of a node on it, their answers, and the news that all nodes read.
 //!
 //! The truth is in Redis, and `rules.lua` is what keeps it: each operation is one run of that script, on Redis's clock.
-//! `redis.rs` carries it there. `tests/cluster/model.rs` is the same in memory, made of the crate's `Presence` and `Lease`: the
+//! `redis.rs` carries it there. `crates/programs/tests/cluster/model.rs` is the same in memory, made of the crate's `Presence` and `Lease`: the
 //! tests hold the script to it, operation by operation, and simulate whole clusters over it.
 
 pub mod redis;

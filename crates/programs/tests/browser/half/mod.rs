@@ -13,9 +13,9 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use crate::browser::{Browser, Page};
-use liveness_testing::Program;
 use crate::proxy::{Proxy, Way};
 use liveness_programs::web;
+use liveness_testing::Program;
 use liveness_testing::raw_peer::{millis, rest};
 
 /// What each connection has said.
@@ -139,7 +139,8 @@ fn a_tab_that_is_hidden_stopped_or_frozen_for_minutes_loses_no_server_and_asks_o
     let browser = Browser::beside();
     let hidden = browser.page_throttled(throttled.url("interval=2000&timeout=3000&suspectAfter=1000"));
     // One whose server judges it, too, by text messages that only its script can answer.
-    let program = Program::start(crate::FEED, &["--interval", "1s", "--timeout", "2s", "--suspect-after", "1s"]);
+    let program =
+        Program::start(crate::FEED, &["--interval", "1s", "--timeout", "2s", "--suspect-after", "1s"]);
     let judged = browser.page_throttled(program.url());
     judged.eventually("it is live", |page| page.text("#link") == "Live");
     let sleepers = [&stopped, &frozen].map(|half| browser.page(half.url("interval=20000&timeout=10000")));

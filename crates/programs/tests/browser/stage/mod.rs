@@ -14,8 +14,8 @@ use liveness::driver::tokio::LiveStream;
 use liveness::{Action, Config};
 use tokio::time::{MissedTickBehavior, interval};
 
-use liveness_testing::raw_peer::millis;
 use liveness_programs::web::{self, Args};
+use liveness_testing::raw_peer::millis;
 
 /// The flags of a program with a page.
 #[derive(Parser)]
