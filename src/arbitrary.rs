@@ -21,6 +21,7 @@ impl<'a> Arbitrary<'a> for Config {
         let builder = Self::builder()
             .interval(wait(u, unit, true)?)
             .timeout(wait(u, unit, true)?)
+            .probe_timeout(wait(u, unit, true)?)
             .idle_timeout(wait(u, unit, true)?)
             .silence_timeout(wait(u, unit, true)?)
             .write_timeout(wait(u, unit, true)?)
@@ -104,7 +105,7 @@ impl<'a> Arbitrary<'a> for CloseCode {
 /// machine last sent: see the module `sim` for the harness.
 impl<'a> Arbitrary<'a> for Event<'a> {
     fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
-        Ok(match u.int_in_range(0..=9)? {
+        Ok(match u.int_in_range(0..=11)? {
             0 => Self::Data,
             1 => Self::Progress,
             2 => Self::Ping,
@@ -118,7 +119,9 @@ impl<'a> Arbitrary<'a> for Event<'a> {
             6 => Self::Wrote,
             7 => Self::PingSent,
             8 => Self::ReadPaused,
-            _ => Self::ReadResumed,
+            9 => Self::ReadResumed,
+            10 => Self::Violation(u.arbitrary()?),
+            _ => Self::Unread,
         })
     }
 }

@@ -7,8 +7,8 @@ use crate::payload::Payload;
 
 /// Something happened: hand it to [`Liveness::handle`](crate::Liveness::handle).
 ///
-/// The first six are the peer's side, and evidence that it lives ([`Evidence`](crate::Evidence) says which
-/// count). The last four are ours, and never evidence: a dead peer would live as long as our kernel's buffer takes bytes.
+/// The first seven are the peer's side, and evidence that it lives ([`Evidence`](crate::Evidence) says which
+/// count). The last five are ours. They are never evidence: the kernel accepts bytes for a dead peer until its buffer is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "callers build these; a new kind is a new duty of every driver")]
 pub enum Event<'a> {
@@ -22,6 +22,9 @@ pub enum Event<'a> {
     Pong(&'a [u8]),
     /// A Close frame arrived, with its status code if it had one.
     Close(Option<u16>),
+    /// What arrived breaks the protocol, and nothing after it can be understood. The code is what the peer is told: 1002
+    /// (protocol error), 1007 (invalid payload) or 1009 (message too big), RFC 6455 7.4.1.
+    Violation(CloseCode),
     /// The transport ended or failed: no more bytes will come.
     Eof,
     /// Bytes of ours entered the transport.
@@ -32,6 +35,9 @@ pub enum Event<'a> {
     ReadPaused,
     /// We listen again.
     ReadResumed,
+    /// More has arrived than we have read, or what we read next has been waiting for us: a verdict that it may refute is put
+    /// off, within a bound, and a round trip that spans it is no sample.
+    Unread,
 }
 
 /// What the caller must do: comes out of [`Liveness::poll`](crate::Liveness::poll).
@@ -73,6 +79,8 @@ pub enum Reason {
     Idle,
     /// More control frames arrived than `control_budget` allows.
     PingFlood,
+    /// What the peer sent breaks the protocol; it is told this code.
+    ProtocolError(CloseCode),
     /// The peer sent a Close frame, with this status code if it had one.
     PeerClosed(Option<u16>),
     /// The transport ended or failed without a Close frame.
@@ -95,6 +103,7 @@ impl Reason {
             Self::Silent => "nothing was received for too long",
             Self::Idle => "no data was received for too long",
             Self::PingFlood => "too many control frames",
+            Self::ProtocolError(_) => "what was received breaks the protocol",
             Self::PeerClosed(_) => "closed by the peer",
             Self::TransportClosed => "the transport was closed",
             Self::LocalClosed => "closed by this side",
@@ -119,7 +128,7 @@ impl Reason {
             Self::PeerClosed(Some(code)) => code,
             Self::PeerClosed(None) => 1005,
             Self::PingTimeout | Self::WriteStalled | Self::Silent | Self::Idle => 1006,
-            Self::PingFlood | Self::TransportClosed => 1006,
+            Self::PingFlood | Self::ProtocolError(_) | Self::TransportClosed => 1006,
             Self::LocalClosed => 1000,
         }
     }
@@ -134,6 +143,7 @@ impl fmt::Display for Reason {
             Self::Silent => "silent",
             Self::Idle => "idle",
             Self::PingFlood => "ping-flood",
+            Self::ProtocolError(code) => return write!(f, "protocol-error {code}"),
             Self::PeerClosed(Some(code)) => return write!(f, "peer-closed {code}"),
             Self::PeerClosed(None) => "peer-closed",
             Self::TransportClosed => "transport-closed",

@@ -6,6 +6,7 @@ use core::time::Duration;
 use crate::config::{Config, Evidence};
 use crate::event::{Action, CloseCode, Event, Reason, Status};
 use crate::rtt::Rtt;
+use crate::payload::Payload;
 use crate::state::{Heard, Ping, State};
 use crate::time::Timestamp;
 
@@ -99,9 +100,10 @@ impl Liveness {
         self.state.is_finished()
     }
 
-    /// Makes a ping due now: the network changed, the laptop woke, a user is waiting.
+    /// Makes a ping due now: the network changed, the laptop woke, a user is waiting. Within a second of the latest ping it is
+    /// due when that second is over, so a caller may probe at every keystroke.
     ///
-    /// While an answer is awaited it is kept until that wait ends.
+    /// Its answer may take [`probe_timeout`](Config::probe_timeout).
     pub fn probe(&mut self, now: Timestamp) {
         self.state.probe(now);
     }
@@ -109,6 +111,36 @@ impl Liveness {
     /// The caller wants out: [`Reason::LocalClosed`], and a Close frame with `code`. After a verdict, nothing.
     pub fn close(&mut self, code: CloseCode, now: Timestamp) {
         self.state.close(code, now);
+    }
+
+    /// From now on these settings: the server's hello said how often it wants to be pinged.
+    ///
+    /// The same life goes on. The new lengths count from the same moments as the old ones did, so something may be due at
+    /// once; a verdict that waited for its last look is forgotten, and noted again where it is still due.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use liveness::{Action, Config, Liveness, Timestamp};
+    ///
+    /// let mut peer = Liveness::new(Config::builder().jitter(0).build()?, 7, Timestamp::ZERO);
+    /// assert_eq!(peer.poll(Timestamp::ZERO), Some(Action::MarkOnline));
+    /// assert_eq!(peer.poll_timeout(), Some(Timestamp::from_secs(20)));
+    ///
+    /// let faster = peer.config().to_builder().interval(Duration::from_secs(5)).build()?;
+    /// peer.reconfigure(faster, Timestamp::from_secs(3));
+    /// assert_eq!(peer.poll_timeout(), Some(Timestamp::from_secs(5)));
+    /// # Ok::<(), liveness::ConfigError>(())
+    /// ```
+    pub fn reconfigure(&mut self, config: Config, now: Timestamp) {
+        self.config = config;
+        self.state.reconfigure(&self.config, now);
+    }
+
+    /// The oldest ping that is not answered yet; `None` where all are, and after the verdict. For a peer whose answers name no
+    /// ping: hand one in as [`Event::Pong`] with this payload.
+    #[must_use]
+    pub fn awaited(&self) -> Option<Payload> {
+        self.state.awaited()
     }
 
     /// What the machine thinks of the peer.
@@ -137,14 +169,14 @@ impl Liveness {
             pings: self.state.sent,
             answers: self.state.answers,
             stalls_forgiven: self.state.stalls,
-            suspicions_survived: self.state.survived,
+            suspicions_survived: self.state.suspicions_survived,
         }
     }
 
     /// Why the machine thinks what it thinks, for a log line.
     #[must_use]
-    pub const fn report(&self, now: Timestamp) -> Report<'_> {
-        Report { machine: self, now }
+    pub const fn report(&self, now: Timestamp) -> Report {
+        Report { state: self.state, evidence: self.config.evidence, now }
     }
 
     /// The settings.
@@ -156,12 +188,6 @@ impl Liveness {
     #[cfg(feature = "alloc")]
     pub(crate) const fn from_parts(config: Config, state: State) -> Self {
         Self { config, state }
-    }
-
-    /// The newest ping has left, and waits for its answer.
-    #[cfg(any(feature = "tungstenite", feature = "tokio"))]
-    pub(crate) const fn is_answer_awaited(&self) -> bool {
-        matches!(self.state.ping(), Ping::Answering)
     }
 
     #[cfg(feature = "transcript")]
@@ -180,6 +206,8 @@ pub trait Machine {
     fn probe(&mut self, now: Timestamp);
     /// As [`Liveness::close`].
     fn close(&mut self, code: CloseCode, now: Timestamp);
+    /// As [`Liveness::reconfigure`].
+    fn reconfigure(&mut self, config: Config, now: Timestamp);
     /// The machine itself, for every question.
     fn liveness(&self) -> &Liveness;
 }
@@ -196,6 +224,9 @@ impl Machine for Liveness {
     }
     fn close(&mut self, code: CloseCode, now: Timestamp) {
         self.close(code, now);
+    }
+    fn reconfigure(&mut self, config: Config, now: Timestamp) {
+        self.reconfigure(config, now);
     }
     fn liveness(&self) -> &Liveness {
         self
@@ -218,29 +249,30 @@ pub struct Stats {
 
 /// One line that says why: see [`Liveness::report`].
 #[derive(Clone, Copy, Debug)]
-pub struct Report<'a> {
-    machine: &'a Liveness,
+pub struct Report {
+    state: State,
+    evidence: Evidence,
     now: Timestamp,
 }
 
-impl fmt::Display for Report<'_> {
+impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = &self.machine.state;
+        let state = &self.state;
         match state.verdict() {
             Some(Reason::PingTimeout) => self.unanswered(f)?,
             Some(Reason::WriteStalled) => self.unwritten(f)?,
             Some(Reason::PeerClosed(Some(code))) => write!(f, "closed by the peer with code {code}")?,
             Some(reason) => f.write_str(reason.as_str())?,
             None => match state.ping() {
-                Ping::Answering => self.unanswered(f)?,
-                Ping::Writing => self.unwritten(f)?,
-                Ping::Idle | Ping::Unsent => f.write_str("no ping outstanding")?,
+                Ping::Answering | Ping::AnsweringAndWriting => self.unanswered(f)?,
+                Ping::Writing | Ping::WritingAnswered => self.unwritten(f)?,
+                Ping::Idle => f.write_str("no ping outstanding")?,
             },
         }
         if state.is_paused() {
             f.write_str("; not reading")?;
         }
-        let heard = match state.heard {
+        let heard = match state.heard() {
             Heard::Nothing => None,
             Heard::Data => Some("data"),
             Heard::Progress => Some("part of a message"),
@@ -248,7 +280,7 @@ impl fmt::Display for Report<'_> {
             Heard::Pong => Some("pong"),
         };
         let ago = self.ago(state.heard_at);
-        match (self.machine.config.evidence, heard) {
+        match (self.evidence, heard) {
             (Evidence::AnyTraffic, Some(kind)) => write!(f, "; last heard {ago} ago ({kind})")?,
             (Evidence::AnyTraffic, None) => write!(f, "; nothing heard since the start, {ago} ago")?,
             // Where nothing else counts, nothing else is kept.
@@ -263,14 +295,19 @@ impl fmt::Display for Report<'_> {
     }
 }
 
-impl Report<'_> {
+impl Report {
     fn unanswered(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = &self.machine.state;
-        write!(f, "no answer to ping {}, handed out {} ago", state.sent, self.ago(state.pinged_at))
+        let state = &self.state;
+        let (since, among_others) = state.wait();
+        if among_others {
+            write!(f, "no answer for {} to pings up to {}", self.ago(since), state.sent)
+        } else {
+            write!(f, "no answer to ping {}, handed out {} ago", state.sent, self.ago(state.pinged_at))
+        }
     }
 
     fn unwritten(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = &self.machine.state;
+        let state = &self.state;
         write!(f, "ping {} not written yet, handed out {} ago", state.sent, self.ago(state.pinged_at))
     }
 

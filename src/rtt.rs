@@ -83,7 +83,7 @@ impl Estimator {
     }
 
     /// The time by which most answers are in (RFC 6298 2.3: RTO <- SRTT + 4 x RTTVAR), `None` before any sample.
-    pub(crate) const fn usual(&self) -> Option<u64> {
+    pub(crate) const fn rto(&self) -> Option<u64> {
         if self.min_us == u32::MAX {
             return None;
         }
@@ -134,7 +134,7 @@ mod tests {
         assert_eq!(rtt.smoothed, Duration::from_micros(220));
         assert_eq!(rtt.variance, Duration::from_micros(115));
         assert_eq!((rtt.latest, rtt.min), (Duration::from_micros(360), Duration::from_micros(200)));
-        assert_eq!(estimator.usual(), Some(680_000));
+        assert_eq!(estimator.rto(), Some(680_000));
     }
 
     #[test]
@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn absurd_samples_overflow_nothing() {
         let estimator = after(&[u64::MAX, 0, u64::MAX]);
-        assert!(estimator.usual().is_some());
-        assert_eq!(after(&[]).usual(), None);
+        assert!(estimator.rto().is_some());
+        assert_eq!(after(&[]).rto(), None);
     }
 }

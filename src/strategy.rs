@@ -30,6 +30,9 @@ use crate::time::{Timestamp, nanos};
 /// The scales of [`any::<Config>()`](any).
 const UNITS: [u64; 3] = [1, 1_000_000, 1_000_000_000];
 
+const OURS: [Event<'static>; 5] =
+    [Event::Wrote, Event::PingSent, Event::ReadPaused, Event::ReadResumed, Event::Unread];
+
 const PAYLOADS: [&[u8]; 3] = [b"", b"foreign", b"8 bytes!"];
 
 /// Settings whose durations are a few of `unit` each, so that moments coincide and a life of some tens of `unit` reaches
@@ -49,6 +52,7 @@ fn build(unit: u64, length: fn(u64, u64, u64) -> BoxedStrategy<Duration>) -> Box
         or_never(0.4, length(unit, 1, 30)),
         or_never(0.4, length(unit, 1, 20)),
         or_never(0.5, length(unit, 1, 8)),
+        or_never(0.4, length(unit, 1, 6)),
     );
     let tolerance = prop::option::weighted(0.5, or_never(0.85, length(unit, 0, 6)));
     let last_look = prop_oneof![3 => looks(unit), 1 => length(unit, 0, 4)];
@@ -63,6 +67,7 @@ fn build(unit: u64, length: fn(u64, u64, u64) -> BoxedStrategy<Duration>) -> Box
                 .idle_timeout(waits.2)
                 .silence_timeout(waits.3)
                 .write_timeout(waits.4)
+                .probe_timeout(waits.5)
                 .close_timeout(marks.0)
                 .last_look(marks.1)
                 .suspicion(suspicion)
@@ -169,18 +174,16 @@ impl Arbitrary for Event<'static> {
     type Strategy = BoxedStrategy<Self>;
 
     fn arbitrary_with((): ()) -> Self::Strategy {
-        prop_oneof![
+        let of_the_peer = prop_oneof![
             Just(Self::Data),
             Just(Self::Progress),
             Just(Self::Ping),
             prop::sample::select(&PAYLOADS[..]).prop_map(Self::Pong),
             any::<Option<u16>>().prop_map(Self::Close),
+            any::<CloseCode>().prop_map(Self::Violation),
             Just(Self::Eof),
-            Just(Self::Wrote),
-            Just(Self::PingSent),
-            Just(Self::ReadPaused),
-            Just(Self::ReadResumed),
-        ]
-        .boxed()
+        ];
+        let ours = prop::sample::select(&OURS[..]);
+        prop_oneof![7 => of_the_peer, 5 => ours].boxed()
     }
 }

@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use tracing::Span;
 
+use crate::config::Config;
 use crate::event::{Action, CloseCode, Event};
 use crate::liveness::{Liveness, Machine, Stats};
 use crate::time::Timestamp;
@@ -126,6 +127,10 @@ impl<M: Machine> Machine for Traced<M> {
 
     fn close(&mut self, code: CloseCode, now: Timestamp) {
         self.machine.close(code, now);
+    }
+
+    fn reconfigure(&mut self, config: Config, now: Timestamp) {
+        self.machine.reconfigure(config, now);
     }
 
     fn liveness(&self) -> &Liveness {

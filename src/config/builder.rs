@@ -32,6 +32,12 @@ impl ConfigBuilder {
         self
     }
 
+    /// Sets [`Config::probe_timeout`].
+    pub const fn probe_timeout(mut self, probe_timeout: Duration) -> Self {
+        self.config.probe_timeout = nanos(probe_timeout);
+        self
+    }
+
     /// Sets [`Config::schedule`].
     pub const fn schedule(mut self, schedule: Schedule) -> Self {
         self.config.schedule = schedule;
@@ -159,9 +165,10 @@ impl ConfigBuilder {
             Some(budget) => budget.burst as u64,
             None => NEVER,
         };
-        let rules: [(bool, &'static str, Value, &'static str); 10] = [
+        let rules: [(bool, &'static str, Value, &'static str); 11] = [
             (config.interval == 0, "interval", Value::Nanos(0), INTERVAL_RULE),
             (config.timeout == 0, "timeout", Value::Nanos(0), TIMEOUT_RULE),
+            (config.probe_timeout == 0, "probe_timeout", Value::Nanos(0), PROBE_RULE),
             (config.idle_timeout == 0, "idle_timeout", Value::Nanos(0), IDLE_RULE),
             (config.silence_timeout == 0, "silence_timeout", Value::Nanos(0), SILENCE_RULE),
             (config.write_timeout == 0, "write_timeout", Value::Nanos(0), WRITE_RULE),
@@ -184,6 +191,7 @@ impl ConfigBuilder {
 
 const INTERVAL_RULE: &str = "`interval` must be longer than zero: pings would never end";
 const TIMEOUT_RULE: &str = "`timeout` must be longer than zero: no answer can come in no time";
+const PROBE_RULE: &str = "`probe_timeout` must be longer than zero: no answer can come in no time";
 const IDLE_RULE: &str = "`idle_timeout` must be longer than zero: every peer would be idle at once";
 const SILENCE_RULE: &str = "`silence_timeout` must be longer than zero: every peer would be silent at once";
 const WRITE_RULE: &str = "`write_timeout` must be longer than zero: no byte can be written in no time";

@@ -78,6 +78,7 @@ pub enum Suspicion {
 pub struct Config {
     pub(crate) interval: u64,
     pub(crate) timeout: u64,
+    pub(crate) probe_timeout: u64,
     pub(crate) idle_timeout: u64,
     pub(crate) silence_timeout: u64,
     pub(crate) close_timeout: u64,
@@ -99,8 +100,9 @@ pub struct Config {
 
 /// 20 s: under half of the 60 s after which common proxies drop a silent connection, so one lost ping is no loss.
 const INTERVAL: Duration = Duration::from_secs(20);
-/// 20 s: long enough for TCP's retransmissions to ride out an outage of ten seconds, as a handover between cells makes.
-const TIMEOUT: Duration = Duration::from_secs(20);
+/// 25 s: just above a step of TCP's retransmission ladder, so that it rides out an outage of twenty seconds; and longer than the
+/// interval, so that a second ping goes out before the verdict.
+const TIMEOUT: Duration = Duration::from_secs(25);
 /// 5 s: a Close and its echo over a bad path; a dead peer costs no more than that.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// 10 ms: more than an event loop takes to get from its timers to its sockets.
@@ -119,7 +121,8 @@ impl Config {
     ///
     /// let config = Config::DEFAULT;
     /// assert_eq!(config.interval(), Duration::from_secs(20));
-    /// assert_eq!(config.timeout(), Duration::from_secs(20));
+    /// assert_eq!(config.timeout(), Duration::from_secs(25));
+    /// assert_eq!(config.probe_timeout(), Duration::MAX);
     /// assert_eq!(config.schedule(), Schedule::Quiet);
     /// assert_eq!(config.evidence(), Evidence::AnyTraffic);
     /// assert_eq!(config.suspicion(), Suspicion::Never);
@@ -127,7 +130,7 @@ impl Config {
     /// assert_eq!(config.silence_timeout(), Duration::MAX);
     /// assert_eq!(config.close_timeout(), Duration::from_secs(5));
     /// assert_eq!(config.jitter(), 10);
-    /// assert_eq!(config.stall_tolerance(), Duration::from_secs(5));
+    /// assert_eq!(config.stall_tolerance(), Duration::from_millis(6_250));
     /// assert_eq!(config.last_look(), Duration::from_millis(10));
     /// assert_eq!(config.write_timeout(), Duration::MAX);
     /// assert_eq!(config.control_budget(), Some((128, 16)));
@@ -141,6 +144,7 @@ impl Config {
             config: Self {
                 interval: nanos(INTERVAL),
                 timeout: nanos(TIMEOUT),
+                probe_timeout: NEVER,
                 idle_timeout: NEVER,
                 silence_timeout: NEVER,
                 close_timeout: nanos(CLOSE_TIMEOUT),
@@ -199,7 +203,7 @@ impl Config {
     /// use liveness::Config;
     ///
     /// let bound = Config::DEFAULT.detection_bound(Duration::from_millis(30));
-    /// assert_eq!(bound, Duration::from_millis(20_000 + 20_000 + 10 + 90));
+    /// assert_eq!(bound, Duration::from_millis(20_000 + 25_000 + 10 + 90));
     ///
     /// // Behind a download that the peer has stopped to take, its ping may wait for as long as it may be awaited.
     /// let driven = Config::DEFAULT.driven().detection_bound(Duration::from_millis(30));
@@ -234,10 +238,17 @@ impl Config {
         duration(self.interval)
     }
 
-    /// How long an answer may take. Default 20 s; `Duration::MAX`: for ever (keepalive only).
+    /// How long an answer may take. Default 25 s; `Duration::MAX`: for ever (keepalive only).
     #[must_use]
     pub const fn timeout(&self) -> Duration {
         duration(self.timeout)
+    }
+
+    /// How long the answer to a ping of [`probe`](crate::Liveness::probe) may take, where that is shorter than what is left
+    /// of the wait. For a phone that woke, or a person who looks at the page. Default `Duration::MAX`: as long as any other.
+    #[must_use]
+    pub const fn probe_timeout(&self) -> Duration {
+        duration(self.probe_timeout)
     }
 
     /// How long a peer may go without a data message. Default `Duration::MAX`: for ever.
@@ -326,11 +337,12 @@ impl Default for Config {
 /// The settings as the `config` line of a transcript, every one under its own name.
 ///
 /// ```
-/// assert!(liveness::Config::DEFAULT.to_string().starts_with("interval=20s timeout=20s schedule=quiet"));
+/// assert!(liveness::Config::DEFAULT.to_string().starts_with("interval=20s timeout=25s probe_timeout=never"));
 /// ```
 impl fmt::Display for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "interval={} timeout={}", Setting(self.interval), Setting(self.timeout))?;
+        write!(f, " probe_timeout={}", Setting(self.probe_timeout))?;
         f.write_str(match self.schedule {
             Schedule::Quiet => " schedule=quiet",
             Schedule::Steady => " schedule=steady",

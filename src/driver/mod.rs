@@ -9,7 +9,6 @@ mod fault;
 mod inbox;
 #[cfg(feature = "tungstenite")]
 mod meter;
-mod stuck;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 #[cfg(feature = "tokio-tungstenite")]
@@ -32,12 +31,10 @@ use self::inbox::Inbox;
 pub use self::inbox::{INBOX_BYTES, INBOX_MESSAGES};
 #[cfg(feature = "tungstenite")]
 pub use self::meter::{Meter, Socket, Transport};
-use self::stuck::Stuck;
 use crate::beat::Beat;
 use crate::config::Evidence;
-use crate::event::{Action, Reason};
+use crate::event::Action;
 use crate::liveness::Liveness;
-use crate::time::Timestamp;
 
 /// How long the opening handshake may take, from the first byte to the last: 10 s.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -82,21 +79,6 @@ fn pong_owed(peer: &Liveness) -> usize {
 
 /// More than a full inbox takes, and a bound where a peer sends faster than we read.
 const READS_BEFORE_VERDICT: usize = 16 * 1024;
-
-/// More than a kernel keeps for one socket: whoever has read so much has read all that had arrived before.
-const BACKLOG: u64 = 64 << 20;
-
-/// The verdict that there is, or that a poll now would bring.
-fn verdict_at(peer: &Liveness, now: Timestamp) -> Option<Reason> {
-    let mut preview = peer.clone();
-    let _ = preview.poll(now);
-    preview.verdict()
-}
-
-/// What lies unread may refute this verdict.
-const fn is_refutable(verdict: Option<Reason>) -> bool {
-    matches!(verdict, Some(Reason::PingTimeout | Reason::Silent | Reason::Idle))
-}
 
 /// How much the kernel may keep unsent for a peer.
 #[cfg(any(target_os = "android", target_os = "linux"))]

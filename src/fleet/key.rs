@@ -130,6 +130,8 @@ pub enum FleetError {
     TooManyClasses,
     /// A connection of a class that another fleet made, and this one has not.
     UnknownClass,
+    /// Other settings for a connection that is gone: see [`StaleKey`].
+    StaleKey,
 }
 
 impl fmt::Display for FleetError {
@@ -138,8 +140,15 @@ impl fmt::Display for FleetError {
             Self::Full => "the fleet is full: it holds 16.7 million connections; start another",
             Self::TooManyClasses => "the fleet has 255 classes, all that it can tell apart; start another",
             Self::UnknownClass => "the class is another fleet's: use one that `add_class` of this fleet gave",
+            Self::StaleKey => return StaleKey.fmt(f),
         })
     }
 }
 
 impl Error for FleetError {}
+
+impl From<StaleKey> for FleetError {
+    fn from(_: StaleKey) -> Self {
+        Self::StaleKey
+    }
+}

@@ -11,6 +11,7 @@ mod tests;
 mod turns;
 mod wheel;
 
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -74,6 +75,8 @@ pub struct Fleet {
     now: Timestamp,
     seed: u64,
     classes: Vec<Config>,
+    /// The class of each connection that has another than its key says.
+    reconfigured: BTreeMap<u32, u8>,
     states: Chunks<Slot>,
     wheel: Wheel,
     sweep: Option<Sweep>,
@@ -125,6 +128,7 @@ impl Fleet {
             now: Timestamp::ZERO,
             seed,
             classes: Vec::from([config]),
+            reconfigured: BTreeMap::new(),
             states,
             wheel,
             sweep: None,
@@ -222,7 +226,8 @@ impl Fleet {
             return self.handle_and_show(key, event, now);
         }
         let now = self.advance(now);
-        let (state, config) = find(&mut self.states, &self.classes, key).ok_or(StaleKey)?;
+        let state = find(&mut self.states, key).ok_or(StaleKey)?;
+        let config = settings(&self.classes, &self.reconfigured, key.slot(), state).ok_or(StaleKey)?;
         if state.handle(config, event, now) {
             self.wheel.set_due(key.slot());
         }
@@ -248,6 +253,22 @@ impl Fleet {
     pub fn close(&mut self, key: Key, code: CloseCode, now: Timestamp) -> Result<(), StaleKey> {
         self.change(key, now, |state, _, now| state.close(code, now))?;
         self.show(key, |machine, now| machine.close(code, now));
+        Ok(())
+    }
+
+    /// From now on the settings of another class for this connection: see [`Liveness::reconfigure`]. Its key stays.
+    ///
+    /// # Errors
+    ///
+    /// [`FleetError::UnknownClass`], where the class is another fleet's; [`FleetError::StaleKey`], where the connection is gone.
+    pub fn reconfigure(&mut self, key: Key, class: Class, now: Timestamp) -> Result<(), FleetError> {
+        let config = *self.classes.get(usize::from(class.0)).ok_or(FleetError::UnknownClass)?;
+        self.change(key, now, |state, _, now| {
+            state.set_reconfigured(true);
+            state.reconfigure(&config, now);
+        })?;
+        self.reconfigured.insert(key.slot(), class.0);
+        self.show(key, |machine, now| machine.reconfigure(config, now));
         Ok(())
     }
 
@@ -281,19 +302,20 @@ impl Fleet {
             if self.warm == 0 {
                 self.warm_up();
             }
-            let Some((tag, state, config)) = self.states.get_mut(slot).and_then(|Slot(state)| {
-                let tag = Tag(state.tag());
-                Some((tag, state, self.classes.get(tag.class())?))
+            let Some((state, config)) = self.states.get_mut(slot).and_then(|Slot(state)| {
+                let config = settings(&self.classes, &self.reconfigured, slot, state)?;
+                Some((state, config))
             }) else {
                 self.wheel.unset(slot);
                 continue;
             };
+            let tag = Tag(state.tag());
             let step = state.step(config, now);
             if let Some(machine) = self.watched.get_mut(&slot) {
                 machine.poll(now);
             }
             if step == Step::Rest {
-                self.wheel.set(slot, state.look_at());
+                self.wheel.set(slot, state.next_check());
                 self.warm = self.warm.saturating_sub(1);
                 continue;
             }
@@ -337,7 +359,8 @@ impl Fleet {
         change: impl FnOnce(&mut State, &Config, Timestamp),
     ) -> Result<(), StaleKey> {
         let now = self.advance(now);
-        let (state, config) = find(&mut self.states, &self.classes, key).ok_or(StaleKey)?;
+        let state = find(&mut self.states, key).ok_or(StaleKey)?;
+        let config = settings(&self.classes, &self.reconfigured, key.slot(), state).ok_or(StaleKey)?;
         if let Some(sweep) = &self.sweep {
             sweep.reach(key.slot(), state);
             if let Some(machine) = self.watched.get_mut(&key.slot()) {
@@ -368,6 +391,9 @@ impl Fleet {
         let Some(held) = self.states.get_mut(slot) else { return };
         self.len = self.len.saturating_sub(1);
         self.watched.remove(&slot);
+        if held.0.is_reconfigured() {
+            self.reconfigured.remove(&slot);
+        }
         let tag = Tag(held.0.tag());
         *held = Slot::free(tag);
         // Worn out, a slot is left alone: a key of its first connection must never fit again.
@@ -375,14 +401,24 @@ impl Fleet {
     }
 }
 
-/// The state of a connection that is not gone, and its settings.
+/// The state of a connection that is not gone.
 #[inline(always)]
-fn find<'a>(
-    states: &'a mut Chunks<Slot>,
+fn find(states: &mut Chunks<Slot>, key: Key) -> Option<&mut State> {
+    states.get_mut(key.slot()).map(|Slot(state)| state).filter(|state| state.tag() == key.tag().0)
+}
+
+/// The settings of the connection in this slot. A free slot has none, for its class is that of nobody.
+#[inline(always)]
+fn settings<'a>(
     classes: &'a [Config],
-    key: Key,
-) -> Option<(&'a mut State, &'a Config)> {
-    let Slot(state) = states.get_mut(key.slot()).filter(|slot| slot.0.tag() == key.tag().0)?;
-    // A free slot has no class.
-    Some((state, classes.get(key.tag().class())?))
+    reconfigured: &BTreeMap<u32, u8>,
+    slot: u32,
+    state: &State,
+) -> Option<&'a Config> {
+    let class = if state.is_reconfigured() {
+        usize::from(*reconfigured.get(&slot)?)
+    } else {
+        Tag(state.tag()).class()
+    };
+    classes.get(class)
 }

@@ -3,12 +3,14 @@
 use core::fmt;
 
 use super::key::Tag;
-use super::{Fleet, Key, Slot, StaleKey};
+use super::{Fleet, Key, Slot, StaleKey, settings};
 use crate::config::Config;
-use crate::event::Status;
-use crate::liveness::{Liveness, Stats};
+use crate::event::{Reason, Status};
+use crate::liveness::{Liveness, Report, Stats};
+use crate::payload::Payload;
 use crate::rtt::Rtt;
 use crate::state::State;
+use crate::time::Timestamp;
 
 impl Fleet {
     /// A copy of a connection's machine, for every question that one answers.
@@ -20,6 +22,8 @@ impl Fleet {
         let (config, state) = self.peek(key).ok_or(StaleKey)?;
         let mut state = *state;
         self.catch_up(key.slot(), &mut state);
+        // Where its settings are kept is the fleet's affair.
+        state.set_reconfigured(false);
         Ok(Liveness::from_parts(*config, state))
     }
 
@@ -34,6 +38,36 @@ impl Fleet {
         }
         // Asked often, and answered without a copy.
         self.peek(key).map(|(_, state)| state.status()).ok_or(StaleKey)
+    }
+
+    /// Why a peer is offline; `None` while it is not.
+    ///
+    /// # Errors
+    ///
+    /// [`StaleKey`].
+    pub fn verdict(&self, key: Key) -> Result<Option<Reason>, StaleKey> {
+        if self.sweep.is_some() {
+            return self.get(key).map(|machine| machine.verdict());
+        }
+        self.peek(key).map(|(_, state)| state.verdict()).ok_or(StaleKey)
+    }
+
+    /// The oldest ping of a connection that is not answered yet: see [`Liveness::awaited`].
+    ///
+    /// # Errors
+    ///
+    /// [`StaleKey`].
+    pub fn awaited(&self, key: Key) -> Result<Option<Payload>, StaleKey> {
+        self.get(key).map(|machine| machine.awaited())
+    }
+
+    /// Why the fleet thinks of a peer what it thinks, for a log line: see [`Liveness::report`].
+    ///
+    /// # Errors
+    ///
+    /// [`StaleKey`].
+    pub fn report(&self, key: Key, now: Timestamp) -> Result<Report, StaleKey> {
+        self.get(key).map(|machine| machine.report(now))
     }
 
     /// The round-trip time of a connection's answered pings; `None` before the first sample.
@@ -80,7 +114,7 @@ impl Fleet {
         if state.tag() != key.tag().0 {
             return None;
         }
-        Some((self.classes.get(key.tag().class())?, state))
+        Some((settings(&self.classes, &self.reconfigured, key.slot(), state)?, state))
     }
 }
 

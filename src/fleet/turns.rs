@@ -49,23 +49,6 @@ impl Fleet {
         Ok(key)
     }
 
-    /// Does not look at a connection before `until`, though something be due; an event that makes something due ends it.
-    ///
-    /// For a loop that reads no more than a share of each socket in a turn: what is still unread may hold the answer. So put
-    /// off each connection that has more to read, after its turn, until later than its next one; and when all has been read,
-    /// until [`Timestamp::ZERO`], which is as if it had never been put off. Bound how often, lest a peer that sends for
-    /// ever is never judged. What the machine then sees late counts as its driver's lateness (rule 6).
-    ///
-    /// # Errors
-    ///
-    /// [`StaleKey`].
-    pub fn put_off(&mut self, key: Key, until: Timestamp) -> Result<(), StaleKey> {
-        let (_, state) = self.peek(key).ok_or(StaleKey)?;
-        let at = state.look_at().max(until);
-        self.wheel.set(key.slot(), at);
-        Ok(())
-    }
-
     /// An event while a wish for all is being granted, or somebody is watched.
     #[cold]
     pub(super) fn handle_and_show(

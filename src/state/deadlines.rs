@@ -1,25 +1,29 @@
-//! The moments at which something falls due (rules 1, 2, 4, 8, 9), each computed from the state when it is asked for.
+//! The moments at which something falls due (rules 1, 2, 4, 5, 8, 9), each computed from the state when it is asked for.
 
-use super::{Flags, Ping, State};
+use super::{Flags, Ping, State, Verdict};
 use crate::config::{Config, NEVER, Schedule, Suspicion};
 use crate::payload::{mix, share};
 use crate::time::Timestamp;
+
+/// Rule 1: pings that `probe` brings are at least this far from the ping before.
+const PROBE_INTERVAL: u64 = 1_000_000_000;
 
 impl State {
     /// The first thing to fall due in a life without a verdict, none noted.
     #[inline(always)]
     pub(super) fn first_due(&self, config: &Config, ping: Ping) -> Timestamp {
-        let due = if ping.is_awaited() {
-            self.ping_deadline(config, ping).min(self.suspect_due(config))
+        let due = if ping == Ping::Idle {
+            self.ping_due(config, ping)
         } else {
-            self.ping_due(config)
+            let clocks = self.answer_due(config, ping).min(self.write_due(config, ping));
+            clocks.min(self.suspect_due(config, ping)).min(self.ping_due(config, ping))
         };
-        due.min(self.owed_due(config))
+        due.min(self.silence_or_idle_due(config))
     }
 
     /// What the peer owes us unasked: that it is neither idle nor silent. Most configs want neither.
     #[inline]
-    pub(super) fn owed_due(&self, config: &Config) -> Timestamp {
+    pub(super) fn silence_or_idle_due(&self, config: &Config) -> Timestamp {
         if config.idle_timeout == NEVER && config.silence_timeout == NEVER {
             return Timestamp::MAX;
         }
@@ -31,72 +35,119 @@ impl State {
     }
 
     pub(super) fn silence_due(&self, config: &Config) -> Timestamp {
-        self.unless_paused(self.silent_from.max(self.heard_at).after(config.silence_timeout))
+        self.unless_paused(self.silence_from().after(config.silence_timeout))
     }
 
+    fn silence_from(&self) -> Timestamp {
+        self.silent_from.max(self.heard_at)
+    }
+
+    /// When the wait for an answer is over.
     #[inline]
-    pub(super) fn ping_deadline(&self, config: &Config, ping: Ping) -> Timestamp {
-        match ping {
-            Ping::Idle | Ping::Unsent => Timestamp::MAX,
-            // Each byte of ours renews it; the hand-out counts as one.
-            Ping::Writing => self.wrote_at.after(config.write_timeout),
-            Ping::Answering => self.unless_paused(self.clock_from.after(config.timeout)),
+    pub(super) fn answer_due(&self, config: &Config, ping: Ping) -> Timestamp {
+        if !ping.is_answering() {
+            return Timestamp::MAX;
+        }
+        self.unless_paused(self.wait_from.after(self.wait_length(config)))
+    }
+
+    /// How long the wait for an answer is: a probe's never longer than another.
+    pub(super) fn wait_length(&self, config: &Config) -> u64 {
+        if self.flags.has(Flags::PROBE_WAIT) {
+            config.timeout.min(config.probe_timeout)
+        } else {
+            config.timeout
         }
     }
 
-    /// When the ping that is awaited makes its peer suspect.
+    /// When the newest ping must have been written. Each byte of ours renews it; the hand-out counts as one.
     #[inline]
-    pub(super) fn suspect_due(&self, config: &Config) -> Timestamp {
-        if config.suspect_after == NEVER {
+    pub(super) fn write_due(&self, config: &Config, ping: Ping) -> Timestamp {
+        if ping.is_writing() { self.wrote_at.after(config.write_timeout) } else { Timestamp::MAX }
+    }
+
+    /// When the wait for an answer or, while there is none, the writing of a ping makes its peer suspect.
+    #[inline]
+    pub(super) fn suspect_due(&self, config: &Config, ping: Ping) -> Timestamp {
+        if config.suspect_after == NEVER || ping == Ping::Idle || self.flags.has(Flags::SUSPECT) {
             return Timestamp::MAX;
         }
         let after = match config.suspicion {
             Suspicion::Never => NEVER,
             Suspicion::After(_) => config.suspect_after,
-            Suspicion::Adaptive { .. } => {
-                self.rtt.usual().map_or(NEVER, |usual| usual.max(config.suspect_after))
-            }
+            Suspicion::Adaptive { .. } => self.rtt.rto().map_or(NEVER, |rto| rto.max(config.suspect_after)),
         };
-        if after >= config.timeout || self.flags.has(Flags::SUSPECT) {
+        let clock = if ping.is_answering() { self.wait_length(config) } else { config.write_timeout };
+        if after >= clock {
             return Timestamp::MAX;
         }
-        self.unless_paused(self.clock_from.after(after))
+        self.unless_paused(self.wait_from.after(after))
     }
 
-    /// When the next ping is due, none being awaited.
+    /// Rule 1: when the next ping is due. One that is still to be written holds it back.
     #[inline(always)]
-    pub(super) fn ping_due(&self, config: &Config) -> Timestamp {
-        if self.flags.has(Flags::PROBE) {
-            return self.latest;
+    pub(super) fn ping_due(&self, config: &Config, ping: Ping) -> Timestamp {
+        if ping.is_writing() {
+            return Timestamp::MAX;
         }
-        match config.schedule {
-            Schedule::Quiet => self.heard_at.min(self.wrote_at).after(self.wait(config)),
-            Schedule::Steady => self.pinged_at.after(self.wait(config)),
-        }
+        let from = match config.schedule {
+            Schedule::Quiet => self.pinged_at.max(self.heard_at.min(self.wrote_at)),
+            Schedule::Steady => self.pinged_at,
+        };
+        let scheduled = from.after(self.wait_for_ping(config));
+        if self.flags.has(Flags::PROBE) { scheduled.min(self.probe_due()) } else { scheduled }
+    }
+
+    #[cold]
+    fn probe_due(&self) -> Timestamp {
+        if self.sent == 0 { self.latest } else { self.pinged_at.after(PROBE_INTERVAL).max(self.latest) }
     }
 
     /// The wait for the next ping: at most `interval`, and never nothing. Drawn anew for each ping, and computed
     /// each time it is asked for, which is seldom.
     #[inline(always)]
-    pub(super) fn wait(&self, config: &Config) -> u64 {
+    fn wait_for_ping(&self, config: &Config) -> u64 {
         let most = config.interval.wrapping_sub(config.shortest_wait);
         if config.jitter == 0 || config.interval == NEVER {
             return config.interval;
         }
         let draw = mix(self.seed(), u64::from(self.sent));
         let wait = config.interval.wrapping_sub(share(draw, most.wrapping_add(1))).max(1);
-        if self.sent == 0 { rest(draw, wait) } else { wait }
+        if self.sent == 0 { first_wait(draw, wait) } else { wait }
     }
 
     pub(super) fn last_look_due(&self, config: &Config) -> Timestamp {
-        self.mark.after(config.last_look)
+        self.noted_at.after(config.last_look)
+    }
+
+    /// Rule 5: where what lies unread may refute the verdict that is noted, it is spared until its clock has run out a second
+    /// time. The writing of a ping is no matter of reading.
+    pub(super) fn spared_until(&self, config: &Config) -> Timestamp {
+        let twice = |from: Timestamp, length: u64| from.after(length).after(length);
+        match self.verdict {
+            Verdict::NotedIdle => twice(self.idle_from, config.idle_timeout),
+            Verdict::NotedSilence => twice(self.silence_from(), config.silence_timeout),
+            Verdict::NotedAnswer => twice(self.wait_from, self.wait_length(config)),
+            Verdict::None
+            | Verdict::NotedWriting
+            | Verdict::PingTimeout
+            | Verdict::WriteStalled
+            | Verdict::Silent
+            | Verdict::Idle
+            | Verdict::PingFlood
+            | Verdict::ProtocolError
+            | Verdict::PeerClosed
+            | Verdict::PeerClosedWithCode
+            | Verdict::TransportClosed
+            | Verdict::LocalClosed => Timestamp::ZERO,
+        }
     }
 
     pub(super) fn close_due(&self, config: &Config) -> Timestamp {
-        self.mark.after(config.close_timeout)
+        self.noted_at.after(config.close_timeout)
     }
 
-    /// Rule 9: we cannot judge whom we do not listen to.
+    /// Rule 9: we cannot judge a peer that we do not listen to.
     fn unless_paused(&self, due: Timestamp) -> Timestamp {
         if self.flags.has(Flags::PAUSED) { Timestamp::MAX } else { due }
     }
@@ -109,17 +160,17 @@ impl State {
     /// Rule 6: this deadline is seen so late that we were not looking. One that came while another verdict waited for its
     /// last look was not to be looked at before that was over.
     pub(super) fn stalled(&self, config: &Config, deadline: Timestamp) -> bool {
-        let hidden = self.mark <= deadline;
+        let hidden = self.noted_at <= deadline || self.flags.has(Flags::LOOKED_AGAIN);
         let expected = if hidden { deadline.max(self.last_look_due(config)) } else { deadline };
         self.latest.since(expected) > config.stall_tolerance
     }
 }
 
-/// The first wait: the rest of one, as if the connection had been pinged for ever, and we had come at a random moment. So a
-/// million clients who reconnect together do not ping together, and the pings are as even from the first interval on as
+/// The first wait: what is left of one, as if the connection had been pinged for ever, and we had come at a random moment. So a
+/// million clients that reconnect together do not ping together, and the pings are as even from the first interval on as
 /// they will ever be: drawn from (0, `interval`] evenly, many first pings would meet the second ones of others at its end.
 #[cold]
-fn rest(draw: u64, wait: u64) -> u64 {
+fn first_wait(draw: u64, wait: u64) -> u64 {
     // The wait was drawn from the high bits; these are the low ones.
     share(draw.rotate_left(32), wait).wrapping_add(1).min(wait)
 }

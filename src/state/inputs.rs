@@ -1,13 +1,13 @@
-//! What happened, and what it changes (rules 3, 4, 9, 10, 11).
+//! What happened, and what it changes (rules 3, 4, 5, 9, 10, 11).
 
-use super::{Case, Flags, Heard, Ping, Stage, State};
+use super::{Flags, Heard, Ping, Stage, State, Verdict};
 use crate::config::{Config, Evidence};
-use crate::event::{CloseCode, Event};
+use crate::event::Event;
 use crate::payload::Payload;
 use crate::time::Timestamp;
 
 impl State {
-    /// What happens a thousand times between two pings is worth a short way: traffic of a peer of whom nothing is awaited
+    /// What happens a thousand times between two pings is worth a short way: traffic of a peer from which nothing is awaited
     /// changes moments, and nothing else. True where a poll may have something to do now.
     // A call would cost more than what it does.
     #[inline(always)]
@@ -15,11 +15,12 @@ impl State {
         match event {
             Event::Data if self.is_calm(config, now) => {
                 self.idle_from = now;
-                self.take_note(Heard::Data, now);
+                self.record_traffic(Heard::Data, now);
                 false
             }
             Event::Progress if self.is_calm(config, now) => {
-                self.take_note(Heard::Progress, now);
+                self.idle_from = now;
+                self.record_traffic(Heard::Progress, now);
                 false
             }
             Event::Wrote if self.is_calm(config, now) => {
@@ -35,11 +36,13 @@ impl State {
             | Event::Progress
             | Event::Ping
             | Event::Close(_)
+            | Event::Violation(_)
             | Event::Eof
             | Event::Wrote
             | Event::PingSent
             | Event::ReadPaused
-            | Event::ReadResumed => {
+            | Event::ReadResumed
+            | Event::Unread => {
                 self.handle_fully(config, event, now);
                 self.is_awake()
             }
@@ -50,43 +53,45 @@ impl State {
     fn is_calm(&self, config: &Config, now: Timestamp) -> bool {
         now >= self.latest
             && self.stage == Stage::Open(Ping::Idle)
-            && self.case == Case::Nothing
+            && self.verdict == Verdict::None
             && !self.flags.has(Flags::SILENCE_FORGIVEN)
             && config.evidence == Evidence::AnyTraffic
     }
 
     #[inline]
-    fn take_note(&mut self, heard: Heard, now: Timestamp) {
+    fn record_traffic(&mut self, heard: Heard, now: Timestamp) {
         self.latest = now;
         self.heard_at = now;
-        self.heard = heard;
+        self.flags.set_heard(heard);
     }
 
     fn handle_fully(&mut self, config: &Config, event: Event<'_>, now: Timestamp) {
         self.advance(now);
         let Stage::Open(ping) = self.stage else { return self.handle_after_verdict(event) };
         match event {
-            Event::Data => {
-                self.idle_from = self.latest;
-                self.forget(Case::NotedIdle);
-                self.hear(config, ping, Heard::Data);
-            }
-            Event::Progress => self.hear(config, ping, Heard::Progress),
+            Event::Data => self.on_data(config, ping, Heard::Data),
+            Event::Progress => self.on_data(config, ping, Heard::Progress),
             Event::Ping => {
-                if self.afford(config) {
-                    self.hear(config, ping, Heard::Ping);
+                if self.charge_budget(config) {
+                    self.on_peer_event(config, ping, Heard::Ping);
                 }
             }
             Event::Pong(payload) => self.handle_pong(config, payload, now),
             Event::Close(code) => {
-                self.settled = u32::from(code.unwrap_or(0));
-                self.judge(if code.is_some() { Case::PeerClosedWithCode } else { Case::PeerClosed });
+                self.answered_up_to = u32::from(code.unwrap_or(0));
+                self.judge(if code.is_some() { Verdict::PeerClosedWithCode } else { Verdict::PeerClosed });
             }
-            Event::Eof => self.judge(Case::TransportClosed),
+            Event::Violation(code) => {
+                self.answered_up_to = u32::from(code.get());
+                self.judge(Verdict::ProtocolError);
+            }
+            Event::Eof => self.judge(Verdict::TransportClosed),
             Event::Wrote => self.wrote(ping),
-            Event::PingSent => self.ping_sent(ping),
-            Event::ReadPaused => self.pause(ping),
+            Event::PingSent => self.ping_sent(config, ping),
+            Event::ReadPaused => self.pause(),
             Event::ReadResumed => self.resume(ping),
+            // Rule 5, at the poll that would give the verdict. Rule 3: what we read late is no sample.
+            Event::Unread => self.flags.set(Flags::UNREAD | Flags::NO_SAMPLE),
         }
     }
 
@@ -97,7 +102,7 @@ impl State {
             Event::Eof => self.gone(),
             Event::Close(_) => {
                 // A peer that closed first has sent its only Close; only the end of the transport can follow.
-                if !matches!(self.case, Case::PeerClosed | Case::PeerClosedWithCode) {
+                if !matches!(self.verdict, Verdict::PeerClosed | Verdict::PeerClosedWithCode) {
                     self.gone();
                 }
             }
@@ -105,10 +110,12 @@ impl State {
             | Event::Progress
             | Event::Ping
             | Event::Pong(_)
+            | Event::Violation(_)
             | Event::Wrote
             | Event::PingSent
             | Event::ReadPaused
-            | Event::ReadResumed => {}
+            | Event::ReadResumed
+            | Event::Unread => {}
         }
     }
 
@@ -117,41 +124,46 @@ impl State {
         self.wake();
     }
 
+    /// Rule 9: a message, or a part of one, ends idleness.
+    fn on_data(&mut self, config: &Config, ping: Ping, heard: Heard) {
+        self.idle_from = self.latest;
+        self.forget(Verdict::NotedIdle);
+        self.on_peer_event(config, ping, heard);
+    }
+
     /// Rule 3: an answer carries the payload of a ping not answered before, and settles the earlier ones too.
     fn handle_pong(&mut self, config: &Config, payload: &[u8], now: Timestamp) {
         self.advance(now);
         let Stage::Open(ping) = self.stage else { return };
-        let Some(number) = Payload::open(payload, self.seed()).and_then(|number| self.unsettled(number))
+        let Some(number) = Payload::open(payload, self.seed()).and_then(|number| self.unanswered(number))
         else {
             // Stale, repeated or foreign: traffic, never an answer.
-            if self.afford(config) {
-                self.hear(config, ping, Heard::Nothing);
+            if self.charge_budget(config) {
+                self.on_peer_event(config, ping, Heard::Nothing);
             }
             return;
         };
-        if number == self.sent && !self.flags.has(Flags::PAUSED_SINCE_PING) {
-            self.rtt.sample(self.latest.since(match ping {
-                Ping::Idle | Ping::Answering => self.clock_from,
-                // The end of its write was not reported: from the hand-out.
-                Ping::Writing | Ping::Unsent => self.pinged_at,
-            }));
+        if number == self.sent && !self.flags.has(Flags::NO_SAMPLE) {
+            // From where it was written or, where the end of its writing was not reported, from the hand-out.
+            let from = if ping.is_writing() { self.pinged_at } else { self.wait_from };
+            self.rtt.sample(self.latest.since(from));
         }
-        self.settled = number;
+        self.answered_up_to = number;
         self.answers = self.answers.saturating_add(1);
-        self.hear(config, ping, Heard::Pong);
+        self.on_peer_event(config, ping, Heard::Pong);
     }
 
-    /// A number as that of a ping which was handed out and waits for its answer still.
-    fn unsettled(&self, number: u64) -> Option<u32> {
+    /// A number as that of a ping which was handed out and is not answered yet.
+    fn unanswered(&self, number: u64) -> Option<u32> {
         let number = u32::try_from(number).ok()?;
-        (self.settled < number && number <= self.sent).then_some(number)
+        (self.answered_up_to < number && number <= self.sent).then_some(number)
     }
 
     /// An event of the peer's side; `Heard::Nothing` for a pong that answers nothing.
-    fn hear(&mut self, config: &Config, ping: Ping, heard: Heard) {
+    fn on_peer_event(&mut self, config: &Config, ping: Ping, heard: Heard) {
         self.silent_from = self.latest;
         self.flags.take(Flags::SILENCE_FORGIVEN);
-        self.forget(Case::NotedSilence);
+        self.forget(Verdict::NotedSilence);
         let evidence = match config.evidence {
             Evidence::AnyTraffic => true,
             Evidence::PongOnly => heard == Heard::Pong,
@@ -160,17 +172,15 @@ impl State {
             return;
         }
         self.heard_at = self.latest;
-        self.heard = if heard == Heard::Nothing { Heard::Pong } else { heard };
-        self.stage = Stage::Open(match ping {
-            Ping::Idle | Ping::Answering => Ping::Idle,
-            Ping::Writing | Ping::Unsent => Ping::Unsent,
-        });
-        self.forget(Case::NotedPing);
-        // Only after the shortest wait can a ping be overdue that had to wait for this.
-        if ping.is_awaited() && self.latest.since(self.pinged_at) >= config.shortest_wait {
-            self.wake();
+        self.flags.set_heard(if heard == Heard::Nothing { Heard::Pong } else { heard });
+        // Rule 3: it ends the wait for every ping handed out before it, and whatever came with the wait.
+        self.stage = Stage::Open(ping.after_evidence());
+        self.forget(Verdict::NotedAnswer);
+        if ping.is_writing() {
+            // The writing goes on, and suspicion counts it from here.
+            self.wait_from = self.latest;
         }
-        if self.flags.has(Flags::PING_FORGIVEN | Flags::SUSPECT | Flags::PROBE) {
+        if self.flags.has(Flags::PING_FORGIVEN | Flags::SUSPECT | Flags::PROBE_WAIT) {
             self.recover();
         }
     }
@@ -178,22 +188,21 @@ impl State {
     /// What evidence ends beside the wait.
     #[cold]
     fn recover(&mut self) {
-        self.flags.take(Flags::PING_FORGIVEN);
+        self.flags.clear(Flags::PING_FORGIVEN | Flags::PROBE_WAIT);
         if self.flags.take(Flags::SUSPECT) {
-            self.survived = self.survived.saturating_add(1);
+            self.suspicions_survived = self.suspicions_survived.saturating_add(1);
             self.flags.set(Flags::ANNOUNCE);
+            self.wake();
         }
-        // There is something to announce, or the probe that waited is due.
-        self.wake();
     }
 
     /// Rule 10: a frame that nobody asked for draws on the budget. False: it is empty, and that is the verdict.
     #[inline(never)]
-    fn afford(&mut self, config: &Config) -> bool {
+    fn charge_budget(&mut self, config: &Config) -> bool {
         let Some(budget) = config.control_budget else { return true };
         let affordable = self.limiter.draw(budget, self.latest);
         if !affordable {
-            self.judge(Case::PingFlood);
+            self.judge(Verdict::PingFlood);
         }
         affordable
     }
@@ -201,37 +210,63 @@ impl State {
     /// Bytes of ours entered the transport.
     fn wrote(&mut self, ping: Ping) {
         self.wrote_at = self.latest;
-        // Rule 4: a write renews the write's clock; nothing we do renews the wait for the answer.
-        if ping == Ping::Writing {
-            self.clock_from = self.latest;
-            self.forget(Case::NotedPing);
+        // Rule 4: a write renews the writing's clock; nothing that we do renews the wait for an answer.
+        self.forget(Verdict::NotedWriting);
+        if ping.is_writing() && !ping.is_answering() {
+            self.wait_from = self.latest;
         }
     }
 
     /// The last byte of the newest ping did.
-    fn ping_sent(&mut self, ping: Ping) {
+    fn ping_sent(&mut self, config: &Config, ping: Ping) {
         self.wrote(ping);
-        self.stage = Stage::Open(match ping {
-            Ping::Writing => {
-                // Its answer may be due before its writing would have been.
-                self.wake();
-                Ping::Answering
-            }
-            Ping::Unsent => {
-                self.clock_from = self.latest;
-                Ping::Idle
-            }
-            done @ (Ping::Idle | Ping::Answering) => done,
-        });
+        if ping.is_writing() {
+            self.written(config, ping, self.latest);
+        }
     }
 
-    /// Rule 9: what waits for the peer stops; the write phase runs on.
+    /// Rule 4: the newest ping is written since `at`. Where nothing is awaited yet, the wait for its answer begins there.
+    pub(super) fn written(&mut self, config: &Config, ping: Ping, at: Timestamp) {
+        self.stage = Stage::Open(match ping {
+            Ping::Writing => {
+                self.wait_from = at;
+                Ping::Answering
+            }
+            Ping::WritingAnswered => {
+                // No wait; but its round trip counts from here.
+                self.wait_from = at;
+                Ping::Idle
+            }
+            Ping::AnsweringAndWriting => Ping::Answering,
+            done @ (Ping::Idle | Ping::Answering) => done,
+        });
+        if self.flags.take(Flags::PROBE_UNWRITTEN) && ping != Ping::WritingAnswered {
+            self.shorten_wait(config, at);
+        }
+        // The next ping may have waited for this, and the answer be due before the writing would have been.
+        self.wake();
+    }
+
+    /// Rule 4: from where a probe's ping was written, the wait for an answer goes on for `probe_timeout`, if it would have
+    /// gone on for longer. Paused, it would: it starts anew at the resumption.
+    pub(super) fn shorten_wait(&mut self, config: &Config, at: Timestamp) {
+        let shorter = if self.flags.has(Flags::PAUSED) {
+            config.probe_timeout < self.wait_length(config)
+        } else {
+            at.after(config.probe_timeout) < self.wait_from.after(self.wait_length(config))
+        };
+        if shorter {
+            self.wait_from = at;
+            self.flags.set(Flags::PROBE_WAIT);
+        }
+    }
+
+    /// Rule 9: what waits for the peer stops; the writing goes on.
     #[cold]
-    fn pause(&mut self, ping: Ping) {
-        self.flags.set(Flags::PAUSED | Flags::PAUSED_SINCE_PING);
-        let writing = self.case == Case::NotedPing && ping == Ping::Writing;
-        if !writing {
-            self.forget(self.case);
+    fn pause(&mut self) {
+        self.flags.set(Flags::PAUSED | Flags::NO_SAMPLE);
+        if self.verdict != Verdict::NotedWriting {
+            self.forget(self.verdict);
         }
     }
 
@@ -243,23 +278,9 @@ impl State {
         }
         self.idle_from = self.latest;
         self.silent_from = self.latest;
-        if ping.is_awaited() {
-            self.clock_from = self.latest;
+        if ping != Ping::Idle {
+            self.wait_from = self.latest;
         }
         self.wake();
-    }
-
-    pub(crate) fn probe(&mut self, now: Timestamp) {
-        self.advance(now);
-        self.flags.set(Flags::PROBE);
-        self.wake();
-    }
-
-    pub(crate) fn close(&mut self, code: CloseCode, now: Timestamp) {
-        self.advance(now);
-        if matches!(self.stage, Stage::Open(_)) {
-            self.settled = u32::from(code.get());
-            self.judge(Case::LocalClosed);
-        }
     }
 }

@@ -2,16 +2,24 @@
 //!
 //! What may live here: moments, counts, and the rules that read them. Rule numbers are those of the crate's docs.
 //! What traffic touches comes first and fills the first 64 bytes. The rules are next door: what happens at an input in
-//! `inputs`, what a poll decides in `outputs`, every moment that something falls due in `deadlines`.
+//! `inputs`, what the caller wishes in `commands`, what a poll decides in `outputs`, every moment that something falls due in
+//! `deadlines`.
+//!
+//! Three clocks know nothing of each other: when the next ping is due (rule 1), the writing of the newest ping, and the wait
+//! for an answer (rule 4).
 
+mod commands;
 mod deadlines;
+mod flags;
 mod inputs;
 #[cfg(feature = "transcript")]
-mod next;
+mod next_deadline;
 mod outputs;
 
+use self::flags::Flags;
+pub(crate) use self::flags::Heard;
 #[cfg(feature = "transcript")]
-pub(crate) use self::next::Due;
+pub(crate) use self::next_deadline::Due;
 #[cfg(feature = "alloc")]
 pub(crate) use self::outputs::Step;
 use core::hash::{Hash, Hasher};
@@ -34,58 +42,59 @@ pub(crate) struct State {
     pub(crate) heard_at: Timestamp,
     /// Silence counts from here or the latest evidence: an event that is none, a resumption, a stall forgiven.
     silent_from: Timestamp,
-    /// Idleness counts from here: a data message, a resumption.
+    /// Idleness counts from here: a data message or a part of one, a resumption.
     idle_from: Timestamp,
-    /// The latest write of ours: bytes, a ping handed out or sent.
+    /// The latest write of ours: bytes, a ping handed out or sent. The writing of the newest ping counts from here.
     wrote_at: Timestamp,
-    /// The wait for the ping's answer, and suspicion, count from here: the hand-out, a byte of it written, a resumption.
-    clock_from: Timestamp,
-    look_at: Look,
-    /// The seed in two halves, for a fleet keeps the generation of a connection in this one.
+    /// The wait for an answer counts from here: where the ping that began it was written, or a probe's that shortened it, or a
+    /// resumption. Suspicion counts from here too; while there is no such wait, this is where it counts the writing from.
+    wait_from: Timestamp,
+    next_check: NextCheck,
+    /// The seed in two halves, because a fleet keeps the generation of a connection in this one.
     seed_low: u32,
     flags: Flags,
     stage: Stage,
-    case: Case,
-    pub(crate) heard: Heard,
+    verdict: Verdict,
     // -- What only a ping, a pong or an end touches.
     /// When the newest ping was handed out; before the first, when the connection opened.
     pub(crate) pinged_at: Timestamp,
-    /// The first sight of the verdict that was noted last, `MAX` for none yet; while the close handshake runs, its start.
-    mark: Timestamp,
+    /// Where the last look at the verdict that was noted last began, `MAX` for none yet; while the close handshake runs, its
+    /// start.
+    noted_at: Timestamp,
     limiter: Limiter,
     pub(crate) rtt: Estimator,
     seed_high: u32,
     /// Pings handed out; the number of the newest.
     pub(crate) sent: u32,
     /// Every ping up to this number is answered. After the verdict, when nobody asks, the code that the peer closed with, or
-    /// that the caller closes with.
-    settled: u32,
+    /// that it is told.
+    answered_up_to: u32,
     pub(crate) answers: u32,
     pub(crate) stalls: u16,
-    pub(crate) survived: u16,
+    pub(crate) suspicions_survived: u16,
 }
 
 /// Before this moment a poll has nothing to do, **whatever traffic comes until then**: at most the next deadline, and not
 /// later than any that evidence could bring about. So neither traffic nor a poll in vain computes a deadline. What can make
-/// something due at once takes it back to zero, and the next poll looks.
+/// something due at once takes it back to zero, and the next poll checks.
 ///
 /// It is no part of a machine's identity: two that differ only here do the same for ever.
 #[derive(Clone, Copy, Debug)]
-struct Look(Timestamp);
+struct NextCheck(Timestamp);
 
-impl Look {
+impl NextCheck {
     const NOW: Self = Self(Timestamp::ZERO);
 }
 
-impl PartialEq for Look {
+impl PartialEq for NextCheck {
     fn eq(&self, _: &Self) -> bool {
         true
     }
 }
 
-impl Eq for Look {}
+impl Eq for NextCheck {}
 
-impl Hash for Look {
+impl Hash for NextCheck {
     fn hash<H: Hasher>(&self, _: &mut H) {}
 }
 
@@ -103,26 +112,35 @@ enum Stage {
     Finished,
 }
 
-/// What the newest ping waits for.
+/// What is waited for: the last byte of the newest ping to enter the transport, an answer, both or neither.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Ping {
-    /// Nothing: there is none, or evidence came since.
+    /// Neither: there is none, or evidence came since.
     Idle,
-    /// Nothing, for evidence came; but its last byte has not entered the transport, and its round trip begins there.
-    Unsent,
-    /// Its last byte to enter the transport.
+    /// The newest ping to be written. When it is, the wait for an answer begins.
     Writing,
-    /// Its answer.
+    /// The newest ping to be written; evidence came since it was handed out, so no wait begins with it.
+    WritingAnswered,
+    /// An answer.
     Answering,
+    /// An answer to an earlier ping, and the newest to be written.
+    AnsweringAndWriting,
 }
 
 impl Ping {
-    /// The machine waits, and the peer is late if it waits too long.
-    pub(crate) const fn is_awaited(self) -> bool {
-        match self {
-            Self::Idle | Self::Unsent => false,
-            Self::Writing | Self::Answering => true,
-        }
+    /// An answer is waited for.
+    pub(crate) const fn is_answering(self) -> bool {
+        matches!(self, Self::Answering | Self::AnsweringAndWriting)
+    }
+
+    /// The newest ping is still to be written.
+    pub(crate) const fn is_writing(self) -> bool {
+        matches!(self, Self::Writing | Self::WritingAnswered | Self::AnsweringAndWriting)
+    }
+
+    /// Evidence ends the wait for every ping that was handed out before it (rule 3); it writes nothing.
+    const fn after_evidence(self) -> Self {
+        if self.is_writing() { Self::WritingAnswered } else { Self::Idle }
     }
 }
 
@@ -130,72 +148,22 @@ impl Ping {
 ///
 /// One byte, and so flat: the codes of [`Reason`] are kept beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Case {
-    Nothing,
+enum Verdict {
+    None,
     NotedIdle,
     NotedSilence,
-    NotedPing,
+    NotedAnswer,
+    NotedWriting,
     PingTimeout,
     WriteStalled,
     Silent,
     Idle,
     PingFlood,
+    ProtocolError,
     PeerClosed,
     PeerClosedWithCode,
     TransportClosed,
     LocalClosed,
-}
-
-/// The kind of the latest evidence, for the report.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Heard {
-    Nothing,
-    Data,
-    Progress,
-    Ping,
-    Pong,
-}
-
-/// Eight questions of yes and no.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Flags(u8);
-
-impl Flags {
-    /// `MarkOnline` is to be handed out.
-    const ANNOUNCE: u8 = 1;
-    /// `MarkSuspect` was handed out, and no evidence came since.
-    const SUSPECT: u8 = 1 << 1;
-    /// We are not reading (rule 9).
-    const PAUSED: u8 = 1 << 2;
-    /// Reading was paused since the newest ping: its answer is no sample.
-    const PAUSED_SINCE_PING: u8 = 1 << 3;
-    /// A ping is due now, whatever the schedule.
-    const PROBE: u8 = 1 << 4;
-    /// The fresh ping of rule 6 was handed out since the latest evidence.
-    const PING_FORGIVEN: u8 = 1 << 5;
-    /// A late sight of silence was forgiven since the latest event of the peer.
-    const SILENCE_FORGIVEN: u8 = 1 << 6;
-    /// The peer closed too, or the transport ended: nothing more to wait for.
-    const GONE: u8 = 1 << 7;
-
-    /// Any of these flags is set.
-    const fn has(self, flag: u8) -> bool {
-        self.0 & flag != 0
-    }
-
-    const fn set(&mut self, flag: u8) {
-        self.0 |= flag;
-    }
-
-    /// Clears the flag and says whether it was set.
-    const fn take(&mut self, flag: u8) -> bool {
-        // Nearly always it is not: then nothing is written.
-        let had = self.has(flag);
-        if had {
-            self.0 &= !flag;
-        }
-        had
-    }
 }
 
 impl State {
@@ -207,23 +175,22 @@ impl State {
             silent_from: now,
             idle_from: now,
             wrote_at: now,
-            clock_from: now,
-            look_at: Look::NOW,
+            wait_from: now,
+            next_check: NextCheck::NOW,
             seed_low: seed as u32,
-            flags: Flags(Flags::ANNOUNCE),
+            flags: Flags::NEW,
             stage: Stage::Open(Ping::Idle),
-            case: Case::Nothing,
-            heard: Heard::Nothing,
+            verdict: Verdict::None,
             pinged_at: now,
-            mark: Timestamp::MAX,
+            noted_at: Timestamp::MAX,
             limiter: Limiter::FULL,
             rtt: Estimator::NEW,
             seed_high: (seed >> 32) as u32,
             sent: 0,
-            settled: 0,
+            answered_up_to: 0,
             answers: 0,
             stalls: 0,
-            survived: 0,
+            suspicions_survived: 0,
         }
     }
 
@@ -242,14 +209,36 @@ impl State {
 
     /// Before this moment a poll has nothing to do, whatever traffic comes.
     #[cfg(feature = "alloc")]
-    pub(crate) const fn look_at(&self) -> Timestamp {
-        self.look_at.0
+    pub(crate) const fn next_check(&self) -> Timestamp {
+        self.next_check.0
     }
 
     /// Something may have fallen due since the last poll.
     #[inline]
     pub(crate) fn is_awake(&self) -> bool {
-        self.look_at.0 == Look::NOW.0
+        self.next_check.0 == NextCheck::NOW.0
+    }
+
+    /// A fleet keeps settings of its own for this connection.
+    #[cfg(feature = "alloc")]
+    #[inline]
+    pub(crate) const fn is_reconfigured(&self) -> bool {
+        self.flags.has(Flags::RECONFIGURED)
+    }
+
+    #[cfg(feature = "alloc")]
+    pub(crate) const fn set_reconfigured(&mut self, reconfigured: bool) {
+        self.flags.put(Flags::RECONFIGURED, reconfigured);
+    }
+
+    /// The kind of the latest evidence.
+    pub(crate) const fn heard(&self) -> Heard {
+        self.flags.heard()
+    }
+
+    /// Since when an answer is waited for, and whether a later ping went out since.
+    pub(crate) fn wait(&self) -> (Timestamp, bool) {
+        (self.wait_from, self.wait_from < self.pinged_at)
     }
 
     pub(crate) const fn status(&self) -> Status {
@@ -264,7 +253,7 @@ impl State {
         matches!(self.stage, Stage::Finished)
     }
 
-    /// What the newest ping waits for: nothing more, once there is a verdict.
+    /// What is waited for: nothing more, once there is a verdict.
     pub(crate) const fn ping(&self) -> Ping {
         match self.stage {
             Stage::Open(ping) => ping,
@@ -278,17 +267,22 @@ impl State {
 
     /// The verdict, once there is one.
     pub(crate) const fn verdict(&self) -> Option<Reason> {
-        Some(match self.case {
-            Case::Nothing | Case::NotedIdle | Case::NotedSilence | Case::NotedPing => return None,
-            Case::PingTimeout => Reason::PingTimeout,
-            Case::WriteStalled => Reason::WriteStalled,
-            Case::Silent => Reason::Silent,
-            Case::Idle => Reason::Idle,
-            Case::PingFlood => Reason::PingFlood,
-            Case::PeerClosed => Reason::PeerClosed(None),
-            Case::PeerClosedWithCode => Reason::PeerClosed(Some(self.code())),
-            Case::TransportClosed => Reason::TransportClosed,
-            Case::LocalClosed => Reason::LocalClosed,
+        Some(match self.verdict {
+            Verdict::None
+            | Verdict::NotedIdle
+            | Verdict::NotedSilence
+            | Verdict::NotedAnswer
+            | Verdict::NotedWriting => return None,
+            Verdict::PingTimeout => Reason::PingTimeout,
+            Verdict::WriteStalled => Reason::WriteStalled,
+            Verdict::Silent => Reason::Silent,
+            Verdict::Idle => Reason::Idle,
+            Verdict::PingFlood => Reason::PingFlood,
+            Verdict::ProtocolError => Reason::ProtocolError(self.told_code()),
+            Verdict::PeerClosed => Reason::PeerClosed(None),
+            Verdict::PeerClosedWithCode => Reason::PeerClosed(Some(self.code())),
+            Verdict::TransportClosed => Reason::TransportClosed,
+            Verdict::LocalClosed => Reason::LocalClosed,
         })
     }
 
@@ -312,42 +306,52 @@ impl State {
         self.latest = self.latest.max(now);
     }
 
-    /// Something may have fallen due: the next poll looks.
+    /// Something may have fallen due: the next poll checks.
     const fn wake(&mut self) {
-        self.look_at = Look::NOW;
+        self.next_check = NextCheck::NOW;
     }
 
     /// The verdict that waits for its last look has lost its ground, if it is this one.
-    fn forget(&mut self, noted: Case) {
-        if self.case == noted {
-            self.case = Case::Nothing;
+    fn forget(&mut self, noted: Verdict) {
+        if self.verdict == noted {
+            self.verdict = Verdict::None;
             self.wake();
         }
     }
 
-    const fn judge(&mut self, verdict: Case) {
-        self.case = verdict;
+    const fn judge(&mut self, verdict: Verdict) {
+        self.verdict = verdict;
         self.stage = Stage::Judged;
         self.wake();
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "a code is put there as 16 bits")]
     const fn code(&self) -> u16 {
-        self.settled as u16
+        self.answered_up_to as u16
+    }
+
+    /// The code that the peer is told. RFC 6455 5.5.1: the echo usually carries the code received; one that may not go out
+    /// was an error.
+    const fn told_code(&self) -> CloseCode {
+        match CloseCode::new(self.code()) {
+            Some(code) => code,
+            None => CloseCode::PROTOCOL_ERROR,
+        }
     }
 
     fn close_code(&self, config: &Config) -> Option<CloseCode> {
-        match self.case {
-            Case::PingTimeout | Case::WriteStalled | Case::Silent => Some(config.close_code),
-            Case::Idle => Some(CloseCode::NORMAL),
-            Case::PingFlood => Some(CloseCode::POLICY_VIOLATION),
-            // RFC 6455 5.5.1: the echo usually carries the code received; one that may not go out was an error.
-            Case::PeerClosedWithCode => {
-                Some(CloseCode::new(self.code()).unwrap_or(CloseCode::PROTOCOL_ERROR))
-            }
-            Case::LocalClosed => CloseCode::new(self.code()),
-            Case::Nothing | Case::NotedIdle | Case::NotedSilence | Case::NotedPing => None,
-            Case::PeerClosed | Case::TransportClosed => None,
+        match self.verdict {
+            Verdict::PingTimeout | Verdict::WriteStalled | Verdict::Silent => Some(config.close_code),
+            Verdict::Idle => Some(CloseCode::NORMAL),
+            Verdict::PingFlood => Some(CloseCode::POLICY_VIOLATION),
+            Verdict::PeerClosedWithCode | Verdict::ProtocolError | Verdict::LocalClosed => Some(self.told_code()),
+            Verdict::None
+            | Verdict::NotedIdle
+            | Verdict::NotedSilence
+            | Verdict::NotedAnswer
+            | Verdict::NotedWriting
+            | Verdict::PeerClosed
+            | Verdict::TransportClosed => None,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What a poll decides (rules 5, 6, 7, 13).
 
-use super::{Case, Flags, Look, Ping, Stage, State};
+use super::{Flags, NextCheck, Ping, Stage, State, Verdict};
 use crate::config::{Config, NEVER};
 use crate::event::Action;
 use crate::payload::Payload;
@@ -29,7 +29,7 @@ impl State {
     /// A poll, but for its words: [`State::action`] has them, before anything else happens.
     #[inline]
     pub(crate) fn step(&mut self, config: &Config, now: Timestamp) -> Step {
-        if now >= self.latest && now < self.look_at.0 {
+        if now >= self.latest && now < self.next_check.0 {
             self.latest = now;
             debug_assert!(self.next_due(config) > now, "{self:?} has something to do at {now}");
             return Step::Rest;
@@ -52,22 +52,19 @@ impl State {
 
     fn step_fully(&mut self, config: &Config, now: Timestamp) -> Step {
         self.advance(now);
-        if let Stage::Open(ping) = self.stage {
-            let step = self.look(config, ping);
-            // Still: the look may have brought the verdict.
-            if let Stage::Open(ping) = self.stage {
-                self.look_at = Look(self.next_look(config, ping));
-                return step;
-            }
-        }
-        let step = self.part(config);
-        self.look_at = Look(self.next_due(config));
+        let step = match self.stage {
+            Stage::Open(ping) => self.poll_open(config, ping),
+            Stage::Judged | Stage::Closing | Stage::Lingering | Stage::Finished => Step::Rest,
+        };
+        // A verdict, where one fell, is handed out at once.
+        let step = if let Stage::Open(_) = self.stage { step } else { self.poll_closing(config) };
+        self.next_check = NextCheck(self.next_due(config));
         step
     }
 
     /// What is left to do after a verdict (rules 7, 11).
     #[cold]
-    fn part(&mut self, config: &Config) -> Step {
+    fn poll_closing(&mut self, config: &Config) -> Step {
         match self.stage {
             Stage::Open(_) | Stage::Finished => Step::Rest,
             // Every life begins with `MarkOnline`, the shortest too.
@@ -76,10 +73,10 @@ impl State {
                 self.stage = Stage::Closing;
                 Step::Offline
             }
-            Stage::Closing if self.case == Case::TransportClosed => self.finish(),
+            Stage::Closing if self.verdict == Verdict::TransportClosed => self.finish(),
             Stage::Closing => {
                 self.stage = Stage::Lingering;
-                self.mark = self.latest;
+                self.noted_at = self.latest;
                 Step::Close
             }
             Stage::Lingering if self.flags.has(Flags::GONE) || self.due(self.close_due(config)) => {
@@ -90,54 +87,64 @@ impl State {
     }
 
     /// The poll of a life without a verdict: rule 13 is the order of these lines.
-    fn look(&mut self, config: &Config, ping: Ping) -> Step {
-        if self.case != Case::Nothing {
+    fn poll_open(&mut self, config: &Config, ping: Ping) -> Step {
+        if self.verdict != Verdict::None {
             if self.due(self.last_look_due(config)) {
-                self.confirm(ping);
+                self.end_last_look(config);
             }
             return Step::Rest;
         }
         if self.flags.take(Flags::ANNOUNCE) {
             return Step::Online;
         }
-        if self.due(self.owed_due(config)) {
+        if self.due(self.silence_or_idle_due(config)) {
             if let Some(noted) = self.miss(config) {
-                return self.note(config, ping, noted);
+                return self.note(config, noted);
             }
         }
-        if ping.is_awaited() {
-            return self.look_at_ping(config, ping);
+        if ping != Ping::Idle {
+            if self.due(self.answer_due(config, ping)) {
+                return self.miss_ping(config, Verdict::NotedAnswer, self.answer_due(config, ping));
+            }
+            if self.due(self.write_due(config, ping)) {
+                return self.miss_ping(config, Verdict::NotedWriting, self.write_due(config, ping));
+            }
+            if self.due(self.suspect_due(config, ping)) {
+                self.flags.set(Flags::SUSPECT);
+                return Step::Suspect;
+            }
         }
-        if self.due(self.ping_due(config)) { self.send_ping(config) } else { Step::Rest }
+        if self.due(self.ping_due(config, ping)) { self.send_ping(config, ping) } else { Step::Rest }
     }
 
-    #[inline(never)]
-    fn look_at_ping(&mut self, config: &Config, ping: Ping) -> Step {
-        if self.due(self.ping_deadline(config, ping)) {
-            if self.flags.has(Flags::PING_FORGIVEN) || !self.stalled(config, self.ping_deadline(config, ping))
-            {
-                return self.note(config, ping, Case::NotedPing);
-            }
-            self.flags.set(Flags::PING_FORGIVEN);
-            self.stalls = self.stalls.saturating_add(1);
-            return self.send_ping(config);
+    /// Rule 6: a deadline of a ping that is seen too late is forgiven once, with a fresh ping. The wait starts anew with it.
+    #[cold]
+    fn miss_ping(&mut self, config: &Config, noted: Verdict, deadline: Timestamp) -> Step {
+        if self.flags.has(Flags::PING_FORGIVEN) || !self.stalled(config, deadline) {
+            return self.note(config, noted);
         }
-        if self.due(self.suspect_due(config)) {
-            self.flags.set(Flags::SUSPECT);
-            return Step::Suspect;
+        self.flags.set(Flags::PING_FORGIVEN);
+        self.stalls = self.stalls.saturating_add(1);
+        // A person who waits for an answer still does.
+        if self.flags.has(Flags::PROBE_WAIT | Flags::PROBE_UNWRITTEN) {
+            self.flags.clear(Flags::PROBE_WAIT);
+            self.flags.set(Flags::PROBE);
         }
-        Step::Rest
+        // As if nothing were awaited; but its answer is no sample, because others were asked before it.
+        let step = self.send_ping(config, Ping::Idle);
+        self.flags.set(Flags::NO_SAMPLE);
+        step
     }
 
     /// Idle, or silent: what is noted of it.
     #[cold]
-    fn miss(&mut self, config: &Config) -> Option<Case> {
+    fn miss(&mut self, config: &Config) -> Option<Verdict> {
         if self.due(self.idle_due(config)) {
-            return Some(Case::NotedIdle);
+            return Some(Verdict::NotedIdle);
         }
         // Rule 6: a driver that looks this late may have been deaf too.
         if self.flags.has(Flags::SILENCE_FORGIVEN) || !self.stalled(config, self.silence_due(config)) {
-            return Some(Case::NotedSilence);
+            return Some(Verdict::NotedSilence);
         }
         self.flags.set(Flags::SILENCE_FORGIVEN);
         self.stalls = self.stalls.saturating_add(1);
@@ -145,11 +152,12 @@ impl State {
         None
     }
 
-    /// When `poll` has something to do next; [`Timestamp::MAX`] for never.
+    /// When `poll` has something to do next; [`Timestamp::MAX`] for never. Before it nothing falls due, whatever traffic comes:
+    /// evidence and writes of ours only put things off, and what does not wakes the machine.
     #[inline]
     pub(crate) fn next_due(&self, config: &Config) -> Timestamp {
         match self.stage {
-            Stage::Open(_) if self.case != Case::Nothing => self.last_look_due(config),
+            Stage::Open(_) if self.verdict != Verdict::None => self.last_look_due(config),
             Stage::Open(_) if self.flags.has(Flags::ANNOUNCE) => self.latest,
             Stage::Open(ping) => self.first_due(config, ping),
             Stage::Judged | Stage::Closing => self.latest,
@@ -159,65 +167,72 @@ impl State {
         }
     }
 
-    /// Before this moment nothing falls due, whatever traffic comes: see [`Look`].
+    /// Rule 1. With a `write_timeout` its writing is waited for; otherwise it counts as written (rule 4).
     #[inline]
-    fn next_look(&self, config: &Config, ping: Ping) -> Timestamp {
-        if self.case != Case::Nothing {
-            return self.last_look_due(config);
-        }
-        let next = self.first_due(config, ping);
-        if !ping.is_awaited() {
-            return next;
-        }
-        // Evidence makes the next ping due: a wait after this one, or, where that is over, at once. Then it wakes us.
-        let early = self.pinged_at.after(self.wait(config));
-        if early > self.latest { next.min(early) } else { next }
-    }
-
-    #[inline]
-    fn send_ping(&mut self, config: &Config) -> Step {
+    fn send_ping(&mut self, config: &Config, ping: Ping) -> Step {
         self.sent = self.sent.saturating_add(1);
-        self.stage = Stage::Open(if config.write_timeout == NEVER { Ping::Answering } else { Ping::Writing });
         self.pinged_at = self.latest;
-        self.clock_from = self.latest;
         self.wrote_at = self.latest;
-        if self.flags.has(Flags::PROBE | Flags::PAUSED_SINCE_PING) {
-            self.flags.take(Flags::PROBE);
-            if !self.flags.has(Flags::PAUSED) {
-                self.flags.take(Flags::PAUSED_SINCE_PING);
+        // Rule 3: a sample is the answer to a ping that began the wait, while we were reading.
+        self.flags.put(Flags::NO_SAMPLE, ping != Ping::Idle || self.flags.has(Flags::PAUSED));
+        let probe = self.flags.take(Flags::PROBE);
+        if !ping.is_answering() {
+            self.wait_from = self.latest;
+        }
+        if config.write_timeout == NEVER {
+            self.stage = Stage::Open(Ping::Answering);
+            if probe {
+                self.shorten_wait(config, self.latest);
             }
+        } else {
+            let awaited = ping.is_answering();
+            self.stage = Stage::Open(if awaited { Ping::AnsweringAndWriting } else { Ping::Writing });
+            self.flags.put(Flags::PROBE_UNWRITTEN, probe);
         }
         Step::Ping
     }
 
     /// Rule 5: no verdict at first sight, unless the last look is switched off.
     #[cold]
-    fn note(&mut self, config: &Config, ping: Ping, noted: Case) -> Step {
-        self.case = noted;
-        self.mark = self.latest;
+    fn note(&mut self, config: &Config, noted: Verdict) -> Step {
+        self.verdict = noted;
+        self.noted_at = self.latest;
+        self.flags.clear(Flags::UNREAD | Flags::LOOKED_AGAIN);
         if config.last_look == 0 {
-            self.confirm(ping);
+            self.confirm();
         }
         Step::Rest
     }
 
+    /// Rule 5: the verdict falls, unless what lies unread may refute it.
     #[cold]
-    fn confirm(&mut self, ping: Ping) {
-        match self.case {
-            Case::NotedIdle => self.judge(Case::Idle),
-            Case::NotedSilence => self.judge(Case::Silent),
-            Case::NotedPing if ping == Ping::Writing => self.judge(Case::WriteStalled),
-            Case::NotedPing => self.judge(Case::PingTimeout),
-            Case::Nothing
-            | Case::PingTimeout
-            | Case::WriteStalled
-            | Case::Silent
-            | Case::Idle
-            | Case::PingFlood
-            | Case::PeerClosed
-            | Case::PeerClosedWithCode
-            | Case::TransportClosed
-            | Case::LocalClosed => {}
+    fn end_last_look(&mut self, config: &Config) {
+        if self.flags.take(Flags::UNREAD) && self.latest < self.spared_until(config) {
+            self.noted_at = self.latest;
+            self.flags.set(Flags::LOOKED_AGAIN);
+        } else {
+            self.confirm();
+        }
+    }
+
+    #[cold]
+    fn confirm(&mut self) {
+        match self.verdict {
+            Verdict::NotedIdle => self.judge(Verdict::Idle),
+            Verdict::NotedSilence => self.judge(Verdict::Silent),
+            Verdict::NotedAnswer => self.judge(Verdict::PingTimeout),
+            Verdict::NotedWriting => self.judge(Verdict::WriteStalled),
+            Verdict::None
+            | Verdict::PingTimeout
+            | Verdict::WriteStalled
+            | Verdict::Silent
+            | Verdict::Idle
+            | Verdict::PingFlood
+            | Verdict::ProtocolError
+            | Verdict::PeerClosed
+            | Verdict::PeerClosedWithCode
+            | Verdict::TransportClosed
+            | Verdict::LocalClosed => {}
         }
     }
 

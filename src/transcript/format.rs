@@ -67,11 +67,15 @@ pub(super) enum Input {
     Wrote,
     PingSent,
     Close(Option<u16>),
+    Violation(CloseCode),
     Eof,
     Probe,
     ReadPaused,
     ReadResumed,
+    Unread,
     LocalClose(CloseCode),
+    /// Settings as `KEY=VALUE`; those that are not named stay.
+    Reconfigure(Vec<String>),
     Stall { lasting: Duration, deaf: bool },
     End,
 }
@@ -89,10 +93,16 @@ impl fmt::Display for Input {
             Self::PingSent => "ping-sent",
             Self::Close(Some(code)) => return write!(f, "close {code}"),
             Self::Close(None) => "close",
+            Self::Violation(code) => return write!(f, "violation {code}"),
             Self::Eof => "eof",
             Self::Probe => "probe",
             Self::ReadPaused => "read-paused",
             Self::ReadResumed => "read-resumed",
+            Self::Unread => "unread",
+            Self::Reconfigure(settings) => {
+                f.write_str("reconfigure")?;
+                return settings.iter().try_for_each(|setting| write!(f, " {setting}"));
+            }
             Self::LocalClose(code) => return write!(f, "local-close {code}"),
             Self::Stall { lasting, deaf: false } => return write!(f, "stall {}", seconds(*lasting)),
             Self::Stall { lasting, deaf: true } => return write!(f, "stall-deaf {}", seconds(*lasting)),

@@ -13,6 +13,7 @@
 //! 5s    > ping #1
 //! 5.2s  < pong #1
 //! 10s   > ping #2
+//! 15s   > ping #3
 //! 20s   > offline ping-timeout
 //! 20s   > close 3008
 //! 25s   > disconnect
@@ -27,11 +28,13 @@
 //! | input | what happens |
 //! |---|---|
 //! | `open` | the connection opens: the first input of every life |
-//! | `data`, `progress`, `ping`, `eof`, `wrote`, `ping-sent`, `read-paused`, `read-resumed` | that [`Event`](crate::Event) |
+//! | `data`, `progress`, `ping`, `eof`, `wrote`, `ping-sent`, `read-paused`, `read-resumed`, `unread` | that [`Event`](crate::Event) |
 //! | `close [CODE]` | the peer closes |
+//! | `violation CODE` | the peer breaks the protocol, and is told this code |
 //! | `pong #N` | a pong with the payload of the N-th ping; an error before that ping |
 //! | `pong TEXT` | a pong with any other payload: a word, `0x` and hexadecimal digits, or nothing |
 //! | `probe`, `local-close CODE` | that command |
+//! | `reconfigure KEY=VALUE ...` | other settings; what is not named stays |
 //! | `stall DURATION` | the driver does nothing for that long; inputs dated within it are read when it ends, before the poll |
 //! | `stall-deaf DURATION` | the same, but it polls once before it reads them, and again after |
 //! | `end` | stop here, after what is due; without it, run until finished |

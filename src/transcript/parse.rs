@@ -9,6 +9,7 @@ use core::str::FromStr;
 
 use super::format::{Input, Kind, Line, Malformed, Output, Transcript};
 use super::settings::{Settings, parse_duration};
+use crate::config::Config;
 use crate::event::{CloseCode, Reason};
 use crate::time::Timestamp;
 
@@ -137,7 +138,8 @@ fn without_comment(line: &str) -> &str {
 }
 
 const INPUTS: &str = "`open`, `data`, `progress`, `ping`, `pong #N`, `pong TEXT`, `wrote`, `ping-sent`, `close [CODE]`, \
-    `eof`, `probe`, `read-paused`, `read-resumed`, `local-close CODE`, `stall DURATION`, `stall-deaf DURATION` or `end`";
+    `violation CODE`, `eof`, `probe`, `read-paused`, `read-resumed`, `unread`, `local-close CODE`, \
+    `reconfigure KEY=VALUE...`, `stall DURATION`, `stall-deaf DURATION` or `end`";
 
 fn input(text: &str) -> Parsed<Input> {
     let (name, argument) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
@@ -159,16 +161,29 @@ fn input(text: &str) -> Parsed<Input> {
         "ping-sent" => alone(Input::PingSent),
         "close" if argument.is_empty() => Ok(Input::Close(None)),
         "close" => Ok(Input::Close(Some(number(argument, "the 16-bit code of a Close frame")?))),
+        "violation" => Ok(Input::Violation(close_code(argument)?)),
         "eof" => alone(Input::Eof),
         "probe" => alone(Input::Probe),
         "read-paused" => alone(Input::ReadPaused),
         "read-resumed" => alone(Input::ReadResumed),
+        "unread" => alone(Input::Unread),
+        "reconfigure" => reconfigure(argument),
         "local-close" => Ok(Input::LocalClose(close_code(argument)?)),
         "stall" => Ok(Input::Stall { lasting: parse_duration(argument)?, deaf: false }),
         "stall-deaf" => Ok(Input::Stall { lasting: parse_duration(argument)?, deaf: true }),
         "end" => alone(Input::End),
         _ => Err(format!("read {} as an input; expected {INPUTS}", shown(text))),
     }
+}
+
+/// Each setting by itself; whether they make sense together is seen where they are set.
+fn reconfigure(argument: &str) -> Parsed<Input> {
+    let settings: Vec<String> = argument.split_whitespace().map(str::to_owned).collect();
+    if settings.is_empty() {
+        return Err("read nothing after `reconfigure`; expected settings such as `interval=5s`".into());
+    }
+    Settings::of(Config::builder()).set_all(&settings)?;
+    Ok(Input::Reconfigure(settings))
 }
 
 fn pong(argument: &str) -> Parsed<Input> {
@@ -189,7 +204,7 @@ fn pong(argument: &str) -> Parsed<Input> {
 }
 
 const OUTPUTS: &str = "`online`, `ping #N`, `suspect`, `offline REASON`, `close [CODE]` or `disconnect`";
-const REASONS: &str = "`ping-timeout`, `write-stalled`, `silent`, `idle`, `ping-flood`, `peer-closed [CODE]`, \
+const REASONS: &str = "`ping-timeout`, `write-stalled`, `silent`, `idle`, `ping-flood`, `protocol-error CODE`, `peer-closed [CODE]`, \
     `transport-closed` or `local-closed`";
 
 fn output(text: &str) -> Parsed<Output> {
@@ -216,6 +231,7 @@ fn reason(name: &str, code: Option<&str>) -> Parsed<Reason> {
         ("silent", None) => Ok(Reason::Silent),
         ("idle", None) => Ok(Reason::Idle),
         ("ping-flood", None) => Ok(Reason::PingFlood),
+        ("protocol-error", Some(code)) => Ok(Reason::ProtocolError(close_code(code)?)),
         ("peer-closed", None) => Ok(Reason::PeerClosed(None)),
         ("peer-closed", Some(code)) => {
             Ok(Reason::PeerClosed(Some(number(code, "the 16-bit code of a Close frame")?)))

@@ -1,5 +1,9 @@
 //! A live machine, written down as it lives.
 
+use std::borrow::ToOwned;
+use std::string::{String, ToString};
+use std::vec::Vec;
+
 use core::fmt;
 use core::time::Duration;
 
@@ -109,11 +113,13 @@ impl<W: fmt::Write> Recorder<W> {
                 None => Input::Pong(payload.into()),
             },
             Event::Close(code) => Input::Close(code),
+            Event::Violation(code) => Input::Violation(code),
             Event::Eof => Input::Eof,
             Event::Wrote => Input::Wrote,
             Event::PingSent => Input::PingSent,
             Event::ReadPaused => Input::ReadPaused,
             Event::ReadResumed => Input::ReadResumed,
+            Event::Unread => Input::Unread,
         }
     }
 }
@@ -141,6 +147,18 @@ impl<W: fmt::Write> Machine for Recorder<W> {
     fn close(&mut self, code: CloseCode, now: Timestamp) {
         self.input(&Input::LocalClose(code), now);
         self.machine.close(code, now);
+    }
+
+    fn reconfigure(&mut self, config: Config, now: Timestamp) {
+        let (old, new) = (self.machine.config().to_string(), config.to_string());
+        let changed = new.split(' ').zip(old.split(' ')).filter(|(new, old)| new != old);
+        let mut changed: Vec<String> = changed.map(|(new, _)| new.to_owned()).collect();
+        if changed.is_empty() {
+            // A verdict that was only noted is forgotten all the same: say one that is as it was.
+            changed.extend(new.split(' ').next().map(str::to_owned));
+        }
+        self.input(&Input::Reconfigure(changed), now);
+        self.machine.reconfigure(config, now);
     }
 
     fn liveness(&self) -> &Liveness {

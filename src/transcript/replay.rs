@@ -7,9 +7,10 @@ use std::vec::Vec;
 use core::fmt;
 
 use super::format::{Input, Kind, Malformed, Output, Transcript};
+use super::settings::Settings;
 use crate::event::Event;
 use crate::liveness::Liveness;
-use crate::state::Due;
+use crate::state::{Due, Ping};
 use crate::time::{Seconds, Timestamp};
 
 impl Transcript {
@@ -134,8 +135,8 @@ fn output_line(at: Timestamp, output: &Output) -> String {
 /// More actions than any machine hands out at one moment.
 const LARGEST_BURST: usize = 8;
 
-/// More moments than any machine needs to end.
-const AFTER_THE_LAST_INPUT: u32 = 50;
+/// More moments than a life that is to be read needs to end.
+const AFTER_THE_LAST_INPUT: u32 = 10_000;
 
 /// A driver without sockets: time jumps to whatever is next.
 struct Driver<'a> {
@@ -150,16 +151,19 @@ struct Driver<'a> {
 }
 
 impl Driver<'_> {
-    /// Ends for every life: after the last input a machine hands out at most two pings, then has nothing due.
+    /// To the end of the life, or to `end`. A peer whose verdict is never may be pinged for ever: such a life needs an `end`.
     fn run(&mut self) -> Result<(), Malformed> {
-        let mut rest = AFTER_THE_LAST_INPUT;
+        let mut left = AFTER_THE_LAST_INPUT;
+        let mut last_line = 0;
         while !self.ended && !self.machine.is_finished() {
             let due = self.machine.poll_timeout();
             let input = self.inputs.as_slice().first().map(|(_, at, _)| *at);
-            if input.is_none() {
-                // A machine that is broken goes on for ever; its life should be read all the same.
-                let Some(fewer) = rest.checked_sub(1) else { break };
-                rest = fewer;
+            if let Some((line, ..)) = self.inputs.as_slice().first() {
+                last_line = *line;
+            } else {
+                left = left.checked_sub(1).ok_or_else(|| {
+                    Malformed::new(last_line, format!("read the last input; expected `end` behind it, because this life goes on for more than {AFTER_THE_LAST_INPUT} moments"))
+                })?;
             }
             self.now = match (due, input) {
                 (Some(due), Some(input)) => due.min(input).max(self.now),
@@ -213,15 +217,24 @@ impl Driver<'_> {
             Input::Wrote => Event::Wrote,
             Input::PingSent => Event::PingSent,
             Input::Close(code) => Event::Close(*code),
+            Input::Violation(code) => Event::Violation(*code),
             Input::Eof => Event::Eof,
             Input::ReadPaused => Event::ReadPaused,
             Input::ReadResumed => Event::ReadResumed,
+            Input::Unread => Event::Unread,
             Input::Probe => {
                 self.machine.probe(self.now);
                 return Ok(());
             }
             Input::LocalClose(code) => {
                 self.machine.close(*code, self.now);
+                return Ok(());
+            }
+            Input::Reconfigure(settings) => {
+                let mut changed = Settings::of(self.machine.config().to_builder());
+                changed.set_all(settings).map_err(|reason| Malformed::new(line, reason))?;
+                let config = changed.builder.build().map_err(|error| Malformed::new(line, error.to_string()))?;
+                self.machine.reconfigure(config, self.now);
                 return Ok(());
             }
             // The machine was made at this moment; stalls and the end are the driver's.
@@ -246,7 +259,7 @@ impl Driver<'_> {
             inputs: core::mem::take(&mut self.heard),
             outputs: self.outputs.len(),
             next: state.next(self.machine.config()),
-            ping_awaited: state.ping().is_awaited() && state.verdict().is_none(),
+            ping_awaited: !matches!(state.ping(), Ping::Idle | Ping::WritingAnswered),
         });
     }
 }

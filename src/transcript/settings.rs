@@ -70,14 +70,29 @@ pub(super) struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { builder: Config::builder(), seed: 0, seen: Vec::new() }
+        Self::of(Config::builder())
     }
 }
 
-const KEYS: &str = "interval, timeout, schedule, evidence, suspicion, idle_timeout, silence_timeout, close_timeout, jitter, \
+const KEYS: &str = "interval, timeout, probe_timeout, schedule, evidence, suspicion, idle_timeout, silence_timeout, close_timeout, jitter, \
     stall_tolerance, last_look, write_timeout, control_budget, close_code or seed";
 
 impl Settings {
+    pub(super) const fn of(builder: ConfigBuilder) -> Self {
+        Self { builder, seed: 0, seen: Vec::new() }
+    }
+
+    /// Several, none of them the seed of one connection.
+    pub(super) fn set_all<T: AsRef<str>>(&mut self, settings: &[T]) -> Parsed<()> {
+        for setting in settings.iter().map(AsRef::as_ref) {
+            if setting.starts_with("seed=") {
+                return Err("read `seed`; expected it only in `config`, because it belongs to one connection".into());
+            }
+            self.set(setting)?;
+        }
+        Ok(())
+    }
+
     pub(super) fn set(&mut self, setting: &str) -> Parsed<()> {
         let (key, value) = setting
             .split_once('=')
@@ -90,6 +105,7 @@ impl Settings {
         self.builder = match key {
             "interval" => builder.interval(or_never(value)?),
             "timeout" => builder.timeout(or_never(value)?),
+            "probe_timeout" => builder.probe_timeout(or_never(value)?),
             "schedule" => builder.schedule(schedule(value)?),
             "evidence" => builder.evidence(evidence(value)?),
             "suspicion" => builder.suspicion(suspicion(value)?),
@@ -187,14 +203,7 @@ impl FromStr for Config {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let mut settings = Settings::default();
-        for setting in text.split_whitespace() {
-            if setting.starts_with("seed=") {
-                return Err(
-                    "read `seed`; expected it only in a transcript, for it belongs to one connection".into(),
-                );
-            }
-            settings.set(setting)?;
-        }
+        settings.set_all(&text.split_whitespace().collect::<Vec<_>>())?;
         settings.builder.build().map_err(|error| error.to_string())
     }
 }

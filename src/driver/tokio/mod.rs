@@ -89,7 +89,7 @@ pub use self::socket::{Kind, Socket};
 use self::waiting::Alarm;
 use self::waking::Wakers;
 use self::writing::Own;
-use super::{Heartbeat, Inbox, Stuck, Watcher, random_seed};
+use super::{Heartbeat, Inbox, Watcher, random_seed};
 use crate::config::Config;
 use crate::event::{Action, CloseCode, Reason, Status};
 use crate::liveness::{Liveness, Machine};
@@ -162,12 +162,7 @@ pub struct LiveStream<S: Socket, M: Machine = Liveness> {
     /// Since when nobody listens: a message was given to the caller, and no other was asked for.
     away_from: Option<Timestamp>,
     inbox: Inbox<S::Message>,
-    /// Bytes of messages received.
-    heard: u64,
-    /// Those when a verdict first waited for unread ones, and the answers by then.
-    backlog: Option<(u64, u32)>,
-    stuck: Option<Stuck>,
-    /// A verdict waits, in this turn, for what could not be read.
+    /// A verdict waits, in this turn, because the task has spent its budget.
     unheard: bool,
     /// Reading is paused: the inbox is full, or too many pongs are owed.
     paused: bool,
@@ -234,9 +229,6 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
             unsettled: true,
             away_from: None,
             inbox: Inbox::new(),
-            heard: 0,
-            backlog: None,
-            stuck: None,
             unheard: false,
             paused: false,
             own: Own::NOTHING,

@@ -95,11 +95,6 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
     /// there is something to do before waiting.
     fn wait_to_write(&mut self, cx: &Context<'_>) -> bool {
         let _ = self.listen();
-        if self.unheard && !self.may_read() {
-            // A verdict waits for room in the inbox, and the caller waits here, and not for messages.
-            self.unheard = false;
-            self.pause();
-        }
         self.may_wait(Half::Write, cx)
     }
 }

@@ -13,10 +13,7 @@ use super::gauge::Readings;
 use super::socket::{Kind, Socket};
 use super::{Error, LiveStream};
 use crate::beat::Beat;
-use crate::driver::{
-    BACKLOG, Fault, Heartbeat, PONGS_OWED, READS_BEFORE_VERDICT, close_text, is_refutable, pong_owed,
-    verdict_at,
-};
+use crate::driver::{Fault, Heartbeat, PONGS_OWED, READS_BEFORE_VERDICT, close_text, pong_owed};
 use crate::event::{Action, Event, Reason, Status};
 use crate::liveness::Machine;
 use crate::time::Timestamp;
@@ -61,22 +58,8 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
             if self.is_due() {
                 self.judge();
             }
-            if self.is_stuck() {
-                self.hear(Event::Eof);
-                self.act(self.now);
-            }
             let _ = self.arm();
         }
-    }
-
-    /// For so long that the transport has failed; what it takes by now counts.
-    fn is_stuck(&mut self) -> bool {
-        let failed = |this: &mut Self| {
-            let (peer, now) = (this.machine.liveness(), this.now);
-            let stuck = this.stuck.as_mut().filter(|_| peer.is_answer_awaited());
-            stuck.is_some_and(|stuck| stuck.has_failed(peer, now))
-        };
-        failed(self) && self.write_out().is_pending() && failed(self)
     }
 
     pub(super) fn is_due(&self) -> bool {
@@ -92,36 +75,19 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
     /// Writes what there is room for, reads everything that has arrived by now, then lets the machine judge as of now.
     fn judge(&mut self) {
         let now = self.now;
+        if !has_budget_remaining() {
+            // A task that has spent its budget can neither read nor write. It judges in its next turn.
+            self.unheard = true;
+            self.stale = true;
+            return;
+        }
         let _ = self.write_out();
         let drained = self.listen() || self.paused || self.is_offline();
-        if drained {
-            self.backlog = None;
+        if !drained {
+            if self.may_read() { self.hear(Event::Unread) } else { self.pause() }
         }
-        if !drained && self.must_wait(now) {
-            self.unheard = true;
-            // The next turn looks again.
-            self.stale = true;
-        } else {
-            self.act(now);
-        }
+        self.act(now);
         let _ = self.write_out();
-    }
-
-    /// What would save the peer may lie unread behind what the caller has yet to take. Nobody is judged before it is
-    /// read; but a peer that sends faster than it is read is not spared for ever.
-    fn must_wait(&mut self, now: Timestamp) -> bool {
-        let verdict = verdict_at(self.machine.liveness(), now);
-        // A task without budget may not write either.
-        let unwritten = verdict == Some(Reason::WriteStalled) && self.may_read();
-        if !unwritten && !is_refutable(verdict) {
-            return false;
-        }
-        let here = (self.heard, self.machine.liveness().stats().answers);
-        let from = self.backlog.get_or_insert(here);
-        if from.1 != here.1 {
-            *from = here;
-        }
-        here.0.saturating_sub(from.0) < BACKLOG
     }
 
     /// Reads ahead, into the inbox, until nothing is left to read or there is no room for more. Whether nothing is left.
@@ -251,8 +217,6 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
     }
 
     fn arrived(&mut self, message: S::Message) -> Receipt<S::Message> {
-        // No frame has a shorter header.
-        self.heard = self.heard.saturating_add(S::len(&message) as u64).saturating_add(2);
         let kind = S::kind(&message);
         if let Kind::Text(text) = kind {
             if let Some(beat) = self.heartbeat.beat(text) {
@@ -311,17 +275,21 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
 
     /// Hands an event to the machine; and before an event of the peer that had long been waiting for us, that it had to.
     pub(super) fn hear(&mut self, event: Event<'_>) {
-        let ours = matches!(event, Event::Wrote | Event::PingSent | Event::ReadPaused | Event::ReadResumed);
+        let ours = matches!(
+            event,
+            Event::Wrote | Event::PingSent | Event::ReadPaused | Event::ReadResumed | Event::Unread
+        );
         if let Some(from) = self.away_from.take_if(|_| !ours) {
-            let tolerance = self.machine.liveness().config().stall_tolerance;
-            if self.now.since(from) > tolerance && !self.paused {
-                self.machine.handle(Event::ReadPaused, from);
-                self.machine.handle(Event::ReadResumed, self.now);
+            if self.now.since(from) > self.machine.liveness().config().last_look {
+                self.machine.handle(Event::Unread, self.now);
             }
         }
         self.machine.handle(event, self.now);
         // Besides an end, what draws on the budget of a flood.
-        self.unsettled |= matches!(event, Event::Eof | Event::Close(_) | Event::Ping | Event::Pong(_));
+        self.unsettled |= matches!(
+            event,
+            Event::Eof | Event::Close(_) | Event::Violation(_) | Event::Ping | Event::Pong(_)
+        );
     }
 
     /// Sorts an error of reading.
@@ -335,7 +303,7 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
                 if self.machine.liveness().verdict().is_none() {
                     self.farewell = Some(S::close(Some(code), &close_text(&error)));
                     self.blame(error);
-                    self.machine.close(code, self.now);
+                    self.hear(Event::Violation(code));
                 }
             }
             Fault::Gone | Fault::Against(_) | Fault::Refused => self.gone(error),

@@ -12,7 +12,7 @@ use super::LiveStream;
 use super::socket::Socket;
 use super::turn::REST;
 use super::waking::Half;
-use crate::driver::{PONGS_OWED, Stuck};
+use crate::driver::PONGS_OWED;
 use crate::event::Event;
 use crate::liveness::Machine;
 use crate::time::{Clock, Timestamp};
@@ -34,11 +34,6 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
         if self.is_broken() && self.hear_last_words(half) {
             return false;
         }
-        if !self.paused || !self.unflushed || !self.machine.liveness().is_answer_awaited() {
-            self.stuck = None;
-        } else {
-            self.stuck.get_or_insert(Stuck::new(self.now));
-        }
         let settled = self.is_settled();
         if settled && !self.wakers.wait(half, cx.waker()) {
             cx.waker().wake_by_ref();
@@ -58,7 +53,6 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
     pub(super) fn resume(&mut self) {
         if self.paused && self.may_read() && self.pongs_owed < PONGS_OWED {
             self.paused = false;
-            self.stuck = None;
             self.read_the_clock();
             self.hear(Event::ReadResumed);
             // Clocks run again, and it may be that nobody but the alarm calls us next.
@@ -99,7 +93,6 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
             return true;
         }
         let due = self.machine.liveness().poll_timeout().unwrap_or(Timestamp::MAX);
-        let due = self.stuck.map_or(due, |stuck| due.min(stuck.due(self.machine.liveness())));
         let due = if self.unheard { self.now.saturating_add(REST) } else { due };
         let due = if self.resting_until > self.now { due.min(self.resting_until) } else { due };
         let rung = self.alarm.at <= self.now;

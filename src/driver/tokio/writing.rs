@@ -103,7 +103,6 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
     /// Reports bytes that have entered the transport.
     fn note_sent(&mut self) {
         if self.readings.as_mut().is_some_and(Readings::has_sent) {
-            self.stuck = None;
             self.read_the_clock();
             self.hear(Event::Wrote);
         }
@@ -111,7 +110,6 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
 
     fn flushed(&mut self) {
         self.unflushed = false;
-        self.stuck = None;
         self.pongs_owed = 0;
         if self.paused {
             self.resume();

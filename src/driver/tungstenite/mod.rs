@@ -53,7 +53,7 @@ use tungstenite::{Message, WebSocket};
 pub use handshake::{accept, accept_hdr, accept_over, accept_unwatched, client, client_over};
 
 use super::meter::Transport;
-use super::{Heartbeat, Inbox, Stuck, Watcher, at_most_123_bytes, random_seed};
+use super::{Heartbeat, Inbox, Watcher, at_most_123_bytes, random_seed};
 use crate::config::Config;
 use crate::event::{Action, CloseCode, Reason};
 use crate::liveness::{Liveness, Machine};
@@ -108,9 +108,6 @@ pub struct LiveSocket<S: Transport, M: Machine = Liveness> {
     inbox: Inbox<Message>,
     /// Reading is paused: the inbox is full, or too many pongs are owed.
     paused: bool,
-    stuck: Option<Stuck>,
-    /// Bytes received when a verdict first waited for unread ones.
-    backlog_from: Option<u64>,
     /// Something may wait in tungstenite's write buffer.
     unflushed: bool,
     /// A ping is in that buffer.
@@ -169,8 +166,6 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
             watcher: None,
             inbox: Inbox::new(),
             paused: false,
-            stuck: None,
-            backlog_from: None,
             unflushed: false,
             ping_unflushed: false,
             pongs_owed: 0,

@@ -10,12 +10,9 @@ use tungstenite::{Message, WebSocket};
 use super::LiveSocket;
 use crate::beat::Beat;
 use crate::driver::meter::Transport;
-use crate::driver::{
-    BACKLOG, Heartbeat, PONGS_OWED, READS_BEFORE_VERDICT, Stuck, is_refutable, pong_owed, verdict_at,
-};
+use crate::driver::{Heartbeat, PONGS_OWED, READS_BEFORE_VERDICT, pong_owed};
 use crate::event::{Action, Event, Status};
 use crate::liveness::Machine;
-use crate::time::Timestamp;
 
 /// How long one attempt to write may block: often enough for the pongs of a peer that reads slowly.
 pub(super) const WRITE_SLICE: Duration = Duration::from_millis(20);
@@ -38,13 +35,9 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
         if self.is_broken() {
             self.hear_last_words();
         }
-        if self.unflushed && !self.may_read() && !self.paused {
+        if self.unflushed && !self.may_read() {
             // The caller waits here, and not for messages.
-            self.paused = true;
-            self.hear(Event::ReadPaused);
-        }
-        if self.is_stuck() {
-            self.end_transport();
+            self.pause();
         }
         let due = self.machine.liveness().poll_timeout();
         let left = due.map(|due| due.saturating_duration_since(self.clock.now()));
@@ -56,17 +49,6 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
         if self.is_due() {
             self.judge();
         }
-    }
-
-    /// For so long that the transport has failed.
-    fn is_stuck(&mut self) -> bool {
-        let peer = self.machine.liveness();
-        if !self.paused || !self.unflushed || !peer.is_answer_awaited() {
-            self.stuck = None;
-            return false;
-        }
-        let now = self.clock.now();
-        self.stuck.get_or_insert(Stuck::new(now)).has_failed(peer, now)
     }
 
     pub(super) fn is_due(&self) -> bool {
@@ -83,10 +65,9 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
             }
             drained = self.receive(Some(Duration::ZERO)) == Receipt::Drained || self.is_offline();
         }
-        if !drained && self.must_wait(now) {
-            return self.flush();
+        if !drained {
+            if self.may_read() { self.hear(Event::Unread) } else { self.pause() }
         }
-        self.backlog_from = None;
         while let Some(action) = self.machine.poll(now) {
             self.carry_out(action);
             if let Some(watcher) = &mut self.watcher {
@@ -94,17 +75,6 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
             }
         }
         self.flush();
-    }
-
-    /// What would save the peer may lie unread behind what the caller has yet to take. Nobody is judged before it is
-    /// read; but a peer that sends faster than it is read is not spared for ever.
-    fn must_wait(&mut self, now: Timestamp) -> bool {
-        if !is_refutable(verdict_at(self.machine.liveness(), now)) {
-            return false;
-        }
-        let Some(socket) = &mut self.socket else { return false };
-        let received = counts(socket).0;
-        received.saturating_sub(*self.backlog_from.get_or_insert(received)) < BACKLOG
     }
 
     pub(super) fn carry_out(&mut self, action: Action) {
@@ -235,18 +205,22 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
         Some(message)
     }
 
+    /// Nobody listens from here on, and the machine knows.
+    fn pause(&mut self) {
+        if !self.paused {
+            self.paused = true;
+            self.hear(Event::ReadPaused);
+        }
+    }
+
     pub(super) fn resume(&mut self) {
         if self.paused && self.may_read() {
             self.paused = false;
-            self.stuck = None;
             self.hear(Event::ReadResumed);
         }
     }
 
     pub(super) fn hear(&mut self, event: Event<'_>) {
-        if event == Event::Wrote {
-            self.stuck = None;
-        }
         self.machine.handle(event, self.clock.now());
     }
 }

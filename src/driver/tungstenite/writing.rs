@@ -136,7 +136,7 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
                 return;
             }
         }
-        let code = match Fault::from(&error) {
+        let violation = match Fault::from(&error) {
             Fault::Over => {
                 self.deaf = true;
                 return self.flushed_if_clean();
@@ -145,15 +145,18 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
                 self.blame(error);
                 return self.hear(Event::Eof);
             }
-            Fault::Against(code) => code,
-            // Ours, not the peer's: larger than the buffer that the caller's settings allow.
-            Fault::Refused => CloseCode::INTERNAL_ERROR,
+            Fault::Against(code) => Some(code),
+            Fault::Refused => None,
         };
         // RFC 6455 7.1.7: fail the connection. Where one frame ends and the next begins is lost.
         self.farewell = Some(close_text(&error));
         self.blame(error);
         self.deaf = true;
-        self.machine.close(code, self.clock.now());
+        match violation {
+            Some(code) => self.hear(Event::Violation(code)),
+            // Ours, not the peer's: larger than the buffer that the caller's settings allow.
+            None => self.machine.close(CloseCode::INTERNAL_ERROR, self.clock.now()),
+        }
     }
 
     /// Keeps the error that ends the connection. After the verdict nothing does.

@@ -1,6 +1,6 @@
 //! What falls due next, by its name: for pictures.
 
-use super::{Case, Ping, Stage, State};
+use super::{Stage, State, Verdict};
 use crate::config::Config;
 use crate::time::Timestamp;
 
@@ -11,8 +11,8 @@ pub(crate) enum Due {
     Data,
     /// Anything at all from the peer.
     Sound,
-    Write,
     Answer,
+    Write,
     Suspicion,
     Ping,
     LastLook,
@@ -23,18 +23,16 @@ impl State {
     /// What falls due next, for a picture: [`State::next_due`] by its name.
     pub(crate) fn next(&self, config: &Config) -> (Due, Timestamp) {
         let due = match self.stage {
-            Stage::Open(_) if self.case != Case::Nothing => (Due::LastLook, self.last_look_due(config)),
+            Stage::Open(_) if self.verdict != Verdict::None => (Due::LastLook, self.last_look_due(config)),
             Stage::Open(ping) => {
-                let answer = if ping == Ping::Writing { Due::Write } else { Due::Answer };
                 // In the order of rule 13; of several at one moment, the first comes first.
-                let unless = |not: bool, due: Timestamp| if not { Timestamp::MAX } else { due };
-                let awaited = ping.is_awaited();
                 let dues = [
                     (Due::Data, self.idle_due(config)),
                     (Due::Sound, self.silence_due(config)),
-                    (answer, self.ping_deadline(config, ping)),
-                    (Due::Suspicion, unless(!awaited, self.suspect_due(config))),
-                    (Due::Ping, unless(awaited, self.ping_due(config))),
+                    (Due::Answer, self.answer_due(config, ping)),
+                    (Due::Write, self.write_due(config, ping)),
+                    (Due::Suspicion, self.suspect_due(config, ping)),
+                    (Due::Ping, self.ping_due(config, ping)),
                 ];
                 dues.into_iter().min_by_key(|(_, at)| *at).unwrap_or((Due::Nothing, Timestamp::MAX))
             }

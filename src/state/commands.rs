@@ -1,0 +1,42 @@
+//! What the caller wishes (rules 1, 11, 12).
+
+use super::{Flags, Stage, State, Verdict};
+use crate::config::{Config, NEVER};
+use crate::event::CloseCode;
+use crate::payload::Payload;
+use crate::time::Timestamp;
+
+impl State {
+    pub(crate) fn probe(&mut self, now: Timestamp) {
+        self.advance(now);
+        self.flags.set(Flags::PROBE);
+        self.wake();
+    }
+
+    pub(crate) fn close(&mut self, code: CloseCode, now: Timestamp) {
+        self.advance(now);
+        if matches!(self.stage, Stage::Open(_)) {
+            self.answered_up_to = u32::from(code.get());
+            self.judge(Verdict::LocalClosed);
+        }
+    }
+
+    /// Rule 12: from now on these settings. The moments that they count from stay; a verdict that was only noted is
+    /// forgotten.
+    pub(crate) fn reconfigure(&mut self, config: &Config, now: Timestamp) {
+        self.advance(now);
+        self.wake();
+        let Stage::Open(ping) = self.stage else { return };
+        self.verdict = Verdict::None;
+        if config.write_timeout == NEVER && ping.is_writing() {
+            // Rule 4: then a ping counts as written when it was handed out.
+            self.written(config, ping, self.pinged_at);
+        }
+    }
+
+    /// The oldest ping that is not answered yet.
+    pub(crate) fn awaited(&self) -> Option<Payload> {
+        let open = matches!(self.stage, Stage::Open(_)) && self.answered_up_to < self.sent;
+        open.then(|| Payload::seal(u64::from(self.answered_up_to.saturating_add(1)), self.seed()))
+    }
+}
