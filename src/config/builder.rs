@@ -3,7 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use super::{Config, Evidence, NEVER, Schedule, Setting, Suspicion};
+use super::{Config, Evidence, NEVER, Schedule, Setting, Suspicion, SuspicionKind};
 use crate::event::CloseCode;
 use crate::limiter::Budget;
 use crate::time::nanos;
@@ -52,7 +52,11 @@ impl ConfigBuilder {
 
     /// Sets [`Config::suspicion`].
     pub const fn suspicion(mut self, suspicion: Suspicion) -> Self {
-        self.config.suspicion = suspicion;
+        (self.config.suspicion, self.config.suspect_after) = match suspicion {
+            Suspicion::Never => (SuspicionKind::Never, NEVER),
+            Suspicion::After(after) => (SuspicionKind::After, nanos(after)),
+            Suspicion::Adaptive { at_least } => (SuspicionKind::Adaptive, nanos(at_least)),
+        };
         self
     }
 
@@ -126,11 +130,6 @@ impl ConfigBuilder {
             Some(tolerance) => nanos(tolerance),
             None if self.config.timeout == NEVER => NEVER,
             None => self.config.timeout / 4,
-        };
-        self.config.suspect_after = match self.config.suspicion {
-            Suspicion::Never => NEVER,
-            Suspicion::After(after) => nanos(after),
-            Suspicion::Adaptive { at_least } => nanos(at_least),
         };
         if let Some(error) = self.wrong() {
             return Err(error);

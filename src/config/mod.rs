@@ -52,6 +52,14 @@ pub enum Suspicion {
     },
 }
 
+/// A [`Suspicion`] without its duration, which is kept beside it: half as large.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum SuspicionKind {
+    Never,
+    After,
+    Adaptive,
+}
+
 /// The settings of a [`Liveness`](crate::Liveness). One that exists is valid.
 ///
 /// ```
@@ -85,7 +93,7 @@ pub struct Config {
     pub(crate) stall_tolerance: u64,
     pub(crate) last_look: u64,
     pub(crate) write_timeout: u64,
-    pub(crate) suspicion: Suspicion,
+    pub(crate) suspicion: SuspicionKind,
     pub(crate) control_budget: Option<Budget>,
     pub(crate) close_code: CloseCode,
     pub(crate) jitter: u8,
@@ -94,7 +102,7 @@ pub struct Config {
     // Worked out once, for every ping asks for them.
     /// What jitter leaves of the interval at least.
     pub(crate) shortest_wait: u64,
-    /// How long `suspicion` waits, at least.
+    /// How long `suspicion` waits, at least; never where it does not.
     pub(crate) suspect_after: u64,
 }
 
@@ -151,7 +159,7 @@ impl Config {
                 stall_tolerance: 0,
                 last_look: nanos(LAST_LOOK),
                 write_timeout: NEVER,
-                suspicion: Suspicion::Never,
+                suspicion: SuspicionKind::Never,
                 control_budget: Some(CONTROL_BUDGET),
                 close_code: CloseCode::TIMEOUT,
                 jitter: JITTER,
@@ -291,7 +299,11 @@ impl Config {
     /// When an unanswered ping makes a peer suspect. Default never.
     #[must_use]
     pub const fn suspicion(&self) -> Suspicion {
-        self.suspicion
+        match self.suspicion {
+            SuspicionKind::Never => Suspicion::Never,
+            SuspicionKind::After => Suspicion::After(duration(self.suspect_after)),
+            SuspicionKind::Adaptive => Suspicion::Adaptive { at_least: duration(self.suspect_after) },
+        }
     }
 
     /// Control frames allowed in a burst, and each second after. Default 128 and 16; `None`: any number.
@@ -352,9 +364,9 @@ impl fmt::Display for Config {
             Evidence::PongOnly => " evidence=pong-only",
         })?;
         match self.suspicion {
-            Suspicion::Never => f.write_str(" suspicion=never"),
-            Suspicion::After(after) => write!(f, " suspicion=after:{}", Setting(nanos(after))),
-            Suspicion::Adaptive { at_least } => write!(f, " suspicion=adaptive:{}", Setting(nanos(at_least))),
+            SuspicionKind::Never => f.write_str(" suspicion=never"),
+            SuspicionKind::After => write!(f, " suspicion=after:{}", Setting(self.suspect_after)),
+            SuspicionKind::Adaptive => write!(f, " suspicion=adaptive:{}", Setting(self.suspect_after)),
         }?;
         write!(f, " idle_timeout={}", Setting(self.idle_timeout))?;
         write!(f, " silence_timeout={}", Setting(self.silence_timeout))?;

@@ -1,7 +1,7 @@
 //! The moments at which something falls due (rules 1, 2, 4, 5, 8, 9), each computed from the state when it is asked for.
 
 use super::{Flags, Ping, State, Verdict};
-use crate::config::{Config, NEVER, Schedule, Suspicion};
+use crate::config::{Config, NEVER, Schedule, SuspicionKind};
 use crate::payload::{mix, share};
 use crate::time::Timestamp;
 
@@ -73,9 +73,9 @@ impl State {
             return Timestamp::MAX;
         }
         let after = match config.suspicion {
-            Suspicion::Never => NEVER,
-            Suspicion::After(_) => config.suspect_after,
-            Suspicion::Adaptive { .. } => self.rtt.rto().map_or(NEVER, |rto| rto.max(config.suspect_after)),
+            SuspicionKind::Never => NEVER,
+            SuspicionKind::After => config.suspect_after,
+            SuspicionKind::Adaptive => self.rtt.rto().map_or(NEVER, |rto| rto.max(config.suspect_after)),
         };
         let clock = if ping.is_answering() { self.wait_length(config) } else { config.write_timeout };
         if after >= clock {

@@ -108,7 +108,8 @@ mod growth {
     ) {
         match event {
             Event::Data | Event::Progress | Event::Ping | Event::Pong(_) | Event::Close(_) | Event::Eof => {}
-            Event::Wrote | Event::PingSent | Event::ReadPaused | Event::ReadResumed => {}
+            Event::Wrote | Event::PingSent | Event::ReadPaused | Event::ReadResumed | Event::Unread => {}
+            Event::Violation(_) => {}
         }
         match action {
             Action::MarkOnline | Action::SendPing(_) | Action::MarkSuspect | Action::MarkOffline(_) => {}

@@ -310,24 +310,6 @@ fn the_debug_text_of_a_million_is_a_line() {
     assert_eq!(format!("{key:?}"), "Key(0 of generation 0 in class 0)");
 }
 
-#[test]
-fn who_is_put_off_is_looked_at_later_and_never_before_its_time() {
-    let mut fleet = Fleet::new(Config::builder().jitter(0).build().unwrap(), 1);
-    let key = fleet.insert(at(0)).unwrap();
-    fleet.put_off(key, at(400)).unwrap();
-    assert_eq!(drain(&mut fleet, at(399)), []);
-    assert_eq!(drain(&mut fleet, at(400)), [(key, Action::MarkOnline)]);
-    // Neither earlier than it is due, nor later, once it is put off no more.
-    fleet.put_off(key, at(90_000)).unwrap();
-    fleet.put_off(key, Timestamp::ZERO).unwrap();
-    assert_eq!(drain(&mut fleet, at(19_000)), []);
-    assert!(matches!(drain(&mut fleet, at(20_004))[..], [(_, Action::SendPing(_))]));
-    fleet.put_off(key, at(90_000)).unwrap();
-    fleet.handle(key, Event::Eof, at(20_005)).unwrap();
-    assert_eq!(drain(&mut fleet, at(20_005)).len(), 2, "an event that makes something due ends it");
-    assert!(fleet.put_off(key, at(1)).is_err());
-}
-
 /// A connection, and what a recorder beside it writes down.
 fn insert_recorded(fleet: &mut Fleet, now: Timestamp) -> (Key, Page) {
     let page = Page::default();
@@ -386,4 +368,36 @@ fn who_is_watched_sees_that_all_are_closed_before_anything_that_comes_after() {
         assert_eq!(came, expected, "{text}");
         assert_replays(&text);
     }
+}
+
+#[test]
+fn a_connection_may_get_other_settings_and_keeps_its_key() {
+    let slow = Config::builder().interval(Duration::from_secs(30)).jitter(0).build().unwrap();
+    let fast = Config::builder().interval(Duration::from_secs(5)).jitter(0).build().unwrap();
+    let mut fleet = Fleet::with_tick(slow, 1, Duration::from_nanos(1));
+    let faster = fleet.add_class(fast).unwrap();
+    let [key, other] = [(); 2].map(|()| fleet.insert(Timestamp::ZERO).unwrap());
+    let poll = |fleet: &mut Fleet, at: u64| -> Vec<(Key, Action)> {
+        std::iter::from_fn(|| fleet.poll(Timestamp::from_secs(at))).collect()
+    };
+    assert_eq!(poll(&mut fleet, 0).len(), 2);
+    fleet.reconfigure(key, faster, Timestamp::from_secs(1)).unwrap();
+    assert_eq!(fleet.get(key).unwrap().config(), &fast);
+    assert_eq!(fleet.get(other).unwrap().config(), &slow);
+    assert!(matches!(poll(&mut fleet, 5)[..], [(pinged, Action::SendPing(_))] if pinged == key));
+    // An answer to a ping of before is still one, and the oldest is known by its name.
+    let awaited = fleet.awaited(key).unwrap().unwrap();
+    fleet.handle(key, Event::Pong(awaited.as_bytes()), Timestamp::from_secs(6)).unwrap();
+    assert_eq!((fleet.stats(key).unwrap().answers, fleet.awaited(key)), (1, Ok(None)));
+    assert_eq!(fleet.verdict(key), Ok(None));
+    assert!(fleet.report(key, Timestamp::from_secs(7)).unwrap().to_string().contains("1 answered"));
+
+    let mut foreign = Fleet::new(slow, 1);
+    let class = (0..2).map(|_| foreign.add_class(slow).unwrap()).last().unwrap();
+    assert_eq!(fleet.reconfigure(key, class, Timestamp::from_secs(8)), Err(FleetError::UnknownClass));
+    fleet.remove(key).unwrap();
+    assert_eq!(fleet.reconfigure(key, faster, Timestamp::from_secs(8)), Err(FleetError::StaleKey));
+    // Whoever comes into its place has the settings that are asked for, and none of those before.
+    let next = fleet.insert(Timestamp::from_secs(9)).unwrap();
+    assert_eq!((next.index(), fleet.get(next).unwrap().config()), (key.index(), &slow));
 }

@@ -31,10 +31,10 @@ pub(crate) enum Step {
     Close {
         which: u8,
     },
-    /// Not to be looked at for so long.
-    PutOff {
+    /// The settings of another class.
+    Reconfigure {
         which: u8,
-        nanos: u64,
+        class: u8,
     },
     ProbeAll,
     CloseAll,
@@ -70,6 +70,7 @@ pub(crate) struct Reached {
 pub(crate) struct World {
     fleet: Fleet,
     classes: Vec<Class>,
+    configs: Vec<Config>,
     tick: Duration,
     twins: BTreeMap<Key, Twin>,
     /// Keys of connections that are gone.
@@ -83,15 +84,13 @@ pub(crate) struct World {
 
 struct Twin {
     machine: Liveness,
-    /// The fleet need not look before.
-    off: Timestamp,
     payloads: Vec<[u8; 8]>,
 }
 
 impl Twin {
     /// When the fleet must look at the latest.
     fn due(&self) -> Option<Timestamp> {
-        Some(self.machine.poll_timeout()?.max(self.off)).filter(|due| *due < Timestamp::MAX)
+        self.machine.poll_timeout()
     }
 }
 
@@ -103,6 +102,7 @@ impl World {
         Self {
             fleet,
             classes,
+            configs: configs.to_vec(),
             tick: tick.max(Duration::from_nanos(1)),
             twins: BTreeMap::new(),
             stale: VecDeque::new(),
@@ -138,7 +138,7 @@ impl World {
             | Step::Event { which, .. }
             | Step::Answer { which, .. }
             | Step::Probe { which }
-            | Step::PutOff { which, .. }
+            | Step::Reconfigure { which, .. }
             | Step::Close { which } => {
                 let Some(key) = self.pick(which) else { return };
                 self.step_of(key, step);
@@ -164,7 +164,7 @@ impl World {
         // The twin begins as the fleet's machine does: the seed is the fleet's to choose.
         let machine = self.fleet.get(key).unwrap();
         assert!(
-            self.twins.insert(key, Twin { machine, off: Timestamp::ZERO, payloads: Vec::new() }).is_none(),
+            self.twins.insert(key, Twin { machine, payloads: Vec::new() }).is_none(),
             "{key:?} twice"
         );
         assert!(!self.stale.contains(&key), "{key:?} was another connection's");
@@ -194,9 +194,10 @@ impl World {
                 self.fleet.probe(key, self.now).unwrap();
                 twin.machine.probe(at);
             }
-            Step::PutOff { nanos, .. } => {
-                twin.off = at + Duration::from_nanos(nanos);
-                self.fleet.put_off(key, twin.off).unwrap();
+            Step::Reconfigure { class, .. } => {
+                let index = usize::from(class) % self.classes.len();
+                self.fleet.reconfigure(key, self.classes[index], self.now).unwrap();
+                twin.machine.reconfigure(self.configs[index], at);
             }
             Step::Close { .. } => {
                 self.fleet.close(key, CloseCode::NORMAL, self.now).unwrap();
@@ -277,6 +278,8 @@ impl World {
             assert_eq!(self.fleet.status(key), Ok(machine.status()));
             assert_eq!(self.fleet.rtt(key), Ok(machine.rtt()));
             assert_eq!(self.fleet.stats(key), Ok(machine.stats()));
+            assert_eq!(self.fleet.verdict(key), Ok(machine.verdict()));
+            assert_eq!(self.fleet.awaited(key), Ok(machine.awaited()));
         }
         assert_eq!(count, self.twins.len());
     }
@@ -304,7 +307,8 @@ impl World {
         assert!(self.fleet.handle(key, Event::Data, self.now).is_err());
         assert!(self.fleet.probe(key, self.now).is_err());
         assert!(self.fleet.close(key, CloseCode::NORMAL, self.now).is_err());
-        assert!(self.fleet.put_off(key, self.now).is_err());
+        assert!(self.fleet.reconfigure(key, Class::default(), self.now).is_err());
+        assert!(self.fleet.awaited(key).is_err() && self.fleet.verdict(key).is_err());
         assert!(self.fleet.remove(key).is_err());
         assert!(self.fleet.get(key).is_err());
         assert!(self.fleet.status(key).is_err());
