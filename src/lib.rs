@@ -155,7 +155,6 @@ extern crate std;
 
 #[cfg(feature = "arbitrary")]
 mod arbitrary;
-mod beat;
 mod config;
 #[cfg(any(feature = "tungstenite", feature = "tokio"))]
 pub mod driver;
@@ -179,13 +178,13 @@ pub mod sim;
 mod state;
 #[cfg(feature = "proptest")]
 pub mod strategy;
+mod text_heartbeat;
 mod time;
 #[cfg(feature = "tracing")]
 mod traced;
 #[cfg(feature = "transcript")]
 pub mod transcript;
 
-pub use beat::Beat;
 pub use config::{Config, ConfigBuilder, ConfigError, Evidence, Schedule, Suspicion};
 pub use event::{Action, CloseCode, Event, Reason, Status};
 #[cfg(feature = "alloc")]
@@ -198,6 +197,7 @@ pub use payload::Payload;
 pub use presence::Presence;
 pub use reconnect::Reconnect;
 pub use rtt::Rtt;
+pub use text_heartbeat::TextHeartbeat;
 #[cfg(feature = "std")]
 pub use time::Clock;
 pub use time::Timestamp;

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arbitrary::Arbitrary;
-use frames::{beat, frame};
+use frames::{frame, text_heartbeat};
 use libfuzzer_sys::fuzz_target;
 use liveness::driver::tungstenite::LiveSocket;
 use liveness::driver::{Heartbeat, Meter, Socket};
@@ -32,7 +32,7 @@ enum Piece {
         payload: Vec<u8>,
     },
     /// A heartbeat in a text message.
-    Beat {
+    TextHeartbeat {
         masked: bool,
         pong: bool,
         digits: u64,
@@ -78,7 +78,7 @@ fn bytes(piece: Piece) -> io::Result<Vec<u8>> {
     Ok(match piece {
         Piece::Bytes(bytes) => bytes,
         Piece::Frame { opcode, fin, masked, payload } => frame(opcode, fin, masked, &payload),
-        Piece::Beat { masked, pong, digits } => beat(masked, pong, digits),
+        Piece::TextHeartbeat { masked, pong, digits } => text_heartbeat(masked, pong, digits),
         Piece::Blocks => return Err(io::ErrorKind::WouldBlock.into()),
         Piece::Interrupted => return Err(io::ErrorKind::Interrupted.into()),
         Piece::Fails => return Err(io::ErrorKind::ConnectionReset.into()),

@@ -15,7 +15,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use arbitrary::Arbitrary;
-use frames::{beat, frame};
+use frames::{frame, text_heartbeat};
 use futures_util::{Sink, SinkExt, Stream};
 use libfuzzer_sys::fuzz_target;
 use liveness::driver::Heartbeat;
@@ -41,7 +41,7 @@ enum Piece {
     /// An answer to the latest ping that was written.
     Answer,
     /// A heartbeat in a text message.
-    Beat {
+    TextHeartbeat {
         masked: bool,
         pong: bool,
         digits: u64,
@@ -126,7 +126,7 @@ impl AsyncRead for Script {
                 .ping
                 .as_ref()
                 .map_or(Vec::new(), |(opcode, pong)| frame(*opcode, true, this.server, pong)),
-            Some(Piece::Beat { masked, pong, digits }) => beat(masked, pong, digits),
+            Some(Piece::TextHeartbeat { masked, pong, digits }) => text_heartbeat(masked, pong, digits),
             Some(Piece::Waits) => Vec::new(),
         };
         // A read of nothing is the end of the stream, and a script of no bytes is not that.

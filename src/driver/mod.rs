@@ -33,10 +33,10 @@ pub use self::inbox::{INBOX_BYTES, INBOX_MESSAGES};
 #[cfg(feature = "tungstenite")]
 pub use self::meter::{Meter, Socket, Transport};
 use self::stuck::Stuck;
-use crate::beat::Beat;
 use crate::config::Evidence;
 use crate::event::{Action, Reason};
 use crate::liveness::Liveness;
+use crate::text_heartbeat::TextHeartbeat;
 use crate::time::Timestamp;
 
 /// How long the opening handshake may take, from the first byte to the last: 10 s.
@@ -53,7 +53,7 @@ pub enum Heartbeat {
     /// Ping and Pong frames, which the peer's library answers: RFC 6455 5.5.2.
     #[default]
     Frames,
-    /// Text messages, which the peer's program answers: [`Beat`]. For pages, whose scripts can neither send nor see
+    /// Text messages, which the peer's program answers: [`TextHeartbeat`]. For pages, whose scripts can neither send nor see
     /// the frames, and whose browser answers them in the name of a tab that hangs or is frozen.
     ///
     /// The driver sends its pings so, answers the peer's, and shows neither to the caller; all other messages are data, as
@@ -63,10 +63,10 @@ pub enum Heartbeat {
 
 impl Heartbeat {
     /// What a text message says, if it is none of the caller's.
-    fn beat(self, text: &str) -> Option<Beat> {
+    fn parse(self, text: &str) -> Option<TextHeartbeat> {
         match self {
             Self::Frames => None,
-            Self::Text => Beat::parse(text),
+            Self::Text => TextHeartbeat::parse(text),
         }
     }
 }

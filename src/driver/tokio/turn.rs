@@ -12,13 +12,13 @@ use ::tokio::time::Instant;
 use super::gauge::Readings;
 use super::socket::{Kind, Socket};
 use super::{Error, LiveStream};
-use crate::beat::Beat;
 use crate::driver::{
     BACKLOG, Fault, Heartbeat, PONGS_OWED, READS_BEFORE_VERDICT, close_text, is_refutable, pong_owed,
     verdict_at,
 };
 use crate::event::{Action, Event, Reason, Status};
 use crate::liveness::Machine;
+use crate::text_heartbeat::TextHeartbeat;
 use crate::time::Timestamp;
 
 /// Once the verdict has fallen, a peer that floods on is read this many frames at a time, with a rest after.
@@ -175,7 +175,7 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
             Action::SendPing(payload) => {
                 self.own.ping = Some(match self.heartbeat {
                     Heartbeat::Frames => S::ping(payload),
-                    Heartbeat::Text => S::text(Beat::Ping(payload).to_string()),
+                    Heartbeat::Text => S::text(TextHeartbeat::Ping(payload).to_string()),
                 });
             }
             Action::Close(code) => {
@@ -255,8 +255,8 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
         self.heard = self.heard.saturating_add(S::len(&message) as u64).saturating_add(2);
         let kind = S::kind(&message);
         if let Kind::Text(text) = kind {
-            if let Some(beat) = self.heartbeat.beat(text) {
-                return self.beaten(beat);
+            if let Some(heartbeat) = self.heartbeat.parse(text) {
+                return self.on_text_heartbeat(heartbeat);
             }
         }
         let (offline, answers) = (self.is_offline(), self.machine.liveness().stats().answers);
@@ -290,12 +290,12 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
     }
 
     /// A heartbeat in a text message is none of the caller's.
-    fn beaten<T>(&mut self, beat: Beat) -> Receipt<T> {
+    fn on_text_heartbeat<T>(&mut self, heartbeat: TextHeartbeat) -> Receipt<T> {
         let offline = self.is_offline();
-        self.hear(beat.event());
+        self.hear(heartbeat.event());
         if offline {
             self.rest_after_many();
-        } else if let Some(answer) = beat.answer() {
+        } else if let Some(answer) = heartbeat.answer() {
             self.own.answer = Some(S::text(answer.to_string()));
         }
         Receipt::Other

@@ -8,13 +8,13 @@ use core::time::Duration;
 use tungstenite::{Message, WebSocket};
 
 use super::LiveSocket;
-use crate::beat::Beat;
 use crate::driver::meter::Transport;
 use crate::driver::{
     BACKLOG, Heartbeat, PONGS_OWED, READS_BEFORE_VERDICT, Stuck, is_refutable, pong_owed, verdict_at,
 };
 use crate::event::{Action, Event, Status};
 use crate::liveness::Machine;
+use crate::text_heartbeat::TextHeartbeat;
 use crate::time::Timestamp;
 
 /// How long one attempt to write may block: often enough for the pongs of a peer that reads slowly.
@@ -114,7 +114,7 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
                 self.ping_unflushed = true;
                 let ping = match self.heartbeat {
                     Heartbeat::Frames => Message::Ping(payload.as_bytes().to_vec().into()),
-                    Heartbeat::Text => Message::text(Beat::Ping(payload).to_string()),
+                    Heartbeat::Text => Message::text(TextHeartbeat::Ping(payload).to_string()),
                 };
                 if let Some(error) = self.control(|socket| socket.write(ping)) {
                     self.failed(error);
@@ -188,8 +188,8 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
 
     pub(super) fn arrived(&mut self, message: Message) {
         if let Message::Text(text) = &message {
-            if let Some(beat) = self.heartbeat.beat(text) {
-                return self.beaten(beat);
+            if let Some(heartbeat) = self.heartbeat.parse(text) {
+                return self.on_text_heartbeat(heartbeat);
             }
         }
         match message {
@@ -216,13 +216,13 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
     }
 
     /// A heartbeat in a text message is none of the caller's.
-    fn beaten(&mut self, beat: Beat) {
-        if let Some(answer) = beat.answer().filter(|_| !self.is_offline()) {
+    fn on_text_heartbeat(&mut self, heartbeat: TextHeartbeat) {
+        if let Some(answer) = heartbeat.answer().filter(|_| !self.is_offline()) {
             self.pongs_owed = self.pongs_owed.saturating_add(pong_owed(self.machine.liveness()));
             self.answer = Some(Message::text(answer.to_string()));
             self.unflushed = true;
         }
-        self.hear(beat.event());
+        self.hear(heartbeat.event());
     }
 
     pub(super) fn may_keep(&self) -> bool {

@@ -1,7 +1,6 @@
 //! The asynchronous driver: real tungstenite on pipes, and on sockets where a test is of sockets; waiting is done on tokio's
 //! paused clock.
 
-mod beats;
 mod busy;
 mod closing;
 mod floods;
@@ -10,4 +9,5 @@ mod opening;
 mod paused;
 mod recording;
 mod support;
+mod text_heartbeats;
 mod waking;

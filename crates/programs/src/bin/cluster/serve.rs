@@ -10,7 +10,7 @@ use axum::routing::{any, get};
 use futures_util::{SinkExt, StreamExt};
 use liveness::driver::axum::Peer;
 use liveness::driver::tokio::{Gauge, LiveStream};
-use liveness::{Action, Beat, CloseCode, Config, Status};
+use liveness::{Action, CloseCode, Config, Status, TextHeartbeat};
 use redis::Client;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
@@ -115,10 +115,10 @@ async fn converse(socket: WebSocket, gauge: Gauge, app: App) {
                     let _ = app.hub.send(Input::Marked(conn, status)).await;
                 }
                 match message {
-                    Some(Ok(Message::Text(words))) => match Beat::parse(&words) {
+                    Some(Ok(Message::Text(words))) => match TextHeartbeat::parse(&words) {
                         // A page asks whether its node is there. Of the page the node asks by frames, as of any client.
-                        Some(beat) => {
-                            if let Some(answer) = beat.answer() {
+                        Some(heartbeat) => {
+                            if let Some(answer) = heartbeat.answer() {
                                 let _ = socket.send(Message::text(answer.to_string())).await;
                             }
                         }

@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use axum::routing::any;
-use liveness::Beat;
+use liveness::TextHeartbeat;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
@@ -51,7 +51,10 @@ impl Half {
 
     fn pings_of(&self, connection: usize) -> usize {
         let heard = self.heard.lock().unwrap();
-        heard[connection].iter().filter(|words| matches!(Beat::parse(words), Some(Beat::Ping(_)))).count()
+        heard[connection]
+            .iter()
+            .filter(|words| matches!(TextHeartbeat::parse(words), Some(TextHeartbeat::Ping(_))))
+            .count()
     }
 }
 
@@ -74,7 +77,7 @@ async fn answer(mut socket: WebSocket, heard: &Heard) {
     while let Some(Ok(message)) = socket.recv().await {
         let Message::Text(words) = message else { continue };
         heard.lock().unwrap()[connection].push(words.to_string());
-        if let Some(answer) = Beat::parse(&words).and_then(|beat| beat.answer()) {
+        if let Some(answer) = TextHeartbeat::parse(&words).and_then(|heartbeat| heartbeat.answer()) {
             let _ = socket.send(Message::text(answer.to_string())).await;
         }
     }

@@ -6,7 +6,7 @@ use futures_util::{FutureExt, SinkExt, StreamExt};
 use liveness::driver::Heartbeat;
 use liveness::driver::tokio::LiveStream;
 use liveness::driver::tokio_tungstenite::LiveSocket;
-use liveness::{Action, Beat, CloseCode, Config, Evidence, Reason, Schedule, Status};
+use liveness::{Action, CloseCode, Config, Evidence, Reason, Schedule, Status, TextHeartbeat};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_tungstenite::WebSocketStream;
@@ -23,15 +23,15 @@ async fn beating(config: Config) -> (LiveSocket<DuplexStream>, Peer, Told) {
     (live.heartbeat(Heartbeat::Text), client, told)
 }
 
-fn parsed(message: &Message) -> Option<Beat> {
-    if let Message::Text(text) = message { Beat::parse(text) } else { None }
+fn parsed(message: &Message) -> Option<TextHeartbeat> {
+    if let Message::Text(text) = message { TextHeartbeat::parse(text) } else { None }
 }
 
 /// A page: its script answers pings, and returns what else it hears.
 async fn script(client: &mut Peer) -> Option<Message> {
     loop {
         let message = client.next().await?.ok()?;
-        match parsed(&message).and_then(|beat| beat.answer()) {
+        match parsed(&message).and_then(|heartbeat| heartbeat.answer()) {
             Some(answer) => client.send(Message::text(answer.to_string())).await.ok()?,
             None => return Some(message),
         }

@@ -4,7 +4,7 @@ use std::net::TcpStream;
 
 use liveness::driver::Heartbeat;
 use liveness::driver::tungstenite::{LiveSocket, accept_unwatched};
-use liveness::{Beat, Config, Evidence, Reason, Schedule};
+use liveness::{Config, Evidence, Reason, Schedule, TextHeartbeat};
 use tungstenite::{Message, WebSocket};
 
 use liveness_testing::host::{Host, Life, Watched, brisk, leave, live_for, strict};
@@ -21,8 +21,8 @@ fn beating(config: Config) -> Host<Life> {
 fn answer(client: &mut WebSocket<TcpStream>, pings: u32) {
     for _ in 0..pings {
         let message = client.read().unwrap();
-        let beat = Beat::parse(message.to_text().unwrap()).expect("nothing else is said");
-        client.send(Message::text(beat.answer().unwrap().to_string())).unwrap();
+        let heartbeat = TextHeartbeat::parse(message.to_text().unwrap()).expect("nothing else is said");
+        client.send(Message::text(heartbeat.answer().unwrap().to_string())).unwrap();
     }
 }
 
