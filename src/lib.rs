@@ -191,7 +191,7 @@ pub use event::{Action, CloseCode, Event, Reason, Status};
 pub use fleet::{Class, Fleet, FleetError, Key, StaleKey};
 #[cfg(feature = "alloc")]
 pub use lease::Lease;
-pub use liveness::{Liveness, Machine, Report, Stats};
+pub use liveness::{Liveness, Monitor, Report, Stats};
 pub use payload::Payload;
 #[cfg(feature = "alloc")]
 pub use presence::Presence;

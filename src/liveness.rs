@@ -170,8 +170,8 @@ impl Liveness {
     }
 }
 
-/// What a driver needs of a machine: a [`Liveness`], or one that is watched, such as a `Recorder`.
-pub trait Machine {
+/// What a driver runs: a [`Liveness`], or a wrapper that observes one, such as a `Recorder`.
+pub trait Monitor {
     /// As [`Liveness::handle`].
     fn handle(&mut self, event: Event<'_>, now: Timestamp);
     /// As [`Liveness::poll`].
@@ -184,7 +184,7 @@ pub trait Machine {
     fn liveness(&self) -> &Liveness;
 }
 
-impl Machine for Liveness {
+impl Monitor for Liveness {
     fn handle(&mut self, event: Event<'_>, now: Timestamp) {
         self.handle(event, now);
     }

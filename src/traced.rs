@@ -5,10 +5,10 @@ use core::time::Duration;
 use tracing::Span;
 
 use crate::event::{Action, CloseCode, Event};
-use crate::liveness::{Liveness, Machine, Stats};
+use crate::liveness::{Liveness, Monitor, Stats};
 use crate::time::Timestamp;
 
-/// Wraps a [`Machine`] and tells `tracing` of its life, in a span of its own.
+/// Wraps a [`Monitor`] and tells `tracing` of its life, in a span of its own.
 ///
 /// The span is `liveness`, at level `ERROR` so that no filter of events takes their context away, below whatever span is
 /// current when it is made: put the peer's address there. The events, all with target `liveness`:
@@ -25,7 +25,7 @@ use crate::time::Timestamp;
 /// | `disconnect` | debug | `pings`, `answered`, `stalls_forgiven`, `survived` |
 ///
 /// ```
-/// use liveness::{Config, Liveness, Machine, Timestamp, Traced};
+/// use liveness::{Config, Liveness, Monitor, Timestamp, Traced};
 ///
 /// let span = tracing::info_span!("websocket", peer = "192.0.2.1:9");
 /// let machine = Liveness::new(Config::DEFAULT, 7, Timestamp::ZERO);
@@ -40,7 +40,7 @@ pub struct Traced<M> {
     span: Span,
 }
 
-impl<M: Machine> Traced<M> {
+impl<M: Monitor> Traced<M> {
     /// A machine whose life is told from here on.
     pub fn new(machine: M) -> Self {
         Self { machine, span: tracing::error_span!(target: "liveness", "liveness") }
@@ -96,7 +96,7 @@ fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
-impl<M: Machine> Machine for Traced<M> {
+impl<M: Monitor> Monitor for Traced<M> {
     fn handle(&mut self, event: Event<'_>, now: Timestamp) {
         let answers = self.liveness().stats().answers;
         self.machine.handle(event, now);

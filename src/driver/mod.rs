@@ -1,4 +1,4 @@
-//! Drivers: what joins a [`Machine`](crate::Machine) to the sockets of one ecosystem.
+//! Drivers: what joins a [`Monitor`](crate::Monitor) to the sockets of one ecosystem.
 //!
 //! A driver is thin. It sees bytes move, reads before it polls, takes the time from the clock, and carries out the
 //! actions. All decisions are the machine's. Where the peer is a page, [`Heartbeat::Text`] is the option to know.

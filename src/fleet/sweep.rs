@@ -3,7 +3,7 @@
 use super::key::Tag;
 use super::{Fleet, Slot};
 use crate::event::CloseCode;
-use crate::liveness::Machine;
+use crate::liveness::Monitor;
 use crate::state::State;
 use crate::time::Timestamp;
 
@@ -38,7 +38,7 @@ impl Sweep {
     }
 
     /// Lets a second machine see it.
-    pub(super) fn show(&self, slot: u32, machine: &mut dyn Machine) {
+    pub(super) fn show(&self, slot: u32, machine: &mut dyn Monitor) {
         if (self.next..self.end).contains(&slot) {
             match self.what {
                 What::Probe => machine.probe(self.at),

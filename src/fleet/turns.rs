@@ -6,11 +6,11 @@ use alloc::collections::BTreeMap;
 use super::{Class, Fleet, FleetError, Key, StaleKey};
 use crate::config::Config;
 use crate::event::Event;
-use crate::liveness::Machine;
+use crate::liveness::Monitor;
 use crate::time::Timestamp;
 
 /// The second machines of those connections that have one.
-pub(super) type Watched = BTreeMap<u32, Box<dyn Machine + Send + Sync>>;
+pub(super) type Watched = BTreeMap<u32, Box<dyn Monitor + Send + Sync>>;
 
 impl Fleet {
     /// A connection whose life is watched by a second machine, such as a `Recorder`, a `Traced` or one of your own.
@@ -40,7 +40,7 @@ impl Fleet {
         &mut self,
         class: Class,
         now: Timestamp,
-        watch: impl FnOnce(Config, u64, Timestamp) -> Box<dyn Machine + Send + Sync>,
+        watch: impl FnOnce(Config, u64, Timestamp) -> Box<dyn Monitor + Send + Sync>,
     ) -> Result<Key, FleetError> {
         let key = self.insert_as(class, now)?;
         if let Some(config) = self.classes.get(usize::from(class.0)) {
@@ -83,7 +83,7 @@ impl Fleet {
 
     /// The second machine of a connection sees what its own just saw.
     #[cold]
-    pub(super) fn show(&mut self, key: Key, what: impl FnOnce(&mut dyn Machine, Timestamp)) {
+    pub(super) fn show(&mut self, key: Key, what: impl FnOnce(&mut dyn Monitor, Timestamp)) {
         if let Some(machine) = self.watched.get_mut(&key.slot()) {
             what(&mut **machine, self.now);
         }

@@ -6,7 +6,7 @@ use core::time::Duration;
 use super::format::{Input, Output};
 use crate::config::Config;
 use crate::event::{Action, CloseCode, Event};
-use crate::liveness::{Liveness, Machine};
+use crate::liveness::{Liveness, Monitor};
 use crate::time::{Seconds, Timestamp};
 
 /// Wraps a [`Liveness`] and writes its life as a transcript: what production records, a replay reproduces exactly.
@@ -16,7 +16,7 @@ use crate::time::{Seconds, Timestamp};
 ///
 /// ```
 /// use liveness::transcript::{Recorder, Transcript};
-/// use liveness::{Config, Event, Machine, Timestamp};
+/// use liveness::{Config, Event, Monitor, Timestamp};
 ///
 /// let mut text = String::new();
 /// let mut peer = Recorder::new(Config::DEFAULT, 7, Timestamp::from_secs(100), &mut text);
@@ -118,7 +118,7 @@ impl<W: fmt::Write> Recorder<W> {
     }
 }
 
-impl<W: fmt::Write> Machine for Recorder<W> {
+impl<W: fmt::Write> Monitor for Recorder<W> {
     fn handle(&mut self, event: Event<'_>, now: Timestamp) {
         self.input(&self.of(event), now);
         self.machine.handle(event, now);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use std::{fmt, fs};
 
 use liveness::transcript::{Malformed, Recorder, Transcript};
-use liveness::{Action, Config, Event, Machine, Timestamp};
+use liveness::{Action, Config, Event, Monitor, Timestamp};
 
 use liveness_testing::REASONS;
 

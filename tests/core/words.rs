@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use liveness::{
-    Action, CloseCode, Config, ConfigBuilder, Event, Evidence, Liveness, Machine, Reason, TextHeartbeat,
+    Action, CloseCode, Config, ConfigBuilder, Event, Evidence, Liveness, Monitor, Reason, TextHeartbeat,
     Timestamp,
 };
 use liveness_testing::REASONS;
@@ -134,7 +134,7 @@ fn short_times_are_told_in_small_units() {
 /// A driver that takes any machine gets every call through to this one.
 #[test]
 fn a_machine_behind_the_trait_is_the_machine() {
-    fn lives(machine: &mut impl Machine) -> Vec<Action> {
+    fn lives(machine: &mut impl Monitor) -> Vec<Action> {
         let now = Timestamp::from_secs(1);
         machine.probe(now);
         let mut actions: Vec<_> = std::iter::from_fn(|| machine.poll(now)).collect();

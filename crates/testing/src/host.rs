@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use liveness::driver::tungstenite::{LiveSocket, Offline, accept_unwatched};
 use liveness::driver::{Meter, Socket, Transport};
-use liveness::{Action, Clock, Config, ConfigBuilder, Liveness, Machine, Reason, Rtt, Stats};
+use liveness::{Action, Clock, Config, ConfigBuilder, Liveness, Monitor, Reason, Rtt, Stats};
 use tungstenite::protocol::WebSocketConfig;
 use tungstenite::{Error, Message, WebSocket};
 
@@ -106,7 +106,7 @@ pub fn served(
 }
 
 /// A socket, and a record of what happens to it.
-pub struct Watched<S: Transport, M: Machine = Liveness> {
+pub struct Watched<S: Transport, M: Monitor = Liveness> {
     pub socket: LiveSocket<S, M>,
     pub messages: Vec<Message>,
     opened: Clock,
@@ -114,7 +114,7 @@ pub struct Watched<S: Transport, M: Machine = Liveness> {
     offline: Option<Offline>,
 }
 
-impl<S: Transport, M: Machine> Watched<S, M> {
+impl<S: Transport, M: Monitor> Watched<S, M> {
     pub fn new(socket: LiveSocket<S, M>) -> Self {
         let actions = Arc::new(Mutex::new(Vec::new()));
         let log = Arc::clone(&actions);

@@ -92,7 +92,7 @@ use self::writing::Own;
 use super::{Heartbeat, Inbox, Stuck, Watcher, random_seed};
 use crate::config::Config;
 use crate::event::{Action, CloseCode, Reason, Status};
-use crate::liveness::{Liveness, Machine};
+use crate::liveness::{Liveness, Monitor};
 use crate::time::{Clock, Timestamp};
 
 /// Why a stream or a sink failed.
@@ -141,7 +141,7 @@ impl<E: core::error::Error + 'static> core::error::Error for Error<E> {
 }
 
 /// A WebSocket and the machine that judges its peer. The module's page says how to use it.
-pub struct LiveStream<S: Socket, M: Machine = Liveness> {
+pub struct LiveStream<S: Socket, M: Monitor = Liveness> {
     /// `None` once disconnected.
     socket: Option<S>,
     machine: M,
@@ -215,7 +215,7 @@ impl<S: Socket> LiveStream<S> {
     }
 }
 
-impl<S: Socket, M: Machine> LiveStream<S, M> {
+impl<S: Socket, M: Monitor> LiveStream<S, M> {
     /// Watches a WebSocket with a machine of the caller's, such as a `Recorder`, that was made at the time of this
     /// [`clock`](clock()), with a config that is [`driven`](Config::driven).
     pub fn with_machine(socket: S, machine: M, clock: Clock) -> Self {
@@ -362,7 +362,7 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
     }
 }
 
-impl<S: Socket, M: Machine> fmt::Debug for LiveStream<S, M> {
+impl<S: Socket, M: Monitor> fmt::Debug for LiveStream<S, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LiveStream")
             .field("machine", self.machine.liveness())

@@ -10,10 +10,10 @@ use super::waking::Half;
 use super::{Error, LiveStream};
 use crate::driver::Fault;
 use crate::event::{CloseCode, Reason};
-use crate::liveness::Machine;
+use crate::liveness::Monitor;
 
 /// Messages as the socket takes them. A Close among them is [`close`](LiveStream::close): it begins the end.
-impl<S: Socket, M: Machine + Unpin> Sink<S::Message> for LiveStream<S, M> {
+impl<S: Socket, M: Monitor + Unpin> Sink<S::Message> for LiveStream<S, M> {
     type Error = Error<S::Failure>;
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
@@ -77,7 +77,7 @@ impl<S: Socket, M: Machine + Unpin> Sink<S::Message> for LiveStream<S, M> {
     }
 }
 
-impl<S: Socket, M: Machine> LiveStream<S, M> {
+impl<S: Socket, M: Monitor> LiveStream<S, M> {
     /// Everything is written, or can never be.
     fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {

@@ -17,7 +17,7 @@ use crate::driver::{
     verdict_at,
 };
 use crate::event::{Action, Event, Reason, Status};
-use crate::liveness::Machine;
+use crate::liveness::Monitor;
 use crate::text_heartbeat::TextHeartbeat;
 use crate::time::Timestamp;
 
@@ -35,7 +35,7 @@ pub(super) enum Receipt<T> {
     Drained,
 }
 
-impl<S: Socket, M: Machine> LiveStream<S, M> {
+impl<S: Socket, M: Monitor> LiveStream<S, M> {
     pub(super) fn read_the_clock(&mut self) {
         self.now = self.clock.at(Instant::now().into_std());
         self.stale = false;

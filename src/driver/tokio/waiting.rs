@@ -14,10 +14,10 @@ use super::turn::REST;
 use super::waking::Half;
 use crate::driver::{PONGS_OWED, Stuck};
 use crate::event::Event;
-use crate::liveness::Machine;
+use crate::liveness::Monitor;
 use crate::time::{Clock, Timestamp};
 
-impl<S: Socket, M: Machine> LiveStream<S, M> {
+impl<S: Socket, M: Monitor> LiveStream<S, M> {
     /// Nothing is due, and the alarm will ring when something is.
     pub(super) fn is_settled(&mut self) -> bool {
         let settled = !self.is_due() && self.arm();

@@ -8,7 +8,7 @@ use super::gauge::Readings;
 use super::socket::Socket;
 use crate::driver::Fault;
 use crate::event::Event;
-use crate::liveness::Machine;
+use crate::liveness::Monitor;
 
 /// Messages of which the caller knows nothing, in the order in which they are written. One that is still unwritten is worth
 /// nothing beside a newer one of its kind: so a peer that asks and does not read costs no memory.
@@ -40,7 +40,7 @@ impl<T> Own<T> {
     }
 }
 
-impl<S: Socket, M: Machine> LiveStream<S, M> {
+impl<S: Socket, M: Monitor> LiveStream<S, M> {
     /// Writes what the machine wants written, then flushes. Ready: nothing of ours waits any more.
     pub(super) fn write_out(&mut self) -> Poll<()> {
         ready!(self.write_own());

@@ -56,7 +56,7 @@ use super::meter::Transport;
 use super::{Heartbeat, Inbox, Stuck, Watcher, at_most_123_bytes, random_seed};
 use crate::config::Config;
 use crate::event::{Action, CloseCode, Reason};
-use crate::liveness::{Liveness, Machine};
+use crate::liveness::{Liveness, Monitor};
 use crate::time::Clock;
 
 /// The connection is over, and closed.
@@ -98,7 +98,7 @@ impl core::error::Error for Offline {
 ///
 /// Bytes that are there are read before any deadline is judged, and the time of a judgement is taken before that
 /// reading: a process that was stopped in between judges nobody by what it had not read.
-pub struct LiveSocket<S: Transport, M: Machine = Liveness> {
+pub struct LiveSocket<S: Transport, M: Monitor = Liveness> {
     /// `None` once disconnected.
     socket: Option<WebSocket<S>>,
     machine: M,
@@ -139,7 +139,7 @@ impl<S: Transport> LiveSocket<S> {
     }
 }
 
-impl<S: Transport, M: Machine> LiveSocket<S, M> {
+impl<S: Transport, M: Monitor> LiveSocket<S, M> {
     /// Watches a WebSocket with a machine of the caller's, such as a
     /// [`Recorder`](crate::transcript::Recorder), that was made at this clock's time, with a config that is [`driven`](Config::driven).
     ///
@@ -361,7 +361,7 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
     }
 }
 
-impl<S: Transport, M: Machine> fmt::Debug for LiveSocket<S, M> {
+impl<S: Transport, M: Monitor> fmt::Debug for LiveSocket<S, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LiveSocket")
             .field("machine", self.machine.liveness())

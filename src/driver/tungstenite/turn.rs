@@ -13,7 +13,7 @@ use crate::driver::{
     BACKLOG, Heartbeat, PONGS_OWED, READS_BEFORE_VERDICT, Stuck, is_refutable, pong_owed, verdict_at,
 };
 use crate::event::{Action, Event, Status};
-use crate::liveness::Machine;
+use crate::liveness::Monitor;
 use crate::text_heartbeat::TextHeartbeat;
 use crate::time::Timestamp;
 
@@ -31,7 +31,7 @@ pub(super) enum Receipt {
     Drained,
 }
 
-impl<S: Transport, M: Machine> LiveSocket<S, M> {
+impl<S: Transport, M: Monitor> LiveSocket<S, M> {
     /// Writes what waits, reads what comes within `patience`, and judges if a deadline has come.
     pub(super) fn turn(&mut self, patience: Option<Duration>) {
         self.flush();

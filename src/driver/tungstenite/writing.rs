@@ -13,9 +13,9 @@ use super::{LiveSocket, Offline};
 use crate::driver::meter::Transport;
 use crate::driver::{Fault, READS_BEFORE_VERDICT, close_text};
 use crate::event::{CloseCode, Event, Reason};
-use crate::liveness::Machine;
+use crate::liveness::Monitor;
 
-impl<S: Transport, M: Machine> LiveSocket<S, M> {
+impl<S: Transport, M: Monitor> LiveSocket<S, M> {
     /// Gives a message to tungstenite, and back if its buffer is full.
     pub(super) fn write(&mut self, message: Message) -> Option<Message> {
         let clean = !self.unflushed;

@@ -13,7 +13,7 @@ use clap::Parser;
 use futures_util::{SinkExt, StreamExt};
 use liveness::driver::tokio::{LiveStream, Metered, clock};
 use liveness::driver::{random_seed, tune};
-use liveness::{Action, Clock, CloseCode, Config, Event, Liveness, Machine, Timestamp};
+use liveness::{Action, Clock, CloseCode, Config, Event, Liveness, Monitor, Timestamp};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -21,7 +21,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 use tungstenite::Message;
 use tungstenite::client::IntoClientRequest;
 
-type Socket = LiveStream<WebSocketStream<MaybeTlsStream<Metered<TcpStream>>>, Told>;
+type Socket = LiveStream<WebSocketStream<MaybeTlsStream<Metered<TcpStream>>>, PrintingMonitor>;
 type Failure = Box<dyn std::error::Error>;
 
 /// How long it may take to connect and to shake hands.
@@ -80,24 +80,25 @@ async fn connect(url: &str, config: Config) -> Result<Socket, Failure> {
     let gauge = stream.gauge().clone();
     let (socket, _) = tokio_tungstenite::client_async_tls(request, stream).await?;
     let clock = clock();
-    let told = Told { machine: Liveness::new(config.driven(), random_seed(), clock.now()), clock };
-    Ok(LiveStream::with_machine(socket, told, clock).metered(gauge))
+    let monitor =
+        PrintingMonitor { machine: Liveness::new(config.driven(), random_seed(), clock.now()), clock };
+    Ok(LiveStream::with_machine(socket, monitor, clock).metered(gauge))
 }
 
 /// A machine that prints what changes.
-struct Told {
+struct PrintingMonitor {
     machine: Liveness,
     clock: Clock,
 }
 
-impl Told {
+impl PrintingMonitor {
     fn print(&self, change: std::fmt::Arguments<'_>) {
         let now = Duration::from_nanos(self.clock.now().as_nanos());
         println!("{:.3} {change}", now.as_secs_f64());
     }
 }
 
-impl Machine for Told {
+impl Monitor for PrintingMonitor {
     fn handle(&mut self, event: Event<'_>, now: Timestamp) {
         let answers = self.machine.stats().answers;
         self.machine.handle(event, now);

@@ -20,7 +20,7 @@ use liveness::driver::axum::{Metering, Peer};
 use liveness::driver::tokio::{Gauge, LiveStream, clock};
 use liveness::driver::{random_seed, tune};
 use liveness::transcript::Recorder;
-use liveness::{Clock, Config, Liveness, Machine};
+use liveness::{Clock, Config, Liveness, Monitor};
 use liveness_servers::{Args, MIB, complain, flood, print};
 use tokio::net::TcpListener;
 
@@ -69,7 +69,7 @@ async fn upgrade(
 }
 
 /// The whole life of a connection: its own loop, as without heartbeats.
-async fn converse<M: Machine + Unpin>(
+async fn converse<M: Monitor + Unpin>(
     socket: WebSocket,
     gauge: Gauge,
     machine: M,

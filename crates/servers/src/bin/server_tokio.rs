@@ -14,7 +14,7 @@ use liveness::driver::tokio::{Gauge, LiveStream, Metered, clock};
 use liveness::driver::tokio_tungstenite::accept_unwatched;
 use liveness::driver::{random_seed, tune};
 use liveness::transcript::Recorder;
-use liveness::{Clock, Config, Liveness, Machine};
+use liveness::{Clock, Config, Liveness, Monitor};
 use liveness_servers::{Args, complain, flood, fragments, limits, print};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::WebSocketStream;
@@ -60,7 +60,7 @@ async fn serve(stream: TcpStream, connection: usize, args: Arc<Args>, config: Co
 }
 
 /// The whole life of a connection: its own loop, as without heartbeats.
-async fn converse<M: Machine + Unpin>(
+async fn converse<M: Monitor + Unpin>(
     socket: WebSocketStream<Metered<TcpStream>>,
     gauge: Gauge,
     machine: M,
