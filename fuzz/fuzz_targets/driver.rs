@@ -16,7 +16,7 @@ use arbitrary::Arbitrary;
 use frames::{frame, text_heartbeat};
 use libfuzzer_sys::fuzz_target;
 use liveness::driver::tungstenite::LiveSocket;
-use liveness::driver::{Heartbeat, Meter, Socket};
+use liveness::driver::{Heartbeat, Meter, BlockingSocket};
 use liveness::{Action, CloseCode, Config, Evidence};
 use tungstenite::protocol::Role;
 use tungstenite::{Message, WebSocket};
@@ -115,7 +115,7 @@ impl Write for Script {
     }
 }
 
-impl Socket for Script {
+impl BlockingSocket for Script {
     fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
         assert_ne!(timeout, Some(Duration::ZERO));
         Ok(())

@@ -87,8 +87,8 @@ use ::axum::extract::connect_info::Connected;
 use ::axum::extract::ws::{CloseFrame, Message, WebSocket};
 use ::axum::serve::{IncomingStream, Listener};
 
-use super::Fault;
-use super::tokio::{Gauge, Kind, Metered, Socket};
+use super::ErrorKind;
+use super::tokio::{Gauge, MessageKind, MessageStream, Metered};
 use crate::event::CloseCode;
 use crate::payload::Payload;
 
@@ -130,17 +130,17 @@ where
     }
 }
 
-impl Socket for WebSocket {
+impl MessageStream for WebSocket {
     type Message = Message;
     type Failure = ::axum::Error;
 
-    fn kind(message: &Message) -> Kind<'_> {
+    fn kind(message: &Message) -> MessageKind<'_> {
         match message {
-            Message::Text(text) => Kind::Text(text),
-            Message::Binary(_) => Kind::Data,
-            Message::Ping(_) => Kind::Ping,
-            Message::Pong(payload) => Kind::Pong(payload),
-            Message::Close(frame) => Kind::Close(frame.as_ref().map(|frame| frame.code)),
+            Message::Text(text) => MessageKind::Text(text),
+            Message::Binary(_) => MessageKind::Data,
+            Message::Ping(_) => MessageKind::Ping,
+            Message::Pong(payload) => MessageKind::Pong(payload),
+            Message::Close(frame) => MessageKind::Close(frame.as_ref().map(|frame| frame.code)),
         }
     }
 
@@ -165,27 +165,27 @@ impl Socket for WebSocket {
     }
 
     /// axum hides the type of the error as well, so this goes by what can be seen of it.
-    fn fault(error: &Self::Failure) -> Fault {
+    fn error_kind(error: &Self::Failure) -> ErrorKind {
         let mut source = error.source();
         while let Some(cause) = source {
             if cause.is::<std::io::Error>() {
-                return Fault::Gone;
+                return ErrorKind::Transport;
             }
             source = cause.source();
         }
         let text = error.to_string();
         if text.contains("without closing handshake") {
-            Fault::Gone
+            ErrorKind::Transport
         } else if text.contains("closed") {
-            Fault::Over
+            ErrorKind::Closed
         } else if text.contains("buffer is full") {
-            Fault::Refused
+            ErrorKind::Rejected
         } else if text.contains("UTF-8") {
-            Fault::Against(CloseCode::INVALID_PAYLOAD)
+            ErrorKind::Protocol(CloseCode::INVALID_PAYLOAD)
         } else if text.contains("Space limit") {
-            Fault::Against(CloseCode::TOO_BIG)
+            ErrorKind::Protocol(CloseCode::TOO_BIG)
         } else {
-            Fault::Against(CloseCode::PROTOCOL_ERROR)
+            ErrorKind::Protocol(CloseCode::PROTOCOL_ERROR)
         }
     }
 }

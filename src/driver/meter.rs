@@ -8,7 +8,7 @@ use core::time::Duration;
 use crate::time::{Clock, Timestamp};
 
 /// A blocking socket: what a [`Meter`] can wrap.
-pub trait Socket: Read + Write {
+pub trait BlockingSocket: Read + Write {
     /// As [`TcpStream::set_read_timeout`].
     ///
     /// # Errors
@@ -39,7 +39,7 @@ pub trait Socket: Read + Write {
 
 macro_rules! socket {
     ($stream:ty) => {
-        impl Socket for $stream {
+        impl BlockingSocket for $stream {
             fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
                 self.set_read_timeout(timeout)
             }
@@ -68,12 +68,12 @@ socket!(std::os::unix::net::UnixStream);
 /// TLS goes outside and the meter inside, for a record of TLS shows nothing until it is complete.
 pub trait Transport: Read + Write {
     /// The socket under the meter.
-    type Socket: Socket;
+    type Socket: BlockingSocket;
     /// The meter.
     fn meter(&mut self) -> &mut Meter<Self::Socket>;
 }
 
-impl<S: Socket> Transport for Meter<S> {
+impl<S: BlockingSocket> Transport for Meter<S> {
     type Socket = S;
     fn meter(&mut self) -> &mut Meter<S> {
         self
@@ -84,7 +84,7 @@ impl<S: Socket> Transport for Meter<S> {
 impl<C, S, D> Transport for rustls::StreamOwned<C, Meter<S>>
 where
     C: core::ops::DerefMut + core::ops::Deref<Target = rustls::ConnectionCommon<D>>,
-    S: Socket,
+    S: BlockingSocket,
     D: rustls::SideData,
 {
     type Socket = S;
@@ -145,7 +145,7 @@ enum Writing {
     Blocked,
 }
 
-impl<S: Socket> Meter<S> {
+impl<S: BlockingSocket> Meter<S> {
     /// Puts a meter on a socket.
     pub const fn new(socket: S) -> Self {
         Self {
@@ -295,7 +295,7 @@ fn remaining(clock: Clock, deadline: Timestamp) -> io::Result<Duration> {
     }
 }
 
-impl<S: Socket> Meter<S> {
+impl<S: BlockingSocket> Meter<S> {
     fn glance(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.socket.set_nonblocking(true)?;
         let result = self.socket.read(buffer);
@@ -344,7 +344,7 @@ impl<S: Socket> Meter<S> {
     }
 }
 
-impl<S: Socket> Read for Meter<S> {
+impl<S: BlockingSocket> Read for Meter<S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let result = match self.pace {
             Pace::Free | Pace::Turn { read: Reading::Waiting, .. } => self.socket.read(buffer),
@@ -370,7 +370,7 @@ impl<S: Socket> Read for Meter<S> {
     }
 }
 
-impl<S: Socket> Write for Meter<S> {
+impl<S: BlockingSocket> Write for Meter<S> {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
         let result = match self.pace {
             Pace::Free => self.socket.write(buffer),

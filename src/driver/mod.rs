@@ -5,7 +5,7 @@
 
 #[cfg(feature = "axum")]
 pub mod axum;
-mod fault;
+mod error_kind;
 mod inbox;
 #[cfg(feature = "tungstenite")]
 mod meter;
@@ -27,11 +27,11 @@ use core::time::Duration;
 
 use socket2::SockRef;
 
-pub use self::fault::Fault;
+pub use self::error_kind::ErrorKind;
 use self::inbox::Inbox;
 pub use self::inbox::{INBOX_BYTES, INBOX_MESSAGES};
 #[cfg(feature = "tungstenite")]
-pub use self::meter::{Meter, Socket, Transport};
+pub use self::meter::{BlockingSocket, Meter, Transport};
 use self::stuck::Stuck;
 use crate::config::Evidence;
 use crate::event::{Action, Reason};

@@ -42,8 +42,8 @@ use tungstenite::handshake::server::{Callback, NoCallback};
 use tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tungstenite::{Error, Message};
 
-use super::tokio::{Kind, LiveStream, Metered, Socket};
-use super::{Fault, HANDSHAKE_TIMEOUT};
+use super::tokio::{LiveStream, MessageKind, MessageStream, Metered};
+use super::{ErrorKind, HANDSHAKE_TIMEOUT};
 use crate::config::Config;
 use crate::event::CloseCode;
 use crate::payload::Payload;
@@ -167,17 +167,17 @@ fn too_long() -> Error {
     Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, "the handshake took too long"))
 }
 
-impl<T: AsyncRead + AsyncWrite + Unpin> Socket for WebSocketStream<T> {
+impl<T: AsyncRead + AsyncWrite + Unpin> MessageStream for WebSocketStream<T> {
     type Message = Message;
     type Failure = Error;
 
-    fn kind(message: &Message) -> Kind<'_> {
+    fn kind(message: &Message) -> MessageKind<'_> {
         match message {
-            Message::Text(text) => Kind::Text(text),
-            Message::Binary(_) | Message::Frame(_) => Kind::Data,
-            Message::Ping(_) => Kind::Ping,
-            Message::Pong(payload) => Kind::Pong(payload),
-            Message::Close(frame) => Kind::Close(frame.as_ref().map(|frame| frame.code.into())),
+            Message::Text(text) => MessageKind::Text(text),
+            Message::Binary(_) | Message::Frame(_) => MessageKind::Data,
+            Message::Ping(_) => MessageKind::Ping,
+            Message::Pong(payload) => MessageKind::Pong(payload),
+            Message::Close(frame) => MessageKind::Close(frame.as_ref().map(|frame| frame.code.into())),
         }
     }
 
@@ -197,11 +197,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket for WebSocketStream<T> {
         Message::Close(code.map(|code| CloseFrame { code: code.get().into(), reason: text.into() }))
     }
 
-    fn fault(error: &Error) -> Fault {
-        Fault::from(error)
+    fn error_kind(error: &Error) -> ErrorKind {
+        ErrorKind::from(error)
     }
 
-    fn poll_swallow(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_discard_input(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         // Tell the peer that nothing more will come, so that it hangs up; an error means that it has.
         if ready!(Pin::new(self.get_mut()).poll_shutdown(cx)).is_err() {
             return Poll::Ready(());

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use liveness::driver::tungstenite::{LiveSocket, Offline, accept_unwatched};
-use liveness::driver::{Meter, Socket, Transport};
+use liveness::driver::{BlockingSocket, Meter, Transport};
 use liveness::{Action, Clock, Config, ConfigBuilder, Liveness, Monitor, Reason, Rtt, Stats};
 use tungstenite::protocol::WebSocketConfig;
 use tungstenite::{Error, Message, WebSocket};
@@ -198,7 +198,7 @@ impl Read for Stingy {
     }
 }
 
-impl Socket for Stingy {
+impl BlockingSocket for Stingy {
     fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
         self.stream.set_read_timeout(timeout)
     }

@@ -6,7 +6,7 @@
 //! or after `close_timeout`. [`on_action`](LiveStream::on_action) and [`watch`](LiveStream::watch) tell of the verdict itself.
 //!
 //! The sockets of [tokio-tungstenite](super::tokio_tungstenite) and [axum](super::axum) are ready to be wrapped; any other
-//! can be, by the small trait [`Socket`].
+//! can be, by the small trait [`MessageStream`].
 //!
 //! # Split
 //!
@@ -66,8 +66,8 @@
 //! not read holds up `send`, as ever, until it is given up.
 
 mod gauge;
+mod message_stream;
 mod sink;
-mod socket;
 mod stream;
 mod turn;
 mod waiting;
@@ -85,7 +85,7 @@ use ::tokio::time::Instant;
 
 use self::gauge::Readings;
 pub use self::gauge::{Gauge, Metered};
-pub use self::socket::{Kind, Socket};
+pub use self::message_stream::{MessageKind, MessageStream};
 use self::waiting::Alarm;
 use self::waking::Wakers;
 use self::writing::Own;
@@ -107,7 +107,7 @@ pub enum Error<E> {
         cause: Option<E>,
     },
     /// The socket refused this message, such as one that is too large. The connection lives on.
-    Refused(E),
+    Rejected(E),
 }
 
 impl<E> Error<E> {
@@ -115,7 +115,7 @@ impl<E> Error<E> {
     pub const fn reason(&self) -> Option<Reason> {
         match self {
             Self::Offline { reason, .. } => Some(*reason),
-            Self::Refused(_) => None,
+            Self::Rejected(_) => None,
         }
     }
 }
@@ -126,7 +126,7 @@ impl<E: fmt::Display> fmt::Display for Error<E> {
         match self {
             Self::Offline { reason, cause: Some(cause) } => write!(f, "{}: {cause}", reason.as_str()),
             Self::Offline { reason, cause: None } => f.write_str(reason.as_str()),
-            Self::Refused(error) => write!(f, "not sent: {error}"),
+            Self::Rejected(error) => write!(f, "not sent: {error}"),
         }
     }
 }
@@ -135,13 +135,13 @@ impl<E: core::error::Error + 'static> core::error::Error for Error<E> {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
             Self::Offline { cause, .. } => cause.as_ref().map(|cause| cause as _),
-            Self::Refused(error) => Some(error),
+            Self::Rejected(error) => Some(error),
         }
     }
 }
 
 /// A WebSocket and the machine that judges its peer. The module's page says how to use it.
-pub struct LiveStream<S: Socket, M: Monitor = Liveness> {
+pub struct LiveStream<S: MessageStream, M: Monitor = Liveness> {
     /// `None` once disconnected.
     socket: Option<S>,
     machine: M,
@@ -200,7 +200,7 @@ pub fn clock() -> Clock {
     Clock::with_origin(Instant::now().into_std())
 }
 
-impl<S: Socket> LiveStream<S> {
+impl<S: MessageStream> LiveStream<S> {
     /// Watches a WebSocket that is open. Call it within a tokio runtime that has time enabled.
     ///
     /// Without a [`Gauge`] only whole messages are seen to move; give it one with [`metered`](Self::metered), or open the
@@ -215,7 +215,7 @@ impl<S: Socket> LiveStream<S> {
     }
 }
 
-impl<S: Socket, M: Monitor> LiveStream<S, M> {
+impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
     /// Watches a WebSocket with a machine of the caller's, such as a `Recorder`, that was made at the time of this
     /// [`clock`](clock()), with a config that is [`driven`](Config::driven).
     pub fn with_machine(socket: S, machine: M, clock: Clock) -> Self {
@@ -362,7 +362,7 @@ impl<S: Socket, M: Monitor> LiveStream<S, M> {
     }
 }
 
-impl<S: Socket, M: Monitor> fmt::Debug for LiveStream<S, M> {
+impl<S: MessageStream, M: Monitor> fmt::Debug for LiveStream<S, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LiveStream")
             .field("machine", self.machine.liveness())

@@ -10,10 +10,10 @@ use ::tokio::task::coop::has_budget_remaining;
 use ::tokio::time::Instant;
 
 use super::gauge::Readings;
-use super::socket::{Kind, Socket};
+use super::message_stream::{MessageKind, MessageStream};
 use super::{Error, LiveStream};
 use crate::driver::{
-    BACKLOG, Fault, Heartbeat, PONGS_OWED, READS_BEFORE_VERDICT, close_text, is_refutable, pong_owed,
+    BACKLOG, ErrorKind, Heartbeat, PONGS_OWED, READS_BEFORE_VERDICT, close_text, is_refutable, pong_owed,
     verdict_at,
 };
 use crate::event::{Action, Event, Reason, Status};
@@ -35,7 +35,7 @@ pub(super) enum Receipt<T> {
     Drained,
 }
 
-impl<S: Socket, M: Monitor> LiveStream<S, M> {
+impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
     pub(super) fn read_the_clock(&mut self) {
         self.now = self.clock.at(Instant::now().into_std());
         self.stale = false;
@@ -243,7 +243,7 @@ impl<S: Socket, M: Monitor> LiveStream<S, M> {
         // Not before our last word is out: what swallows also hangs up.
         if self.farewell.is_none() && self.write_out().is_ready() {
             let mut cx = Context::from_waker(&self.waker);
-            if self.socket.as_mut().is_some_and(|socket| socket.poll_swallow(&mut cx).is_ready()) {
+            if self.socket.as_mut().is_some_and(|socket| socket.poll_discard_input(&mut cx).is_ready()) {
                 self.hear(Event::Eof);
             }
         }
@@ -254,38 +254,40 @@ impl<S: Socket, M: Monitor> LiveStream<S, M> {
         // No frame has a shorter header.
         self.heard = self.heard.saturating_add(S::len(&message) as u64).saturating_add(2);
         let kind = S::kind(&message);
-        if let Kind::Text(text) = kind {
+        if let MessageKind::Text(text) = kind {
             if let Some(heartbeat) = self.heartbeat.parse(text) {
                 return self.on_text_heartbeat(heartbeat);
             }
         }
         let (offline, answers) = (self.is_offline(), self.machine.liveness().stats().answers);
         let event = match kind {
-            Kind::Text(_) | Kind::Data => Event::Data,
-            Kind::Ping => Event::Ping,
-            Kind::Pong(payload) => Event::Pong(payload),
-            Kind::Close(code) => Event::Close(code),
+            MessageKind::Text(_) | MessageKind::Data => Event::Data,
+            MessageKind::Ping => Event::Ping,
+            MessageKind::Pong(payload) => Event::Pong(payload),
+            MessageKind::Close(code) => Event::Close(code),
         };
         // To a Ping and to a Close the library has its answer ready, and would write it some time.
-        self.unflushed |= matches!(kind, Kind::Ping | Kind::Close(_));
-        if kind == Kind::Ping {
+        self.unflushed |= matches!(kind, MessageKind::Ping | MessageKind::Close(_));
+        if kind == MessageKind::Ping {
             self.pongs_owed = self.pongs_owed.saturating_add(pong_owed(self.machine.liveness()));
         }
-        if matches!(kind, Kind::Close(_)) {
+        if matches!(kind, MessageKind::Close(_)) {
             // The library takes nothing more but its own echo.
             self.own.drop_heartbeats();
         }
         self.hear(event);
         match kind {
-            Kind::Ping | Kind::Pong(_) if offline => {
+            MessageKind::Ping | MessageKind::Pong(_) if offline => {
                 self.rest_after_many();
                 Receipt::Other
             }
             // The answer to a ping of ours, of which the caller knows nothing.
-            Kind::Pong(_) if self.machine.liveness().stats().answers != answers => Receipt::Other,
-            Kind::Text(_) | Kind::Data | Kind::Ping | Kind::Pong(_) | Kind::Close(_) => {
-                Receipt::Message(message)
-            }
+            MessageKind::Pong(_) if self.machine.liveness().stats().answers != answers => Receipt::Other,
+            MessageKind::Text(_)
+            | MessageKind::Data
+            | MessageKind::Ping
+            | MessageKind::Pong(_)
+            | MessageKind::Close(_) => Receipt::Message(message),
         }
     }
 
@@ -326,9 +328,9 @@ impl<S: Socket, M: Monitor> LiveStream<S, M> {
 
     /// Sorts an error of reading.
     fn failed(&mut self, error: S::Failure) {
-        match S::fault(&error) {
-            Fault::Over => self.hear(Event::Eof),
-            Fault::Against(code) if !self.has_ended() => {
+        match S::error_kind(&error) {
+            ErrorKind::Closed => self.hear(Event::Eof),
+            ErrorKind::Protocol(code) if !self.has_ended() => {
                 // RFC 6455 7.1.7: fail the connection. Where one frame ends and the next begins is lost.
                 self.deaf = true;
                 self.unsettled = true;
@@ -338,7 +340,7 @@ impl<S: Socket, M: Monitor> LiveStream<S, M> {
                     self.machine.close(code, self.now);
                 }
             }
-            Fault::Gone | Fault::Against(_) | Fault::Refused => self.gone(error),
+            ErrorKind::Transport | ErrorKind::Protocol(_) | ErrorKind::Rejected => self.gone(error),
         }
     }
 

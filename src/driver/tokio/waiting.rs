@@ -9,7 +9,7 @@ use ::tokio::task::coop::{has_budget_remaining, unconstrained};
 use ::tokio::time::{Instant, Sleep, sleep_until};
 
 use super::LiveStream;
-use super::socket::Socket;
+use super::message_stream::MessageStream;
 use super::turn::REST;
 use super::waking::Half;
 use crate::driver::{PONGS_OWED, Stuck};
@@ -17,7 +17,7 @@ use crate::event::Event;
 use crate::liveness::Monitor;
 use crate::time::{Clock, Timestamp};
 
-impl<S: Socket, M: Monitor> LiveStream<S, M> {
+impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
     /// Nothing is due, and the alarm will ring when something is.
     pub(super) fn is_settled(&mut self) -> bool {
         let settled = !self.is_due() && self.arm();

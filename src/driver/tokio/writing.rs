@@ -5,8 +5,8 @@ use core::task::{Context, Poll, ready};
 
 use super::LiveStream;
 use super::gauge::Readings;
-use super::socket::Socket;
-use crate::driver::Fault;
+use super::message_stream::MessageStream;
+use crate::driver::ErrorKind;
 use crate::event::Event;
 use crate::liveness::Monitor;
 
@@ -40,7 +40,7 @@ impl<T> Own<T> {
     }
 }
 
-impl<S: Socket, M: Monitor> LiveStream<S, M> {
+impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
     /// Writes what the machine wants written, then flushes. Ready: nothing of ours waits any more.
     pub(super) fn write_out(&mut self) -> Poll<()> {
         ready!(self.write_own());
@@ -127,10 +127,10 @@ impl<S: Socket, M: Monitor> LiveStream<S, M> {
 
     /// A transport that takes no more is at its end; what the socket refuses is the message's fault.
     pub(super) fn write_failed(&mut self, error: S::Failure) {
-        match S::fault(&error) {
-            Fault::Refused => {}
-            Fault::Over => self.unflushed = false,
-            Fault::Gone | Fault::Against(_) => {
+        match S::error_kind(&error) {
+            ErrorKind::Rejected => {}
+            ErrorKind::Closed => self.unflushed = false,
+            ErrorKind::Transport | ErrorKind::Protocol(_) => {
                 self.unflushed = false;
                 // Where no gauge holds it back, the error comes before what the peer said last.
                 if !self.deaf {

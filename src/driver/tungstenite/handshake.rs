@@ -12,7 +12,7 @@ use tungstenite::protocol::WebSocketConfig;
 use super::LiveSocket;
 use crate::config::Config;
 use crate::driver::HANDSHAKE_TIMEOUT;
-use crate::driver::meter::{Meter, Socket, Transport};
+use crate::driver::meter::{BlockingSocket, Meter, Transport};
 use crate::time::Clock;
 
 /// Accepts a WebSocket from a client, and watches it.
@@ -20,7 +20,10 @@ use crate::time::Clock;
 /// # Errors
 ///
 /// Those of the handshake, which fails where it takes longer than [`HANDSHAKE_TIMEOUT`].
-pub fn accept<S: Socket>(stream: S, config: Config) -> Result<LiveSocket<Meter<S>>, tungstenite::Error> {
+pub fn accept<S: BlockingSocket>(
+    stream: S,
+    config: Config,
+) -> Result<LiveSocket<Meter<S>>, tungstenite::Error> {
     Ok(LiveSocket::new(accept_unwatched(stream, None)?, config))
 }
 
@@ -29,7 +32,7 @@ pub fn accept<S: Socket>(stream: S, config: Config) -> Result<LiveSocket<Meter<S
 /// # Errors
 ///
 /// Those of the handshake, which fails where it takes longer than [`HANDSHAKE_TIMEOUT`].
-pub fn accept_unwatched<S: Socket>(
+pub fn accept_unwatched<S: BlockingSocket>(
     stream: S,
     settings: Option<WebSocketConfig>,
 ) -> Result<WebSocket<Meter<S>>, tungstenite::Error> {
@@ -120,7 +123,7 @@ pub fn accept_hdr<S: Transport, C: Callback>(
 /// # Errors
 ///
 /// Those of the handshake, which fails where it takes longer than [`HANDSHAKE_TIMEOUT`].
-pub fn client<R: IntoClientRequest, S: Socket>(
+pub fn client<R: IntoClientRequest, S: BlockingSocket>(
     request: R,
     stream: S,
     config: Config,

@@ -11,7 +11,7 @@ use tungstenite::{Message, WebSocket};
 use super::turn::{Receipt, WRITE_SLICE, counts};
 use super::{LiveSocket, Offline};
 use crate::driver::meter::Transport;
-use crate::driver::{Fault, READS_BEFORE_VERDICT, close_text};
+use crate::driver::{ErrorKind, READS_BEFORE_VERDICT, close_text};
 use crate::event::{CloseCode, Event, Reason};
 use crate::liveness::Monitor;
 
@@ -136,18 +136,18 @@ impl<S: Transport, M: Monitor> LiveSocket<S, M> {
                 return;
             }
         }
-        let code = match Fault::from(&error) {
-            Fault::Over => {
+        let code = match ErrorKind::from(&error) {
+            ErrorKind::Closed => {
                 self.deaf = true;
                 return self.flushed_if_clean();
             }
-            Fault::Gone => {
+            ErrorKind::Transport => {
                 self.blame(error);
                 return self.hear(Event::Eof);
             }
-            Fault::Against(code) => code,
+            ErrorKind::Protocol(code) => code,
             // Ours, not the peer's: larger than the buffer that the caller's settings allow.
-            Fault::Refused => CloseCode::INTERNAL_ERROR,
+            ErrorKind::Rejected => CloseCode::INTERNAL_ERROR,
         };
         // RFC 6455 7.1.7: fail the connection. Where one frame ends and the next begins is lost.
         self.farewell = Some(close_text(&error));
