@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use liveness::driver::Meter;
+use liveness::driver::CountingSocket;
 use liveness::driver::tungstenite::{LiveSocket, Offline, accept};
 use liveness::presence::{Change, Presence};
 use liveness::{Clock, Status};
@@ -53,7 +53,7 @@ impl Room {
     }
 }
 
-fn serve(socket: LiveSocket<Meter<TcpStream>>, from: SocketAddr, room: Arc<Mutex<Room>>) {
+fn serve(socket: LiveSocket<CountingSocket<TcpStream>>, from: SocketAddr, room: Arc<Mutex<Room>>) {
     let watching = room.clone();
     let mut socket = socket.on_action(move |_, peer| watching.lock().unwrap().mark(from, peer.status()));
     let offline = talk(&mut socket, from, &room).unwrap_err();
@@ -62,7 +62,7 @@ fn serve(socket: LiveSocket<Meter<TcpStream>>, from: SocketAddr, room: Arc<Mutex
 }
 
 fn talk(
-    socket: &mut LiveSocket<Meter<TcpStream>>,
+    socket: &mut LiveSocket<CountingSocket<TcpStream>>,
     from: SocketAddr,
     room: &Mutex<Room>,
 ) -> Result<Infallible, Offline> {

@@ -16,7 +16,7 @@ use arbitrary::Arbitrary;
 use frames::{frame, text_heartbeat};
 use libfuzzer_sys::fuzz_target;
 use liveness::driver::tungstenite::LiveSocket;
-use liveness::driver::{Heartbeat, Meter, BlockingSocket};
+use liveness::driver::{BlockingSocket, CountingSocket, Heartbeat};
 use liveness::{Action, CloseCode, Config, Evidence};
 use tungstenite::protocol::Role;
 use tungstenite::{Message, WebSocket};
@@ -157,9 +157,10 @@ fuzz_target!(|life: Life| {
     let told = Arc::new(Mutex::new(Vec::new()));
     let watch = Arc::clone(&told);
     let heartbeat = if life.text { Heartbeat::Text } else { Heartbeat::Frames };
-    let mut socket = LiveSocket::new(WebSocket::from_raw_socket(Meter::new(script), role, None), config)
-        .heartbeat(heartbeat)
-        .on_action(move |action, _| watch.lock().expect("one thread").push(action));
+    let mut socket =
+        LiveSocket::new(WebSocket::from_raw_socket(CountingSocket::new(script), role, None), config)
+            .heartbeat(heartbeat)
+            .on_action(move |action, _| watch.lock().expect("one thread").push(action));
     for call in life.calls.into_iter().take(50) {
         // What went wrong is told by the actions too.
         let _ = match call {

@@ -19,7 +19,7 @@ use frames::{frame, text_heartbeat};
 use futures_util::{Sink, SinkExt, Stream};
 use libfuzzer_sys::fuzz_target;
 use liveness::driver::Heartbeat;
-use liveness::driver::tokio::{LiveStream, Metered};
+use liveness::driver::tokio::{Counted, LiveStream};
 use liveness::driver::tokio_tungstenite::LiveSocket;
 use liveness::{Action, CloseCode, Config, Evidence};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -79,7 +79,7 @@ struct Life {
     server: bool,
     text: bool,
     pong_only: bool,
-    metered: bool,
+    counted: bool,
     narrow: bool,
     pieces: Vec<Piece>,
     writes: Vec<Taking>,
@@ -211,7 +211,7 @@ async fn make(live: &mut Live, call: Call) {
 
 async fn live(life: Life) {
     let (gone, touched) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
-    let script = Metered::new(Script {
+    let script = Counted::new(Script {
         pieces: life.pieces.into_iter().take(200).collect(),
         writes: life.writes,
         server: life.server,
@@ -232,15 +232,15 @@ async fn live(life: Life) {
         .expect("valid");
     let told = Arc::new(Mutex::new(Vec::new()));
     let tell = Arc::clone(&told);
-    let gauge = script.gauge().clone();
+    let counters = script.counters().clone();
     let socket = WebSocketStream::from_raw_socket(script, role, settings).await;
     let mut live = LiveStream::new(socket, config)
         .on_action(move |action, _| tell.lock().expect("one thread").push(action));
     if life.text {
         live = live.heartbeat(Heartbeat::Text);
     }
-    if life.metered {
-        live = live.metered(gauge);
+    if life.counted {
+        live = live.counted(counters);
     }
     for call in life.calls.into_iter().take(60) {
         make(&mut live, call).await;

@@ -5,10 +5,10 @@
 
 #[cfg(feature = "axum")]
 pub mod axum;
+#[cfg(feature = "tungstenite")]
+mod counting_socket;
 mod error_kind;
 mod inbox;
-#[cfg(feature = "tungstenite")]
-mod meter;
 mod stuck;
 #[cfg(feature = "tokio")]
 pub mod tokio;
@@ -27,11 +27,11 @@ use core::time::Duration;
 
 use socket2::SockRef;
 
+#[cfg(feature = "tungstenite")]
+pub use self::counting_socket::{BlockingSocket, CountingSocket, Transport};
 pub use self::error_kind::ErrorKind;
 use self::inbox::Inbox;
 pub use self::inbox::{INBOX_BYTES, INBOX_MESSAGES};
-#[cfg(feature = "tungstenite")]
-pub use self::meter::{BlockingSocket, Meter, Transport};
 use self::stuck::Stuck;
 use crate::config::Evidence;
 use crate::event::{Action, Reason};

@@ -42,14 +42,14 @@ use tungstenite::handshake::server::{Callback, NoCallback};
 use tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tungstenite::{Error, Message};
 
-use super::tokio::{LiveStream, MessageKind, MessageStream, Metered};
+use super::tokio::{Counted, LiveStream, MessageKind, MessageStream};
 use super::{ErrorKind, HANDSHAKE_TIMEOUT};
 use crate::config::Config;
 use crate::event::CloseCode;
 use crate::payload::Payload;
 
 /// A watched WebSocket over a transport.
-pub type LiveSocket<T> = LiveStream<WebSocketStream<Metered<T>>>;
+pub type LiveSocket<T> = LiveStream<WebSocketStream<Counted<T>>>;
 
 /// Accepts a WebSocket from a client, and watches it.
 ///
@@ -60,12 +60,12 @@ pub async fn accept<T>(transport: T, config: Config) -> Result<LiveSocket<T>, Er
 where
     T: AsyncRead + AsyncWrite + Unpin,
 {
-    let (socket, gauge) = accept_unwatched(transport, None).await?;
-    Ok(LiveStream::new(socket, config).metered(gauge))
+    let (socket, counters) = accept_unwatched(transport, None).await?;
+    Ok(LiveStream::new(socket, config).counted(counters))
 }
 
 /// Accepts a WebSocket with tungstenite's own settings, ready for [`LiveStream::new`] or [`LiveStream::with_machine`], and
-/// for [`LiveStream::metered`].
+/// for [`LiveStream::counted`].
 ///
 /// # Errors
 ///
@@ -73,7 +73,7 @@ where
 pub async fn accept_unwatched<T>(
     transport: T,
     settings: Option<WebSocketConfig>,
-) -> Result<(WebSocketStream<Metered<T>>, super::tokio::Gauge), Error>
+) -> Result<(WebSocketStream<Counted<T>>, super::tokio::ByteCounters), Error>
 where
     T: AsyncRead + AsyncWrite + Unpin,
 {
@@ -97,8 +97,8 @@ where
 ///     path = request.uri().path().to_owned();
 ///     Ok(response)
 /// };
-/// let (socket, gauge) = accept_hdr(stream, look, None).await?;
-/// let mut socket = LiveStream::new(socket, Config::DEFAULT).metered(gauge);
+/// let (socket, counters) = accept_hdr(stream, look, None).await?;
+/// let mut socket = LiveStream::new(socket, Config::DEFAULT).counted(counters);
 /// println!("{path}: {:?}", socket.next().await);
 /// # Ok(())
 /// # }
@@ -111,17 +111,17 @@ pub async fn accept_hdr<T, C>(
     transport: T,
     callback: C,
     settings: Option<WebSocketConfig>,
-) -> Result<(WebSocketStream<Metered<T>>, super::tokio::Gauge), Error>
+) -> Result<(WebSocketStream<Counted<T>>, super::tokio::ByteCounters), Error>
 where
     T: AsyncRead + AsyncWrite + Unpin,
     C: Callback + Unpin,
 {
-    let transport = Metered::new(transport);
-    let gauge = transport.gauge().clone();
+    let transport = Counted::new(transport);
+    let counters = transport.counters().clone();
     let handshake = tokio_tungstenite::accept_hdr_async_with_config(transport, callback, settings);
     // On the heap: what a handshake needs is large, and a connection outlives it.
     let socket = timeout(HANDSHAKE_TIMEOUT, Box::pin(handshake)).await.map_err(|_| too_long())??;
-    Ok((socket, gauge))
+    Ok((socket, counters))
 }
 
 /// Opens a WebSocket to a server over a connected transport, and watches it.
@@ -156,11 +156,11 @@ where
     R: IntoClientRequest + Unpin,
     T: AsyncRead + AsyncWrite + Unpin,
 {
-    let transport = Metered::new(transport);
-    let gauge = transport.gauge().clone();
+    let transport = Counted::new(transport);
+    let counters = transport.counters().clone();
     let handshake = Box::pin(tokio_tungstenite::client_async(request, transport));
     let (socket, response) = timeout(HANDSHAKE_TIMEOUT, handshake).await.map_err(|_| too_long())??;
-    Ok((LiveStream::new(socket, config).metered(gauge), response))
+    Ok((LiveStream::new(socket, config).counted(counters), response))
 }
 
 fn too_long() -> Error {

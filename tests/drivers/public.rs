@@ -2,9 +2,9 @@
 
 use static_assertions::assert_impl_all;
 
-type Metered = liveness::driver::Meter<std::net::TcpStream>;
+type Counting = liveness::driver::CountingSocket<std::net::TcpStream>;
 // A driver moves into a thread or a task of its own.
-assert_impl_all!(liveness::driver::tungstenite::LiveSocket<Metered>: Send, Unpin);
+assert_impl_all!(liveness::driver::tungstenite::LiveSocket<Counting>: Send, Unpin);
 assert_impl_all!(liveness::driver::tungstenite::Offline: std::error::Error, Send, Sync);
 
 /// What may grow has a last arm here, and what must not has none: the first would be out of reach if it could not grow,

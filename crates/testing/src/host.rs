@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use liveness::driver::tungstenite::{LiveSocket, Offline, accept_unwatched};
-use liveness::driver::{BlockingSocket, Meter, Transport};
+use liveness::driver::{BlockingSocket, CountingSocket, Transport};
 use liveness::{Action, Clock, Config, ConfigBuilder, Liveness, Monitor, Reason, Rtt, Stats};
 use tungstenite::protocol::WebSocketConfig;
 use tungstenite::{Error, Message, WebSocket};
@@ -95,7 +95,7 @@ pub fn echo(config: Config) -> Host<Life> {
 pub fn served(
     config: Config,
     settings: Option<WebSocketConfig>,
-    act: impl FnOnce(&mut Watched<Meter<TcpStream>>) + Send + 'static,
+    act: impl FnOnce(&mut Watched<CountingSocket<TcpStream>>) + Send + 'static,
 ) -> Host<Life> {
     Host::open(move |stream| {
         let socket = accept_unwatched(stream, settings).unwrap();

@@ -65,7 +65,7 @@
 //! waits for what lies unread; for 64 MiB of it at most, lest a peer that sends for ever be spared for ever. A peer that does
 //! not read holds up `send`, as ever, until it is given up.
 
-mod gauge;
+mod byte_counters;
 mod message_stream;
 mod sink;
 mod stream;
@@ -83,8 +83,8 @@ use core::task::Waker;
 use ::tokio::sync::watch;
 use ::tokio::time::Instant;
 
-use self::gauge::Readings;
-pub use self::gauge::{Gauge, Metered};
+use self::byte_counters::LastCounts;
+pub use self::byte_counters::{ByteCounters, Counted};
 pub use self::message_stream::{MessageKind, MessageStream};
 use self::waiting::Alarm;
 use self::waking::Wakers;
@@ -150,7 +150,7 @@ pub struct LiveStream<S: MessageStream, M: Monitor = Liveness> {
     /// The latest look at the clock. Bytes are dated by the read that brought them.
     now: Timestamp,
     /// `None`: only whole messages are seen to move.
-    readings: Option<Readings>,
+    counts: Option<LastCounts>,
     alarm: Alarm,
     /// What wakes us, and the waker made of it that everything inside is polled with.
     wakers: Arc<Wakers>,
@@ -203,7 +203,7 @@ pub fn clock() -> Clock {
 impl<S: MessageStream> LiveStream<S> {
     /// Watches a WebSocket that is open. Call it within a tokio runtime that has time enabled.
     ///
-    /// Without a [`Gauge`] only whole messages are seen to move; give it one with [`metered`](Self::metered), or open the
+    /// Without [`ByteCounters`] only whole messages are seen to move; give them to it with [`counted`](Self::counted), or open the
     /// socket with a function of [`tokio_tungstenite`](super::tokio_tungstenite), which does.
     ///
     /// A `write_timeout` of never becomes as long as `timeout`: else a ping behind a large download would count as
@@ -226,7 +226,7 @@ impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
             heartbeat: Heartbeat::Frames,
             clock,
             now: Timestamp::ZERO,
-            readings: None,
+            counts: None,
             alarm: Alarm::ringing(),
             waker: Waker::from(Arc::clone(&wakers)),
             wakers,
@@ -255,11 +255,11 @@ impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
         }
     }
 
-    /// Sees bytes move by the gauge of the transport underneath: parts of a large frame, a download that is read slowly.
+    /// Sees bytes move by the counters of the transport underneath: parts of a large frame, a download that is read slowly.
     #[must_use]
-    pub fn metered(mut self, gauge: Gauge) -> Self {
-        gauge.hold();
-        self.readings = Some(Readings::new(gauge));
+    pub fn counted(mut self, counters: ByteCounters) -> Self {
+        counters.hold();
+        self.counts = Some(LastCounts::new(counters));
         self
     }
 

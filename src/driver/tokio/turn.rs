@@ -9,7 +9,7 @@ use core::time::Duration;
 use ::tokio::task::coop::has_budget_remaining;
 use ::tokio::time::Instant;
 
-use super::gauge::Readings;
+use super::byte_counters::LastCounts;
 use super::message_stream::{MessageKind, MessageStream};
 use super::{Error, LiveStream};
 use crate::driver::{
@@ -44,7 +44,7 @@ impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
 
     /// Begins a turn: if anything may have changed since the last, looks at the clock, and judges what is due.
     pub(super) fn begin_turn(&mut self) {
-        if self.wakers.is_woken() || self.readings.is_none() {
+        if self.wakers.is_woken() || self.counts.is_none() {
             self.wakers.rest();
             self.stale = true;
         }
@@ -213,8 +213,8 @@ impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
         let Some(socket) = &mut self.socket else { return Receipt::Drained };
         let mut cx = Context::from_waker(&self.waker);
         let polled = Pin::new(socket).poll_next(&mut cx);
-        // Without a gauge nobody knows.
-        let moved = self.readings.as_mut().is_some_and(Readings::has_received);
+        // Without counters nobody knows.
+        let moved = self.counts.as_mut().is_some_and(LastCounts::has_received);
         if moved {
             self.read_the_clock();
         }
@@ -345,7 +345,7 @@ impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
     }
 
     fn has_ended(&self) -> bool {
-        self.readings.as_ref().is_some_and(|readings| readings.gauge.has_ended())
+        self.counts.as_ref().is_some_and(|counts| counts.counters.has_ended())
     }
 
     /// Keeps the error that ends the connection: the first, and none after the verdict, when the end is waited for.

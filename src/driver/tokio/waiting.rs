@@ -67,7 +67,7 @@ impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
     }
 
     fn is_broken(&self) -> bool {
-        self.socket.is_some() && self.readings.as_ref().is_some_and(|readings| readings.gauge.is_broken())
+        self.socket.is_some() && self.counts.as_ref().is_some_and(|counts| counts.counters.is_broken())
     }
 
     /// Nothing can be written any more, so the end has come; but not before everything that had arrived is read, be it the
@@ -85,8 +85,8 @@ impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
             }
         }
         self.act(self.now);
-        if let Some(readings) = &self.readings {
-            readings.gauge.release();
+        if let Some(counts) = &self.counts {
+            counts.counters.release();
         }
         let _ = self.write_out();
         self.hear(Event::Eof);

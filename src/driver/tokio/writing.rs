@@ -4,7 +4,7 @@ use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 
 use super::LiveStream;
-use super::gauge::Readings;
+use super::byte_counters::LastCounts;
 use super::message_stream::MessageStream;
 use crate::driver::ErrorKind;
 use crate::event::Event;
@@ -102,7 +102,7 @@ impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
 
     /// Reports bytes that have entered the transport.
     fn note_sent(&mut self) {
-        if self.readings.as_mut().is_some_and(Readings::has_sent) {
+        if self.counts.as_mut().is_some_and(LastCounts::has_sent) {
             self.stuck = None;
             self.read_the_clock();
             self.hear(Event::Wrote);
@@ -120,7 +120,7 @@ impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
         }
         if core::mem::take(&mut self.ping_unflushed) {
             self.hear(Event::PingSent);
-        } else if self.readings.is_none() {
+        } else if self.counts.is_none() {
             self.hear(Event::Wrote);
         }
     }
@@ -132,7 +132,7 @@ impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
             ErrorKind::Closed => self.unflushed = false,
             ErrorKind::Transport | ErrorKind::Protocol(_) => {
                 self.unflushed = false;
-                // Where no gauge holds it back, the error comes before what the peer said last.
+                // Where no counters hold it back, the error comes before what the peer said last.
                 if !self.deaf {
                     let _ = self.listen();
                 }

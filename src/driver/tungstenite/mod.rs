@@ -52,7 +52,7 @@ use tungstenite::{Message, WebSocket};
 
 pub use handshake::{accept, accept_hdr, accept_over, accept_unwatched, client, client_over};
 
-use super::meter::Transport;
+use super::counting_socket::Transport;
 use super::{Heartbeat, Inbox, Stuck, Watcher, at_most_123_bytes, random_seed};
 use crate::config::Config;
 use crate::event::{Action, CloseCode, Reason};

@@ -8,7 +8,7 @@ use core::time::Duration;
 use tungstenite::{Message, WebSocket};
 
 use super::LiveSocket;
-use crate::driver::meter::Transport;
+use crate::driver::counting_socket::Transport;
 use crate::driver::{
     BACKLOG, Heartbeat, PONGS_OWED, READS_BEFORE_VERDICT, Stuck, is_refutable, pong_owed, verdict_at,
 };
@@ -142,7 +142,7 @@ impl<S: Transport, M: Monitor> LiveSocket<S, M> {
         }
         let Some(socket) = &mut self.socket else { return Receipt::Drained };
         let (received, sent) = counts(socket);
-        if let Err(error) = socket.get_mut().meter().begin_turn(patience, WRITE_SLICE) {
+        if let Err(error) = socket.get_mut().counting_socket().begin_turn(patience, WRITE_SLICE) {
             self.failed(error.into());
             return Receipt::Drained;
         }
@@ -170,20 +170,20 @@ impl<S: Transport, M: Monitor> LiveSocket<S, M> {
     pub(super) fn swallow(&mut self) -> Receipt {
         let Some(socket) = &mut self.socket else { return Receipt::Drained };
         let mut scrap = [0; 16 * 1024];
-        // The meter has seen the error or the end, if it was one.
-        let _ = socket.get_mut().meter().read(&mut scrap);
+        // The counting socket has seen the error or the end, if it was one.
+        let _ = socket.get_mut().counting_socket().read(&mut scrap);
         self.receipt()
     }
 
-    /// Whether there may be more; and the end of the transport, which the meter sees under any layer of TLS.
+    /// Whether there may be more; and the end of the transport, which the counting socket sees under any layer of TLS.
     pub(super) fn receipt(&mut self) -> Receipt {
         let Some(socket) = &mut self.socket else { return Receipt::Drained };
-        let meter = socket.get_mut().meter();
-        if meter.ended() {
+        let counting = socket.get_mut().counting_socket();
+        if counting.ended() {
             self.hear(Event::Eof);
             return Receipt::Drained;
         }
-        if meter.drained() { Receipt::Drained } else { Receipt::More }
+        if counting.drained() { Receipt::Drained } else { Receipt::More }
     }
 
     pub(super) fn arrived(&mut self, message: Message) {
@@ -253,6 +253,6 @@ impl<S: Transport, M: Monitor> LiveSocket<S, M> {
 
 /// Bytes received and sent.
 pub(super) fn counts<S: Transport>(socket: &mut WebSocket<S>) -> (u64, u64) {
-    let meter = socket.get_mut().meter();
-    (meter.received(), meter.sent())
+    let counting = socket.get_mut().counting_socket();
+    (counting.received(), counting.sent())
 }

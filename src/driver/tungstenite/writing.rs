@@ -10,7 +10,7 @@ use tungstenite::{Message, WebSocket};
 
 use super::turn::{Receipt, WRITE_SLICE, counts};
 use super::{LiveSocket, Offline};
-use crate::driver::meter::Transport;
+use crate::driver::counting_socket::Transport;
 use crate::driver::{ErrorKind, READS_BEFORE_VERDICT, close_text};
 use crate::event::{CloseCode, Event, Reason};
 use crate::liveness::Monitor;
@@ -56,7 +56,7 @@ impl<S: Transport, M: Monitor> LiveSocket<S, M> {
     pub(super) fn queue_answer(&mut self) {
         self.unflushed = true;
         let Some(socket) = &mut self.socket else { return };
-        socket.get_mut().meter().begin_buffering();
+        socket.get_mut().counting_socket().begin_buffering();
         // It blocks, as it was told.
         let _ = unlimited(socket, WebSocket::flush);
     }
@@ -97,7 +97,7 @@ impl<S: Transport, M: Monitor> LiveSocket<S, M> {
         }
         if let Some(socket) = self.socket.as_mut().filter(|socket| self.deaf && !socket.can_write()) {
             // Our last word, the Close, is out: tell the peer, so that it hangs up.
-            socket.get_mut().meter().shutdown(Shutdown::Write);
+            socket.get_mut().counting_socket().shutdown(Shutdown::Write);
         }
     }
 
@@ -108,7 +108,7 @@ impl<S: Transport, M: Monitor> LiveSocket<S, M> {
     ) -> Option<tungstenite::Error> {
         let socket = self.socket.as_mut()?;
         let (_, sent) = counts(socket);
-        if let Err(error) = socket.get_mut().meter().begin_writing(WRITE_SLICE) {
+        if let Err(error) = socket.get_mut().counting_socket().begin_writing(WRITE_SLICE) {
             return Some(error.into());
         }
         let result = write(socket);
@@ -166,13 +166,13 @@ impl<S: Transport, M: Monitor> LiveSocket<S, M> {
     /// The socket itself, under any layer of TLS.
     fn has_failed(&mut self) -> bool {
         self.socket.as_mut().is_some_and(|socket| {
-            let meter = socket.get_mut().meter();
-            meter.ended() || meter.is_broken()
+            let counting = socket.get_mut().counting_socket();
+            counting.ended() || counting.is_broken()
         })
     }
 
     pub(super) fn is_broken(&mut self) -> bool {
-        self.socket.as_mut().is_some_and(|socket| socket.get_mut().meter().is_broken())
+        self.socket.as_mut().is_some_and(|socket| socket.get_mut().counting_socket().is_broken())
     }
 
     /// Nothing can be written any more, so the end has come; but not before everything that had arrived is read, be it
@@ -194,7 +194,7 @@ impl<S: Transport, M: Monitor> LiveSocket<S, M> {
 
     pub(super) fn end_transport(&mut self) {
         let Some(socket) = &mut self.socket else { return };
-        if let Some(error) = socket.get_mut().meter().take_break() {
+        if let Some(error) = socket.get_mut().counting_socket().take_break() {
             self.blame(error.into());
         }
         self.hear(Event::Eof);
@@ -208,7 +208,7 @@ impl<S: Transport, M: Monitor> LiveSocket<S, M> {
 
     pub(super) fn disconnect(&mut self) {
         if let Some(mut socket) = self.socket.take() {
-            socket.get_mut().meter().shutdown(Shutdown::Both);
+            socket.get_mut().counting_socket().shutdown(Shutdown::Both);
         }
     }
 

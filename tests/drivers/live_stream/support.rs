@@ -6,7 +6,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use liveness::driver::tokio::{Error, LiveStream, Metered};
+use liveness::driver::tokio::{Counted, Error, LiveStream};
 use liveness::driver::tokio_tungstenite::LiveSocket;
 use liveness::{Action, Config, Reason};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, duplex};
@@ -30,10 +30,10 @@ pub(super) async fn watched<T: AsyncRead + AsyncWrite + Unpin>(
     config: Config,
     settings: Option<WebSocketConfig>,
 ) -> LiveSocket<T> {
-    let transport = Metered::new(transport);
-    let gauge = transport.gauge().clone();
+    let transport = Counted::new(transport);
+    let counters = transport.counters().clone();
     let server = WebSocketStream::from_raw_socket(transport, Role::Server, settings).await;
-    LiveStream::new(server, config).metered(gauge)
+    LiveStream::new(server, config).counted(counters)
 }
 
 /// A watched server's end, the plain client's end, and what the watcher is told.

@@ -9,7 +9,7 @@ use liveness_testing::host::{Host, Life, Watched, brisk, leave, live_for, strict
 use liveness_testing::raw_peer::{CLOSE, PING, PONG, TEXT, close, frame, millis, rest};
 use liveness_testing::{Page, assert_replays};
 
-type Recorded = Watched<liveness::driver::Meter<std::net::TcpStream>, Recorder<Page>>;
+type Recorded = Watched<liveness::driver::CountingSocket<std::net::TcpStream>, Recorder<Page>>;
 
 /// A server that does as told, then reads until the end, and is written down.
 fn recorded(config: Config, act: impl FnOnce(&mut Recorded) + Send + 'static) -> Host<(Life, String)> {

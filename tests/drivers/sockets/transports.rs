@@ -3,7 +3,7 @@
 use std::io::{self, Read as _, Write as _};
 use std::thread;
 
-use liveness::driver::Meter;
+use liveness::driver::CountingSocket;
 use liveness::driver::tungstenite::{LiveSocket, accept, accept_hdr, client};
 use liveness::{Clock, CloseCode, Evidence, Reason, Timestamp};
 use tungstenite::handshake::server::{ErrorResponse, Request, Response};
@@ -155,7 +155,7 @@ fn who_looks_at_the_request_sees_its_path_and_watches_as_ever() {
             path = request.uri().path().to_owned();
             Ok(response)
         };
-        let socket = accept_hdr(Meter::new(stream), look, None).unwrap();
+        let socket = accept_hdr(CountingSocket::new(stream), look, None).unwrap();
         (path, Watched::new(LiveSocket::new(socket, strict().build_const())).life())
     });
     let (frozen, _) = tungstenite::client("ws://localhost/rooms/7", host.dial()).unwrap();
@@ -174,7 +174,7 @@ fn who_looks_at_the_request_may_refuse_it() {
             *answer.status_mut() = tungstenite::http::StatusCode::FORBIDDEN;
             Err(answer)
         };
-        accept_hdr(Meter::new(stream), refuse, None).map(drop)
+        accept_hdr(CountingSocket::new(stream), refuse, None).map(drop)
     });
     let error = tungstenite::client("ws://localhost/", host.dial()).unwrap_err();
     assert!(error.to_string().contains("403"), "{error}");

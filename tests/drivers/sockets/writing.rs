@@ -1,6 +1,6 @@
 //! What goes out: in order, complete, without hurry and without delay.
 
-use liveness::driver::Meter;
+use liveness::driver::CountingSocket;
 use liveness::driver::tungstenite::{LiveSocket, accept_over};
 use liveness::{Clock, Reason};
 use tungstenite::protocol::WebSocketConfig;
@@ -117,9 +117,9 @@ fn a_message_that_no_buffer_can_hold_ends_the_connection() {
 fn a_full_buffer_loses_no_ping() {
     let host = Host::open(|stream| {
         let spare = stream.try_clone().unwrap();
-        let mut socket = accept_over(Meter::new(Stingy::never(stream)), narrow()).unwrap();
+        let mut socket = accept_over(CountingSocket::new(Stingy::never(stream)), narrow()).unwrap();
         // One try each few milliseconds: until long after a ping is due.
-        *socket.get_mut() = Meter::new(Stingy { stream: spare, writes: 60, takes: 0 });
+        *socket.get_mut() = CountingSocket::new(Stingy { stream: spare, writes: 60, takes: 0 });
         let mut watched = Watched::new(LiveSocket::new(socket, brisk().build_const()));
         // Ten bytes of header, and two to spare.
         let _ = watched.socket.send(Message::binary(vec![0; 8 * MIB - 12]));

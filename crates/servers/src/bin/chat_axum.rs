@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::{Router, extract::ConnectInfo, routing::any, serve::ListenerExt};
 use futures_util::{SinkExt, StreamExt};
-use liveness::driver::axum::{Metering, Peer};
+use liveness::driver::axum::{CountingListener, Peer};
 use liveness::driver::{tokio::LiveStream, tune};
 use liveness::presence::{Change, Presence};
 use liveness::{Clock, Status};
@@ -91,9 +91,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
     });
     let chat = async move |upgrade: WebSocketUpgrade, ConnectInfo(peer): ConnectInfo<Peer>| {
-        let live = move |socket| LiveStream::new(socket, config).metered(peer.gauge);
+        let live = move |socket| LiveStream::new(socket, config).counted(peer.counters);
         upgrade.on_upgrade(move |socket| serve(live(socket), peer.address, room))
     };
     let app = Router::new().route("/", any(chat)).into_make_service_with_connect_info::<Peer>();
-    Ok(axum::serve(Metering(listener.tap_io(|stream| tune(stream))), app).await?)
+    Ok(axum::serve(CountingListener(listener.tap_io(|stream| tune(stream))), app).await?)
 }

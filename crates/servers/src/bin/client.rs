@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use futures_util::{SinkExt, StreamExt};
-use liveness::driver::tokio::{LiveStream, Metered, clock};
+use liveness::driver::tokio::{Counted, LiveStream, clock};
 use liveness::driver::{random_seed, tune};
 use liveness::{Action, Clock, CloseCode, Config, Event, Liveness, Monitor, Timestamp};
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -21,7 +21,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 use tungstenite::Message;
 use tungstenite::client::IntoClientRequest;
 
-type Socket = LiveStream<WebSocketStream<MaybeTlsStream<Metered<TcpStream>>>, PrintingMonitor>;
+type Socket = LiveStream<WebSocketStream<MaybeTlsStream<Counted<TcpStream>>>, PrintingMonitor>;
 type Failure = Box<dyn std::error::Error>;
 
 /// How long it may take to connect and to shake hands.
@@ -75,14 +75,14 @@ async fn connect(url: &str, config: Config) -> Result<Socket, Failure> {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let stream = TcpStream::connect((host, uri.port_u16().unwrap_or(if secure { 443 } else { 80 }))).await?;
     tune(&stream);
-    // The meter is on the wire, and TLS around it.
-    let stream = Metered::new(stream);
-    let gauge = stream.gauge().clone();
+    // Bytes are counted on the wire, and TLS is around that.
+    let stream = Counted::new(stream);
+    let counters = stream.counters().clone();
     let (socket, _) = tokio_tungstenite::client_async_tls(request, stream).await?;
     let clock = clock();
     let monitor =
         PrintingMonitor { machine: Liveness::new(config.driven(), random_seed(), clock.now()), clock };
-    Ok(LiveStream::with_machine(socket, monitor, clock).metered(gauge))
+    Ok(LiveStream::with_machine(socket, monitor, clock).counted(counters))
 }
 
 /// A machine that prints what changes.

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use liveness::driver::tungstenite::{LiveSocket, Offline, accept_unwatched};
-use liveness::driver::{Meter, random_seed};
+use liveness::driver::{CountingSocket, random_seed};
 use liveness::transcript::Recorder;
 use liveness::{Clock, Config, Liveness, Monitor};
 use tungstenite::Message;
@@ -51,7 +51,7 @@ fn serve(stream: TcpStream, connection: usize, config: Config, args: &Args, cloc
 }
 
 /// The whole life of a connection: its own loop, as without heartbeats.
-fn converse<M: Monitor>(socket: LiveSocket<Meter<TcpStream>, M>, connection: usize, clock: Clock) {
+fn converse<M: Monitor>(socket: LiveSocket<CountingSocket<TcpStream>, M>, connection: usize, clock: Clock) {
     let mut socket =
         socket.on_action(move |action, _: &Liveness| liveness_servers::print(action, connection, clock));
     loop {
@@ -62,7 +62,10 @@ fn converse<M: Monitor>(socket: LiveSocket<Meter<TcpStream>, M>, connection: usi
     }
 }
 
-fn answer<M: Monitor>(socket: &mut LiveSocket<Meter<TcpStream>, M>, message: Message) -> Result<(), Offline> {
+fn answer<M: Monitor>(
+    socket: &mut LiveSocket<CountingSocket<TcpStream>, M>,
+    message: Message,
+) -> Result<(), Offline> {
     let wanted = if let Message::Text(text) = &message { liveness_servers::flood(text) } else { None };
     let Some(bytes) = wanted else { return socket.send(message) };
     for fragment in liveness_servers::fragments(bytes) {

@@ -1,10 +1,10 @@
-//! TLS: the meter sees bytes under the records, and a record shows nothing until it is whole.
+//! TLS: bytes are counted under the records, and a record shows nothing until it is whole.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 
-use liveness::driver::Meter;
+use liveness::driver::CountingSocket;
 use liveness::driver::tungstenite::{LiveSocket, accept_over, client_over};
 use liveness::{CloseCode, Config, Reason};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -21,7 +21,7 @@ use liveness_testing::raw_peer::{
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 
-type ServerSide = StreamOwned<ServerConnection, Meter<TcpStream>>;
+type ServerSide = StreamOwned<ServerConnection, CountingSocket<TcpStream>>;
 type ClientSide<S> = StreamOwned<ClientConnection, S>;
 
 /// A certificate for `localhost`, signed by itself, that is good until 2126, and its key. Made by
@@ -52,7 +52,7 @@ fn client_side<S: Read + Write>(config: Arc<ClientConfig>, stream: S) -> ClientS
 }
 
 fn server_side(config: Arc<ServerConfig>, stream: TcpStream) -> ServerSide {
-    StreamOwned::new(ServerConnection::new(config).unwrap(), Meter::new(stream))
+    StreamOwned::new(ServerConnection::new(config).unwrap(), CountingSocket::new(stream))
 }
 
 /// A server that does as told, then reads until the end; and a raw peer of its, both over TLS.
@@ -74,7 +74,7 @@ fn served(
     (host, Peer::shake_hands(client_side(client, stream)))
 }
 
-/// Half a record, a rest, the other half: pieces that mean nothing to TLS yet are signs of life to the meter.
+/// Half a record, a rest, the other half: pieces that mean nothing to TLS yet are signs of life where bytes are counted.
 #[test]
 fn a_large_message_that_dribbles_in_keeps_its_sender_alive() {
     let (host, mut peer) = served(brisk().build_const(), |_| ());
@@ -184,9 +184,9 @@ fn a_full_buffer_of_tls_is_no_reset() {
     let host = Host::open(move |stream| {
         let connection = ServerConnection::new(server).unwrap();
         let spare = stream.try_clone().unwrap();
-        let stream = StreamOwned::new(connection, Meter::new(Stingy::never(stream)));
+        let stream = StreamOwned::new(connection, CountingSocket::new(Stingy::never(stream)));
         let mut socket = accept_over(stream, None).unwrap();
-        socket.get_mut().sock = Meter::new(Stingy { stream: spare, writes: 7, takes: 10 });
+        socket.get_mut().sock = CountingSocket::new(Stingy { stream: spare, writes: 7, takes: 10 });
         let mut watched = Watched::new(LiveSocket::new(socket, brisk().build_const()));
         let _ = watched.socket.send(Message::binary(vec![3; 200_000]));
         watched.life()
@@ -217,7 +217,7 @@ fn both_ends_are_watched_and_talk() {
         watched.read_each(|socket, message| drop(socket.send(message.clone())));
         watched.life()
     });
-    let stream = client_side(client, Meter::new(host.dial()));
+    let stream = client_side(client, CountingSocket::new(host.dial()));
     let (socket, response) = client_over("ws://localhost/", stream).unwrap();
     assert_eq!(response.status(), 101);
     let mut socket = LiveSocket::new(socket, brisk().build_const());

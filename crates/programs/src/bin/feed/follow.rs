@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use futures_util::{SinkExt, StreamExt};
-use liveness::driver::tokio::{LiveStream, Metered, clock};
+use liveness::driver::tokio::{Counted, LiveStream, clock};
 use liveness::driver::{Heartbeat, random_seed, tune};
 use liveness::reconnect::{Action, GiveUp, Policy, Reconnect};
 use liveness::{Clock, Config, Reason, Timestamp};
@@ -22,7 +22,7 @@ use tungstenite::client::IntoClientRequest;
 
 use liveness_programs::web::Failure;
 
-type Socket = LiveStream<WebSocketStream<MaybeTlsStream<Metered<TcpStream>>>>;
+type Socket = LiveStream<WebSocketStream<MaybeTlsStream<Counted<TcpStream>>>>;
 
 /// What has been received: whose count, and its last number.
 struct Place {
@@ -87,10 +87,10 @@ async fn dial(url: &str, config: Config) -> Result<Socket, Failure> {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let stream = TcpStream::connect((host, uri.port_u16().unwrap_or(if secure { 443 } else { 80 }))).await?;
     tune(&stream);
-    let stream = Metered::new(stream);
-    let gauge = stream.gauge().clone();
+    let stream = Counted::new(stream);
+    let counters = stream.counters().clone();
     let (socket, _) = client_async_tls(request, stream).await?;
-    Ok(LiveStream::new(socket, config).metered(gauge).heartbeat(Heartbeat::Text))
+    Ok(LiveStream::new(socket, config).counted(counters).heartbeat(Heartbeat::Text))
 }
 
 impl Place {
