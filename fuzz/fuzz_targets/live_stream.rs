@@ -20,7 +20,6 @@ use futures_util::{Sink, SinkExt, Stream};
 use libfuzzer_sys::fuzz_target;
 use liveness::driver::Heartbeat;
 use liveness::driver::tokio::{Counted, LiveStream};
-use liveness::driver::tokio_tungstenite::LiveSocket;
 use liveness::{Action, CloseCode, Config, Evidence};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{sleep, timeout};
@@ -173,7 +172,7 @@ impl AsyncWrite for Script {
     }
 }
 
-type Live = LiveSocket<Script>;
+type Live = LiveStream<WebSocketStream<Counted<Script>>>;
 
 /// Calls a future once, and drops it.
 macro_rules! once {

@@ -48,19 +48,16 @@ use crate::config::Config;
 use crate::event::CloseCode;
 use crate::payload::Payload;
 
-/// A watched WebSocket over a transport.
-pub type LiveSocket<T> = LiveStream<WebSocketStream<Counted<T>>>;
-
 /// Accepts a WebSocket from a client, and watches it.
 ///
 /// # Errors
 ///
 /// Those of the handshake, which fails where it takes longer than [`HANDSHAKE_TIMEOUT`].
-pub async fn accept<T>(transport: T, config: Config) -> Result<LiveSocket<T>, Error>
+pub async fn accept<T>(transport: T, config: Config) -> Result<LiveStream<WebSocketStream<Counted<T>>>, Error>
 where
     T: AsyncRead + AsyncWrite + Unpin,
 {
-    let (socket, counters) = accept_unwatched(transport, None).await?;
+    let (socket, counters) = accept_raw(transport, None).await?;
     Ok(LiveStream::new(socket, config).counted(counters))
 }
 
@@ -70,7 +67,7 @@ where
 /// # Errors
 ///
 /// Those of the handshake, which fails where it takes longer than [`HANDSHAKE_TIMEOUT`].
-pub async fn accept_unwatched<T>(
+pub async fn accept_raw<T>(
     transport: T,
     settings: Option<WebSocketConfig>,
 ) -> Result<(WebSocketStream<Counted<T>>, super::tokio::ByteCounters), Error>
@@ -80,7 +77,7 @@ where
     accept_hdr(transport, NoCallback, settings).await
 }
 
-/// As [`accept_unwatched`], and shows the request to a callback of tungstenite's, which may add headers or refuse it: for
+/// As [`accept_raw`], and shows the request to a callback of tungstenite's, which may add headers or refuse it: for
 /// its path, a cookie, an origin.
 ///
 /// ```no_run
@@ -151,7 +148,7 @@ pub async fn client<R, T>(
     request: R,
     transport: T,
     config: Config,
-) -> Result<(LiveSocket<T>, Response), Error>
+) -> Result<(LiveStream<WebSocketStream<Counted<T>>>, Response), Error>
 where
     R: IntoClientRequest + Unpin,
     T: AsyncRead + AsyncWrite + Unpin,

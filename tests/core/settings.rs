@@ -69,8 +69,8 @@ fn the_tolerance_is_a_quarter_of_the_timeout_and_never_where_that_is_never() {
 #[test]
 fn a_driver_that_reports_its_writing_gets_a_clock_for_it_unless_there_is_one() {
     let config = Config::builder().timeout(secs(7));
-    assert_eq!(config.build().unwrap().driven().write_timeout(), secs(7));
-    assert_eq!(config.write_timeout(secs(3)).build().unwrap().driven().write_timeout(), secs(3));
+    assert_eq!(config.build().unwrap().for_drivers().write_timeout(), secs(7));
+    assert_eq!(config.write_timeout(secs(3)).build().unwrap().for_drivers().write_timeout(), secs(3));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use liveness::driver::tungstenite::{LiveSocket, Offline, accept_unwatched};
+use liveness::driver::tungstenite::{LiveSocket, Offline, accept_raw};
 use liveness::driver::{BlockingSocket, CountingSocket, Transport};
 use liveness::{Action, Clock, Config, ConfigBuilder, Liveness, Monitor, Reason, Rtt, Stats};
 use tungstenite::protocol::WebSocketConfig;
@@ -98,7 +98,7 @@ pub fn served(
     act: impl FnOnce(&mut Watched<CountingSocket<TcpStream>>) + Send + 'static,
 ) -> Host<Life> {
     Host::open(move |stream| {
-        let socket = accept_unwatched(stream, settings).unwrap();
+        let socket = accept_raw(stream, settings).unwrap();
         let mut watched = Watched::new(LiveSocket::new(socket, config));
         act(&mut watched);
         watched.life()

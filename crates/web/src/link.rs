@@ -384,7 +384,8 @@ fn policy(settings: &Settings) -> Policy {
 
 /// Whatever the application wants, its page is no server.
 fn of_a_page(heartbeat: Config) -> Config {
-    let page = heartbeat.driven().to_builder().last_look(LAST_LOOK).close_timeout(Duration::ZERO).build();
+    let page =
+        heartbeat.for_drivers().to_builder().last_look(LAST_LOOK).close_timeout(Duration::ZERO).build();
     // Both are within the rules.
     page.unwrap_or(heartbeat)
 }

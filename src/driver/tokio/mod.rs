@@ -210,14 +210,14 @@ impl<S: MessageStream> LiveStream<S> {
     /// written long before it is.
     pub fn new(socket: S, config: Config) -> Self {
         let clock = clock();
-        let machine = Liveness::new(config.driven(), random_seed(), Timestamp::ZERO);
+        let machine = Liveness::new(config.for_drivers(), random_seed(), Timestamp::ZERO);
         Self::with_machine(socket, machine, clock)
     }
 }
 
 impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
     /// Watches a WebSocket with a machine of the caller's, such as a `Recorder`, that was made at the time of this
-    /// [`clock`](clock()), with a config that is [`driven`](Config::driven).
+    /// [`clock`](clock()), with a config [for drivers](Config::for_drivers).
     pub fn with_machine(socket: S, machine: M, clock: Clock) -> Self {
         let wakers = Arc::new(Wakers::default());
         Self {
@@ -307,7 +307,8 @@ impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
     ///
     /// ```no_run
     /// # #![allow(dead_code)]
-    /// # fn watch(mut socket: liveness::driver::tokio_tungstenite::LiveSocket<tokio::net::TcpStream>) {
+    /// # use liveness::driver::tokio::{LiveStream, MessageStream};
+    /// # fn watch(mut socket: LiveStream<impl MessageStream>) {
     /// let mut status = socket.watch();
     /// tokio::spawn(async move {
     ///     while status.changed().await.is_ok() {

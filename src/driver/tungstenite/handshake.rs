@@ -24,7 +24,7 @@ pub fn accept<S: BlockingSocket>(
     stream: S,
     config: Config,
 ) -> Result<LiveSocket<CountingSocket<S>>, tungstenite::Error> {
-    Ok(LiveSocket::new(accept_unwatched(stream, None)?, config))
+    Ok(LiveSocket::new(accept_raw(stream, None)?, config))
 }
 
 /// Accepts a WebSocket with tungstenite's own settings, ready for [`LiveSocket::new`] or [`LiveSocket::with_machine`].
@@ -32,7 +32,7 @@ pub fn accept<S: BlockingSocket>(
 /// # Errors
 ///
 /// Those of the handshake, which fails where it takes longer than [`HANDSHAKE_TIMEOUT`].
-pub fn accept_unwatched<S: BlockingSocket>(
+pub fn accept_raw<S: BlockingSocket>(
     stream: S,
     settings: Option<WebSocketConfig>,
 ) -> Result<WebSocket<CountingSocket<S>>, tungstenite::Error> {

@@ -50,7 +50,7 @@ use core::time::Duration;
 use tungstenite::protocol::CloseFrame;
 use tungstenite::{Message, WebSocket};
 
-pub use handshake::{accept, accept_hdr, accept_over, accept_unwatched, client, client_over};
+pub use handshake::{accept, accept_hdr, accept_over, accept_raw, client, client_over};
 
 use super::counting_socket::Transport;
 use super::{Heartbeat, Inbox, Stuck, Watcher, at_most_123_bytes, random_seed};
@@ -134,27 +134,27 @@ impl<S: Transport> LiveSocket<S> {
     /// download would count as written long before it is.
     pub fn new(socket: WebSocket<S>, config: Config) -> Self {
         let clock = Clock::new();
-        let machine = Liveness::new(config.driven(), random_seed(), clock.now());
+        let machine = Liveness::new(config.for_drivers(), random_seed(), clock.now());
         Self::with_machine(socket, machine, clock)
     }
 }
 
 impl<S: Transport, M: Monitor> LiveSocket<S, M> {
     /// Watches a WebSocket with a machine of the caller's, such as a
-    /// [`Recorder`](crate::transcript::Recorder), that was made at this clock's time, with a config that is [`driven`](Config::driven).
+    /// [`Recorder`](crate::transcript::Recorder), that was made at this clock's time, with a config [for drivers](Config::for_drivers).
     ///
     /// ```no_run
     /// # #![allow(dead_code)]
     /// # fn serve(stream: std::net::TcpStream) -> Result<(), Box<dyn std::error::Error>> {
     /// use liveness::driver::random_seed;
-    /// use liveness::driver::tungstenite::{LiveSocket, accept_unwatched};
+    /// use liveness::driver::tungstenite::{LiveSocket, accept_raw};
     /// use liveness::transcript::Recorder;
     /// use liveness::{Clock, Config};
     ///
-    /// let socket = accept_unwatched(stream, None)?;
+    /// let socket = accept_raw(stream, None)?;
     /// let clock = Clock::new();
     /// let life = String::new(); // or a file
-    /// let machine = Recorder::new(Config::DEFAULT.driven(), random_seed(), clock.now(), life);
+    /// let machine = Recorder::new(Config::DEFAULT.for_drivers(), random_seed(), clock.now(), life);
     /// let mut socket = LiveSocket::with_machine(socket, machine, clock);
     /// # let _ = socket.read();
     /// # Ok(())

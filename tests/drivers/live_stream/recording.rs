@@ -24,7 +24,7 @@ async fn a_life_whose_caller_stays_away_replays() {
         let mut client = WebSocketStream::from_raw_socket(theirs, Role::Client, None).await;
         let page = Page::default();
         let clock = clock();
-        let machine = Recorder::new(config.driven(), 7, Timestamp::ZERO, page.clone());
+        let machine = Recorder::new(config.for_drivers(), 7, Timestamp::ZERO, page.clone());
         let mut live = LiveStream::with_machine(server, machine, clock).counted(counters);
         let peer = tokio::spawn(async move {
             for _ in 0..500 {

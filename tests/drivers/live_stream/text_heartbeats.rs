@@ -5,20 +5,19 @@ use std::time::Duration;
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use liveness::driver::Heartbeat;
 use liveness::driver::tokio::LiveStream;
-use liveness::driver::tokio_tungstenite::LiveSocket;
 use liveness::{Action, CloseCode, Config, Evidence, Reason, Schedule, Status, TextHeartbeat};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tungstenite::Message;
 use tungstenite::protocol::Role;
 
-use super::support::{Peer, SECOND, Told, config, over_bytes, pair, reason};
+use super::support::{Actions, Live, Peer, SECOND, config, over_bytes, pair, reason};
 use liveness_testing::raw_peer::{BINARY, TEXT, frame};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-async fn beating(config: Config) -> (LiveSocket<DuplexStream>, Peer, Told) {
+async fn beating(config: Config) -> (Live, Peer, Actions) {
     let (live, client, told) = pair(config, 4096).await;
     (live.heartbeat(Heartbeat::Text), client, told)
 }

@@ -1,6 +1,6 @@
 //! What a recorder writes down beside a real socket replays to the same life.
 
-use liveness::driver::tungstenite::{LiveSocket, accept_unwatched};
+use liveness::driver::tungstenite::{LiveSocket, accept_raw};
 use liveness::transcript::Recorder;
 use liveness::{Clock, CloseCode, Config, Reason};
 use tungstenite::Message;
@@ -14,10 +14,10 @@ type Recorded = Watched<liveness::driver::CountingSocket<std::net::TcpStream>, R
 /// A server that does as told, then reads until the end, and is written down.
 fn recorded(config: Config, act: impl FnOnce(&mut Recorded) + Send + 'static) -> Host<(Life, String)> {
     Host::open(move |stream| {
-        let socket = accept_unwatched(stream, None).unwrap();
+        let socket = accept_raw(stream, None).unwrap();
         let clock = Clock::new();
         let page = Page::default();
-        let machine = Recorder::new(config.driven(), 7, clock.now(), page.clone());
+        let machine = Recorder::new(config.for_drivers(), 7, clock.now(), page.clone());
         let mut watched = Watched::new(LiveSocket::with_machine(socket, machine, clock));
         act(&mut watched);
         (watched.life(), page.text())

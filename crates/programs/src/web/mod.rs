@@ -145,7 +145,7 @@ impl Args {
     /// What the program wants, with the timing that its user asked for.
     pub fn config(&self, program: ConfigBuilder) -> Result<Config, Failure> {
         let timed = program.interval(self.interval).timeout(self.timeout).suspicion(self.suspect_after);
-        Ok(timed.build()?.driven())
+        Ok(timed.build()?.for_drivers())
     }
 
     /// Opens the door, and says on stderr where it is.

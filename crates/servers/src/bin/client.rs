@@ -81,7 +81,7 @@ async fn connect(url: &str, config: Config) -> Result<Socket, Failure> {
     let (socket, _) = tokio_tungstenite::client_async_tls(request, stream).await?;
     let clock = clock();
     let monitor =
-        PrintingMonitor { machine: Liveness::new(config.driven(), random_seed(), clock.now()), clock };
+        PrintingMonitor { machine: Liveness::new(config.for_drivers(), random_seed(), clock.now()), clock };
     Ok(LiveStream::with_machine(socket, monitor, clock).counted(counters))
 }
 

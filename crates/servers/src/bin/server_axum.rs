@@ -35,7 +35,7 @@ struct App {
 #[tokio::main]
 async fn main() -> Result<(), String> {
     let args = Arc::new(Args::parse());
-    let config = args.config()?.driven();
+    let config = args.config()?.for_drivers();
     let listener = args.listen()?;
     listener.set_nonblocking(true).map_err(|error| error.to_string())?;
     let listener = TcpListener::from_std(listener).map_err(|error| error.to_string())?;

@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Parser;
-use liveness::driver::tungstenite::{LiveSocket, Offline, accept_unwatched};
+use liveness::driver::tungstenite::{LiveSocket, Offline, accept_raw};
 use liveness::driver::{CountingSocket, random_seed};
 use liveness::transcript::Recorder;
 use liveness::{Clock, Config, Liveness, Monitor};
@@ -39,11 +39,11 @@ fn main() -> Result<(), String> {
 }
 
 fn serve(stream: TcpStream, connection: usize, config: Config, args: &Args, clock: Clock) {
-    let Ok(socket) = accept_unwatched(stream, Some(liveness_servers::limits())) else { return };
+    let Ok(socket) = accept_raw(stream, Some(liveness_servers::limits())) else { return };
     match args.record(connection) {
         Ok(None) => converse(LiveSocket::new(socket, config), connection, clock),
         Ok(Some(sink)) => {
-            let machine = Recorder::new(config.driven(), random_seed(), clock.now(), sink);
+            let machine = Recorder::new(config.for_drivers(), random_seed(), clock.now(), sink);
             converse(LiveSocket::with_machine(socket, machine, clock), connection, clock);
         }
         Err(error) => complain(format_args!("connection {connection}: no record: {error}")),

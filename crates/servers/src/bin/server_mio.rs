@@ -104,7 +104,7 @@ struct Peer {
 fn main() -> Result<(), Box<dyn error::Error>> {
     let args = Args::parse();
     // We report each byte that moves, so a ping has a clock for its writing.
-    let fleet = Fleet::new(args.config()?.driven(), random_seed());
+    let fleet = Fleet::new(args.config()?.for_drivers(), random_seed());
     let listener = args.listen()?;
     listener.set_nonblocking(true)?;
     let (poll, mut listener) = (Poll::new()?, TcpListener::from_std(listener));

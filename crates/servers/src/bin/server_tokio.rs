@@ -11,7 +11,7 @@ use std::time::Duration;
 use clap::Parser;
 use futures_util::{SinkExt, StreamExt};
 use liveness::driver::tokio::{ByteCounters, Counted, LiveStream, clock};
-use liveness::driver::tokio_tungstenite::accept_unwatched;
+use liveness::driver::tokio_tungstenite::accept_raw;
 use liveness::driver::{random_seed, tune};
 use liveness::transcript::Recorder;
 use liveness::{Clock, Config, Liveness, Monitor};
@@ -23,7 +23,7 @@ use tungstenite::Message;
 #[tokio::main]
 async fn main() -> Result<(), String> {
     let args = Arc::new(Args::parse());
-    let config = args.config()?.driven();
+    let config = args.config()?.for_drivers();
     let listener = args.listen()?;
     listener.set_nonblocking(true).map_err(|error| error.to_string())?;
     let listener = TcpListener::from_std(listener).map_err(|error| error.to_string())?;
@@ -45,7 +45,7 @@ async fn main() -> Result<(), String> {
 
 async fn serve(stream: TcpStream, connection: usize, args: Arc<Args>, config: Config, clock: Clock) {
     tune(&stream);
-    let Ok((socket, counters)) = accept_unwatched(stream, Some(limits())).await else { return };
+    let Ok((socket, counters)) = accept_raw(stream, Some(limits())).await else { return };
     match args.record(connection) {
         Ok(None) => {
             let machine = Liveness::new(config, random_seed(), clock.now());
