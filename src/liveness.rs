@@ -230,7 +230,7 @@ impl fmt::Display for Report<'_> {
             Some(Reason::PingTimeout) => self.unanswered(f)?,
             Some(Reason::WriteStalled) => self.unwritten(f)?,
             Some(Reason::PeerClosed(Some(code))) => write!(f, "closed by the peer with code {code}")?,
-            Some(reason) => f.write_str(reason.as_str())?,
+            Some(reason) => f.write_str(reason.description())?,
             None => match state.ping() {
                 Ping::Answering => self.unanswered(f)?,
                 Ping::Writing => self.unwritten(f)?,

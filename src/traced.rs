@@ -86,7 +86,7 @@ fn tell_answer(peer: &Liveness) {
         answered = peer.stats().answers,
         rtt_us = rtt.map(|rtt| micros(rtt.latest)),
         srtt_us = rtt.map(|rtt| micros(rtt.smoothed)),
-        rttvar_us = rtt.map(|rtt| micros(rtt.variance)),
+        rttvar_us = rtt.map(|rtt| micros(rtt.variation)),
         rtt_us_min = rtt.map(|rtt| micros(rtt.min)),
         "answered"
     );

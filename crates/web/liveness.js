@@ -315,8 +315,8 @@ export class LiveSocket extends EventTarget {
   }
 
   #rtt() {
-    const [latest, smoothed, variance, min] = [0, 1, 2, 3].map((which) => this.#machine.rtt(which));
-    return { latest, smoothed, variance, min };
+    const [latest, smoothed, variation, min] = [0, 1, 2, 3].map((which) => this.#machine.rtt(which));
+    return { latest, smoothed, variation, min };
   }
 
   #offline() {

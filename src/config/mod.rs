@@ -44,7 +44,7 @@ pub enum Suspicion {
     Never,
     /// After this long. Not shorter than `timeout`, it never fires.
     After(Duration),
-    /// After the smoothed round-trip time and four times its variance (RFC 6298's timeout), at least `at_least`;
+    /// After the smoothed round-trip time and four times its variation (RFC 6298's timeout), at least `at_least`;
     /// never before the first sample.
     Adaptive {
         /// The least time to wait. On a fast path the estimate is far below what a scheduler or a radio adds.

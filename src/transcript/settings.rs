@@ -150,7 +150,7 @@ fn suspicion(value: &str) -> Parsed<Suspicion> {
 
 fn control_budget(builder: ConfigBuilder, value: &str) -> Parsed<ConfigBuilder> {
     if value == "never" {
-        return Ok(builder.no_control_budget());
+        return Ok(builder.unlimited_control_frames());
     }
     let what = "frames in a burst and frames a second, such as `128/16`, or `never`";
     let (burst, per_second) =

@@ -53,7 +53,7 @@ fn the_defaults_are_those_that_are_documented() {
          write_timeout=never control_budget=128/16 close_code=3008"
     );
     assert_eq!(Config::DEFAULT.control_budget(), Some((128, 16)));
-    assert_eq!(Config::builder().no_control_budget().build().unwrap().control_budget(), None);
+    assert_eq!(Config::builder().unlimited_control_frames().build().unwrap().control_budget(), None);
     assert_eq!(Config::builder().build(), Ok(Config::default()));
 }
 

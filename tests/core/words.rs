@@ -23,7 +23,7 @@ fn each_reason_has_its_words_its_name_and_the_code_that_a_script_would_see() {
         (Reason::TransportClosed, "the transport was closed", "transport-closed", 1006),
         (Reason::LocalClosed, "closed by this side", "local-closed", 1000),
     ] {
-        assert_eq!((reason.as_str(), reason.to_string().as_str()), (words, name));
+        assert_eq!((reason.description(), reason.to_string().as_str()), (words, name));
         assert_eq!(reason.connection_close_code(), code, "{name}");
         // RFC 6455 5.5: they fit into a Close frame, beside its code.
         assert!((1..=123).contains(&words.len()), "{name}");

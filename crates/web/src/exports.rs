@@ -288,7 +288,7 @@ extern "C" fn until() -> f64 {
     }
 }
 
-/// Of the round trip: 0 the latest, 1 the smoothed, 2 its variance, 3 the shortest.
+/// Of the round trip: 0 the latest, 1 the smoothed, 2 its variation, 3 the shortest.
 #[unsafe(no_mangle)]
 extern "C" fn rtt(which: i32) -> f64 {
     let rtt = with(|link| link.rtt());
@@ -296,7 +296,7 @@ extern "C" fn rtt(which: i32) -> f64 {
         millis(match which {
             0 => rtt.latest,
             1 => rtt.smoothed,
-            2 => rtt.variance,
+            2 => rtt.variation,
             _ => rtt.min,
         })
     })
@@ -318,7 +318,7 @@ extern "C" fn poll_timeout() -> f64 {
 #[unsafe(no_mangle)]
 extern "C" fn explain() -> usize {
     match LAST.0.get() {
-        Some(Action::Offline(reason)) => tell(format_args!("{}\n{}", name(reason), reason.as_str())),
+        Some(Action::Offline(reason)) => tell(format_args!("{}\n{}", name(reason), reason.description())),
         Some(Action::End(why)) => tell(format_args!("{why}")),
         _ => 0,
     }

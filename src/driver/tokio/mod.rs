@@ -124,8 +124,8 @@ impl<E> Error<E> {
 impl<E: fmt::Display> fmt::Display for Error<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Offline { reason, cause: Some(cause) } => write!(f, "{}: {cause}", reason.as_str()),
-            Self::Offline { reason, cause: None } => f.write_str(reason.as_str()),
+            Self::Offline { reason, cause: Some(cause) } => write!(f, "{}: {cause}", reason.description()),
+            Self::Offline { reason, cause: None } => f.write_str(reason.description()),
             Self::Rejected(error) => write!(f, "not sent: {error}"),
         }
     }

@@ -184,7 +184,7 @@ impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
                 self.unflushed = true;
                 // To a Close of the peer the library has its echo ready.
                 if !matches!(verdict, Some(Reason::PeerClosed(_))) {
-                    let text = verdict.map_or("", Reason::as_str);
+                    let text = verdict.map_or("", Reason::description);
                     self.own.goodbye = Some(self.farewell.take().unwrap_or_else(|| S::close(code, text)));
                 }
             }

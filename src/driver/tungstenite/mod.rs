@@ -83,7 +83,7 @@ impl Offline {
 /// The reason in words, and after a colon tungstenite's error, where there is one: `no answer to a ping in time`.
 impl fmt::Display for Offline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.reason.as_str())?;
+        f.write_str(self.reason.description())?;
         self.cause.as_ref().map_or(Ok(()), |cause| write!(f, ": {cause}"))
     }
 }

@@ -39,7 +39,7 @@ impl<S: Transport, M: Monitor> LiveSocket<S, M> {
         }
         let text = self.farewell.take();
         let text =
-            text.unwrap_or_else(|| self.machine.liveness().verdict().map_or("", Reason::as_str).into());
+            text.unwrap_or_else(|| self.machine.liveness().verdict().map_or("", Reason::description).into());
         let frame = code.map(|code| CloseFrame { code: code.get().into(), reason: text.into() });
         let closed = self.control(|socket| {
             // A pong that is owed goes first: the Close is to be the last frame.

@@ -180,7 +180,7 @@ impl World<'_> {
         let rtt = machine.rtt().map(|rtt| RoundTrip {
             latest: rtt.latest,
             smoothed: rtt.smoothed,
-            variance: rtt.variance,
+            variation: rtt.variation,
             min: rtt.min,
         });
         let stats = machine.stats();

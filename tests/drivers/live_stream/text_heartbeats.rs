@@ -175,7 +175,8 @@ async fn a_flood_of_pings_in_text_is_a_flood() {
 #[tokio::test(start_paused = true)]
 async fn a_page_that_asks_and_never_reads_is_owed_one_answer() {
     for evidence in [Evidence::AnyTraffic, Evidence::PongOnly] {
-        let free = Config::builder().interval(5 * SECOND).timeout(10 * SECOND).jitter(0).no_control_budget();
+        let free =
+            Config::builder().interval(5 * SECOND).timeout(10 * SECOND).jitter(0).unlimited_control_frames();
         let (live, mut client, _) = pair(free.evidence(evidence).build().unwrap(), 256).await;
         let mut live = live.heartbeat(Heartbeat::Text);
         let asking = tokio::spawn(async move {

@@ -25,7 +25,7 @@ fn a_frozen_peer_is_given_up_and_its_socket_closes() {
     assert!(life.lasted >= millis(200), "{life:?}");
     // It wakes: there lie the ping, the reason, and the end.
     assert_eq!(peer.next().map(|(opcode, payload)| (opcode, payload.len())), Some((PING, 8)));
-    assert_eq!(code_and_text(&peer.last_word()), (3008, Reason::PingTimeout.as_str().to_owned()));
+    assert_eq!(code_and_text(&peer.last_word()), (3008, Reason::PingTimeout.description().to_owned()));
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn a_flood_of_pings_is_refused_at_once() {
     let mut peer = host.peer();
     peer.write(&frame(PING, b"!").repeat(21));
     let word = peer.last_word();
-    assert_eq!(code_and_text(&word), (1008, Reason::PingFlood.as_str().to_owned()));
+    assert_eq!(code_and_text(&word), (1008, Reason::PingFlood.description().to_owned()));
     assert_eq!(host.join().offline.reason(), Reason::PingFlood);
 }
 
@@ -153,7 +153,7 @@ fn a_flood_that_goes_on_after_the_verdict_is_cut_off() {
 fn silence_is_a_verdict_for_the_end_that_sends_no_pings() {
     let host = reader(strict().interval(Duration::MAX).silence_timeout(millis(200)).build_const());
     let mut peer = host.peer();
-    assert_eq!(code_and_text(&peer.last_word()), (3008, Reason::Silent.as_str().to_owned()));
+    assert_eq!(code_and_text(&peer.last_word()), (3008, Reason::Silent.description().to_owned()));
     let life = host.join();
     assert_eq!((life.offline.reason(), life.stats.pings), (Reason::Silent, 0));
 }
@@ -167,7 +167,7 @@ fn an_idle_peer_is_sent_home_with_1000() {
             break frame.unwrap();
         }
     };
-    assert_eq!((u16::from(close.code), close.reason.as_str()), (1000, Reason::Idle.as_str()));
+    assert_eq!((u16::from(close.code), close.reason.as_str()), (1000, Reason::Idle.description()));
     let life = host.join();
     assert_eq!(life.offline.reason(), Reason::Idle);
     assert!(life.stats.answers >= 1, "it answered its pings: {life:?}");

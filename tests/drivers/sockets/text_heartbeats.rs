@@ -89,7 +89,7 @@ fn a_flood_of_pings_in_text_is_a_flood() {
 fn a_program_that_asks_and_never_reads_is_given_up() {
     let host = Host::open(move |stream| {
         let socket = accept_raw(stream, None).unwrap();
-        let socket = LiveSocket::new(socket, strict().no_control_budget().build_const());
+        let socket = LiveSocket::new(socket, strict().unlimited_control_frames().build_const());
         let mut watched = Watched::new(socket.heartbeat(Heartbeat::Text));
         let offline = watched.socket.send(Message::binary(vec![0; 48 << 20])).unwrap_err();
         assert_eq!(offline.reason(), Reason::WriteStalled);

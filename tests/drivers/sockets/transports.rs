@@ -30,7 +30,7 @@ fn a_client_gives_up_a_server_that_has_gone_mute() {
     let mut server = host.join();
     assert!(matches!(server.read().unwrap(), Message::Ping(payload) if payload.len() == 8));
     let Message::Close(Some(close)) = server.read().unwrap() else { panic!("no Close") };
-    assert_eq!((u16::from(close.code), close.reason.as_str()), (3008, Reason::PingTimeout.as_str()));
+    assert_eq!((u16::from(close.code), close.reason.as_str()), (3008, Reason::PingTimeout.description()));
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn a_frozen_peer_on_a_unix_socket_is_given_up() {
     assert_eq!(life.offline.reason(), Reason::PingTimeout);
     let mut everything = Vec::new();
     theirs.read_to_end(&mut everything).unwrap();
-    assert!(everything.ends_with(Reason::PingTimeout.as_str().as_bytes()));
+    assert!(everything.ends_with(Reason::PingTimeout.description().as_bytes()));
 }
 
 /// `HANDSHAKE_TIMEOUT` is for the whole of it, and no other clock runs yet: each of these takes ten seconds, together.

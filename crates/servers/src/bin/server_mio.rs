@@ -451,7 +451,7 @@ impl Turn<'_> {
     fn close(&mut self, code: Option<CloseCode>) {
         (self.peer.flood, self.peer.said) = (0, true);
         let verdict = self.fleet.get(self.peer.key).ok().and_then(|machine| machine.verdict());
-        let reason = verdict.map_or("", Reason::as_str).into();
+        let reason = verdict.map_or("", Reason::description).into();
         let said = match verdict {
             // Tungstenite has the echo ready.
             Some(Reason::PeerClosed(_)) => self.peer.socket.flush(),

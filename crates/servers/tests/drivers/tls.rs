@@ -156,7 +156,7 @@ fn talk_is_heard_while_our_writing_is_blocked() {
 fn a_frozen_peer_is_given_up_and_its_socket_closes() {
     let (host, mut peer) = served(strict().build_const(), |_| ());
     assert_eq!(host.join().offline.reason(), Reason::PingTimeout);
-    assert_eq!(code_and_text(&peer.last_word()), (3008, Reason::PingTimeout.as_str().to_owned()));
+    assert_eq!(code_and_text(&peer.last_word()), (3008, Reason::PingTimeout.description().to_owned()));
 }
 
 #[test]

@@ -47,7 +47,7 @@ pub(crate) async fn follow(url: &str, config: Config) -> Result<(), Failure> {
                     Ok(Ok(socket)) if reconnect.connected(attempt, clock.now()) => {
                         say(format_args!("connected"));
                         let reason = place.follow(socket).await?;
-                        say(format_args!("disconnected: {}", reason.as_str()));
+                        say(format_args!("disconnected: {}", reason.description()));
                         reconnect.closed(attempt, reason.connection_close_code(), clock.now());
                     }
                     Ok(Ok(_)) => {}
