@@ -188,7 +188,7 @@ pub mod transcript;
 pub use config::{Config, ConfigBuilder, ConfigError, Evidence, Schedule, Suspicion};
 pub use event::{Action, CloseCode, Event, Reason, Status};
 #[cfg(feature = "alloc")]
-pub use fleet::{Class, Fleet, FleetError, Key, StaleKey};
+pub use fleet::{ConfigId, Fleet, FleetError, Key, StaleKey};
 #[cfg(feature = "alloc")]
 pub use lease::Lease;
 pub use liveness::{Liveness, Monitor, Report, Stats};

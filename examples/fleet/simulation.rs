@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use liveness::sim::Dice;
-use liveness::{Action, Class, Clock, CloseCode, Event, Fleet, FleetError, Key, Reason, Timestamp};
+use liveness::{Action, Clock, CloseCode, ConfigId, Event, Fleet, FleetError, Key, Reason, Timestamp};
 
 use crate::{Args, CONFIG, DARK, FLOOD, INTERVAL, MUTE, SCRIPT, SLEEP, STALL, STRICT, Scene, TALK, TICK};
 
@@ -454,11 +454,11 @@ impl Simulation {
     }
 
     fn let_in(&mut self) -> Result<(), FleetError> {
-        let strict = self.fleet.add_class(STRICT)?;
+        let strict = self.fleet.add_config(STRICT)?;
         let before = resident();
         for index in 0..self.peers.len() {
-            let class = if is_strict(index) { strict } else { Class::default() };
-            let key = self.fleet.insert_as(class, self.now)?;
+            let config = if is_strict(index) { strict } else { ConfigId::default() };
+            let key = self.fleet.insert_with(config, self.now)?;
             self.keys[key.index()] = key;
         }
         let grown = resident().zip(before).map(|(after, before)| after.saturating_sub(before));
@@ -477,7 +477,7 @@ impl Simulation {
     }
 }
 
-/// The class of a connection.
+/// Which connections have the strict settings.
 const fn is_strict(index: usize) -> bool {
     index % 4 == 3
 }

@@ -53,7 +53,7 @@ assert_impl_all!(liveness::Reconnect<std::array::IntoIter<Duration, 3>>: Send, S
 assert_not_impl_any!(liveness::Reconnect<std::iter::Empty<Duration>>: Copy);
 
 assert_impl_all!(Payload: Send, Sync, Unpin, Copy, std::hash::Hash);
-assert_impl_all!(liveness::Class: Send, Sync, Unpin, Copy);
+assert_impl_all!(liveness::ConfigId: Send, Sync, Unpin, Copy);
 assert_impl_all!(liveness::Clock: Send, Sync, Unpin, Copy);
 assert_impl_all!(liveness::ConfigBuilder: Send, Sync, Unpin, Copy);
 assert_impl_all!(liveness::transcript::Recorder<String>: Send, Unpin);
@@ -77,7 +77,7 @@ mod growth {
             _ => {}
         }
         match fleet {
-            FleetError::Full | FleetError::TooManyClasses | FleetError::UnknownClass => {}
+            FleetError::Full | FleetError::TooManyConfigs | FleetError::UnknownConfig => {}
             _ => {}
         }
         match give_up {

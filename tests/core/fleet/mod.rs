@@ -33,7 +33,7 @@ fn events() -> impl Strategy<Value = Event<'static>> {
 fn steps() -> impl Strategy<Value = Step> {
     let which = any::<u8>();
     prop_oneof![
-        6 => any::<u8>().prop_map(|class| Step::Insert { class }),
+        6 => any::<u8>().prop_map(|config| Step::Insert { config }),
         1 => which.prop_map(|which| Step::Remove { which }),
         12 => (which, events()).prop_map(|(which, event)| Step::Event { which, event }),
         12 => (which, 0..3_u8).prop_map(|(which, back)| Step::Answer { which, back }),
@@ -85,7 +85,7 @@ proptest! {
         last in prop::option::of(Just(Step::CloseAll)),
     ) {
         // Sometimes more than a poll looks at.
-        let steps: Vec<Step> = (0..crowd).map(|class| Step::Insert { class }).chain(steps).collect();
+        let steps: Vec<Step> = (0..crowd).map(|config| Step::Insert { config }).chain(steps).collect();
         live(&configs, tick, start, &steps, last);
     }
 

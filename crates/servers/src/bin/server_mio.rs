@@ -17,7 +17,7 @@ use std::time::Duration;
 use clap::Parser;
 use liveness::driver::{ErrorKind, random_seed, tune};
 use liveness::transcript::Recorder;
-use liveness::{Action, Class, Clock, CloseCode, Event, Fleet, Key, Reason, Status, Timestamp};
+use liveness::{Action, Clock, CloseCode, ConfigId, Event, Fleet, Key, Reason, Status, Timestamp};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 use tungstenite::handshake::server::{NoCallback, ServerHandshake};
@@ -286,7 +286,7 @@ impl Server {
         let now = self.clock.now();
         let key = match self.args.record(number)? {
             None => self.fleet.insert(now)?,
-            Some(sink) => self.fleet.insert_watched(Class::default(), now, |config, seed, now| {
+            Some(sink) => self.fleet.insert_observed(ConfigId::default(), now, |config, seed, now| {
                 Box::new(Recorder::new(config, seed, now, sink))
             })?,
         };
@@ -322,7 +322,7 @@ impl Server {
         let received = turn.wire().received;
         turn.receive();
         turn.send();
-        turn.put_off_if_unread();
+        turn.defer_if_unread();
         let watched = turn.watch_if_stuck();
         let over = turn.is_offline();
         // After the verdict, whoever still talks rests before we listen again: else each of its bytes would cost a turn.
@@ -507,13 +507,13 @@ impl Turn<'_> {
     }
 
     /// Who has been silent cannot be judged before all has been heard; the others need not wait for it.
-    fn put_off_if_unread(&mut self) {
+    fn defer_if_unread(&mut self) {
         let unread = self.wire().readable && !self.peer.paused && !self.is_offline();
         if unread && self.peer.unread < TURNS_BEFORE_VERDICT {
             self.peer.unread += 1;
-            let _ = self.fleet.put_off(self.peer.key, self.clock.now() + UNTIL_NEXT_TURN);
+            let _ = self.fleet.defer(self.peer.key, self.clock.now() + UNTIL_NEXT_TURN);
         } else if std::mem::take(&mut self.peer.unread) > 0 {
-            let _ = self.fleet.put_off(self.peer.key, Timestamp::ZERO);
+            let _ = self.fleet.defer(self.peer.key, Timestamp::ZERO);
         }
     }
 
