@@ -194,7 +194,7 @@ pub use lease::Lease;
 pub use liveness::{Liveness, Monitor, Report, Stats};
 pub use payload::Payload;
 #[cfg(feature = "alloc")]
-pub use presence::Presence;
+pub use presence::{Presence, PresenceChange};
 pub use reconnect::Reconnect;
 pub use rtt::Rtt;
 pub use text_heartbeat::TextHeartbeat;

@@ -26,7 +26,7 @@ assert_impl_all!(Stats: Send, Sync, Unpin, Copy, Default);
 assert_impl_all!(liveness::Fleet: Send, Sync, Unpin);
 assert_not_impl_any!(liveness::Fleet: Clone);
 assert_impl_all!(liveness::Presence<u32>: Send, Sync, Unpin, Clone, Default, Eq);
-assert_impl_all!(liveness::presence::Change<u32>: Send, Sync, Unpin, Copy, Eq, std::hash::Hash);
+assert_impl_all!(liveness::presence::PresenceChange<u32>: Send, Sync, Unpin, Copy, Eq, std::hash::Hash);
 // A room may stand in a `static`.
 const _: liveness::Presence<u32, liveness::Key> = liveness::Presence::with_linger(Duration::from_secs(2));
 // It must fit an epoll's user data.

@@ -10,7 +10,7 @@ use axum::extract::ws::Utf8Bytes;
 use liveness::driver::random_seed;
 use liveness::driver::tokio::clock;
 use liveness::lease::{self, Lease, Loss, Refusal, Token};
-use liveness::presence::{self, Presence};
+use liveness::presence::{Presence, PresenceChange};
 use liveness::{Action, Clock, CloseCode, Config, Event, Fleet, Key, Status, Timestamp};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
@@ -271,11 +271,9 @@ impl Desk {
         while let Some(change) = self.people.poll(now) {
             self.changed = true;
             match change {
-                presence::Change::Joined(user) | presence::Change::Recovered(user) => {
-                    self.pen.online(&user, now)
-                }
-                presence::Change::Suspected(user) => self.pen.suspect(&user, now),
-                presence::Change::Left(user) => {
+                PresenceChange::Joined(user) | PresenceChange::Recovered(user) => self.pen.online(&user, now),
+                PresenceChange::Suspected(user) => self.pen.suspect(&user, now),
+                PresenceChange::Left(user) => {
                     self.pen.offline(&user, now);
                     self.known.remove(&user);
                 }
@@ -375,7 +373,7 @@ impl Desk {
         };
         self.telling.push((key, order(&welcome)));
         // The new one first, so that they never were away. Two pages that write for one person would not know of each other.
-        self.people.enter(key, Arc::clone(&user), now);
+        self.people.connect(key, Arc::clone(&user), now);
         let others: Vec<Key> =
             self.people.connections(&user).copied().filter(|other| *other != key).collect();
         for other in others {
