@@ -190,7 +190,7 @@ pub use event::{Action, CloseCode, Event, Reason, Status};
 #[cfg(feature = "alloc")]
 pub use fleet::{ConfigId, Fleet, FleetError, Key, StaleKey};
 #[cfg(feature = "alloc")]
-pub use lease::Lease;
+pub use lease::{Lease, LeaseChange};
 pub use liveness::{Liveness, Monitor, Report, Stats};
 pub use payload::Payload;
 #[cfg(feature = "alloc")]

@@ -37,7 +37,7 @@ assert_impl_all!(liveness::FleetError: std::error::Error, Send, Sync);
 assert_impl_all!(liveness::Lease<String>: Send, Sync, Unpin, Clone);
 assert_eq_size!(liveness::lease::Token, u64);
 assert_impl_all!(liveness::lease::Token: Send, Sync, Unpin, Copy, Ord, Default, std::hash::Hash);
-assert_impl_all!(liveness::lease::Change<String>: Send, Sync, Unpin, Clone, Eq);
+assert_impl_all!(liveness::LeaseChange<String>: Send, Sync, Unpin, Clone, Eq);
 // A copy, whatever names the users.
 assert_impl_all!(liveness::lease::Holder<'static, String>: Send, Sync, Unpin, Copy, Eq);
 assert_impl_all!(liveness::lease::Loss: Send, Sync, Unpin, Copy, Eq);
@@ -85,12 +85,12 @@ mod growth {
             _ => {}
         }
         match loss {
-            Loss::Released | Loss::Offline | Loss::Suspect | Loss::Revoked => {}
+            Loss::Released | Loss::Offline | Loss::GraceExpired | Loss::Revoked => {}
             _ => {}
         }
         match refusal {
-            Refusal::Frozen { .. } | Refusal::Lost { .. } | Refusal::Stale { .. } => {}
-            Refusal::Foreign | Refusal::NeverGranted => {}
+            Refusal::Frozen { .. } | Refusal::Lost { .. } | Refusal::Outdated { .. } => {}
+            Refusal::WrongUser | Refusal::NeverGranted => {}
             _ => {}
         }
     }

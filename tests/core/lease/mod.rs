@@ -9,7 +9,7 @@ mod world;
 use std::time::Duration;
 
 use liveness::Timestamp;
-use liveness::lease::{Change, REMEMBERED, Refusal};
+use liveness::lease::{LeaseChange, REMEMBERED, Refusal};
 use proptest::prelude::*;
 
 use self::reference::PEOPLE;
@@ -183,16 +183,16 @@ proptest! {
 }
 
 /// What was told, and how long after the start.
-fn relative(world: &World, start: Timestamp) -> Vec<(Duration, Change<u8>)> {
+fn relative(world: &World, start: Timestamp) -> Vec<(Duration, LeaseChange<u8>)> {
     let since = |at: Timestamp| at.saturating_duration_since(start);
     let moved = |at: Timestamp| Timestamp::ZERO + since(at);
     let told = world.log.iter().filter_map(|(at, line)| match line {
-        Line::Out(Change::Frozen { user, token, since }) => {
-            Some((*at, Change::Frozen { user: *user, token: *token, since: moved(*since) }))
+        Line::Out(LeaseChange::Frozen { user, token, since }) => {
+            Some((*at, LeaseChange::Frozen { user: *user, token: *token, since: moved(*since) }))
         }
-        Line::Out(Change::Returned { user, token, reason, at: lost }) => {
+        Line::Out(LeaseChange::Returned { user, token, reason, at: lost }) => {
             let at_lost = moved(*lost);
-            Some((*at, Change::Returned { user: *user, token: *token, reason: *reason, at: at_lost }))
+            Some((*at, LeaseChange::Returned { user: *user, token: *token, reason: *reason, at: at_lost }))
         }
         Line::Out(change) => Some((*at, change.clone())),
         Line::In(_) | Line::Silence => None,
@@ -209,7 +209,7 @@ fn lives_of_every_kind_are_lived() {
         reached.count(&world.log);
         for (user, token) in (0..PEOPLE).flat_map(|user| (0..40).map(move |token| (user, token))) {
             match world.check(user, token) {
-                Err(Refusal::Foreign) => foreign += 1,
+                Err(Refusal::WrongUser) => foreign += 1,
                 Err(Refusal::Lost { .. }) => lost += 1,
                 _ => {}
             }

@@ -398,7 +398,7 @@ fn a_clock_that_steps_back_counts_as_no_time() {
 }
 
 #[test]
-fn a_connection_belongs_to_whoever_entered_with_it_last() {
+fn a_connection_belongs_to_the_user_connected_with_it_last() {
     let mut presence = ann();
     presence.connect(1, "bob", at(1_000));
     assert_eq!(presence.user(&1), Some(&"bob"));
@@ -423,7 +423,7 @@ fn an_identity_that_is_used_again_is_a_new_connection() {
 }
 
 #[test]
-fn entered_twice_a_connection_is_one_and_online() {
+fn connected_twice_a_connection_is_one_and_online() {
     let mut presence = ann();
     presence.set_status(&1, Status::Suspect, at(1));
     assert_eq!(drain(&mut presence, at(1)), [Suspected("ann")]);

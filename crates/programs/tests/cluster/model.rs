@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use liveness::lease::{Change as Holding, Lease, Refusal, Token};
+use liveness::lease::{Lease, LeaseChange, Refusal, Token};
 use liveness::presence::{Presence, PresenceChange};
 use liveness::{Status, Timestamp};
 
@@ -134,19 +134,19 @@ impl Model {
         for user in std::mem::take(&mut self.touched) {
             let claims = || self.nodes.values().filter_map(|node| node.claims.get(&user));
             if claims().any(|status| *status == Status::Online) {
-                self.pen.online(&user, self.now);
+                self.pen.set_status(&user, Status::Online, self.now);
             } else {
-                self.pen.suspect(&user, self.now);
+                self.pen.set_status(&user, Status::Suspect, self.now);
             }
         }
         while let Some(change) = self.people.poll(self.now) {
             if let PresenceChange::Left(user) = change {
-                self.pen.offline(&user, self.now);
+                self.pen.set_status(&user, Status::Offline, self.now);
                 self.log.push(News::Left(user));
             }
         }
         while let Some(change) = self.pen.poll(self.now) {
-            if let Holding::Granted { .. } = change {
+            if let LeaseChange::Granted { .. } = change {
                 self.keys.clear();
             }
         }
