@@ -195,7 +195,7 @@ pub use liveness::{Liveness, Monitor, Report, Stats};
 pub use payload::Payload;
 #[cfg(feature = "alloc")]
 pub use presence::{Presence, PresenceChange};
-pub use reconnect::Reconnect;
+pub use reconnect::{Reconnect, ReconnectAction};
 pub use rtt::Rtt;
 pub use text_heartbeat::TextHeartbeat;
 #[cfg(feature = "std")]

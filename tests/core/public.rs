@@ -45,9 +45,9 @@ assert_impl_all!(liveness::lease::Refusal<String>: std::error::Error, Send, Sync
 assert_impl_all!(liveness::ConfigError: std::error::Error, Send, Sync);
 assert_impl_all!(liveness::transcript::Malformed: std::error::Error, Send, Sync);
 assert_impl_all!(liveness::reconnect::Policy: Send, Sync, Unpin, Copy);
-assert_impl_all!(liveness::reconnect::Action: Send, Sync, Unpin, Copy);
+assert_impl_all!(liveness::reconnect::ReconnectAction: Send, Sync, Unpin, Copy);
 assert_impl_all!(liveness::reconnect::Attempt: Send, Sync, Unpin, Copy, Ord, std::hash::Hash);
-assert_impl_all!(liveness::reconnect::Status: Send, Sync, Unpin, Copy);
+assert_impl_all!(liveness::reconnect::DialStatus: Send, Sync, Unpin, Copy);
 assert_impl_all!(liveness::Reconnect<std::array::IntoIter<Duration, 3>>: Send, Sync, Unpin);
 // A copy by accident would dial twice.
 assert_not_impl_any!(liveness::Reconnect<std::iter::Empty<Duration>>: Copy);
@@ -65,11 +65,17 @@ assert_impl_all!(liveness::sim::Clock: Send, Unpin);
 #[expect(dead_code, reason = "to compile is all that they have to do")]
 mod growth {
     use liveness::lease::{Loss, Refusal};
-    use liveness::reconnect::{GiveUp, OnClose};
+    use liveness::reconnect::{GiveUpReason, OnClose};
     use liveness::sim::End;
     use liveness::{Action, Event, Evidence, FleetError, Reason, Schedule, Status, Suspicion};
 
-    const fn may(reason: Reason, fleet: FleetError, give_up: GiveUp, loss: Loss, refusal: &Refusal<()>) {
+    const fn may(
+        reason: Reason,
+        fleet: FleetError,
+        give_up: GiveUpReason,
+        loss: Loss,
+        refusal: &Refusal<()>,
+    ) {
         use Reason::*;
         match reason {
             PingTimeout | WriteStalled | Silent | Idle | PingFlood | PeerClosed(_) => {}
@@ -81,7 +87,11 @@ mod growth {
             _ => {}
         }
         match give_up {
-            GiveUp::Closed(_) | GiveUp::Attempts | GiveUp::Elapsed | GiveUp::Backoff | GiveUp::Stopped => {}
+            GiveUpReason::Closed(_)
+            | GiveUpReason::Attempts
+            | GiveUpReason::Elapsed
+            | GiveUpReason::Backoff
+            | GiveUpReason::Stopped => {}
             _ => {}
         }
         match loss {
@@ -124,7 +134,7 @@ mod growth {
             Suspicion::Never | Suspicion::After(_) | Suspicion::Adaptive { .. } => {}
         }
         match (on_close, end) {
-            (OnClose::Redial { .. } | OnClose::GiveUp, End::Client | End::Server) => {}
+            (OnClose::Redial { .. } | OnClose::Stop, End::Client | End::Server) => {}
         }
     }
 }

@@ -11,7 +11,7 @@ use core::fmt::{self, Write};
 use core::panic::PanicInfo;
 use core::time::Duration;
 
-use liveness::reconnect::GiveUp;
+use liveness::reconnect::GiveUpReason;
 use liveness::{CloseCode, Config, Reason, Suspicion, Timestamp};
 
 use crate::backoff::{Dice, Doubling};
@@ -274,7 +274,9 @@ extern "C" fn code() -> u16 {
     match LAST.0.get() {
         // A script may say no other code than these (WHATWG WebSockets, `close`).
         Some(Action::Leave(Some(code))) if matches!(code.get(), 1000 | 3000..) => code.get(),
-        Some(Action::Offline(Reason::PeerClosed(Some(code))) | Action::End(GiveUp::Closed(code))) => code,
+        Some(Action::Offline(Reason::PeerClosed(Some(code))) | Action::End(GiveUpReason::Closed(code))) => {
+            code
+        }
         _ => 0,
     }
 }

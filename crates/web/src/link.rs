@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use liveness::reconnect::{self, Attempt, GiveUp, Policy, Reconnect};
+use liveness::reconnect::{Attempt, DialStatus, GiveUpReason, Policy, Reconnect, ReconnectAction};
 use liveness::{CloseCode, Config, Event, Reason, Report, Rtt, Timestamp};
 
 use crate::backoff::{Dice, Doubling};
@@ -33,7 +33,7 @@ pub enum Action {
     /// There is no connection until this moment, when the next dial is due.
     Wait(Timestamp),
     /// Nobody will dial, unless asked to.
-    End(GiveUp),
+    End(GiveUpReason),
 }
 
 /// When a [`Link`] asks, gives up and dials.
@@ -251,15 +251,15 @@ impl<F: FnMut() -> Doubling + Clone> Link<F> {
             }
         }
         match self.reconnect.poll(now) {
-            Some(reconnect::Action::Dial(attempt)) => {
+            Some(ReconnectAction::Dial(attempt)) => {
                 self.attempt = Some(attempt);
                 Some(Action::Dial)
             }
-            Some(reconnect::Action::Abandon(_)) => {
+            Some(ReconnectAction::Abandon(_)) => {
                 self.attempt = None;
                 Some(Action::Leave(None))
             }
-            Some(reconnect::Action::GiveUp(why)) => {
+            Some(ReconnectAction::GiveUp(why)) => {
                 self.attempt = None;
                 Some(Action::End(why))
             }
@@ -329,10 +329,8 @@ impl<F: FnMut() -> Doubling + Clone> Link<F> {
     /// Tells of each wait once.
     fn wait(&mut self) -> Option<Action> {
         let until = match self.reconnect.status() {
-            reconnect::Status::Waiting(until) => until,
-            reconnect::Status::Dialling(_)
-            | reconnect::Status::Connected(_)
-            | reconnect::Status::Finished(_) => None,
+            DialStatus::Waiting(until) => until,
+            DialStatus::Dialling(_) | DialStatus::Connected(_) | DialStatus::Finished(_) => None,
         };
         let news = until.filter(|_| self.waiting != until);
         self.waiting = until;

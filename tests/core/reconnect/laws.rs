@@ -1,7 +1,7 @@
 //! What no life can break, against a second opinion.
 
 use liveness::Timestamp;
-use liveness::reconnect::{Action, GiveUp};
+use liveness::reconnect::{GiveUpReason, ReconnectAction};
 use proptest::prelude::*;
 
 use super::reference::{Fact, NEVER, Settings};
@@ -148,7 +148,7 @@ proptest! {
                 _ => {}
             }
             for _ in 0..2 {
-                if let Some(Action::Dial(attempt)) = machine.poll(at) {
+                if let Some(ReconnectAction::Dial(attempt)) = machine.poll(at) {
                     newest = Some(attempt);
                 }
             }
@@ -170,7 +170,7 @@ fn lives_of_every_kind_are_lived() {
             match fact {
                 Fact::Dialled(_) => dials += 1,
                 Fact::Abandoned(_) => abandoned += 1,
-                Fact::GaveUp(GiveUp::Closed(_)) => *ends.entry("closed".into()).or_default() += 1,
+                Fact::GaveUp(GiveUpReason::Closed(_)) => *ends.entry("closed".into()).or_default() += 1,
                 Fact::GaveUp(reason) => *ends.entry(reason.to_string()).or_default() += 1,
                 Fact::Connected(_) | Fact::Failed(_) | Fact::Closed(..) => {}
                 Fact::NetworkChanged | Fact::Asked | Fact::Stopped => {}

@@ -11,7 +11,7 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 use futures_util::{SinkExt, StreamExt};
 use liveness::driver::tokio::{Counted, LiveStream, clock};
 use liveness::driver::{Heartbeat, random_seed, tune};
-use liveness::reconnect::{Action, GiveUp, Policy, Reconnect};
+use liveness::reconnect::{GiveUpReason, Policy, Reconnect, ReconnectAction};
 use liveness::{Clock, Config, Reason, Timestamp};
 use serde_json::Value;
 use tokio::net::TcpStream;
@@ -41,7 +41,7 @@ pub(crate) async fn follow(url: &str, config: Config) -> Result<(), Failure> {
     let mut place = Place { epoch: "-".to_owned(), last: 0 };
     loop {
         match reconnect.poll(clock.now()) {
-            Some(Action::Dial(attempt)) => {
+            Some(ReconnectAction::Dial(attempt)) => {
                 let abandoned = instant(clock, reconnect.poll_timeout());
                 match timeout_at(abandoned, dial(url, config)).await {
                     Ok(Ok(socket)) if reconnect.connected(attempt, clock.now()) => {
@@ -60,9 +60,9 @@ pub(crate) async fn follow(url: &str, config: Config) -> Result<(), Failure> {
                 }
             }
             // Which it is already: its future was dropped.
-            Some(Action::Abandon(_)) => say(format_args!("not connected in time")),
-            Some(Action::GiveUp(GiveUp::Closed(1000))) => return Ok(()),
-            Some(Action::GiveUp(reason)) => return Err(reason.into()),
+            Some(ReconnectAction::Abandon(_)) => say(format_args!("not connected in time")),
+            Some(ReconnectAction::GiveUp(GiveUpReason::Closed(1000))) => return Ok(()),
+            Some(ReconnectAction::GiveUp(reason)) => return Err(reason.into()),
             None => {
                 let next = reconnect.poll_timeout();
                 if let Some(at) = next {
