@@ -57,7 +57,7 @@ assert_impl_all!(liveness::ConfigId: Send, Sync, Unpin, Copy);
 assert_impl_all!(liveness::Clock: Send, Sync, Unpin, Copy);
 assert_impl_all!(liveness::ConfigBuilder: Send, Sync, Unpin, Copy);
 assert_impl_all!(liveness::transcript::Recorder<String>: Send, Unpin);
-assert_impl_all!(liveness::sim::Clock: Send, Unpin);
+assert_impl_all!(liveness::sim::SimClock: Send, Unpin);
 
 /// What may grow has a last arm here, and what must not has none: the first would be out of reach if it could not grow,
 /// and without it the second would not compile if it could.

@@ -3,7 +3,7 @@
 use std::net::Shutdown;
 
 use liveness::Reason;
-use liveness::sim::Dice;
+use liveness::sim::Rng;
 use tungstenite::protocol::WebSocketConfig;
 use tungstenite::{Error, Message};
 
@@ -115,9 +115,9 @@ fn a_wrong_frame_and_a_hasty_end_keep_the_first_cause() {
 
 #[test]
 fn noise_is_refused_with_a_code_and_never_a_panic() {
-    let (mut dice, mut refused) = (Dice::new(7), 0);
+    let (mut rng, mut refused) = (Rng::new(7), 0);
     for _ in 0..50 {
-        let noise: Vec<u8> = (0..64).map(|_| dice.below(256) as u8).collect();
+        let noise: Vec<u8> = (0..64).map(|_| rng.below(256) as u8).collect();
         let host = served(strict().build_const(), None, |_| ());
         let mut peer = host.peer();
         peer.write(&noise);

@@ -503,8 +503,8 @@ fn after_a_soak_all_are_here_and_each_was_heard_once_and_in_order() {
         page.eventually("it is connected", |page| page.text("#link") == "Connected");
     }
     let mut spoken = 0;
-    soak.run(Some(&mut program), |page, index, dice| {
-        if dice.one_in(3) {
+    soak.run(Some(&mut program), |page, index, rng| {
+        if rng.one_in(3) {
             say_at_once(page, &format!("{} says {spoken}", NAMES[index]));
             spoken += 1;
         }

@@ -428,7 +428,7 @@ fn after_a_soak_the_text_is_what_was_typed() {
     let browser = Browser::open();
     let mut soak = Soak::open(&browser, program.address(), "", 3);
     let (mut typed, mut refused) = (0, String::new());
-    soak.run(Some(&mut program), |page, index, dice| {
+    soak.run(Some(&mut program), |page, index, rng| {
         // A person does what the page allows: takes away what was refused, asks where one can, writes where one may.
         let script = format!(
             "const text = document.getElementById('text');
@@ -442,7 +442,7 @@ fn after_a_soak_the_text_is_what_was_typed() {
              }}
              if (may ? {} : ask.textContent !== 'Leave the queue') ask.click();
              return [may, refused];",
-            dice.one_in(8)
+            rng.one_in(8)
         );
         let done = page.eval(&script);
         typed += usize::from(done[0] == true);

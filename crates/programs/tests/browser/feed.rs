@@ -431,15 +431,15 @@ fn after_a_soak_every_figure_has_come_once_and_in_order() {
     let browser = Browser::open();
     let mut soak = Soak::open(&browser, program.address(), "", 3);
     let mut looks = 0;
-    soak.run(Some(&mut program), |page, _, dice| {
+    soak.run(Some(&mut program), |page, _, rng| {
         // A page that has just been loaded anew may have none yet.
         let story = Story::of(page);
         if !story.received.is_empty() {
             story.is_whole();
             looks += 1;
         }
-        if dice.one_in(60) {
-            let order = if dice.one_in(2) { "drop" } else { "freeze" };
+        if rng.one_in(60) {
+            let order = if rng.one_in(2) { "drop" } else { "freeze" };
             page.eval(&format!("document.querySelector('[data-order^={order}]').click();"));
         }
     });
