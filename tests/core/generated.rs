@@ -10,7 +10,7 @@ use liveness::transcript::Transcript;
 use liveness::{CloseCode, Config, Event, Evidence, Schedule, Suspicion, Timestamp};
 use proptest::prelude::{Strategy, any};
 
-use crate::draws::draws;
+use crate::samples::samples;
 
 const RUNS: usize = 5_000;
 
@@ -25,7 +25,7 @@ fn fuzzed<T: for<'a> Arbitrary<'a>>() -> Vec<T> {
 }
 
 fn drawn<S: Strategy>(strategy: S) -> Vec<S::Value> {
-    draws(strategy, RUNS).collect()
+    samples(strategy, RUNS).collect()
 }
 
 /// Each kind of value of each setting, by name.

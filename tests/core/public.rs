@@ -43,7 +43,7 @@ assert_impl_all!(liveness::lease::Holder<'static, String>: Send, Sync, Unpin, Co
 assert_impl_all!(liveness::lease::Loss: Send, Sync, Unpin, Copy, Eq);
 assert_impl_all!(liveness::lease::Refusal<String>: std::error::Error, Send, Sync);
 assert_impl_all!(liveness::ConfigError: std::error::Error, Send, Sync);
-assert_impl_all!(liveness::transcript::Malformed: std::error::Error, Send, Sync);
+assert_impl_all!(liveness::transcript::ParseError: std::error::Error, Send, Sync);
 assert_impl_all!(liveness::reconnect::Policy: Send, Sync, Unpin, Copy);
 assert_impl_all!(liveness::reconnect::ReconnectAction: Send, Sync, Unpin, Copy);
 assert_impl_all!(liveness::reconnect::Attempt: Send, Sync, Unpin, Copy, Ord, std::hash::Hash);

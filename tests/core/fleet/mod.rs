@@ -10,8 +10,8 @@ use liveness::{Action, Config, Event, Fleet, Key, Liveness, Timestamp};
 use proptest::prelude::*;
 
 use self::world::{Reached, Step, World};
-use crate::draws::draws;
 use crate::laws::settings;
+use crate::samples::samples;
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -219,7 +219,7 @@ impl Six for Alone {
 fn lives_of_every_kind_are_lived() {
     let (mut all, mut looks) = (Reached::default(), 0);
     let strategy = (settings(), ticks(), prop::collection::vec(steps(), 100..200));
-    for (config, tick, steps) in draws(strategy, 40) {
+    for (config, tick, steps) in samples(strategy, 40) {
         let reached = live(&[config], tick, Timestamp::ZERO, &steps, None);
         all.actions += reached.actions;
         all.pings += reached.pings;

@@ -14,7 +14,7 @@ use proptest::prelude::*;
 
 use self::reference::PEOPLE;
 use self::world::{Line, Reached, Step, World};
-use crate::draws::draws;
+use crate::samples::samples;
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -204,7 +204,7 @@ fn relative(world: &World, start: Timestamp) -> Vec<(Duration, LeaseChange<u8>)>
 #[test]
 fn lives_of_every_kind_are_lived() {
     let (mut reached, mut foreign, mut lost) = (Reached::default(), 0, 0);
-    for (grace, steps) in draws((graces(), steps()), 200) {
+    for (grace, steps) in samples((graces(), steps()), 200) {
         let world = live(grace, 0, Timestamp::ZERO, &steps);
         reached.count(&world.log);
         for (user, token) in (0..PEOPLE).flat_map(|user| (0..40).map(move |token| (user, token))) {

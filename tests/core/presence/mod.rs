@@ -13,7 +13,7 @@ use proptest::prelude::*;
 
 use self::reference::Input;
 use self::world::{CONNECTIONS, Reached, Step, USERS, World};
-use crate::draws::draws;
+use crate::samples::samples;
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -121,7 +121,7 @@ proptest! {
 fn lives_of_every_kind_are_lived() {
     let mut all = Reached::default();
     let strategy = (lingers(), prop::collection::vec(steps(), 30..60));
-    for (linger, steps) in draws(strategy, 200) {
+    for (linger, steps) in samples(strategy, 200) {
         let (_, reached) = live(linger, 0, &steps);
         all.joined += reached.joined;
         all.suspected += reached.suspected;

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::reference::{Fact, NEVER, Settings};
 use super::world::{Step, What, World, machine};
-use crate::draws::draws;
+use crate::samples::samples;
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -163,7 +163,7 @@ fn lives_of_every_kind_are_lived() {
     // The twin of the laws: they would all hold in a world where nothing ever happens.
     let mut ends = std::collections::BTreeMap::<String, usize>::new();
     let (mut dials, mut abandoned, mut refused) = (0, 0, 0);
-    for (settings, steps) in draws((settings(), steps()), 400) {
+    for (settings, steps) in samples((settings(), steps()), 400) {
         let world = World::live(&settings, 0, &steps, false);
         refused += world.refused;
         for (_, fact) in world.story {

@@ -6,7 +6,7 @@ use liveness::Timestamp;
 use liveness::sim::{Link, LinkProfile, OneWay};
 use proptest::prelude::*;
 
-use crate::draws::draws;
+use crate::samples::samples;
 
 const LONG: u64 = 10_000;
 
@@ -216,7 +216,7 @@ proptest! {
 fn the_ticking_direction_loses_and_delays_as_often_as_it_delivers() {
     // The twin of the comparison: it would hold on a direction where nothing ever happens.
     let (mut lost, mut delayed, mut punctual) = (0, 0, 0);
-    for steps in draws(steps(true), 200) {
+    for steps in samples(steps(true), 200) {
         let sent: Vec<u64> = steps
             .iter()
             .scan(0, |now, (after, step)| {
