@@ -3,8 +3,8 @@
 
 mod busy;
 mod closing;
+mod final_close;
 mod floods;
-mod last_word;
 mod opening;
 mod paused;
 mod recording;

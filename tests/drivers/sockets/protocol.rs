@@ -21,7 +21,7 @@ fn fails(bytes: &[u8], code: u16) -> Life {
     let host = served(strict().build_const(), Some(settings), |_| ());
     let mut peer = host.peer();
     peer.write(&[frame(TEXT, b"hello"), bytes.to_vec()].concat());
-    let (heard, text) = code_and_text(&peer.last_word());
+    let (heard, text) = code_and_text(&peer.final_close());
     assert_eq!(heard, code, "{text}");
     drop(peer);
     let life = host.join();
@@ -122,7 +122,7 @@ fn noise_is_refused_with_a_code_and_never_a_panic() {
         let mut peer = host.peer();
         peer.write(&noise);
         let _ = peer.0.shutdown(Shutdown::Write);
-        let last = std::iter::from_fn(|| peer.next()).last();
+        let last = std::iter::from_fn(|| peer.next_frame()).last();
         let reason = host.join().offline.reason();
         if reason == Reason::LocalClosed {
             let (code, _) = code_and_text(&last.expect("a Close"));

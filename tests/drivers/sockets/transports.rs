@@ -10,7 +10,7 @@ use tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tungstenite::{Error, Message};
 
 use liveness_testing::host::{Host, Watched, brisk, reader, strict};
-use liveness_testing::raw_peer::{PATIENCE, REQUEST, close, code_and_text, millis, rest};
+use liveness_testing::raw_peer::{PATIENCE, REQUEST, close, code_and_text, millis, sleep};
 
 #[test]
 fn a_client_gives_up_a_server_that_has_gone_mute() {
@@ -41,7 +41,7 @@ fn a_client_and_a_server_that_both_watch_keep_each_other() {
     while clock.now() < Timestamp::from_millis(1500) {
         // Only `send` is called here; the heartbeats of both sides go on.
         socket.send(Message::text("still here")).unwrap();
-        rest(millis(40));
+        sleep(millis(40));
     }
     socket.close(CloseCode::NORMAL, "");
     assert_eq!(socket.read().unwrap_err().reason(), Reason::LocalClosed);
@@ -70,7 +70,7 @@ fn the_peers_close_frame_is_kept() {
     });
     let mut peer = host.peer();
     peer.write(&close(4000, "so long"));
-    assert_eq!(code_and_text(&peer.last_word()).0, 4000);
+    assert_eq!(code_and_text(&peer.final_close()).0, 4000);
     drop(peer);
     assert_eq!(host.join(), Some((4000, "so long".to_owned())));
 }
@@ -94,7 +94,7 @@ fn unix_sockets_are_sockets_too() {
         count += 1;
         socket.send(Message::binary(vec![9; 300_000])).unwrap();
         assert_eq!(socket.read().unwrap().len(), 300_000);
-        rest(millis(30));
+        sleep(millis(30));
     }
     socket.close(CloseCode::NORMAL, "");
     assert_eq!(socket.read().unwrap_err().reason(), Reason::LocalClosed);
@@ -128,7 +128,7 @@ fn a_handshake_that_does_not_end_is_given_up() {
             if slow.write_all(&[*byte]).is_err() {
                 return;
             }
-            rest(millis(250));
+            sleep(millis(250));
         }
     });
     let mut hesitant = halfway.dial();

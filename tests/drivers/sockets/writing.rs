@@ -8,7 +8,7 @@ use tungstenite::{Error, Message};
 
 use liveness_testing::host::{Host, Stingy, Watched, brisk, echo, leave, served, strict};
 use liveness_testing::raw_peer::{
-    BINARY, PATIENCE, PING, PONG, TEXT, close, code_and_text, frame, millis, rest,
+    BINARY, PATIENCE, PING, PONG, TEXT, close, code_and_text, frame, millis, sleep,
 };
 
 const MIB: usize = 1 << 20;
@@ -49,7 +49,7 @@ fn a_probe_goes_out_before_what_is_said_after_it() {
         let _ = life.socket.send(Message::text("and another thing"));
     });
     let mut peer = host.peer();
-    assert_eq!([peer.next(), peer.next()].map(|frame| frame.unwrap().0), [PING, TEXT]);
+    assert_eq!([peer.next_frame(), peer.next_frame()].map(|frame| frame.unwrap().0), [PING, TEXT]);
     peer.write(&close(1000, ""));
     host.join().assert_closed_by_peer();
 }
@@ -82,7 +82,7 @@ fn a_pong_is_read_in_the_middle_of_a_download() {
     // It reads nothing for a while, and says so: nothing that we write can be an obstacle to hearing it.
     for _ in 0..14 {
         peer.write(&frame(PING, b"wait"));
-        rest(millis(100));
+        sleep(millis(100));
     }
     assert_eq!(peer.next_of(BINARY).1.len(), 12 * MIB);
     assert_eq!(peer.next_of(PONG).1, b"wait");
@@ -108,7 +108,7 @@ fn a_message_that_no_buffer_can_hold_ends_the_connection() {
     });
     let mut peer = host.peer();
     peer.write(&[frame(TEXT, b"go"), frame(PING, b"?")].concat());
-    assert_eq!(code_and_text(&peer.last_word()).0, 1011);
+    assert_eq!(code_and_text(&peer.final_close()).0, 1011);
     host.join();
 }
 
@@ -126,7 +126,7 @@ fn a_full_buffer_loses_no_ping() {
         watched.life()
     });
     let mut peer = host.peer();
-    assert_eq!(peer.next().unwrap().1.len(), 8 * MIB - 12);
+    assert_eq!(peer.next_frame().unwrap().1.len(), 8 * MIB - 12);
     for _ in 0..3 {
         let (_, payload) = peer.next_of(PING);
         peer.write(&frame(PONG, &payload));

@@ -7,7 +7,7 @@ use crate::proxy::{Proxy, Way};
 use crate::soak::Soak;
 use liveness_testing::Program;
 use liveness_testing::eventually;
-use liveness_testing::raw_peer::{millis, rest};
+use liveness_testing::raw_peer::{millis, sleep};
 
 /// A page that stands still is suspect within a second, loses the pen a second later, and is given up after four.
 const QUICK: [&str; 8] =
@@ -247,7 +247,7 @@ fn what_is_typed_into_a_dead_network_is_kept_and_counts_while_the_pen_is_ours() 
         for letter in word.chars() {
             ann.write("#text", &letter.to_string());
         }
-        rest(millis(1_500));
+        sleep(millis(1_500));
         proxy.heal();
         settled(&ann);
     }

@@ -22,7 +22,7 @@ use crate::proxy::{Proxy, Way};
 use crate::stage::Stage;
 use liveness_testing::Program;
 use liveness_testing::eventually;
-use liveness_testing::raw_peer::{millis, rest};
+use liveness_testing::raw_peer::{millis, sleep};
 
 fn pick<T: Copy>(rng: &mut Rng, from: &[T]) -> T {
     from[usize::try_from(rng.below(from.len() as u64)).unwrap()]
@@ -168,7 +168,7 @@ impl Soak {
                 let index = pick(&mut self.rng, &awake);
                 act(&self.links[index].page, index, &mut self.rng);
             }
-            rest(between(&mut self.rng, millis(50), millis(400)));
+            sleep(between(&mut self.rng, millis(50), millis(400)));
         }
         self.recover(Timestamp::MAX, program.as_deref());
         println!("what happened: {:?}", self.happened);

@@ -15,7 +15,7 @@ use tungstenite::protocol::WebSocketConfig;
 
 use liveness_testing::host::{Host, Life, Stingy, Watched, brisk, strict};
 use liveness_testing::raw_peer::{
-    BINARY, FIN, PING, PONG, Peer, close, code_and_text, frame, header, millis, rest,
+    BINARY, FIN, PING, PONG, Peer, close, code_and_text, frame, header, millis, sleep,
 };
 
 const KIB: usize = 1 << 10;
@@ -89,7 +89,7 @@ fn a_large_message_that_dribbles_in_keeps_its_sender_alive() {
     }
     for piece in wire.chunks(5 * KIB) {
         peer.0.sock.write_all(piece).unwrap();
-        rest(millis(30));
+        sleep(millis(30));
     }
     peer.write(&close(1000, ""));
     let life = host.join();
@@ -107,7 +107,7 @@ fn one_record_that_trickles_in_keeps_its_sender_alive() {
     peer.0.conn.write_tls(&mut wire).unwrap();
     for byte in wire {
         peer.0.sock.write_all(&[byte]).unwrap();
-        rest(millis(40));
+        sleep(millis(40));
     }
     peer.write(&close(1000, ""));
     let life = host.join();
@@ -123,7 +123,7 @@ fn a_slow_reader_of_a_large_download_lives() {
     });
     // Several timeouts in all, each rest far shorter than one.
     for _ in 0..12 {
-        rest(millis(150));
+        sleep(millis(150));
         peer.0.read_exact(&mut vec![0; MIB]).unwrap();
     }
     peer.0.read_exact(&mut vec![0; 4 * MIB + 10]).unwrap();
@@ -143,7 +143,7 @@ fn talk_is_heard_while_our_writing_is_blocked() {
     upload.extend(vec![1; 100 * KIB]);
     for piece in upload.chunks(5 * KIB) {
         peer.write(piece);
-        rest(millis(80));
+        sleep(millis(80));
     }
     assert_eq!(peer.next_of(BINARY).1.len(), 16 * MIB);
     peer.write(&close(1000, ""));
@@ -156,7 +156,7 @@ fn talk_is_heard_while_our_writing_is_blocked() {
 fn a_frozen_peer_is_given_up_and_its_socket_closes() {
     let (host, mut peer) = served(strict().build_const(), |_| ());
     assert_eq!(host.join().offline.reason(), Reason::PingTimeout);
-    assert_eq!(code_and_text(&peer.last_word()), (3008, Reason::PingTimeout.description().to_owned()));
+    assert_eq!(code_and_text(&peer.final_close()), (3008, Reason::PingTimeout.description().to_owned()));
 }
 
 #[test]
@@ -173,7 +173,7 @@ fn a_peer_that_never_reads_stalls_our_writing_and_is_given_up() {
 fn a_close_is_echoed() {
     let (host, mut peer) = served(strict().build_const(), |_| ());
     peer.write(&close(1001, "bye"));
-    assert_eq!(code_and_text(&peer.last_word()).0, 1001);
+    assert_eq!(code_and_text(&peer.final_close()).0, 1001);
     assert_eq!(host.join().offline.reason(), Reason::PeerClosed(Some(1001)));
 }
 
@@ -225,7 +225,7 @@ fn both_ends_are_watched_and_talk() {
         socket.send(Message::binary(vec![1; size])).unwrap();
         assert_eq!(socket.read().unwrap().len(), size);
     }
-    rest(millis(100));
+    sleep(millis(100));
     socket.close(CloseCode::NORMAL, "bye");
     assert_eq!(socket.read().unwrap_err().reason(), Reason::LocalClosed);
     host.join().assert_closed_by_peer();
