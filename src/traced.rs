@@ -6,10 +6,10 @@ use tracing::Span;
 
 use crate::config::Config;
 use crate::event::{Action, CloseCode, Event};
-use crate::liveness::{Liveness, Machine, Stats};
+use crate::liveness::{Liveness, Monitor, Stats};
 use crate::time::Timestamp;
 
-/// Wraps a [`Machine`] and tells `tracing` of its life, in a span of its own.
+/// Wraps a [`Monitor`] and tells `tracing` of its life, in a span of its own.
 ///
 /// The span is `liveness`, at level `ERROR` so that no filter of events takes their context away, below whatever span is
 /// current when it is made: put the peer's address there. The events, all with target `liveness`:
@@ -26,7 +26,7 @@ use crate::time::Timestamp;
 /// | `disconnect` | debug | `pings`, `answered`, `stalls_forgiven`, `survived` |
 ///
 /// ```
-/// use liveness::{Config, Liveness, Machine, Timestamp, Traced};
+/// use liveness::{Config, Liveness, Monitor, Timestamp, Traced};
 ///
 /// let span = tracing::info_span!("websocket", peer = "192.0.2.1:9");
 /// let machine = Liveness::new(Config::DEFAULT, 7, Timestamp::ZERO);
@@ -41,7 +41,7 @@ pub struct Traced<M> {
     span: Span,
 }
 
-impl<M: Machine> Traced<M> {
+impl<M: Monitor> Traced<M> {
     /// A machine whose life is told from here on.
     pub fn new(machine: M) -> Self {
         Self { machine, span: tracing::error_span!(target: "liveness", "liveness") }
@@ -87,7 +87,7 @@ fn tell_answer(peer: &Liveness) {
         answered = peer.stats().answers,
         rtt_us = rtt.map(|rtt| micros(rtt.latest)),
         srtt_us = rtt.map(|rtt| micros(rtt.smoothed)),
-        rttvar_us = rtt.map(|rtt| micros(rtt.variance)),
+        rttvar_us = rtt.map(|rtt| micros(rtt.variation)),
         rtt_us_min = rtt.map(|rtt| micros(rtt.min)),
         "answered"
     );
@@ -97,7 +97,7 @@ fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
-impl<M: Machine> Machine for Traced<M> {
+impl<M: Monitor> Monitor for Traced<M> {
     fn handle(&mut self, event: Event<'_>, now: Timestamp) {
         let answers = self.liveness().stats().answers;
         self.machine.handle(event, now);

@@ -250,7 +250,7 @@ export class LiveSocket extends EventTarget {
         return this.#say("open", {});
       case "ping":
       case "pong":
-        return this.#beat(action);
+        return this.#sendHeartbeat(action);
       case "online":
         return this.#become("online", {});
       case "suspect":
@@ -302,7 +302,7 @@ export class LiveSocket extends EventTarget {
     this.dispatchEvent(new MessageEvent("message", { data }));
   }
 
-  #beat(kind) {
+  #sendHeartbeat(kind) {
     const digits = BigInt.asUintN(64, this.#machine.payload()).toString(16).padStart(16, "0");
     if (this.#socket?.readyState === 1) this.#hand(kind === "ping" ? "ping_sent" : "sent", `${kind} ${digits}`);
   }
@@ -315,8 +315,8 @@ export class LiveSocket extends EventTarget {
   }
 
   #rtt() {
-    const [latest, smoothed, variance, min] = [0, 1, 2, 3].map((which) => this.#machine.rtt(which));
-    return { latest, smoothed, variance, min };
+    const [latest, smoothed, variation, min] = [0, 1, 2, 3].map((which) => this.#machine.rtt(which));
+    return { latest, smoothed, variation, min };
   }
 
   #offline() {

@@ -1,14 +1,14 @@
-//! Drivers: what joins a [`Machine`](crate::Machine) to the sockets of one ecosystem.
+//! Drivers: what joins a [`Monitor`](crate::Monitor) to the sockets of one ecosystem.
 //!
 //! A driver is thin. It sees bytes move, reads before it polls, takes the time from the clock, and carries out the
 //! actions. All decisions are the machine's. Where the peer is a page, [`Heartbeat::Text`] is the option to know.
 
 #[cfg(feature = "axum")]
 pub mod axum;
-mod fault;
-mod inbox;
 #[cfg(feature = "tungstenite")]
-mod meter;
+mod counting_socket;
+mod error_kind;
+mod inbox;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 #[cfg(feature = "tokio-tungstenite")]
@@ -26,15 +26,15 @@ use core::time::Duration;
 
 use socket2::SockRef;
 
-pub use self::fault::Fault;
+#[cfg(feature = "tungstenite")]
+pub use self::counting_socket::{BlockingSocket, CountingSocket, Transport};
+pub use self::error_kind::ErrorKind;
 use self::inbox::Inbox;
 pub use self::inbox::{INBOX_BYTES, INBOX_MESSAGES};
-#[cfg(feature = "tungstenite")]
-pub use self::meter::{Meter, Socket, Transport};
-use crate::beat::Beat;
 use crate::config::Evidence;
 use crate::event::Action;
 use crate::liveness::Liveness;
+use crate::text_heartbeat::TextHeartbeat;
 
 /// How long the opening handshake may take, from the first byte to the last: 10 s.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -50,7 +50,7 @@ pub enum Heartbeat {
     /// Ping and Pong frames, which the peer's library answers: RFC 6455 5.5.2.
     #[default]
     Frames,
-    /// Text messages, which the peer's program answers: [`Beat`]. For pages, whose scripts can neither send nor see
+    /// Text messages, which the peer's program answers: [`TextHeartbeat`]. For pages, whose scripts can neither send nor see
     /// the frames, and whose browser answers them in the name of a tab that hangs or is frozen.
     ///
     /// The driver sends its pings so, answers the peer's, and shows neither to the caller; all other messages are data, as
@@ -60,10 +60,10 @@ pub enum Heartbeat {
 
 impl Heartbeat {
     /// What a text message says, if it is none of the caller's.
-    fn beat(self, text: &str) -> Option<Beat> {
+    fn parse(self, text: &str) -> Option<TextHeartbeat> {
         match self {
             Self::Frames => None,
-            Self::Text => Beat::parse(text),
+            Self::Text => TextHeartbeat::parse(text),
         }
     }
 }

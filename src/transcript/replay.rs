@@ -6,8 +6,8 @@ use std::vec::Vec;
 
 use core::fmt;
 
-use super::format::{Input, Kind, Malformed, Output, Transcript};
-use super::settings::Settings;
+use super::config_text::ConfigParser;
+use super::format::{Input, Kind, Output, ParseError, Transcript};
 use crate::event::Event;
 use crate::liveness::Liveness;
 use crate::state::{Due, Ping};
@@ -19,7 +19,7 @@ impl Transcript {
     /// # Errors
     ///
     /// An input that cannot happen: a pong to a ping that was not handed out yet.
-    pub fn replay(&self) -> Result<Replay<'_>, Malformed> {
+    pub fn replay(&self) -> Result<Replay<'_>, ParseError> {
         let inputs = self.inputs();
         let start = inputs.first().map_or(Timestamp::ZERO, |(_, at, _)| *at);
         let mut driver = Driver {
@@ -152,7 +152,7 @@ struct Driver<'a> {
 
 impl Driver<'_> {
     /// To the end of the life, or to `end`. A peer whose verdict is never may be pinged for ever: such a life needs an `end`.
-    fn run(&mut self) -> Result<(), Malformed> {
+    fn run(&mut self) -> Result<(), ParseError> {
         let mut left = AFTER_THE_LAST_INPUT;
         let mut last_line = 0;
         while !self.ended && !self.machine.is_finished() {
@@ -162,7 +162,7 @@ impl Driver<'_> {
                 last_line = *line;
             } else {
                 left = left.checked_sub(1).ok_or_else(|| {
-                    Malformed::new(last_line, format!("read the last input; expected `end` behind it, because this life goes on for more than {AFTER_THE_LAST_INPUT} moments"))
+                    ParseError::new(last_line, format!("read the last input; expected `end` behind it, because this life goes on for more than {AFTER_THE_LAST_INPUT} moments"))
                 })?;
             }
             self.now = match (due, input) {
@@ -178,7 +178,7 @@ impl Driver<'_> {
     }
 
     /// Reads what is dated up to now. A stall moves now, so that what was dated within it is read at its end.
-    fn read(&mut self) -> Result<(), Malformed> {
+    fn read(&mut self) -> Result<(), ParseError> {
         while let Some((line, at, input)) = self.inputs.as_slice().first().copied() {
             if at > self.now || self.ended {
                 break;
@@ -200,7 +200,7 @@ impl Driver<'_> {
         Ok(())
     }
 
-    fn hand_in(&mut self, line: usize, input: &Input) -> Result<(), Malformed> {
+    fn hand_in(&mut self, line: usize, input: &Input) -> Result<(), ParseError> {
         let event = match input {
             Input::Data => Event::Data,
             Input::Progress => Event::Progress,
@@ -209,7 +209,7 @@ impl Driver<'_> {
             Input::PongTo(number) => {
                 let payload = self.machine.state().payload_of(*number).ok_or_else(|| {
                     let sent = self.machine.stats().pings;
-                    Malformed::new(line, format!("read `pong #{number}` when {sent} pings had been handed out; expected it later than `ping #{number}` (at one instant inputs come first)"))
+                    ParseError::new(line, format!("read `pong #{number}` when {sent} pings had been handed out; expected it later than `ping #{number}` (at one instant inputs come first)"))
                 })?;
                 self.machine.handle(Event::Pong(payload.as_bytes()), self.now);
                 return Ok(());
@@ -231,9 +231,9 @@ impl Driver<'_> {
                 return Ok(());
             }
             Input::Reconfigure(settings) => {
-                let mut changed = Settings::of(self.machine.config().to_builder());
-                changed.set_all(settings).map_err(|reason| Malformed::new(line, reason))?;
-                let config = changed.builder.build().map_err(|error| Malformed::new(line, error.to_string()))?;
+                let mut changed = ConfigParser::of(self.machine.config().to_builder());
+                changed.set_all(settings).map_err(|reason| ParseError::new(line, reason))?;
+                let config = changed.builder.build().map_err(|error| ParseError::new(line, error.to_string()))?;
                 self.machine.reconfigure(config, self.now);
                 return Ok(());
             }

@@ -6,7 +6,7 @@
 //! or after `close_timeout`. [`on_action`](LiveStream::on_action) and [`watch`](LiveStream::watch) tell of the verdict itself.
 //!
 //! The sockets of [tokio-tungstenite](super::tokio_tungstenite) and [axum](super::axum) are ready to be wrapped; any other
-//! can be, by the small trait [`Socket`].
+//! can be, by the small trait [`MessageStream`].
 //!
 //! # Split
 //!
@@ -65,9 +65,9 @@
 //! waits for what lies unread; for 64 MiB of it at most, lest a peer that sends for ever be spared for ever. A peer that does
 //! not read holds up `send`, as ever, until it is given up.
 
-mod gauge;
+mod byte_counters;
+mod message_stream;
 mod sink;
-mod socket;
 mod stream;
 mod turn;
 mod waiting;
@@ -83,16 +83,16 @@ use core::task::Waker;
 use ::tokio::sync::watch;
 use ::tokio::time::Instant;
 
-use self::gauge::Readings;
-pub use self::gauge::{Gauge, Metered};
-pub use self::socket::{Kind, Socket};
+use self::byte_counters::LastCounts;
+pub use self::byte_counters::{ByteCounters, Counted};
+pub use self::message_stream::{MessageKind, MessageStream};
 use self::waiting::Alarm;
 use self::waking::Wakers;
 use self::writing::Own;
 use super::{Heartbeat, Inbox, Watcher, random_seed};
 use crate::config::Config;
 use crate::event::{Action, CloseCode, Reason, Status};
-use crate::liveness::{Liveness, Machine};
+use crate::liveness::{Liveness, Monitor};
 use crate::time::{Clock, Timestamp};
 
 /// Why a stream or a sink failed.
@@ -107,7 +107,7 @@ pub enum Error<E> {
         cause: Option<E>,
     },
     /// The socket refused this message, such as one that is too large. The connection lives on.
-    Refused(E),
+    Rejected(E),
 }
 
 impl<E> Error<E> {
@@ -115,7 +115,7 @@ impl<E> Error<E> {
     pub const fn reason(&self) -> Option<Reason> {
         match self {
             Self::Offline { reason, .. } => Some(*reason),
-            Self::Refused(_) => None,
+            Self::Rejected(_) => None,
         }
     }
 }
@@ -124,9 +124,9 @@ impl<E> Error<E> {
 impl<E: fmt::Display> fmt::Display for Error<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Offline { reason, cause: Some(cause) } => write!(f, "{}: {cause}", reason.as_str()),
-            Self::Offline { reason, cause: None } => f.write_str(reason.as_str()),
-            Self::Refused(error) => write!(f, "not sent: {error}"),
+            Self::Offline { reason, cause: Some(cause) } => write!(f, "{}: {cause}", reason.description()),
+            Self::Offline { reason, cause: None } => f.write_str(reason.description()),
+            Self::Rejected(error) => write!(f, "not sent: {error}"),
         }
     }
 }
@@ -135,13 +135,13 @@ impl<E: core::error::Error + 'static> core::error::Error for Error<E> {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
             Self::Offline { cause, .. } => cause.as_ref().map(|cause| cause as _),
-            Self::Refused(error) => Some(error),
+            Self::Rejected(error) => Some(error),
         }
     }
 }
 
 /// A WebSocket and the machine that judges its peer. The module's page says how to use it.
-pub struct LiveStream<S: Socket, M: Machine = Liveness> {
+pub struct LiveStream<S: MessageStream, M: Monitor = Liveness> {
     /// `None` once disconnected.
     socket: Option<S>,
     machine: M,
@@ -150,7 +150,7 @@ pub struct LiveStream<S: Socket, M: Machine = Liveness> {
     /// The latest look at the clock. Bytes are dated by the read that brought them.
     now: Timestamp,
     /// `None`: only whole messages are seen to move.
-    readings: Option<Readings>,
+    counts: Option<LastCounts>,
     alarm: Alarm,
     /// What wakes us, and the waker made of it that everything inside is polled with.
     wakers: Arc<Wakers>,
@@ -195,24 +195,24 @@ pub fn clock() -> Clock {
     Clock::with_origin(Instant::now().into_std())
 }
 
-impl<S: Socket> LiveStream<S> {
+impl<S: MessageStream> LiveStream<S> {
     /// Watches a WebSocket that is open. Call it within a tokio runtime that has time enabled.
     ///
-    /// Without a [`Gauge`] only whole messages are seen to move; give it one with [`metered`](Self::metered), or open the
+    /// Without [`ByteCounters`] only whole messages are seen to move; give them to it with [`counted`](Self::counted), or open the
     /// socket with a function of [`tokio_tungstenite`](super::tokio_tungstenite), which does.
     ///
     /// A `write_timeout` of never becomes as long as `timeout`: else a ping behind a large download would count as
     /// written long before it is.
     pub fn new(socket: S, config: Config) -> Self {
         let clock = clock();
-        let machine = Liveness::new(config.driven(), random_seed(), Timestamp::ZERO);
+        let machine = Liveness::new(config.for_drivers(), random_seed(), Timestamp::ZERO);
         Self::with_machine(socket, machine, clock)
     }
 }
 
-impl<S: Socket, M: Machine> LiveStream<S, M> {
+impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
     /// Watches a WebSocket with a machine of the caller's, such as a `Recorder`, that was made at the time of this
-    /// [`clock`](clock()), with a config that is [`driven`](Config::driven).
+    /// [`clock`](clock()), with a config [for drivers](Config::for_drivers).
     pub fn with_machine(socket: S, machine: M, clock: Clock) -> Self {
         let wakers = Arc::new(Wakers::default());
         Self {
@@ -221,7 +221,7 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
             heartbeat: Heartbeat::Frames,
             clock,
             now: Timestamp::ZERO,
-            readings: None,
+            counts: None,
             alarm: Alarm::ringing(),
             waker: Waker::from(Arc::clone(&wakers)),
             wakers,
@@ -247,11 +247,11 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
         }
     }
 
-    /// Sees bytes move by the gauge of the transport underneath: parts of a large frame, a download that is read slowly.
+    /// Sees bytes move by the counters of the transport underneath: parts of a large frame, a download that is read slowly.
     #[must_use]
-    pub fn metered(mut self, gauge: Gauge) -> Self {
-        gauge.hold();
-        self.readings = Some(Readings::new(gauge));
+    pub fn counted(mut self, counters: ByteCounters) -> Self {
+        counters.hold();
+        self.counts = Some(LastCounts::new(counters));
         self
     }
 
@@ -287,7 +287,7 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
     /// `Disconnect` are what a presence list wants.
     ///
     /// The verdict may fall while messages that came before it still wait to be read, so `MarkOffline` may come before the
-    /// last of them do. Where a message begins something that the verdict ends, such as a name that enters a
+    /// last of them do. Where a message begins something that the verdict ends, such as a user's connection in a
     /// [`Presence`](crate::Presence), end it after the last message as well.
     #[must_use]
     pub fn on_action(mut self, watcher: impl FnMut(Action, &Liveness) + Send + 'static) -> Self {
@@ -299,7 +299,8 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
     ///
     /// ```no_run
     /// # #![allow(dead_code)]
-    /// # fn watch(mut socket: liveness::driver::tokio_tungstenite::LiveSocket<tokio::net::TcpStream>) {
+    /// # use liveness::driver::tokio::{LiveStream, MessageStream};
+    /// # fn watch(mut socket: LiveStream<impl MessageStream>) {
     /// let mut status = socket.watch();
     /// tokio::spawn(async move {
     ///     while status.changed().await.is_ok() {
@@ -354,7 +355,7 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
     }
 }
 
-impl<S: Socket, M: Machine> fmt::Debug for LiveStream<S, M> {
+impl<S: MessageStream, M: Monitor> fmt::Debug for LiveStream<S, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LiveStream")
             .field("machine", self.machine.liveness())

@@ -5,15 +5,15 @@ use core::task::{Context, Poll, ready};
 
 use futures_util::Sink;
 
-use super::socket::{Kind, Socket};
+use super::message_stream::{MessageKind, MessageStream};
 use super::waking::Half;
 use super::{Error, LiveStream};
-use crate::driver::Fault;
+use crate::driver::ErrorKind;
 use crate::event::{CloseCode, Reason};
-use crate::liveness::Machine;
+use crate::liveness::Monitor;
 
 /// Messages as the socket takes them. A Close among them is [`close`](LiveStream::close): it begins the end.
-impl<S: Socket, M: Machine + Unpin> Sink<S::Message> for LiveStream<S, M> {
+impl<S: MessageStream, M: Monitor + Unpin> Sink<S::Message> for LiveStream<S, M> {
     type Error = Error<S::Failure>;
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
@@ -43,7 +43,7 @@ impl<S: Socket, M: Machine + Unpin> Sink<S::Message> for LiveStream<S, M> {
         if this.is_offline() {
             return Err(this.offline());
         }
-        if let Kind::Close(code) = S::kind(&message) {
+        if let MessageKind::Close(code) = S::kind(&message) {
             let known = CloseCode::new(code.unwrap_or(CloseCode::NORMAL.get()));
             // A code that may not go on the wire does not.
             let message = if known.is_some() { message } else { S::close(Some(CloseCode::NORMAL), "") };
@@ -51,7 +51,7 @@ impl<S: Socket, M: Machine + Unpin> Sink<S::Message> for LiveStream<S, M> {
             return Ok(());
         }
         match this.start(message) {
-            Err(error) if S::fault(&error) == Fault::Refused => Err(Error::Refused(error)),
+            Err(error) if S::error_kind(&error) == ErrorKind::Rejected => Err(Error::Rejected(error)),
             Err(error) => {
                 this.write_failed(error);
                 this.act(this.now);
@@ -77,7 +77,7 @@ impl<S: Socket, M: Machine + Unpin> Sink<S::Message> for LiveStream<S, M> {
     }
 }
 
-impl<S: Socket, M: Machine> LiveStream<S, M> {
+impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
     /// Everything is written, or can never be.
     fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {

@@ -6,16 +6,16 @@ use core::task::{Context, Poll};
 use futures_util::Stream;
 use futures_util::stream::FusedStream;
 
-use super::socket::Socket;
+use super::message_stream::MessageStream;
 use super::turn::Receipt;
 use super::waking::Half;
 use super::{Error, LiveStream};
 use crate::event::Reason;
-use crate::liveness::Machine;
+use crate::liveness::Monitor;
 
 /// Messages as the socket gives them, control frames too, but for the answers to the machine's own pings. After a proper
 /// close by either side it ends, as the socket's own does; after any other end, with an [`Error::Offline`] first.
-impl<S: Socket, M: Machine + Unpin> Stream for LiveStream<S, M> {
+impl<S: MessageStream, M: Monitor + Unpin> Stream for LiveStream<S, M> {
     type Item = Result<S::Message, Error<S::Failure>>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -48,13 +48,13 @@ impl<S: Socket, M: Machine + Unpin> Stream for LiveStream<S, M> {
     }
 }
 
-impl<S: Socket, M: Machine + Unpin> FusedStream for LiveStream<S, M> {
+impl<S: MessageStream, M: Monitor + Unpin> FusedStream for LiveStream<S, M> {
     fn is_terminated(&self) -> bool {
         self.ended
     }
 }
 
-impl<S: Socket, M: Machine> LiveStream<S, M> {
+impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
     /// From here on nobody listens, until the next call.
     fn give<T>(&mut self, message: T) -> Poll<Option<Result<T, Error<S::Failure>>>> {
         self.away_from = Some(self.now);

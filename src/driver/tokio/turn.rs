@@ -9,13 +9,13 @@ use core::time::Duration;
 use ::tokio::task::coop::has_budget_remaining;
 use ::tokio::time::Instant;
 
-use super::gauge::Readings;
-use super::socket::{Kind, Socket};
+use super::byte_counters::LastCounts;
+use super::message_stream::{MessageKind, MessageStream};
 use super::{Error, LiveStream};
-use crate::beat::Beat;
-use crate::driver::{Fault, Heartbeat, PONGS_OWED, READS_BEFORE_VERDICT, close_text, pong_owed};
+use crate::driver::{ErrorKind, Heartbeat, PONGS_OWED, READS_BEFORE_VERDICT, close_text, pong_owed};
 use crate::event::{Action, Event, Reason, Status};
-use crate::liveness::Machine;
+use crate::liveness::Monitor;
+use crate::text_heartbeat::TextHeartbeat;
 use crate::time::Timestamp;
 
 /// Once the verdict has fallen, a peer that floods on is read this many frames at a time, with a rest after.
@@ -32,7 +32,7 @@ pub(super) enum Receipt<T> {
     Drained,
 }
 
-impl<S: Socket, M: Machine> LiveStream<S, M> {
+impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
     pub(super) fn read_the_clock(&mut self) {
         self.now = self.clock.at(Instant::now().into_std());
         self.stale = false;
@@ -41,7 +41,7 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
 
     /// Begins a turn: if anything may have changed since the last, looks at the clock, and judges what is due.
     pub(super) fn begin_turn(&mut self) {
-        if self.wakers.is_woken() || self.readings.is_none() {
+        if self.wakers.is_woken() || self.counts.is_none() {
             self.wakers.rest();
             self.stale = true;
         }
@@ -141,7 +141,7 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
             Action::SendPing(payload) => {
                 self.own.ping = Some(match self.heartbeat {
                     Heartbeat::Frames => S::ping(payload),
-                    Heartbeat::Text => S::text(Beat::Ping(payload).to_string()),
+                    Heartbeat::Text => S::text(TextHeartbeat::Ping(payload).to_string()),
                 });
             }
             Action::Close(code) => {
@@ -150,7 +150,7 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
                 self.unflushed = true;
                 // To a Close of the peer the library has its echo ready.
                 if !matches!(verdict, Some(Reason::PeerClosed(_))) {
-                    let text = verdict.map_or("", Reason::as_str);
+                    let text = verdict.map_or("", Reason::description);
                     self.own.goodbye = Some(self.farewell.take().unwrap_or_else(|| S::close(code, text)));
                 }
             }
@@ -179,8 +179,8 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
         let Some(socket) = &mut self.socket else { return Receipt::Drained };
         let mut cx = Context::from_waker(&self.waker);
         let polled = Pin::new(socket).poll_next(&mut cx);
-        // Without a gauge nobody knows.
-        let moved = self.readings.as_mut().is_some_and(Readings::has_received);
+        // Without counters nobody knows.
+        let moved = self.counts.as_mut().is_some_and(LastCounts::has_received);
         if moved {
             self.read_the_clock();
         }
@@ -209,7 +209,7 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
         // Not before our last word is out: what swallows also hangs up.
         if self.farewell.is_none() && self.write_out().is_ready() {
             let mut cx = Context::from_waker(&self.waker);
-            if self.socket.as_mut().is_some_and(|socket| socket.poll_swallow(&mut cx).is_ready()) {
+            if self.socket.as_mut().is_some_and(|socket| socket.poll_discard_input(&mut cx).is_ready()) {
                 self.hear(Event::Eof);
             }
         }
@@ -218,48 +218,50 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
 
     fn arrived(&mut self, message: S::Message) -> Receipt<S::Message> {
         let kind = S::kind(&message);
-        if let Kind::Text(text) = kind {
-            if let Some(beat) = self.heartbeat.beat(text) {
-                return self.beaten(beat);
+        if let MessageKind::Text(text) = kind {
+            if let Some(heartbeat) = self.heartbeat.parse(text) {
+                return self.on_text_heartbeat(heartbeat);
             }
         }
         let (offline, answers) = (self.is_offline(), self.machine.liveness().stats().answers);
         let event = match kind {
-            Kind::Text(_) | Kind::Data => Event::Data,
-            Kind::Ping => Event::Ping,
-            Kind::Pong(payload) => Event::Pong(payload),
-            Kind::Close(code) => Event::Close(code),
+            MessageKind::Text(_) | MessageKind::Data => Event::Data,
+            MessageKind::Ping => Event::Ping,
+            MessageKind::Pong(payload) => Event::Pong(payload),
+            MessageKind::Close(code) => Event::Close(code),
         };
         // To a Ping and to a Close the library has its answer ready, and would write it some time.
-        self.unflushed |= matches!(kind, Kind::Ping | Kind::Close(_));
-        if kind == Kind::Ping {
+        self.unflushed |= matches!(kind, MessageKind::Ping | MessageKind::Close(_));
+        if kind == MessageKind::Ping {
             self.pongs_owed = self.pongs_owed.saturating_add(pong_owed(self.machine.liveness()));
         }
-        if matches!(kind, Kind::Close(_)) {
+        if matches!(kind, MessageKind::Close(_)) {
             // The library takes nothing more but its own echo.
             self.own.drop_heartbeats();
         }
         self.hear(event);
         match kind {
-            Kind::Ping | Kind::Pong(_) if offline => {
+            MessageKind::Ping | MessageKind::Pong(_) if offline => {
                 self.rest_after_many();
                 Receipt::Other
             }
             // The answer to a ping of ours, of which the caller knows nothing.
-            Kind::Pong(_) if self.machine.liveness().stats().answers != answers => Receipt::Other,
-            Kind::Text(_) | Kind::Data | Kind::Ping | Kind::Pong(_) | Kind::Close(_) => {
-                Receipt::Message(message)
-            }
+            MessageKind::Pong(_) if self.machine.liveness().stats().answers != answers => Receipt::Other,
+            MessageKind::Text(_)
+            | MessageKind::Data
+            | MessageKind::Ping
+            | MessageKind::Pong(_)
+            | MessageKind::Close(_) => Receipt::Message(message),
         }
     }
 
     /// A heartbeat in a text message is none of the caller's.
-    fn beaten<T>(&mut self, beat: Beat) -> Receipt<T> {
+    fn on_text_heartbeat<T>(&mut self, heartbeat: TextHeartbeat) -> Receipt<T> {
         let offline = self.is_offline();
-        self.hear(beat.event());
+        self.hear(heartbeat.event());
         if offline {
             self.rest_after_many();
-        } else if let Some(answer) = beat.answer() {
+        } else if let Some(answer) = heartbeat.answer() {
             self.own.answer = Some(S::text(answer.to_string()));
         }
         Receipt::Other
@@ -294,9 +296,9 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
 
     /// Sorts an error of reading.
     fn failed(&mut self, error: S::Failure) {
-        match S::fault(&error) {
-            Fault::Over => self.hear(Event::Eof),
-            Fault::Against(code) if !self.has_ended() => {
+        match S::error_kind(&error) {
+            ErrorKind::Closed => self.hear(Event::Eof),
+            ErrorKind::Protocol(code) if !self.has_ended() => {
                 // RFC 6455 7.1.7: fail the connection. Where one frame ends and the next begins is lost.
                 self.deaf = true;
                 self.unsettled = true;
@@ -306,12 +308,12 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
                     self.hear(Event::Violation(code));
                 }
             }
-            Fault::Gone | Fault::Against(_) | Fault::Refused => self.gone(error),
+            ErrorKind::Transport | ErrorKind::Protocol(_) | ErrorKind::Rejected => self.gone(error),
         }
     }
 
     fn has_ended(&self) -> bool {
-        self.readings.as_ref().is_some_and(|readings| readings.gauge.has_ended())
+        self.counts.as_ref().is_some_and(|counts| counts.counters.has_ended())
     }
 
     /// Keeps the error that ends the connection: the first, and none after the verdict, when the end is waited for.

@@ -9,15 +9,15 @@ use ::tokio::task::coop::{has_budget_remaining, unconstrained};
 use ::tokio::time::{Instant, Sleep, sleep_until};
 
 use super::LiveStream;
-use super::socket::Socket;
+use super::message_stream::MessageStream;
 use super::turn::REST;
 use super::waking::Half;
 use crate::driver::PONGS_OWED;
 use crate::event::Event;
-use crate::liveness::Machine;
+use crate::liveness::Monitor;
 use crate::time::{Clock, Timestamp};
 
-impl<S: Socket, M: Machine> LiveStream<S, M> {
+impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
     /// Nothing is due, and the alarm will ring when something is.
     pub(super) fn is_settled(&mut self) -> bool {
         let settled = !self.is_due() && self.arm();
@@ -61,7 +61,7 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
     }
 
     fn is_broken(&self) -> bool {
-        self.socket.is_some() && self.readings.as_ref().is_some_and(|readings| readings.gauge.is_broken())
+        self.socket.is_some() && self.counts.as_ref().is_some_and(|counts| counts.counters.is_broken())
     }
 
     /// Nothing can be written any more, so the end has come; but not before everything that had arrived is read, be it the
@@ -79,8 +79,8 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
             }
         }
         self.act(self.now);
-        if let Some(readings) = &self.readings {
-            readings.gauge.release();
+        if let Some(counts) = &self.counts {
+            counts.counters.release();
         }
         let _ = self.write_out();
         self.hear(Event::Eof);

@@ -4,11 +4,11 @@ use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 
 use super::LiveStream;
-use super::gauge::Readings;
-use super::socket::Socket;
-use crate::driver::Fault;
+use super::byte_counters::LastCounts;
+use super::message_stream::MessageStream;
+use crate::driver::ErrorKind;
 use crate::event::Event;
-use crate::liveness::Machine;
+use crate::liveness::Monitor;
 
 /// Messages of which the caller knows nothing, in the order in which they are written. One that is still unwritten is worth
 /// nothing beside a newer one of its kind: so a peer that asks and does not read costs no memory.
@@ -40,7 +40,7 @@ impl<T> Own<T> {
     }
 }
 
-impl<S: Socket, M: Machine> LiveStream<S, M> {
+impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
     /// Writes what the machine wants written, then flushes. Ready: nothing of ours waits any more.
     pub(super) fn write_out(&mut self) -> Poll<()> {
         ready!(self.write_own());
@@ -102,7 +102,7 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
 
     /// Reports bytes that have entered the transport.
     fn note_sent(&mut self) {
-        if self.readings.as_mut().is_some_and(Readings::has_sent) {
+        if self.counts.as_mut().is_some_and(LastCounts::has_sent) {
             self.read_the_clock();
             self.hear(Event::Wrote);
         }
@@ -118,19 +118,19 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
         }
         if core::mem::take(&mut self.ping_unflushed) {
             self.hear(Event::PingSent);
-        } else if self.readings.is_none() {
+        } else if self.counts.is_none() {
             self.hear(Event::Wrote);
         }
     }
 
     /// A transport that takes no more is at its end; what the socket refuses is the message's fault.
     pub(super) fn write_failed(&mut self, error: S::Failure) {
-        match S::fault(&error) {
-            Fault::Refused => {}
-            Fault::Over => self.unflushed = false,
-            Fault::Gone | Fault::Against(_) => {
+        match S::error_kind(&error) {
+            ErrorKind::Rejected => {}
+            ErrorKind::Closed => self.unflushed = false,
+            ErrorKind::Transport | ErrorKind::Protocol(_) => {
                 self.unflushed = false;
-                // Where no gauge holds it back, the error comes before what the peer said last.
+                // Where no counters hold it back, the error comes before what the peer said last.
                 if !self.deaf {
                     let _ = self.listen();
                 }

@@ -50,13 +50,13 @@ use core::time::Duration;
 use tungstenite::protocol::CloseFrame;
 use tungstenite::{Message, WebSocket};
 
-pub use handshake::{accept, accept_hdr, accept_over, accept_unwatched, client, client_over};
+pub use handshake::{accept, accept_hdr, accept_over, accept_raw, client, client_over};
 
-use super::meter::Transport;
+use super::counting_socket::Transport;
 use super::{Heartbeat, Inbox, Watcher, at_most_123_bytes, random_seed};
 use crate::config::Config;
 use crate::event::{Action, CloseCode, Reason};
-use crate::liveness::{Liveness, Machine};
+use crate::liveness::{Liveness, Monitor};
 use crate::time::Clock;
 
 /// The connection is over, and closed.
@@ -83,7 +83,7 @@ impl Offline {
 /// The reason in words, and after a colon tungstenite's error, where there is one: `no answer to a ping in time`.
 impl fmt::Display for Offline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.reason.as_str())?;
+        f.write_str(self.reason.description())?;
         self.cause.as_ref().map_or(Ok(()), |cause| write!(f, ": {cause}"))
     }
 }
@@ -98,7 +98,7 @@ impl core::error::Error for Offline {
 ///
 /// Bytes that are there are read before any deadline is judged, and the time of a judgement is taken before that
 /// reading: a process that was stopped in between judges nobody by what it had not read.
-pub struct LiveSocket<S: Transport, M: Machine = Liveness> {
+pub struct LiveSocket<S: Transport, M: Monitor = Liveness> {
     /// `None` once disconnected.
     socket: Option<WebSocket<S>>,
     machine: M,
@@ -131,27 +131,27 @@ impl<S: Transport> LiveSocket<S> {
     /// download would count as written long before it is.
     pub fn new(socket: WebSocket<S>, config: Config) -> Self {
         let clock = Clock::new();
-        let machine = Liveness::new(config.driven(), random_seed(), clock.now());
+        let machine = Liveness::new(config.for_drivers(), random_seed(), clock.now());
         Self::with_machine(socket, machine, clock)
     }
 }
 
-impl<S: Transport, M: Machine> LiveSocket<S, M> {
+impl<S: Transport, M: Monitor> LiveSocket<S, M> {
     /// Watches a WebSocket with a machine of the caller's, such as a
-    /// [`Recorder`](crate::transcript::Recorder), that was made at this clock's time, with a config that is [`driven`](Config::driven).
+    /// [`Recorder`](crate::transcript::Recorder), that was made at this clock's time, with a config [for drivers](Config::for_drivers).
     ///
     /// ```no_run
     /// # #![allow(dead_code)]
     /// # fn serve(stream: std::net::TcpStream) -> Result<(), Box<dyn std::error::Error>> {
     /// use liveness::driver::random_seed;
-    /// use liveness::driver::tungstenite::{LiveSocket, accept_unwatched};
+    /// use liveness::driver::tungstenite::{LiveSocket, accept_raw};
     /// use liveness::transcript::Recorder;
     /// use liveness::{Clock, Config};
     ///
-    /// let socket = accept_unwatched(stream, None)?;
+    /// let socket = accept_raw(stream, None)?;
     /// let clock = Clock::new();
     /// let life = String::new(); // or a file
-    /// let machine = Recorder::new(Config::DEFAULT.driven(), random_seed(), clock.now(), life);
+    /// let machine = Recorder::new(Config::DEFAULT.for_drivers(), random_seed(), clock.now(), life);
     /// let mut socket = LiveSocket::with_machine(socket, machine, clock);
     /// # let _ = socket.read();
     /// # Ok(())
@@ -201,7 +201,7 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
     /// `Disconnect` are what a presence list wants.
     ///
     /// The verdict may fall while messages that came before it still wait to be read, so `MarkOffline` may come before the
-    /// last of them do. Where a message begins something that the verdict ends, such as a name that enters a
+    /// last of them do. Where a message begins something that the verdict ends, such as a user's connection in a
     /// [`Presence`](crate::Presence), end it after the last message as well.
     #[must_use]
     pub fn on_action(mut self, watcher: impl FnMut(Action, &Liveness) + Send + 'static) -> Self {
@@ -356,7 +356,7 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
     }
 }
 
-impl<S: Transport, M: Machine> fmt::Debug for LiveSocket<S, M> {
+impl<S: Transport, M: Monitor> fmt::Debug for LiveSocket<S, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LiveSocket")
             .field("machine", self.machine.liveness())

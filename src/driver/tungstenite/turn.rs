@@ -8,11 +8,11 @@ use core::time::Duration;
 use tungstenite::{Message, WebSocket};
 
 use super::LiveSocket;
-use crate::beat::Beat;
-use crate::driver::meter::Transport;
+use crate::driver::counting_socket::Transport;
 use crate::driver::{Heartbeat, PONGS_OWED, READS_BEFORE_VERDICT, pong_owed};
 use crate::event::{Action, Event, Status};
-use crate::liveness::Machine;
+use crate::liveness::Monitor;
+use crate::text_heartbeat::TextHeartbeat;
 
 /// How long one attempt to write may block: often enough for the pongs of a peer that reads slowly.
 pub(super) const WRITE_SLICE: Duration = Duration::from_millis(20);
@@ -28,7 +28,7 @@ pub(super) enum Receipt {
     Drained,
 }
 
-impl<S: Transport, M: Machine> LiveSocket<S, M> {
+impl<S: Transport, M: Monitor> LiveSocket<S, M> {
     /// Writes what waits, reads what comes within `patience`, and judges if a deadline has come.
     pub(super) fn turn(&mut self, patience: Option<Duration>) {
         self.flush();
@@ -84,7 +84,7 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
                 self.ping_unflushed = true;
                 let ping = match self.heartbeat {
                     Heartbeat::Frames => Message::Ping(payload.as_bytes().to_vec().into()),
-                    Heartbeat::Text => Message::text(Beat::Ping(payload).to_string()),
+                    Heartbeat::Text => Message::text(TextHeartbeat::Ping(payload).to_string()),
                 };
                 if let Some(error) = self.control(|socket| socket.write(ping)) {
                     self.failed(error);
@@ -112,7 +112,7 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
         }
         let Some(socket) = &mut self.socket else { return Receipt::Drained };
         let (received, sent) = counts(socket);
-        if let Err(error) = socket.get_mut().meter().begin_turn(patience, WRITE_SLICE) {
+        if let Err(error) = socket.get_mut().counting_socket().begin_turn(patience, WRITE_SLICE) {
             self.failed(error.into());
             return Receipt::Drained;
         }
@@ -140,26 +140,26 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
     pub(super) fn swallow(&mut self) -> Receipt {
         let Some(socket) = &mut self.socket else { return Receipt::Drained };
         let mut scrap = [0; 16 * 1024];
-        // The meter has seen the error or the end, if it was one.
-        let _ = socket.get_mut().meter().read(&mut scrap);
+        // The counting socket has seen the error or the end, if it was one.
+        let _ = socket.get_mut().counting_socket().read(&mut scrap);
         self.receipt()
     }
 
-    /// Whether there may be more; and the end of the transport, which the meter sees under any layer of TLS.
+    /// Whether there may be more; and the end of the transport, which the counting socket sees under any layer of TLS.
     pub(super) fn receipt(&mut self) -> Receipt {
         let Some(socket) = &mut self.socket else { return Receipt::Drained };
-        let meter = socket.get_mut().meter();
-        if meter.ended() {
+        let counting = socket.get_mut().counting_socket();
+        if counting.ended() {
             self.hear(Event::Eof);
             return Receipt::Drained;
         }
-        if meter.drained() { Receipt::Drained } else { Receipt::More }
+        if counting.drained() { Receipt::Drained } else { Receipt::More }
     }
 
     pub(super) fn arrived(&mut self, message: Message) {
         if let Message::Text(text) = &message {
-            if let Some(beat) = self.heartbeat.beat(text) {
-                return self.beaten(beat);
+            if let Some(heartbeat) = self.heartbeat.parse(text) {
+                return self.on_text_heartbeat(heartbeat);
             }
         }
         match message {
@@ -186,13 +186,13 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
     }
 
     /// A heartbeat in a text message is none of the caller's.
-    fn beaten(&mut self, beat: Beat) {
-        if let Some(answer) = beat.answer().filter(|_| !self.is_offline()) {
+    fn on_text_heartbeat(&mut self, heartbeat: TextHeartbeat) {
+        if let Some(answer) = heartbeat.answer().filter(|_| !self.is_offline()) {
             self.pongs_owed = self.pongs_owed.saturating_add(pong_owed(self.machine.liveness()));
             self.answer = Some(Message::text(answer.to_string()));
             self.unflushed = true;
         }
-        self.hear(beat.event());
+        self.hear(heartbeat.event());
     }
 
     pub(super) fn may_keep(&self) -> bool {
@@ -227,6 +227,6 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
 
 /// Bytes received and sent.
 pub(super) fn counts<S: Transport>(socket: &mut WebSocket<S>) -> (u64, u64) {
-    let meter = socket.get_mut().meter();
-    (meter.received(), meter.sent())
+    let counting = socket.get_mut().counting_socket();
+    (counting.received(), counting.sent())
 }

@@ -10,12 +10,12 @@ use tungstenite::{Message, WebSocket};
 
 use super::turn::{Receipt, WRITE_SLICE, counts};
 use super::{LiveSocket, Offline};
-use crate::driver::meter::Transport;
-use crate::driver::{Fault, READS_BEFORE_VERDICT, close_text};
+use crate::driver::counting_socket::Transport;
+use crate::driver::{ErrorKind, READS_BEFORE_VERDICT, close_text};
 use crate::event::{CloseCode, Event, Reason};
-use crate::liveness::Machine;
+use crate::liveness::Monitor;
 
-impl<S: Transport, M: Machine> LiveSocket<S, M> {
+impl<S: Transport, M: Monitor> LiveSocket<S, M> {
     /// Gives a message to tungstenite, and back if its buffer is full.
     pub(super) fn write(&mut self, message: Message) -> Option<Message> {
         let clean = !self.unflushed;
@@ -39,7 +39,7 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
         }
         let text = self.farewell.take();
         let text =
-            text.unwrap_or_else(|| self.machine.liveness().verdict().map_or("", Reason::as_str).into());
+            text.unwrap_or_else(|| self.machine.liveness().verdict().map_or("", Reason::description).into());
         let frame = code.map(|code| CloseFrame { code: code.get().into(), reason: text.into() });
         let closed = self.control(|socket| {
             // A pong that is owed goes first: the Close is to be the last frame.
@@ -56,7 +56,7 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
     pub(super) fn queue_answer(&mut self) {
         self.unflushed = true;
         let Some(socket) = &mut self.socket else { return };
-        socket.get_mut().meter().begin_buffering();
+        socket.get_mut().counting_socket().begin_buffering();
         // It blocks, as it was told.
         let _ = unlimited(socket, WebSocket::flush);
     }
@@ -97,7 +97,7 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
         }
         if let Some(socket) = self.socket.as_mut().filter(|socket| self.deaf && !socket.can_write()) {
             // Our last word, the Close, is out: tell the peer, so that it hangs up.
-            socket.get_mut().meter().shutdown(Shutdown::Write);
+            socket.get_mut().counting_socket().shutdown(Shutdown::Write);
         }
     }
 
@@ -108,7 +108,7 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
     ) -> Option<tungstenite::Error> {
         let socket = self.socket.as_mut()?;
         let (_, sent) = counts(socket);
-        if let Err(error) = socket.get_mut().meter().begin_writing(WRITE_SLICE) {
+        if let Err(error) = socket.get_mut().counting_socket().begin_writing(WRITE_SLICE) {
             return Some(error.into());
         }
         let result = write(socket);
@@ -136,17 +136,17 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
                 return;
             }
         }
-        let violation = match Fault::from(&error) {
-            Fault::Over => {
+        let violation = match ErrorKind::from(&error) {
+            ErrorKind::Closed => {
                 self.deaf = true;
                 return self.flushed_if_clean();
             }
-            Fault::Gone => {
+            ErrorKind::Transport => {
                 self.blame(error);
                 return self.hear(Event::Eof);
             }
-            Fault::Against(code) => Some(code),
-            Fault::Refused => None,
+            ErrorKind::Protocol(code) => Some(code),
+            ErrorKind::Rejected => None,
         };
         // RFC 6455 7.1.7: fail the connection. Where one frame ends and the next begins is lost.
         self.farewell = Some(close_text(&error));
@@ -169,13 +169,13 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
     /// The socket itself, under any layer of TLS.
     fn has_failed(&mut self) -> bool {
         self.socket.as_mut().is_some_and(|socket| {
-            let meter = socket.get_mut().meter();
-            meter.ended() || meter.is_broken()
+            let counting = socket.get_mut().counting_socket();
+            counting.ended() || counting.is_broken()
         })
     }
 
     pub(super) fn is_broken(&mut self) -> bool {
-        self.socket.as_mut().is_some_and(|socket| socket.get_mut().meter().is_broken())
+        self.socket.as_mut().is_some_and(|socket| socket.get_mut().counting_socket().is_broken())
     }
 
     /// Nothing can be written any more, so the end has come; but not before everything that had arrived is read, be it
@@ -197,7 +197,7 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
 
     pub(super) fn end_transport(&mut self) {
         let Some(socket) = &mut self.socket else { return };
-        if let Some(error) = socket.get_mut().meter().take_break() {
+        if let Some(error) = socket.get_mut().counting_socket().take_break() {
             self.blame(error.into());
         }
         self.hear(Event::Eof);
@@ -211,7 +211,7 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
 
     pub(super) fn disconnect(&mut self) {
         if let Some(mut socket) = self.socket.take() {
-            socket.get_mut().meter().shutdown(Shutdown::Both);
+            socket.get_mut().counting_socket().shutdown(Shutdown::Both);
         }
     }
 

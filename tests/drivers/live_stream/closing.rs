@@ -41,7 +41,7 @@ async fn the_last_words_of_a_peer_that_left_while_we_wrote_are_heard() {
 
 /// Nothing holds the error of writing back there, and it comes first.
 #[tokio::test(start_paused = true)]
-async fn without_a_gauge_the_last_words_are_heard_too() {
+async fn without_counters_the_last_words_are_heard_too() {
     let (ours, theirs) = duplex(1024);
     let server = WebSocketStream::from_raw_socket(ours, Role::Server, None).await;
     let mut client = WebSocketStream::from_raw_socket(theirs, Role::Client, None).await;

@@ -193,7 +193,7 @@ async fn a_sender_whose_peer_talked_unread_and_froze_is_told() {
         assert_eq!(end.reason(), Some(Reason::TransportClosed));
         // A whole `write_timeout`, and no longer than is promised.
         let waited = sent.elapsed();
-        let bound = config.driven().detection_bound(Duration::ZERO);
+        let bound = config.for_drivers().detection_bound(Duration::ZERO);
         assert!((10 * SECOND..=bound).contains(&waited), "{waited:?}");
         drop(theirs);
     }

@@ -10,14 +10,14 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::error;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{Shutdown, UdpSocket};
 use std::time::Duration;
 
 use clap::Parser;
-use liveness::driver::{Fault, random_seed, tune};
+use liveness::driver::{ErrorKind, random_seed, tune};
 use liveness::transcript::Recorder;
-use liveness::{Action, Class, Clock, CloseCode, Event, Fleet, Key, Reason, Status, Timestamp};
+use liveness::{Action, Clock, CloseCode, ConfigId, Event, Fleet, Key, Reason, Status, Timestamp};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 use tungstenite::handshake::server::{NoCallback, ServerHandshake};
@@ -104,7 +104,7 @@ struct Peer {
 fn main() -> Result<(), Box<dyn error::Error>> {
     let args = Args::parse();
     // We report each byte that moves, so a ping has a clock for its writing.
-    let fleet = Fleet::new(args.config()?.driven(), random_seed());
+    let fleet = Fleet::new(args.config()?.for_drivers(), random_seed());
     let listener = args.listen()?;
     listener.set_nonblocking(true)?;
     let (poll, mut listener) = (Poll::new()?, TcpListener::from_std(listener));
@@ -169,7 +169,7 @@ impl Server {
         let left = next.map_or(LONGEST_WAIT, |next| next.saturating_duration_since(self.clock.now()));
         let left = if self.turns.is_empty() { left.min(LONGEST_WAIT) } else { Duration::ZERO };
         match self.poll.poll(events, Some(left)) {
-            Err(error) if error.kind() != ErrorKind::Interrupted => Err(error),
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(error),
             _ => Ok(()),
         }
     }
@@ -231,9 +231,12 @@ impl Server {
         loop {
             match self.listener.accept() {
                 Ok((stream, _)) => self.greet(stream),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error)
-                    if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::ConnectionAborted) => {}
+                    if matches!(
+                        error.kind(),
+                        io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted
+                    ) => {}
                 Err(error) => {
                     // Out of files. Left alone, the client would wait unserved, and its edge would not come again.
                     self.spare = None;
@@ -283,7 +286,7 @@ impl Server {
         let now = self.clock.now();
         let key = match self.args.record(number)? {
             None => self.fleet.insert(now)?,
-            Some(sink) => self.fleet.insert_watched(Class::default(), now, |config, seed, now| {
+            Some(sink) => self.fleet.insert_observed(ConfigId::default(), now, |config, seed, now| {
                 Box::new(Recorder::new(config, seed, now, sink))
             })?,
         };
@@ -319,7 +322,7 @@ impl Server {
         let received = turn.wire().received;
         turn.receive();
         turn.send();
-        turn.put_off_if_unread();
+        turn.defer_if_unread();
         let watched = turn.watch_if_stuck();
         let over = turn.is_offline();
         // After the verdict, whoever still talks rests before we listen again: else each of its bytes would cost a turn.
@@ -430,15 +433,15 @@ impl Turn<'_> {
 
     /// Sorts tungstenite's errors: not now, all is said, the transport is gone, or the peer broke the rules.
     fn failed(&mut self, error: Error) {
-        let code = match Fault::from(&error) {
+        let code = match ErrorKind::from(&error) {
             // Or not now: the wire knows whether this is the end.
-            Fault::Gone => return,
-            Fault::Over => {
+            ErrorKind::Transport => return,
+            ErrorKind::Closed => {
                 self.peer.deaf = true;
                 return;
             }
-            Fault::Against(code) => code,
-            Fault::Refused => CloseCode::INTERNAL_ERROR,
+            ErrorKind::Protocol(code) => code,
+            ErrorKind::Rejected => CloseCode::INTERNAL_ERROR,
         };
         // RFC 6455 7.1.7: fail the connection. Where one frame ends and the next begins is lost.
         self.peer.deaf = true;
@@ -448,7 +451,7 @@ impl Turn<'_> {
     fn close(&mut self, code: Option<CloseCode>) {
         (self.peer.flood, self.peer.said) = (0, true);
         let verdict = self.fleet.get(self.peer.key).ok().and_then(|machine| machine.verdict());
-        let reason = verdict.map_or("", Reason::as_str).into();
+        let reason = verdict.map_or("", Reason::description).into();
         let said = match verdict {
             // Tungstenite has the echo ready.
             Some(Reason::PeerClosed(_)) => self.peer.socket.flush(),
@@ -504,13 +507,13 @@ impl Turn<'_> {
     }
 
     /// Who has been silent cannot be judged before all has been heard; the others need not wait for it.
-    fn put_off_if_unread(&mut self) {
+    fn defer_if_unread(&mut self) {
         let unread = self.wire().readable && !self.peer.paused && !self.is_offline();
         if unread && self.peer.unread < TURNS_BEFORE_VERDICT {
             self.peer.unread += 1;
-            let _ = self.fleet.put_off(self.peer.key, self.clock.now() + UNTIL_NEXT_TURN);
+            let _ = self.fleet.defer(self.peer.key, self.clock.now() + UNTIL_NEXT_TURN);
         } else if std::mem::take(&mut self.peer.unread) > 0 {
-            let _ = self.fleet.put_off(self.peer.key, Timestamp::ZERO);
+            let _ = self.fleet.defer(self.peer.key, Timestamp::ZERO);
         }
     }
 
@@ -578,8 +581,8 @@ impl Wire {
                     self.outbox.drain(..count);
                     self.sent += count as u64;
                 }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => self.writable = false,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.writable = false,
                 Err(_) => {
                     // What the peer said before it left may lie unread. Reading goes on, and finds the end.
                     self.shutdown(Shutdown::Both);
@@ -604,15 +607,17 @@ impl Read for Wire {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let asked = buffer.len().min(self.share);
         if !self.readable || asked == 0 {
-            return Err(ErrorKind::WouldBlock.into());
+            return Err(io::ErrorKind::WouldBlock.into());
         }
         let result = self.stream.read(&mut buffer[..asked]);
         let count = *result.as_ref().unwrap_or(&0);
         self.received += count as u64;
         self.share -= count;
         match &result {
-            Err(error) if error.kind() == ErrorKind::Interrupted => return Err(ErrorKind::WouldBlock.into()),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => self.readable = false,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.readable = false,
             Ok(1..) => {}
             Ok(0) | Err(_) => (self.ended, self.readable) = (true, false),
         }

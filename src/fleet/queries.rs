@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::key::Tag;
-use super::{Fleet, Key, Slot, StaleKey, settings};
+use super::{Fleet, Key, Slot, StaleKey, config_of};
 use crate::config::Config;
 use crate::event::{Reason, Status};
 use crate::liveness::{Liveness, Report, Stats};
@@ -21,8 +21,8 @@ impl Fleet {
     pub fn get(&self, key: Key) -> Result<Liveness, StaleKey> {
         let (config, state) = self.peek(key).ok_or(StaleKey)?;
         let mut state = *state;
-        self.catch_up(key.slot(), &mut state);
-        // Where its settings are kept is the fleet's affair.
+        self.apply_pending_broadcast(key.slot(), &mut state);
+        // Where its config is kept is the fleet's affair.
         state.set_reconfigured(false);
         Ok(Liveness::from_parts(*config, state))
     }
@@ -33,7 +33,7 @@ impl Fleet {
     ///
     /// [`StaleKey`].
     pub fn status(&self, key: Key) -> Result<Status, StaleKey> {
-        if self.sweep.is_some() {
+        if self.broadcast.is_some() {
             return self.get(key).map(|machine| machine.status());
         }
         // Asked often, and answered without a copy.
@@ -46,7 +46,7 @@ impl Fleet {
     ///
     /// [`StaleKey`].
     pub fn verdict(&self, key: Key) -> Result<Option<Reason>, StaleKey> {
-        if self.sweep.is_some() {
+        if self.broadcast.is_some() {
             return self.get(key).map(|machine| machine.verdict());
         }
         self.peek(key).map(|(_, state)| state.verdict()).ok_or(StaleKey)
@@ -114,7 +114,7 @@ impl Fleet {
         if state.tag() != key.tag().0 {
             return None;
         }
-        Some((settings(&self.classes, &self.reconfigured, key.slot(), state)?, state))
+        Some((config_of(&self.configs, &self.reconfigured, key.slot(), state)?, state))
     }
 }
 

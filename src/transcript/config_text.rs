@@ -62,13 +62,13 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_nanos(nanos))
 }
 
-pub(super) struct Settings {
+pub(super) struct ConfigParser {
     pub(super) builder: ConfigBuilder,
     pub(super) seed: u64,
     seen: Vec<String>,
 }
 
-impl Default for Settings {
+impl Default for ConfigParser {
     fn default() -> Self {
         Self::of(Config::builder())
     }
@@ -77,7 +77,7 @@ impl Default for Settings {
 const KEYS: &str = "interval, timeout, probe_timeout, schedule, evidence, suspicion, idle_timeout, silence_timeout, close_timeout, jitter, \
     stall_tolerance, last_look, write_timeout, control_budget, close_code or seed";
 
-impl Settings {
+impl ConfigParser {
     pub(super) const fn of(builder: ConfigBuilder) -> Self {
         Self { builder, seed: 0, seen: Vec::new() }
     }
@@ -166,7 +166,7 @@ fn suspicion(value: &str) -> Parsed<Suspicion> {
 
 fn control_budget(builder: ConfigBuilder, value: &str) -> Parsed<ConfigBuilder> {
     if value == "never" {
-        return Ok(builder.no_control_budget());
+        return Ok(builder.unlimited_control_frames());
     }
     let what = "frames in a burst and frames a second, such as `128/16`, or `never`";
     let (burst, per_second) =
@@ -202,7 +202,7 @@ impl FromStr for Config {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let mut settings = Settings::default();
+        let mut settings = ConfigParser::default();
         settings.set_all(&text.split_whitespace().collect::<Vec<_>>())?;
         settings.builder.build().map_err(|error| error.to_string())
     }

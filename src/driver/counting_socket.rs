@@ -7,8 +7,8 @@ use core::time::Duration;
 
 use crate::time::{Clock, Timestamp};
 
-/// A blocking socket: what a [`Meter`] can wrap.
-pub trait Socket: Read + Write {
+/// A blocking socket: what a [`CountingSocket`] can wrap.
+pub trait BlockingSocket: Read + Write {
     /// As [`TcpStream::set_read_timeout`].
     ///
     /// # Errors
@@ -39,7 +39,7 @@ pub trait Socket: Read + Write {
 
 macro_rules! socket {
     ($stream:ty) => {
-        impl Socket for $stream {
+        impl BlockingSocket for $stream {
             fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
                 self.set_read_timeout(timeout)
             }
@@ -63,32 +63,43 @@ socket!(TcpStream);
 #[cfg(unix)]
 socket!(std::os::unix::net::UnixStream);
 
-/// What a WebSocket runs over, with a [`Meter`] on the wire: the meter itself, or a TLS stream around it.
+/// What a WebSocket runs over, with a [`CountingSocket`] on the wire: that itself, or a TLS stream around it.
 ///
-/// TLS goes outside and the meter inside, for a record of TLS shows nothing until it is complete.
-pub trait Transport: Read + Write {
-    /// The socket under the meter.
-    type Socket: Socket;
-    /// The meter.
-    fn meter(&mut self) -> &mut Meter<Self::Socket>;
+/// TLS goes outside and the counting inside, for a record of TLS shows nothing until it is complete.
+///
+/// It is sealed: there are no other transports than these, so that it may grow.
+pub trait Transport: Read + Write + sealed::Sealed {
+    /// The socket whose bytes are counted.
+    type Socket: BlockingSocket;
+    /// The counting socket.
+    fn counting_socket(&mut self) -> &mut CountingSocket<Self::Socket>;
 }
 
-impl<S: Socket> Transport for Meter<S> {
+/// Keeps [`Transport`] to this crate.
+mod sealed {
+    #[expect(unnameable_types, reason = "who cannot name it cannot implement it")]
+    pub trait Sealed {}
+}
+
+impl<S: BlockingSocket> sealed::Sealed for CountingSocket<S> {}
+impl<S: BlockingSocket> Transport for CountingSocket<S> {
     type Socket = S;
-    fn meter(&mut self) -> &mut Meter<S> {
+    fn counting_socket(&mut self) -> &mut CountingSocket<S> {
         self
     }
 }
 
 #[cfg(feature = "rustls")]
-impl<C, S, D> Transport for rustls::StreamOwned<C, Meter<S>>
+impl<C, S> sealed::Sealed for rustls::StreamOwned<C, CountingSocket<S>> where S: BlockingSocket {}
+#[cfg(feature = "rustls")]
+impl<C, S, D> Transport for rustls::StreamOwned<C, CountingSocket<S>>
 where
     C: core::ops::DerefMut + core::ops::Deref<Target = rustls::ConnectionCommon<D>>,
-    S: Socket,
+    S: BlockingSocket,
     D: rustls::SideData,
 {
     type Socket = S;
-    fn meter(&mut self) -> &mut Meter<S> {
+    fn counting_socket(&mut self) -> &mut CountingSocket<S> {
         &mut self.sock
     }
 }
@@ -100,7 +111,7 @@ where
 /// its clock. A write that fails is `WouldBlock` too, for whoever is told of an error reads no further, and what the peer
 /// said before it left is still there to be read; the driver asks for the error.
 #[derive(Debug)]
-pub struct Meter<S> {
+pub struct CountingSocket<S> {
     socket: S,
     received: u64,
     sent: u64,
@@ -113,7 +124,7 @@ pub struct Meter<S> {
     write_for: Option<Duration>,
 }
 
-/// How long the meter's caller may be kept.
+/// How long the caller may be kept.
 #[derive(Clone, Copy, Debug)]
 enum Pace {
     /// As long as the socket likes.
@@ -145,8 +156,8 @@ enum Writing {
     Blocked,
 }
 
-impl<S: Socket> Meter<S> {
-    /// Puts a meter on a socket.
+impl<S: BlockingSocket> CountingSocket<S> {
+    /// Counts the bytes through this socket.
     pub const fn new(socket: S) -> Self {
         Self {
             socket,
@@ -295,7 +306,7 @@ fn remaining(clock: Clock, deadline: Timestamp) -> io::Result<Duration> {
     }
 }
 
-impl<S: Socket> Meter<S> {
+impl<S: BlockingSocket> CountingSocket<S> {
     fn glance(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.socket.set_nonblocking(true)?;
         let result = self.socket.read(buffer);
@@ -344,7 +355,7 @@ impl<S: Socket> Meter<S> {
     }
 }
 
-impl<S: Socket> Read for Meter<S> {
+impl<S: BlockingSocket> Read for CountingSocket<S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let result = match self.pace {
             Pace::Free | Pace::Turn { read: Reading::Waiting, .. } => self.socket.read(buffer),
@@ -370,7 +381,7 @@ impl<S: Socket> Read for Meter<S> {
     }
 }
 
-impl<S: Socket> Write for Meter<S> {
+impl<S: BlockingSocket> Write for CountingSocket<S> {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
         let result = match self.pace {
             Pace::Free => self.socket.write(buffer),
