@@ -5,8 +5,8 @@ use core::time::Duration;
 
 use crate::config::{Config, Evidence};
 use crate::event::{Action, CloseCode, Event, Reason, Status};
-use crate::rtt::Rtt;
 use crate::payload::Payload;
+use crate::rtt::Rtt;
 use crate::state::{Heard, Ping, State};
 use crate::time::Timestamp;
 

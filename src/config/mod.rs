@@ -198,7 +198,8 @@ impl Config {
     /// The longest a peer that has gone silent can stay undetected, if the driver polls at most `lateness` late.
     ///
     /// Counted from the later of its last evidence and, where `write_timeout` is set, the last byte that entered
-    /// the transport. Reading must not be paused meanwhile. `Duration::MAX`: never, as where `interval` or
+    /// the transport. A pause in reading puts that to its end; each `Unread` may put the verdict off, by a whole `timeout` and
+    /// `last_look` at most. `Duration::MAX`: never, as where `interval` or
     /// `timeout` is never (a `silence_timeout` then still counts, unless only pongs are evidence).
     ///
     /// The bound is `interval + timeout + last_look + 3 * lateness`, and tight, up to a lateness of
@@ -349,16 +350,16 @@ impl Default for Config {
 /// The settings as the `config` line of a transcript, every one under its own name.
 ///
 /// ```
-/// assert!(liveness::Config::DEFAULT.to_string().starts_with("interval=20s timeout=25s probe_timeout=never"));
+/// assert!(liveness::Config::DEFAULT.to_string().starts_with("interval=20s timeout=25s schedule=quiet"));
 /// ```
 impl fmt::Display for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "interval={} timeout={}", Setting(self.interval), Setting(self.timeout))?;
-        write!(f, " probe_timeout={}", Setting(self.probe_timeout))?;
         f.write_str(match self.schedule {
             Schedule::Quiet => " schedule=quiet",
             Schedule::Steady => " schedule=steady",
         })?;
+        write!(f, " probe_timeout={}", Setting(self.probe_timeout))?;
         f.write_str(match self.evidence {
             Evidence::AnyTraffic => " evidence=any-traffic",
             Evidence::PongOnly => " evidence=pong-only",

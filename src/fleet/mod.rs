@@ -4,6 +4,7 @@ mod bitset;
 mod broadcast;
 mod buckets;
 mod chunked_vec;
+mod configs;
 mod key;
 mod observe;
 mod queries;
@@ -17,6 +18,7 @@ use core::time::Duration;
 
 use self::broadcast::{Broadcast, Command};
 use self::chunked_vec::ChunkedVec;
+use self::configs::config_of;
 use self::key::Tag;
 pub use self::key::{ConfigId, FleetError, Key, StaleKey};
 use self::observe::Observers;
@@ -144,19 +146,6 @@ impl Fleet {
         self.wheel.tick()
     }
 
-    /// Other settings for some of the connections: see [`insert_with`](Self::insert_with). There are at most 255 configs, that of
-    /// [`insert`](Self::insert) included.
-    ///
-    /// # Errors
-    ///
-    /// [`FleetError::TooManyConfigs`] at the 256th.
-    pub fn add_config(&mut self, config: Config) -> Result<ConfigId, FleetError> {
-        let id = u8::try_from(self.configs.len()).ok().filter(|id| *id < Tag::NO_CONFIG);
-        let id = id.ok_or(FleetError::TooManyConfigs)?;
-        self.configs.push(config);
-        Ok(ConfigId(id))
-    }
-
     /// A connection opened just now. [`poll`](Self::poll) afterwards: it is to be marked online.
     ///
     /// # Errors
@@ -253,23 +242,6 @@ impl Fleet {
     pub fn close(&mut self, key: Key, code: CloseCode, now: Timestamp) -> Result<(), StaleKey> {
         self.change(key, now, |state, _, now| state.close(code, now))?;
         self.notify_observer(key, |machine, now| machine.close(code, now));
-        Ok(())
-    }
-
-    /// From now on another config for this connection: see [`Liveness::reconfigure`]. Its key stays.
-    ///
-    /// # Errors
-    ///
-    /// [`FleetError::UnknownConfig`], where the config is another fleet's; [`FleetError::StaleKey`], where the connection is
-    /// gone.
-    pub fn reconfigure(&mut self, key: Key, config_id: ConfigId, now: Timestamp) -> Result<(), FleetError> {
-        let config = *self.configs.get(usize::from(config_id.0)).ok_or(FleetError::UnknownConfig)?;
-        self.change(key, now, |state, _, now| {
-            state.set_reconfigured(true);
-            state.reconfigure(&config, now);
-        })?;
-        self.reconfigured.insert(key.slot(), config_id);
-        self.notify_observer(key, |machine, now| machine.reconfigure(config, now));
         Ok(())
     }
 
@@ -406,17 +378,4 @@ impl Fleet {
 #[inline(always)]
 fn find(states: &mut ChunkedVec<Slot>, key: Key) -> Option<&mut State> {
     states.get_mut(key.slot()).map(|Slot(state)| state).filter(|state| state.tag() == key.tag().0)
-}
-
-/// The config of the connection in this slot. A free slot has none, because its tag names one that there never is.
-#[inline(always)]
-fn config_of<'a>(
-    configs: &'a [Config],
-    reconfigured: &BTreeMap<u32, ConfigId>,
-    slot: u32,
-    state: &State,
-) -> Option<&'a Config> {
-    let id =
-        if state.is_reconfigured() { reconfigured.get(&slot)?.0.into() } else { Tag(state.tag()).config() };
-    configs.get(id)
 }

@@ -2,8 +2,9 @@
 
 use core::fmt;
 
+use super::configs::config_of;
 use super::key::Tag;
-use super::{Fleet, Key, Slot, StaleKey, config_of};
+use super::{Fleet, Key, Slot, StaleKey};
 use crate::config::Config;
 use crate::event::{Reason, Status};
 use crate::liveness::{Liveness, Report, Stats};

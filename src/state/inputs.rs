@@ -177,8 +177,9 @@ impl State {
         self.stage = Stage::Open(ping.after_evidence());
         self.forget(Verdict::NotedAnswer);
         if ping.is_writing() {
-            // The writing goes on, and suspicion counts it from here.
+            // The writing goes on, and suspicion counts it from here: it may have been too slow to beat the other clock.
             self.wait_from = self.latest;
+            self.wake();
         }
         if self.flags.has(Flags::PING_FORGIVEN | Flags::SUSPECT | Flags::PROBE_WAIT) {
             self.recover();

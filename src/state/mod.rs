@@ -344,7 +344,9 @@ impl State {
             Verdict::PingTimeout | Verdict::WriteStalled | Verdict::Silent => Some(config.close_code),
             Verdict::Idle => Some(CloseCode::NORMAL),
             Verdict::PingFlood => Some(CloseCode::POLICY_VIOLATION),
-            Verdict::PeerClosedWithCode | Verdict::ProtocolError | Verdict::LocalClosed => Some(self.told_code()),
+            Verdict::PeerClosedWithCode | Verdict::ProtocolError | Verdict::LocalClosed => {
+                Some(self.told_code())
+            }
             Verdict::None
             | Verdict::NotedIdle
             | Verdict::NotedSilence

@@ -86,7 +86,9 @@ impl ConfigParser {
     pub(super) fn set_all<T: AsRef<str>>(&mut self, settings: &[T]) -> Parsed<()> {
         for setting in settings.iter().map(AsRef::as_ref) {
             if setting.starts_with("seed=") {
-                return Err("read `seed`; expected it only in `config`, because it belongs to one connection".into());
+                return Err(
+                    "read `seed`; expected it only in `config`, because it belongs to one connection".into(),
+                );
             }
             self.set(setting)?;
         }

@@ -29,7 +29,8 @@ impl Replay<'_> {
     ///      5s            ┃ ▶ ping #1              ╷ suspect at 9s
     ///    5.2s  pong #1 ▶ ┃                        ╵ ping at 10s
     ///     10s            ┃ ▶ ping #2              ╷ suspect at 14s
-    ///     14s            ┇ ▶ suspect              │ answer by 20s
+    ///     14s            ┇ ▶ suspect              │ ping at 15s
+    ///     15s            ┇ ▶ ping #3              ├ answer by 20s
     ///     20s            ┇                        │ last look at 20.01s
     ///  20.01s            ░ ▶ offline ping-timeout ╵
     ///                    ░ ▶ close 3008             closed by 25.01s

@@ -76,7 +76,10 @@ pub(super) enum Input {
     LocalClose(CloseCode),
     /// Settings as `KEY=VALUE`; those that are not named stay.
     Reconfigure(Vec<String>),
-    Stall { lasting: Duration, deaf: bool },
+    Stall {
+        lasting: Duration,
+        deaf: bool,
+    },
     End,
 }
 

@@ -163,7 +163,7 @@ fn every_event_is_made_and_a_pong_is_the_fuzzers_own_bytes() {
             assert!(payload.is_empty() || bytes.as_ptr_range().contains(&payload.as_ptr()));
         }
     }
-    assert_eq!((fuzzed.len(), &fuzzed), (10, &drawn));
+    assert_eq!((fuzzed.len(), &fuzzed), (12, &drawn));
     assert_eq!(lengths, (0..=125).collect());
     // Where the bytes run out, there is still an event.
     assert_eq!(Event::arbitrary(&mut Unstructured::new(&[])).unwrap(), Event::Data);

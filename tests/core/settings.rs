@@ -13,6 +13,7 @@ fn what_is_set_is_what_is_got_and_what_is_shown() {
     let config = Config::builder()
         .interval(secs(2))
         .timeout(secs(3))
+        .probe_timeout(Duration::from_millis(2_500))
         .schedule(Schedule::Steady)
         .evidence(Evidence::PongOnly)
         .suspicion(Suspicion::After(secs(1)))
@@ -28,6 +29,7 @@ fn what_is_set_is_what_is_got_and_what_is_shown() {
         .build()
         .unwrap();
     assert_eq!((config.interval(), config.timeout()), (secs(2), secs(3)));
+    assert_eq!(config.probe_timeout(), Duration::from_millis(2_500));
     assert_eq!((config.schedule(), config.evidence()), (Schedule::Steady, Evidence::PongOnly));
     assert_eq!(config.suspicion(), Suspicion::After(secs(1)));
     assert_eq!((config.idle_timeout(), config.silence_timeout()), (secs(4), secs(5)));
@@ -37,8 +39,8 @@ fn what_is_set_is_what_is_got_and_what_is_shown() {
     assert_eq!(config.close_code(), CloseCode::GOING_AWAY);
     assert_eq!(
         config.to_string(),
-        "interval=2s timeout=3s schedule=steady evidence=pong-only suspicion=after:1s idle_timeout=4s \
-         silence_timeout=5s close_timeout=6s jitter=7 stall_tolerance=8s last_look=9s write_timeout=10s \
+        "interval=2s timeout=3s schedule=steady probe_timeout=2.5s evidence=pong-only suspicion=after:1s \
+         idle_timeout=4s silence_timeout=5s close_timeout=6s jitter=7 stall_tolerance=8s last_look=9s write_timeout=10s \
          control_budget=11/12 close_code=1001"
     );
     assert_eq!(config.to_builder().build(), Ok(config));
@@ -48,8 +50,8 @@ fn what_is_set_is_what_is_got_and_what_is_shown() {
 fn the_defaults_are_those_that_are_documented() {
     assert_eq!(
         Config::DEFAULT.to_string(),
-        "interval=20s timeout=20s schedule=quiet evidence=any-traffic suspicion=never idle_timeout=never \
-         silence_timeout=never close_timeout=5s jitter=10 stall_tolerance=5s last_look=0.01s \
+        "interval=20s timeout=25s schedule=quiet probe_timeout=never evidence=any-traffic suspicion=never \
+         idle_timeout=never silence_timeout=never close_timeout=5s jitter=10 stall_tolerance=6.25s last_look=0.01s \
          write_timeout=never control_budget=128/16 close_code=3008"
     );
     assert_eq!(Config::DEFAULT.control_budget(), Some((128, 16)));
@@ -81,6 +83,11 @@ fn a_wrong_setting_is_named_with_its_value_and_the_rule() {
     for (builder, field, says) in [
         (with(ConfigBuilder::interval, zero), "interval", "`interval` is 0s, but must be longer"),
         (with(ConfigBuilder::timeout, zero), "timeout", "`timeout` is 0s, but must be longer"),
+        (
+            with(ConfigBuilder::probe_timeout, zero),
+            "probe_timeout",
+            "`probe_timeout` is 0s, but must be longer",
+        ),
         (with(ConfigBuilder::idle_timeout, zero), "idle_timeout", "`idle_timeout` is 0s, but must be longer"),
         (
             with(ConfigBuilder::silence_timeout, zero),

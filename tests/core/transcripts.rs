@@ -74,7 +74,7 @@ fn blessing_puts_outputs_in_their_places_and_keeps_the_rest() {
     assert_eq!(
         blessed,
         "# a life\nconfig jitter=0 last_look=0s interval=5s timeout=10s\n0s < open\n0s    > online\n5s    > ping #1\n\
-         15s   > offline ping-timeout\n15s   > close 3008\n20s < end\n20s   > disconnect\n",
+         10s   > ping #2\n15s   > offline ping-timeout\n15s   > close 3008\n20s < end\n20s   > disconnect\n",
     );
     assert!(blessed.parse::<Transcript>().unwrap().replay().unwrap().agrees());
 }
@@ -242,7 +242,7 @@ fn a_picture_names_the_clocks_of_a_ping() {
     0s  open      ▶ ┃ ▶ online    ping at 5s
     5s              ┃ ▶ ping #1 ╷ suspect at 7s
     7s              ┇ ▶ suspect │ written by 8s
-  7.5s  ping-sent ▶ ┇           │ data by 12s
+  7.5s  ping-sent ▶ ┇           │ ping at 10s
     9s  data      ▶ ┃ ▶ online  ╵
         end       ▶ ┃             ping at 12.5s
 ",

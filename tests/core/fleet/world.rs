@@ -163,10 +163,7 @@ impl World {
         let key = self.fleet.insert_with(config, self.now).unwrap();
         // The twin begins as the fleet's machine does: the seed is the fleet's to choose.
         let machine = self.fleet.get(key).unwrap();
-        assert!(
-            self.twins.insert(key, Twin { machine, payloads: Vec::new() }).is_none(),
-            "{key:?} twice"
-        );
+        assert!(self.twins.insert(key, Twin { machine, payloads: Vec::new() }).is_none(), "{key:?} twice");
         assert!(!self.stale.contains(&key), "{key:?} was another connection's");
     }
 

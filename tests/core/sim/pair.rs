@@ -195,5 +195,5 @@ fn a_stalled_end_does_nothing_and_reads_everything_when_it_is_back() {
     pair.stall(End::Client, Duration::from_secs(1000));
     let seen = actions(&mut pair, End::Server, at(200));
     let timed_out = Action::MarkOffline(Reason::PingTimeout);
-    assert!(seen.contains(&(at(140) + config.last_look(), timed_out)), "{seen:?}");
+    assert!(seen.contains(&(at(145) + config.last_look(), timed_out)), "{seen:?}");
 }

@@ -1,0 +1,54 @@
+//! Which connection has which config.
+
+use alloc::collections::BTreeMap;
+
+use super::key::Tag;
+use super::{ConfigId, Fleet, FleetError, Key};
+use crate::config::Config;
+use crate::state::State;
+use crate::time::Timestamp;
+
+impl Fleet {
+    /// Other settings for some of the connections: see [`insert_with`](Self::insert_with). There are at most 255 configs, that of
+    /// [`insert`](Self::insert) included.
+    ///
+    /// # Errors
+    ///
+    /// [`FleetError::TooManyConfigs`] at the 256th.
+    pub fn add_config(&mut self, config: Config) -> Result<ConfigId, FleetError> {
+        let id = u8::try_from(self.configs.len()).ok().filter(|id| *id < Tag::NO_CONFIG);
+        let id = id.ok_or(FleetError::TooManyConfigs)?;
+        self.configs.push(config);
+        Ok(ConfigId(id))
+    }
+
+    /// From now on another config for this connection: see [`Liveness::reconfigure`]. Its key stays.
+    ///
+    /// # Errors
+    ///
+    /// [`FleetError::UnknownConfig`], where the config is another fleet's; [`FleetError::StaleKey`], where the connection is
+    /// gone.
+    pub fn reconfigure(&mut self, key: Key, config_id: ConfigId, now: Timestamp) -> Result<(), FleetError> {
+        let config = *self.configs.get(usize::from(config_id.0)).ok_or(FleetError::UnknownConfig)?;
+        self.change(key, now, |state, _, now| {
+            state.set_reconfigured(true);
+            state.reconfigure(&config, now);
+        })?;
+        self.reconfigured.insert(key.slot(), config_id);
+        self.notify_observer(key, |machine, now| machine.reconfigure(config, now));
+        Ok(())
+    }
+}
+
+/// The config of the connection in this slot. A free slot has none, because its tag names one that there never is.
+#[inline(always)]
+pub(super) fn config_of<'a>(
+    configs: &'a [Config],
+    reconfigured: &BTreeMap<u32, ConfigId>,
+    slot: u32,
+    state: &State,
+) -> Option<&'a Config> {
+    let id =
+        if state.is_reconfigured() { reconfigured.get(&slot)?.0.into() } else { Tag(state.tag()).config() };
+    configs.get(id)
+}
