@@ -117,7 +117,7 @@ pub struct CountingSocket<S> {
     sent: u64,
     ended: bool,
     /// Why nothing can be written any more.
-    broken: Option<io::Error>,
+    write_error: Option<io::Error>,
     pace: Pace,
     /// The timeouts that the socket has now, once a turn has set them.
     read_for: Option<Option<Duration>>,
@@ -164,7 +164,7 @@ impl<S: BlockingSocket> CountingSocket<S> {
             received: 0,
             sent: 0,
             ended: false,
-            broken: None,
+            write_error: None,
             pace: Pace::Free,
             read_for: None,
             write_for: None,
@@ -241,12 +241,12 @@ impl<S: BlockingSocket> CountingSocket<S> {
 
     /// Nothing can be written any more.
     pub(super) const fn is_broken(&self) -> bool {
-        self.broken.is_some()
+        self.write_error.is_some()
     }
 
     /// Why nothing can be written any more, once.
-    pub(super) fn take_break(&mut self) -> Option<io::Error> {
-        self.broken.replace(io::ErrorKind::BrokenPipe.into())
+    pub(super) fn take_write_error(&mut self) -> Option<io::Error> {
+        self.write_error.replace(io::ErrorKind::BrokenPipe.into())
     }
 
     pub(super) fn shutdown(&self, how: Shutdown) {
@@ -347,7 +347,7 @@ impl<S: BlockingSocket> CountingSocket<S> {
         }
         match result {
             Err(error) if !interrupts(&error) => {
-                self.broken = Some(error);
+                self.write_error = Some(error);
                 Err(io::ErrorKind::WouldBlock.into())
             }
             result => result.map_err(interrupted_blocks),
@@ -386,7 +386,7 @@ impl<S: BlockingSocket> Write for CountingSocket<S> {
         let result = match self.pace {
             Pace::Free => self.socket.write(buffer),
             Pace::Until { clock, deadline } => self.write_until(buffer, clock, deadline),
-            Pace::Turn { write: Writing::Open, .. } if self.broken.is_none() => self.write_in_turn(buffer),
+            Pace::Turn { write: Writing::Open, .. } if !self.is_broken() => self.write_in_turn(buffer),
             Pace::Turn { .. } => Err(io::ErrorKind::WouldBlock.into()),
         };
         self.sent = self.sent.saturating_add(*result.as_ref().unwrap_or(&0) as u64);
