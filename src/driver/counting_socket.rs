@@ -258,7 +258,7 @@ impl<S: BlockingSocket> CountingSocket<S> {
         match result {
             Ok(0) if asked > 0 => self.ended = true,
             Ok(count) => self.received = self.received.saturating_add(count as u64),
-            Err(ref error) if interrupts(error) => {}
+            Err(ref error) if is_retryable(error) => {}
             Err(_) => self.ended = true,
         }
         result
@@ -286,13 +286,13 @@ fn timed_out(error: &io::Error) -> bool {
 }
 
 /// Nothing is wrong; try again.
-fn interrupts(error: &io::Error) -> bool {
+fn is_retryable(error: &io::Error) -> bool {
     timed_out(error) || error.kind() == io::ErrorKind::Interrupted
 }
 
 /// What ends a turn early, and nothing else, is `WouldBlock`.
-fn interrupted_blocks(error: io::Error) -> io::Error {
-    if interrupts(&error) {
+fn retryable_as_would_block(error: io::Error) -> io::Error {
+    if is_retryable(&error) {
         return io::ErrorKind::WouldBlock.into();
     }
     error
@@ -346,11 +346,11 @@ impl<S: BlockingSocket> CountingSocket<S> {
             }
         }
         match result {
-            Err(error) if !interrupts(&error) => {
+            Err(error) if !is_retryable(&error) => {
                 self.write_error = Some(error);
                 Err(io::ErrorKind::WouldBlock.into())
             }
-            result => result.map_err(interrupted_blocks),
+            result => result.map_err(retryable_as_would_block),
         }
     }
 }
@@ -375,7 +375,7 @@ impl<S: BlockingSocket> Read for CountingSocket<S> {
             result => {
                 *read = Reading::Spent;
                 // A signal, such as the one that continues a stopped process: look at the clock, then read again.
-                result.map_err(interrupted_blocks)
+                result.map_err(retryable_as_would_block)
             }
         }
     }
