@@ -47,7 +47,7 @@ impl<M: Monitor> Traced<M> {
         Self { machine, span: tracing::error_span!(target: "liveness", "liveness") }
     }
 
-    fn tell(&self, action: Action, now: Timestamp) {
+    fn trace_action(&self, action: Action, now: Timestamp) {
         let peer = self.machine.liveness();
         let stats = peer.stats();
         match action {
@@ -64,12 +64,12 @@ impl<M: Monitor> Traced<M> {
             Action::Close(code) => {
                 tracing::debug!(target: "liveness", code = code.map(CloseCode::get), "close");
             }
-            Action::Disconnect => tell_the_end(stats),
+            Action::Disconnect => trace_disconnect(stats),
         }
     }
 }
 
-fn tell_the_end(stats: Stats) {
+fn trace_disconnect(stats: Stats) {
     tracing::debug!(
         target: "liveness",
         pings = stats.pings,
@@ -80,7 +80,7 @@ fn tell_the_end(stats: Stats) {
     );
 }
 
-fn tell_answer(peer: &Liveness) {
+fn trace_answer(peer: &Liveness) {
     let rtt = peer.rtt();
     tracing::debug!(
         target: "liveness",
@@ -102,7 +102,7 @@ impl<M: Monitor> Monitor for Traced<M> {
         let answers = self.liveness().stats().answers;
         self.machine.handle(event, now);
         if self.liveness().stats().answers != answers {
-            self.span.in_scope(|| tell_answer(self.liveness()));
+            self.span.in_scope(|| trace_answer(self.liveness()));
         }
     }
 
@@ -115,7 +115,7 @@ impl<M: Monitor> Monitor for Traced<M> {
                 tracing::warn!(target: "liveness", stalls_forgiven, "stall forgiven");
             }
             if let Some(action) = action {
-                self.tell(action, now);
+                self.trace_action(action, now);
             }
         });
         action

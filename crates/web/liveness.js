@@ -82,7 +82,7 @@ export class LiveSocket extends EventTarget {
   #heardAt = 0;
   /** Why there is no connection, for a person. */
   #why = "";
-  #farewell = "";
+  #closeReason = "";
   #state = "dialling";
   #until = Infinity;
 
@@ -137,7 +137,7 @@ export class LiveSocket extends EventTarget {
       throw new DOMException("a reason is at most 123 bytes long", "SyntaxError");
     }
     if (this.#state === "ended") return;
-    this.#farewell = reason;
+    this.#closeReason = reason;
     this.#why = "closed by this side";
     if (this.#machine) this.#tell("close", code);
     else this.#end("stopped by this side", 0);
@@ -322,7 +322,7 @@ export class LiveSocket extends EventTarget {
   #offline() {
     const [reason, words] = this.#explain().split("\n");
     this.#why = words;
-    if (reason !== "local-closed") this.#farewell = words;
+    if (reason !== "local-closed") this.#closeReason = words;
     const silence = this.#host.now() - this.#heardAt;
     this.#become("offline", { reason, words, report: this.report(), silence, code: this.#machine.code() });
   }
@@ -333,9 +333,9 @@ export class LiveSocket extends EventTarget {
     this.#socket = null;
     if (!socket) return;
     socket.onopen = socket.onmessage = socket.onclose = null;
-    if (code > 0) socket.close(code, this.#farewell);
+    if (code > 0) socket.close(code, this.#closeReason);
     else socket.close();
-    this.#farewell = "";
+    this.#closeReason = "";
   }
 
   #end(why, code) {

@@ -117,7 +117,7 @@ pub struct CountingSocket<S> {
     sent: u64,
     ended: bool,
     /// Why nothing can be written any more.
-    broken: Option<io::Error>,
+    write_error: Option<io::Error>,
     pace: Pace,
     /// The timeouts that the socket has now, once a turn has set them.
     read_for: Option<Option<Duration>>,
@@ -164,7 +164,7 @@ impl<S: BlockingSocket> CountingSocket<S> {
             received: 0,
             sent: 0,
             ended: false,
-            broken: None,
+            write_error: None,
             pace: Pace::Free,
             read_for: None,
             write_for: None,
@@ -241,12 +241,12 @@ impl<S: BlockingSocket> CountingSocket<S> {
 
     /// Nothing can be written any more.
     pub(super) const fn is_broken(&self) -> bool {
-        self.broken.is_some()
+        self.write_error.is_some()
     }
 
     /// Why nothing can be written any more, once.
-    pub(super) fn take_break(&mut self) -> Option<io::Error> {
-        self.broken.replace(io::ErrorKind::BrokenPipe.into())
+    pub(super) fn take_write_error(&mut self) -> Option<io::Error> {
+        self.write_error.replace(io::ErrorKind::BrokenPipe.into())
     }
 
     pub(super) fn shutdown(&self, how: Shutdown) {
@@ -258,7 +258,7 @@ impl<S: BlockingSocket> CountingSocket<S> {
         match result {
             Ok(0) if asked > 0 => self.ended = true,
             Ok(count) => self.received = self.received.saturating_add(count as u64),
-            Err(ref error) if interrupts(error) => {}
+            Err(ref error) if is_retryable(error) => {}
             Err(_) => self.ended = true,
         }
         result
@@ -286,13 +286,13 @@ fn timed_out(error: &io::Error) -> bool {
 }
 
 /// Nothing is wrong; try again.
-fn interrupts(error: &io::Error) -> bool {
+fn is_retryable(error: &io::Error) -> bool {
     timed_out(error) || error.kind() == io::ErrorKind::Interrupted
 }
 
 /// What ends a turn early, and nothing else, is `WouldBlock`.
-fn interrupted_blocks(error: io::Error) -> io::Error {
-    if interrupts(&error) {
+fn retryable_as_would_block(error: io::Error) -> io::Error {
+    if is_retryable(&error) {
         return io::ErrorKind::WouldBlock.into();
     }
     error
@@ -346,11 +346,11 @@ impl<S: BlockingSocket> CountingSocket<S> {
             }
         }
         match result {
-            Err(error) if !interrupts(&error) => {
-                self.broken = Some(error);
+            Err(error) if !is_retryable(&error) => {
+                self.write_error = Some(error);
                 Err(io::ErrorKind::WouldBlock.into())
             }
-            result => result.map_err(interrupted_blocks),
+            result => result.map_err(retryable_as_would_block),
         }
     }
 }
@@ -375,7 +375,7 @@ impl<S: BlockingSocket> Read for CountingSocket<S> {
             result => {
                 *read = Reading::Spent;
                 // A signal, such as the one that continues a stopped process: look at the clock, then read again.
-                result.map_err(interrupted_blocks)
+                result.map_err(retryable_as_would_block)
             }
         }
     }
@@ -386,7 +386,7 @@ impl<S: BlockingSocket> Write for CountingSocket<S> {
         let result = match self.pace {
             Pace::Free => self.socket.write(buffer),
             Pace::Until { clock, deadline } => self.write_until(buffer, clock, deadline),
-            Pace::Turn { write: Writing::Open, .. } if self.broken.is_none() => self.write_in_turn(buffer),
+            Pace::Turn { write: Writing::Open, .. } if !self.is_broken() => self.write_in_turn(buffer),
             Pace::Turn { .. } => Err(io::ErrorKind::WouldBlock.into()),
         };
         self.sent = self.sent.saturating_add(*result.as_ref().unwrap_or(&0) as u64);

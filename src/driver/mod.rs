@@ -68,8 +68,8 @@ impl Heartbeat {
     }
 }
 
-/// Who is shown every action as it is carried out.
-type Watcher = Box<dyn FnMut(Action, &Liveness) + Send>;
+/// Is shown every action as it is carried out.
+type ActionObserver = Box<dyn FnMut(Action, &Liveness) + Send>;
 
 /// What a Ping of the peer adds to the pongs owed. Where only pongs are evidence, pings keep nobody alive: there the clocks
 /// run on and bound what is owed, and to stop reading would but stop them.

@@ -204,7 +204,7 @@ mod tests {
 
     /// Random lives of some buckets beside as many vectors: where the taken node was, that on top takes its place.
     #[test]
-    fn stacks_are_as_vectors_with_swap_remove() {
+    fn buckets_are_as_vectors_with_swap_remove() {
         // Miri is a thousand times slower.
         let (seeds, steps) = if cfg!(miri) { (1, 400) } else { (50, 4_000) };
         for seed in 0..seeds {

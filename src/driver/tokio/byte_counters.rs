@@ -48,7 +48,7 @@ impl ByteCounters {
 
     /// From now on keeps an error of writing back: whoever is told of one reads no further, and what the peer said before
     /// it left is still there to be read.
-    pub(super) fn hold(&self) {
+    pub(super) fn hold_back_errors(&self) {
         self.0.holding.store(true, Ordering::Relaxed);
     }
 
@@ -58,7 +58,7 @@ impl ByteCounters {
     }
 
     /// Now it may be told.
-    pub(super) fn release(&self) {
+    pub(super) fn release_errors(&self) {
         self.0.holding.store(false, Ordering::Relaxed);
         self.0.broken.store(false, Ordering::Release);
     }
@@ -82,7 +82,7 @@ impl ByteCounters {
     }
 
     /// Instead of another attempt to write: nothing where one may be made.
-    fn refuses(&self) -> Option<Poll<io::Result<usize>>> {
+    fn refusal(&self) -> Option<Poll<io::Result<usize>>> {
         if self.is_broken() {
             return Some(Poll::Pending);
         }
@@ -201,7 +201,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Counted<T> {
 impl<T: AsyncWrite + Unpin> AsyncWrite for Counted<T> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        if let Some(refusal) = this.counters.refuses() {
+        if let Some(refusal) = this.counters.refusal() {
             return refusal;
         }
         this.counters.note_write(Pin::new(&mut this.transport).poll_write(cx, bytes))
@@ -213,7 +213,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Counted<T> {
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        if let Some(refusal) = this.counters.refuses() {
+        if let Some(refusal) = this.counters.refusal() {
             return refusal;
         }
         this.counters.note_write(Pin::new(&mut this.transport).poll_write_vectored(cx, bytes))

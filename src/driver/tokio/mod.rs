@@ -86,10 +86,10 @@ use ::tokio::time::Instant;
 use self::byte_counters::LastCounts;
 pub use self::byte_counters::{ByteCounters, Counted};
 pub use self::message_stream::{MessageKind, MessageStream};
-use self::waiting::Alarm;
+use self::waiting::Timer;
 use self::waking::Wakers;
-use self::writing::Own;
-use super::{Heartbeat, Inbox, Watcher, random_seed};
+use self::writing::ControlQueue;
+use super::{ActionObserver, Heartbeat, Inbox, random_seed};
 use crate::config::Config;
 use crate::event::{Action, CloseCode, Reason, Status};
 use crate::liveness::{Liveness, Monitor};
@@ -151,22 +151,22 @@ pub struct LiveStream<S: MessageStream, M: Monitor = Liveness> {
     now: Timestamp,
     /// `None`: only whole messages are seen to move.
     counts: Option<LastCounts>,
-    alarm: Alarm,
+    timer: Timer,
     /// What wakes us, and the waker made of it that everything inside is polled with.
     wakers: Arc<Wakers>,
     waker: Waker,
     /// The clock must be read before anything is judged.
-    stale: bool,
-    /// Something happened since it was last looked whether anything is due.
-    unsettled: bool,
+    clock_stale: bool,
+    /// Something happened since the deadlines were last looked at.
+    recheck: bool,
     /// Since when nobody listens: a message was given to the caller, and no other was asked for.
-    away_from: Option<Timestamp>,
+    absent_since: Option<Timestamp>,
     inbox: Inbox<S::Message>,
     /// A verdict waits, in this turn, because the task has spent its budget.
-    unheard: bool,
+    verdict_deferred: bool,
     /// Reading is paused: the inbox is full, or too many pongs are owed.
     paused: bool,
-    own: Own<S::Message>,
+    control: ControlQueue<S::Message>,
     /// Something may wait in the socket's write buffer.
     unflushed: bool,
     /// A ping is in that buffer.
@@ -174,18 +174,18 @@ pub struct LiveStream<S: MessageStream, M: Monitor = Liveness> {
     /// Pongs that went into it since it was last empty.
     pongs_owed: usize,
     /// Nothing that arrives can be understood any more; it is only waited for to end.
-    deaf: bool,
-    /// Once the verdict has fallen: control frames dropped since the last rest, and when it ends.
+    discarding: bool,
+    /// Once the verdict has fallen: control frames dropped since the last cooldown, and when that ends.
     dropped: usize,
-    resting_until: Timestamp,
+    cooldown_until: Timestamp,
     /// The Close that the caller wants, or that tells the peer what it did wrong.
-    farewell: Option<S::Message>,
+    close_message: Option<S::Message>,
     cause: Option<S::Failure>,
-    /// There was a cause, told by now or not.
-    faulty: bool,
-    /// The end has been told.
-    ended: bool,
-    watcher: Option<Watcher>,
+    /// There was a cause, reported by now or not.
+    had_cause: bool,
+    /// The end has been reported to the reader.
+    end_reported: bool,
+    observer: Option<ActionObserver>,
     status: Option<watch::Sender<Status>>,
 }
 
@@ -222,27 +222,27 @@ impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
             clock,
             now: Timestamp::ZERO,
             counts: None,
-            alarm: Alarm::ringing(),
+            timer: Timer::due_now(),
             waker: Waker::from(Arc::clone(&wakers)),
             wakers,
-            stale: true,
-            unsettled: true,
-            away_from: None,
+            clock_stale: true,
+            recheck: true,
+            absent_since: None,
             inbox: Inbox::new(),
-            unheard: false,
+            verdict_deferred: false,
             paused: false,
-            own: Own::NOTHING,
+            control: ControlQueue::EMPTY,
             unflushed: false,
             ping_unflushed: false,
             pongs_owed: 0,
-            deaf: false,
+            discarding: false,
             dropped: 0,
-            resting_until: Timestamp::ZERO,
-            farewell: None,
+            cooldown_until: Timestamp::ZERO,
+            close_message: None,
             cause: None,
-            faulty: false,
-            ended: false,
-            watcher: None,
+            had_cause: false,
+            end_reported: false,
+            observer: None,
             status: None,
         }
     }
@@ -250,7 +250,7 @@ impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
     /// Sees bytes move by the counters of the transport underneath: parts of a large frame, a download that is read slowly.
     #[must_use]
     pub fn counted(mut self, counters: ByteCounters) -> Self {
-        counters.hold();
+        counters.hold_back_errors();
         self.counts = Some(LastCounts::new(counters));
         self
     }
@@ -283,15 +283,15 @@ impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
         self
     }
 
-    /// Shows every action to `watcher` as it is carried out: `MarkOnline`, `MarkSuspect`, `MarkOffline` and
+    /// Shows every action to `observer` as it is carried out: `MarkOnline`, `MarkSuspect`, `MarkOffline` and
     /// `Disconnect` are what a presence list wants.
     ///
     /// The verdict may fall while messages that came before it still wait to be read, so `MarkOffline` may come before the
     /// last of them do. Where a message begins something that the verdict ends, such as a user's connection in a
     /// [`Presence`](crate::Presence), end it after the last message as well.
     #[must_use]
-    pub fn on_action(mut self, watcher: impl FnMut(Action, &Liveness) + Send + 'static) -> Self {
-        self.watcher = Some(Box::new(watcher));
+    pub fn on_action(mut self, observer: impl FnMut(Action, &Liveness) + Send + 'static) -> Self {
+        self.observer = Some(Box::new(observer));
         self
     }
 
@@ -331,7 +331,7 @@ impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
 
     /// Closes with this code and text, at most 123 bytes of it; then call `next` until it ends.
     pub fn close(&mut self, code: CloseCode, text: &str) {
-        self.say_farewell(S::close(Some(code), super::at_most_123_bytes(text)), code);
+        self.begin_close(S::close(Some(code), super::at_most_123_bytes(text)), code);
     }
 
     /// Makes a ping due now: the network changed, the laptop woke, a user is waiting.
@@ -342,15 +342,15 @@ impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
         self.wakers.wake_all();
     }
 
-    fn say_farewell(&mut self, message: S::Message, code: CloseCode) {
+    fn begin_close(&mut self, message: S::Message, code: CloseCode) {
         // Who closes is asked again and again whether it is done, and is woken for it but once.
         if self.machine.liveness().verdict().is_some() {
             return;
         }
-        self.farewell = Some(message);
+        self.close_message = Some(message);
         self.read_the_clock();
         self.machine.close(code, self.now);
-        self.act(self.now);
+        self.poll_machine(self.now);
         self.wakers.wake_all();
     }
 }

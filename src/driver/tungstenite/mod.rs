@@ -53,7 +53,7 @@ use tungstenite::{Message, WebSocket};
 pub use handshake::{accept, accept_hdr, accept_over, accept_raw, client, client_over};
 
 use super::counting_socket::Transport;
-use super::{Heartbeat, Inbox, Watcher, at_most_123_bytes, random_seed};
+use super::{ActionObserver, Heartbeat, Inbox, at_most_123_bytes, random_seed};
 use crate::config::Config;
 use crate::event::{Action, CloseCode, Reason};
 use crate::liveness::{Liveness, Monitor};
@@ -104,7 +104,7 @@ pub struct LiveSocket<S: Transport, M: Monitor = Liveness> {
     machine: M,
     heartbeat: Heartbeat,
     clock: Clock,
-    watcher: Option<Watcher>,
+    observer: Option<ActionObserver>,
     inbox: Inbox<Message>,
     /// Reading is paused: the inbox is full, or too many pongs are owed.
     paused: bool,
@@ -117,10 +117,10 @@ pub struct LiveSocket<S: Transport, M: Monitor = Liveness> {
     /// To the newest ping of the peer's that came as a text message.
     answer: Option<Message>,
     /// Nothing that arrives can be understood any more; it is only waited for to end.
-    deaf: bool,
+    discarding: bool,
     cause: Option<tungstenite::Error>,
     /// What the caller gave as the text of its Close.
-    farewell: Option<String>,
+    close_text: Option<String>,
     close_frame: Option<CloseFrame>,
 }
 
@@ -163,16 +163,16 @@ impl<S: Transport, M: Monitor> LiveSocket<S, M> {
             machine,
             heartbeat: Heartbeat::Frames,
             clock,
-            watcher: None,
+            observer: None,
             inbox: Inbox::new(),
             paused: false,
             unflushed: false,
             ping_unflushed: false,
             pongs_owed: 0,
             answer: None,
-            deaf: false,
+            discarding: false,
             cause: None,
-            farewell: None,
+            close_text: None,
             close_frame: None,
         }
     }
@@ -197,15 +197,15 @@ impl<S: Transport, M: Monitor> LiveSocket<S, M> {
         self
     }
 
-    /// Shows every action to `watcher` as it is carried out: `MarkOnline`, `MarkSuspect`, `MarkOffline` and
+    /// Shows every action to `observer` as it is carried out: `MarkOnline`, `MarkSuspect`, `MarkOffline` and
     /// `Disconnect` are what a presence list wants.
     ///
     /// The verdict may fall while messages that came before it still wait to be read, so `MarkOffline` may come before the
     /// last of them do. Where a message begins something that the verdict ends, such as a user's connection in a
     /// [`Presence`](crate::Presence), end it after the last message as well.
     #[must_use]
-    pub fn on_action(mut self, watcher: impl FnMut(Action, &Liveness) + Send + 'static) -> Self {
-        self.watcher = Some(Box::new(watcher));
+    pub fn on_action(mut self, observer: impl FnMut(Action, &Liveness) + Send + 'static) -> Self {
+        self.observer = Some(Box::new(observer));
         self
     }
 
@@ -231,7 +231,7 @@ impl<S: Transport, M: Monitor> LiveSocket<S, M> {
     /// [`Offline`], when the connection is over and its socket closed. Messages that arrived before come first.
     pub fn read(&mut self) -> Result<Message, Offline> {
         loop {
-            if let Some(message) = self.look(None)? {
+            if let Some(message) = self.take_or_wait(None)? {
                 return Ok(message);
             }
         }
@@ -270,7 +270,7 @@ impl<S: Transport, M: Monitor> LiveSocket<S, M> {
         let end = self.clock.now().saturating_add(patience);
         loop {
             let left = end.saturating_duration_since(self.clock.now());
-            let message = self.look(Some(left))?;
+            let message = self.take_or_wait(Some(left))?;
             if message.is_some() || left.is_zero() {
                 return Ok(message);
             }
@@ -278,19 +278,19 @@ impl<S: Transport, M: Monitor> LiveSocket<S, M> {
     }
 
     /// A message that has arrived, or one turn of waiting for it.
-    fn look(&mut self, patience: Option<Duration>) -> Result<Option<Message>, Offline> {
+    fn take_or_wait(&mut self, patience: Option<Duration>) -> Result<Option<Message>, Offline> {
         if self.is_due() {
             self.judge();
         }
-        let message = self.take();
+        let message = self.dequeue();
         if message.is_some() {
             return Ok(message);
         }
         if self.socket.is_none() {
-            return Err(self.offline());
+            return Err(self.offline_error());
         }
         self.turn(patience);
-        Ok(self.take())
+        Ok(self.dequeue())
     }
 
     /// Writes a message and flushes it, heartbeating and reading while the peer is slow to take it.
@@ -301,9 +301,9 @@ impl<S: Transport, M: Monitor> LiveSocket<S, M> {
     pub fn send(&mut self, message: Message) -> Result<(), Offline> {
         let mut message = Some(message);
         loop {
-            let Some(socket) = &mut self.socket else { return Err(self.offline()) };
+            let Some(socket) = &mut self.socket else { return Err(self.offline_error()) };
             if !socket.can_write() {
-                return self.finish();
+                return self.run_to_end();
             }
             if self.is_broken() && !self.may_read() {
                 // The caller has something to say, and nobody to say it to.
@@ -337,14 +337,14 @@ impl<S: Transport, M: Monitor> LiveSocket<S, M> {
     /// # fn end(stream: std::net::TcpStream) -> Result<(), Box<dyn std::error::Error>> {
     /// # let mut socket = liveness::driver::tungstenite::accept(stream, liveness::Config::DEFAULT)?;
     /// socket.close(liveness::CloseCode::GOING_AWAY, "the server restarts");
-    /// while let Ok(last_words) = socket.read() {
-    ///     println!("{last_words}");
+    /// while let Ok(message) = socket.read() {
+    ///     println!("{message}");
     /// }
     /// # Ok(())
     /// # }
     /// ```
     pub fn close(&mut self, code: CloseCode, text: &str) {
-        self.farewell = Some(at_most_123_bytes(text).into());
+        self.close_text = Some(at_most_123_bytes(text).into());
         self.machine.close(code, self.clock.now());
         self.judge();
     }

@@ -18,12 +18,12 @@ use crate::text_heartbeat::TextHeartbeat;
 pub(super) const WRITE_SLICE: Duration = Duration::from_millis(20);
 /// How long one attempt to read may block while there is something to write.
 const READ_SLICE: Duration = Duration::from_millis(5);
-/// A rest after each read once the verdict has fallen, so that a peer that floods on costs nothing.
-const CLOSING_REST: Duration = Duration::from_millis(5);
+/// A pause after each read once the verdict has fallen, so that a peer that floods on costs nothing.
+const CLOSING_COOLDOWN: Duration = Duration::from_millis(5);
 
 /// Whether a read left anything unread.
 #[derive(PartialEq, Eq)]
-pub(super) enum Receipt {
+pub(super) enum ReadOutcome {
     More,
     Drained,
 }
@@ -33,7 +33,7 @@ impl<S: Transport, M: Monitor> LiveSocket<S, M> {
     pub(super) fn turn(&mut self, patience: Option<Duration>) {
         self.flush();
         if self.is_broken() {
-            self.hear_last_words();
+            self.drain_before_eof();
         }
         if self.unflushed && !self.may_read() {
             // The caller waits here, and not for messages.
@@ -63,15 +63,15 @@ impl<S: Transport, M: Monitor> LiveSocket<S, M> {
             if drained || !self.may_read() {
                 break;
             }
-            drained = self.receive(Some(Duration::ZERO)) == Receipt::Drained || self.is_offline();
+            drained = self.receive(Some(Duration::ZERO)) == ReadOutcome::Drained || self.is_offline();
         }
         if !drained {
-            if self.may_read() { self.hear(Event::Unread) } else { self.pause() }
+            if self.may_read() { self.handle(Event::Unread) } else { self.pause() }
         }
         while let Some(action) = self.machine.poll(now) {
             self.carry_out(action);
-            if let Some(watcher) = &mut self.watcher {
-                watcher(action, self.machine.liveness());
+            if let Some(observer) = &mut self.observer {
+                observer(action, self.machine.liveness());
             }
         }
         self.flush();
@@ -86,8 +86,8 @@ impl<S: Transport, M: Monitor> LiveSocket<S, M> {
                     Heartbeat::Frames => Message::Ping(payload.as_bytes().to_vec().into()),
                     Heartbeat::Text => Message::text(TextHeartbeat::Ping(payload).to_string()),
                 };
-                if let Some(error) = self.control(|socket| socket.write(ping)) {
-                    self.failed(error);
+                if let Some(error) = self.write_control(|socket| socket.write(ping)) {
+                    self.on_error(error);
                 }
             }
             Action::Close(code) => self.write_close(code),
@@ -102,61 +102,61 @@ impl<S: Transport, M: Monitor> LiveSocket<S, M> {
 
     /// There is room for what might come, and for the answers to it. After the verdict what does not fit is dropped.
     pub(super) fn may_read(&self) -> bool {
-        self.is_offline() || (self.may_keep() && self.pongs_owed < PONGS_OWED)
+        self.is_offline() || (self.inbox_has_room() && self.pongs_owed < PONGS_OWED)
     }
 
     /// One read of the socket, or one message that an earlier one brought.
-    pub(super) fn receive(&mut self, patience: Option<Duration>) -> Receipt {
+    pub(super) fn receive(&mut self, patience: Option<Duration>) -> ReadOutcome {
         if self.is_offline() {
-            std::thread::park_timeout(CLOSING_REST);
+            std::thread::park_timeout(CLOSING_COOLDOWN);
         }
-        let Some(socket) = &mut self.socket else { return Receipt::Drained };
-        let (received, sent) = counts(socket);
+        let Some(socket) = &mut self.socket else { return ReadOutcome::Drained };
+        let (received, sent) = byte_counts(socket);
         if let Err(error) = socket.get_mut().counting_socket().begin_turn(patience, WRITE_SLICE) {
-            self.failed(error.into());
-            return Receipt::Drained;
+            self.on_error(error.into());
+            return ReadOutcome::Drained;
         }
-        if self.deaf {
-            return self.swallow();
+        if self.discarding {
+            return self.discard_input();
         }
         let result = socket.read();
-        let progress = counts(socket).0 > received;
-        if counts(socket).1 > sent {
-            self.hear(Event::Wrote);
+        let progress = byte_counts(socket).0 > received;
+        if byte_counts(socket).1 > sent {
+            self.handle(Event::Wrote);
         }
         match result {
-            Ok(message) => self.arrived(message),
+            Ok(message) => self.on_message(message),
             Err(error) => {
                 if progress {
-                    self.hear(Event::Progress);
+                    self.handle(Event::Progress);
                 }
-                self.failed(error);
+                self.on_error(error);
             }
         }
-        self.receipt()
+        self.read_outcome()
     }
 
     /// Reads and drops what nobody can understand any more, to learn when it ends.
-    pub(super) fn swallow(&mut self) -> Receipt {
-        let Some(socket) = &mut self.socket else { return Receipt::Drained };
+    pub(super) fn discard_input(&mut self) -> ReadOutcome {
+        let Some(socket) = &mut self.socket else { return ReadOutcome::Drained };
         let mut scrap = [0; 16 * 1024];
         // The counting socket has seen the error or the end, if it was one.
         let _ = socket.get_mut().counting_socket().read(&mut scrap);
-        self.receipt()
+        self.read_outcome()
     }
 
     /// Whether there may be more; and the end of the transport, which the counting socket sees under any layer of TLS.
-    pub(super) fn receipt(&mut self) -> Receipt {
-        let Some(socket) = &mut self.socket else { return Receipt::Drained };
+    pub(super) fn read_outcome(&mut self) -> ReadOutcome {
+        let Some(socket) = &mut self.socket else { return ReadOutcome::Drained };
         let counting = socket.get_mut().counting_socket();
         if counting.ended() {
-            self.hear(Event::Eof);
-            return Receipt::Drained;
+            self.handle(Event::Eof);
+            return ReadOutcome::Drained;
         }
-        if counting.drained() { Receipt::Drained } else { Receipt::More }
+        if counting.drained() { ReadOutcome::Drained } else { ReadOutcome::More }
     }
 
-    pub(super) fn arrived(&mut self, message: Message) {
+    pub(super) fn on_message(&mut self, message: Message) {
         if let Message::Text(text) = &message {
             if let Some(heartbeat) = self.heartbeat.parse(text) {
                 return self.on_text_heartbeat(heartbeat);
@@ -164,8 +164,8 @@ impl<S: Transport, M: Monitor> LiveSocket<S, M> {
         }
         match message {
             Message::Text(_) | Message::Binary(_) | Message::Frame(_) => {
-                self.hear(Event::Data);
-                if self.may_keep() {
+                self.handle(Event::Data);
+                if self.inbox_has_room() {
                     let bytes = message.len();
                     self.inbox.push(message, bytes);
                 }
@@ -173,13 +173,13 @@ impl<S: Transport, M: Monitor> LiveSocket<S, M> {
             Message::Ping(_) => {
                 self.pongs_owed = self.pongs_owed.saturating_add(pong_owed(self.machine.liveness()));
                 self.queue_answer();
-                self.hear(Event::Ping);
+                self.handle(Event::Ping);
             }
-            Message::Pong(payload) => self.hear(Event::Pong(&payload)),
+            Message::Pong(payload) => self.handle(Event::Pong(&payload)),
             Message::Close(frame) => {
                 self.answer = None;
                 self.queue_answer();
-                self.hear(Event::Close(frame.as_ref().map(|frame| frame.code.into())));
+                self.handle(Event::Close(frame.as_ref().map(|frame| frame.code.into())));
                 self.close_frame = frame;
             }
         }
@@ -192,14 +192,14 @@ impl<S: Transport, M: Monitor> LiveSocket<S, M> {
             self.answer = Some(Message::text(answer.to_string()));
             self.unflushed = true;
         }
-        self.hear(heartbeat.event());
+        self.handle(heartbeat.event());
     }
 
-    pub(super) fn may_keep(&self) -> bool {
+    pub(super) fn inbox_has_room(&self) -> bool {
         self.inbox.has_room()
     }
 
-    pub(super) fn take(&mut self) -> Option<Message> {
+    pub(super) fn dequeue(&mut self) -> Option<Message> {
         let message = self.inbox.pop()?;
         self.resume();
         Some(message)
@@ -209,24 +209,24 @@ impl<S: Transport, M: Monitor> LiveSocket<S, M> {
     fn pause(&mut self) {
         if !self.paused {
             self.paused = true;
-            self.hear(Event::ReadPaused);
+            self.handle(Event::ReadPaused);
         }
     }
 
     pub(super) fn resume(&mut self) {
         if self.paused && self.may_read() {
             self.paused = false;
-            self.hear(Event::ReadResumed);
+            self.handle(Event::ReadResumed);
         }
     }
 
-    pub(super) fn hear(&mut self, event: Event<'_>) {
+    pub(super) fn handle(&mut self, event: Event<'_>) {
         self.machine.handle(event, self.clock.now());
     }
 }
 
 /// Bytes received and sent.
-pub(super) fn counts<S: Transport>(socket: &mut WebSocket<S>) -> (u64, u64) {
+pub(super) fn byte_counts<S: Transport>(socket: &mut WebSocket<S>) -> (u64, u64) {
     let counting = socket.get_mut().counting_socket();
     (counting.received(), counting.sent())
 }

@@ -36,16 +36,16 @@ pub(super) async fn watched<T: AsyncRead + AsyncWrite + Unpin>(
     LiveStream::new(server, config).counted(counters)
 }
 
-/// A watched server's end, the plain client's end, and what the watcher is told.
+/// A watched server's end, the plain client's end, and the actions that are shown.
 pub(super) async fn pair(config: Config, room: usize) -> (Live, Peer, Actions) {
     let (ours, theirs) = duplex(room);
     let client = WebSocketStream::from_raw_socket(theirs, Role::Client, None).await;
-    let told = Actions::default();
-    let tell = Arc::clone(&told);
+    let actions = Actions::default();
+    let log = Arc::clone(&actions);
     let live = watched(ours, config, None).await.on_action(move |action, _| {
-        tell.lock().unwrap().push(action);
+        log.lock().unwrap().push(action);
     });
-    (live, client, told)
+    (live, client, actions)
 }
 
 pub(super) fn reason<T: std::fmt::Debug>(end: Option<Result<T, Error<WsError>>>) -> Reason {

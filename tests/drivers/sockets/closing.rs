@@ -186,9 +186,9 @@ fn an_end_in_the_middle_of_a_frame_is_the_end_of_the_transport() {
     assert_eq!((life.messages.len(), life.offline.reason()), (0, Reason::TransportClosed));
 }
 
-/// It says its last words and leaves, while we still answer the first: our writing fails, its words are here all the same.
+/// It says more and leaves, while we still answer the first message: our writing fails, and what it said is here all the same.
 #[test]
-fn a_peer_that_leaves_while_we_write_is_heard_to_its_last_word() {
+fn a_peer_that_leaves_while_we_write_is_heard_to_its_last_message() {
     let host = served(brisk().build_const(), None, |life| {
         life.read_one(|_, _| ());
         // Everything has arrived, and whoever sent it is gone.
