@@ -24,12 +24,13 @@ use raw_peer::{PATIENCE, millis, sleep};
 pub use recording::{Page, assert_replays};
 
 /// The first word of each [`Reason`](liveness::Reason), as transcripts and programs name it.
-pub const REASONS: [&str; 8] = [
+pub const REASONS: [&str; 9] = [
     "ping-timeout",
     "write-stalled",
     "silent",
     "idle",
     "ping-flood",
+    "protocol-error",
     "peer-closed",
     "transport-closed",
     "local-closed",

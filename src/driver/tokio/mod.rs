@@ -164,6 +164,8 @@ pub struct LiveStream<S: MessageStream, M: Monitor = Liveness> {
     inbox: Inbox<S::Message>,
     /// A verdict waits, in this turn, because the task has spent its budget.
     verdict_deferred: bool,
+    /// A verdict waits, in this turn, for room in the inbox.
+    verdict_waits: bool,
     /// Reading is paused: the inbox is full, or too many pongs are owed.
     paused: bool,
     control: ControlQueue<S::Message>,
@@ -230,6 +232,7 @@ impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
             absent_since: None,
             inbox: Inbox::new(),
             verdict_deferred: false,
+            verdict_waits: false,
             paused: false,
             control: ControlQueue::EMPTY,
             unflushed: false,

@@ -95,6 +95,11 @@ impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
     /// there is something to do before waiting.
     fn wait_to_write(&mut self, cx: &Context<'_>) -> bool {
         let _ = self.read_ahead();
+        if self.verdict_waits && !self.may_read() {
+            // The caller waits here, and not for messages.
+            self.verdict_waits = false;
+            self.pause();
+        }
         self.may_wait(Half::Write, cx)
     }
 }

@@ -55,6 +55,7 @@ impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
         }
         if core::mem::take(&mut self.recheck) {
             self.verdict_deferred = false;
+            self.verdict_waits = false;
             if self.is_due() {
                 self.judge();
             }
@@ -81,10 +82,16 @@ impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
             self.clock_stale = true;
             return;
         }
+        let tolerance = self.machine.liveness().config().stall_tolerance;
+        let absent = self.absent_since.is_some_and(|since| now.since(since) > tolerance);
         let _ = self.write_and_flush();
         let drained = self.read_ahead() || self.paused || self.is_offline();
-        if !drained {
-            if self.may_read() { self.handle(Event::Unread) } else { self.pause() }
+        if !drained && absent && !self.may_read() {
+            // The caller takes its messages so slowly that nobody listens: there is no room for what may have come.
+            self.pause();
+        } else if !drained {
+            self.handle(Event::Unread);
+            self.verdict_waits = !self.may_read();
         }
         self.poll_machine(now);
         let _ = self.write_and_flush();

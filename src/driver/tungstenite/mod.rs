@@ -352,6 +352,10 @@ impl<S: Transport, M: Monitor> LiveSocket<S, M> {
     /// Makes a ping due now: the network changed, the laptop woke, a user is waiting.
     pub fn probe(&mut self) {
         self.machine.probe(self.clock.now());
+        if !self.may_read() {
+            // The caller has not read for long, and does not read now.
+            self.pause();
+        }
         self.judge();
     }
 }

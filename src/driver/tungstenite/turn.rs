@@ -66,7 +66,7 @@ impl<S: Transport, M: Monitor> LiveSocket<S, M> {
             drained = self.receive(Some(Duration::ZERO)) == ReadOutcome::Drained || self.is_offline();
         }
         if !drained {
-            if self.may_read() { self.handle(Event::Unread) } else { self.pause() }
+            self.handle(Event::Unread);
         }
         while let Some(action) = self.machine.poll(now) {
             self.carry_out(action);
@@ -206,7 +206,7 @@ impl<S: Transport, M: Monitor> LiveSocket<S, M> {
     }
 
     /// Nobody listens from here on, and the machine knows.
-    fn pause(&mut self) {
+    pub(super) fn pause(&mut self) {
         if !self.paused {
             self.paused = true;
             self.handle(Event::ReadPaused);

@@ -50,6 +50,6 @@ async fn a_life_whose_caller_stays_away_replays() {
         peer.abort();
         let text = page.text();
         assert_replays(&text);
-        assert!(text.contains("< read-paused") && text.contains("stall"), "{text}");
+        assert!(text.contains("< unread") && text.contains("stall"), "{text}");
     }
 }

@@ -171,7 +171,8 @@ async fn a_flood_of_pings_in_text_is_a_flood() {
     drop(flood.await);
 }
 
-/// Who asks and reads nothing is owed one answer, not a thousand. Its asking is a sign of life, unless only answers are.
+/// Who asks and reads nothing is owed one answer, not a thousand. Its asking may be a sign of life; that it takes nothing of
+/// ours is found out all the same.
 #[tokio::test(start_paused = true)]
 async fn a_page_that_asks_and_never_reads_is_owed_one_answer() {
     for evidence in [Evidence::AnyTraffic, Evidence::PongOnly] {
@@ -187,10 +188,8 @@ async fn a_page_that_asks_and_never_reads_is_owed_one_answer() {
             }
             (asked, client)
         });
-        match timeout(60 * SECOND, live.next()).await {
-            Ok(end) => assert_eq!((reason(end), evidence), (Reason::WriteStalled, Evidence::PongOnly)),
-            Err(_) => assert_eq!(evidence, Evidence::AnyTraffic),
-        }
+        let end = timeout(60 * SECOND, live.next()).await.expect("it is found out");
+        assert_eq!(reason(end), Reason::WriteStalled);
         drop(live);
         let (asked, mut client) = asking.await.unwrap();
         let mut answers = 0;

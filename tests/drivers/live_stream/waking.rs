@@ -8,7 +8,7 @@ use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use futures_util::{FutureExt, SinkExt, StreamExt};
-use liveness::{Evidence, Reason};
+use liveness::{CloseCode, Evidence, Reason};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, sleep, timeout};
 use tungstenite::Message;
@@ -145,7 +145,7 @@ async fn a_close_for_a_broken_frame_that_needs_two_writes_still_hangs_up_at_once
         }
     });
     let start = Instant::now();
-    assert_eq!(reason(live.next().await), Reason::LocalClosed);
+    assert_eq!(reason(live.next().await), Reason::ProtocolError(CloseCode::PROTOCOL_ERROR));
     assert!(start.elapsed() < 3 * SECOND, "{:?}", start.elapsed());
     let answer = peer.await.unwrap();
     assert_eq!(answer.len(), 2 + usize::from(answer[1]));
@@ -190,7 +190,7 @@ async fn a_sender_whose_peer_talked_unread_and_froze_is_told() {
             assert!(start.elapsed() < HOUR);
             sleep(Duration::from_millis(100)).await;
         };
-        assert_eq!(end.reason(), Some(Reason::TransportClosed));
+        assert_eq!(end.reason(), Some(Reason::WriteStalled));
         // A whole `write_timeout`, and no longer than is promised.
         let waited = sent.elapsed();
         let bound = config.for_drivers().detection_bound(Duration::ZERO);

@@ -247,12 +247,12 @@ fn a_peer_that_pings_and_never_reads_is_given_up() {
     assert_eq!(host.join().offline.reason(), Reason::WriteStalled);
 }
 
-/// It talks, and its talk is evidence, until our own inbox is full: from then on only its reading could save it.
+/// It talks, and its talk is evidence; but that it takes nothing of ours is found out all the same.
 #[test]
 fn a_peer_that_talks_and_never_reads_is_given_up() {
     let host = writer();
     let mut peer = host.peer();
     peer.write_until_the_end(&frame(TEXT, b"and another thing"), millis(10));
     let life = host.join();
-    assert_eq!(life.messages.len(), 64, "what was heard is kept");
+    assert!((1..=64).contains(&life.messages.len()), "what was heard is kept: {}", life.messages.len());
 }

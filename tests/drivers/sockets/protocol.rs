@@ -2,8 +2,8 @@
 
 use std::net::Shutdown;
 
-use liveness::Reason;
 use liveness::sim::Rng;
+use liveness::{CloseCode, Reason};
 use tungstenite::protocol::WebSocketConfig;
 use tungstenite::{Error, Message};
 
@@ -25,7 +25,7 @@ fn fails(bytes: &[u8], code: u16) -> Life {
     assert_eq!(heard, code, "{text}");
     drop(peer);
     let life = host.join();
-    assert_eq!(life.offline.reason(), Reason::LocalClosed);
+    assert_eq!(life.offline.reason(), Reason::ProtocolError(CloseCode::new(code).unwrap()));
     let cause = life.offline.cause().expect("a cause").to_string();
     assert!(cause.starts_with(&text) && !text.is_empty(), "{text} is not how {cause} begins");
     assert_eq!(life.messages, [Message::text("hello")]);
@@ -108,7 +108,7 @@ fn a_wrong_frame_and_a_hasty_end_keep_the_first_cause() {
     peer.write(&[frame(TEXT, b"hello"), unmasked(TEXT, b"bare")].concat());
     drop(peer);
     let life = host.join();
-    assert_eq!(life.offline.reason(), Reason::LocalClosed);
+    assert_eq!(life.offline.reason(), Reason::ProtocolError(CloseCode::PROTOCOL_ERROR));
     let cause = life.offline.cause();
     assert!(matches!(cause, Some(Error::Protocol(_))), "{cause:?}");
 }
@@ -124,9 +124,10 @@ fn noise_is_refused_with_a_code_and_never_a_panic() {
         let _ = peer.0.shutdown(Shutdown::Write);
         let last = std::iter::from_fn(|| peer.next_frame()).last();
         let reason = host.join().offline.reason();
-        if reason == Reason::LocalClosed {
+        if let Reason::ProtocolError(violation) = reason {
             let (code, _) = code_and_text(&last.expect("a Close"));
             assert!([1002, 1007, 1009].contains(&code), "{code} to {noise:?}");
+            assert_eq!(code, violation.get());
             refused += 1;
         } else {
             // It happens to be the start of a frame, and ends in it.
