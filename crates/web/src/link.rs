@@ -80,8 +80,8 @@ pub struct Link<F> {
 /// Whether the page was running when it should have looked.
 #[derive(Clone, Copy, Debug, Default)]
 struct Lateness {
-    put_off: Option<Timestamp>,
-    /// It was put off already: one that is always late is to come to a verdict.
+    deferred_until: Option<Timestamp>,
+    /// It was deferred already: one that is always late is to come to a verdict.
     excused: bool,
 }
 
@@ -120,7 +120,7 @@ impl<F: FnMut() -> Doubling + Clone> Link<F> {
             return false;
         }
         self.heart = Some(Heart::new(self.settings.heartbeat, self.rng.draw(), now));
-        self.late.put_off = None;
+        self.late.deferred_until = None;
         true
     }
 
@@ -231,7 +231,7 @@ impl<F: FnMut() -> Doubling + Clone> Link<F> {
         }
         self.reconnect.stop(now);
         // There is nothing more to wait for.
-        self.late = Lateness { put_off: None, excused: true };
+        self.late = Lateness { deferred_until: None, excused: true };
     }
 
     /// The next thing to do, one at a time: call until `None`.
@@ -239,7 +239,7 @@ impl<F: FnMut() -> Doubling + Clone> Link<F> {
         if let Some(news) = self.heart.as_mut().and_then(Heart::news) {
             return Some(news);
         }
-        if self.is_put_off(now) {
+        if self.is_deferred(now) {
             return None;
         }
         if let Some(heart) = &mut self.heart {
@@ -270,7 +270,7 @@ impl<F: FnMut() -> Doubling + Clone> Link<F> {
     /// When to poll next, if nothing happens before; `None`: not before something does.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        self.late.put_off.or_else(|| self.due())
+        self.late.deferred_until.or_else(|| self.due())
     }
 
     /// How many dials there have been since the last connection that was stable.
@@ -301,7 +301,7 @@ impl<F: FnMut() -> Doubling + Clone> Link<F> {
         let Some(heart) = &mut self.heart else { return };
         heart.machine.handle(event, now);
         heart.asked_at = None;
-        self.late.put_off = None;
+        self.late.deferred_until = None;
     }
 
     /// A heartbeat that was changed is another machine. Not while an answer is awaited, or none would ever be overdue.
@@ -343,23 +343,23 @@ impl<F: FnMut() -> Doubling + Clone> Link<F> {
     }
 
     /// Nobody is judged by a look that comes late: what has arrived meanwhile is heard first. Once.
-    fn is_put_off(&mut self, now: Timestamp) -> bool {
-        if let Some(until) = self.late.put_off {
+    fn is_deferred(&mut self, now: Timestamp) -> bool {
+        if let Some(until) = self.late.deferred_until {
             if now < until {
                 return true;
             }
-            self.late.put_off = None;
+            self.late.deferred_until = None;
             return false;
         }
         if self.due().is_none_or(|due| now <= due + LATE) {
             self.late.excused = false;
             return false;
         }
-        let put_off = self.awaits_something() && !self.late.excused;
-        if put_off {
-            self.late = Lateness { put_off: Some(now + LAST_LOOK), excused: true };
+        let deferred = self.awaits_something() && !self.late.excused;
+        if deferred {
+            self.late = Lateness { deferred_until: Some(now + LAST_LOOK), excused: true };
         }
-        put_off
+        deferred
     }
 
     /// There is something that the server has not said in time, if it has not.
