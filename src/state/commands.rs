@@ -29,8 +29,8 @@ impl State {
         let Stage::Open(ping) = self.stage else { return };
         self.verdict = Verdict::None;
         if config.write_timeout == NEVER && ping.is_writing() {
-            // Rule 4: then a ping counts as written when it was handed out.
-            self.written(config, ping, self.pinged_at);
+            // Rule 4: nothing more is told of its writing, so it counts as written.
+            self.written(config, ping, self.latest);
         }
     }
 

@@ -37,8 +37,11 @@ impl Flags {
     pub(super) const UNREAD: u16 = 1 << 9;
     /// The last look of the verdict that was noted last began anew.
     pub(super) const LOOKED_AGAIN: u16 = 1 << 10;
-    /// The peer closed too, or the transport ended: nothing more to wait for.
-    pub(super) const GONE: u16 = 1 << 11;
+    /// Before the verdict: `MarkSuspect` was handed out since a byte of ours was last written, or a ping handed out, or reading
+    /// resumed. One wait gives one suspicion (rule 8).
+    pub(super) const SUSPECTED: u16 = 1 << 11;
+    /// After the verdict, in the same place: the peer closed too, or the transport ended; nothing more to wait for.
+    pub(super) const GONE: u16 = Self::SUSPECTED;
     /// A fleet keeps other settings for this connection than those that its key names.
     #[cfg(feature = "alloc")]
     pub(super) const RECONFIGURED: u16 = 1 << 12;

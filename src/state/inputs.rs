@@ -176,12 +176,14 @@ impl State {
         // Rule 3: it ends the wait for every ping handed out before it, and whatever came with the wait.
         self.stage = Stage::Open(ping.after_evidence());
         self.forget(Verdict::NotedAnswer);
-        if ping.is_writing() {
-            // The writing goes on, and suspicion counts it from here: it may have been too slow to beat the other clock.
-            self.wait_from = self.latest;
+        if ping == Ping::AnsweringAndWriting {
+            // The writing goes on. Suspicion counts from where it does, or from a resumption since, and may come sooner.
+            self.wait_from = self.wait_from.max(self.wrote_at);
             self.wake();
         }
-        if self.flags.has(Flags::PING_FORGIVEN | Flags::SUSPECT | Flags::PROBE_WAIT) {
+        if self.flags.has(
+            Flags::PING_FORGIVEN | Flags::SUSPECT | Flags::PROBE_WAIT | Flags::PROBE_UNWRITTEN,
+        ) {
             self.recover();
         }
     }
@@ -189,7 +191,7 @@ impl State {
     /// What evidence ends beside the wait.
     #[cold]
     fn recover(&mut self) {
-        self.flags.clear(Flags::PING_FORGIVEN | Flags::PROBE_WAIT);
+        self.flags.clear(Flags::PING_FORGIVEN | Flags::PROBE_WAIT | Flags::PROBE_UNWRITTEN);
         if self.flags.take(Flags::SUSPECT) {
             self.suspicions_survived = self.suspicions_survived.saturating_add(1);
             self.flags.set(Flags::ANNOUNCE);
@@ -211,6 +213,7 @@ impl State {
     /// Bytes of ours entered the transport.
     fn wrote(&mut self, ping: Ping) {
         self.wrote_at = self.latest;
+        self.flags.take(Flags::SUSPECTED);
         // Rule 4: a write renews the writing's clock; nothing that we do renews the wait for an answer.
         self.forget(Verdict::NotedWriting);
         if ping.is_writing() && !ping.is_answering() {
@@ -241,7 +244,7 @@ impl State {
             Ping::AnsweringAndWriting => Ping::Answering,
             done @ (Ping::Idle | Ping::Answering) => done,
         });
-        if self.flags.take(Flags::PROBE_UNWRITTEN) && ping != Ping::WritingAnswered {
+        if self.flags.take(Flags::PROBE_UNWRITTEN) {
             self.shorten_wait(config, at);
         }
         // The next ping may have waited for this, and the answer be due before the writing would have been.
@@ -279,6 +282,7 @@ impl State {
         }
         self.idle_from = self.latest;
         self.silent_from = self.latest;
+        self.flags.take(Flags::SUSPECTED);
         if ping != Ping::Idle {
             self.wait_from = self.latest;
         }

@@ -322,6 +322,8 @@ impl State {
     const fn judge(&mut self, verdict: Verdict) {
         self.verdict = verdict;
         self.stage = Stage::Judged;
+        // From here on this bit says another thing: see there.
+        self.flags.clear(Flags::SUSPECTED);
         self.wake();
     }
 

@@ -110,7 +110,7 @@ impl State {
                 return self.miss_ping(config, Verdict::NotedWriting, self.write_due(config, ping));
             }
             if self.due(self.suspect_due(config, ping)) {
-                self.flags.set(Flags::SUSPECT);
+                self.flags.set(Flags::SUSPECT | Flags::SUSPECTED);
                 return Step::Suspect;
             }
         }
@@ -173,6 +173,7 @@ impl State {
         self.sent = self.sent.saturating_add(1);
         self.pinged_at = self.latest;
         self.wrote_at = self.latest;
+        self.flags.take(Flags::SUSPECTED);
         // Rule 3: a sample is the answer to a ping that began the wait, while we were reading.
         self.flags.put(Flags::NO_SAMPLE, ping != Ping::Idle || self.flags.has(Flags::PAUSED));
         let probe = self.flags.take(Flags::PROBE);

@@ -1,117 +1,263 @@
-//! What runs, since when and until when: every deadline, worked out anew from the history.
+//! What runs, since when and until when: every moment at which something falls due, worked out anew from the past.
+//!
+//! Three clocks know nothing of each other: the schedule, the writing of the newest ping, and the wait for an answer.
 
 use std::time::Duration;
 
-use liveness::{Evidence, Schedule, Suspicion};
+use liveness::{Config, Schedule, Suspicion};
 
-use super::history::{Input, Overdue, What, is_answer, is_heard, is_pause, is_written};
-use super::reference::{Reference, nanos};
+use super::history::{Fact, Input, Output, Overdue, Past, What, is_heard, is_mercy, is_ping, is_write};
 
-impl Reference {
-    pub(super) fn is_evidence(&self, what: &What) -> bool {
-        match self.config.evidence() {
-            Evidence::AnyTraffic => is_heard(what),
-            Evidence::PongOnly => is_answer(what),
+/// Rule 1: so long after the latest ping a probe brings the next.
+pub(super) const PROBE_SPACING: Duration = Duration::from_secs(1);
+
+/// Whole nanoseconds; what does not fit is never.
+pub(super) fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn later(at: u64, by: Duration) -> u64 {
+    at.saturating_add(nanos(by))
+}
+
+/// The wait for an answer (rule 4).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Wait {
+    /// Where it counts from.
+    pub(super) since: usize,
+    /// A ping that `probe` brought has shortened it.
+    pub(super) shortened: bool,
+}
+
+impl Wait {
+    /// How long it runs. `reconfigure` changes the lengths, and a probe can still only shorten.
+    pub(super) fn length(self, config: &Config) -> Duration {
+        if self.shortened { config.probe_timeout().min(config.timeout()) } else { config.timeout() }
+    }
+}
+
+/// A verdict that would fall by time alone.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Deadline {
+    pub(super) overdue: Overdue,
+    pub(super) due: u64,
+    /// How long its clock has run by then.
+    pub(super) length: Duration,
+}
+
+/// The clocks of a ping.
+impl Past<'_> {
+    /// Rule 4: where a ping was written: when it was handed out, with `write_timeout` never; otherwise at the first
+    /// `PingSent` after. One whose place a fresh one took was never written. The page leaves open what becomes of a ping that
+    /// is being written when `write_timeout` turns to never: nobody will report it, so it counts as written then.
+    pub(super) fn written(self, ping: usize) -> Option<usize> {
+        let never = |fact: &Fact| self.config_of(fact).write_timeout() == Duration::MAX;
+        if never(&self.facts()[ping]) {
+            return Some(ping);
         }
+        let next = self.first_after(ping, |fact| {
+            is_ping(fact)
+                || fact.what == What::In(Input::PingSent)
+                || fact.what == What::In(Input::Reconfigure) && never(fact)
+        });
+        next.filter(|next| !is_ping(&self.facts()[*next]))
     }
 
-    /// When the last pause ended: the first resumption after it, for more are nothing (rule 9).
-    fn resumed_at(&self) -> u64 {
-        let paused = self.history.last(|what| *what == What::In(Input::ReadPaused));
-        let resumed = paused.and_then(|at| self.history.first_after(at, is_pause));
-        resumed.map_or(0, |index| self.history.at(index))
+    /// The ping that is being written.
+    pub(super) fn unwritten(self) -> Option<usize> {
+        self.newest_ping().filter(|ping| self.written(*ping).is_none())
     }
 
-    /// The ping that is awaited: the newest, while no evidence came since.
-    fn awaited(&self) -> Option<usize> {
-        self.history
-            .newest_ping()
-            .filter(|ping| !self.history.any_after(*ping, |what| self.is_evidence(what)))
+    /// Rule 4: where the writing of the newest ping counts from: its hand-out, renewed by each `Wrote`. Evidence is nothing
+    /// to it, nor is a pause.
+    pub(super) fn writing(self) -> Option<usize> {
+        let ping = self.unwritten()?;
+        let wrote = self.last(|fact| fact.what == What::In(Input::Wrote));
+        Some(wrote.filter(|wrote| *wrote > ping).unwrap_or(ping))
     }
 
-    /// Rule 4: where a ping was written: when it was handed out, or at the first `PingSent` after.
-    pub(super) fn written(&self, ping: usize) -> Option<usize> {
-        if self.config.write_timeout() == Duration::MAX {
-            Some(ping)
-        } else {
-            self.history.first_after(ping, |what| *what == What::In(Input::PingSent))
-        }
-    }
-
-    /// Rule 4: the awaited ping's current clock: which, and since when.
-    fn ping_clock(&self) -> Option<(Overdue, u64)> {
-        let ping = self.awaited()?;
-        Some(match self.written(ping) {
-            Some(written) => (Overdue::Answer, self.history.at(written).max(self.resumed_at())),
-            None => {
-                let wrote =
-                    self.history.last(|what| *what == What::In(Input::Wrote)).filter(|wrote| *wrote > ping);
-                (Overdue::Write, self.history.at(wrote.unwrap_or(ping)))
+    /// Rule 4: the wait for an answer, followed through the history from where it began: where the first ping after the
+    /// latest evidence was written or, because with the fresh ping of rule 6 it starts anew, where that was.
+    pub(super) fn wait(self) -> Option<Wait> {
+        let evidence = self.latest_evidence();
+        let mercy = self.last(is_mercy).filter(|mercy| *mercy > evidence);
+        let first = self.first_after(mercy.unwrap_or(evidence), is_ping)?;
+        let written = self.written(first)?;
+        let mut wait = Wait { since: written, shortened: false };
+        for (index, fact) in self.facts().iter().enumerate().skip(written) {
+            let paused = || self.before(index).is_paused();
+            if fact.what == What::In(Input::ReadResumed) && paused() {
+                // Rule 9: it starts anew.
+                wait.since = index;
+            } else if self.is_writing_of_a_probe(index) {
+                let config = self.config_of(fact);
+                // In a pause it does not run, and will start anew: all of it lies ahead.
+                let since = if paused() { fact.at } else { self.at(wait.since) };
+                if later(since, wait.length(config)) > later(fact.at, config.probe_timeout()) {
+                    wait = Wait { since: index, shortened: true };
+                }
             }
-        })
+        }
+        Some(wait)
     }
 
-    /// Every verdict that would fall by time alone, and when it is due, in the order of rule 13.
-    pub(super) fn deadlines(&self) -> Vec<(Overdue, u64)> {
+    /// A ping that `probe` brought was written there.
+    pub(super) fn is_writing_of_a_probe(self, index: usize) -> bool {
+        let fact = &self.facts()[index];
+        let writing = is_ping(fact) || matches!(fact.what, What::In(Input::PingSent | Input::Reconfigure));
+        let ping = writing.then(|| self.before(index + 1).newest_ping()).flatten();
+        ping.is_some_and(|ping| self.written(ping) == Some(index) && self.is_of_a_probe(ping))
+    }
+
+    /// `probe` brought this ping: it was called since the one before. The page leaves open whose a ping is that the schedule made
+    /// due in the second for which a probe waits: the probe's, because it asks.
+    pub(super) fn is_of_a_probe(self, ping: usize) -> bool {
+        let then = self.when_sent(ping);
+        let fresh = then.facts().len() < ping;
+        then.probe().is_some() || fresh && then.passes_the_probe_on()
+    }
+
+    /// Rule 6: the fresh ping in a shortened wait is a probe's too. So is, the page leaves it open, one that takes the place of
+    /// a probe's ping that was never written.
+    fn passes_the_probe_on(self) -> bool {
+        let replaced = self.unwritten().filter(|unwritten| *unwritten > self.latest_evidence());
+        self.wait().is_some_and(|wait| wait.shortened)
+            || replaced.is_some_and(|replaced| self.is_of_a_probe(replaced))
+    }
+
+    /// What was known when this ping went out, the mercy that brought it not included.
+    pub(super) fn when_sent(self, ping: usize) -> Self {
+        let then = self.before(ping);
+        if then.facts().last().is_some_and(is_mercy) { then.before(ping - 1) } else { then }
+    }
+
+    /// The first `probe` since the latest ping: it waits for its ping.
+    fn probe(self) -> Option<usize> {
+        self.first_after(self.newest_ping().unwrap_or(0), |fact| fact.what == What::In(Input::Probe))
+    }
+
+    /// The number of the oldest ping that is not answered yet.
+    pub(super) fn awaited(self) -> Option<u32> {
+        if self.verdict().is_some() {
+            return None;
+        }
+        let pong = |fact: &Fact| match fact.what {
+            What::In(Input::Pong(number)) => number,
+            _ => None,
+        };
+        // An answer settles the earlier ones too.
+        let oldest = self.facts().iter().filter_map(pong).max().unwrap_or(0) + 1;
+        (oldest <= self.pings()).then_some(oldest)
+    }
+}
+
+/// What falls due.
+impl Past<'_> {
+    /// Every verdict that would fall by time alone, in the order of rule 13.
+    pub(super) fn deadlines(self) -> Vec<Deadline> {
+        let config = self.config();
         let mut deadlines = Vec::new();
-        if !self.history.is_paused() {
-            let data = self.history.last_at(|what| *what == What::In(Input::Data)).max(self.resumed_at());
-            deadlines.push((Overdue::Idle, data.saturating_add(nanos(self.config.idle_timeout()))));
-            let heard = self.history.last_at(|what| is_heard(what) || *what == What::SilenceForgiven);
-            let heard = heard.max(self.resumed_at());
-            deadlines.push((Overdue::Silence, heard.saturating_add(nanos(self.config.silence_timeout()))));
+        let mut add = |overdue, since, length| {
+            deadlines.push(Deadline { overdue, due: later(since, length), length });
+        };
+        // Rule 9: in a pause nothing that waits for the peer runs, and each starts anew at the resumption.
+        if !self.is_paused() {
+            let resumed = self.resumption().unwrap_or(0);
+            let data =
+                self.last_or_opening(|fact| matches!(fact.what, What::In(Input::Data | Input::Progress)));
+            add(Overdue::Idle, self.at(data.max(resumed)), config.idle_timeout());
+            let heard =
+                self.last_or_opening(|fact| is_heard(fact) || fact.what == What::Forgave(Overdue::Silence));
+            add(Overdue::Silence, self.at(heard.max(resumed)), config.silence_timeout());
+            if let Some(wait) = self.wait() {
+                add(Overdue::Answer, self.at(wait.since), wait.length(config));
+            }
         }
-        match self.ping_clock() {
-            Some((Overdue::Answer, since)) if !self.history.is_paused() => {
-                deadlines.push((Overdue::Answer, since.saturating_add(nanos(self.config.timeout()))));
-            }
-            Some((Overdue::Write, since)) => {
-                deadlines.push((Overdue::Write, since.saturating_add(nanos(self.config.write_timeout()))));
-            }
-            _ => {}
+        if let Some(writing) = self.writing() {
+            add(Overdue::Write, self.at(writing), config.write_timeout());
         }
         deadlines
     }
 
-    /// Rule 5: when a poll first saw this deadline.
-    pub(super) fn first_sight(&self, overdue: Overdue, deadline: u64) -> Option<u64> {
-        let saw = self.history.facts().iter().find(|fact| fact.what == What::Saw(overdue, deadline));
-        saw.map(|fact| fact.at)
-    }
-
     /// Rule 8.
-    pub(super) fn suspicion_due(&self) -> u64 {
-        let after = match self.config.suspicion() {
-            Suspicion::Never => u64::MAX,
-            Suspicion::After(after) => nanos(after),
-            Suspicion::Adaptive { at_least } => self.smoothed().map_or(u64::MAX, |(smoothed, variation)| {
-                smoothed.saturating_add(variation.saturating_mul(4)).max(nanos(at_least))
-            }),
+    pub(super) fn suspicion_due(self) -> u64 {
+        let config = self.config();
+        let (since, timeout) = match (self.wait(), self.writing()) {
+            (Some(wait), _) => (wait.since, wait.length(config)),
+            (None, Some(writing)) => (writing.max(self.resumption().unwrap_or(0)), config.write_timeout()),
+            (None, None) => return u64::MAX,
         };
-        match self.ping_clock() {
-            Some((_, since)) if !self.history.is_paused() && after < nanos(self.config.timeout()) => {
-                since.max(self.resumed_at()).saturating_add(after)
+        let after = match config.suspicion() {
+            Suspicion::Never => Duration::MAX,
+            Suspicion::After(after) => after,
+            Suspicion::Adaptive { at_least } => {
+                self.smoothed().map_or(Duration::MAX, |(smoothed, variation)| {
+                    Duration::from_nanos(smoothed.saturating_add(variation.saturating_mul(4))).max(at_least)
+                })
             }
-            _ => u64::MAX,
+        };
+        // Once: evidence ends a suspicion but not the writing, and that gives no other for the same wait.
+        let suspected = self.any_after(since, |fact| fact.what == What::Polled(Some(Output::Suspect)));
+        if self.is_paused() || suspected || after >= timeout {
+            u64::MAX
+        } else {
+            later(self.at(since), after)
         }
     }
 
-    /// Rule 1, to a poll now. What came due during a wait is late when the wait ends; a probe is due now.
-    pub(super) fn ping_due(&self, now: u64) -> u64 {
-        if self.awaited().is_some() {
+    /// Rule 1.
+    pub(super) fn ping_due(self) -> u64 {
+        if self.unwritten().is_some() {
             return u64::MAX;
         }
-        let ping = self.history.newest_ping().unwrap_or(0);
-        if self.history.any_after(ping, |what| *what == What::In(Input::Probe)) {
-            return now;
-        }
-        let since = match self.config.schedule() {
-            Schedule::Steady => self.history.at(ping),
+        let latest_ping = self.newest_ping();
+        let pinged_at = self.at(latest_ping.unwrap_or(0));
+        let probe_due = self.probe().map_or(u64::MAX, |probe| {
+            let spaced = latest_ping.map_or(0, |ping| later(self.at(ping), PROBE_SPACING));
+            self.at(probe).max(spaced)
+        });
+        let since = match self.config().schedule() {
+            Schedule::Steady => pinged_at,
             Schedule::Quiet => {
-                let evidence = self.history.last_at(|what| self.is_evidence(what));
-                evidence.min(self.history.last_at(is_written))
+                let wrote = self.at(self.last_or_opening(is_write));
+                pinged_at.max(wrote.min(self.at(self.latest_evidence())))
             }
         };
-        since.saturating_add(nanos(self.config.interval()))
+        probe_due.min(later(since, self.config().interval()))
+    }
+}
+
+/// Round trips.
+impl Past<'_> {
+    pub(super) fn samples(self) -> Vec<u64> {
+        self.facts().iter().filter_map(|fact| fact.what.sample()).collect()
+    }
+
+    /// RFC 6298 2.2 and 2.3 over every sample: SRTT and RTTVAR. No sample counts longer than 78 hours, say `Rtt`'s docs.
+    pub(super) fn smoothed(self) -> Option<(u64, u64)> {
+        let samples: Vec<u64> = self.samples().into_iter().map(|sample| sample.min((1 << 48) - 1)).collect();
+        let (first, others) = samples.split_first()?;
+        let first = (u128::from(*first), u128::from(*first) / 2);
+        let (smoothed, variation) = others.iter().fold(first, |(smoothed, variation), sample| {
+            let sample = u128::from(*sample);
+            // RTTVAR first: it reads the old SRTT.
+            let variation = (3 * variation + smoothed.abs_diff(sample)) / 4;
+            ((7 * smoothed + sample) / 8, variation)
+        });
+        Some((u64::try_from(smoothed).unwrap(), u64::try_from(variation).unwrap()))
+    }
+
+    /// Rule 3: the round trip of the newest ping, answered now, where that is a sample.
+    pub(super) fn sample(self, now: u64) -> Option<u64> {
+        let ping = self.newest_ping()?;
+        // It began the wait: no earlier one was awaited, or waiting to be written, when it went out.
+        let then = self.when_sent(ping);
+        let began = then.wait().is_none() && then.unwritten().is_none();
+        let listening = !then.is_paused()
+            && !self.any_after(ping, |fact| matches!(fact.what, What::In(Input::ReadPaused | Input::Unread)));
+        // The page leaves open when the trip of a ping began that was answered before it was reported as sent: with the
+        // hand-out.
+        let start = self.written(ping).unwrap_or(ping);
+        (began && listening).then(|| now - self.at(start))
     }
 }

@@ -1,6 +1,6 @@
 //! The whole history of one connection: what was handed in and out, and when, in order. And searches in it.
 
-use liveness::{CloseCode, Reason};
+use liveness::{CloseCode, Config, Evidence, Reason};
 
 /// What is handed in. A pong names the ping whose payload it carries, if there was such a ping.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -10,13 +10,17 @@ pub(super) enum Input {
     Ping,
     Pong(Option<u32>),
     Close(Option<u16>),
+    Violation(CloseCode),
     Eof,
     Wrote,
     PingSent,
     ReadPaused,
     ReadResumed,
+    Unread,
     Probe,
     LocalClose(CloseCode),
+    /// New settings: those of the fact itself, and of what follows.
+    Reconfigure,
 }
 
 /// What is handed out: an action, its ping by number.
@@ -35,8 +39,8 @@ pub(super) enum Output {
 pub(super) enum Overdue {
     Idle,
     Silence,
-    Write,
     Answer,
+    Write,
 }
 
 /// One entry of the history.
@@ -48,11 +52,11 @@ pub(super) enum What {
     Answered(Option<u64>),
     /// The input before it decided.
     Decided(Reason),
-    /// A poll saw this verdict due since then.
+    /// A poll first saw this verdict, due since then.
     Saw(Overdue, u64),
-    /// A poll saw silence so late that it starts anew.
-    SilenceForgiven,
-    /// The verdict just seen waits for its last look.
+    /// Rule 6: it saw it so late that it suspected itself: silence starts anew, or the fresh ping goes out in this poll.
+    Forgave(Overdue),
+    /// The verdict seen last waits for its last look, which begins here.
     Held,
     /// A verdict fell in the poll that follows, which gave something else.
     Fell(Reason),
@@ -63,99 +67,158 @@ pub(super) enum What {
 pub(super) struct Fact {
     pub(super) at: u64,
     pub(super) what: What,
+    /// Which settings were in force.
+    settings: usize,
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct History(Vec<Fact>);
+pub(super) struct History {
+    facts: Vec<Fact>,
+    /// All settings that ever were in force.
+    settings: Vec<Config>,
+}
 
 impl History {
-    pub(super) fn new(opened: u64) -> Self {
-        Self(vec![Fact { at: opened, what: What::Opened }])
-    }
-
-    pub(super) fn facts(&self) -> &[Fact] {
-        &self.0
-    }
-
-    pub(super) fn at(&self, index: usize) -> u64 {
-        self.0[index].at
-    }
-
-    /// Where the last such fact stands.
-    pub(super) fn last(&self, is: impl Fn(&What) -> bool) -> Option<usize> {
-        self.0.iter().rposition(|fact| is(&fact.what))
-    }
-
-    /// Where the first such fact after `start` stands.
-    pub(super) fn first_after(&self, start: usize, is: impl Fn(&What) -> bool) -> Option<usize> {
-        let later = self.0[start + 1..].iter().position(|fact| is(&fact.what))?;
-        Some(start + 1 + later)
-    }
-
-    pub(super) fn any_after(&self, start: usize, is: impl Fn(&What) -> bool) -> bool {
-        self.first_after(start, is).is_some()
-    }
-
-    /// When the last such fact was; if there was none, the opening.
-    pub(super) fn last_at(&self, is: impl Fn(&What) -> bool) -> u64 {
-        self.0[self.last(is).unwrap_or(0)].at
-    }
-
-    pub(super) fn latest(&self) -> u64 {
-        self.0[self.0.len() - 1].at
+    pub(super) fn new(config: Config, opened: u64) -> Self {
+        Self { facts: vec![Fact { at: opened, what: What::Opened, settings: 0 }], settings: vec![config] }
     }
 
     pub(super) fn push(&mut self, at: u64, what: What) {
-        self.0.push(Fact { at, what });
+        self.facts.push(Fact { at, what, settings: self.settings.len() - 1 });
     }
 
-    pub(super) fn did(&self, output: Output) -> bool {
-        self.last(|what| *what == What::Polled(Some(output))).is_some()
+    pub(super) fn reconfigure(&mut self, config: Config, at: u64) {
+        self.settings.push(config);
+        self.push(at, What::In(Input::Reconfigure));
     }
 
-    pub(super) fn newest_ping(&self) -> Option<usize> {
+    /// All of it.
+    pub(super) fn past(&self) -> Past<'_> {
+        Past { facts: &self.facts, settings: &self.settings }
+    }
+}
+
+/// The history up to some fact: all that can be known then. Every question of the rules is asked of a past, so that "when it
+/// went out" is the same question as "now", asked of a shorter one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Past<'a> {
+    facts: &'a [Fact],
+    settings: &'a [Config],
+}
+
+impl<'a> Past<'a> {
+    pub(super) fn facts(self) -> &'a [Fact] {
+        self.facts
+    }
+
+    /// What was known just before the fact that stands there.
+    pub(super) fn before(self, index: usize) -> Self {
+        Self { facts: &self.facts[..index], ..self }
+    }
+
+    pub(super) fn at(self, index: usize) -> u64 {
+        self.facts[index].at
+    }
+
+    pub(super) fn latest(self) -> u64 {
+        self.facts[self.facts.len() - 1].at
+    }
+
+    /// The settings in force.
+    pub(super) fn config(self) -> &'a Config {
+        self.config_of(&self.facts[self.facts.len() - 1])
+    }
+
+    pub(super) fn config_of(self, fact: &Fact) -> &'a Config {
+        &self.settings[fact.settings]
+    }
+
+    /// Where the last such fact stands.
+    pub(super) fn last(self, is: impl Fn(&Fact) -> bool) -> Option<usize> {
+        self.facts.iter().rposition(is)
+    }
+
+    /// Where the first such fact after `start` stands.
+    pub(super) fn first_after(self, start: usize, is: impl Fn(&Fact) -> bool) -> Option<usize> {
+        let later = self.facts[start + 1..].iter().position(is)?;
+        Some(start + 1 + later)
+    }
+
+    pub(super) fn any_after(self, start: usize, is: impl Fn(&Fact) -> bool) -> bool {
+        self.first_after(start, is).is_some()
+    }
+
+    /// Where the last such fact stands; if there was none, the opening.
+    pub(super) fn last_or_opening(self, is: impl Fn(&Fact) -> bool) -> usize {
+        self.last(is).unwrap_or(0)
+    }
+
+    pub(super) fn did(self, output: Output) -> bool {
+        self.last(|fact| fact.what == What::Polled(Some(output))).is_some()
+    }
+}
+
+/// Questions that need no rule to answer.
+impl Past<'_> {
+    /// Rule 3, by the settings of that time: `reconfigure` makes nothing evidence that was none.
+    pub(super) fn is_evidence(self, fact: &Fact) -> bool {
+        match self.config_of(fact).evidence() {
+            Evidence::AnyTraffic => is_heard(fact),
+            Evidence::PongOnly => matches!(fact.what, What::Answered(_)),
+        }
+    }
+
+    /// Where the latest evidence stands; if there was none, the opening.
+    pub(super) fn latest_evidence(self) -> usize {
+        self.last_or_opening(|fact| self.is_evidence(fact))
+    }
+
+    pub(super) fn newest_ping(self) -> Option<usize> {
         self.last(is_ping)
     }
 
     /// How many pings were handed out.
-    pub(super) fn pings(&self) -> u32 {
-        let pings = self.0.iter().filter(|fact| is_ping(&fact.what)).count();
-        u32::try_from(pings).unwrap()
+    pub(super) fn pings(self) -> u32 {
+        u32::try_from(self.facts.iter().filter(|fact| is_ping(fact)).count()).unwrap()
     }
 
-    pub(super) fn is_paused(&self) -> bool {
-        self.was_paused(self.0.len())
+    pub(super) fn is_paused(self) -> bool {
+        self.last(is_turn).is_some_and(|turn| self.facts[turn].what == What::In(Input::ReadPaused))
     }
 
-    /// Whether reading was paused just before the fact that stands there.
-    pub(super) fn was_paused(&self, index: usize) -> bool {
-        let turn = self.0[..index].iter().rfind(|fact| is_pause(&fact.what));
-        turn.is_some_and(|fact| fact.what == What::In(Input::ReadPaused))
+    /// Where the last pause ended: the first resumption after it, because more are nothing (rule 9).
+    pub(super) fn resumption(self) -> Option<usize> {
+        let paused = self.last(|fact| fact.what == What::In(Input::ReadPaused))?;
+        self.first_after(paused, is_turn)
     }
 
-    pub(super) fn last_mark(&self) -> Option<usize> {
-        self.last(is_mark)
+    pub(super) fn last_mark(self) -> Option<usize> {
+        self.last(|fact| matches!(fact.what, What::Polled(Some(Output::Online | Output::Suspect))))
     }
 
     /// The last mark handed out was `MarkSuspect`.
-    pub(super) fn is_suspect(&self) -> bool {
-        self.last_mark().is_some_and(|mark| self.0[mark].what == What::Polled(Some(Output::Suspect)))
+    pub(super) fn is_suspect(self) -> bool {
+        self.last_mark().is_some_and(|mark| self.facts[mark].what == What::Polled(Some(Output::Suspect)))
     }
 
     /// Whether the input that stands there decided. Such a one refutes no suspicion: it tells of no life to come.
-    pub(super) fn decides(&self, index: usize) -> bool {
-        matches!(self.0.get(index + 1), Some(Fact { what: What::Decided(_), .. }))
+    pub(super) fn decides(self, index: usize) -> bool {
+        self.facts.get(index + 1).is_some_and(|next| matches!(next.what, What::Decided(_)))
     }
 
     /// Where the verdict fell, and why.
-    pub(super) fn verdict_at(&self) -> Option<(usize, Reason)> {
-        let verdicts = self.0.iter().enumerate();
+    pub(super) fn verdict_at(self) -> Option<(usize, Reason)> {
+        let verdicts = self.facts.iter().enumerate();
         verdicts.filter_map(|(index, fact)| Some((index, fact.what.verdict()?))).next()
     }
 
+    pub(super) fn verdict(self) -> Option<Reason> {
+        self.verdict_at().map(|(_, reason)| reason)
+    }
+
     /// The code that the first `close()` gave.
-    pub(super) fn local_close(&self) -> Option<CloseCode> {
-        self.0.iter().find_map(|fact| {
+    pub(super) fn local_close(self) -> Option<CloseCode> {
+        self.facts.iter().find_map(|fact| {
             if let What::In(Input::LocalClose(code)) = fact.what { Some(code) } else { None }
         })
     }
@@ -175,28 +238,25 @@ impl What {
     }
 }
 
-pub(super) fn is_heard(what: &What) -> bool {
-    use Input::{Close, Data, Eof, Ping, Pong, Progress};
-    matches!(what, What::In(Data | Progress | Ping | Pong(_) | Close(_) | Eof))
+pub(super) fn is_heard(fact: &Fact) -> bool {
+    use Input::{Close, Data, Eof, Ping, Pong, Progress, Violation};
+    matches!(fact.what, What::In(Data | Progress | Ping | Pong(_) | Close(_) | Violation(_) | Eof))
 }
 
-pub(super) fn is_answer(what: &What) -> bool {
-    matches!(what, What::Answered(_))
-}
-
-pub(super) fn is_ping(what: &What) -> bool {
-    matches!(what, What::Polled(Some(Output::Ping(_))))
+pub(super) fn is_ping(fact: &Fact) -> bool {
+    matches!(fact.what, What::Polled(Some(Output::Ping(_))))
 }
 
 /// Rule 1: a ping and `PingSent` count as written.
-pub(super) fn is_written(what: &What) -> bool {
-    is_ping(what) || matches!(what, What::In(Input::Wrote | Input::PingSent))
+pub(super) fn is_write(fact: &Fact) -> bool {
+    is_ping(fact) || matches!(fact.what, What::In(Input::Wrote | Input::PingSent))
 }
 
-pub(super) fn is_pause(what: &What) -> bool {
-    matches!(what, What::In(Input::ReadPaused | Input::ReadResumed))
+/// Rule 6: the fresh ping goes out in this poll.
+pub(super) fn is_mercy(fact: &Fact) -> bool {
+    matches!(fact.what, What::Forgave(Overdue::Answer | Overdue::Write))
 }
 
-fn is_mark(what: &What) -> bool {
-    matches!(what, What::Polled(Some(Output::Online | Output::Suspect)))
+fn is_turn(fact: &Fact) -> bool {
+    matches!(fact.what, What::In(Input::ReadPaused | Input::ReadResumed))
 }

@@ -8,6 +8,8 @@ use liveness::{CloseCode, Config, Suspicion};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use super::clocks::PROBE_SPACING;
+
 /// Lives that begin later than that may come to the end of time.
 const LATE: u64 = u64::MAX / 2;
 
@@ -15,6 +17,8 @@ const LATE: u64 = u64::MAX / 2;
 #[derive(Clone, Debug)]
 pub(super) struct Life {
     pub(super) config: Config,
+    /// What it may be reconfigured to.
+    pub(super) others: Vec<Config>,
     /// The length that the settings are a few of.
     pub(super) unit: u64,
     pub(super) opened: u64,
@@ -50,6 +54,9 @@ pub(super) enum Gap {
 pub(super) enum Setting {
     Interval,
     Timeout,
+    ProbeTimeout,
+    /// How far apart probes bring pings.
+    ProbeSpacing,
     LastLook,
     StallTolerance,
     WriteTimeout,
@@ -67,6 +74,8 @@ impl Setting {
         let setting = match self {
             Self::Interval => config.interval(),
             Self::Timeout => config.timeout(),
+            Self::ProbeTimeout => config.probe_timeout(),
+            Self::ProbeSpacing => PROBE_SPACING,
             Self::LastLook => config.last_look(),
             Self::StallTolerance => config.stall_tolerance(),
             Self::WriteTimeout => config.write_timeout(),
@@ -90,6 +99,8 @@ impl Setting {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum What {
     Nothing,
+    /// Everybody is silent and the driver keeps time, until a verdict waits for its last look: some polls at most.
+    Silence,
     Data,
     Progress,
     Ping,
@@ -102,8 +113,12 @@ pub(super) enum What {
     PingSent,
     ReadPaused,
     ReadResumed,
+    Unread,
     Probe,
+    /// To the settings that stand there, if there are so many.
+    Reconfigure(usize),
     PeerClose(Option<u16>),
+    Violation(CloseCode),
     Eof,
     LocalClose(CloseCode),
 }
@@ -125,6 +140,8 @@ fn settings() -> impl Strategy<Value = Setting> {
     let all = [
         Interval,
         Timeout,
+        ProbeTimeout,
+        ProbeSpacing,
         LastLook,
         StallTolerance,
         WriteTimeout,
@@ -156,53 +173,95 @@ fn codes() -> impl Strategy<Value = Option<u16>> {
 fn whats() -> impl Strategy<Value = What> {
     prop_oneof![
         100 => Just(What::Nothing),
-        100 => (0..3_usize).prop_map(What::Answer),
+        70 => (0..2_usize).prop_map(What::Answer),
+        30 => (0..5_usize).prop_map(What::Answer),
         40 => Just(What::Data),
         30 => Just(What::Progress),
         30 => Just(What::Ping),
         15 => Just(What::Forged),
         3 => Just(What::Prophecy),
         30 => Just(What::Wrote),
-        60 => Just(What::PingSent),
-        40 => Just(What::ReadPaused),
-        50 => Just(What::ReadResumed),
-        15 => Just(What::Probe),
+        100 => Just(What::PingSent),
+        30 => Just(What::ReadPaused),
+        40 => Just(What::ReadResumed),
+        60 => Just(What::Unread),
+        40 => Just(What::Probe),
+        8 => (0..4_usize).prop_map(What::Reconfigure),
         1 => codes().prop_map(What::PeerClose),
+        1 => any::<CloseCode>().prop_map(What::Violation),
         1 => Just(What::Eof),
         1 => prop_oneof![Just(CloseCode::GOING_AWAY), Just(CloseCode::NORMAL)].prop_map(What::LocalClose),
     ]
 }
 
-fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let polls = prop_oneof![
+fn polls() -> impl Strategy<Value = Polls> {
+    prop_oneof![
         4 => Just(Polls::After),
         1 => Just(Polls::Never),
         1 => Just(Polls::Before),
         1 => Just(Polls::Once),
-    ];
-    let step = (gaps(), whats(), polls).prop_map(|(gap, what, polls)| Step { gap, what, polls });
-    vec(step, 1..300)
+    ]
+}
+
+/// What a verdict that waits for its last look may meet.
+fn news() -> impl Strategy<Value = What> {
+    prop_oneof![
+        6 => Just(What::Unread),
+        1 => Just(What::ReadPaused),
+        4 => (0..4_usize).prop_map(What::Reconfigure),
+        1 => Just(What::Progress),
+        1 => (0..3_usize).prop_map(What::Answer),
+        1 => Just(What::PingSent),
+        1 => Just(What::Probe),
+    ]
+}
+
+/// Anything; or everybody is silent until a verdict is noted, and before its last look there is news.
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let any = (gaps(), whats(), polls()).prop_map(|(gap, what, polls)| vec![Step { gap, what, polls }]);
+    let last_look = (gaps(), news(), polls()).prop_map(|(gap, what, polls)| {
+        let seen = Step { gap, what: What::Silence, polls: Polls::Never };
+        vec![seen, Step { gap: Gap::None, what, polls }]
+    });
+    vec(prop_oneof![12 => any, 1 => last_look], 1..200).prop_map(|steps| steps.concat())
 }
 
 /// Exactly periodic: the reference draws no jitter.
 fn settings_of(unit: u64) -> impl Strategy<Value = Config> {
-    configs(Duration::from_nanos(unit)).prop_map(|config| config.to_builder().jitter(0).build().unwrap())
+    let probe_timeouts = prop::option::weighted(0.7, (1..10_u64).prop_map(move |units| units * unit));
+    (configs(Duration::from_nanos(unit)), probe_timeouts).prop_map(|(config, probe_timeout)| {
+        let probe_timeout = probe_timeout.map_or(Duration::MAX, Duration::from_nanos);
+        config.to_builder().jitter(0).probe_timeout(probe_timeout).build().unwrap()
+    })
+}
+
+fn with_budget(config: Config, budget: Option<(u32, u32)>) -> Config {
+    let builder = match budget {
+        Some((burst, per_second)) => config.to_builder().control_budget(burst, per_second),
+        None => config.to_builder().unlimited_control_frames(),
+    };
+    builder.build().unwrap()
 }
 
 pub(super) fn lives() -> impl Strategy<Value = Life> {
-    let units = prop_oneof![4 => Just(1_u64), 1 => Just(1_000_003), 1 => Just(100_000_000)];
-    let lives = units.prop_flat_map(|unit| (Just(unit), settings_of(unit)));
+    let units = prop_oneof![
+        6 => Just(1_u64),
+        1 => Just(1_000_003),
+        1 => Just(100_000_000),
+        2 => Just(300_000_000),
+        1 => Just(1_000_000_000),
+    ];
+    let lives = units.prop_flat_map(|unit| (Just(unit), settings_of(unit), vec(settings_of(unit), 0..4)));
     let opened = prop_oneof![
         6 => Just(0),
         6 => 0..u64::MAX / 4,
         1 => (1..60_u64).prop_map(|before| u64::MAX - before),
     ];
-    (lives, opened, steps()).prop_map(|((unit, config), opened, steps)| {
-        // At the end of time the budget is not compared: to say when it is full again takes moments past that.
-        let config = match opened {
-            LATE.. => config.to_builder().unlimited_control_frames().build().unwrap(),
-            _ => config,
-        };
-        Life { config, unit, opened, steps }
+    (lives, opened, steps()).prop_map(|((unit, config, others), opened, steps)| {
+        // At the end of time the budget is not compared: to say when it is full again takes moments past that. Nor is a new one
+        // in mid-life: the page does not say what becomes of what was drawn on the old.
+        let budget = config.control_budget().filter(|_| opened < LATE);
+        let others = others.into_iter().map(|other| with_budget(other, budget)).collect();
+        Life { config: with_budget(config, budget), others, unit, opened, steps }
     })
 }

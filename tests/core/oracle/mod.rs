@@ -54,7 +54,7 @@ fn machine_and_reference_agree_on_every_life() {
 fn lives_of_every_kind_are_lived() {
     // The twin: nothing would differ in a world where nothing ever happens.
     let tally = RefCell::new(Tally::default());
-    let outcome = runner(SEED, CASES / 2).run(&lives::lives(), |life| {
+    let outcome = runner(SEED, CASES).run(&lives::lives(), |life| {
         tally.borrow_mut().add(&world::live(&life).map_err(TestCaseError::fail)?);
         Ok(())
     });

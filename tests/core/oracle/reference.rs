@@ -9,104 +9,107 @@ use std::time::Duration;
 
 use liveness::{CloseCode, Config, Reason, Status, Timestamp};
 
-use super::history::{History, Input, Output, Overdue, What, is_answer, is_heard, is_ping};
+use super::clocks::{Deadline, nanos};
+use super::history::{Fact, History, Input, Output, Overdue, Past, What, is_heard, is_mercy};
 
 const SECOND: u64 = 1_000_000_000;
 
 /// The rules, over the history.
 #[derive(Clone, Debug)]
-pub(super) struct Reference {
-    pub(super) config: Config,
-    pub(super) history: History,
-}
-
-/// Whole nanoseconds; what does not fit is never.
-pub(super) fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
-}
+pub(super) struct Reference(History);
 
 const fn reason(overdue: Overdue) -> Reason {
     match overdue {
         Overdue::Idle => Reason::Idle,
         Overdue::Silence => Reason::Silent,
-        Overdue::Write => Reason::WriteStalled,
         Overdue::Answer => Reason::PingTimeout,
+        Overdue::Write => Reason::WriteStalled,
     }
 }
 
 /// Rule 12: the far end of time never comes.
-fn reached(deadline: u64, now: u64) -> bool {
+const fn reached(deadline: u64, now: u64) -> bool {
     deadline != u64::MAX && deadline <= now
 }
 
 impl Reference {
     pub(super) fn new(config: Config, now: Timestamp) -> Self {
-        Self { config, history: History::new(now.as_nanos()) }
+        Self(History::new(config, now.as_nanos()))
     }
 
-    pub(super) const fn history(&self) -> &History {
-        &self.history
+    pub(super) fn history(&self) -> &History {
+        &self.0
+    }
+
+    pub(super) fn past(&self) -> Past<'_> {
+        self.0.past()
+    }
+
+    /// Rule 12: an earlier timestamp counts as the latest seen.
+    fn moment(&self, now: Timestamp) -> u64 {
+        now.as_nanos().max(self.past().latest())
     }
 }
 
 /// Inputs.
 impl Reference {
     pub(super) fn handle(&mut self, input: Input, now: Timestamp) {
-        // Rule 12: an earlier timestamp counts as the latest seen.
-        let at = now.as_nanos().max(self.history.latest());
-        let decided = self.history.verdict_at().is_some();
-        // The design leaves open whether a pong after the verdict still answers; to the machine it does not.
-        let answered = self.answered(input).filter(|_| !decided).map(|number| self.sample(number, at));
-        self.history.push(at, What::In(input));
+        let at = self.moment(now);
+        let decided = self.past().verdict().is_some();
+        // The page leaves open whether a pong after the verdict still answers; to the machine it does not.
+        let answered = self.answered(input).filter(|_| !decided).map(|number| {
+            let newest = number == self.past().pings();
+            if newest { self.past().sample(at) } else { None }
+        });
+        self.0.push(at, What::In(input));
         if let Some(sample) = answered {
-            self.history.push(at, What::Answered(sample));
+            self.0.push(at, What::Answered(sample));
         }
         // Rule 11: after a verdict no event changes it.
         if let (false, Some(reason)) = (decided, self.decides(input)) {
-            self.history.push(at, What::Decided(reason));
+            self.0.push(at, What::Decided(reason));
         }
+    }
+
+    /// Rule 12.
+    pub(super) fn reconfigure(&mut self, config: Config, now: Timestamp) {
+        self.0.reconfigure(config, self.moment(now));
     }
 
     /// Rule 3: the ping that a pong answers, unless that was answered before, by a pong to it or to a later one.
     fn answered(&self, input: Input) -> Option<u32> {
         let Input::Pong(Some(number)) = input else { return None };
-        let earlier = |what: &What| matches!(what, What::In(Input::Pong(Some(other))) if *other >= number);
-        self.history.last(earlier).is_none().then_some(number)
-    }
-
-    /// The round trip, where the answer is a sample: to the newest ping (rule 3), not read across a pause (rule 9).
-    fn sample(&self, number: u32, at: u64) -> Option<u64> {
-        let ping = self.history.newest_ping().filter(|_| number == self.history.pings())?;
-        // The design leaves open when the trip of a ping began that was answered before it was reported as sent; the
-        // machine takes the hand-out.
-        let start = self.written(ping).unwrap_or(ping);
-        // Nor says it whether a pause that ended before the ping was sent counts; to the machine it does.
-        let paused = self.history.any_after(ping, |what| *what == What::In(Input::ReadPaused));
-        (!paused && !self.history.was_paused(ping)).then(|| at - self.history.at(start))
+        let earlier =
+            |fact: &Fact| matches!(fact.what, What::In(Input::Pong(Some(other))) if other >= number);
+        self.past().last(earlier).is_none().then_some(number)
     }
 
     /// The verdict of an input that is one.
     fn decides(&self, input: Input) -> Option<Reason> {
         match input {
             Input::Close(code) => Some(Reason::PeerClosed(code)),
+            Input::Violation(code) => Some(Reason::ProtocolError(code)),
             Input::Eof => Some(Reason::TransportClosed),
             Input::LocalClose(_) => Some(Reason::LocalClosed),
             Input::Ping | Input::Pong(_) => self.is_flooded().then_some(Reason::PingFlood),
             Input::Data | Input::Progress | Input::Wrote | Input::PingSent => None,
-            Input::ReadPaused | Input::ReadResumed | Input::Probe => None,
+            Input::ReadPaused | Input::ReadResumed | Input::Unread => None,
+            Input::Probe | Input::Reconfigure => None,
         }
     }
 
     /// Rule 10, by the definition of a token bucket: all that was drawn since the opening. A token is worth the time in
     /// which it accrues. That is rounded down to a nanosecond, as the machine does: never against the peer.
     fn is_flooded(&self) -> bool {
-        let Some((burst, per_second)) = self.config.control_budget() else { return false };
+        let past = self.past();
+        let Some((burst, per_second)) = past.config().control_budget() else { return false };
         let accrues_in = SECOND.checked_div(u64::from(per_second));
         let token = u128::from(accrues_in.unwrap_or(1).max(1));
         let capacity = u128::from(burst) * token;
         let (mut level, mut then) = (capacity, 0);
-        for (index, fact) in self.history.facts().iter().enumerate() {
-            let answered = self.history.facts().get(index + 1).is_some_and(|next| is_answer(&next.what));
+        for (index, fact) in past.facts().iter().enumerate() {
+            let next = past.facts().get(index + 1);
+            let answered = next.is_some_and(|next| matches!(next.what, What::Answered(_)));
             if matches!(fact.what, What::In(Input::Ping | Input::Pong(_))) && !answered {
                 if accrues_in.is_some() {
                     level = capacity.min(level + u128::from(fact.at - then));
@@ -120,142 +123,167 @@ impl Reference {
     }
 }
 
+/// A verdict that was noted, and waits for its last look (rule 5).
+#[derive(Clone, Copy, Debug)]
+struct Noted {
+    deadline: Deadline,
+    /// Where its last look began, or began anew.
+    look: usize,
+}
+
 /// Outputs.
 impl Reference {
     pub(super) fn poll(&mut self, now: Timestamp) -> Option<Output> {
-        let now = now.as_nanos().max(self.history.latest());
+        let now = self.moment(now);
         let output = self.decide(now);
-        self.history.push(now, What::Polled(output));
+        self.0.push(now, What::Polled(output));
         output
     }
 
     fn decide(&mut self, now: u64) -> Option<Output> {
-        if !self.history.did(Output::Online) {
+        let past = self.past();
+        if !past.did(Output::Online) {
             return Some(Output::Online);
         }
-        // Rule 13: while a verdict waits for its last look, nothing else is handed out.
-        if self.waiting().is_some_and(|(_, _, seen)| !self.falls(seen, now)) {
-            return None;
+        let noted = self.noted();
+        if let Some(noted) = noted {
+            // Rule 13: while a verdict waits for its last look, nothing else is handed out.
+            if !reached(past.at(noted.look).saturating_add(nanos(past.config().last_look())), now) {
+                return None;
+            }
+            if self.may_be_refuted(noted, now) {
+                self.0.push(now, What::Held);
+                return None;
+            }
         }
-        // The design leaves open where the return from suspicion stands in rule 13. The machine tells it first, even
-        // where the verdict is known: an input has decided since, or this poll does.
-        if self.history.is_suspect() && self.is_refuted() {
-            if let Some((overdue, ..)) = self.waiting() {
-                self.history.push(now, What::Fell(reason(overdue)));
+        // The page leaves open where the return from suspicion stands in rule 13. The machine tells it first, even where the
+        // verdict is known: an input has decided since, or this poll does.
+        if past.is_suspect() && self.is_refuted() {
+            if let Some(noted) = noted {
+                self.0.push(now, What::Fell(reason(noted.deadline.overdue)));
             }
             return Some(Output::Online);
         }
-        if let Some((since, reason)) = self.history.verdict_at() {
+        if let Some((since, reason)) = past.verdict_at() {
             return self.closing(since, reason, now);
         }
-        if let Some((overdue, deadline, seen)) = self.look(now) {
-            return self.judge(overdue, deadline, seen, now);
+        if let Some(noted) = noted {
+            return Some(Output::Offline(reason(noted.deadline.overdue)));
         }
-        if !self.history.is_suspect() && reached(self.suspicion_due(), now) {
-            return Some(Output::Suspect);
-        }
-        reached(self.ping_due(now), now).then(|| Output::Ping(self.history.pings() + 1))
+        self.look(now)
     }
 
-    /// The verdict that waits for its last look: what, its deadline and its first sight.
-    fn waiting(&self) -> Option<(Overdue, u64, u64)> {
-        if self.verdict().is_some() {
+    /// A poll with no verdict, and none noted: rule 13 is the order of these lines.
+    fn look(&mut self, now: u64) -> Option<Output> {
+        for deadline in self.past().deadlines() {
+            if reached(deadline.due, now) {
+                self.0.push(now, What::Saw(deadline.overdue, deadline.due));
+                if self.is_forgiven(deadline, now) {
+                    self.0.push(now, What::Forgave(deadline.overdue));
+                    if self.past().facts().last().is_some_and(is_mercy) {
+                        return Some(Output::Ping(self.past().pings() + 1));
+                    }
+                } else if self.past().config().last_look() == Duration::ZERO {
+                    // Rule 5: 0 switches it off.
+                    return Some(Output::Offline(reason(deadline.overdue)));
+                } else {
+                    self.0.push(now, What::Held);
+                    return None;
+                }
+            }
+        }
+        if !self.past().is_suspect() && reached(self.past().suspicion_due(), now) {
+            return Some(Output::Suspect);
+        }
+        reached(self.past().ping_due(), now).then(|| Output::Ping(self.past().pings() + 1))
+    }
+
+    /// Rule 5: the verdict that waits: a deadline that still stands, and was seen by a poll. While one waits no poll looks at
+    /// another: the page leaves open whether it does.
+    fn noted(&self) -> Option<Noted> {
+        let past = self.past();
+        if past.verdict().is_some() {
             return None;
         }
-        self.deadlines().into_iter().find_map(|(overdue, deadline)| {
-            self.first_sight(overdue, deadline).map(|seen| (overdue, deadline, seen))
+        // Rule 12: `reconfigure` forgets what was only noted.
+        let start = past.last_or_opening(|fact| fact.what == What::In(Input::Reconfigure));
+        past.deadlines().into_iter().find_map(|deadline| {
+            let saw = |fact: &Fact| fact.what == What::Saw(deadline.overdue, deadline.due);
+            let seen = past.first_after(start, saw)?;
+            let look = past.last(|fact| fact.what == What::Held).filter(|look| *look > seen)?;
+            Some(Noted { deadline, look })
         })
     }
 
-    /// The verdict that waits, or else the first that is due, and so seen now. While one waits no poll looks at another:
-    /// the design leaves open whether it does.
-    fn look(&mut self, now: u64) -> Option<(Overdue, u64, u64)> {
-        if let Some(waiting) = self.waiting() {
-            return Some(waiting);
-        }
-        for (overdue, deadline) in self.deadlines() {
-            if reached(deadline, now) {
-                self.history.push(now, What::Saw(overdue, deadline));
-                let late = overdue == Overdue::Silence && self.is_late(overdue, now, deadline);
-                if !late || self.silence_was_forgiven() {
-                    return Some((overdue, deadline, now));
-                }
-                self.history.push(now, What::SilenceForgiven);
+    pub(super) fn is_noted(&self) -> bool {
+        self.noted().is_some()
+    }
+
+    /// Rule 5: what lies unread may refute the verdict, unless its clock has run out a second time. The page leaves open when
+    /// the last look begins anew: at the poll that would have given the verdict.
+    fn may_be_refuted(&self, noted: Noted, now: u64) -> bool {
+        let Deadline { overdue, due, length } = noted.deadline;
+        let unread = self.past().any_after(noted.look, |fact| fact.what == What::In(Input::Unread));
+        unread && overdue != Overdue::Write && !reached(due.saturating_add(nanos(length)), now)
+    }
+
+    /// Rule 6: the first sight, now, is so late that we were not looking; once between two pieces of evidence or, for
+    /// silence, two events of the peer.
+    fn is_forgiven(&self, deadline: Deadline, now: u64) -> bool {
+        let past = self.past();
+        let before = match deadline.overdue {
+            Overdue::Idle => return false,
+            Overdue::Silence => {
+                let heard = past.last_or_opening(is_heard);
+                past.any_after(heard, |fact| fact.what == What::Forgave(Overdue::Silence))
             }
+            Overdue::Answer | Overdue::Write => past.any_after(past.latest_evidence(), is_mercy),
+        };
+        !before && now - self.to_be_seen_at(deadline.due).min(now) > nanos(past.config().stall_tolerance())
+    }
+
+    /// When a punctual driver would have seen this deadline. The page does not say so, but one that came while another verdict
+    /// waited for its last look was not to be looked at before that was over.
+    fn to_be_seen_at(&self, due: u64) -> u64 {
+        let past = self.past();
+        let Some(look) = past.last(|fact| fact.what == What::Held) else { return due };
+        // That verdict was seen before its first look began.
+        let noted = past.before(look).last_or_opening(|fact| matches!(fact.what, What::Saw(..)));
+        if past.at(noted) <= due {
+            due.max(past.at(look).saturating_add(nanos(past.config().last_look())))
+        } else {
+            due
         }
-        None
-    }
-
-    /// Rule 6. A deadline that came while another verdict waited for its last look was not to be looked at before.
-    fn is_late(&self, overdue: Overdue, seen: u64, deadline: u64) -> bool {
-        let facts = self.history.facts();
-        let sight = facts.iter().position(|fact| fact.what == What::Saw(overdue, deadline));
-        let before = &facts[..sight.unwrap_or(facts.len())];
-        let held = before.iter().rfind(|fact| fact.what == What::Held).filter(|held| held.at <= deadline);
-        let free = held.map_or(0, |held| held.at.saturating_add(nanos(self.config.last_look())));
-        seen.saturating_sub(deadline.max(free)) > nanos(self.config.stall_tolerance())
-    }
-
-    fn silence_was_forgiven(&self) -> bool {
-        let heard = self.history.last(is_heard).unwrap_or(0);
-        self.history.any_after(heard, |what| *what == What::SilenceForgiven)
-    }
-
-    /// Rule 6: a second ping without evidence between was one of forgiveness.
-    fn ping_was_forgiven(&self) -> bool {
-        let evidence = self.history.last(|what| self.is_evidence(what)).unwrap_or(0);
-        let pings = self.history.facts()[evidence..].iter();
-        pings.filter(|fact| is_ping(&fact.what)).count() >= 2
-    }
-
-    /// A verdict is due and was seen.
-    fn judge(&mut self, overdue: Overdue, deadline: u64, seen: u64, now: u64) -> Option<Output> {
-        let pings = matches!(overdue, Overdue::Write | Overdue::Answer);
-        if pings && self.is_late(overdue, seen, deadline) && !self.ping_was_forgiven() {
-            return Some(Output::Ping(self.history.pings() + 1));
-        }
-        if self.falls(seen, now) {
-            return Some(Output::Offline(reason(overdue)));
-        }
-        if seen == now {
-            self.history.push(now, What::Held);
-        }
-        None
-    }
-
-    /// Rule 5: a verdict falls at the first poll `last_look` or more after its first sight; 0 switches that off.
-    fn falls(&self, seen: u64, now: u64) -> bool {
-        let last_look = nanos(self.config.last_look());
-        last_look == 0 || reached(seen.saturating_add(last_look), now)
     }
 
     /// Rules 7 and 11: what comes after the verdict that fell at `since`.
     fn closing(&self, since: usize, reason: Reason, now: u64) -> Option<Output> {
+        let past = self.past();
         if self.is_finished() {
             return None;
         }
-        if !self.history.did(Output::Offline(reason)) {
+        if !past.did(Output::Offline(reason)) {
             return Some(Output::Offline(reason));
         }
         if reason == Reason::TransportClosed {
             return Some(Output::Disconnect);
         }
-        if !self.history.did(Output::Close(self.close_code(reason))) {
+        if past.last(is_close).is_none() {
             return Some(Output::Close(self.close_code(reason)));
         }
         // A second Close of a peer that closed is nothing.
         let closes = !matches!(reason, Reason::PeerClosed(_));
-        let ended = self.history.any_after(since, |what| {
-            *what == What::In(Input::Eof) || closes && matches!(what, What::In(Input::Close(_)))
+        let ended = past.any_after(since, |fact| {
+            fact.what == What::In(Input::Eof) || closes && matches!(fact.what, What::In(Input::Close(_)))
         });
         (ended || reached(self.close_due(), now)).then_some(Output::Disconnect)
     }
 
     /// Rule 7: when the closing handshake has taken too long, from our Close on.
     fn close_due(&self) -> u64 {
-        let closed = self.history.last(|what| matches!(what, What::Polled(Some(Output::Close(_)))));
-        let timeout = nanos(self.config.close_timeout());
-        closed.map_or(u64::MAX, |closed| self.history.at(closed).saturating_add(timeout))
+        let past = self.past();
+        let timeout = nanos(past.config().close_timeout());
+        past.last(is_close).map_or(u64::MAX, |closed| past.at(closed).saturating_add(timeout))
     }
 
     /// Rules 7, 9, 10 and 11.
@@ -266,21 +294,23 @@ impl Reference {
             Reason::PeerClosed(code) => {
                 code.map(|code| CloseCode::new(code).unwrap_or(CloseCode::PROTOCOL_ERROR))
             }
-            Reason::LocalClosed => self.history.local_close(),
-            Reason::PingTimeout | Reason::WriteStalled | Reason::Silent => Some(self.config.close_code()),
+            Reason::ProtocolError(code) => Some(code),
+            Reason::LocalClosed => self.past().local_close(),
+            Reason::PingTimeout | Reason::WriteStalled | Reason::Silent => {
+                Some(self.past().config().close_code())
+            }
             Reason::TransportClosed | _ => unreachable!("{reason} closes nothing"),
         }
     }
 
     /// The earliest moment at which a poll would do something, if nothing happens: found by trying.
     pub(super) fn poll_timeout(&self) -> Option<u64> {
-        let latest = self.history.latest();
-        let mut moments = vec![latest, self.suspicion_due(), self.ping_due(latest), self.close_due()];
-        for (overdue, deadline) in self.deadlines() {
-            moments.push(deadline);
-            let seen = self.first_sight(overdue, deadline).unwrap_or(u64::MAX);
-            moments.push(seen.saturating_add(nanos(self.config.last_look())));
-        }
+        let past = self.past();
+        let latest = past.latest();
+        let mut moments = vec![latest, past.suspicion_due(), past.ping_due(), self.close_due()];
+        moments.extend(past.deadlines().iter().map(|deadline| deadline.due));
+        let last_look = nanos(past.config().last_look());
+        moments.extend(self.noted().map(|noted| past.at(noted.look).saturating_add(last_look)));
         moments.retain(|moment| (latest..u64::MAX).contains(moment));
         moments.sort_unstable();
         moments.dedup();
@@ -291,60 +321,43 @@ impl Reference {
         let mut copy = self.clone();
         let output = copy.poll(Timestamp::from_nanos(moment));
         // The poll itself is one fact; any other is something seen.
-        output.is_some() || copy.history.facts().len() > self.history.facts().len() + 1
+        output.is_some() || copy.past().facts().len() > self.past().facts().len() + 1
     }
+}
+
+fn is_close(fact: &Fact) -> bool {
+    matches!(fact.what, What::Polled(Some(Output::Close(_))))
 }
 
 /// Questions.
 impl Reference {
     /// Evidence came since the last mark, and before any verdict.
     fn is_refuted(&self) -> bool {
-        let mark = self.history.last_mark().unwrap_or(0);
-        let evidence = self.history.first_after(mark, |what| self.is_evidence(what));
-        let verdict = self.history.verdict_at().map_or(usize::MAX, |(index, _)| index);
-        evidence.is_some_and(|evidence| evidence < verdict && !self.history.decides(evidence))
+        let past = self.past();
+        let mark = past.last_mark().unwrap_or(0);
+        let evidence = past.first_after(mark, |fact| past.is_evidence(fact));
+        let verdict = past.verdict_at().map_or(usize::MAX, |(index, _)| index);
+        evidence.is_some_and(|evidence| evidence < verdict && !past.decides(evidence))
     }
 
     pub(super) fn status(&self) -> Status {
-        if self.verdict().is_some() {
+        if self.past().verdict().is_some() {
             Status::Offline
-        } else if self.history.is_suspect() && !self.is_refuted() {
+        } else if self.past().is_suspect() && !self.is_refuted() {
             Status::Suspect
         } else {
             Status::Online
         }
     }
 
-    pub(super) fn verdict(&self) -> Option<Reason> {
-        self.history.verdict_at().map(|(_, reason)| reason)
-    }
-
     pub(super) fn is_finished(&self) -> bool {
-        self.history.did(Output::Disconnect)
-    }
-
-    fn samples(&self) -> Vec<u64> {
-        self.history.facts().iter().filter_map(|fact| fact.what.sample()).collect()
-    }
-
-    /// RFC 6298 2.2 and 2.3 over every sample: SRTT and RTTVAR. No sample counts longer than 78 hours, say `Rtt`'s docs.
-    pub(super) fn smoothed(&self) -> Option<(u64, u64)> {
-        let samples: Vec<u64> = self.samples().into_iter().map(|sample| sample.min((1 << 48) - 1)).collect();
-        let (first, others) = samples.split_first()?;
-        let first = (u128::from(*first), u128::from(*first) / 2);
-        let (smoothed, variation) = others.iter().fold(first, |(smoothed, variation), sample| {
-            let sample = u128::from(*sample);
-            // RTTVAR first: it reads the old SRTT.
-            let variation = (3 * variation + smoothed.abs_diff(sample)) / 4;
-            ((7 * smoothed + sample) / 8, variation)
-        });
-        Some((u64::try_from(smoothed).unwrap(), u64::try_from(variation).unwrap()))
+        self.past().did(Output::Disconnect)
     }
 
     pub(super) fn rtt(&self) -> Option<RoundTrip> {
-        let samples = self.samples();
-        let (smoothed, variation) = self.smoothed()?;
-        // What is only shown stops at 71 minutes, says the machine; the design says nothing.
+        let samples = self.past().samples();
+        let (smoothed, variation) = self.past().smoothed()?;
+        // What is only shown stops at 71 minutes, says the machine; the page says nothing.
         let to_the_microsecond =
             |nanos: u64| Duration::from_micros((nanos / 1_000).min(u64::from(u32::MAX) - 1));
         Some(RoundTrip {
@@ -356,25 +369,21 @@ impl Reference {
     }
 
     pub(super) fn counts(&self) -> Counts {
+        let past = self.past();
         let mut counts = Counts::default();
-        let (mut pinged, mut suspected) = (false, false);
-        for (index, fact) in self.history.facts().iter().enumerate() {
+        let mut suspected = false;
+        for (index, fact) in past.facts().iter().enumerate() {
             match fact.what {
                 What::Decided(_) | What::Fell(_) | What::Polled(Some(Output::Offline(_))) => break,
-                // Rule 6: a second ping without evidence between.
-                What::Polled(Some(Output::Ping(_))) => {
-                    counts.pings += 1;
-                    counts.stalls_forgiven += u16::from(pinged);
-                    pinged = true;
-                }
-                What::SilenceForgiven => counts.stalls_forgiven += 1,
+                What::Polled(Some(Output::Ping(_))) => counts.pings += 1,
                 What::Polled(Some(Output::Suspect)) => suspected = true,
+                What::Forgave(_) => counts.stalls_forgiven += 1,
                 What::Answered(_) => counts.answers += 1,
                 What::Opened | What::In(_) | What::Saw(..) | What::Held | What::Polled(_) => {}
             }
-            if self.is_evidence(&fact.what) && !self.history.decides(index) {
+            if past.is_evidence(fact) && !past.decides(index) {
                 counts.suspicions_survived += u16::from(suspected);
-                (pinged, suspected) = (false, false);
+                suspected = false;
             }
         }
         counts

@@ -21,19 +21,20 @@ pub(super) fn live(life: &Life) -> Result<History, String> {
 struct World<'a> {
     machine: Recorder<&'a mut String>,
     reference: Reference,
-    config: Config,
+    /// What it may be reconfigured to.
+    others: &'a [Config],
     unit: u64,
     payloads: Vec<Payload>,
     now: u64,
 }
 
-impl World<'_> {
-    fn live(life: &Life, transcript: &mut String) -> Result<History, String> {
+impl<'a> World<'a> {
+    fn live(life: &'a Life, transcript: &'a mut String) -> Result<History, String> {
         let opened = Timestamp::from_nanos(life.opened);
         let mut world = World {
             machine: Recorder::new(life.config, SEED, opened, transcript),
             reference: Reference::new(life.config, opened),
-            config: life.config,
+            others: &life.others,
             unit: life.unit,
             payloads: Vec::new(),
             now: life.opened,
@@ -47,12 +48,8 @@ impl World<'_> {
                 break;
             }
         }
-        // Then nobody says anything any more, and the driver keeps time: at most a ping, a verdict and its end.
-        for _ in 0..20 {
-            let Some(due) = world.reference.poll_timeout() else { break };
-            world.now = due;
-            world.poll_all()?;
-        }
+        // Then nobody says anything any more: some pings, a verdict and its end.
+        world.keep_time(Reference::is_finished)?;
         Ok(world.reference.history().clone())
     }
 
@@ -66,19 +63,30 @@ impl World<'_> {
         }
     }
 
+    /// Polls when it is due, and at no other time, until that is so; at most some times.
+    fn keep_time(&mut self, is_over: impl Fn(&Reference) -> bool) -> Result<(), String> {
+        for _ in 0..20 {
+            let Some(due) = self.reference.poll_timeout().filter(|_| !is_over(&self.reference)) else {
+                break;
+            };
+            self.now = due;
+            self.poll_all()?;
+        }
+        Ok(())
+    }
+
     fn after(&self, gap: Gap) -> u64 {
         let due = || self.reference.poll_timeout().unwrap_or(self.now);
-        let latest = self.now.max(self.reference.history().latest());
+        let latest = self.now.max(self.reference.past().latest());
+        let config = self.reference.past().config();
         match gap {
             Gap::None => self.now,
             Gap::Units(thousandths) => latest.saturating_add(self.units(thousandths)),
             Gap::Setting(setting, off) => {
-                latest.saturating_add(setting.of(&self.config)).saturating_add_signed(off)
+                latest.saturating_add(setting.of(config)).saturating_add_signed(off)
             }
             Gap::Due(off) => due().saturating_add_signed(off),
-            Gap::DueAnd(setting, off) => {
-                due().saturating_add(setting.of(&self.config)).saturating_add_signed(off)
-            }
+            Gap::DueAnd(setting, off) => due().saturating_add(setting.of(config)).saturating_add_signed(off),
             Gap::Back(thousandths) => self.now.saturating_sub(self.units(thousandths)),
             Gap::Century => latest.saturating_add(100 * 365 * 24 * 3600 * 1_000_000_000),
         }
@@ -96,6 +104,7 @@ impl World<'_> {
     fn hand_in(&mut self, what: What) -> Result<(), String> {
         match what {
             What::Nothing => Ok(()),
+            What::Silence => self.keep_time(|reference| reference.is_noted()),
             What::Data => self.handle(Event::Data, Input::Data),
             What::Progress => self.handle(Event::Progress, Input::Progress),
             What::Ping => self.handle(Event::Ping, Input::Ping),
@@ -109,6 +118,8 @@ impl World<'_> {
             What::PingSent => self.handle(Event::PingSent, Input::PingSent),
             What::ReadPaused => self.handle(Event::ReadPaused, Input::ReadPaused),
             What::ReadResumed => self.handle(Event::ReadResumed, Input::ReadResumed),
+            What::Unread => self.handle(Event::Unread, Input::Unread),
+            What::Violation(code) => self.handle(Event::Violation(code), Input::Violation(code)),
             What::PeerClose(code) => self.handle(Event::Close(code), Input::Close(code)),
             What::Eof => self.handle(Event::Eof, Input::Eof),
             What::Probe => {
@@ -120,6 +131,12 @@ impl World<'_> {
                 self.machine.close(code, self.now());
                 self.reference.handle(Input::LocalClose(code), self.now());
                 self.compare("local-close")
+            }
+            What::Reconfigure(other) => {
+                let Some(config) = self.others.get(other) else { return Ok(()) };
+                self.machine.reconfigure(*config, self.now());
+                self.reference.reconfigure(*config, self.now());
+                self.compare("reconfigure")
             }
         }
     }
@@ -176,7 +193,7 @@ impl World<'_> {
     fn compare(&self, call: &str) -> Result<(), String> {
         let (machine, reference) = (self.machine.liveness(), &self.reference);
         // What is due already is due now: when exactly it fell due is nobody's business.
-        let due = machine.poll_timeout().map(|due| due.as_nanos().max(reference.history().latest()));
+        let due = machine.poll_timeout().map(|due| due.as_nanos().max(reference.past().latest()));
         let rtt = machine.rtt().map(|rtt| RoundTrip {
             latest: rtt.latest,
             smoothed: rtt.smoothed,
@@ -192,10 +209,22 @@ impl World<'_> {
         };
         self.same(call, "poll_timeout", due.filter(|due| *due < u64::MAX), reference.poll_timeout())?;
         self.same(call, "status", machine.status(), reference.status())?;
-        self.same(call, "verdict", machine.verdict(), reference.verdict())?;
+        self.same(call, "verdict", machine.verdict(), reference.past().verdict())?;
         self.same(call, "is_finished", machine.is_finished(), reference.is_finished())?;
+        self.same(
+            call,
+            "awaited",
+            machine.awaited().map(|ping| self.number_of(ping)),
+            reference.past().awaited(),
+        )?;
         self.same(call, "rtt", rtt, reference.rtt())?;
         self.same(call, "stats", counts, reference.counts())
+    }
+
+    /// The number of a ping that was handed out; 0 if there was no such ping.
+    fn number_of(&self, ping: Payload) -> u32 {
+        let index = self.payloads.iter().position(|payload| payload.as_bytes() == ping.as_bytes());
+        index.map_or(0, |index| u32::try_from(index + 1).unwrap())
     }
 
     fn same<T: PartialEq + std::fmt::Debug>(
@@ -217,21 +246,27 @@ impl World<'_> {
         machine: impl std::fmt::Debug,
         reference: impl std::fmt::Debug,
     ) -> String {
-        let since = Duration::from_nanos(self.now.saturating_sub(self.reference.history().at(0)));
+        let since = Duration::from_nanos(self.now.saturating_sub(self.reference.past().at(0)));
         format!("{what} at {since:?}: the machine says {machine:?}, the reference {reference:?}")
     }
 }
 
 /// The payload of ping `number`, learned from another machine with the same seed.
 fn payload_of(number: usize) -> Payload {
-    let config = Config::builder().jitter(0).build().unwrap();
+    let config = Config::builder().interval(Duration::MAX).build().unwrap();
     let mut machine = Liveness::new(config, SEED, Timestamp::ZERO);
     let mut payloads = Vec::new();
-    while payloads.len() < number {
-        machine.probe(Timestamp::ZERO);
-        machine.handle(Event::Data, Timestamp::ZERO);
-        if let Some(Action::SendPing(payload)) = machine.poll(Timestamp::ZERO) {
-            payloads.push(payload);
+    for second in 0.. {
+        let now = Timestamp::from_secs(second);
+        machine.handle(Event::Data, now);
+        machine.probe(now);
+        while let Some(action) = machine.poll(now) {
+            if let Action::SendPing(payload) = action {
+                payloads.push(payload);
+            }
+        }
+        if payloads.len() >= number {
+            break;
         }
     }
     payloads[number - 1]
