@@ -17,10 +17,12 @@ pub(crate) const NEVER: u64 = u64::MAX;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "a setting that callers choose from")]
 pub enum Schedule {
-    /// When either direction has been silent for `interval`. Cheapest: traffic replaces pings.
+    /// When either direction has been silent for `interval`, and not sooner than `interval` after the latest ping. Cheapest:
+    /// traffic replaces pings. A write of ours replaces none while nothing arrives.
     #[default]
     Quiet,
-    /// Each `interval` after the previous ping, whatever arrives. For steady round-trip times.
+    /// Each `interval` after the previous ping, whatever arrives. For steady round-trip times, and for peers that count
+    /// nothing but pings.
     Steady,
 }
 
@@ -42,7 +44,8 @@ pub enum Suspicion {
     /// No suspicion.
     #[default]
     Never,
-    /// After this long. Not shorter than `timeout`, it never fires.
+    /// After this long. Where it is not shorter than the clock's own timeout (`timeout`, a probe's `probe_timeout`, or
+    /// `write_timeout` while only the writing is waited for), it never fires.
     After(Duration),
     /// After the smoothed round-trip time and four times its variation (RFC 6298's timeout), at least `at_least`;
     /// never before the first sample.
@@ -247,7 +250,8 @@ impl Config {
         duration(self.interval)
     }
 
-    /// How long an answer may take. Default 25 s; `Duration::MAX`: for ever (keepalive only).
+    /// How long an answer may take. Default 25 s; `Duration::MAX`: for ever. Pings go on, so the connection is kept open
+    /// against the idle timers of proxies, and suspicion still counts.
     #[must_use]
     pub const fn timeout(&self) -> Duration {
         duration(self.timeout)
