@@ -38,7 +38,10 @@ const FLOOD_PART: usize = 64 * 1024;
 const TURNS_BEFORE_VERDICT: u32 = 1024;
 /// Longer than until its next turn.
 const UNTIL_NEXT_TURN: Duration = Duration::from_secs(5);
-/// A peer that goes on sending after its verdict is read this often, and costs next to nothing.
+/// A peer that goes on sending after its verdict is read this much at a time, with a rest after, so that a flood costs next to
+/// nothing: the kernel's buffers fill, and hold it back. A Close behind ten thousand messages is found within a second.
+const MESSAGES_BEFORE_REST: usize = 64;
+const BYTES_BEFORE_REST: usize = 16 * 1024;
 const REST: Duration = Duration::from_millis(5);
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// An operating system's timer cannot always express more.
@@ -377,9 +380,12 @@ struct Turn<'a> {
 impl Turn<'_> {
     /// Reads a share: to the end of what has arrived, or until the outbox is full or the verdict falls.
     fn receive(&mut self) {
-        self.wire().share = READ_SHARE;
         let judged = self.is_offline();
-        while !self.peer.deaf && self.may_read() && (judged || !self.is_offline()) {
+        let (bytes, mut messages) =
+            if judged { (BYTES_BEFORE_REST, MESSAGES_BEFORE_REST) } else { (READ_SHARE, usize::MAX) };
+        self.wire().share = bytes;
+        while !self.peer.deaf && messages > 0 && self.may_read() && (judged || !self.is_offline()) {
+            messages -= 1;
             let received = self.wire().received;
             match self.peer.socket.read() {
                 // After the verdict nothing but a Close, or the end, can change anything.
@@ -398,6 +404,7 @@ impl Turn<'_> {
                 self.send();
             }
         }
+        // Not more than the share of this turn either.
         let mut scrap = [0; 4096];
         while self.peer.deaf && self.wire().read(&mut scrap).is_ok_and(|count| count > 0) {}
         if self.wire().ended {
