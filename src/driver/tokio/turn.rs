@@ -205,8 +205,9 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
         if self.deaf {
             return self.swallow();
         }
-        if self.pongs_owed >= PONGS_OWED && !self.is_offline() && self.write_out().is_pending() {
-            // Who pings and does not read is not read either.
+        let owes_much = self.pongs_owed >= PONGS_OWED && !self.is_offline();
+        if owes_much && self.write_out().is_pending() && !self.is_broken() {
+            // Who pings and does not read is not read either; one that has left has said its last words before.
             self.pause();
             return Receipt::Drained;
         }

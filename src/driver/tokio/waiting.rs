@@ -66,7 +66,7 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
         }
     }
 
-    fn is_broken(&self) -> bool {
+    pub(super) fn is_broken(&self) -> bool {
         self.socket.is_some() && self.readings.as_ref().is_some_and(|readings| readings.gauge.is_broken())
     }
 

@@ -310,7 +310,7 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
             if !socket.can_write() {
                 return self.finish();
             }
-            if self.is_broken() && !self.may_read() {
+            if self.is_broken() && !self.is_offline() && !self.may_keep() {
                 // The caller has something to say, and nobody to say it to.
                 self.end_transport();
                 self.judge();
