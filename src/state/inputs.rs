@@ -181,9 +181,8 @@ impl State {
             self.wait_from = self.wait_from.max(self.wrote_at);
             self.wake();
         }
-        if self.flags.has(
-            Flags::PING_FORGIVEN | Flags::SUSPECT | Flags::PROBE_WAIT | Flags::PROBE_UNWRITTEN,
-        ) {
+        if self.flags.has(Flags::PING_FORGIVEN | Flags::SUSPECT | Flags::PROBE_WAIT | Flags::PROBE_UNWRITTEN)
+        {
             self.recover();
         }
     }

@@ -54,6 +54,9 @@ pub struct Args {
     /// How long a ping may wait while the transport takes no byte; as long as the timeout if not given.
     #[arg(long, value_parser = setting("write_timeout"))]
     write_timeout: Option<String>,
+    /// How long a peer is waited for once it is given up or has closed.
+    #[arg(long, value_parser = setting("close_timeout"))]
+    close_timeout: Option<String>,
     /// Control frames allowed in a burst and a second, such as `128/16`, or `never`.
     #[arg(long, value_parser = setting("control_budget"))]
     control_budget: Option<String>,
@@ -84,6 +87,7 @@ impl Args {
             &self.suspect_after,
             &self.idle_timeout,
             &self.write_timeout,
+            &self.close_timeout,
             &self.control_budget,
         ];
         let settings: Vec<&str> = settings.into_iter().flatten().map(String::as_str).collect();

@@ -305,7 +305,7 @@ impl<S: Transport, M: Monitor> LiveSocket<S, M> {
             if !socket.can_write() {
                 return self.run_to_end();
             }
-            if self.is_broken() && !self.may_read() {
+            if self.is_broken() && !self.is_offline() && !self.inbox_has_room() {
                 // The caller has something to say, and nobody to say it to.
                 self.end_transport();
                 self.judge();

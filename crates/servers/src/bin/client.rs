@@ -127,6 +127,10 @@ impl Monitor for PrintingMonitor {
         self.machine.close(code, now);
     }
 
+    fn reconfigure(&mut self, config: Config, now: Timestamp) {
+        self.machine.reconfigure(config, now);
+    }
+
     fn liveness(&self) -> &Liveness {
         &self.machine
     }
