@@ -105,7 +105,9 @@ fn fragments_with_a_ping_between_them_are_one_message_and_the_ping_is_answered()
 
 #[test]
 fn an_answer_that_is_late_but_in_time_is_an_answer() {
-    const CONFIG: Config = brisk().evidence(Evidence::PongOnly).schedule(Schedule::Steady).build_const();
+    // The answer to a ping that is not the newest is no sample: the next must not go out before it.
+    const CONFIG: Config =
+        brisk().interval(millis(2000)).evidence(Evidence::PongOnly).schedule(Schedule::Steady).build_const();
     let host = reader(CONFIG);
     let mut peer = host.peer();
     for _ in 0..3 {

@@ -19,8 +19,10 @@ fn a_client_gives_up_a_server_that_has_gone_mute() {
         socket.send(Message::text("welcome")).unwrap();
         socket
     });
-    // In time for the welcome on a busy machine, too. Not even a client that is scheduled late pings twice.
-    let config = strict().timeout(millis(2000)).stall_tolerance(PATIENCE).build_const();
+    // In time for the welcome on a busy machine, too. One ping, no more: the next would come after the verdict, and not even a
+    // client that is scheduled late sends a fresh one.
+    let config =
+        strict().interval(millis(2500)).timeout(millis(2000)).stall_tolerance(PATIENCE).build_const();
     let (socket, response) = client("ws://localhost/chat", host.dial(), config).unwrap();
     assert_eq!(response.status(), 101);
     let life = Watched::new(socket).life();

@@ -71,7 +71,7 @@ fn large_messages_come_back_whole() {
 /// Both sides write before they read: each must take what the other says, or neither gets anywhere.
 #[test]
 fn a_pong_is_read_in_the_middle_of_a_download() {
-    let host = served(outlasted().build_const(), None, |life| {
+    let host = served(outlasted().write_timeout(PATIENCE).build_const(), None, |life| {
         // The peer may have closed by the time it is out.
         let _ = life.socket.send(Message::binary(vec![0; 12 * MIB]));
     });
