@@ -15,7 +15,7 @@ pub(crate) const NEVER: u64 = u64::MAX;
 
 /// When a ping is due.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "a setting that callers choose from")]
+#[non_exhaustive]
 pub enum Schedule {
     /// When either direction has been silent for `interval`. Cheapest: traffic replaces pings.
     #[default]
@@ -26,7 +26,7 @@ pub enum Schedule {
 
 /// What counts as a sign of life.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "a setting that callers choose from")]
+#[non_exhaustive]
 pub enum Evidence {
     /// Every event of the peer's side.
     #[default]
@@ -37,7 +37,7 @@ pub enum Evidence {
 
 /// When an unanswered ping makes a peer suspect. A hint that takes nothing away; the verdict waits for `timeout`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "a setting that callers choose from")]
+#[non_exhaustive]
 pub enum Suspicion {
     /// No suspicion.
     #[default]

@@ -4,10 +4,7 @@ use crate::event::CloseCode;
 
 /// What an error means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "an error that means something else would need another treatment"
-)]
+#[non_exhaustive]
 pub enum Fault {
     /// All is said: the closing handshake is complete.
     Over,

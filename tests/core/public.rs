@@ -68,8 +68,9 @@ mod growth {
     use liveness::reconnect::{GiveUp, OnClose};
     use liveness::sim::End;
     use liveness::{Action, Event, Evidence, FleetError, Reason, Schedule, Status, Suspicion};
+    use liveness::{lease, presence, reconnect};
 
-    const fn may(reason: Reason, fleet: FleetError, give_up: GiveUp, loss: Loss, refusal: &Refusal<()>) {
+    const fn answers(reason: Reason, fleet: FleetError, give_up: GiveUp, loss: Loss, refusal: &Refusal<()>) {
         use Reason::*;
         match reason {
             PingTimeout | WriteStalled | Silent | Idle | PingFlood | PeerClosed(_) => {}
@@ -95,21 +96,45 @@ mod growth {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one of each")]
-    const fn must_not(
+    /// What callers build, and only the crate matches.
+    const fn settings(
         event: Event<'_>,
-        action: Action,
-        status: Status,
         schedule: Schedule,
         evidence: Evidence,
         suspicion: Suspicion,
         on_close: OnClose,
-        end: End,
     ) {
         match event {
             Event::Data | Event::Progress | Event::Ping | Event::Pong(_) | Event::Close(_) | Event::Eof => {}
             Event::Wrote | Event::PingSent | Event::ReadPaused | Event::ReadResumed => {}
+            _ => {}
         }
+        match schedule {
+            Schedule::Quiet | Schedule::Steady => {}
+            _ => {}
+        }
+        match evidence {
+            Evidence::AnyTraffic | Evidence::PongOnly => {}
+            _ => {}
+        }
+        match suspicion {
+            Suspicion::Never | Suspicion::After(_) | Suspicion::Adaptive { .. } => {}
+            _ => {}
+        }
+        match on_close {
+            OnClose::Redial { .. } | OnClose::GiveUp => {}
+            _ => {}
+        }
+    }
+
+    const fn must_not(
+        action: Action,
+        status: Status,
+        dial: reconnect::Action,
+        user: presence::Change<()>,
+        lease: &lease::Change<()>,
+        end: End,
+    ) {
         match action {
             Action::MarkOnline | Action::SendPing(_) | Action::MarkSuspect | Action::MarkOffline(_) => {}
             Action::Close(_) | Action::Disconnect => {}
@@ -117,14 +142,19 @@ mod growth {
         match status {
             Status::Online | Status::Suspect | Status::Offline => {}
         }
-        match (schedule, evidence) {
-            (Schedule::Quiet | Schedule::Steady, Evidence::AnyTraffic | Evidence::PongOnly) => {}
+        match dial {
+            reconnect::Action::Dial(_) | reconnect::Action::Abandon(_) | reconnect::Action::GiveUp(_) => {}
         }
-        match suspicion {
-            Suspicion::Never | Suspicion::After(_) | Suspicion::Adaptive { .. } => {}
+        match user {
+            presence::Change::Joined(()) | presence::Change::Suspected(()) => {}
+            presence::Change::Recovered(()) | presence::Change::Left(()) => {}
         }
-        match (on_close, end) {
-            (OnClose::Redial { .. } | OnClose::GiveUp, End::Client | End::Server) => {}
+        match lease {
+            lease::Change::Granted { .. } | lease::Change::Frozen { .. } => {}
+            lease::Change::Thawed { .. } | lease::Change::Lost { .. } | lease::Change::Returned { .. } => {}
+        }
+        match end {
+            End::Client | End::Server => {}
         }
     }
 }

@@ -53,7 +53,7 @@ pub trait Socket:
 
 /// What a message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "these are the messages there are (RFC 6455 11.8)")]
+#[non_exhaustive]
 pub enum Kind<'a> {
     /// A text message.
     Text(&'a str),

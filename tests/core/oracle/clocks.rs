@@ -12,6 +12,7 @@ impl Reference {
         match self.config.evidence() {
             Evidence::AnyTraffic => is_heard(what),
             Evidence::PongOnly => is_answer(what),
+            other => panic!("the reference knows no {other:?}"),
         }
     }
 
@@ -87,6 +88,7 @@ impl Reference {
             Suspicion::Adaptive { at_least } => self.smoothed().map_or(u64::MAX, |(smoothed, variance)| {
                 smoothed.saturating_add(variance.saturating_mul(4)).max(nanos(at_least))
             }),
+            other => panic!("the reference knows no {other:?}"),
         };
         match self.ping_clock() {
             Some((_, since)) if !self.history.is_paused() && after < nanos(self.config.timeout()) => {
@@ -111,6 +113,7 @@ impl Reference {
                 let evidence = self.history.last_at(|what| self.is_evidence(what));
                 evidence.min(self.history.last_at(is_written))
             }
+            other => panic!("the reference knows no {other:?}"),
         };
         since.saturating_add(nanos(self.config.interval()))
     }

@@ -197,7 +197,8 @@ pub fn timing(config: &Config) -> Value {
         "timeout": millis(config.timeout()),
         "suspectAfter": match config.suspicion() {
             Suspicion::After(after) => millis(after),
-            Suspicion::Never | Suspicion::Adaptive { .. } => millis(Duration::MAX),
+            // The page's half knows no other kind.
+            Suspicion::Never | Suspicion::Adaptive { .. } | _ => millis(Duration::MAX),
         },
     })
 }

@@ -431,14 +431,14 @@ impl Turn<'_> {
     /// Sorts tungstenite's errors: not now, all is said, the transport is gone, or the peer broke the rules.
     fn failed(&mut self, error: Error) {
         let code = match Fault::from(&error) {
-            // Or not now: the wire knows whether this is the end.
-            Fault::Gone => return,
             Fault::Over => {
                 self.peer.deaf = true;
                 return;
             }
             Fault::Against(code) => code,
             Fault::Refused => CloseCode::INTERNAL_ERROR,
+            // Or not now: the wire knows whether this is the end.
+            Fault::Gone | _ => return,
         };
         // RFC 6455 7.1.7: fail the connection. Where one frame ends and the next begins is lost.
         self.peer.deaf = true;
