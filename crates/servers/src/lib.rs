@@ -13,7 +13,6 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::Parser;
 use liveness::{Action, Clock, Config};
@@ -145,7 +144,7 @@ pub fn print(action: Action, connection: usize, clock: Clock) {
         Action::Disconnect => format!("disconnect {connection}"),
         Action::SendPing(_) | Action::Close(_) => return,
     };
-    let seconds = Duration::from_nanos(clock.now().as_nanos()).as_secs_f64();
+    let seconds = clock.now().as_duration().as_secs_f64();
     let mut out = io::stdout().lock();
     // Nobody may be listening any more; the connections are served all the same.
     let _ = writeln!(out, "{seconds:.3} {change}").and_then(|()| out.flush());

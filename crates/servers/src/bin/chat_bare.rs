@@ -117,7 +117,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     loop {
         let wake = [chat.fleet.poll_timeout(), chat.people.poll_timeout()].into_iter().flatten().min();
-        let wait = wake.map(|at| at.saturating_duration_since(clock.now()));
+        let wait = clock.until(wake);
         let polled = poll.poll(&mut events, wait);
         if polled.as_ref().is_err_and(|error| error.kind() != ErrorKind::Interrupted) {
             polled?; // an interrupted one: the process was stopped, and goes on

@@ -92,8 +92,7 @@ struct Told {
 
 impl Told {
     fn print(&self, change: std::fmt::Arguments<'_>) {
-        let now = Duration::from_nanos(self.clock.now().as_nanos());
-        println!("{:.3} {change}", now.as_secs_f64());
+        println!("{:.3} {change}", self.clock.now().as_duration().as_secs_f64());
     }
 }
 

@@ -166,7 +166,7 @@ impl Server {
         let rested = self.resting.front().map(|(until, _)| *until);
         let stuck = self.stuck.front().map(|(by, ..)| *by);
         let next = [self.fleet.poll_timeout(), handshake, rested, stuck].into_iter().flatten().min();
-        let left = next.map_or(LONGEST_WAIT, |next| next.saturating_duration_since(self.clock.now()));
+        let left = self.clock.until(next).unwrap_or(LONGEST_WAIT);
         let left = if self.turns.is_empty() { left.min(LONGEST_WAIT) } else { Duration::ZERO };
         match self.poll.poll(events, Some(left)) {
             Err(error) if error.kind() != ErrorKind::Interrupted => Err(error),

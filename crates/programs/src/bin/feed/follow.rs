@@ -65,8 +65,7 @@ pub(crate) async fn follow(url: &str, config: Config) -> Result<(), Failure> {
             Some(Action::GiveUp(reason)) => return Err(reason.into()),
             None => {
                 let next = reconnect.poll_timeout();
-                if let Some(at) = next {
-                    let wait = at.saturating_duration_since(clock.now());
+                if let Some(wait) = clock.until(next) {
                     say(format_args!("next attempt in {:.1} s", wait.as_secs_f64()));
                 }
                 sleep_until(instant(clock, next)).await;
