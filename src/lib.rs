@@ -187,7 +187,7 @@ pub mod transcript;
 
 pub use beat::Beat;
 pub use config::{Config, ConfigBuilder, ConfigError, Evidence, Schedule, Suspicion};
-pub use event::{Action, CloseCode, Event, Reason, Status};
+pub use event::{Action, CloseCode, CloseCodeError, Event, Reason, Status};
 #[cfg(feature = "alloc")]
 pub use fleet::{Class, Fleet, FleetError, Key, StaleKey};
 #[cfg(feature = "alloc")]

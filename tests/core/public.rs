@@ -43,6 +43,7 @@ assert_impl_all!(liveness::lease::Holder<'static, String>: Send, Sync, Unpin, Co
 assert_impl_all!(liveness::lease::Loss: Send, Sync, Unpin, Copy, Eq);
 assert_impl_all!(liveness::lease::Refusal<String>: std::error::Error, Send, Sync);
 assert_impl_all!(liveness::ConfigError: std::error::Error, Send, Sync);
+assert_impl_all!(liveness::CloseCodeError: std::error::Error, Send, Sync);
 assert_impl_all!(liveness::transcript::Malformed: std::error::Error, Send, Sync);
 assert_impl_all!(liveness::reconnect::Policy: Send, Sync, Unpin, Copy);
 assert_impl_all!(liveness::reconnect::Action: Send, Sync, Unpin, Copy);
@@ -168,16 +169,43 @@ fn close_codes_are_those_that_may_go_on_the_wire() {
         assert!(!allowed.contains(&never), "{never}");
     }
     for known in [
-        CloseCode::NORMAL,
-        CloseCode::GOING_AWAY,
-        CloseCode::PROTOCOL_ERROR,
-        CloseCode::INVALID_PAYLOAD,
-        CloseCode::POLICY_VIOLATION,
-        CloseCode::TOO_BIG,
-        CloseCode::INTERNAL_ERROR,
-        CloseCode::TIMEOUT,
+        (CloseCode::NORMAL, 1000),
+        (CloseCode::GOING_AWAY, 1001),
+        (CloseCode::PROTOCOL_ERROR, 1002),
+        (CloseCode::UNSUPPORTED_DATA, 1003),
+        (CloseCode::INVALID_PAYLOAD, 1007),
+        (CloseCode::POLICY_VIOLATION, 1008),
+        (CloseCode::TOO_BIG, 1009),
+        (CloseCode::INTERNAL_ERROR, 1011),
+        (CloseCode::SERVICE_RESTART, 1012),
+        (CloseCode::TRY_AGAIN_LATER, 1013),
+        (CloseCode::TIMEOUT, 3008),
     ] {
-        assert_eq!(CloseCode::new(known.get()), Some(known));
+        assert_eq!(known, (CloseCode::new(known.1).unwrap(), u16::from(known.0)));
+    }
+}
+
+#[test]
+fn a_code_that_may_not_go_on_the_wire_is_an_error_that_says_why() {
+    for code in 0..=u16::MAX {
+        assert_eq!(CloseCode::try_from(code).ok(), CloseCode::new(code));
+    }
+    for (code, why) in [
+        (0, "codes are 1000 to 4999"),
+        (999, "codes are 1000 to 4999"),
+        (1004, "it is reserved"),
+        (1005, "a Close frame had no code"),
+        (1006, "no Close frame came"),
+        (1015, "the TLS handshake failed"),
+        (5000, "codes are 1000 to 4999"),
+    ] {
+        let error = CloseCode::try_from(code).unwrap_err();
+        assert_eq!(error.code(), code);
+        let says = error.to_string();
+        assert!(
+            says.starts_with(&format!("{code} may not go on the wire: ")) && says.contains(why),
+            "{says}"
+        );
     }
 }
 

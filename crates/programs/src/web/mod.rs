@@ -60,12 +60,9 @@ use axum::serve::ListenerExt;
 use liveness::driver::axum::{Metering, Peer};
 use liveness::driver::tune;
 use liveness::transcript::parse_duration;
-use liveness::{CloseCode, Config, ConfigBuilder, Suspicion};
+use liveness::{Config, ConfigBuilder, Suspicion};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-
-/// What a program says that has no room for one more. IANA: Try Again Later.
-pub const FULL: CloseCode = CloseCode::new(1013).unwrap();
 
 /// Only what the page brings along, and its own socket; and nobody may put the page into theirs.
 const POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; \
