@@ -194,6 +194,8 @@ pub use fleet::{Class, Fleet, FleetError, Key, StaleKey};
 pub use lease::Lease;
 pub use liveness::{Liveness, Machine, Report, Stats};
 pub use payload::Payload;
+#[cfg(feature = "std")]
+pub use payload::random_seed;
 #[cfg(feature = "alloc")]
 pub use presence::Presence;
 pub use reconnect::Reconnect;

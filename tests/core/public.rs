@@ -1,5 +1,6 @@
 //! What people rely on without being told: sizes, auto traits, layouts.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use liveness::{Action, CloseCode, Config, Event, Liveness, Payload, Reason, Rtt, Stats, Status, Timestamp};
@@ -239,4 +240,10 @@ fn a_payload_reads_the_same_as_bytes_and_as_text() {
     let Some(Action::SendPing(payload)) = machine.poll(Timestamp::ZERO) else { panic!("no ping") };
     let text: String = payload.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!((payload.to_string(), format!("{payload:?}")), (text.clone(), format!("Payload({text})")));
+}
+
+#[test]
+fn no_two_random_seeds_are_alike() {
+    let seeds: BTreeSet<u64> = std::iter::repeat_with(liveness::random_seed).take(1000).collect();
+    assert_eq!(seeds.len(), 1000);
 }

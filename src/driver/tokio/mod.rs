@@ -89,10 +89,11 @@ pub use self::socket::{Kind, Socket};
 use self::waiting::Alarm;
 use self::waking::Wakers;
 use self::writing::Own;
-use super::{Heartbeat, Inbox, Stuck, Watcher, random_seed};
+use super::{Heartbeat, Inbox, Stuck, Watcher};
 use crate::config::Config;
 use crate::event::{Action, CloseCode, Reason, Status};
 use crate::liveness::{Liveness, Machine};
+use crate::payload::random_seed;
 use crate::time::{Clock, Timestamp};
 
 /// Why a stream or a sink failed.

@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 
-use liveness::driver::{random_seed, tune};
+use liveness::driver::tune;
 use liveness::presence::{Change, Presence};
-use liveness::{Action, Clock, Event, Fleet, Key, Timestamp};
+use liveness::{Action, Clock, Event, Fleet, Key, Timestamp, random_seed};
 use mio::{Events, Interest, Poll, Registry, Token, net::TcpListener, net::TcpStream};
 use tungstenite::handshake::MidHandshake;
 use tungstenite::handshake::server::{NoCallback, ServerHandshake};

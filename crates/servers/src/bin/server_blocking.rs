@@ -11,10 +11,10 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Parser;
+use liveness::driver::Meter;
 use liveness::driver::tungstenite::{LiveSocket, Offline, accept_unwatched};
-use liveness::driver::{Meter, random_seed};
 use liveness::transcript::Recorder;
-use liveness::{Clock, Config, Liveness, Machine};
+use liveness::{Clock, Config, Liveness, Machine, random_seed};
 use tungstenite::Message;
 
 use liveness_servers::{Args, MIB, complain};

@@ -15,9 +15,9 @@ use std::net::{Shutdown, UdpSocket};
 use std::time::Duration;
 
 use clap::Parser;
-use liveness::driver::{Fault, random_seed, tune};
+use liveness::driver::{Fault, tune};
 use liveness::transcript::Recorder;
-use liveness::{Action, Class, Clock, CloseCode, Event, Fleet, Key, Reason, Status, Timestamp};
+use liveness::{Action, Class, Clock, CloseCode, Event, Fleet, Key, Reason, Status, Timestamp, random_seed};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 use tungstenite::handshake::server::{NoCallback, ServerHandshake};

@@ -7,11 +7,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::extract::ws::Utf8Bytes;
-use liveness::driver::random_seed;
 use liveness::driver::tokio::clock;
 use liveness::lease::{self, Lease, Loss, Refusal, Token};
 use liveness::presence::{self, Presence};
-use liveness::{Action, Clock, CloseCode, Config, Event, Fleet, Key, Status, Timestamp};
+use liveness::{Action, Clock, CloseCode, Config, Event, Fleet, Key, Status, Timestamp, random_seed};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
