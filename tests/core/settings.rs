@@ -1,5 +1,6 @@
 //! Settings through the public door: what is set is what is got, what is wrong is named, and what follows from them.
 
+use std::panic::catch_unwind;
 use std::time::Duration;
 
 use liveness::{CloseCode, Config, ConfigBuilder, Evidence, Schedule, Suspicion};
@@ -109,6 +110,7 @@ fn a_wrong_setting_is_named_with_its_value_and_the_rule() {
             "`suspicion` is 0s, but must be longer",
         ),
         (Config::builder().jitter(101), "jitter", "`jitter` is 101, but must be at most 100 per cent"),
+        (Config::builder().jitter(255), "jitter", "`jitter` is 255, but must be at most 100 per cent"),
         (
             Config::builder().control_budget(0, 16),
             "control_budget",
@@ -118,6 +120,9 @@ fn a_wrong_setting_is_named_with_its_value_and_the_rule() {
         let error = builder.build().unwrap_err();
         assert_eq!(error.field(), field);
         assert!(error.to_string().starts_with(says), "{error}");
+        // A panic says the same, and to the end.
+        let panic = catch_unwind(|| builder.build_const()).unwrap_err();
+        assert_eq!(panic.downcast_ref::<String>(), Some(&error.to_string()));
     }
     let edge = Config::builder().jitter(100).control_budget(1, 0).last_look(zero).close_timeout(zero);
     assert!(edge.build().is_ok());
