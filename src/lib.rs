@@ -187,6 +187,8 @@ pub mod transcript;
 
 pub use beat::Beat;
 pub use config::{Config, ConfigBuilder, ConfigError, Evidence, Schedule, Suspicion};
+#[cfg(feature = "alloc")]
+pub use config::{ParseConfigError, ParseDurationError, parse_duration};
 pub use event::{Action, CloseCode, CloseCodeError, Event, Reason, Status};
 #[cfg(feature = "alloc")]
 pub use fleet::{Class, Fleet, FleetError, Key, StaleKey};

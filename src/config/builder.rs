@@ -6,7 +6,7 @@ use core::time::Duration;
 use super::{Config, Evidence, NEVER, Schedule, Suspicion};
 use crate::event::CloseCode;
 use crate::limiter::Budget;
-use crate::time::nanos;
+use crate::time::{duration, nanos};
 
 /// Builds a [`Config`]; see the getters of [`Config`] for what each setting means and its default.
 ///
@@ -46,7 +46,11 @@ impl ConfigBuilder {
 
     /// Sets [`Config::suspicion`].
     pub const fn suspicion(mut self, suspicion: Suspicion) -> Self {
-        self.config.suspicion = suspicion;
+        self.config.suspicion = match suspicion {
+            Suspicion::Never => Suspicion::Never,
+            Suspicion::After(after) => Suspicion::After(duration(nanos(after))),
+            Suspicion::Adaptive { at_least } => Suspicion::Adaptive { at_least: duration(nanos(at_least)) },
+        };
         self
     }
 

@@ -1,14 +1,24 @@
 //! What a heartbeat should do: intervals, deadlines and policies, checked once.
 
 mod builder;
+#[cfg(feature = "alloc")]
+mod duration;
+#[cfg(feature = "alloc")]
+mod parse;
+mod text;
 
-use core::fmt;
 use core::time::Duration;
 
 pub use self::builder::{ConfigBuilder, ConfigError};
+#[cfg(feature = "alloc")]
+pub use self::duration::{ParseDurationError, parse_duration};
+#[cfg(feature = "alloc")]
+pub use self::parse::ParseConfigError;
+#[cfg(feature = "transcript")]
+pub(crate) use self::parse::Settings;
 use crate::event::CloseCode;
 use crate::limiter::Budget;
-use crate::time::{Seconds, duration, nanos};
+use crate::time::{duration, nanos};
 
 /// Never, in nanoseconds: what `Duration::MAX` becomes.
 pub(crate) const NEVER: u64 = u64::MAX;
@@ -320,55 +330,5 @@ impl Config {
 impl Default for Config {
     fn default() -> Self {
         Self::DEFAULT
-    }
-}
-
-/// The settings as the `config` line of a transcript, every one under its own name.
-///
-/// ```
-/// assert!(liveness::Config::DEFAULT.to_string().starts_with("interval=20s timeout=20s schedule=quiet"));
-/// ```
-impl fmt::Display for Config {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "interval={} timeout={}", Setting(self.interval), Setting(self.timeout))?;
-        f.write_str(match self.schedule {
-            Schedule::Quiet => " schedule=quiet",
-            Schedule::Steady => " schedule=steady",
-        })?;
-        f.write_str(match self.evidence {
-            Evidence::AnyTraffic => " evidence=any-traffic",
-            Evidence::PongOnly => " evidence=pong-only",
-        })?;
-        match self.suspicion {
-            Suspicion::Never => f.write_str(" suspicion=never"),
-            Suspicion::After(after) => write!(f, " suspicion=after:{}", Setting(nanos(after))),
-            Suspicion::Adaptive { at_least } => write!(f, " suspicion=adaptive:{}", Setting(nanos(at_least))),
-        }?;
-        write!(f, " idle_timeout={}", Setting(self.idle_timeout))?;
-        write!(f, " silence_timeout={}", Setting(self.silence_timeout))?;
-        write!(f, " close_timeout={} jitter={}", Setting(self.close_timeout), self.jitter)?;
-        write!(f, " stall_tolerance={}", Setting(self.stall_tolerance))?;
-        write!(f, " last_look={}", Setting(self.last_look))?;
-        write!(f, " write_timeout={}", Setting(self.write_timeout))?;
-        match self.control_budget {
-            Some(budget) => write!(f, " control_budget={}/{}", budget.burst, budget.per_second),
-            None => f.write_str(" control_budget=never"),
-        }?;
-        write!(f, " close_code={}", self.close_code)
-    }
-}
-
-impl fmt::Debug for Config {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Config({self})")
-    }
-}
-
-/// A duration of the config, as text.
-struct Setting(u64);
-
-impl fmt::Display for Setting {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0 == NEVER { f.write_str("never") } else { Seconds(self.0).fmt(f) }
     }
 }

@@ -38,7 +38,7 @@
 //!
 //! Between inputs the driver polls exactly at `poll_timeout`. At one instant inputs come first. Outputs are
 //! `online`, `ping #N`, `suspect`, `offline REASON`, `close [CODE]` and `disconnect`. Before `open`, lines of
-//! `config KEY=VALUE ...` set any field of [`Config`](crate::Config) by its name, and `seed`.
+//! `config KEY=VALUE ...` set what [`Config`](crate::Config) reads of a text, and `seed`.
 
 mod draw;
 mod format;
@@ -50,4 +50,3 @@ mod settings;
 pub use format::{Malformed, Transcript};
 pub use recorder::Recorder;
 pub use replay::Replay;
-pub use settings::parse_duration;

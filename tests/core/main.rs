@@ -11,6 +11,7 @@ mod public;
 mod reconnect;
 mod settings;
 mod sim;
+mod text;
 mod tidy;
 mod time;
 mod transcripts;

@@ -15,7 +15,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
-use liveness::{Action, Clock, Config};
+use liveness::{Action, Clock, Config, ParseConfigError};
 use socket2::SockRef;
 use tungstenite::Message;
 use tungstenite::protocol::WebSocketConfig;
@@ -62,14 +62,14 @@ pub struct Args {
 }
 
 /// Checks one setting, and keeps it as the text that it is.
-fn setting(key: &'static str) -> impl Fn(&str) -> Result<String, String> + Clone {
+fn setting(key: &'static str) -> impl Fn(&str) -> Result<String, ParseConfigError> + Clone {
     move |value| {
         let setting = format!("{key}={value}");
         setting.parse::<Config>().map(|_| setting)
     }
 }
 
-fn suspect_after(value: &str) -> Result<String, String> {
+fn suspect_after(value: &str) -> Result<String, ParseConfigError> {
     setting("suspicion")(&if value == "never" { value.into() } else { format!("after:{value}") })
 }
 
@@ -86,7 +86,7 @@ impl Args {
             &self.control_budget,
         ];
         let settings: Vec<&str> = settings.into_iter().flatten().map(String::as_str).collect();
-        settings.join(" ").parse()
+        settings.join(" ").parse().map_err(|error: ParseConfigError| error.to_string())
     }
 
     /// Opens the door, and says on stderr where it is; makes the folder to record into.

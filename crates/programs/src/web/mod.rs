@@ -59,8 +59,7 @@ use axum::routing::{MethodRouter, get};
 use axum::serve::ListenerExt;
 use liveness::driver::axum::{Metering, Peer};
 use liveness::driver::tune;
-use liveness::transcript::parse_duration;
-use liveness::{Config, ConfigBuilder, Suspicion};
+use liveness::{Config, ConfigBuilder, ParseConfigError, Suspicion, parse_duration};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -95,12 +94,12 @@ pub struct Args {
     suspect_after: Suspicion,
 }
 
-fn setting(key: &str, value: &str) -> Result<Config, String> {
+fn setting(key: &str, value: &str) -> Result<Config, ParseConfigError> {
     format!("{key}={value}").parse()
 }
 
 /// Reads `20s` or `250ms`.
-pub fn interval(value: &str) -> Result<Duration, String> {
+pub fn interval(value: &str) -> Result<Duration, ParseConfigError> {
     setting("interval", value).map(|config| config.interval())
 }
 
@@ -112,11 +111,11 @@ pub fn duration(value: &str) -> Result<Duration, String> {
     }
 }
 
-fn timeout(value: &str) -> Result<Duration, String> {
+fn timeout(value: &str) -> Result<Duration, ParseConfigError> {
     setting("timeout", value).map(|config| config.timeout())
 }
 
-fn suspicion(value: &str) -> Result<Suspicion, String> {
+fn suspicion(value: &str) -> Result<Suspicion, ParseConfigError> {
     if value == "never" {
         return Ok(Suspicion::Never);
     }
