@@ -5,6 +5,7 @@ mod builder;
 mod duration;
 #[cfg(feature = "alloc")]
 mod parse;
+mod presets;
 mod text;
 
 use core::time::Duration;
@@ -121,7 +122,8 @@ const JITTER: u8 = 10;
 const CONTROL_BUDGET: Budget = Budget { burst: 128, per_second: 16 };
 
 impl Config {
-    /// Every setting at its default.
+    /// Every setting at its default: for any network and most proxies. [`BETWEEN_SERVERS`](Self::BETWEEN_SERVERS),
+    /// [`DESKTOP`](Self::DESKTOP) and [`MOBILE`](Self::MOBILE) are for peers that more is known about.
     ///
     /// ```
     /// use core::time::Duration;

@@ -59,6 +59,21 @@ fn the_defaults_are_those_that_are_documented() {
 }
 
 #[test]
+fn the_presets_ask_twice_before_a_verdict_and_find_the_dead_as_soon_as_they_say() {
+    for (preset, text, at_most) in [
+        (Config::BETWEEN_SERVERS, "interval=2s timeout=5s", 7_010),
+        (Config::DESKTOP, "interval=5s timeout=10s suspicion=after:2s", 15_010),
+        (Config::MOBILE, "interval=12s timeout=25s suspicion=after:4s", 37_010),
+    ] {
+        assert_eq!(text.parse(), Ok(preset));
+        assert!(preset.interval() * 2 <= preset.timeout());
+        assert_eq!(preset.detection_bound(Duration::ZERO), Duration::from_millis(at_most));
+        // Common proxies cut what is silent for a minute.
+        assert!(preset.interval() < secs(30));
+    }
+}
+
+#[test]
 fn the_tolerance_is_a_quarter_of_the_timeout_and_never_where_that_is_never() {
     let tolerance = |timeout| Config::builder().timeout(timeout).build().unwrap().stall_tolerance();
     assert_eq!(tolerance(secs(10)), Duration::from_millis(2_500));
