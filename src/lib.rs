@@ -186,7 +186,7 @@ mod traced;
 pub mod transcript;
 
 pub use beat::Beat;
-pub use config::{Config, ConfigBuilder, ConfigError, Evidence, Schedule, Suspicion};
+pub use config::{Config, ConfigBuilder, ConfigError, ConfigWarning, Evidence, Schedule, Suspicion};
 #[cfg(feature = "alloc")]
 pub use config::{ParseConfigError, ParseDurationError, parse_duration};
 pub use event::{Action, CloseCode, CloseCodeError, Event, Reason, Status};

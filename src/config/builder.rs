@@ -114,11 +114,16 @@ impl ConfigBuilder {
         self
     }
 
-    /// The settings, if they make sense.
+    /// The settings, if each has a meaning.
+    ///
+    /// Some are accepted that are surely a mistake: an `interval` of a nanosecond, a `silence_timeout` shorter than the
+    /// `interval`, a `last_look` longer than the `timeout`. What the machine does with them is as well defined as with any others.
+    /// Tests, fuzzers and transcripts draw settings at random: if these were errors, each such tool would have to know how settings
+    /// depend on each other, and two settings could not be changed one after the other. [`Config::warnings`] names them.
     ///
     /// # Errors
     ///
-    /// The first field with a wrong value, and the rule that it breaks.
+    /// The first field with a value that has no meaning, and the rule that it breaks.
     pub const fn build(mut self) -> Result<Config, ConfigError> {
         self.config.stall_tolerance = match self.stall_tolerance {
             Some(tolerance) => nanos(tolerance),

@@ -7,6 +7,7 @@ mod duration;
 mod parse;
 mod presets;
 mod text;
+mod warning;
 
 use core::time::Duration;
 
@@ -17,6 +18,7 @@ pub use self::duration::{ParseDurationError, parse_duration};
 pub use self::parse::ParseConfigError;
 #[cfg(feature = "transcript")]
 pub(crate) use self::parse::Settings;
+pub use self::warning::ConfigWarning;
 use crate::event::CloseCode;
 use crate::limiter::Budget;
 use crate::time::{duration, nanos};
@@ -240,7 +242,8 @@ impl Config {
         duration(if ping < silence { ping } else { silence })
     }
 
-    /// How long silence lasts before a ping. Default 20 s; `Duration::MAX`: no pings but for `probe`.
+    /// How long silence lasts before a ping. Default 20 s; `Duration::MAX`: no pings but for `probe`. Below a millisecond it is
+    /// accepted, and a [mistake](Self::warnings).
     #[must_use]
     pub const fn interval(&self) -> Duration {
         duration(self.interval)
@@ -258,7 +261,8 @@ impl Config {
         duration(self.idle_timeout)
     }
 
-    /// How long a peer may send nothing at all. Default `Duration::MAX`: for ever.
+    /// How long a peer may send nothing at all. Default `Duration::MAX`: for ever. Not longer than `interval` it is accepted, and a
+    /// [mistake](Self::warnings): a peer that only answers pings is silent for that long.
     #[must_use]
     pub const fn silence_timeout(&self) -> Duration {
         duration(self.silence_timeout)
@@ -276,7 +280,8 @@ impl Config {
         duration(self.stall_tolerance)
     }
 
-    /// How long a verdict waits after it was first seen due. Default 10 ms; zero: it does not wait.
+    /// How long a verdict waits after it was first seen due. Default 10 ms; zero: it does not wait. Longer than `timeout` it is
+    /// accepted, and a [mistake](Self::warnings).
     #[must_use]
     pub const fn last_look(&self) -> Duration {
         duration(self.last_look)
@@ -289,7 +294,8 @@ impl Config {
         duration(self.write_timeout)
     }
 
-    /// When an unanswered ping makes a peer suspect. Default never.
+    /// When an unanswered ping makes a peer suspect. Default never. Not shorter than `timeout` it is accepted, and a
+    /// [mistake](Self::warnings): the verdict falls first.
     #[must_use]
     pub const fn suspicion(&self) -> Suspicion {
         self.suspicion
