@@ -62,6 +62,28 @@ pub enum Action {
     Disconnect,
 }
 
+/// The action as transcripts write it, for a log: `online`, `suspect`, `offline ping-timeout`, `close 3008`, `disconnect`. A ping
+/// is shown with its payload, `ping 0123456789abcdef`, where a transcript has its number.
+///
+/// ```
+/// use liveness::{Action, Reason};
+///
+/// assert_eq!(Action::MarkOffline(Reason::PingTimeout).to_string(), "offline ping-timeout");
+/// ```
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MarkOnline => f.write_str(Status::Online.word()),
+            Self::SendPing(payload) => write!(f, "ping {payload}"),
+            Self::MarkSuspect => f.write_str(Status::Suspect.word()),
+            Self::MarkOffline(reason) => write!(f, "{} {reason}", Status::Offline.word()),
+            Self::Close(Some(code)) => write!(f, "close {code}"),
+            Self::Close(None) => f.write_str("close"),
+            Self::Disconnect => f.write_str("disconnect"),
+        }
+    }
+}
+
 /// Why a peer went offline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -155,6 +177,23 @@ pub enum Status {
     Suspect,
     /// Gone. Final.
     Offline,
+}
+
+impl Status {
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Online => "online",
+            Self::Suspect => "suspect",
+            Self::Offline => "offline",
+        }
+    }
+}
+
+/// A word: `online`, `suspect` or `offline`.
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
 }
 
 /// A Close status code that may go on the wire (RFC 6455 7.4).
