@@ -101,8 +101,8 @@
 //!
 //! | feature | gives | needs |
 //! |---|---|---|
-//! | `std` (default) | [`Clock`]; and `alloc` | nothing |
-//! | `alloc` | [`Fleet`]: a million connections on one thread; [`Presence`]; [`Lease`] | `alloc` |
+//! | `std` (default) | [`Clock`]; `random_seed`; and `alloc` | nothing |
+//! | `alloc` | [`Fleet`]: a million connections on one thread; [`Presence`]; [`Lease`]; a [`Config`] from text | `alloc` |
 //! | `transcript` | [`transcript`]: a connection's life as text; `Recorder` | `similar` |
 //! | `tungstenite` | [`driver::tungstenite`]: a blocking WebSocket that does its own heartbeating | `tungstenite`, `socket2` |
 //! | `rustls` | that driver over TLS | `rustls` |
@@ -111,6 +111,7 @@
 //! | `axum` | [`driver::axum`]: for that of axum | `axum` |
 //! | `tracing` | [`Traced`]: a machine that tells `tracing` of its life | `tracing` |
 //! | `sim` | [`sim`]: a simulated clock and network, to test a server with | `alloc` |
+//! | `serde` | `Serialize` for what is logged, `Deserialize` for [`Config`] in a file of settings | `serde` |
 //! | `arbitrary` | `Arbitrary` for [`Config`], [`Event`], [`Timestamp`] and [`CloseCode`], for fuzzing | `arbitrary` |
 //! | `proptest` | [`strategy`]: the same for property tests | `proptest` |
 //!
@@ -174,6 +175,8 @@ mod payload;
 pub mod presence;
 pub mod reconnect;
 mod rtt;
+#[cfg(feature = "serde")]
+mod serde;
 #[cfg(feature = "sim")]
 pub mod sim;
 mod state;

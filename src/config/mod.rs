@@ -16,8 +16,10 @@ pub use self::builder::{ConfigBuilder, ConfigError};
 pub use self::duration::{ParseDurationError, parse_duration};
 #[cfg(feature = "alloc")]
 pub use self::parse::ParseConfigError;
-#[cfg(feature = "transcript")]
+#[cfg(any(feature = "serde", feature = "transcript"))]
 pub(crate) use self::parse::Settings;
+#[cfg(feature = "serde")]
+pub(crate) use self::text::{SETTINGS, Show};
 pub use self::warning::ConfigWarning;
 use crate::event::CloseCode;
 use crate::limiter::Budget;

@@ -5,7 +5,7 @@ use core::fmt;
 use super::{Config, Evidence, NEVER, Schedule, Suspicion};
 use crate::time::{Seconds, nanos};
 
-type Show = fn(&Config, &mut fmt::Formatter<'_>) -> fmt::Result;
+pub(crate) type Show = fn(&Config, &mut fmt::Formatter<'_>) -> fmt::Result;
 
 /// Every setting: its name, and how its value is shown. `parse` knows the same names.
 pub(crate) const SETTINGS: [(&str, Show); 14] = [
