@@ -113,8 +113,8 @@
 //!
 //! | feature | gives | needs |
 //! |---|---|---|
-//! | `std` (default) | [`Clock`]; and `alloc` | nothing |
-//! | `alloc` | [`Fleet`]: a million connections on one thread; [`Presence`]; [`Lease`] | `alloc` |
+//! | `std` (default) | [`Clock`]; `random_seed`; and `alloc` | nothing |
+//! | `alloc` | [`Fleet`]: a million connections on one thread; [`Presence`]; [`Lease`]; a [`Config`] from text | `alloc` |
 //! | `transcript` | [`transcript`]: a connection's life as text; `Recorder` | `similar` |
 //! | `tungstenite` | [`driver::tungstenite`]: a blocking WebSocket that does its own heartbeating | `tungstenite`, `socket2` |
 //! | `rustls` | that driver over TLS | `rustls` |
@@ -123,6 +123,7 @@
 //! | `axum` | [`driver::axum`]: for that of axum | `axum` |
 //! | `tracing` | [`Traced`]: a machine that tells `tracing` of its life | `tracing` |
 //! | `sim` | [`sim`]: a simulated clock and network, to test a server with | `alloc` |
+//! | `serde` | `Serialize` for what is logged, `Deserialize` for [`Config`] in a file of settings | `serde` |
 //! | `arbitrary` | `Arbitrary` for [`Config`], [`Event`], [`Timestamp`] and [`CloseCode`], for fuzzing | `arbitrary` |
 //! | `proptest` | [`strategy`]: the same for property tests | `proptest` |
 //!
@@ -185,6 +186,8 @@ mod payload;
 pub mod presence;
 pub mod reconnect;
 mod rtt;
+#[cfg(feature = "serde")]
+mod serde;
 #[cfg(feature = "sim")]
 pub mod sim;
 mod state;
@@ -197,14 +200,18 @@ mod traced;
 #[cfg(feature = "transcript")]
 pub mod transcript;
 
-pub use config::{Config, ConfigBuilder, ConfigError, Evidence, Schedule, Suspicion};
-pub use event::{Action, CloseCode, Event, Reason, Status};
+pub use config::{Config, ConfigBuilder, ConfigError, ConfigWarning, Evidence, Schedule, Suspicion};
+#[cfg(feature = "alloc")]
+pub use config::{ParseConfigError, ParseDurationError, parse_duration};
+pub use event::{Action, CloseCode, CloseCodeError, Event, Reason, Status};
 #[cfg(feature = "alloc")]
 pub use fleet::{ConfigId, Fleet, FleetError, Key, StaleKey};
 #[cfg(feature = "alloc")]
 pub use lease::{Lease, LeaseChange};
 pub use liveness::{Liveness, Monitor, Report, Stats};
 pub use payload::Payload;
+#[cfg(feature = "std")]
+pub use payload::random_seed;
 #[cfg(feature = "alloc")]
 pub use presence::{Presence, PresenceChange};
 pub use reconnect::{Reconnect, ReconnectAction};

@@ -287,7 +287,7 @@ impl<F: FnMut() -> Doubling + Clone> Link<F> {
 
     /// Why it stands as it does, while there is a connection.
     #[must_use]
-    pub fn report(&self, now: Timestamp) -> Option<Report<'_>> {
+    pub fn report(&self, now: Timestamp) -> Option<Report> {
         self.heart.as_ref().map(|heart| heart.machine.report(now))
     }
 

@@ -15,9 +15,11 @@ use std::net::{Shutdown, UdpSocket};
 use std::time::Duration;
 
 use clap::Parser;
-use liveness::driver::{ErrorKind, random_seed, tune};
+use liveness::driver::{ErrorKind, tune};
 use liveness::transcript::Recorder;
-use liveness::{Action, Clock, CloseCode, ConfigId, Event, Fleet, Key, Reason, Status, Timestamp};
+use liveness::{
+    Action, Clock, CloseCode, ConfigId, Event, Fleet, Key, Reason, Status, Timestamp, random_seed,
+};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 use tungstenite::handshake::server::{NoCallback, ServerHandshake};
@@ -156,7 +158,7 @@ impl Server {
         let handshake = self.handshakes.first_key_value().map(|(_, (_, deadline))| *deadline);
         let cooldown = self.cooling_down.front().map(|(until, _)| *until);
         let next = [self.fleet.poll_timeout(), handshake, cooldown].into_iter().flatten().min();
-        let left = next.map_or(LONGEST_WAIT, |next| next.saturating_duration_since(self.clock.now()));
+        let left = self.clock.until(next).unwrap_or(LONGEST_WAIT);
         let left = if self.turns.is_empty() { left.min(LONGEST_WAIT) } else { Duration::ZERO };
         match self.poll.poll(events, Some(left)) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(error),
@@ -410,6 +412,7 @@ impl Turn<'_> {
             ErrorKind::Rejected => {
                 let _ = self.fleet.close(self.peer.key, CloseCode::INTERNAL_ERROR, self.clock.now());
             }
+            other => complain(format_args!("{other:?} is new here: {error}")),
         }
         self.peer.discarding = true;
     }
