@@ -18,6 +18,12 @@ fn each_reason_has_its_words_its_name_and_the_code_that_a_script_would_see() {
         (Reason::Silent, "nothing was received for too long", "silent", 1006),
         (Reason::Idle, "no data was received for too long", "idle", 1006),
         (Reason::PingFlood, "too many control frames", "ping-flood", 1006),
+        (
+            Reason::ProtocolError(CloseCode::TOO_BIG),
+            "what was received breaks the protocol",
+            "protocol-error 1009",
+            1006,
+        ),
         (Reason::PeerClosed(Some(1001)), "closed by the peer", "peer-closed 1001", 1001),
         (Reason::PeerClosed(None), "closed by the peer", "peer-closed", 1005),
         (Reason::TransportClosed, "the transport was closed", "transport-closed", 1006),

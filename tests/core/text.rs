@@ -127,8 +127,8 @@ fn settings_are_separated_by_spaces() {
 
 #[test]
 fn a_key_that_is_none_is_told_all_that_are() {
-    let known = "`interval`, `timeout`, `schedule`, `evidence`, `suspicion`, `idle_timeout`, `silence_timeout`, \
-                 `close_timeout`, `jitter`, `stall_tolerance`, `last_look`, `write_timeout`, `control_budget`, and `close_code`";
+    let known = "`interval`, `timeout`, `schedule`, `probe_timeout`, `evidence`, `suspicion`, `idle_timeout`, \
+                 `silence_timeout`, `close_timeout`, `jitter`, `stall_tolerance`, `last_look`, `write_timeout`, `control_budget`, and `close_code`";
     refused("intervall=5s", "intervall", &format!("`intervall` is no setting; there are {known}"));
     refused("Interval=5s", "Interval", &format!("`Interval` is no setting; there are {known}"));
     refused(
