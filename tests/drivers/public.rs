@@ -2,9 +2,9 @@
 
 use static_assertions::assert_impl_all;
 
-type Metered = liveness::driver::Meter<std::net::TcpStream>;
+type Counting = liveness::driver::CountingSocket<std::net::TcpStream>;
 // A driver moves into a thread or a task of its own.
-assert_impl_all!(liveness::driver::tungstenite::LiveSocket<Metered>: Send, Unpin);
+assert_impl_all!(liveness::driver::tungstenite::LiveSocket<Counting>: Send, Unpin);
 assert_impl_all!(liveness::driver::tungstenite::Offline: std::error::Error, Send, Sync);
 
 /// What may grow has a last arm here, and what must not has none: the first would be out of reach if it could not grow,
@@ -12,18 +12,22 @@ assert_impl_all!(liveness::driver::tungstenite::Offline: std::error::Error, Send
 #[deny(unreachable_patterns)]
 #[expect(dead_code, reason = "to compile is all that they have to do")]
 mod growth {
-    use liveness::driver::tokio::{Error, Kind};
+    use liveness::driver::tokio::{Error, MessageKind};
 
     const fn may(error: &Error<()>) {
         match error {
-            Error::Offline { .. } | Error::Refused(()) => {}
+            Error::Offline { .. } | Error::Rejected(()) => {}
             _ => {}
         }
     }
 
-    const fn must_not(kind: Kind<'_>) {
+    const fn must_not(kind: MessageKind<'_>) {
         match kind {
-            Kind::Text(_) | Kind::Data | Kind::Ping | Kind::Pong(_) | Kind::Close(_) => {}
+            MessageKind::Text(_)
+            | MessageKind::Data
+            | MessageKind::Ping
+            | MessageKind::Pong(_)
+            | MessageKind::Close(_) => {}
         }
     }
 }

@@ -15,7 +15,7 @@ use tungstenite::protocol::{CloseFrame, Role};
 use super::support::{SECOND, config, over_bytes, pair, reason};
 
 #[tokio::test(start_paused = true)]
-async fn the_last_words_of_a_peer_that_left_while_we_wrote_are_heard() {
+async fn what_a_peer_said_before_it_left_is_heard_though_we_were_writing() {
     for split in [false, true] {
         let (mut live, mut client, _) = pair(config(), 1024).await;
         client.send(Message::text("one")).await.unwrap();
@@ -59,7 +59,7 @@ async fn pongs_that_cannot_be_written_lose_no_message() {
 
 /// Nothing holds the error of writing back there, and it comes first.
 #[tokio::test(start_paused = true)]
-async fn without_a_gauge_the_last_words_are_heard_too() {
+async fn without_counters_it_is_heard_too() {
     let (ours, theirs) = duplex(1024);
     let server = WebSocketStream::from_raw_socket(ours, Role::Server, None).await;
     let mut client = WebSocketStream::from_raw_socket(theirs, Role::Client, None).await;

@@ -9,7 +9,7 @@ use tungstenite::protocol::Role;
 use tungstenite::{Message, WebSocket};
 
 use liveness_testing::host::{LONGER, answer_pings, brisk, leave, outlasted, served, strict};
-use liveness_testing::raw_peer::{PING, PONG, TEXT, close, frame, millis, rest};
+use liveness_testing::raw_peer::{PING, PONG, TEXT, close, frame, millis, sleep};
 
 /// Says something, then answers pings until the server's stall is over, and some more.
 fn outlast(mut client: WebSocket<TcpStream>) {
@@ -20,7 +20,7 @@ fn outlast(mut client: WebSocket<TcpStream>) {
 
 #[test]
 fn a_caller_that_does_not_read_for_long_loses_nobody() {
-    let host = served(outlasted().build_const(), None, |life| life.read_one(|_, _| rest(LONGER)));
+    let host = served(outlasted().build_const(), None, |life| life.read_one(|_, _| sleep(LONGER)));
     outlast(host.client());
     host.join().assert_closed_by_peer();
 }
@@ -28,7 +28,7 @@ fn a_caller_that_does_not_read_for_long_loses_nobody() {
 #[test]
 fn a_caller_that_does_not_read_for_long_loses_nobody_where_only_pongs_count() {
     const CONFIG: Config = outlasted().evidence(Evidence::PongOnly).build_const();
-    let host = served(CONFIG, None, |life| life.read_one(|_, _| rest(LONGER)));
+    let host = served(CONFIG, None, |life| life.read_one(|_, _| sleep(LONGER)));
     outlast(host.client());
     host.join().assert_closed_by_peer();
 }
@@ -37,12 +37,12 @@ fn a_caller_that_does_not_read_for_long_loses_nobody_where_only_pongs_count() {
 #[test]
 fn an_answer_that_came_while_we_did_not_look_is_an_answer() {
     let host = served(outlasted().evidence(Evidence::PongOnly).build_const(), None, |life| {
-        life.read_one(|_, _| rest(LONGER));
+        life.read_one(|_, _| sleep(LONGER));
     });
     let mut peer = host.peer();
     let (_, payload) = peer.next_of(PING);
     peer.write(&frame(TEXT, b"this wakes the caller"));
-    rest(millis(100));
+    sleep(millis(100));
     peer.write(&frame(PONG, &payload));
     // The next ping comes when the stall is over.
     peer.next_of(PING);
@@ -59,7 +59,7 @@ fn what_is_said_while_we_do_not_read_is_kept() {
     let host = served(outlasted().build_const(), None, |life| {
         life.read_each(|_, message| {
             if message.is_text() {
-                rest(LONGER);
+                sleep(LONGER);
             }
         });
     });
@@ -94,7 +94,7 @@ fn what_is_said_while_we_write_is_kept_in_order() {
         }
     });
     client.set_config(|settings| settings.max_frame_size = Some(DOWNLOAD));
-    rest(millis(300));
+    sleep(millis(300));
     loop {
         if let Message::Binary(bytes) = client.read().unwrap() {
             assert_eq!(bytes.len(), DOWNLOAD);
@@ -116,7 +116,7 @@ fn a_caller_that_only_sends_keeps_its_peer() {
         // The peer may have closed by the time the last is out.
         for _ in 0..50 {
             let _ = life.socket.send(Message::text("news"));
-            rest(LONGER / 50);
+            sleep(LONGER / 50);
         }
     });
     let mut client = host.client();
@@ -203,7 +203,7 @@ fn a_short_look_after_a_long_one_is_short() {
     });
     let mut client = host.client();
     // Until it waits.
-    rest(millis(100));
+    sleep(millis(100));
     client.send(Message::text("hello")).unwrap();
     assert_eq!(client.read().unwrap(), Message::text("done"));
     leave(client);

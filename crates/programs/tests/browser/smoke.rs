@@ -11,7 +11,7 @@ use crate::proxy::{Proxy, Way};
 use crate::stage::Stage;
 use liveness_testing::Program;
 use liveness_testing::eventually;
-use liveness_testing::raw_peer::{PATIENCE, millis, rest};
+use liveness_testing::raw_peer::{PATIENCE, millis, sleep};
 
 /// Timing for a test: found out in five and a half seconds, and nobody is suspect for being on a busy machine.
 const QUICK: [&str; 6] = ["--interval", "500ms", "--timeout", "5s", "--suspect-after", "3s"];
@@ -216,11 +216,11 @@ fn a_page_frozen_by_its_browser_stands_still_and_its_browser_answers_pings() {
     let stands = |page: &Page| (number(page, "#ticks"), number(page, "#beats"));
     frozen.eventually("it stands still", |page| {
         let before = stands(page);
-        rest(millis(300));
+        sleep(millis(300));
         stands(page) == before
     });
     let before = stands(&frozen);
-    rest(FOUND_OUT + millis(1000));
+    sleep(FOUND_OUT + millis(1000));
     assert_eq!(stands(&frozen), before);
     // The other page runs on.
     ticks(&other);
@@ -249,7 +249,7 @@ fn a_page_whose_process_is_stopped_stands_still_and_its_browser_answers_pings() 
     let (ticked, since) = ticks_and_time(&stopped);
     stopped.stop();
     let stopped_for = FOUND_OUT + millis(1000);
-    rest(stopped_for);
+    sleep(stopped_for);
     // The other page runs on.
     ticks(&other);
     assert_eq!(stage.lives(), [[Action::MarkOnline], [Action::MarkOnline]]);
@@ -284,7 +284,7 @@ fn a_cut_is_noticed_by_the_server_and_by_no_event_of_the_page() {
         assert!(took > millis(700), "{way:?}: {took:?}");
         assert_eq!(page.text("#link"), "Connected", "{way:?}: nobody told the page");
         let before = number(&page, "#beats");
-        rest(millis(300));
+        sleep(millis(300));
         assert_eq!(number(&page, "#beats"), before, "{way:?}");
         proxy.heal();
         page.eventually("it dials again", |page| {
@@ -305,7 +305,7 @@ fn what_a_short_cut_held_back_arrives() {
     let page = behind(&proxy, &browser);
     proxy.cut(Way::Both);
     page.write("#words", "through").press("#words", Key::Enter);
-    rest(millis(300));
+    sleep(millis(300));
     assert_ne!(page.text("#heard"), "The server has heard: through");
     proxy.heal();
     page.eventually("it was heard", |page| page.text("#heard") == "The server has heard: through");
@@ -338,7 +338,7 @@ fn a_forgotten_connection_stays_dead_and_a_new_one_lives() {
         stage.lives()[0].contains(&Action::MarkOffline(Reason::PingTimeout))
     });
     proxy.heal();
-    rest(millis(300));
+    sleep(millis(300));
     assert_eq!(page.text("#link"), "Connected", "nobody tells it, ever");
     assert_eq!(stage.lives()[1], [Action::MarkOnline]);
     assert_eq!(second.text("#link"), "Connected");

@@ -13,7 +13,7 @@ use socket2::SockRef;
 
 use super::{Example, Server, reason};
 use liveness_testing::eventually;
-use liveness_testing::raw_peer::{BINARY, FIN, PING, Peer, TEXT, close, frame, header, millis, rest};
+use liveness_testing::raw_peer::{BINARY, FIN, PING, Peer, TEXT, close, frame, header, millis, sleep};
 
 /// What a process holds.
 #[derive(Debug)]
@@ -73,7 +73,7 @@ impl Work {
         let mut asleep = 0;
         for look in 0..Self::LOOKS {
             act(look);
-            rest(millis(10));
+            sleep(millis(10));
             asleep += u64::from(is_asleep(server));
         }
         let lasted = clock.now().saturating_duration_since(Timestamp::ZERO);
@@ -138,7 +138,7 @@ fn what_waits_costs_a_turn_for_each_thing_that_happens(example: Example) {
         peer.write(&frame(TEXT, b"flood 30000000"));
     }
     // The parts that fit into the kernel's buffers are copied first.
-    rest(millis(300));
+    sleep(millis(300));
     let work = Work::of(&server, |_| ());
     // The blocking driver looks every 5 ms at the soonest whether there is room again, and whether anything has come.
     let looks = if example == Example::Blocking { 3 * 2 * rests(work.lasted, millis(5)) } else { 0 };
@@ -197,7 +197,7 @@ fn a_flood_after_the_verdict_is_taken_by_shares(example: Example) {
         let shares = rests(clock.now().saturating_duration_since(Timestamp::ZERO), REST) + 1;
         // Of two flooders, and twice.
         looks.push((taken, 2 * 2 * (shares * SHARE * PING_LEN + READ_AHEAD)));
-        rest(millis(1));
+        sleep(millis(1));
     }
     println!("{:?} bytes taken and allowed", looks.last().unwrap());
     assert!(flooders.iter().all(|flooder| flooder.held_back), "a socket took everything");

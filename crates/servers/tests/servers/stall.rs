@@ -16,7 +16,7 @@ use super::{Change, Example, Server, reason};
 use liveness_testing::eventually;
 use liveness_testing::host::live_for;
 use liveness_testing::raw_peer::{
-    BINARY, FIN, PING, PONG, Peer, REQUEST, TEXT, close, frame, header, millis, rest,
+    BINARY, FIN, PING, PONG, Peer, REQUEST, TEXT, close, frame, header, millis, sleep,
 };
 
 /// A timeout that a busy machine does not exceed by itself, and a stall of two bounds.
@@ -60,7 +60,7 @@ impl Server {
 
 /// Answers pings, and talks or not.
 fn idle(stage: &Stage, number: u64) {
-    rest(millis(60 * number));
+    sleep(millis(60 * number));
     let mut client = tungstenite::client("ws://localhost/", stage.server.dial()).unwrap().0;
     if number % 2 == 0 {
         client.send(Message::text("hello")).unwrap();
@@ -80,7 +80,7 @@ fn interrupted(stage: &Stage) {
     peer.write(&[1; 5_000]);
     assert_eq!(peer.next_of(BINARY).1.len(), 10_000);
     peer.write(&close(1000, ""));
-    peer.last_word();
+    peer.final_close();
 }
 
 /// The stall comes in the middle of the handshake.
@@ -104,7 +104,7 @@ fn downloading(stage: &Stage) {
         assert_eq!(peer.next_of(opcode).1.len(), len);
     }
     peer.write(&close(1000, ""));
-    peer.last_word();
+    peer.final_close();
 }
 
 /// A stream that pauses once, until after the stall, after so many bytes.
@@ -153,10 +153,10 @@ fn a_server_that_was_stopped_for_several_bounds_loses_nobody(example: Example) {
         eventually("they are online", || server.count("online") == 10);
         stage.begin(Phase::Ready);
         let frozen = server.peer();
-        rest(millis(500));
+        sleep(millis(500));
         server.signal(Signal::STOP);
         stage.begin(Phase::Stopped);
-        rest(STALL);
+        sleep(STALL);
         server.signal(Signal::CONT);
         stage.begin(Phase::GoesOn);
         // Who is dead is found out all the same.
@@ -200,13 +200,13 @@ fn go_round(server: &Server, number: usize, cycle: &Cycle) {
     while !cycle.over.load(Relaxed) {
         let (_, payload) = peer.next_of(PING);
         cycle.asked.fetch_add(1, Relaxed);
-        rest(patience);
+        sleep(patience);
         peer.write(&frame(PONG, &payload));
         cycle.asked.fetch_sub(1, Relaxed);
         cycle.answered[number].fetch_add(1, Relaxed);
     }
     peer.write(&close(1000, ""));
-    peer.last_word();
+    peer.final_close();
 }
 
 with_each_server!(a_server_may_be_stopped_in_any_phase_of_the_cycle_again_and_again);
@@ -222,10 +222,10 @@ fn a_server_may_be_stopped_in_any_phase_of_the_cycle_again_and_again(example: Ex
         }
         // More than a bound each, and between them less than a cycle, a cycle, and more.
         for awake in [1100, 300, 700, 500] {
-            rest(millis(awake));
+            sleep(millis(awake));
             server.signal(Signal::STOP);
             asked.push(cycle.asked.load(Relaxed));
-            rest(millis(3300));
+            sleep(millis(3300));
             server.signal(Signal::CONT);
         }
         // Some of them between the stops, too.

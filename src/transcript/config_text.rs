@@ -62,13 +62,13 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_nanos(nanos))
 }
 
-pub(super) struct Settings {
+pub(super) struct ConfigParser {
     pub(super) builder: ConfigBuilder,
     pub(super) seed: u64,
     seen: Vec<String>,
 }
 
-impl Default for Settings {
+impl Default for ConfigParser {
     fn default() -> Self {
         Self { builder: Config::builder(), seed: 0, seen: Vec::new() }
     }
@@ -77,7 +77,7 @@ impl Default for Settings {
 const KEYS: &str = "interval, timeout, schedule, evidence, suspicion, idle_timeout, silence_timeout, close_timeout, jitter, \
     stall_tolerance, last_look, write_timeout, control_budget, close_code or seed";
 
-impl Settings {
+impl ConfigParser {
     pub(super) fn set(&mut self, setting: &str) -> Parsed<()> {
         let (key, value) = setting
             .split_once('=')
@@ -150,7 +150,7 @@ fn suspicion(value: &str) -> Parsed<Suspicion> {
 
 fn control_budget(builder: ConfigBuilder, value: &str) -> Parsed<ConfigBuilder> {
     if value == "never" {
-        return Ok(builder.no_control_budget());
+        return Ok(builder.unlimited_control_frames());
     }
     let what = "frames in a burst and frames a second, such as `128/16`, or `never`";
     let (burst, per_second) =
@@ -186,7 +186,7 @@ impl FromStr for Config {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let mut settings = Settings::default();
+        let mut settings = ConfigParser::default();
         for setting in text.split_whitespace() {
             if setting.starts_with("seed=") {
                 return Err(
