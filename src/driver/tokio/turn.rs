@@ -181,7 +181,7 @@ impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
         }
         let owes_much = self.pongs_owed >= PONGS_OWED && !self.is_offline();
         if owes_much && self.write_and_flush().is_pending() && !self.is_broken() {
-            // Stop reading a peer that does not read our pongs. What a peer that has left said before is read all the same.
+            // Stop reading a peer that does not read our pongs, unless it has left: then all that it said is still to be read.
             self.pause();
             return ReadOutcome::Drained;
         }
