@@ -11,7 +11,7 @@ pub fn frame(opcode: u8, fin: bool, masked: bool, payload: &[u8]) -> Vec<u8> {
 }
 
 /// A heartbeat in a text message.
-pub fn beat(masked: bool, pong: bool, digits: u64) -> Vec<u8> {
+pub fn text_heartbeat(masked: bool, pong: bool, digits: u64) -> Vec<u8> {
     let text = format!("{} {digits:016x}", if pong { "pong" } else { "ping" });
     frame(1, true, masked, text.as_bytes())
 }

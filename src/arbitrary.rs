@@ -36,7 +36,7 @@ impl<'a> Arbitrary<'a> for Config {
             _ => builder.stall_tolerance(wait_or_none(u, unit, true)?),
         };
         let builder = match u.int_in_range(0..=7)? {
-            0 => builder.no_control_budget(),
+            0 => builder.unlimited_control_frames(),
             1 => builder.control_budget(u.int_in_range(1..=u32::MAX)?, u.arbitrary()?),
             _ => builder.control_budget(u.int_in_range(1..=12)?, u.int_in_range(0..=20)?),
         };

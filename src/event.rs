@@ -110,10 +110,10 @@ impl Reason {
     /// The reason in a few words, for the text of a Close frame: at most 123 bytes (RFC 6455 5.5).
     ///
     /// ```
-    /// assert_eq!(liveness::Reason::PingTimeout.as_str(), "no answer to a ping in time");
+    /// assert_eq!(liveness::Reason::PingTimeout.description(), "no answer to a ping in time");
     /// ```
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub const fn description(self) -> &'static str {
         match self {
             Self::PingTimeout => "no answer to a ping in time",
             Self::WriteStalled => "nothing could be written for too long",

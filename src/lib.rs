@@ -156,7 +156,6 @@ extern crate std;
 
 #[cfg(feature = "arbitrary")]
 mod arbitrary;
-mod beat;
 mod config;
 #[cfg(any(feature = "tungstenite", feature = "tokio"))]
 pub mod driver;
@@ -182,29 +181,30 @@ pub mod sim;
 mod state;
 #[cfg(feature = "proptest")]
 pub mod strategy;
+mod text_heartbeat;
 mod time;
 #[cfg(feature = "tracing")]
 mod traced;
 #[cfg(feature = "transcript")]
 pub mod transcript;
 
-pub use beat::Beat;
 pub use config::{Config, ConfigBuilder, ConfigError, ConfigWarning, Evidence, Schedule, Suspicion};
 #[cfg(feature = "alloc")]
 pub use config::{ParseConfigError, ParseDurationError, parse_duration};
 pub use event::{Action, CloseCode, CloseCodeError, Event, Reason, Status};
 #[cfg(feature = "alloc")]
-pub use fleet::{Class, Fleet, FleetError, Key, StaleKey};
+pub use fleet::{ConfigId, Fleet, FleetError, Key, StaleKey};
 #[cfg(feature = "alloc")]
-pub use lease::Lease;
-pub use liveness::{Liveness, Machine, Report, Stats};
+pub use lease::{Lease, LeaseChange};
+pub use liveness::{Liveness, Monitor, Report, Stats};
 pub use payload::Payload;
 #[cfg(feature = "std")]
 pub use payload::random_seed;
 #[cfg(feature = "alloc")]
-pub use presence::Presence;
-pub use reconnect::Reconnect;
+pub use presence::{Presence, PresenceChange};
+pub use reconnect::{Reconnect, ReconnectAction};
 pub use rtt::Rtt;
+pub use text_heartbeat::TextHeartbeat;
 #[cfg(feature = "std")]
 pub use time::Clock;
 pub use time::Timestamp;

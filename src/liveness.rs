@@ -170,8 +170,8 @@ impl Liveness {
     }
 }
 
-/// What a driver needs of a machine: a [`Liveness`], or one that is watched, such as a `Recorder`.
-pub trait Machine {
+/// What a driver runs: a [`Liveness`], or a wrapper that observes one, such as a `Recorder`.
+pub trait Monitor {
     /// As [`Liveness::handle`].
     fn handle(&mut self, event: Event<'_>, now: Timestamp);
     /// As [`Liveness::poll`].
@@ -184,7 +184,7 @@ pub trait Machine {
     fn liveness(&self) -> &Liveness;
 }
 
-impl Machine for Liveness {
+impl Monitor for Liveness {
     fn handle(&mut self, event: Event<'_>, now: Timestamp) {
         self.handle(event, now);
     }
@@ -230,7 +230,7 @@ impl fmt::Display for Report<'_> {
             Some(Reason::PingTimeout) => self.unanswered(f)?,
             Some(Reason::WriteStalled) => self.unwritten(f)?,
             Some(Reason::PeerClosed(Some(code))) => write!(f, "closed by the peer with code {code}")?,
-            Some(reason) => f.write_str(reason.as_str())?,
+            Some(reason) => f.write_str(reason.description())?,
             None => match state.ping() {
                 Ping::Answering => self.unanswered(f)?,
                 Ping::Writing => self.unwritten(f)?,

@@ -76,7 +76,7 @@ impl AsRef<[u8]> for Payload {
     }
 }
 
-/// Sixteen hexadecimal digits in lower case, for a heartbeat in text messages: [`Beat`](crate::Beat).
+/// Sixteen hexadecimal digits in lower case, for a heartbeat in text messages: [`TextHeartbeat`](crate::TextHeartbeat).
 impl fmt::Display for Payload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:016x}", u64::from_be_bytes(self.0))

@@ -13,7 +13,7 @@ pub struct Rtt {
     /// SRTT: the smoothed round-trip time, an eighth of each sample.
     pub smoothed: Duration,
     /// RTTVAR: the smoothed distance from it, a quarter of each.
-    pub variance: Duration,
+    pub variation: Duration,
     /// The shortest sample, to the microsecond.
     pub min: Duration,
 }
@@ -97,7 +97,7 @@ impl Estimator {
         Some(Rtt {
             latest: Duration::from_micros(self.latest_us as u64),
             smoothed: Duration::from_nanos(self.smoothed()),
-            variance: Duration::from_nanos(self.variance()),
+            variation: Duration::from_nanos(self.variance()),
             min: Duration::from_micros(self.min_us as u64),
         })
     }
@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn the_first_sample_is_the_estimate_and_half_of_it_the_variance() {
         let rtt = after(&[200_000]).get().unwrap();
-        assert_eq!((rtt.smoothed, rtt.variance), (Duration::from_micros(200), Duration::from_micros(100)));
+        assert_eq!((rtt.smoothed, rtt.variation), (Duration::from_micros(200), Duration::from_micros(100)));
     }
 
     #[test]
@@ -132,7 +132,7 @@ mod tests {
         let estimator = after(&[200_000, 360_000]);
         let rtt = estimator.get().unwrap();
         assert_eq!(rtt.smoothed, Duration::from_micros(220));
-        assert_eq!(rtt.variance, Duration::from_micros(115));
+        assert_eq!(rtt.variation, Duration::from_micros(115));
         assert_eq!((rtt.latest, rtt.min), (Duration::from_micros(360), Duration::from_micros(200)));
         assert_eq!(estimator.usual(), Some(680_000));
     }
@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn long_samples_are_kept_to_the_nanosecond_and_the_longest_as_long_as_fits() {
         let rtt = after(&[10_000_000_000]).get().unwrap();
-        assert_eq!((rtt.smoothed, rtt.variance), (Duration::from_secs(10), Duration::from_secs(5)));
+        assert_eq!((rtt.smoothed, rtt.variation), (Duration::from_secs(10), Duration::from_secs(5)));
         let rtt = after(&[u64::MAX]).get().unwrap();
         assert_eq!(rtt.smoothed, Duration::from_nanos((1 << 48) - 1));
         // Shown in microseconds, and the last of those says that there is none.

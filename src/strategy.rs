@@ -72,7 +72,7 @@ fn build(unit: u64, length: fn(u64, u64, u64) -> BoxedStrategy<Duration>) -> Box
                 .close_code(close_code);
             builder = match budget {
                 Some((burst, per_second)) => builder.control_budget(burst, per_second),
-                None => builder.no_control_budget(),
+                None => builder.unlimited_control_frames(),
             };
             if let Some(tolerance) = marks.2 {
                 builder = builder.stall_tolerance(tolerance);

@@ -5,10 +5,10 @@ use core::time::Duration;
 use tracing::Span;
 
 use crate::event::{Action, CloseCode, Event};
-use crate::liveness::{Liveness, Machine, Stats};
+use crate::liveness::{Liveness, Monitor, Stats};
 use crate::time::Timestamp;
 
-/// Wraps a [`Machine`] and tells `tracing` of its life, in a span of its own.
+/// Wraps a [`Monitor`] and tells `tracing` of its life, in a span of its own.
 ///
 /// The span is `liveness`, at level `ERROR` so that no filter of events takes their context away, below whatever span is
 /// current when it is made: put the peer's address there. The events, all with target `liveness`:
@@ -25,7 +25,7 @@ use crate::time::Timestamp;
 /// | `disconnect` | debug | `pings`, `answered`, `stalls_forgiven`, `survived` |
 ///
 /// ```
-/// use liveness::{Config, Liveness, Machine, Timestamp, Traced};
+/// use liveness::{Config, Liveness, Monitor, Timestamp, Traced};
 ///
 /// let span = tracing::info_span!("websocket", peer = "192.0.2.1:9");
 /// let machine = Liveness::new(Config::DEFAULT, 7, Timestamp::ZERO);
@@ -40,13 +40,13 @@ pub struct Traced<M> {
     span: Span,
 }
 
-impl<M: Machine> Traced<M> {
+impl<M: Monitor> Traced<M> {
     /// A machine whose life is told from here on.
     pub fn new(machine: M) -> Self {
         Self { machine, span: tracing::error_span!(target: "liveness", "liveness") }
     }
 
-    fn tell(&self, action: Action, now: Timestamp) {
+    fn trace_action(&self, action: Action, now: Timestamp) {
         let peer = self.machine.liveness();
         let stats = peer.stats();
         match action {
@@ -63,12 +63,12 @@ impl<M: Machine> Traced<M> {
             Action::Close(code) => {
                 tracing::debug!(target: "liveness", code = code.map(CloseCode::get), "close");
             }
-            Action::Disconnect => tell_the_end(stats),
+            Action::Disconnect => trace_disconnect(stats),
         }
     }
 }
 
-fn tell_the_end(stats: Stats) {
+fn trace_disconnect(stats: Stats) {
     tracing::debug!(
         target: "liveness",
         pings = stats.pings,
@@ -79,14 +79,14 @@ fn tell_the_end(stats: Stats) {
     );
 }
 
-fn tell_answer(peer: &Liveness) {
+fn trace_answer(peer: &Liveness) {
     let rtt = peer.rtt();
     tracing::debug!(
         target: "liveness",
         answered = peer.stats().answers,
         rtt_us = rtt.map(|rtt| micros(rtt.latest)),
         srtt_us = rtt.map(|rtt| micros(rtt.smoothed)),
-        rttvar_us = rtt.map(|rtt| micros(rtt.variance)),
+        rttvar_us = rtt.map(|rtt| micros(rtt.variation)),
         rtt_us_min = rtt.map(|rtt| micros(rtt.min)),
         "answered"
     );
@@ -96,12 +96,12 @@ fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
-impl<M: Machine> Machine for Traced<M> {
+impl<M: Monitor> Monitor for Traced<M> {
     fn handle(&mut self, event: Event<'_>, now: Timestamp) {
         let answers = self.liveness().stats().answers;
         self.machine.handle(event, now);
         if self.liveness().stats().answers != answers {
-            self.span.in_scope(|| tell_answer(self.liveness()));
+            self.span.in_scope(|| trace_answer(self.liveness()));
         }
     }
 
@@ -114,7 +114,7 @@ impl<M: Machine> Machine for Traced<M> {
                 tracing::warn!(target: "liveness", stalls_forgiven, "stall forgiven");
             }
             if let Some(action) = action {
-                self.tell(action, now);
+                self.trace_action(action, now);
             }
         });
         action

@@ -122,7 +122,7 @@ export interface LiveSocketEventMap {
     code: number;
   }>;
   /** The server has answered. */
-  rtt: CustomEvent<{ latest: number; smoothed: number; variance: number; min: number }>;
+  rtt: CustomEvent<{ latest: number; smoothed: number; variation: number; min: number }>;
   /** Until the next dial, by `performance.now()`; it may change while it waits. */
   waiting: CustomEvent<{ why: string; attempt: number; until: number }>;
   /** Nobody will dial, unless asked to: it was closed, by this side, or with a code that says that it is no use. */

@@ -82,7 +82,7 @@ export class LiveSocket extends EventTarget {
   #heardAt = 0;
   /** Why there is no connection, for a person. */
   #why = "";
-  #farewell = "";
+  #closeReason = "";
   #state = "dialling";
   #until = Infinity;
 
@@ -137,7 +137,7 @@ export class LiveSocket extends EventTarget {
       throw new DOMException("a reason is at most 123 bytes long", "SyntaxError");
     }
     if (this.#state === "ended") return;
-    this.#farewell = reason;
+    this.#closeReason = reason;
     this.#why = "closed by this side";
     if (this.#machine) this.#tell("close", code);
     else this.#end("stopped by this side", 0);
@@ -250,7 +250,7 @@ export class LiveSocket extends EventTarget {
         return this.#say("open", {});
       case "ping":
       case "pong":
-        return this.#beat(action);
+        return this.#sendHeartbeat(action);
       case "online":
         return this.#become("online", {});
       case "suspect":
@@ -302,7 +302,7 @@ export class LiveSocket extends EventTarget {
     this.dispatchEvent(new MessageEvent("message", { data }));
   }
 
-  #beat(kind) {
+  #sendHeartbeat(kind) {
     const digits = BigInt.asUintN(64, this.#machine.payload()).toString(16).padStart(16, "0");
     if (this.#socket?.readyState === 1) this.#hand(kind === "ping" ? "ping_sent" : "sent", `${kind} ${digits}`);
   }
@@ -315,14 +315,14 @@ export class LiveSocket extends EventTarget {
   }
 
   #rtt() {
-    const [latest, smoothed, variance, min] = [0, 1, 2, 3].map((which) => this.#machine.rtt(which));
-    return { latest, smoothed, variance, min };
+    const [latest, smoothed, variation, min] = [0, 1, 2, 3].map((which) => this.#machine.rtt(which));
+    return { latest, smoothed, variation, min };
   }
 
   #offline() {
     const [reason, words] = this.#explain().split("\n");
     this.#why = words;
-    if (reason !== "local-closed") this.#farewell = words;
+    if (reason !== "local-closed") this.#closeReason = words;
     const silence = this.#host.now() - this.#heardAt;
     this.#become("offline", { reason, words, report: this.report(), silence, code: this.#machine.code() });
   }
@@ -333,9 +333,9 @@ export class LiveSocket extends EventTarget {
     this.#socket = null;
     if (!socket) return;
     socket.onopen = socket.onmessage = socket.onclose = null;
-    if (code > 0) socket.close(code, this.#farewell);
+    if (code > 0) socket.close(code, this.#closeReason);
     else socket.close();
-    this.#farewell = "";
+    this.#closeReason = "";
   }
 
   #end(why, code) {

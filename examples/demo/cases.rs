@@ -38,7 +38,7 @@ pub(crate) fn config(evidence: Evidence) -> Config {
         .suspicion(Suspicion::After(Duration::from_secs(1)))
         .build_const();
     // One evidence is as valid as the other.
-    SETTINGS.to_builder().evidence(evidence).build().unwrap_or(SETTINGS).driven()
+    SETTINGS.to_builder().evidence(evidence).build().unwrap_or(SETTINGS).for_drivers()
 }
 
 /// What the server should think of a client.

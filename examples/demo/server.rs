@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use liveness::driver::tungstenite::{LiveSocket, accept_unwatched};
+use liveness::driver::tungstenite::{LiveSocket, accept_raw};
 use liveness::{Action, Clock, Config, Liveness, random_seed};
 use tungstenite::Message;
 use tungstenite::protocol::WebSocketConfig;
@@ -93,7 +93,7 @@ pub(crate) fn open(config: Config, record: Recorder) -> io::Result<Door> {
 }
 
 fn serve(stream: TcpStream, config: Config, link: Link, record: Recorder) {
-    let Ok(socket) = accept_unwatched(stream, Some(settings())) else { return };
+    let Ok(socket) = accept_raw(stream, Some(settings())) else { return };
     let clock = Clock::new();
     let machine = Liveness::new(config, random_seed(), clock.now());
     let watch = move |action, peer: &Liveness| {

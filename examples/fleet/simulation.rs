@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use liveness::sim::Dice;
-use liveness::{Action, Class, Clock, CloseCode, Event, Fleet, FleetError, Key, Reason, Timestamp};
+use liveness::sim::Rng;
+use liveness::{Action, Clock, CloseCode, ConfigId, Event, Fleet, FleetError, Key, Reason, Timestamp};
 
 use crate::{Args, CONFIG, DARK, FLOOD, INTERVAL, MUTE, SCRIPT, SLEEP, STALL, STRICT, Scene, TALK, TICK};
 
@@ -123,7 +123,7 @@ pub(crate) struct Simulation {
     pub(crate) clock: Clock,
     pub(crate) fleet: Fleet,
     pub(crate) now: Timestamp,
-    dice: Dice,
+    rng: Rng,
     pub(crate) peers: Vec<Peer>,
     keys: Vec<Key>,
     wire: Wire,
@@ -169,7 +169,7 @@ impl Simulation {
             clock: Clock::new(),
             fleet: Fleet::with_tick(CONFIG, args.seed, TICK),
             now: Timestamp::ZERO,
-            dice: Dice::new(args.seed),
+            rng: Rng::new(args.seed),
             peers: vec![Peer::NEW; count],
             keys: vec![Key::from_bits(u64::MAX); count],
             wire: Wire { buckets: vec![Vec::new(); Wire::AHEAD as usize], read: 0 },
@@ -377,7 +377,7 @@ impl Simulation {
                 self.judge(index, reason);
             }
             Action::Close(_) => {
-                let arrives = self.now + Duration::from_millis(20 + self.dice.below(160));
+                let arrives = self.now + Duration::from_millis(20 + self.rng.below(160));
                 self.wire.send(key, Answer::Close, arrives);
             }
             Action::Disconnect => self.peers[index].kind = Kind::Gone,
@@ -399,10 +399,10 @@ impl Simulation {
         }
         if peer.kind == Kind::Live {
             // One of a thousand is so late that it is suspected.
-            let millis = if self.dice.below(1_000) == 0 {
-                2_000 + self.dice.below(500)
+            let millis = if self.rng.below(1_000) == 0 {
+                2_000 + self.rng.below(500)
             } else {
-                20 + self.dice.below(160)
+                20 + self.rng.below(160)
             };
             self.wire.send(key, Answer::Pong(payload), self.now + Duration::from_millis(millis));
         }
@@ -454,11 +454,11 @@ impl Simulation {
     }
 
     fn let_in(&mut self) -> Result<(), FleetError> {
-        let strict = self.fleet.add_class(STRICT)?;
+        let strict = self.fleet.add_config(STRICT)?;
         let before = resident();
         for index in 0..self.peers.len() {
-            let class = if is_strict(index) { strict } else { Class::default() };
-            let key = self.fleet.insert_as(class, self.now)?;
+            let config = if is_strict(index) { strict } else { ConfigId::default() };
+            let key = self.fleet.insert_with(config, self.now)?;
             self.keys[key.index()] = key;
         }
         let grown = resident().zip(before).map(|(after, before)| after.saturating_sub(before));
@@ -477,7 +477,7 @@ impl Simulation {
     }
 }
 
-/// The class of a connection.
+/// Which connections have the strict settings.
 const fn is_strict(index: usize) -> bool {
     index % 4 == 3
 }

@@ -13,10 +13,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arbitrary::Arbitrary;
-use frames::{beat, frame};
+use frames::{frame, text_heartbeat};
 use libfuzzer_sys::fuzz_target;
 use liveness::driver::tungstenite::LiveSocket;
-use liveness::driver::{Heartbeat, Meter, Socket};
+use liveness::driver::{BlockingSocket, CountingSocket, Heartbeat};
 use liveness::{Action, CloseCode, Config, Evidence};
 use tungstenite::protocol::Role;
 use tungstenite::{Message, WebSocket};
@@ -32,7 +32,7 @@ enum Piece {
         payload: Vec<u8>,
     },
     /// A heartbeat in a text message.
-    Beat {
+    TextHeartbeat {
         masked: bool,
         pong: bool,
         digits: u64,
@@ -78,7 +78,7 @@ fn bytes(piece: Piece) -> io::Result<Vec<u8>> {
     Ok(match piece {
         Piece::Bytes(bytes) => bytes,
         Piece::Frame { opcode, fin, masked, payload } => frame(opcode, fin, masked, &payload),
-        Piece::Beat { masked, pong, digits } => beat(masked, pong, digits),
+        Piece::TextHeartbeat { masked, pong, digits } => text_heartbeat(masked, pong, digits),
         Piece::Blocks => return Err(io::ErrorKind::WouldBlock.into()),
         Piece::Interrupted => return Err(io::ErrorKind::Interrupted.into()),
         Piece::Fails => return Err(io::ErrorKind::ConnectionReset.into()),
@@ -115,7 +115,7 @@ impl Write for Script {
     }
 }
 
-impl Socket for Script {
+impl BlockingSocket for Script {
     fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
         assert_ne!(timeout, Some(Duration::ZERO));
         Ok(())
@@ -157,9 +157,10 @@ fuzz_target!(|life: Life| {
     let told = Arc::new(Mutex::new(Vec::new()));
     let watch = Arc::clone(&told);
     let heartbeat = if life.text { Heartbeat::Text } else { Heartbeat::Frames };
-    let mut socket = LiveSocket::new(WebSocket::from_raw_socket(Meter::new(script), role, None), config)
-        .heartbeat(heartbeat)
-        .on_action(move |action, _| watch.lock().expect("one thread").push(action));
+    let mut socket =
+        LiveSocket::new(WebSocket::from_raw_socket(CountingSocket::new(script), role, None), config)
+            .heartbeat(heartbeat)
+            .on_action(move |action, _| watch.lock().expect("one thread").push(action));
     for call in life.calls.into_iter().take(50) {
         // What went wrong is told by the actions too.
         let _ = match call {

@@ -85,7 +85,7 @@ impl Happening {
         const HOUR: u64 = 3_600_000 * MILLI;
         let event = |which: u8, event| Step::Event { which, event };
         match *self {
-            Self::Insert(class) => Step::Insert { class },
+            Self::Insert(config) => Step::Insert { config },
             Self::Remove(which) => Step::Remove { which },
             Self::Data(which) => event(which, Event::Data),
             Self::Progress(which) => event(which, Event::Progress),
@@ -116,7 +116,7 @@ impl Happening {
 
 #[derive(Arbitrary, Debug)]
 struct Life {
-    classes: [Config; 3],
+    configs: [Config; 3],
     seed: u64,
     tick: Tick,
     start: Start,
@@ -130,9 +130,9 @@ const STEPS: usize = 60;
 const WAKES: usize = 20;
 
 fuzz_target!(|life: Life| {
-    let mut world = World::new(&life.classes, life.seed, life.tick.length(), life.start.at());
+    let mut world = World::new(&life.configs, life.seed, life.tick.length(), life.start.at());
     world.patience = WAKES;
-    let crowd = (0..life.crowd % 100).map(|class| Step::Insert { class });
+    let crowd = (0..life.crowd % 100).map(|config| Step::Insert { config });
     for step in crowd.chain(life.happenings.iter().take(STEPS).map(Happening::step)) {
         world.step(step);
     }

@@ -15,12 +15,11 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use arbitrary::Arbitrary;
-use frames::{beat, frame};
+use frames::{frame, text_heartbeat};
 use futures_util::{Sink, SinkExt, Stream};
 use libfuzzer_sys::fuzz_target;
 use liveness::driver::Heartbeat;
-use liveness::driver::tokio::{LiveStream, Metered};
-use liveness::driver::tokio_tungstenite::LiveSocket;
+use liveness::driver::tokio::{Counted, LiveStream};
 use liveness::{Action, CloseCode, Config, Evidence};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{sleep, timeout};
@@ -41,7 +40,7 @@ enum Piece {
     /// An answer to the latest ping that was written.
     Answer,
     /// A heartbeat in a text message.
-    Beat {
+    TextHeartbeat {
         masked: bool,
         pong: bool,
         digits: u64,
@@ -79,7 +78,7 @@ struct Life {
     server: bool,
     text: bool,
     pong_only: bool,
-    metered: bool,
+    counted: bool,
     narrow: bool,
     pieces: Vec<Piece>,
     writes: Vec<Taking>,
@@ -126,7 +125,7 @@ impl AsyncRead for Script {
                 .ping
                 .as_ref()
                 .map_or(Vec::new(), |(opcode, pong)| frame(*opcode, true, this.server, pong)),
-            Some(Piece::Beat { masked, pong, digits }) => beat(masked, pong, digits),
+            Some(Piece::TextHeartbeat { masked, pong, digits }) => text_heartbeat(masked, pong, digits),
             Some(Piece::Waits) => Vec::new(),
         };
         // A read of nothing is the end of the stream, and a script of no bytes is not that.
@@ -173,7 +172,7 @@ impl AsyncWrite for Script {
     }
 }
 
-type Live = LiveSocket<Script>;
+type Live = LiveStream<WebSocketStream<Counted<Script>>>;
 
 /// Calls a future once, and drops it.
 macro_rules! once {
@@ -211,7 +210,7 @@ async fn make(live: &mut Live, call: Call) {
 
 async fn live(life: Life) {
     let (gone, touched) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
-    let script = Metered::new(Script {
+    let script = Counted::new(Script {
         pieces: life.pieces.into_iter().take(200).collect(),
         writes: life.writes,
         server: life.server,
@@ -232,15 +231,15 @@ async fn live(life: Life) {
         .expect("valid");
     let told = Arc::new(Mutex::new(Vec::new()));
     let tell = Arc::clone(&told);
-    let gauge = script.gauge().clone();
+    let counters = script.counters().clone();
     let socket = WebSocketStream::from_raw_socket(script, role, settings).await;
     let mut live = LiveStream::new(socket, config)
         .on_action(move |action, _| tell.lock().expect("one thread").push(action));
     if life.text {
         live = live.heartbeat(Heartbeat::Text);
     }
-    if life.metered {
-        live = live.metered(gauge);
+    if life.counted {
+        live = live.counted(counters);
     }
     for call in life.calls.into_iter().take(60) {
         make(&mut live, call).await;

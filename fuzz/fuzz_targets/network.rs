@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use liveness::sim::{Frame, Happening, Id, Network, Path};
+use liveness::sim::{ConnectionId, Frame, LinkProfile, Network, SimEvent};
 use liveness::{Action, CloseCode, Config, Event, Liveness, Reason, Timestamp};
 
 #[derive(Arbitrary, Debug)]
@@ -48,7 +48,7 @@ struct World {
     config: Config,
     seed: u64,
     net: Network<u64, usize>,
-    members: BTreeMap<Id, Member>,
+    members: BTreeMap<ConnectionId, Member>,
 }
 
 struct Member {
@@ -69,15 +69,15 @@ impl World {
         for _ in 0..TURNS {
             let due = self.members.values().filter_map(|member| member.peer.poll_timeout()).min();
             let before = self.net.now();
-            let Some(happening) = self.net.next(due) else { return };
+            let Some(event) = self.net.next_event(due) else { return };
             assert!(self.net.now() >= before);
             if self.net.now() > last + HOUR {
                 return;
             }
-            match happening {
-                Happening::Server => self.turn(),
-                Happening::Client(..) => {}
-                Happening::Planned(index) => self.befall(&troubles[index].1),
+            match event {
+                SimEvent::Server => self.turn(),
+                SimEvent::Client(..) => {}
+                SimEvent::Planned(index) => self.befall(&troubles[index].1),
             }
         }
     }
@@ -113,8 +113,8 @@ impl World {
     fn befall(&mut self, trouble: &Trouble) {
         match *trouble {
             Trouble::Connect { latency, jitter, rate } if self.members.len() < CLIENTS => {
-                let path = Path::new(millis(latency)).jitter(millis(jitter)).rate(rate.into());
-                let id = self.net.connect(path, path);
+                let profile = LinkProfile::new(millis(latency)).jitter(millis(jitter)).rate(rate.into());
+                let id = self.net.connect(profile, profile);
                 let seed = self.seed ^ self.members.len() as u64;
                 let peer = Liveness::new(self.config, seed, self.net.now());
                 self.members.insert(id, Member { peer, said: 0, heard: 0, finished: false });
@@ -133,7 +133,7 @@ impl World {
 }
 
 impl Member {
-    fn suffer(&mut self, id: Id, what: What, net: &mut Network<u64, usize>) {
+    fn suffer(&mut self, id: ConnectionId, what: What, net: &mut Network<u64, usize>) {
         let now = net.now();
         match what {
             What::Speaks { bytes } => {

@@ -19,23 +19,23 @@ const MILLI: u64 = 1_000_000;
 
 #[derive(Arbitrary, Debug)]
 enum Happening {
-    Enter(u8, u8),
+    Connect(u8, u8),
     Online(u8),
     Suspect(u8),
     Offline(u8),
-    Leave(u8),
-    LogOut(u8),
+    Disconnect(u8),
+    RemoveUser(u8),
 }
 
 impl Happening {
     fn input(&self) -> Input {
         match *self {
-            Self::Enter(connection, user) => Input::Enter(connection % CONNECTIONS, user % USERS),
-            Self::Online(connection) => Input::Mark(connection % CONNECTIONS, Status::Online),
-            Self::Suspect(connection) => Input::Mark(connection % CONNECTIONS, Status::Suspect),
-            Self::Offline(connection) => Input::Mark(connection % CONNECTIONS, Status::Offline),
-            Self::Leave(connection) => Input::Leave(connection % CONNECTIONS),
-            Self::LogOut(user) => Input::LogOut(user % USERS),
+            Self::Connect(connection, user) => Input::Connect(connection % CONNECTIONS, user % USERS),
+            Self::Online(connection) => Input::SetStatus(connection % CONNECTIONS, Status::Online),
+            Self::Suspect(connection) => Input::SetStatus(connection % CONNECTIONS, Status::Suspect),
+            Self::Offline(connection) => Input::SetStatus(connection % CONNECTIONS, Status::Offline),
+            Self::Disconnect(connection) => Input::Disconnect(connection % CONNECTIONS),
+            Self::RemoveUser(user) => Input::RemoveUser(user % USERS),
         }
     }
 }

@@ -103,7 +103,7 @@ impl ConfigBuilder {
     }
 
     /// Lets the peer send any number of control frames.
-    pub const fn no_control_budget(mut self) -> Self {
+    pub const fn unlimited_control_frames(mut self) -> Self {
         self.config.control_budget = None;
         self
     }

@@ -17,7 +17,7 @@ pub use self::duration::{ParseDurationError, parse_duration};
 #[cfg(feature = "alloc")]
 pub use self::parse::ParseConfigError;
 #[cfg(any(feature = "serde", feature = "transcript"))]
-pub(crate) use self::parse::Settings;
+pub(crate) use self::parse::SettingsParser;
 #[cfg(feature = "serde")]
 pub(crate) use self::text::{SETTINGS, Show};
 pub use self::warning::ConfigWarning;
@@ -59,7 +59,7 @@ pub enum Suspicion {
     Never,
     /// After this long. Not shorter than `timeout`, it never fires.
     After(Duration),
-    /// After the smoothed round-trip time and four times its variance (RFC 6298's timeout), at least `at_least`;
+    /// After the smoothed round-trip time and four times its variation (RFC 6298's timeout), at least `at_least`;
     /// never before the first sample.
     Adaptive {
         /// The least time to wait. On a fast path the estimate is far below what a scheduler or a radio adds.
@@ -187,11 +187,11 @@ impl Config {
     /// download that is long before it is.
     ///
     /// ```
-    /// let config = liveness::Config::DEFAULT.driven();
+    /// let config = liveness::Config::DEFAULT.for_drivers();
     /// assert_eq!(config.write_timeout(), config.timeout());
     /// ```
     #[must_use]
-    pub const fn driven(mut self) -> Self {
+    pub const fn for_drivers(mut self) -> Self {
         if self.write_timeout == NEVER {
             // Every timeout of a valid config is a valid write timeout.
             self.write_timeout = self.timeout;
@@ -208,7 +208,7 @@ impl Config {
     /// The bound is `interval + timeout + last_look + 3 * lateness`, and tight, up to a lateness of
     /// `stall_tolerance`; a driver later than that may owe the peer one more `timeout + lateness`, for a driver that
     /// stalls suspects itself first. A finite `write_timeout` is added to each `timeout`: the drivers of this crate set one,
-    /// so for their connections ask it of [`driven`](Self::driven).
+    /// so for their connections ask it of [`for_drivers`](Self::for_drivers).
     ///
     /// ```
     /// use core::time::Duration;
@@ -218,8 +218,8 @@ impl Config {
     /// assert_eq!(bound, Duration::from_millis(20_000 + 20_000 + 10 + 90));
     ///
     /// // Behind a download that the peer has stopped to take, its ping may wait for as long as it may be awaited.
-    /// let driven = Config::DEFAULT.driven().detection_bound(Duration::from_millis(30));
-    /// assert_eq!(driven, bound + Config::DEFAULT.timeout());
+    /// let for_drivers = Config::DEFAULT.for_drivers().detection_bound(Duration::from_millis(30));
+    /// assert_eq!(for_drivers, bound + Config::DEFAULT.timeout());
     /// ```
     #[must_use]
     pub const fn detection_bound(&self, lateness: Duration) -> Duration {

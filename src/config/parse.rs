@@ -51,7 +51,7 @@ impl FromStr for Config {
     type Err = ParseConfigError;
 
     fn from_str(text: &str) -> Result<Self, ParseConfigError> {
-        let mut settings = Settings::new(Self::builder());
+        let mut settings = SettingsParser::new(Self::builder());
         for setting in text.split_whitespace() {
             settings.set(setting)?;
         }
@@ -60,13 +60,13 @@ impl FromStr for Config {
 }
 
 /// Settings that come one by one, and each once at most.
-pub(crate) struct Settings {
+pub(crate) struct SettingsParser {
     pub(crate) builder: ConfigBuilder,
     /// A bit for each of `SETTINGS`.
     seen: u16,
 }
 
-impl Settings {
+impl SettingsParser {
     /// What is not named stays as it is here.
     pub(crate) const fn new(builder: ConfigBuilder) -> Self {
         Self { builder, seen: 0 }
@@ -133,7 +133,7 @@ fn read(builder: ConfigBuilder, key: &str, value: &str) -> Result<ConfigBuilder,
         "write_timeout" => builder.write_timeout(or_never(value)?),
         "control_budget" => match value.split_once('/').map(|(burst, rate)| (number(burst), number(rate))) {
             Some((Some(burst), Some(per_second))) => builder.control_budget(burst, per_second),
-            None if value == "never" => builder.no_control_budget(),
+            None if value == "never" => builder.unlimited_control_frames(),
             _ => return wrong(value, NO_BUDGET),
         },
         "close_code" => match number::<u16>(value) {

@@ -11,13 +11,13 @@
 //! use axum::serve::ListenerExt;
 //! use futures_util::{SinkExt, StreamExt};
 //! use liveness::Config;
-//! use liveness::driver::axum::{Metering, Peer};
+//! use liveness::driver::axum::{CountingListener, Peer};
 //! use liveness::driver::tokio::LiveStream;
 //! use liveness::driver::tune;
 //!
 //! async fn echo(upgrade: WebSocketUpgrade, ConnectInfo(peer): ConnectInfo<Peer>) -> Response {
 //!     upgrade.on_upgrade(async move |socket| {
-//!         let mut socket = LiveStream::new(socket, Config::DEFAULT).metered(peer.gauge);
+//!         let mut socket = LiveStream::new(socket, Config::DEFAULT).counted(peer.counters);
 //!         while let Some(Ok(message)) = socket.next().await {
 //!             if socket.send(message).await.is_err() {
 //!                 break;
@@ -30,7 +30,7 @@
 //! # async fn main() -> std::io::Result<()> {
 //! let app = Router::new().route("/", any(echo));
 //! let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
-//! let listener = Metering(listener.tap_io(|stream| tune(stream)));
+//! let listener = CountingListener(listener.tap_io(|stream| tune(stream)));
 //! axum::serve(listener, app.into_make_service_with_connect_info::<Peer>()).await
 //! # }
 //! ```
@@ -43,7 +43,7 @@
 //! ```diff
 //! -    axum::serve(listener, app).await
 //! +    let app = app.into_make_service_with_connect_info::<Peer>();
-//! +    axum::serve(Metering(listener), app).await
+//! +    axum::serve(CountingListener(listener), app).await
 //!
 //!  async fn handler(
 //!      upgrade: WebSocketUpgrade,
@@ -51,7 +51,7 @@
 //!      State(state): State<Chat>,
 //!  ) -> Response {
 //! -    upgrade.on_upgrade(|socket| chat(socket, state))
-//! +    let live = |socket| LiveStream::new(socket, Config::DEFAULT).metered(peer.gauge);
+//! +    let live = |socket| LiveStream::new(socket, Config::DEFAULT).counted(peer.counters);
 //! +    upgrade.on_upgrade(|socket| chat(live(socket), state))
 //!  }
 //!
@@ -65,10 +65,10 @@
 //!
 //! # What can be seen, and how
 //!
-//! axum hides the transport of a WebSocket. [`Metering`] meters each connection as it is accepted, and hands its gauge to
+//! axum hides the transport of a WebSocket. [`CountingListener`] counts the bytes of each connection, and hands its counters to
 //! the handler as connect info. With it the driver sees what it sees under tokio-tungstenite.
 //!
-//! *Without a gauge* (another listener, a test server) only whole messages are seen. Then a peer that sends one message
+//! *Without counters* (another listener, a test server) only whole messages are seen. Then a peer that sends one message
 //! for longer than `interval + timeout` looks silent, and one that reads one message of ours for longer than
 //! `write_timeout` looks stalled: send large things in pieces, or choose the timeouts for them. After a frame against the
 //! protocol the peer is told so and, as axum gives no access to the bytes that follow, let go after `close_timeout`.
@@ -76,7 +76,7 @@
 //! *Before the upgrade* nobody watches: `axum::serve` gives the head of a request no deadline. Where strangers connect, let a
 //! proxy do so, or serve with hyper's `header_read_timeout`.
 //!
-//! *Over HTTP/2* the streams of one connection share its gauge: traffic of one counts for all.
+//! *Over HTTP/2* the streams of one connection share its counters: traffic of one counts for all.
 
 use std::string::{String, ToString as _};
 
@@ -87,22 +87,22 @@ use ::axum::extract::connect_info::Connected;
 use ::axum::extract::ws::{CloseFrame, Message, WebSocket};
 use ::axum::serve::{IncomingStream, Listener};
 
-use super::Fault;
-use super::tokio::{Gauge, Kind, Metered, Socket};
+use super::ErrorKind;
+use super::tokio::{ByteCounters, Counted, MessageKind, MessageStream};
 use crate::event::CloseCode;
 use crate::payload::Payload;
 
-/// A listener that meters each connection.
+/// A listener that counts the bytes of each connection.
 #[derive(Debug)]
-pub struct Metering<L>(pub L);
+pub struct CountingListener<L>(pub L);
 
-impl<L: Listener> Listener for Metering<L> {
-    type Io = Metered<L::Io>;
+impl<L: Listener> Listener for CountingListener<L> {
+    type Io = Counted<L::Io>;
     type Addr = L::Addr;
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
         let (io, address) = self.0.accept().await;
-        (Metered::new(io), address)
+        (Counted::new(io), address)
     }
 
     fn local_addr(&self) -> std::io::Result<Self::Addr> {
@@ -110,37 +110,37 @@ impl<L: Listener> Listener for Metering<L> {
     }
 }
 
-/// Who connected, and the gauge of its connection: the connect info of a [`Metering`] listener.
+/// Who connected, and the counters of its connection: the connect info of a [`CountingListener`] listener.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Peer<A = SocketAddr> {
     /// The peer's address.
     pub address: A,
     /// What moves through its connection.
-    pub gauge: Gauge,
+    pub counters: ByteCounters,
 }
 
-impl<L> Connected<IncomingStream<'_, Metering<L>>> for Peer<L::Addr>
+impl<L> Connected<IncomingStream<'_, CountingListener<L>>> for Peer<L::Addr>
 where
     L: Listener,
     L::Addr: Clone + Send + Sync + 'static,
 {
-    fn connect_info(stream: IncomingStream<'_, Metering<L>>) -> Self {
-        Self { address: stream.remote_addr().clone(), gauge: stream.io().gauge().clone() }
+    fn connect_info(stream: IncomingStream<'_, CountingListener<L>>) -> Self {
+        Self { address: stream.remote_addr().clone(), counters: stream.io().counters().clone() }
     }
 }
 
-impl Socket for WebSocket {
+impl MessageStream for WebSocket {
     type Message = Message;
     type Failure = ::axum::Error;
 
-    fn kind(message: &Message) -> Kind<'_> {
+    fn kind(message: &Message) -> MessageKind<'_> {
         match message {
-            Message::Text(text) => Kind::Text(text),
-            Message::Binary(_) => Kind::Data,
-            Message::Ping(_) => Kind::Ping,
-            Message::Pong(payload) => Kind::Pong(payload),
-            Message::Close(frame) => Kind::Close(frame.as_ref().map(|frame| frame.code)),
+            Message::Text(text) => MessageKind::Text(text),
+            Message::Binary(_) => MessageKind::Data,
+            Message::Ping(_) => MessageKind::Ping,
+            Message::Pong(payload) => MessageKind::Pong(payload),
+            Message::Close(frame) => MessageKind::Close(frame.as_ref().map(|frame| frame.code)),
         }
     }
 
@@ -165,27 +165,27 @@ impl Socket for WebSocket {
     }
 
     /// axum hides the type of the error as well, so this goes by what can be seen of it.
-    fn fault(error: &Self::Failure) -> Fault {
+    fn error_kind(error: &Self::Failure) -> ErrorKind {
         let mut source = error.source();
         while let Some(cause) = source {
             if cause.is::<std::io::Error>() {
-                return Fault::Gone;
+                return ErrorKind::Transport;
             }
             source = cause.source();
         }
         let text = error.to_string();
         if text.contains("without closing handshake") {
-            Fault::Gone
+            ErrorKind::Transport
         } else if text.contains("closed") {
-            Fault::Over
+            ErrorKind::Closed
         } else if text.contains("buffer is full") {
-            Fault::Refused
+            ErrorKind::Rejected
         } else if text.contains("UTF-8") {
-            Fault::Against(CloseCode::INVALID_PAYLOAD)
+            ErrorKind::Protocol(CloseCode::INVALID_PAYLOAD)
         } else if text.contains("Space limit") {
-            Fault::Against(CloseCode::TOO_BIG)
+            ErrorKind::Protocol(CloseCode::TOO_BIG)
         } else {
-            Fault::Against(CloseCode::PROTOCOL_ERROR)
+            ErrorKind::Protocol(CloseCode::PROTOCOL_ERROR)
         }
     }
 }

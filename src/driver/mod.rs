@@ -1,14 +1,14 @@
-//! Drivers: what joins a [`Machine`](crate::Machine) to the sockets of one ecosystem.
+//! Drivers: what joins a [`Monitor`](crate::Monitor) to the sockets of one ecosystem.
 //!
 //! A driver is thin. It sees bytes move, reads before it polls, takes the time from the clock, and carries out the
 //! actions. All decisions are the machine's. Where the peer is a page, [`Heartbeat::Text`] is the option to know.
 
 #[cfg(feature = "axum")]
 pub mod axum;
-mod fault;
-mod inbox;
 #[cfg(feature = "tungstenite")]
-mod meter;
+mod counting_socket;
+mod error_kind;
+mod inbox;
 mod stuck;
 #[cfg(feature = "tokio")]
 pub mod tokio;
@@ -25,16 +25,16 @@ use core::time::Duration;
 
 use socket2::SockRef;
 
-pub use self::fault::Fault;
+#[cfg(feature = "tungstenite")]
+pub use self::counting_socket::{BlockingSocket, CountingSocket, Transport};
+pub use self::error_kind::ErrorKind;
 use self::inbox::Inbox;
 pub use self::inbox::{INBOX_BYTES, INBOX_MESSAGES};
-#[cfg(feature = "tungstenite")]
-pub use self::meter::{Meter, Socket, Transport};
 use self::stuck::Stuck;
-use crate::beat::Beat;
 use crate::config::Evidence;
 use crate::event::{Action, Reason};
 use crate::liveness::Liveness;
+use crate::text_heartbeat::TextHeartbeat;
 use crate::time::Timestamp;
 
 /// How long the opening handshake may take, from the first byte to the last: 10 s.
@@ -51,7 +51,7 @@ pub enum Heartbeat {
     /// Ping and Pong frames, which the peer's library answers: RFC 6455 5.5.2.
     #[default]
     Frames,
-    /// Text messages, which the peer's program answers: [`Beat`]. For pages, whose scripts can neither send nor see
+    /// Text messages, which the peer's program answers: [`TextHeartbeat`]. For pages, whose scripts can neither send nor see
     /// the frames, and whose browser answers them in the name of a tab that hangs or is frozen.
     ///
     /// The driver sends its pings so, answers the peer's, and shows neither to the caller; all other messages are data, as
@@ -61,16 +61,16 @@ pub enum Heartbeat {
 
 impl Heartbeat {
     /// What a text message says, if it is none of the caller's.
-    fn beat(self, text: &str) -> Option<Beat> {
+    fn parse(self, text: &str) -> Option<TextHeartbeat> {
         match self {
             Self::Frames => None,
-            Self::Text => Beat::parse(text),
+            Self::Text => TextHeartbeat::parse(text),
         }
     }
 }
 
-/// Who is shown every action as it is carried out.
-type Watcher = Box<dyn FnMut(Action, &Liveness) + Send>;
+/// Is shown every action as it is carried out.
+type ActionObserver = Box<dyn FnMut(Action, &Liveness) + Send>;
 
 /// What a Ping of the peer adds to the pongs owed. Where only pongs are evidence, pings keep nobody alive: there the clocks
 /// run on and bound what is owed, and to stop reading would but stop them.

@@ -56,7 +56,7 @@ mod tests {
         assert!(!stuck.has_failed(&peer, Timestamp::from_secs(118)));
         assert!(stuck.has_failed(&peer, Timestamp::from_secs(1000)));
 
-        let forever = Config::builder().timeout(Duration::MAX).build_const().driven();
+        let forever = Config::builder().timeout(Duration::MAX).build_const().for_drivers();
         let peer = Liveness::new(forever, 7, Timestamp::ZERO);
         assert!(!Stuck::new(Timestamp::ZERO).has_failed(&peer, Timestamp::MAX));
     }

@@ -42,45 +42,42 @@ use tungstenite::handshake::server::{Callback, NoCallback};
 use tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tungstenite::{Error, Message};
 
-use super::tokio::{Kind, LiveStream, Metered, Socket};
-use super::{Fault, HANDSHAKE_TIMEOUT};
+use super::tokio::{Counted, LiveStream, MessageKind, MessageStream};
+use super::{ErrorKind, HANDSHAKE_TIMEOUT};
 use crate::config::Config;
 use crate::event::CloseCode;
 use crate::payload::Payload;
-
-/// A watched WebSocket over a transport.
-pub type LiveSocket<T> = LiveStream<WebSocketStream<Metered<T>>>;
 
 /// Accepts a WebSocket from a client, and watches it.
 ///
 /// # Errors
 ///
 /// Those of the handshake, which fails where it takes longer than [`HANDSHAKE_TIMEOUT`].
-pub async fn accept<T>(transport: T, config: Config) -> Result<LiveSocket<T>, Error>
+pub async fn accept<T>(transport: T, config: Config) -> Result<LiveStream<WebSocketStream<Counted<T>>>, Error>
 where
     T: AsyncRead + AsyncWrite + Unpin,
 {
-    let (socket, gauge) = accept_unwatched(transport, None).await?;
-    Ok(LiveStream::new(socket, config).metered(gauge))
+    let (socket, counters) = accept_raw(transport, None).await?;
+    Ok(LiveStream::new(socket, config).counted(counters))
 }
 
 /// Accepts a WebSocket with tungstenite's own settings, ready for [`LiveStream::new`] or [`LiveStream::with_machine`], and
-/// for [`LiveStream::metered`].
+/// for [`LiveStream::counted`].
 ///
 /// # Errors
 ///
 /// Those of the handshake, which fails where it takes longer than [`HANDSHAKE_TIMEOUT`].
-pub async fn accept_unwatched<T>(
+pub async fn accept_raw<T>(
     transport: T,
     settings: Option<WebSocketConfig>,
-) -> Result<(WebSocketStream<Metered<T>>, super::tokio::Gauge), Error>
+) -> Result<(WebSocketStream<Counted<T>>, super::tokio::ByteCounters), Error>
 where
     T: AsyncRead + AsyncWrite + Unpin,
 {
     accept_hdr(transport, NoCallback, settings).await
 }
 
-/// As [`accept_unwatched`], and shows the request to a callback of tungstenite's, which may add headers or refuse it: for
+/// As [`accept_raw`], and shows the request to a callback of tungstenite's, which may add headers or refuse it: for
 /// its path, a cookie, an origin.
 ///
 /// ```no_run
@@ -97,8 +94,8 @@ where
 ///     path = request.uri().path().to_owned();
 ///     Ok(response)
 /// };
-/// let (socket, gauge) = accept_hdr(stream, look, None).await?;
-/// let mut socket = LiveStream::new(socket, Config::DEFAULT).metered(gauge);
+/// let (socket, counters) = accept_hdr(stream, look, None).await?;
+/// let mut socket = LiveStream::new(socket, Config::DEFAULT).counted(counters);
 /// println!("{path}: {:?}", socket.next().await);
 /// # Ok(())
 /// # }
@@ -111,17 +108,17 @@ pub async fn accept_hdr<T, C>(
     transport: T,
     callback: C,
     settings: Option<WebSocketConfig>,
-) -> Result<(WebSocketStream<Metered<T>>, super::tokio::Gauge), Error>
+) -> Result<(WebSocketStream<Counted<T>>, super::tokio::ByteCounters), Error>
 where
     T: AsyncRead + AsyncWrite + Unpin,
     C: Callback + Unpin,
 {
-    let transport = Metered::new(transport);
-    let gauge = transport.gauge().clone();
+    let transport = Counted::new(transport);
+    let counters = transport.counters().clone();
     let handshake = tokio_tungstenite::accept_hdr_async_with_config(transport, callback, settings);
     // On the heap: what a handshake needs is large, and a connection outlives it.
     let socket = timeout(HANDSHAKE_TIMEOUT, Box::pin(handshake)).await.map_err(|_| too_long())??;
-    Ok((socket, gauge))
+    Ok((socket, counters))
 }
 
 /// Opens a WebSocket to a server over a connected transport, and watches it.
@@ -151,33 +148,33 @@ pub async fn client<R, T>(
     request: R,
     transport: T,
     config: Config,
-) -> Result<(LiveSocket<T>, Response), Error>
+) -> Result<(LiveStream<WebSocketStream<Counted<T>>>, Response), Error>
 where
     R: IntoClientRequest + Unpin,
     T: AsyncRead + AsyncWrite + Unpin,
 {
-    let transport = Metered::new(transport);
-    let gauge = transport.gauge().clone();
+    let transport = Counted::new(transport);
+    let counters = transport.counters().clone();
     let handshake = Box::pin(tokio_tungstenite::client_async(request, transport));
     let (socket, response) = timeout(HANDSHAKE_TIMEOUT, handshake).await.map_err(|_| too_long())??;
-    Ok((LiveStream::new(socket, config).metered(gauge), response))
+    Ok((LiveStream::new(socket, config).counted(counters), response))
 }
 
 fn too_long() -> Error {
     Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, "the handshake took too long"))
 }
 
-impl<T: AsyncRead + AsyncWrite + Unpin> Socket for WebSocketStream<T> {
+impl<T: AsyncRead + AsyncWrite + Unpin> MessageStream for WebSocketStream<T> {
     type Message = Message;
     type Failure = Error;
 
-    fn kind(message: &Message) -> Kind<'_> {
+    fn kind(message: &Message) -> MessageKind<'_> {
         match message {
-            Message::Text(text) => Kind::Text(text),
-            Message::Binary(_) | Message::Frame(_) => Kind::Data,
-            Message::Ping(_) => Kind::Ping,
-            Message::Pong(payload) => Kind::Pong(payload),
-            Message::Close(frame) => Kind::Close(frame.as_ref().map(|frame| frame.code.into())),
+            Message::Text(text) => MessageKind::Text(text),
+            Message::Binary(_) | Message::Frame(_) => MessageKind::Data,
+            Message::Ping(_) => MessageKind::Ping,
+            Message::Pong(payload) => MessageKind::Pong(payload),
+            Message::Close(frame) => MessageKind::Close(frame.as_ref().map(|frame| frame.code.into())),
         }
     }
 
@@ -197,11 +194,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket for WebSocketStream<T> {
         Message::Close(code.map(|code| CloseFrame { code: code.get().into(), reason: text.into() }))
     }
 
-    fn fault(error: &Error) -> Fault {
-        Fault::from(error)
+    fn error_kind(error: &Error) -> ErrorKind {
+        ErrorKind::from(error)
     }
 
-    fn poll_swallow(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_discard_input(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         // Tell the peer that nothing more will come, so that it hangs up; an error means that it has.
         if ready!(Pin::new(self.get_mut()).poll_shutdown(cx)).is_err() {
             return Poll::Ready(());

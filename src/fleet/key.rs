@@ -58,28 +58,28 @@ impl Key {
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let tag = self.tag();
-        write!(f, "Key({} of generation {} in class {})", self.slot(), tag.generation(), tag.class())
+        write!(f, "Key({} of generation {} with config {})", self.slot(), tag.generation(), tag.config())
     }
 }
 
-/// Settings that some connections of a fleet share: see [`Fleet::add_class`](super::Fleet::add_class).
+/// Names settings that some connections of a fleet share: see [`Fleet::add_config`](super::Fleet::add_config).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Class(pub(super) u8);
+pub struct ConfigId(pub(super) u8);
 
-/// What a slot's state and its key have in common: how often the slot was used before, and the class of the connection.
+/// What a slot's state and its key have in common: how often the slot was used before, and the config of the connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Tag(pub(super) u32);
 
 impl Tag {
     pub(super) const FIRST: Self = Self(0);
-    /// The class of a free slot: no connection is ever of this one.
-    pub(super) const NO_CLASS: u8 = u8::MAX;
+    /// The config of a free slot: no connection ever has this one.
+    pub(super) const NO_CONFIG: u8 = u8::MAX;
 
-    pub(super) const fn with_class(self, class: Class) -> Self {
-        Self(self.0 & !0xff | class.0 as u32)
+    pub(super) const fn with_config(self, config: ConfigId) -> Self {
+        Self(self.0 & !0xff | config.0 as u32)
     }
 
-    pub(super) const fn class(self) -> usize {
+    pub(super) const fn config(self) -> usize {
         (self.0 & 0xff) as usize
     }
 
@@ -87,8 +87,8 @@ impl Tag {
         self.0 >> 8
     }
 
-    pub(super) const fn is_nobodys(self) -> bool {
-        self.class() == Self::NO_CLASS as usize
+    pub(super) const fn is_free(self) -> bool {
+        self.config() == Self::NO_CONFIG as usize
     }
 
     /// The slot was used by the last connection that it can tell apart, of 16.7 million.
@@ -97,11 +97,11 @@ impl Tag {
     }
 
     /// The tag of the slot, once the connection with this one is gone.
-    pub(super) const fn of_nobody(self) -> Self {
-        self.with_class(Class(Self::NO_CLASS))
+    pub(super) const fn freed(self) -> Self {
+        self.with_config(ConfigId(Self::NO_CONFIG))
     }
 
-    /// The tag of the next connection, but for its class.
+    /// The tag of the next connection, but for its config.
     pub(super) const fn next(self) -> Self {
         Self(self.generation().wrapping_add(1) << 8)
     }
@@ -126,18 +126,20 @@ impl Error for StaleKey {}
 pub enum FleetError {
     /// Another connection: it holds 16.7 million already.
     Full,
-    /// Another class: it has 255 already.
-    TooManyClasses,
-    /// A connection of a class that another fleet made, and this one has not.
-    UnknownClass,
+    /// Another config: it has 255 already.
+    TooManyConfigs,
+    /// A connection with a config that another fleet was given, and this one was not.
+    UnknownConfig,
 }
 
 impl fmt::Display for FleetError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Full => "the fleet is full: it holds 16.7 million connections; start another",
-            Self::TooManyClasses => "the fleet has 255 classes, all that it can tell apart; start another",
-            Self::UnknownClass => "the class is another fleet's: use one that `add_class` of this fleet gave",
+            Self::TooManyConfigs => "the fleet has 255 configs, all that it can tell apart; start another",
+            Self::UnknownConfig => {
+                "the config is another fleet's: use an id that `add_config` of this fleet gave"
+            }
         })
     }
 }

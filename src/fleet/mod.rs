@@ -1,24 +1,25 @@
 //! Many connections, one next deadline.
 
-mod bits;
-mod chunks;
+mod bitset;
+mod broadcast;
+mod buckets;
+mod chunked_vec;
+mod defer;
 mod key;
-mod questions;
-mod stacks;
-mod sweep;
+mod observe;
+mod queries;
 #[cfg(test)]
 mod tests;
-mod turns;
 mod wheel;
 
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use self::chunks::Chunks;
+use self::broadcast::{Broadcast, Command};
+use self::chunked_vec::ChunkedVec;
 use self::key::Tag;
-pub use self::key::{Class, FleetError, Key, StaleKey};
-use self::sweep::{Sweep, What};
-use self::turns::Watched;
+pub use self::key::{ConfigId, FleetError, Key, StaleKey};
+use self::observe::Observers;
 use self::wheel::Wheel;
 use crate::config::{Config, NEVER};
 use crate::event::{Action, CloseCode, Event};
@@ -73,13 +74,13 @@ pub struct Fleet {
     /// The latest moment seen: one driver has one clock.
     now: Timestamp,
     seed: u64,
-    classes: Vec<Config>,
-    states: Chunks<Slot>,
+    configs: Vec<Config>,
+    states: ChunkedVec<Slot>,
     wheel: Wheel,
-    sweep: Option<Sweep>,
-    watched: Watched,
+    broadcast: Option<Broadcast>,
+    observers: Observers,
     /// So many of the next states that are due have been fetched from memory.
-    warm: u32,
+    prefetched: u32,
     len: usize,
 }
 
@@ -91,7 +92,7 @@ struct Slot(State);
 impl Slot {
     /// That of nobody, after a connection with this tag.
     const fn free(tag: Tag) -> Self {
-        Self(State::new(tag.of_nobody().0 as u64, Timestamp::ZERO))
+        Self(State::new(tag.freed().0 as u64, Timestamp::ZERO))
     }
 }
 
@@ -99,7 +100,7 @@ impl Slot {
 const TICK: Duration = Duration::from_millis(4);
 
 /// How many connections a poll looks at that have nothing to do, before it lets the caller go on.
-const LOOKS: u32 = 64;
+const IDLE_LOOKS: u32 = 64;
 
 impl Fleet {
     /// An empty fleet, whose connections have these settings, and a tick of 4 ms.
@@ -120,16 +121,16 @@ impl Fleet {
         // Most waits are one interval or one timeout long; what is longer is looked at once more on its way.
         let usual = [config.interval, config.timeout].into_iter().filter(|wait| *wait != NEVER).max();
         let wheel = Wheel::new(nanos(tick), usual.unwrap_or(0));
-        let states = Chunks::new(Slot::free(Tag::FIRST));
+        let states = ChunkedVec::new(Slot::free(Tag::FIRST));
         Self {
             now: Timestamp::ZERO,
             seed,
-            classes: Vec::from([config]),
+            configs: Vec::from([config]),
             states,
             wheel,
-            sweep: None,
-            watched: Watched::new(),
-            warm: 0,
+            broadcast: None,
+            observers: Observers::new(),
+            prefetched: 0,
             len: 0,
         }
     }
@@ -140,17 +141,17 @@ impl Fleet {
         self.wheel.tick()
     }
 
-    /// Other settings for some of the connections: see [`insert_as`](Self::insert_as). There are at most 255 classes, that of
+    /// Other settings for some of the connections: see [`insert_with`](Self::insert_with). There are at most 255 configs, that of
     /// [`insert`](Self::insert) included.
     ///
     /// # Errors
     ///
-    /// [`FleetError::TooManyClasses`] at the 256th.
-    pub fn add_class(&mut self, config: Config) -> Result<Class, FleetError> {
-        let class = u8::try_from(self.classes.len()).ok().filter(|class| *class < Tag::NO_CLASS);
-        let class = class.ok_or(FleetError::TooManyClasses)?;
-        self.classes.push(config);
-        Ok(Class(class))
+    /// [`FleetError::TooManyConfigs`] at the 256th.
+    pub fn add_config(&mut self, config: Config) -> Result<ConfigId, FleetError> {
+        let id = u8::try_from(self.configs.len()).ok().filter(|id| *id < Tag::NO_CONFIG);
+        let id = id.ok_or(FleetError::TooManyConfigs)?;
+        self.configs.push(config);
+        Ok(ConfigId(id))
     }
 
     /// A connection opened just now. [`poll`](Self::poll) afterwards: it is to be marked online.
@@ -159,26 +160,26 @@ impl Fleet {
     ///
     /// [`FleetError::Full`]: there are 16.7 million already.
     pub fn insert(&mut self, now: Timestamp) -> Result<Key, FleetError> {
-        self.insert_as(Class::default(), now)
+        self.insert_with(ConfigId::default(), now)
     }
 
-    /// A connection with the settings of a class.
+    /// A connection with other settings: those that [`add_config`](Self::add_config) gave this id.
     ///
     /// # Errors
     ///
-    /// As [`insert`](Self::insert); and [`FleetError::UnknownClass`], where the class is another fleet's.
-    pub fn insert_as(&mut self, class: Class, now: Timestamp) -> Result<Key, FleetError> {
+    /// As [`insert`](Self::insert); and [`FleetError::UnknownConfig`], where the id is another fleet's.
+    pub fn insert_with(&mut self, config: ConfigId, now: Timestamp) -> Result<Key, FleetError> {
         let now = self.advance(now);
-        if usize::from(class.0) >= self.classes.len() {
-            return Err(FleetError::UnknownClass);
+        if usize::from(config.0) >= self.configs.len() {
+            return Err(FleetError::UnknownConfig);
         }
-        // A sweep is not for those who come after it was asked for: until it is over they get slots beyond its end.
-        let free = if self.sweep.is_none() { self.wheel.take_free() } else { None };
+        // A broadcast is not for those who come after it was asked for: until it is over they get slots beyond its end.
+        let free = if self.broadcast.is_none() { self.wheel.take_free() } else { None };
         let (slot, tag) = match free {
             Some(slot) => (slot, self.states.get(slot).map_or(Tag::FIRST, |slot| Tag(slot.0.tag()).next())),
             None => (self.states.len(), Tag::FIRST),
         };
-        let tag = tag.with_class(class);
+        let tag = tag.with_config(config);
         let key = Key::new(slot, tag);
         let state = Slot(State::new(self.seed_of(key), now));
         if free.is_none() {
@@ -218,11 +219,11 @@ impl Fleet {
     // So that an event that is a literal where it is handed in takes its short way without a jump.
     #[inline(always)]
     pub fn handle(&mut self, key: Key, event: Event<'_>, now: Timestamp) -> Result<(), StaleKey> {
-        if self.sweep.is_some() || !self.watched.is_empty() {
-            return self.handle_and_show(key, event, now);
+        if self.broadcast.is_some() || !self.observers.is_empty() {
+            return self.handle_observed(key, event, now);
         }
         let now = self.advance(now);
-        let (state, config) = find(&mut self.states, &self.classes, key).ok_or(StaleKey)?;
+        let (state, config) = find(&mut self.states, &self.configs, key).ok_or(StaleKey)?;
         if state.handle(config, event, now) {
             self.wheel.set_due(key.slot());
         }
@@ -236,7 +237,7 @@ impl Fleet {
     /// [`StaleKey`].
     pub fn probe(&mut self, key: Key, now: Timestamp) -> Result<(), StaleKey> {
         self.change(key, now, |state, _, now| state.probe(now))?;
-        self.show(key, |machine, now| machine.probe(now));
+        self.notify_observer(key, |machine, now| machine.probe(now));
         Ok(())
     }
 
@@ -247,7 +248,7 @@ impl Fleet {
     /// [`StaleKey`].
     pub fn close(&mut self, key: Key, code: CloseCode, now: Timestamp) -> Result<(), StaleKey> {
         self.change(key, now, |state, _, now| state.close(code, now))?;
-        self.show(key, |machine, now| machine.close(code, now));
+        self.notify_observer(key, |machine, now| machine.close(code, now));
         Ok(())
     }
 
@@ -255,12 +256,12 @@ impl Fleet {
     ///
     /// Costs nothing here: the polls that follow work through the connections, some at a time, before anything else.
     pub fn probe_all(&mut self, now: Timestamp) {
-        self.sweep(What::Probe, now);
+        self.start_broadcast(Command::Probe, now);
     }
 
     /// Closes every connection: the server shuts down. As [`probe_all`](Self::probe_all), in the polls that follow.
     pub fn close_all(&mut self, code: CloseCode, now: Timestamp) {
-        self.sweep(What::Close(code), now);
+        self.start_broadcast(Command::Close(code), now);
     }
 
     /// The next thing to do, one at a time: call until `None`, then not before [`poll_timeout`](Self::poll_timeout).
@@ -273,28 +274,28 @@ impl Fleet {
     /// and poll again.
     pub fn poll(&mut self, now: Timestamp) -> Option<(Key, Action)> {
         let now = self.advance(now);
-        if !self.go_on_sweeping() {
+        if !self.continue_broadcast() {
             return None;
         }
-        for _ in 0..LOOKS {
+        for _ in 0..IDLE_LOOKS {
             let slot = self.wheel.first_due(now)?;
-            if self.warm == 0 {
-                self.warm_up();
+            if self.prefetched == 0 {
+                self.prefetch();
             }
             let Some((tag, state, config)) = self.states.get_mut(slot).and_then(|Slot(state)| {
                 let tag = Tag(state.tag());
-                Some((tag, state, self.classes.get(tag.class())?))
+                Some((tag, state, self.configs.get(tag.config())?))
             }) else {
                 self.wheel.unset(slot);
                 continue;
             };
             let step = state.step(config, now);
-            if let Some(machine) = self.watched.get_mut(&slot) {
-                machine.poll(now);
+            if let Some(observer) = self.observers.get_mut(&slot) {
+                observer.poll(now);
             }
             if step == Step::Rest {
                 self.wheel.set(slot, state.look_at());
-                self.warm = self.warm.saturating_sub(1);
+                self.prefetched = self.prefetched.saturating_sub(1);
                 continue;
             }
             let key = Key::new(slot, tag);
@@ -312,7 +313,7 @@ impl Fleet {
     /// Not earlier than the latest moment seen; equal to it while there is something to do now.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        if self.sweep.is_some() || self.wheel.is_due() {
+        if self.broadcast.is_some() || self.wheel.is_due() {
             return Some(self.now);
         }
         self.wheel.next_at()
@@ -337,11 +338,11 @@ impl Fleet {
         change: impl FnOnce(&mut State, &Config, Timestamp),
     ) -> Result<(), StaleKey> {
         let now = self.advance(now);
-        let (state, config) = find(&mut self.states, &self.classes, key).ok_or(StaleKey)?;
-        if let Some(sweep) = &self.sweep {
-            sweep.reach(key.slot(), state);
-            if let Some(machine) = self.watched.get_mut(&key.slot()) {
-                sweep.show(key.slot(), &mut **machine);
+        let (state, config) = find(&mut self.states, &self.configs, key).ok_or(StaleKey)?;
+        if let Some(broadcast) = &self.broadcast {
+            broadcast.apply(key.slot(), state);
+            if let Some(observer) = self.observers.get_mut(&key.slot()) {
+                broadcast.apply_to_observer(key.slot(), &mut **observer);
             }
         }
         change(state, config, now);
@@ -353,13 +354,13 @@ impl Fleet {
 
     /// Reads a little of the next states that are due, all at once, for what lies in memory takes as long to come for one as
     /// for many: each alone, it would be most of what a ping costs.
-    fn warm_up(&mut self) {
+    fn prefetch(&mut self) {
         let mut read = 0;
         for slot in self.wheel.next_due() {
             if let Some(Slot(state)) = self.states.get(slot) {
                 read ^= state.touch() ^ self.wheel.touch(slot);
             }
-            self.warm = self.warm.saturating_add(1);
+            self.prefetched = self.prefetched.saturating_add(1);
         }
         core::hint::black_box(read);
     }
@@ -367,7 +368,7 @@ impl Fleet {
     fn vacate(&mut self, slot: u32) {
         let Some(held) = self.states.get_mut(slot) else { return };
         self.len = self.len.saturating_sub(1);
-        self.watched.remove(&slot);
+        self.observers.remove(&slot);
         let tag = Tag(held.0.tag());
         *held = Slot::free(tag);
         // Worn out, a slot is left alone: a key of its first connection must never fit again.
@@ -378,11 +379,11 @@ impl Fleet {
 /// The state of a connection that is not gone, and its settings.
 #[inline(always)]
 fn find<'a>(
-    states: &'a mut Chunks<Slot>,
-    classes: &'a [Config],
+    states: &'a mut ChunkedVec<Slot>,
+    configs: &'a [Config],
     key: Key,
 ) -> Option<(&'a mut State, &'a Config)> {
     let Slot(state) = states.get_mut(key.slot()).filter(|slot| slot.0.tag() == key.tag().0)?;
-    // A free slot has no class.
-    Some((state, classes.get(key.tag().class())?))
+    // A free slot has no config.
+    Some((state, configs.get(key.tag().config())?))
 }

@@ -2,21 +2,21 @@
 
 use core::time::Duration;
 
-use super::bits::Bits;
-use super::stacks::Stacks;
+use super::bitset::BitSet;
+use super::buckets::Buckets;
 use crate::time::Timestamp;
 
 /// A hashed timing wheel (Varghese and Lauck 1987, scheme 6), of one level and with lazy re-arming.
 ///
-/// Time is cut into ticks; each tick has a slot, and there are enough slots for the usual wait. A slot is a stack of the
+/// Time is cut into ticks; each tick has a slot, and there are enough slots for the usual wait. A slot is a bucket of the
 /// nodes to be looked at when its tick is over. Then they are taken off one by one, in no order, for all of a tick are due at
-/// once; who is due besides waits in another stack for its turn, so that nobody who comes later is before it.
+/// once; who is due besides waits in another bucket for its turn, so that nobody who comes later is before it.
 ///
 /// What always holds:
 ///
-/// - every node is in at most one stack: of a slot, of those who are due, of `later`, of the free ones; in none means never;
+/// - every node is in at most one bucket: of a slot, of those who are due, of `later`, of the free ones; in none means never;
 /// - a node in a slot belongs to a tick after `done` and less than one turn of the wheel later; so no slot ever mixes ticks;
-/// - a slot's bit is set exactly while its stack holds a node, and is not the one that is worked off;
+/// - a slot's bit is set exactly while its bucket holds a node, and is not the one that is worked off;
 /// - a node becomes due less than a tick after its moment, or before it, never later.
 ///
 /// A moment further away than a turn is put at the end of the turn: the node is looked at there, found early, and put back.
@@ -27,15 +27,15 @@ use crate::time::Timestamp;
 /// has been looked at; the empty ones are not walked. Meanwhile `done` lags behind, and who is put back may belong beyond
 /// the turn that starts there: `later` keeps them until it has caught up. So a leap of any length costs a node two looks.
 pub(super) struct Wheel {
-    stacks: Stacks,
-    occupied: Bits,
+    buckets: Buckets,
+    occupied: BitSet,
     /// A power of two.
     slots: u32,
     /// Nanoseconds.
     tick: u64,
-    /// The stack that is worked off: a slot whose tick is over, one of those who are due besides, or `later`.
+    /// The bucket that is worked off: a slot whose tick is over, one of those who are due besides, or `later`.
     current: u32,
-    /// The stack where whoever is due besides waits: one of two, while the other is worked off.
+    /// The bucket where whoever is due besides waits: one of two, while the other is worked off.
     due: u32,
     /// The last tick whose slot has been emptied, or is worked off.
     done: u64,
@@ -55,8 +55,8 @@ impl Wheel {
         let slots = u32::try_from(wanted).unwrap_or(SLOTS_MAX).max(64).next_power_of_two();
         Self {
             // One for each slot, two for those who are due besides, `later`, and the free.
-            stacks: Stacks::new(slots.saturating_add(4)),
-            occupied: Bits::new(slots),
+            buckets: Buckets::new(slots.saturating_add(4)),
+            occupied: BitSet::new(slots),
             slots,
             tick,
             current: slots,
@@ -73,12 +73,12 @@ impl Wheel {
 
     /// How many nodes there can be.
     pub(super) const fn capacity() -> u32 {
-        Stacks::LIMIT
+        Buckets::LIMIT
     }
 
     /// One more node, which waits for nothing. They are numbered from zero.
     pub(super) fn add_node(&mut self) {
-        self.stacks.add_node();
+        self.buckets.add_node();
     }
 
     /// To be looked at as soon as `at` has come: never, for the far end of time.
@@ -91,43 +91,43 @@ impl Wheel {
         // The last that cannot be taken for the one that is worked off.
         let turn = self.done.saturating_add(u64::from(self.slots)).saturating_sub(1);
         if tick <= self.done {
-            self.shift(node, self.due);
+            self.move_to(node, self.due);
         } else if tick > turn && self.done < self.over && self.current != self.later() {
-            self.shift(node, self.later());
+            self.move_to(node, self.later());
         } else {
             let slot = self.slot(tick.min(turn));
-            self.shift(node, slot);
+            self.move_to(node, slot);
             self.occupied.insert(slot);
         }
     }
 
     /// To be looked at now.
     pub(super) fn set_due(&mut self, node: u32) {
-        if self.stacks.stack_of(node) != Some(self.current) {
-            self.shift(node, self.due);
+        if self.buckets.bucket_of(node) != Some(self.current) {
+            self.move_to(node, self.due);
         }
     }
 
     /// Never to be looked at.
     pub(super) fn unset(&mut self, node: u32) {
-        if let Some(slot) = self.stacks.take(node).filter(|stack| *stack < self.slots) {
+        if let Some(slot) = self.buckets.take(node).filter(|bucket| *bucket < self.slots) {
             self.occupied.remove(slot);
         }
     }
 
     /// Puts a node aside, for [`Wheel::take_free`].
     pub(super) fn set_free(&mut self, node: u32) {
-        self.shift(node, self.free());
+        self.move_to(node, self.free());
     }
 
-    fn shift(&mut self, node: u32, stack: u32) {
+    fn move_to(&mut self, node: u32, bucket: u32) {
         self.unset(node);
-        self.stacks.put(node, stack);
+        self.buckets.put(node, bucket);
     }
 
     /// The node that was put aside last; it waits for nothing then.
     pub(super) fn take_free(&mut self) -> Option<u32> {
-        let node = self.stacks.top(self.free())?;
+        let node = self.buckets.top(self.free())?;
         self.unset(node);
         Some(node)
     }
@@ -141,22 +141,22 @@ impl Wheel {
             self.next_end = Timestamp::from_nanos(self.over.saturating_add(1).saturating_mul(self.tick));
         }
         loop {
-            if let Some(node) = self.stacks.top(self.current) {
+            if let Some(node) = self.buckets.top(self.current) {
                 return Some(node);
             }
-            if !self.stacks.is_empty(self.due) {
+            if !self.buckets.is_empty(self.due) {
                 self.current = self.due;
                 self.due ^= 1;
             } else if self.done == self.over {
                 return None;
             } else {
-                self.go_on();
+                self.next_slot();
             }
         }
     }
 
     /// On to the next slot whose tick is over, or, where there is none, to those whose tick was too far away.
-    fn go_on(&mut self) {
+    fn next_slot(&mut self) {
         match self.first_tick() {
             Some(tick) if tick <= self.over => {
                 self.current = self.slot(tick);
@@ -177,17 +177,17 @@ impl Wheel {
 
     /// Some of those who are due next: up to 16 nodes, at least one where any is due.
     pub(super) fn next_due(&self) -> impl Iterator<Item = u32> + '_ {
-        self.stacks.next(self.current)
+        self.buckets.next(self.current)
     }
 
     /// Something of what has to be read where a node is set anew.
     pub(super) fn touch(&self, node: u32) -> u32 {
-        self.stacks.touch(node)
+        self.buckets.touch(node)
     }
 
     /// A node is due, or may be: ticks are over whose slots have not been emptied yet.
     pub(super) fn is_due(&self) -> bool {
-        self.done < self.over || !self.stacks.is_empty(self.current) || !self.stacks.is_empty(self.due)
+        self.done < self.over || !self.buckets.is_empty(self.current) || !self.buckets.is_empty(self.due)
     }
 
     /// The first tick whose slot holds a node.
@@ -224,18 +224,18 @@ mod tests {
     /// What the wheel shows of itself, checked against what must always hold.
     fn check(wheel: &Wheel) {
         for slot in 0..wheel.slots {
-            let holds = !wheel.stacks.is_empty(slot) && slot != wheel.current;
+            let holds = !wheel.buckets.is_empty(slot) && slot != wheel.current;
             assert_eq!(wheel.occupied.next(slot) == Some(slot), holds, "the bit of slot {slot}");
         }
         let mut held = 0;
-        for stack in 0..wheel.slots + 4 {
-            for node in wheel.stacks.iter(stack) {
-                assert_eq!(wheel.stacks.stack_of(node), Some(stack), "node {node}");
+        for bucket in 0..wheel.slots + 4 {
+            for node in wheel.buckets.iter(bucket) {
+                assert_eq!(wheel.buckets.bucket_of(node), Some(bucket), "node {node}");
                 held += 1;
             }
         }
-        let nodes = 0..wheel.stacks.nodes();
-        assert_eq!(nodes.filter(|node| wheel.stacks.stack_of(*node).is_some()).count(), held);
+        let nodes = 0..wheel.buckets.nodes();
+        assert_eq!(nodes.filter(|node| wheel.buckets.bucket_of(*node).is_some()).count(), held);
     }
 
     /// Random lives of a few nodes beside a map of their moments: nobody is due early by more than the wheel's turn allows,

@@ -8,8 +8,8 @@ use crate::time::Timestamp;
 
 /// What became of the lease: comes out of [`Lease::poll`](super::Lease::poll).
 ///
-/// Holdings follow one another: [`Granted`](Change::Granted), then [`Frozen`](Change::Frozen) and
-/// [`Thawed`](Change::Thawed) in turn, as often as it happens, then [`Lost`](Change::Lost) exactly once, before anything is
+/// Holdings follow one another: [`Granted`](LeaseChange::Granted), then [`Frozen`](LeaseChange::Frozen) and
+/// [`Thawed`](LeaseChange::Thawed) in turn, as often as it happens, then [`Lost`](LeaseChange::Lost) exactly once, before anything is
 /// granted again.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[must_use = "a dropped change is a holder who does not know, or writes on in vain"]
@@ -17,7 +17,7 @@ use crate::time::Timestamp;
     clippy::exhaustive_enums,
     reason = "a caller that ignores a new change would be wrong; it must not compile"
 )]
-pub enum Change<U> {
+pub enum LeaseChange<U> {
     /// This user holds it from here: tell them the token.
     Granted {
         /// Who.
@@ -41,7 +41,7 @@ pub enum Change<U> {
         /// Theirs, still.
         token: Token,
     },
-    /// This user holds it no longer. Where they are away it reaches nobody; then [`Returned`](Change::Returned) follows when
+    /// This user holds it no longer. Where they are away it reaches nobody; then [`Returned`](LeaseChange::Returned) follows when
     /// they are back.
     Lost {
         /// Who held it.
@@ -73,7 +73,7 @@ pub enum Loss {
     /// They went offline.
     Offline,
     /// They were suspect for the whole grace, and somebody waited.
-    Suspect,
+    GraceExpired,
     /// The caller took it away with [`Lease::revoke`](super::Lease::revoke).
     Revoked,
 }
@@ -89,7 +89,7 @@ impl Loss {
         match self {
             Self::Released => "its holder gave it back",
             Self::Offline => "its holder went offline",
-            Self::Suspect => "its holder was not heard of for too long while others waited",
+            Self::GraceExpired => "its holder was not heard of for too long while others waited",
             Self::Revoked => "it was taken away",
         }
     }
@@ -107,7 +107,7 @@ impl fmt::Display for Loss {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Refusal<U> {
-    /// The writer holds the lease, and is suspect: again after [`Change::Thawed`].
+    /// The writer holds the lease, and is suspect: again after [`LeaseChange::Thawed`].
     Frozen {
         /// Since when.
         since: Timestamp,
@@ -122,12 +122,12 @@ pub enum Refusal<U> {
         holder: Option<U>,
     },
     /// The token was handed out so long ago, by a server before this one perhaps, that nobody remembers to whom.
-    Stale {
+    Outdated {
         /// Who has it now.
         holder: Option<U>,
     },
     /// The token was handed out, but not to the writer.
-    Foreign,
+    WrongUser,
     /// The token was never handed out.
     NeverGranted,
 }
@@ -137,13 +137,13 @@ impl<U: fmt::Display> fmt::Display for Refusal<U> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let holder = match self {
             Self::Frozen { since } => return write!(f, "frozen since {since}: its holder is suspect"),
-            Self::Foreign => return f.write_str("the token is somebody else's"),
+            Self::WrongUser => return f.write_str("the token is somebody else's"),
             Self::NeverGranted => return f.write_str("the token was never handed out"),
             Self::Lost { reason, at, holder } => {
                 write!(f, "lost at {at}: {reason}")?;
                 holder
             }
-            Self::Stale { holder } => {
+            Self::Outdated { holder } => {
                 f.write_str("the token is long out of date")?;
                 holder
             }

@@ -1,17 +1,18 @@
 //! Who may write: one at a time, and passed on when they are gone.
 //!
-//! [`Lease`] is the machine; [`Change`] what comes out of it; [`Refusal`] why a write is refused.
+//! [`Lease`] is the machine; [`LeaseChange`] what comes out of it; [`Refusal`] why a write is refused.
 
 mod change;
-mod past;
+mod history;
 mod token;
 
 use alloc::collections::{BTreeMap, VecDeque};
 use core::time::Duration;
 
-pub use self::change::{Change, Loss, Refusal};
-use self::past::{Lost, Past, Telling};
+pub use self::change::{LeaseChange, Loss, Refusal};
+use self::history::{History, Lost, Notification};
 pub use self::token::Token;
+use crate::event::Status;
 use crate::time::{Timestamp, duration, nanos};
 
 /// So many of the latest losses are remembered: for each of them, a late write learns why and when, and who was away is told
@@ -26,8 +27,8 @@ pub const REMEMBERED: usize = 64;
 ///
 /// Methods come in four kinds:
 ///
-/// - *inputs*, what [`Liveness`](crate::Liveness) or [`Presence`](crate::Presence) found out about a user: [`online`](Self::online),
-///   [`suspect`](Self::suspect), [`offline`](Self::offline);
+/// - *inputs*, what [`Liveness`](crate::Liveness) or [`Presence`](crate::Presence) found out about a user:
+///   [`set_status`](Self::set_status);
 /// - *commands*: [`request`](Self::request), [`release`](Self::release), [`revoke`](Self::revoke);
 /// - *outputs*: [`poll`](Self::poll) until it returns `None`, then not before [`poll_timeout`](Self::poll_timeout);
 /// - *questions*, which change nothing: [`check`](Self::check) before each write, [`holder`](Self::holder),
@@ -36,11 +37,11 @@ pub const REMEMBERED: usize = 64;
 /// In a loop: take the time from the clock, hand in everything that happened, poll until `None`, tell people, and wait for
 /// input or for `poll_timeout`. A user of whom nothing was heard yet counts as online.
 ///
-/// | a machine says | or [`Presence`](crate::presence::Change) | hand in |
+/// | a machine says | or [`Presence`](crate::PresenceChange) | hand in |
 /// |---|---|---|
-/// | [`MarkOnline`](crate::Action::MarkOnline) | `Joined`, `Recovered` | [`online`](Self::online) |
-/// | [`MarkSuspect`](crate::Action::MarkSuspect) | `Suspected` | [`suspect`](Self::suspect) |
-/// | [`MarkOffline`](crate::Action::MarkOffline) | `Left` | [`offline`](Self::offline) |
+/// | [`MarkOnline`](crate::Action::MarkOnline) | `Joined`, `Recovered` | [`Status::Online`] |
+/// | [`MarkSuspect`](crate::Action::MarkSuspect) | `Suspected` | [`Status::Suspect`] |
+/// | [`MarkOffline`](crate::Action::MarkOffline) | `Left` | [`Status::Offline`] |
 ///
 /// # The rules
 ///
@@ -49,7 +50,7 @@ pub const REMEMBERED: usize = 64;
 /// 2. **Frozen** exactly while the holder is suspect: [`check`](Self::check) refuses their writes. Not held back, refused:
 ///    the writer keeps what was not acknowledged and sends it again when thawed, or has it still when the lease is lost, and
 ///    no memory grows here. A freeze so means that what is written stands still, and may be copied before it moves on.
-///    (A message of a suspect is evidence of life, so that under [`AnyTraffic`](crate::Evidence::AnyTraffic) their `online`
+///    (A message of a suspect is evidence of life, so that under [`AnyTraffic`](crate::Evidence::AnyTraffic) their `Online`
 ///    precedes their write.)
 /// 3. **Grace** runs from the suspicion. When it is over, and somebody waits who is not suspect, the lease passes on at the
 ///    next poll; where nobody does, it stays frozen until somebody comes. Input handed in before that poll is heard
@@ -58,14 +59,14 @@ pub const REMEMBERED: usize = 64;
 /// 4. **At once**: who goes offline, or releases it, has lost it from that call on; the next poll grants it to the next. Who
 ///    goes offline is out of the queue, too.
 /// 5. **Tokens** only grow. A write is good under the newest, by its holder, while not suspect.
-/// 6. **Every loss is told**: by [`Change::Lost`], and, to whom it did not reach because they were suspect or offline, by
-///    [`Change::Returned`] on their return.
+/// 6. **Every loss is told**: by [`LeaseChange::Lost`], and, to whom it did not reach because they were suspect or offline, by
+///    [`LeaseChange::Returned`] on their return.
 ///
 /// A page that is reloaded closes its connection and opens another. Whether that is *offline* is the caller's affair: what
 /// lingers in `Presence` is not handed in here, and its holder keeps the lease, frozen only if they were suspect before. The
 /// two delays never add up without need: a connection that ends is lost after the linger; one that falls silent after the
 /// grace or after the verdict and the linger, whichever is first. To freeze the lease over a reload as well, hand in
-/// `suspect` when the connection ends and `online` when the next opens: then both run at once.
+/// `Suspect` when the connection ends and `Online` when the next opens: then both run at once.
 ///
 /// # What it costs
 ///
@@ -74,29 +75,29 @@ pub const REMEMBERED: usize = 64;
 ///
 /// ```
 /// use core::time::Duration;
-/// use liveness::lease::{Change, Lease, Loss, Refusal};
-/// use liveness::Timestamp;
+/// use liveness::lease::{Lease, LeaseChange, Loss, Refusal};
+/// use liveness::{Status, Timestamp};
 ///
 /// let at = Timestamp::from_secs;
 /// let mut pen = Lease::new(Duration::from_secs(5));
 /// pen.request("ann", at(0));
 /// pen.request("bob", at(1));
-/// let Some(Change::Granted { user: "ann", token }) = pen.poll(at(1)) else { panic!("it was free") };
+/// let Some(LeaseChange::Granted { user: "ann", token }) = pen.poll(at(1)) else { panic!("it was free") };
 /// assert_eq!(pen.check(&"ann", token), Ok(()));
 /// assert_eq!(pen.position(&"bob"), Some(0));
 ///
 /// // Ann's tab froze. She keeps the pen for five seconds, but writes nothing meanwhile.
-/// pen.suspect(&"ann", at(10));
-/// assert_eq!(pen.poll(at(10)), Some(Change::Frozen { user: "ann", token, since: at(10) }));
+/// pen.set_status(&"ann", Status::Suspect, at(10));
+/// assert_eq!(pen.poll(at(10)), Some(LeaseChange::Frozen { user: "ann", token, since: at(10) }));
 /// assert_eq!(pen.check(&"ann", token), Err(Refusal::Frozen { since: at(10) }));
 /// assert_eq!(pen.poll_timeout(), Some(at(15)));
 /// assert_eq!(pen.poll(at(14)), None);
 ///
 /// // Bob has it now. Ann, back again, is told, and what she sends late is refused.
-/// assert_eq!(pen.poll(at(15)), Some(Change::Lost { user: "ann", token, reason: Loss::Suspect }));
-/// assert!(matches!(pen.poll(at(15)), Some(Change::Granted { user: "bob", token: newer }) if newer > token));
-/// pen.online(&"ann", at(20));
-/// assert!(matches!(pen.poll(at(20)), Some(Change::Returned { user: "ann", .. })));
+/// assert_eq!(pen.poll(at(15)), Some(LeaseChange::Lost { user: "ann", token, reason: Loss::GraceExpired }));
+/// assert!(matches!(pen.poll(at(15)), Some(LeaseChange::Granted { user: "bob", token: newer }) if newer > token));
+/// pen.set_status(&"ann", Status::Online, at(20));
+/// assert!(matches!(pen.poll(at(20)), Some(LeaseChange::Returned { user: "ann", .. })));
 /// assert_eq!(
 ///     pen.check(&"ann", token).unwrap_err().to_string(),
 ///     "lost at 15s: its holder was not heard of for too long while others waited; bob has it now",
@@ -112,15 +113,15 @@ pub struct Lease<U> {
     queue: VecDeque<U>,
     /// Who is suspect, and since when; those too who neither hold it nor wait, for they may ask yet.
     suspects: BTreeMap<U, Timestamp>,
-    past: Past<U>,
+    history: History<U>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Held<U> {
     user: U,
     token: Token,
-    /// Since when it is frozen, as far as was told.
-    told: Option<Timestamp>,
+    /// Since when it is frozen, as far as was reported.
+    reported: Option<Timestamp>,
 }
 
 /// Who holds a lease: see [`Lease::holder`].
@@ -149,7 +150,7 @@ impl<U: Clone + Ord> Lease<U> {
     /// `grace` is how long a suspect holder keeps it while others wait: zero, not at all; `Duration::MAX`, until offline.
     #[must_use]
     pub const fn new(grace: Duration) -> Self {
-        Self::continued(grace, Token::ZERO)
+        Self::resuming_after(grace, Token::ZERO)
     }
 
     /// A lease that nobody holds, whose first token is the one after `last`: for a server that starts again, and must
@@ -160,16 +161,16 @@ impl<U: Clone + Ord> Lease<U> {
     ///
     /// ```
     /// use core::time::Duration;
-    /// use liveness::lease::{Change, Lease, Refusal, Token};
+    /// use liveness::lease::{Lease, LeaseChange, Refusal, Token};
     /// use liveness::Timestamp;
     ///
-    /// let mut pen = Lease::continued(Duration::MAX, Token::new(41));
+    /// let mut pen = Lease::resuming_after(Duration::MAX, Token::new(41));
     /// pen.request("ann", Timestamp::ZERO);
-    /// assert_eq!(pen.poll(Timestamp::ZERO), Some(Change::Granted { user: "ann", token: Token::new(42) }));
-    /// assert_eq!(pen.check(&"ann", Token::new(41)), Err(Refusal::Stale { holder: Some("ann") }));
+    /// assert_eq!(pen.poll(Timestamp::ZERO), Some(LeaseChange::Granted { user: "ann", token: Token::new(42) }));
+    /// assert_eq!(pen.check(&"ann", Token::new(41)), Err(Refusal::Outdated { holder: Some("ann") }));
     /// ```
     #[must_use]
-    pub const fn continued(grace: Duration, last: Token) -> Self {
+    pub const fn resuming_after(grace: Duration, last: Token) -> Self {
         Self {
             now: Timestamp::ZERO,
             grace: nanos(grace),
@@ -177,41 +178,40 @@ impl<U: Clone + Ord> Lease<U> {
             held: None,
             queue: VecDeque::new(),
             suspects: BTreeMap::new(),
-            past: Past::new(),
+            history: History::new(),
         }
     }
 
-    /// This user is there, or there again.
-    pub fn online(&mut self, user: &U, now: Timestamp) {
-        self.advance(now);
-        self.suspects.remove(user);
-        self.past.set_away(user, false);
-    }
-
-    /// This user is late with an answer. Told twice, it counts from the first.
-    pub fn suspect(&mut self, user: &U, now: Timestamp) {
-        self.advance(now);
-        if !self.suspects.contains_key(user) {
-            self.suspects.insert(user.clone(), self.now);
-        }
-        self.past.set_away(user, true);
-    }
-
-    /// This user is gone: out of the queue, and no holder any more.
+    /// This user is as this says: what [`PresenceChange::status`](crate::PresenceChange::status) answers, or a machine.
     ///
-    /// Hand in nothing else that their connection had to say after this: who asks is taken to be there.
-    pub fn offline(&mut self, user: &U, now: Timestamp) {
+    /// - [`Online`](Status::Online): they are there, or there again.
+    /// - [`Suspect`](Status::Suspect): they are late with an answer. Said twice, it counts from the first.
+    /// - [`Offline`](Status::Offline): they are gone: out of the queue, and no holder any more. Hand in nothing else that their
+    ///   connection had to say after this: who asks is taken to be there.
+    pub fn set_status(&mut self, user: &U, status: Status, now: Timestamp) {
         self.advance(now);
-        self.suspects.remove(user);
-        self.give_up(user, Loss::Offline);
-        self.past.set_away(user, true);
+        match status {
+            Status::Online => {
+                self.suspects.remove(user);
+            }
+            Status::Suspect => {
+                if !self.suspects.contains_key(user) {
+                    self.suspects.insert(user.clone(), self.now);
+                }
+            }
+            Status::Offline => {
+                self.suspects.remove(user);
+                self.withdraw(user, Loss::Offline);
+            }
+        }
+        self.history.set_away(user, status != Status::Online);
     }
 
     /// This user wants it: to the end of the queue. Whoever holds it, or waits, stays where they are.
     pub fn request(&mut self, user: U, now: Timestamp) {
         self.advance(now);
         if !self.suspects.contains_key(&user) {
-            self.past.set_away(&user, false);
+            self.history.set_away(&user, false);
         }
         if !self.is_holder(&user) && self.position(&user).is_none() {
             self.queue.push_back(user);
@@ -221,7 +221,7 @@ impl<U: Clone + Ord> Lease<U> {
     /// This user wants it no more: gives it back, or leaves the queue. Who does neither is nobody here.
     pub fn release(&mut self, user: &U, now: Timestamp) {
         self.advance(now);
-        self.give_up(user, Loss::Released);
+        self.withdraw(user, Loss::Released);
     }
 
     /// Takes it from whoever holds it, for a reason of the caller's: a moderator, a longest term. Who waits stays; the former
@@ -235,12 +235,12 @@ impl<U: Clone + Ord> Lease<U> {
     ///
     /// A poll before [`poll_timeout`](Self::poll_timeout) returns `None` and changes nothing. At one moment come at most
     /// two, and one for each who is back.
-    pub fn poll(&mut self, now: Timestamp) -> Option<Change<U>> {
+    pub fn poll(&mut self, now: Timestamp) -> Option<LeaseChange<U>> {
         self.advance(now);
-        if self.overdue_at().is_some_and(|at| at <= self.now) {
-            self.lose(Loss::Suspect);
+        if self.grace_ends_at().is_some_and(|at| at <= self.now) {
+            self.lose(Loss::GraceExpired);
         }
-        self.past.tell().or_else(|| self.tell_holder()).or_else(|| self.grant())
+        self.history.next_change().or_else(|| self.report_holder()).or_else(|| self.grant())
     }
 
     /// When to poll next, if nothing happens before; `None`: not before the next input.
@@ -249,16 +249,19 @@ impl<U: Clone + Ord> Lease<U> {
     /// whenever `poll(now)` has returned `None`.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        let news = self.held.as_ref().map_or(self.next().is_some(), |held| held.told != self.frozen_since());
-        if news || self.past.is_due() { Some(self.now) } else { Some(self.overdue_at()?.max(self.now)) }
+        let news = self
+            .held
+            .as_ref()
+            .map_or(self.next_holder().is_some(), |held| held.reported != self.frozen_since());
+        if news || self.history.is_due() { Some(self.now) } else { Some(self.grace_ends_at()?.max(self.now)) }
     }
 
     /// Says whether this user may write under this token now. Ask before each write is carried out.
     ///
     /// # Errors
     ///
-    /// [`Refusal::Frozen`]: they hold it, but are suspect. [`Refusal::Lost`]: they held it. [`Refusal::Foreign`]: somebody
-    /// else holds or held it under this token. [`Refusal::Stale`]: the token is older than what is remembered.
+    /// [`Refusal::Frozen`]: they hold it, but are suspect. [`Refusal::Lost`]: they held it. [`Refusal::WrongUser`]: somebody
+    /// else holds or held it under this token. [`Refusal::Outdated`]: the token is older than what is remembered.
     /// [`Refusal::NeverGranted`]: there was no such token yet.
     pub fn check(&self, user: &U, token: Token) -> Result<(), Refusal<U>> {
         if token == Token::ZERO || token > self.last {
@@ -267,17 +270,17 @@ impl<U: Clone + Ord> Lease<U> {
         let holder = || self.held.as_ref().map(|held| held.user.clone());
         if let Some(held) = self.held.as_ref().filter(|held| held.token == token) {
             return match self.frozen_since() {
-                _ if held.user != *user => Err(Refusal::Foreign),
+                _ if held.user != *user => Err(Refusal::WrongUser),
                 Some(since) => Err(Refusal::Frozen { since }),
                 None => Ok(()),
             };
         }
-        Err(match self.past.find(token) {
+        Err(match self.history.find(token) {
             Some(lost) if lost.user == *user => {
                 Refusal::Lost { reason: lost.reason, at: lost.at, holder: holder() }
             }
-            Some(_) => Refusal::Foreign,
-            None => Refusal::Stale { holder: holder() },
+            Some(_) => Refusal::WrongUser,
+            None => Refusal::Outdated { holder: holder() },
         })
     }
 
@@ -299,7 +302,7 @@ impl<U: Clone + Ord> Lease<U> {
         self.queue.iter().position(|waiting| waiting == user)
     }
 
-    /// The latest token handed out: what a server keeps to go on above it, see [`continued`](Self::continued).
+    /// The latest token handed out: what a server keeps to go on above it, see [`resuming_after`](Self::resuming_after).
     #[must_use]
     pub const fn last_token(&self) -> Token {
         self.last
@@ -325,19 +328,19 @@ impl<U: Clone + Ord> Lease<U> {
     }
 
     /// The place in the queue of who gets it next, and the token they get.
-    fn next(&self) -> Option<(usize, Token)> {
+    fn next_holder(&self) -> Option<(usize, Token)> {
         let token = self.last.next()?;
         let place = self.queue.iter().position(|waiting| !self.suspects.contains_key(waiting))?;
         Some((place, token))
     }
 
     /// When its holder's grace is over for whoever is next.
-    fn overdue_at(&self) -> Option<Timestamp> {
+    fn grace_ends_at(&self) -> Option<Timestamp> {
         let over = self.frozen_since()?.after(self.grace).or_never()?;
-        self.next().map(|_| over)
+        self.next_holder().map(|_| over)
     }
 
-    fn give_up(&mut self, user: &U, reason: Loss) {
+    fn withdraw(&mut self, user: &U, reason: Loss) {
         if self.is_holder(user) {
             self.lose(reason);
         } else if let Some(place) = self.position(user) {
@@ -346,35 +349,41 @@ impl<U: Clone + Ord> Lease<U> {
     }
 
     fn lose(&mut self, reason: Loss) {
-        if let Some(Held { user, token, told: _ }) = self.held.take() {
+        if let Some(Held { user, token, reported: _ }) = self.held.take() {
             let away = self.suspects.contains_key(&user);
-            self.past.push(Lost { user, token, reason, at: self.now, telling: Telling::All { away } });
+            self.history.push(Lost {
+                user,
+                token,
+                reason,
+                at: self.now,
+                notification: Notification::All { away },
+            });
         }
     }
 
-    fn tell_holder(&mut self) -> Option<Change<U>> {
+    fn report_holder(&mut self) -> Option<LeaseChange<U>> {
         let frozen = self.frozen_since();
-        let held = self.held.as_mut().filter(|held| held.told != frozen)?;
+        let held = self.held.as_mut().filter(|held| held.reported != frozen)?;
         let (user, token) = (held.user.clone(), held.token);
-        // One suspicion after another, with a sign of life in between, is told as both.
-        let told = core::mem::take(&mut held.told);
-        if told.is_none() {
-            held.told = frozen;
+        // One suspicion after another, with a sign of life in between, is reported as both.
+        let reported = core::mem::take(&mut held.reported);
+        if reported.is_none() {
+            held.reported = frozen;
         }
-        Some(match held.told {
-            Some(since) => Change::Frozen { user, token, since },
-            None => Change::Thawed { user, token },
+        Some(match held.reported {
+            Some(since) => LeaseChange::Frozen { user, token, since },
+            None => LeaseChange::Thawed { user, token },
         })
     }
 
-    fn grant(&mut self) -> Option<Change<U>> {
+    fn grant(&mut self) -> Option<LeaseChange<U>> {
         if self.held.is_some() {
             return None;
         }
-        let (place, token) = self.next()?;
+        let (place, token) = self.next_holder()?;
         let user = self.queue.remove(place)?;
         self.last = token;
-        self.held = Some(Held { user: user.clone(), token, told: None });
-        Some(Change::Granted { user, token })
+        self.held = Some(Held { user: user.clone(), token, reported: None });
+        Some(LeaseChange::Granted { user, token })
     }
 }

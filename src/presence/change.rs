@@ -11,7 +11,7 @@ use crate::event::Status;
 /// // A list kept by the changes, as on somebody's screen.
 /// let mut list = BTreeMap::new();
 /// let mut room = Presence::new();
-/// room.enter(1, "ann", Timestamp::ZERO);
+/// room.connect(1, "ann", Timestamp::ZERO);
 /// while let Some(change) = room.poll(Timestamp::ZERO) {
 ///     match change.status() {
 ///         Status::Offline => list.remove(change.user()),
@@ -26,8 +26,8 @@ use crate::event::Status;
     clippy::exhaustive_enums,
     reason = "a list kept by the changes would be wrong without a new one; it must not compile"
 )]
-pub enum Change<U> {
-    /// They are here, and online. The first that is told of anyone, and again after [`Left`](Change::Left).
+pub enum PresenceChange<U> {
+    /// They are here, and online. The first that is told of anyone, and again after [`Left`](PresenceChange::Left).
     Joined(U),
     /// Every connection of theirs is suspect: grey them out, but take nothing away.
     Suspected(U),
@@ -37,7 +37,7 @@ pub enum Change<U> {
     Left(U),
 }
 
-impl<U> Change<U> {
+impl<U> PresenceChange<U> {
     /// Whom it concerns.
     #[must_use]
     pub const fn user(&self) -> &U {

@@ -1,13 +1,13 @@
 //! Who is here: users from their connections, steady over reloads.
 //!
-//! [`Presence`] is the machine, [`Change`] what comes out of it.
+//! [`Presence`] is the machine, [`PresenceChange`] what comes out of it.
 
 mod change;
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use core::time::Duration;
 
-pub use self::change::Change;
+pub use self::change::PresenceChange;
 use crate::event::{Action, Status};
 use crate::time::{Timestamp, duration, nanos};
 
@@ -24,9 +24,9 @@ pub const DEFAULT_LINGER: Duration = Duration::from_secs(5);
 ///
 /// Methods come in four kinds:
 ///
-/// - *inputs*: [`enter`](Self::enter), once it is known whose a connection is; then [`handle`](Self::handle) with what its
-///   [`Liveness`](crate::Liveness) hands out, or [`mark`](Self::mark) where something else watches it;
-/// - *commands*: [`leave`](Self::leave) and [`log_out`](Self::log_out), where somebody said goodbye;
+/// - *inputs*: [`connect`](Self::connect), once it is known whose a connection is; then [`handle`](Self::handle) with what its
+///   [`Liveness`](crate::Liveness) hands out, or [`set_status`](Self::set_status) where something else watches it;
+/// - *commands*: [`disconnect`](Self::disconnect) and [`remove_user`](Self::remove_user), where somebody said goodbye;
 /// - *outputs*: [`poll`](Self::poll) until it returns `None`, then not before [`poll_timeout`](Self::poll_timeout);
 /// - *questions*, which change nothing: [`status`](Self::status), [`iter`](Self::iter), [`len`](Self::len) and others.
 ///
@@ -40,17 +40,17 @@ pub const DEFAULT_LINGER: Duration = Duration::from_secs(5);
 /// 2. **Linger** runs from the end of the last connection, whatever ended it. Meanwhile the user stays as they were shown
 ///    last. A new connection before they are called out as gone, and nothing ever happened. The poll decides: who is back
 ///    when it comes has not left, even where it comes late. So hand in what happened first, then poll. Zero calls the
-///    user out at once, and every reload with them; `Duration::MAX` never, until they [log out](Self::log_out).
+///    user out at once, and every reload with them; `Duration::MAX` never, until they are [removed](Self::remove_user).
 /// 3. **Goodbye** does not linger.
-/// 4. **A connection belongs to whoever entered with it last.** For its former user it has ended, as in rule 2; an identity
-///    that is used again is a new connection. Entered again for the same user it is the same one, and online.
-/// 5. **Late, double or unknown** inputs, of connections that have ended or never entered, are nothing.
+/// 4. **A connection belongs to the user who was connected with it last.** For its former user it has ended, as in rule 2; an identity
+///    that is used again is a new connection. Connected again for the same user it is the same one, and online.
+/// 5. **Late, double or unknown** inputs, of connections that have ended or were never connected, are nothing.
 /// 6. **Only the difference is told**: who came and went between two polls was not here, and who was suspect for less than
 ///    that never was. Those who leave come first, in the order of their moments; the others in the order of `U`.
 ///
 /// # What is promised
 ///
-/// For each user a [`Joined`](Change::Joined) first, then a [`Left`](Change::Left), alternately, whatever was handed in.
+/// For each user a [`Joined`](PresenceChange::Joined) first, then a [`Left`](PresenceChange::Left), alternately, whatever was handed in.
 /// The questions answer by what was handed out, so that they and a list kept by the changes agree at every moment. A
 /// `Left` comes no earlier than its moment, and the first poll from then on brings it. After `poll(now)` returned `None`,
 /// `poll_timeout()` is later than `now`. Nothing is kept of those who have left.
@@ -62,42 +62,42 @@ pub const DEFAULT_LINGER: Duration = Duration::from_secs(5);
 ///
 /// ```
 /// use core::time::Duration;
-/// use liveness::presence::{Change, Presence};
+/// use liveness::presence::{Presence, PresenceChange};
 /// use liveness::{Action, Reason, Status, Timestamp};
 ///
 /// let at = Timestamp::from_secs;
 /// let mut room = Presence::with_linger(Duration::from_secs(5));
-/// room.enter(1, "ann", at(0)); // her laptop
-/// room.enter(2, "ann", at(0)); // her phone
-/// assert_eq!(room.poll(at(0)), Some(Change::Joined("ann")));
+/// room.connect(1, "ann", at(0)); // her laptop
+/// room.connect(2, "ann", at(0)); // her phone
+/// assert_eq!(room.poll(at(0)), Some(PresenceChange::Joined("ann")));
 /// assert_eq!(room.poll(at(0)), None);
 ///
 /// // The phone falls silent: she is still at her laptop. Then that is suspect, too.
 /// room.handle(&2, Action::MarkSuspect, at(20));
 /// assert_eq!(room.poll(at(20)), None);
 /// room.handle(&1, Action::MarkSuspect, at(21));
-/// assert_eq!(room.poll(at(21)), Some(Change::Suspected("ann")));
+/// assert_eq!(room.poll(at(21)), Some(PresenceChange::Suspected("ann")));
 /// room.handle(&1, Action::MarkOnline, at(22));
-/// assert_eq!(room.poll(at(22)), Some(Change::Recovered("ann")));
+/// assert_eq!(room.poll(at(22)), Some(PresenceChange::Recovered("ann")));
 ///
 /// // The phone is given up, and she reloads the page: nobody sees either.
 /// room.handle(&2, Action::MarkOffline(Reason::PingTimeout), at(30));
 /// room.handle(&1, Action::MarkOffline(Reason::PeerClosed(Some(1001))), at(40));
 /// assert_eq!(room.poll(at(40)), None);
 /// assert_eq!(room.poll_timeout(), Some(at(45)));
-/// room.enter(3, "ann", at(42));
+/// room.connect(3, "ann", at(42));
 /// assert_eq!((room.poll(at(60)), room.status(&"ann")), (None, Status::Online));
 ///
 /// // She closes it.
 /// room.handle(&3, Action::MarkOffline(Reason::PeerClosed(Some(1001))), at(70));
 /// assert_eq!(room.poll(at(70) + Duration::from_millis(4999)), None);
-/// assert_eq!(room.poll(at(75)), Some(Change::Left("ann")));
+/// assert_eq!(room.poll(at(75)), Some(PresenceChange::Left("ann")));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Presence<U, C = u64> {
     now: Timestamp,
     linger: u64,
-    /// Whose a connection is: of those that have entered and not ended.
+    /// Whose a connection is: of those that were connected and have not ended.
     owners: BTreeMap<C, U>,
     /// Who has a connection, or is shown.
     people: BTreeMap<U, Person<C>>,
@@ -137,7 +137,7 @@ impl<C: Ord> Person<C> {
     }
 
     /// `false` where the connection is none of theirs.
-    fn mark(&mut self, connection: &C, status: Status) -> bool {
+    fn set_status(&mut self, connection: &C, status: Status) -> bool {
         let Some(connection) = self.online.take(connection).or_else(|| self.suspect.take(connection)) else {
             return false;
         };
@@ -174,27 +174,27 @@ impl<U: Ord + Clone, C: Ord + Clone> Presence<U, C> {
 
     /// This connection is this user's, and online. [`poll`](Self::poll) afterwards: they may have joined.
     ///
-    /// One that was another's has ended for them. What its machine handed out before it entered is not needed; but where that
-    /// was the end already, as where a name comes with the last breath, nothing else will end it here: [`mark`](Self::mark) it
-    /// offline afterwards.
-    pub fn enter(&mut self, connection: C, user: U, now: Timestamp) {
+    /// One that was another's has ended for them. What its machine handed out before this call is not needed. But if the
+    /// connection had ended before its user's name came, call [`set_status`](Self::set_status) with `Offline` afterwards:
+    /// nothing else will end it here.
+    pub fn connect(&mut self, connection: C, user: U, now: Timestamp) {
         self.advance(now);
         let former = self.owners.insert(connection.clone(), user.clone());
         if let Some(former) = former.filter(|former| *former != user) {
-            self.change(&former, &connection, Status::Offline, self.linger);
+            self.update_connection(&former, &connection, Status::Offline, self.linger);
         }
         let person = self.people.entry(user.clone()).or_insert(Person::UNKNOWN);
         person.suspect.remove(&connection);
         person.online.insert(connection);
-        self.settle(&user, self.linger);
+        self.update_user(&user, self.linger);
     }
 
     /// What the machine of a connection handed out. What concerns only the connection, such as a ping, is nothing here.
     pub fn handle(&mut self, connection: &C, action: Action, now: Timestamp) {
         match action {
-            Action::MarkOnline => self.mark(connection, Status::Online, now),
-            Action::MarkSuspect => self.mark(connection, Status::Suspect, now),
-            Action::MarkOffline(_) => self.mark(connection, Status::Offline, now),
+            Action::MarkOnline => self.set_status(connection, Status::Online, now),
+            Action::MarkSuspect => self.set_status(connection, Status::Suspect, now),
+            Action::MarkOffline(_) => self.set_status(connection, Status::Offline, now),
             Action::SendPing(_) | Action::Close(_) | Action::Disconnect => {}
         }
     }
@@ -202,22 +202,23 @@ impl<U: Ord + Clone, C: Ord + Clone> Presence<U, C> {
     /// A connection is as this says: what [`Liveness::status`](crate::Liveness::status) answers, or whatever else watches it.
     ///
     /// Offline is the end of it. If it was its user's last, they linger.
-    pub fn mark(&mut self, connection: &C, status: Status, now: Timestamp) {
-        self.end_or_mark(connection, status, self.linger, now);
+    pub fn set_status(&mut self, connection: &C, status: Status, now: Timestamp) {
+        self.set_or_end(connection, status, self.linger, now);
     }
 
     /// The user of a connection said goodbye on it: it has ended, and if it was their last, they leave without lingering.
     ///
-    /// A browser's Close frame is no goodbye: it says the same before a reload.
-    pub fn leave(&mut self, connection: &C, now: Timestamp) {
-        self.end_or_mark(connection, Status::Offline, 0, now);
+    /// Not for a connection that just ended: that is [`set_status`](Self::set_status) with `Offline`, and lingers. A browser's
+    /// Close frame is no goodbye either: it says the same before a reload.
+    pub fn disconnect(&mut self, connection: &C, now: Timestamp) {
+        self.set_or_end(connection, Status::Offline, 0, now);
     }
 
     /// A user logged out, or was shown the door: all their connections have ended for this list, and they leave without
     /// lingering.
     ///
     /// Closing the connections is the caller's affair: ask for [`connections`](Self::connections) first.
-    pub fn log_out(&mut self, user: &U, now: Timestamp) {
+    pub fn remove_user(&mut self, user: &U, now: Timestamp) {
         self.advance(now);
         let Some(person) = self.people.get_mut(user) else { return };
         for connection in person.online.iter().chain(&person.suspect) {
@@ -225,14 +226,14 @@ impl<U: Ord + Clone, C: Ord + Clone> Presence<U, C> {
         }
         person.online.clear();
         person.suspect.clear();
-        self.settle(user, 0);
+        self.update_user(user, 0);
     }
 
     /// The next change, one at a time: call until `None`, then not before [`poll_timeout`](Self::poll_timeout).
     ///
     /// The questions answer by what this has returned.
     #[must_use = "a dropped change is a user shown who is gone, or gone who is not shown"]
-    pub fn poll(&mut self, now: Timestamp) -> Option<Change<U>> {
+    pub fn poll(&mut self, now: Timestamp) -> Option<PresenceChange<U>> {
         self.advance(now);
         if self.leaving.first().is_some_and(|(leaves, _)| *leaves <= self.now) {
             let (_, user) = self.leaving.pop_first()?;
@@ -240,22 +241,22 @@ impl<U: Ord + Clone, C: Ord + Clone> Presence<U, C> {
                 self.suspects = self.suspects.saturating_sub(1);
             }
             self.shown = self.shown.saturating_sub(1);
-            return Some(Change::Left(user));
+            return Some(PresenceChange::Left(user));
         }
         let user = self.changed.pop_first()?;
         let person = self.people.get_mut(&user)?;
         let change = match person.shown {
             Status::Offline => {
                 self.shown = self.shown.saturating_add(1);
-                Change::Joined(user)
+                PresenceChange::Joined(user)
             }
             Status::Online => {
                 self.suspects = self.suspects.saturating_add(1);
-                Change::Suspected(user)
+                PresenceChange::Suspected(user)
             }
             Status::Suspect => {
                 self.suspects = self.suspects.saturating_sub(1);
-                Change::Recovered(user)
+                PresenceChange::Recovered(user)
             }
         };
         person.shown = change.status();
@@ -314,7 +315,7 @@ impl<U: Ord + Clone, C: Ord + Clone> Presence<U, C> {
         self.people.get(user).into_iter().flat_map(|person| person.online.iter().chain(&person.suspect))
     }
 
-    /// Whose a connection is; `None` where it has ended or never entered.
+    /// Whose a connection is; `None` where it has ended or was never connected.
     #[must_use]
     pub fn user(&self, connection: &C) -> Option<&U> {
         self.owners.get(connection)
@@ -330,23 +331,23 @@ impl<U: Ord + Clone, C: Ord + Clone> Presence<U, C> {
         self.now = self.now.max(now);
     }
 
-    fn end_or_mark(&mut self, connection: &C, status: Status, linger: u64, now: Timestamp) {
+    fn set_or_end(&mut self, connection: &C, status: Status, linger: u64, now: Timestamp) {
         self.advance(now);
         let Some(user) = self.owners.get(connection).cloned() else { return };
         if status == Status::Offline {
             self.owners.remove(connection);
         }
-        self.change(&user, connection, status, linger);
+        self.update_connection(&user, connection, status, linger);
     }
 
-    fn change(&mut self, user: &U, connection: &C, status: Status, linger: u64) {
-        if self.people.get_mut(user).is_some_and(|person| person.mark(connection, status)) {
-            self.settle(user, linger);
+    fn update_connection(&mut self, user: &U, connection: &C, status: Status, linger: u64) {
+        if self.people.get_mut(user).is_some_and(|person| person.set_status(connection, status)) {
+            self.update_user(user, linger);
         }
     }
 
     /// What follows for a user whose connections are now as they are, should they be without any.
-    fn settle(&mut self, user: &U, linger: u64) {
+    fn update_user(&mut self, user: &U, linger: u64) {
         let Some(person) = self.people.get_mut(user) else { return };
         if person.leaves != Timestamp::MAX {
             self.leaving.remove(&(person.leaves, user.clone()));

@@ -11,13 +11,13 @@ use crate::time::Timestamp;
     clippy::exhaustive_enums,
     reason = "a caller that ignores a new action would be wrong; it must not compile"
 )]
-pub enum Action {
+pub enum ReconnectAction {
     /// Open a connection, and report [`connected`](super::Reconnect::connected) or [`failed`](super::Reconnect::failed).
     Dial(Attempt),
     /// This dial takes too long, or is wanted no more: drop it. Nothing need be reported.
     Abandon(Attempt),
     /// No more dials. The last action there is.
-    GiveUp(GiveUp),
+    GiveUp(GiveUpReason),
 }
 
 /// The number of a dial, and of the connection that came of it: 1, 2, and so on.
@@ -44,7 +44,7 @@ impl fmt::Display for Attempt {
 /// Why there will be no more dials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum GiveUp {
+pub enum GiveUpReason {
     /// The connection was closed with this code, after which the policy does not dial.
     Closed(u16),
     /// `max_attempts` dials came to nothing.
@@ -58,7 +58,7 @@ pub enum GiveUp {
 }
 
 /// In a few words, for a person.
-impl fmt::Display for GiveUp {
+impl fmt::Display for GiveUpReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Closed(code) => return write!(f, "closed with code {code}"),
@@ -73,7 +73,7 @@ impl fmt::Display for GiveUp {
 /// Where a [`Reconnect`](super::Reconnect) stands: what a status line shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "there is no fifth state to be in")]
-pub enum Status {
+pub enum DialStatus {
     /// Not connected, until the next dial at this moment; `None`: until the network changes or a person asks.
     Waiting(Option<Timestamp>),
     /// This dial is under way.
@@ -81,5 +81,5 @@ pub enum Status {
     /// Connected by this dial.
     Connected(Attempt),
     /// For ever without a connection.
-    Finished(GiveUp),
+    Finished(GiveUpReason),
 }

@@ -18,7 +18,7 @@ mod policy;
 use core::fmt;
 use core::time::Duration;
 
-pub use self::action::{Action, Attempt, GiveUp, Status};
+pub use self::action::{Attempt, DialStatus, GiveUpReason, ReconnectAction};
 pub use self::policy::{OnClose, Policy};
 use crate::payload::{mix, share};
 use crate::time::{Timestamp, nanos};
@@ -51,7 +51,7 @@ use crate::time::{Timestamp, nanos};
 ///
 /// ```
 /// use core::{iter::successors, time::Duration};
-/// use liveness::reconnect::{Action, Policy, Reconnect};
+/// use liveness::reconnect::{Policy, Reconnect, ReconnectAction};
 /// use liveness::Timestamp;
 ///
 /// // 1 s, 2 s, 4 s and so on to 60 s.
@@ -59,14 +59,14 @@ use crate::time::{Timestamp, nanos};
 /// let mut reconnect = Reconnect::new(Policy::DEFAULT, backoff, 7, Timestamp::ZERO);
 ///
 /// // The first dial fails after 3 s: the next comes 1 s later.
-/// let Some(Action::Dial(first)) = reconnect.poll(Timestamp::ZERO) else { panic!("no dial") };
+/// let Some(ReconnectAction::Dial(first)) = reconnect.poll(Timestamp::ZERO) else { panic!("no dial") };
 /// reconnect.failed(first, Timestamp::from_secs(3));
 /// assert_eq!(reconnect.poll(Timestamp::from_secs(3)), None);
 /// let at = reconnect.poll_timeout().expect("there is no limit");
 /// assert_eq!(at, Timestamp::from_secs(4));
 ///
 /// // It succeeds. An hour later the server is gone, without a word: the next dial comes within 5 s.
-/// let Some(Action::Dial(second)) = reconnect.poll(at) else { panic!("no dial") };
+/// let Some(ReconnectAction::Dial(second)) = reconnect.poll(at) else { panic!("no dial") };
 /// assert!(reconnect.connected(second, at));
 /// let lost = Timestamp::from_secs(3600);
 /// reconnect.closed(second, 1006, lost);
@@ -74,10 +74,10 @@ use crate::time::{Timestamp, nanos};
 /// assert!((lost..=Timestamp::from_secs(3605)).contains(&at));
 ///
 /// // That one is closed because what we sent was wrong. It would be as wrong the next time.
-/// let Some(Action::Dial(third)) = reconnect.poll(at) else { panic!("no dial") };
+/// let Some(ReconnectAction::Dial(third)) = reconnect.poll(at) else { panic!("no dial") };
 /// assert!(reconnect.connected(third, at));
 /// reconnect.closed(third, 1007, at);
-/// assert!(matches!(reconnect.poll(at), Some(Action::GiveUp(_))));
+/// assert!(matches!(reconnect.poll(at), Some(ReconnectAction::GiveUp(_))));
 /// assert!(reconnect.is_finished());
 /// ```
 ///
@@ -128,8 +128,8 @@ enum Phase {
     /// A dial is under way that is wanted no more; `Abandon` is next.
     Stopping,
     /// `GiveUp` is next.
-    Ending(GiveUp),
-    Finished(GiveUp),
+    Ending(GiveUpReason),
+    Finished(GiveUpReason),
 }
 
 impl<B, F> Reconnect<B, F>
@@ -144,7 +144,7 @@ where
     pub fn new(policy: Policy, mut backoff: F, seed: u64, now: Timestamp) -> Self {
         let delays = backoff();
         let phase = match policy.max_attempts {
-            0 => Phase::Ending(GiveUp::Attempts),
+            0 => Phase::Ending(GiveUpReason::Attempts),
             _ => Phase::Waiting { dial_at: now, owed_until: now },
         };
         Self { policy, backoff, delays, seed, latest: now, phase, dials: 0, attempts: 0, since: now }
@@ -161,7 +161,7 @@ where
             Phase::Dialling { .. } => {
                 self.phase = Phase::Connected { stable_at: self.latest.after(self.policy.stable_after) };
             }
-            Phase::Stopping => self.end(GiveUp::Stopped),
+            Phase::Stopping => self.end(GiveUpReason::Stopped),
             Phase::Waiting { .. } | Phase::Connected { .. } | Phase::Ending(_) | Phase::Finished(_) => {}
         }
         matches!(self.phase, Phase::Connected { .. })
@@ -178,7 +178,7 @@ where
         match self.phase {
             Phase::Dialling { .. } => self.retry(0, 0),
             Phase::Connected { .. } => self.lose(1006),
-            Phase::Stopping => self.end(GiveUp::Stopped),
+            Phase::Stopping => self.end(GiveUpReason::Stopped),
             Phase::Waiting { .. } | Phase::Ending(_) | Phase::Finished(_) => {}
         }
     }
@@ -195,7 +195,7 @@ where
         }
         match self.phase {
             Phase::Dialling { .. } | Phase::Connected { .. } => self.lose(code),
-            Phase::Stopping => self.end(GiveUp::Stopped),
+            Phase::Stopping => self.end(GiveUpReason::Stopped),
             Phase::Waiting { .. } | Phase::Ending(_) | Phase::Finished(_) => {}
         }
     }
@@ -235,27 +235,26 @@ where
     pub fn stop(&mut self, now: Timestamp) {
         self.advance(now);
         match self.phase {
-            Phase::Waiting { .. } | Phase::Connected { .. } => self.end(GiveUp::Stopped),
+            Phase::Waiting { .. } | Phase::Connected { .. } => self.end(GiveUpReason::Stopped),
             Phase::Dialling { .. } => self.phase = Phase::Stopping,
             Phase::Stopping | Phase::Ending(_) | Phase::Finished(_) => {}
         }
     }
 
     /// The next thing to do, one at a time: call until `None`. At most two come at one moment.
-    pub fn poll(&mut self, now: Timestamp) -> Option<Action> {
+    pub fn poll(&mut self, now: Timestamp) -> Option<ReconnectAction> {
         self.advance(now);
+        let over = self.elapsed_at();
         match self.phase {
-            Phase::Waiting { dial_at, .. } if dial_at < self.elapsed_at() => {
-                self.is_due(dial_at).then(|| self.dial())
-            }
-            Phase::Waiting { .. } => self.is_due(self.elapsed_at()).then(|| self.give_up(GiveUp::Elapsed)),
+            Phase::Waiting { dial_at, .. } if dial_at < over => self.is_due(dial_at).then(|| self.dial()),
+            Phase::Waiting { .. } => self.is_due(over).then(|| self.give_up(GiveUpReason::Elapsed)),
             Phase::Dialling { abandon_at, .. } => self.is_due(abandon_at).then(|| {
                 self.retry(0, 0);
-                Action::Abandon(Attempt(self.dials))
+                ReconnectAction::Abandon(Attempt(self.dials))
             }),
             Phase::Stopping => {
-                self.end(GiveUp::Stopped);
-                Some(Action::Abandon(Attempt(self.dials)))
+                self.end(GiveUpReason::Stopped);
+                Some(ReconnectAction::Abandon(Attempt(self.dials)))
             }
             Phase::Ending(reason) => Some(self.give_up(reason)),
             Phase::Connected { .. } | Phase::Finished(_) => None,
@@ -277,14 +276,16 @@ where
 
     /// Where it stands.
     #[must_use]
-    pub fn status(&self) -> Status {
+    pub fn status(&self) -> DialStatus {
         match self.phase {
-            Phase::Waiting { dial_at, .. } if dial_at < self.elapsed_at() => Status::Waiting(Some(dial_at)),
-            Phase::Waiting { .. } => Status::Waiting(None),
-            Phase::Dialling { .. } => Status::Dialling(Attempt(self.dials)),
-            Phase::Connected { .. } => Status::Connected(Attempt(self.dials)),
-            Phase::Stopping => Status::Finished(GiveUp::Stopped),
-            Phase::Ending(reason) | Phase::Finished(reason) => Status::Finished(reason),
+            Phase::Waiting { dial_at, .. } if dial_at < self.elapsed_at() => {
+                DialStatus::Waiting(Some(dial_at))
+            }
+            Phase::Waiting { .. } => DialStatus::Waiting(None),
+            Phase::Dialling { .. } => DialStatus::Dialling(Attempt(self.dials)),
+            Phase::Connected { .. } => DialStatus::Connected(Attempt(self.dials)),
+            Phase::Stopping => DialStatus::Finished(GiveUpReason::Stopped),
+            Phase::Ending(reason) | Phase::Finished(reason) => DialStatus::Finished(reason),
         }
     }
 
@@ -295,24 +296,24 @@ where
         self.attempts
     }
 
-    /// [`Action::GiveUp`] has been given out; nothing more will come.
+    /// [`ReconnectAction::GiveUp`] has been given out; nothing more will come.
     #[must_use]
     pub const fn is_finished(&self) -> bool {
         matches!(self.phase, Phase::Finished(_))
     }
 
-    fn dial(&mut self) -> Action {
+    fn dial(&mut self) -> ReconnectAction {
         self.dials = self.dials.saturating_add(1);
         self.attempts = self.attempts.saturating_add(1);
         let abandon_at = self.latest.after(self.policy.dial_timeout);
         self.phase = Phase::Dialling { abandon_at, changed: false };
-        Action::Dial(Attempt(self.dials))
+        ReconnectAction::Dial(Attempt(self.dials))
     }
 
     /// A connection is lost.
     fn lose(&mut self, code: u16) {
         let (at_least, spread) = match (self.policy.on_close)(code) {
-            OnClose::GiveUp => return self.end(GiveUp::Closed(code)),
+            OnClose::Stop => return self.end(GiveUpReason::Closed(code)),
             OnClose::Redial { at_least, spread } => (nanos(at_least), nanos(spread)),
         };
         let spread = spread.min(self.policy.max_spread);
@@ -327,7 +328,7 @@ where
     /// A dial came to nothing, or to a connection that was lost before it was stable.
     fn retry(&mut self, at_least: u64, spread: u64) {
         if self.attempts >= self.policy.max_attempts && self.policy.max_attempts != u32::MAX {
-            return self.end(GiveUp::Attempts);
+            return self.end(GiveUpReason::Attempts);
         }
         if matches!(self.phase, Phase::Dialling { changed: true, .. }) {
             self.delays = (self.backoff)();
@@ -335,7 +336,7 @@ where
         }
         match self.delays.next() {
             Some(delay) => self.wait(nanos(delay), at_least, spread),
-            None => self.end(GiveUp::Backoff),
+            None => self.end(GiveUpReason::Backoff),
         }
     }
 
@@ -355,13 +356,13 @@ where
         self.since = self.latest;
     }
 
-    const fn end(&mut self, reason: GiveUp) {
+    const fn end(&mut self, reason: GiveUpReason) {
         self.phase = Phase::Ending(reason);
     }
 
-    const fn give_up(&mut self, reason: GiveUp) -> Action {
+    const fn give_up(&mut self, reason: GiveUpReason) -> ReconnectAction {
         self.phase = Phase::Finished(reason);
-        Action::GiveUp(reason)
+        ReconnectAction::GiveUp(reason)
     }
 
     fn advance(&mut self, now: Timestamp) {

@@ -16,8 +16,8 @@ pub enum OnClose {
         /// The width of the draw. Zero: no draw.
         spread: Duration,
     },
-    /// The same dial would come to the same end: give up.
-    GiveUp,
+    /// Dial no more: the same dial would come to the same end.
+    Stop,
 }
 
 impl OnClose {
@@ -29,32 +29,32 @@ impl OnClose {
     ///
     /// | code | | |
     /// |---|---|---|
-    /// | 1000 | normal closure | give up: the purpose is fulfilled; a server that wants its clients back says 1001 or 1012 |
+    /// | 1000 | normal closure | stop: the purpose is fulfilled; a server that wants its clients back says 1001 or 1012 |
     /// | 1001 | going away | dial again, 0 to 5 s |
-    /// | 1002, 1003, 1007 to 1010 | what we sent was wrong | give up: it would be as wrong the next time |
+    /// | 1002, 1003, 1007 to 1010 | what we sent was wrong | stop: it would be as wrong the next time |
     /// | 1005 | no code | dial again, 0 to 5 s: the bare `close()` of most libraries, and no word against coming back |
     /// | 1006 | no Close at all | dial again, 0 to 5 s (RFC 6455 7.2.3) |
     /// | 1011, 1014 | internal error, bad gateway | dial again, 0 to 5 s: what was unexpected may be gone |
     /// | 1012 | service restart | dial again, 5 to 30 s, as its registration asks |
     /// | 1013 | try again later | dial again, 30 to 60 s: overloaded, and those who come soonest hurt it most |
-    /// | 3000, 3003 | unauthorized, forbidden | give up: the same credentials would be refused again |
+    /// | 3000, 3003 | unauthorized, forbidden | stop: the same credentials would be refused again |
     /// | 3008 | timeout | dial again, 0 to 5 s: a heartbeat like this crate's took us for dead, and we are not |
     /// | any other | 4000 to 4999 above all | dial again, 0 to 5 s |
     ///
     /// The last is a choice between two mistakes. To dial where it is no use costs a dial now and then, for a connection that
-    /// is refused as soon as it stands never becomes stable, and the backoff grows. To give up where the server only meant
+    /// is refused as soon as it stands never becomes stable, and the backoff grows. To stop where the server only meant
     /// "not now" costs the user everything.
     ///
     /// ```
     /// use liveness::reconnect::OnClose;
     ///
     /// assert_eq!(OnClose::by_code(1006), OnClose::REDIAL);
-    /// assert_eq!(OnClose::by_code(1002), OnClose::GiveUp);
+    /// assert_eq!(OnClose::by_code(1002), OnClose::Stop);
     /// ```
     #[must_use]
     pub const fn by_code(code: u16) -> Self {
         match code {
-            1000 | 1002 | 1003 | 1007..=1010 | 3000 | 3003 => Self::GiveUp,
+            1000 | 1002 | 1003 | 1007..=1010 | 3000 | 3003 => Self::Stop,
             1012 => Self::Redial { at_least: Duration::from_secs(5), spread: Duration::from_secs(25) },
             1013 => Self::Redial { at_least: Duration::from_secs(30), spread: Duration::from_secs(30) },
             _ => Self::REDIAL,
@@ -72,7 +72,7 @@ impl OnClose {
 ///     .max_elapsed(Duration::from_secs(600))
 ///     .on_close(|code| match code {
 ///         // This service says so when a token is too old.
-///         4401 => OnClose::GiveUp,
+///         4401 => OnClose::Stop,
 ///         // A proxy before it closes with 1000 what was idle.
 ///         1000 => OnClose::REDIAL,
 ///         _ => OnClose::by_code(code),
@@ -115,7 +115,7 @@ impl Policy {
         self
     }
 
-    /// How long a dial may take before it is [abandoned](super::Action::Abandon), which is a failure like any other. Default
+    /// How long a dial may take before it is [abandoned](super::ReconnectAction::Abandon), which is a failure like any other. Default
     /// 20 s; `Duration::MAX`: for ever, where the caller has a timeout of its own. Zero counts as a nanosecond.
     ///
     /// Operating systems try for minutes, and a dial that was begun just before the network changed never comes to anything.

@@ -8,10 +8,10 @@ use crate::time::Timestamp;
 ///
 /// ```
 /// use core::time::Duration;
-/// use liveness::sim::Clock;
+/// use liveness::sim::SimClock;
 /// use liveness::{Config, Liveness, Timestamp};
 ///
-/// let mut clock = Clock::new();
+/// let mut clock = SimClock::new();
 /// let mut peer = Liveness::new(Config::DEFAULT, 7, clock.now());
 /// while !peer.is_finished() {
 ///     while peer.poll(clock.now()).is_some() {}
@@ -23,11 +23,11 @@ use crate::time::Timestamp;
 /// assert!(clock.now() > Timestamp::from_secs(365 * 24 * 3600));
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Clock {
+pub struct SimClock {
     now: Timestamp,
 }
 
-impl Clock {
+impl SimClock {
     /// A clock at [`Timestamp::ZERO`].
     #[must_use]
     pub const fn new() -> Self {

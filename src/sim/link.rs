@@ -2,20 +2,20 @@
 
 use core::time::Duration;
 
-use super::dice::Dice;
-use super::wire::{Path, Wire};
+use super::one_way::{LinkProfile, OneWay};
+use super::rng::Rng;
 use crate::time::Timestamp;
 
-/// A connection between a client and a server: two [`Wire`]s that know nothing of each other.
+/// A connection between a client and a server: two [`OneWay`]s that know nothing of each other.
 ///
-/// Half of a broken connection is the interesting half: cut one wire, and each end sees something else.
+/// Half of a broken connection is the interesting half: cut one direction, and each end sees something else.
 ///
 /// ```
 /// use liveness::Timestamp;
-/// use liveness::sim::{Link, Path};
+/// use liveness::sim::{Link, LinkProfile};
 ///
 /// let now = Timestamp::ZERO;
-/// let mut link = Link::new(Path::HOME, 7);
+/// let mut link = Link::new(LinkProfile::HOME, 7);
 /// link.down.cut(now);
 /// link.up.send("do you hear me?", 15, now);
 /// link.down.send("yes", 3, now);
@@ -26,32 +26,32 @@ use crate::time::Timestamp;
 #[non_exhaustive]
 pub struct Link<T> {
     /// From the client to the server.
-    pub up: Wire<T>,
+    pub up: OneWay<T>,
     /// From the server to the client.
-    pub down: Wire<T>,
+    pub down: OneWay<T>,
 }
 
 impl<T> Link<T> {
     /// A link that is the same both ways.
     #[must_use]
-    pub const fn new(path: Path, seed: u64) -> Self {
-        Self::asymmetric(path, path, seed)
+    pub const fn new(profile: LinkProfile, seed: u64) -> Self {
+        Self::asymmetric(profile, profile, seed)
     }
 
     /// A link whose directions differ.
     #[must_use]
-    pub const fn asymmetric(up: Path, down: Path, seed: u64) -> Self {
-        let mut dice = Dice::new(seed);
-        Self { up: Wire::new(up, dice.roll()), down: Wire::new(down, dice.roll()) }
+    pub const fn asymmetric(up: LinkProfile, down: LinkProfile, seed: u64) -> Self {
+        let mut rng = Rng::new(seed);
+        Self { up: OneWay::new(up, rng.next_u64()), down: OneWay::new(down, rng.next_u64()) }
     }
 
-    /// An [`outage`](Wire::outage) both ways: a tunnel, a closed lid, a failed router.
+    /// An [`outage`](OneWay::outage) both ways: a tunnel, a closed lid, a failed router.
     pub fn outage(&mut self, from: Timestamp, lasts: Duration) {
         self.up.outage(from, lasts);
         self.down.outage(from, lasts);
     }
 
-    /// A [`cut`](Wire::cut) both ways: a pulled cable, a box on the path that has forgotten the connection.
+    /// A [`cut`](OneWay::cut) both ways: a pulled cable, a box on the path that has forgotten the connection.
     pub fn cut(&mut self, at: Timestamp) {
         self.up.cut(at);
         self.down.cut(at);

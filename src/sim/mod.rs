@@ -10,18 +10,18 @@
 //! |---|---|---|
 //! | [`Pair`] | two machines and a link | what do these settings do on that network? |
 //! | [`Network`] | many clients, and a server that is yours | does *my* server show who is there, whatever happens? |
-//! | [`Link`], [`Wire`], [`Clock`], [`Dice`] | what those are made of | anything else |
+//! | [`Link`], [`OneWay`], [`SimClock`], [`Rng`] | what those are made of | anything else |
 //!
 //! The example `year_of_bad_network` is a chat server under the second, from top to bottom.
 //!
 //! # What is simulated
 //!
-//! Connections as TCP makes them. What is sent arrives in order, once, whole, after the [`Path`]'s latency and jitter and
+//! Connections as TCP makes them. What is sent arrives in order, once, whole, after the [`LinkProfile`]'s latency and jitter and
 //! at its rate; in an outage everything stalls, and is delivered afterwards; after a cut nothing arrives any more, in one
 //! direction or both, and nobody is told. There is no packet loss, for above TCP there is none: what it does to those above
 //! is a lump of delay, so use jitter, and outages of a few seconds, as long as its retransmission timer backs off.
 //!
-//! Not simulated: a kernel's buffer that is full. What a server sends is taken at once, and [`Wire::unsent`] says how much
+//! Not simulated: a kernel's buffer that is full. What a server sends is taken at once, and [`OneWay::unsent`] says how much
 //! of it has not left yet.
 //!
 //! # Fuzzing a server
@@ -101,19 +101,19 @@
 //! });
 //! ```
 
-mod agenda;
 mod clock;
-mod dice;
+mod event_queue;
 mod frame;
 mod link;
 mod network;
+mod one_way;
 mod pair;
-mod wire;
+mod rng;
 
-pub use clock::Clock;
-pub use dice::Dice;
+pub use clock::SimClock;
 pub use frame::Frame;
 pub use link::Link;
-pub use network::{Happening, Id, Network};
+pub use network::{ConnectionId, Network, SimEvent};
+pub use one_way::{LinkProfile, OneWay};
 pub use pair::{End, Pair};
-pub use wire::{Path, Wire};
+pub use rng::Rng;

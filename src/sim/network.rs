@@ -3,17 +3,17 @@
 use alloc::collections::{BTreeMap, VecDeque};
 use core::time::Duration;
 
-use super::agenda::Agenda;
-use super::clock::Clock;
-use super::dice::Dice;
+use super::clock::SimClock;
+use super::event_queue::EventQueue;
 use super::frame::Frame;
 use super::link::Link;
-use super::wire::Path;
+use super::one_way::LinkProfile;
+use super::rng::Rng;
 use crate::time::Timestamp;
 
 /// Names a connection; never used again for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Id(u64);
+pub struct ConnectionId(u64);
 
 /// What happens next in a [`Network`]. `M` is whatever the messages are, `P` whatever is planned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,37 +21,37 @@ pub struct Id(u64);
     clippy::exhaustive_enums,
     reason = "a simulation that ignores a new kind would be wrong; it must not compile"
 )]
-pub enum Happening<M, P> {
+pub enum SimEvent<M, P> {
     /// The server's loop turns: something can be read, or its deadline has come. Read all, poll, write.
     Server,
     /// This came to a client, and its script sees it: a message, a Close (answered already), the end of the transport.
-    Client(Id, Frame<M>),
+    Client(ConnectionId, Frame<M>),
     /// The moment of a plan has come.
     Planned(P),
 }
 
 /// A clock, and any number of clients connected to a server that is yours, each over a [`Link`] of its own.
 ///
-/// The server's loop is the one it has in earnest, with [`next`](Self::next) in the place of the system's wait, and
+/// The server's loop is the one it has in earnest, with [`next_event`](Self::next_event) in the place of the system's wait, and
 /// [`read`](Self::read) and [`to_client`](Self::to_client) in the place of the sockets. The clients are browsers: they
 /// answer pings and Closes by themselves, and their scripts, which are yours too, see messages and the end. What is to
 /// happen at its time, a lid that is closed, a message that is written, is [planned](Self::plan).
 ///
 /// ```
 /// use core::time::Duration;
-/// use liveness::sim::{Frame, Happening, Network, Path};
+/// use liveness::sim::{Frame, LinkProfile, Network, SimEvent};
 /// use liveness::{Action, Config, Liveness, Timestamp};
 ///
 /// let mut net = Network::<&str, &str>::new(7);
-/// let ann = net.connect(Path::MOBILE, Path::MOBILE);
+/// let ann = net.connect(LinkProfile::MOBILE, LinkProfile::MOBILE);
 /// let mut server = Liveness::new(Config::DEFAULT, 1, net.now()); // of one client
 /// let mut online = false;
 ///
 /// net.plan(Timestamp::from_secs(60), "the server is swapped out");
 /// net.plan(Timestamp::from_secs(7200), "the lid is closed");
-/// while let Some(happening) = net.next(server.poll_timeout()) {
-///     match happening {
-///         Happening::Server => {
+/// while let Some(event) = net.next_event(server.poll_timeout()) {
+///     match event {
+///         SimEvent::Server => {
 ///             while let Some((_, frame)) = net.read() {
 ///                 server.handle(frame.event(), net.now());
 ///             }
@@ -66,12 +66,12 @@ pub enum Happening<M, P> {
 ///                 }
 ///             }
 ///         }
-///         Happening::Planned("the server is swapped out") => net.stall(Duration::from_secs(300)),
-///         Happening::Planned(_) => {
+///         SimEvent::Planned("the server is swapped out") => net.stall(Duration::from_secs(300)),
+///         SimEvent::Planned(_) => {
 ///             assert!(online, "nobody is dropped because the server slept");
 ///             net.link_mut(ann).expect("connected").cut(Timestamp::from_secs(7200));
 ///         }
-///         Happening::Client(..) => {}
+///         SimEvent::Client(..) => {}
 ///     }
 /// }
 /// assert!(!online && server.is_finished());
@@ -79,17 +79,17 @@ pub enum Happening<M, P> {
 /// ```
 ///
 /// The simulated kernel takes every byte at once. A server with a `write_timeout` reports `Wrote`, and for a ping
-/// `PingSent`, as soon as it has sent; what waits is [`Wire::unsent`](super::Wire::unsent).
+/// `PingSent`, as soon as it has sent; what waits is [`OneWay::unsent`](super::OneWay::unsent).
 #[derive(Clone, Debug)]
 pub struct Network<M, P = ()> {
-    clock: Clock,
-    dice: Dice,
-    connections: BTreeMap<Id, Connection<M>>,
+    clock: SimClock,
+    rng: Rng,
+    connections: BTreeMap<ConnectionId, Connection<M>>,
     opened: u64,
-    wakes: Agenda<Id>,
-    plans: Agenda<P>,
+    wakes: EventQueue<ConnectionId>,
+    plans: EventQueue<P>,
     /// In the server's kernel.
-    unread: VecDeque<(Id, Frame<M>)>,
+    unread: VecDeque<(ConnectionId, Frame<M>)>,
     back_at: Timestamp,
 }
 
@@ -110,12 +110,12 @@ impl<M, P> Network<M, P> {
     #[must_use]
     pub const fn new(seed: u64) -> Self {
         Self {
-            clock: Clock::new(),
-            dice: Dice::new(seed),
+            clock: SimClock::new(),
+            rng: Rng::new(seed),
             connections: BTreeMap::new(),
             opened: 0,
-            wakes: Agenda::new(),
-            plans: Agenda::new(),
+            wakes: EventQueue::new(),
+            plans: EventQueue::new(),
             unread: VecDeque::new(),
             back_at: Timestamp::ZERO,
         }
@@ -127,12 +127,12 @@ impl<M, P> Network<M, P> {
         self.clock.now()
     }
 
-    /// A client connects: `up` is its path to the server, `down` the way back. Make the server a machine for it.
-    pub fn connect(&mut self, up: Path, down: Path) -> Id {
+    /// A client connects: `up` is the direction to the server, `down` the way back. Make the server a machine for it.
+    pub fn connect(&mut self, up: LinkProfile, down: LinkProfile) -> ConnectionId {
         self.opened = self.opened.saturating_add(1);
-        let id = Id(self.opened);
+        let id = ConnectionId(self.opened);
         let connection = Connection {
-            link: Link::asymmetric(up, down, self.dice.roll()),
+            link: Link::asymmetric(up, down, self.rng.next_u64()),
             wakes_at: Timestamp::MAX,
             answers: true,
             closing: false,
@@ -147,26 +147,26 @@ impl<M, P> Network<M, P> {
     /// nothing happens, as its `poll_timeout` says. `None`: nothing will ever happen again.
     ///
     /// At one moment, clients and plans come before the server, so that it reads all that has arrived by then.
-    pub fn next(&mut self, due: Option<Timestamp>) -> Option<Happening<M, P>> {
+    pub fn next_event(&mut self, due: Option<Timestamp>) -> Option<SimEvent<M, P>> {
         loop {
             let server = if self.unread.is_empty() { due } else { Some(self.now()) };
             let server = server.map(|at| at.max(self.back_at));
             let now = self.clock.jump([self.wakes.next_at(), self.plans.next_at(), server])?;
-            if let Some((at, id)) = self.wakes.take(now) {
+            if let Some((at, id)) = self.wakes.pop_due(now) {
                 if let Some(frame) = self.arrive(id, at) {
-                    return Some(Happening::Client(id, frame));
+                    return Some(SimEvent::Client(id, frame));
                 }
-            } else if let Some((_, plan)) = self.plans.take(now) {
-                return Some(Happening::Planned(plan));
+            } else if let Some((_, plan)) = self.plans.pop_due(now) {
+                return Some(SimEvent::Planned(plan));
             } else {
-                return Some(Happening::Server);
+                return Some(SimEvent::Server);
             }
         }
     }
 
-    /// The next frame that lies unread at the server, in the order of arrival. At [`Happening::Server`], call until `None`:
+    /// The next frame that lies unread at the server, in the order of arrival. At [`SimEvent::Server`], call until `None`:
     /// while anything lies there, the server's turn comes again at once.
-    pub fn read(&mut self) -> Option<(Id, Frame<M>)> {
+    pub fn read(&mut self) -> Option<(ConnectionId, Frame<M>)> {
         while let Some((id, frame)) = self.unread.pop_front() {
             // What came to a socket that was closed meanwhile is gone.
             if self.connections.get(&id).is_some_and(|connection| !connection.server_gone) {
@@ -177,7 +177,7 @@ impl<M, P> Network<M, P> {
     }
 
     /// The server sends. After [`Frame::Fin`] it has hung up: it hears and says nothing more on this connection.
-    pub fn to_client(&mut self, id: Id, frame: Frame<M>) {
+    pub fn to_client(&mut self, id: ConnectionId, frame: Frame<M>) {
         let now = self.now();
         let Some(connection) = self.connections.get_mut(&id).filter(|open| !open.server_gone) else { return };
         connection.server_gone = matches!(frame, Frame::Fin);
@@ -187,7 +187,7 @@ impl<M, P> Network<M, P> {
     }
 
     /// A client sends. After [`Frame::Fin`] it has hung up; one that lost its connection must do so before it is forgotten.
-    pub fn to_server(&mut self, id: Id, frame: Frame<M>) {
+    pub fn to_server(&mut self, id: ConnectionId, frame: Frame<M>) {
         let now = self.now();
         let Some(connection) = self.connections.get_mut(&id).filter(|open| !open.client_gone) else { return };
         connection.client_gone = matches!(frame, Frame::Fin);
@@ -199,7 +199,7 @@ impl<M, P> Network<M, P> {
 
     /// Notes down what is to happen at that moment; in the past counts as now. The order of one moment is that of the calls.
     pub fn plan(&mut self, at: Timestamp, plan: P) {
-        self.plans.note(at, plan);
+        self.plans.push(at, plan);
     }
 
     /// Stops the server for so long, from now: garbage is collected, the machine swaps, a lid is closed. Clients live on.
@@ -208,7 +208,7 @@ impl<M, P> Network<M, P> {
     }
 
     /// Lets a client answer no more pings, though it talks; or answer again those that come from now on.
-    pub fn set_answers(&mut self, id: Id, answers: bool) {
+    pub fn set_answers(&mut self, id: ConnectionId, answers: bool) {
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.answers = answers;
         }
@@ -216,17 +216,17 @@ impl<M, P> Network<M, P> {
 
     /// What is between a client and the server; `None` once both have hung up.
     #[must_use]
-    pub fn link(&self, id: Id) -> Option<&Link<Frame<M>>> {
+    pub fn link(&self, id: ConnectionId) -> Option<&Link<Frame<M>>> {
         self.connections.get(&id).map(|connection| &connection.link)
     }
 
     /// The same, to be broken.
-    pub fn link_mut(&mut self, id: Id) -> Option<&mut Link<Frame<M>>> {
+    pub fn link_mut(&mut self, id: ConnectionId) -> Option<&mut Link<Frame<M>>> {
         let now = self.now();
         let connection = self.connections.get_mut(&id)?;
         // Whatever is done to it: it is looked at afterwards.
         connection.wakes_at = now;
-        self.wakes.note(now, id);
+        self.wakes.push(now, id);
         Some(&mut connection.link)
     }
 
@@ -238,7 +238,7 @@ impl<M, P> Network<M, P> {
 
     /// What has come over a link by now: the server's goes into its kernel, of the client's the first that its script sees
     /// is given.
-    fn arrive(&mut self, id: Id, at: Timestamp) -> Option<Frame<M>> {
+    fn arrive(&mut self, id: ConnectionId, at: Timestamp) -> Option<Frame<M>> {
         let now = self.now();
         let connection = self.connections.get_mut(&id).filter(|connection| connection.wakes_at == at)?;
         connection.wakes_at = Timestamp::MAX;
@@ -251,7 +251,7 @@ impl<M, P> Network<M, P> {
     }
 
     /// Notes down when the link is to be looked at, or forgets it where both ends have hung up.
-    fn rearm(&mut self, id: Id) {
+    fn rearm(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         if connection.client_gone && connection.server_gone {
             self.connections.remove(&id);
@@ -259,7 +259,7 @@ impl<M, P> Network<M, P> {
         }
         if let Some(due) = connection.link.poll_timeout().filter(|due| *due < connection.wakes_at) {
             connection.wakes_at = due;
-            self.wakes.note(due, id);
+            self.wakes.push(due, id);
         }
     }
 }

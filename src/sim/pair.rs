@@ -2,11 +2,11 @@
 
 use core::time::Duration;
 
-use super::clock::Clock;
-use super::dice::Dice;
+use super::clock::SimClock;
 use super::frame::Frame;
 use super::link::Link;
-use super::wire::Path;
+use super::one_way::LinkProfile;
+use super::rng::Rng;
 use crate::config::Config;
 use crate::event::{Action, Event};
 use crate::liveness::Liveness;
@@ -30,11 +30,11 @@ pub enum End {
 ///
 /// ```
 /// use core::time::Duration;
-/// use liveness::sim::{End, Pair, Path};
+/// use liveness::sim::{End, LinkProfile, Pair};
 /// use liveness::{Action, Config, Reason, Timestamp};
 ///
 /// const BROWSER: Config = Config::builder().interval(Duration::MAX).timeout(Duration::MAX).build_const();
-/// let mut pair = Pair::new(Config::DEFAULT, BROWSER, Path::MOBILE, 7);
+/// let mut pair = Pair::new(Config::DEFAULT, BROWSER, LinkProfile::MOBILE, 7);
 ///
 /// // A tunnel of fifteen seconds is ridden out ...
 /// pair.link.outage(Timestamp::from_secs(100), Duration::from_secs(15));
@@ -60,7 +60,7 @@ pub struct Pair {
     pub server: Liveness,
     /// The client's.
     pub client: Liveness,
-    clock: Clock,
+    clock: SimClock,
     server_back_at: Timestamp,
     client_back_at: Timestamp,
 }
@@ -68,13 +68,13 @@ pub struct Pair {
 impl Pair {
     /// A connection that opened at [`Timestamp::ZERO`]. The seed draws all jitter.
     #[must_use]
-    pub const fn new(server: Config, client: Config, path: Path, seed: u64) -> Self {
-        let mut dice = Dice::new(seed);
+    pub const fn new(server: Config, client: Config, profile: LinkProfile, seed: u64) -> Self {
+        let mut rng = Rng::new(seed);
         Self {
-            link: Link::new(path, dice.roll()),
-            server: Liveness::new(server, dice.roll(), Timestamp::ZERO),
-            client: Liveness::new(client, dice.roll(), Timestamp::ZERO),
-            clock: Clock::new(),
+            link: Link::new(profile, rng.next_u64()),
+            server: Liveness::new(server, rng.next_u64(), Timestamp::ZERO),
+            client: Liveness::new(client, rng.next_u64(), Timestamp::ZERO),
+            clock: SimClock::new(),
             server_back_at: Timestamp::ZERO,
             client_back_at: Timestamp::ZERO,
         }

@@ -36,7 +36,7 @@ impl Replay<'_> {
     ///  25.01s              ▶ disconnect
     /// ";
     /// assert_eq!(life.replay()?.picture(), picture.trim_start_matches('\n'));
-    /// # Ok::<(), liveness::transcript::Malformed>(())
+    /// # Ok::<(), liveness::transcript::ParseError>(())
     /// ```
     #[must_use]
     pub fn picture(&self) -> String {

@@ -160,12 +160,12 @@ impl fmt::Display for Output {
 
 /// A transcript that cannot be read or cannot happen: the line, what stands there and what should.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Malformed {
+pub struct ParseError {
     line: usize,
     reason: String,
 }
 
-impl Malformed {
+impl ParseError {
     pub(super) const fn new(line: usize, reason: String) -> Self {
         Self { line, reason }
     }
@@ -178,10 +178,10 @@ impl Malformed {
 }
 
 /// `LINE: reason`, to stand behind `FILE:`.
-impl fmt::Display for Malformed {
+impl fmt::Display for ParseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.line, self.reason)
     }
 }
 
-impl core::error::Error for Malformed {}
+impl core::error::Error for ParseError {}

@@ -19,7 +19,7 @@
 //! "
 //! .parse()?;
 //! assert!(life.replay()?.agrees());
-//! # Ok::<(), liveness::transcript::Malformed>(())
+//! # Ok::<(), liveness::transcript::ParseError>(())
 //! ```
 //!
 //! # Inputs
@@ -40,13 +40,13 @@
 //! `online`, `ping #N`, `suspect`, `offline REASON`, `close [CODE]` and `disconnect`. Before `open`, lines of
 //! `config KEY=VALUE ...` set what [`Config`](crate::Config) reads of a text, and `seed`.
 
+mod config_text;
 mod draw;
 mod format;
 mod parse;
 mod recorder;
 mod replay;
-mod settings;
 
-pub use format::{Malformed, Transcript};
+pub use format::{ParseError, Transcript};
 pub use recorder::Recorder;
 pub use replay::Replay;

@@ -8,23 +8,24 @@ use std::vec::Vec;
 use core::str::FromStr;
 use core::time::Duration;
 
-use super::format::{Input, Kind, Line, Malformed, Output, Transcript};
-use super::settings::Settings;
+use super::config_text::ConfigParser;
+use super::format::{Input, Kind, Line, Output, ParseError, Transcript};
 use crate::config::parse_duration;
 use crate::event::{CloseCode, Reason};
 use crate::time::Timestamp;
 
 impl FromStr for Transcript {
-    type Err = Malformed;
+    type Err = ParseError;
 
-    fn from_str(text: &str) -> Result<Self, Malformed> {
+    fn from_str(text: &str) -> Result<Self, ParseError> {
         let mut parser = Parser::default();
         // Some editors begin a file with a mark of its encoding.
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         for (index, text) in text.lines().enumerate() {
             // `lines` takes one carriage return off; a file may have been through worse.
             let text = text.trim_end_matches('\r');
-            let kind = parser.line(text).map_err(|reason| Malformed::new(index.saturating_add(1), reason))?;
+            let kind =
+                parser.line(text).map_err(|reason| ParseError::new(index.saturating_add(1), reason))?;
             parser.lines.push(Line { text: text.to_owned(), kind });
         }
         parser.finish()
@@ -36,25 +37,25 @@ pub(super) type Parsed<T> = Result<T, String>;
 #[derive(Default)]
 struct Parser {
     lines: Vec<Line>,
-    settings: Settings,
+    config: ConfigParser,
     /// The last line of settings, where an error about the whole belongs.
-    settings_line: usize,
+    config_line: usize,
     last_input: Option<Timestamp>,
     last_output: Timestamp,
 }
 
 impl Parser {
-    fn finish(self) -> Result<Transcript, Malformed> {
+    fn finish(self) -> Result<Transcript, ParseError> {
         if self.last_input.is_none() {
             let line = self.lines.len().max(1);
-            return Err(Malformed::new(
+            return Err(ParseError::new(
                 line,
                 "the file ends here; expected a life, which begins with `0s < open`".into(),
             ));
         }
-        let config = self.settings.builder().build();
-        let config = config.map_err(|error| Malformed::new(self.settings_line, error.to_string()))?;
-        Ok(Transcript { config, seed: self.settings.seed(), lines: self.lines })
+        let config = self.config.builder().build();
+        let config = config.map_err(|error| ParseError::new(self.config_line, error.to_string()))?;
+        Ok(Transcript { config, seed: self.config.seed(), lines: self.lines })
     }
 
     fn line(&mut self, text: &str) -> Parsed<Kind> {
@@ -75,9 +76,9 @@ impl Parser {
             );
         }
         for setting in settings.split_whitespace() {
-            self.settings.set(setting)?;
+            self.config.set(setting)?;
         }
-        self.settings_line = self.lines.len().saturating_add(1);
+        self.config_line = self.lines.len().saturating_add(1);
         Ok(Kind::Other)
     }
 

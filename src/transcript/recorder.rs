@@ -6,7 +6,7 @@ use core::time::Duration;
 use super::format::{Input, Output};
 use crate::config::Config;
 use crate::event::{Action, CloseCode, Event};
-use crate::liveness::{Liveness, Machine};
+use crate::liveness::{Liveness, Monitor};
 use crate::time::{Seconds, Timestamp};
 
 /// Wraps a [`Liveness`] and writes its life as a transcript: what production records, a replay reproduces exactly.
@@ -16,7 +16,7 @@ use crate::time::{Seconds, Timestamp};
 ///
 /// ```
 /// use liveness::transcript::{Recorder, Transcript};
-/// use liveness::{Config, Event, Machine, Timestamp};
+/// use liveness::{Config, Event, Monitor, Timestamp};
 ///
 /// let mut text = String::new();
 /// let mut peer = Recorder::new(Config::DEFAULT, 7, Timestamp::from_secs(100), &mut text);
@@ -28,7 +28,7 @@ use crate::time::{Seconds, Timestamp};
 /// let life: Transcript = text.parse()?;
 /// assert!(life.replay()?.agrees());
 /// assert!(text.ends_with("4s            > disconnect\n"));
-/// # Ok::<(), liveness::transcript::Malformed>(())
+/// # Ok::<(), liveness::transcript::ParseError>(())
 /// ```
 #[derive(Debug)]
 pub struct Recorder<W: fmt::Write> {
@@ -72,7 +72,7 @@ impl<W: fmt::Write> Recorder<W> {
     ///
     /// The replay polls at every deadline. One that passed unpolled was a stall, from the deadline, or from the latest
     /// moment where that is later.
-    fn catch_up(&mut self, now: Timestamp) {
+    fn record_stall(&mut self, now: Timestamp) {
         let now = now.max(self.latest);
         if let Some(due) = self.machine.poll_timeout() {
             let from = due.max(self.latest);
@@ -87,11 +87,11 @@ impl<W: fmt::Write> Recorder<W> {
         self.latest = now;
     }
 
-    fn input(&mut self, input: &Input, now: Timestamp) {
+    fn record_input(&mut self, input: &Input, now: Timestamp) {
         if self.machine.is_finished() {
             return;
         }
-        self.catch_up(now);
+        self.record_stall(now);
         if self.polled {
             self.polled = false;
             self.write(self.latest, '<', &Input::Stall { lasting: Duration::ZERO, deaf: true });
@@ -99,7 +99,7 @@ impl<W: fmt::Write> Recorder<W> {
         self.write(self.latest, '<', input);
     }
 
-    fn of(&self, event: Event<'_>) -> Input {
+    fn input_of(&self, event: Event<'_>) -> Input {
         match event {
             Event::Data => Input::Data,
             Event::Progress => Input::Progress,
@@ -118,15 +118,15 @@ impl<W: fmt::Write> Recorder<W> {
     }
 }
 
-impl<W: fmt::Write> Machine for Recorder<W> {
+impl<W: fmt::Write> Monitor for Recorder<W> {
     fn handle(&mut self, event: Event<'_>, now: Timestamp) {
-        self.input(&self.of(event), now);
+        self.record_input(&self.input_of(event), now);
         self.machine.handle(event, now);
     }
 
     fn poll(&mut self, now: Timestamp) -> Option<Action> {
         let due = self.machine.poll_timeout();
-        self.catch_up(now);
+        self.record_stall(now);
         self.polled |= due.is_some_and(|due| due <= self.latest);
         let action = self.machine.poll(now)?;
         self.write(self.latest, '>', &Output::of(action, self.machine.stats().pings));
@@ -134,12 +134,12 @@ impl<W: fmt::Write> Machine for Recorder<W> {
     }
 
     fn probe(&mut self, now: Timestamp) {
-        self.input(&Input::Probe, now);
+        self.record_input(&Input::Probe, now);
         self.machine.probe(now);
     }
 
     fn close(&mut self, code: CloseCode, now: Timestamp) {
-        self.input(&Input::LocalClose(code), now);
+        self.record_input(&Input::LocalClose(code), now);
         self.machine.close(code, now);
     }
 

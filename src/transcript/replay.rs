@@ -6,7 +6,7 @@ use std::vec::Vec;
 
 use core::fmt;
 
-use super::format::{Input, Kind, Malformed, Output, Transcript};
+use super::format::{Input, Kind, Output, ParseError, Transcript};
 use crate::event::Event;
 use crate::liveness::Liveness;
 use crate::state::Due;
@@ -18,7 +18,7 @@ impl Transcript {
     /// # Errors
     ///
     /// An input that cannot happen: a pong to a ping that was not handed out yet.
-    pub fn replay(&self) -> Result<Replay<'_>, Malformed> {
+    pub fn replay(&self) -> Result<Replay<'_>, ParseError> {
         let inputs = self.inputs();
         let start = inputs.first().map_or(Timestamp::ZERO, |(_, at, _)| *at);
         let mut driver = Driver {
@@ -151,15 +151,15 @@ struct Driver<'a> {
 
 impl Driver<'_> {
     /// Ends for every life: after the last input a machine hands out at most two pings, then has nothing due.
-    fn run(&mut self) -> Result<(), Malformed> {
-        let mut rest = AFTER_THE_LAST_INPUT;
+    fn run(&mut self) -> Result<(), ParseError> {
+        let mut remaining = AFTER_THE_LAST_INPUT;
         while !self.ended && !self.machine.is_finished() {
             let due = self.machine.poll_timeout();
             let input = self.inputs.as_slice().first().map(|(_, at, _)| *at);
             if input.is_none() {
                 // A machine that is broken goes on for ever; its life should be read all the same.
-                let Some(fewer) = rest.checked_sub(1) else { break };
-                rest = fewer;
+                let Some(fewer) = remaining.checked_sub(1) else { break };
+                remaining = fewer;
             }
             self.now = match (due, input) {
                 (Some(due), Some(input)) => due.min(input).max(self.now),
@@ -174,7 +174,7 @@ impl Driver<'_> {
     }
 
     /// Reads what is dated up to now. A stall moves now, so that what was dated within it is read at its end.
-    fn read(&mut self) -> Result<(), Malformed> {
+    fn read(&mut self) -> Result<(), ParseError> {
         while let Some((line, at, input)) = self.inputs.as_slice().first().copied() {
             if at > self.now || self.ended {
                 break;
@@ -196,7 +196,7 @@ impl Driver<'_> {
         Ok(())
     }
 
-    fn hand_in(&mut self, line: usize, input: &Input) -> Result<(), Malformed> {
+    fn hand_in(&mut self, line: usize, input: &Input) -> Result<(), ParseError> {
         let event = match input {
             Input::Data => Event::Data,
             Input::Progress => Event::Progress,
@@ -205,7 +205,7 @@ impl Driver<'_> {
             Input::PongTo(number) => {
                 let payload = self.machine.state().payload_of(*number).ok_or_else(|| {
                     let sent = self.machine.stats().pings;
-                    Malformed::new(line, format!("read `pong #{number}` when {sent} pings had been handed out; expected it later than `ping #{number}` (at one instant inputs come first)"))
+                    ParseError::new(line, format!("read `pong #{number}` when {sent} pings had been handed out; expected it later than `ping #{number}` (at one instant inputs come first)"))
                 })?;
                 self.machine.handle(Event::Pong(payload.as_bytes()), self.now);
                 return Ok(());

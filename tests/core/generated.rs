@@ -4,28 +4,28 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use arbitrary::{Arbitrary, Unstructured};
-use liveness::sim::Dice;
+use liveness::sim::Rng;
 use liveness::strategy::configs;
 use liveness::transcript::Transcript;
 use liveness::{CloseCode, Config, Event, Evidence, Schedule, Suspicion, Timestamp};
 use proptest::prelude::{Strategy, any};
 
-use crate::draws::draws;
+use crate::samples::samples;
 
 const RUNS: usize = 5_000;
 
 /// As a fuzzer makes them, of bytes that look random.
 fn fuzzed<T: for<'a> Arbitrary<'a>>() -> Vec<T> {
-    let mut dice = Dice::new(1);
+    let mut rng = Rng::new(1);
     let one = |_| {
-        let bytes: Vec<u8> = (0..256).map(|_| u8::try_from(dice.below(256)).unwrap()).collect();
+        let bytes: Vec<u8> = (0..256).map(|_| u8::try_from(rng.below(256)).unwrap()).collect();
         T::arbitrary(&mut Unstructured::new(&bytes)).unwrap()
     };
     (0..RUNS).map(one).collect()
 }
 
 fn drawn<S: Strategy>(strategy: S) -> Vec<S::Value> {
-    draws(strategy, RUNS).collect()
+    samples(strategy, RUNS).collect()
 }
 
 /// Each kind of value of each setting, by name.
@@ -154,9 +154,9 @@ fn every_event_is_made_and_a_pong_is_the_fuzzers_own_bytes() {
     let names = |event: &Event<'_>| format!("{event:?}").split('(').next().unwrap().to_owned();
     let drawn: BTreeSet<String> = drawn(any::<Event<'static>>()).iter().map(names).collect();
     let mut fuzzed = BTreeSet::new();
-    let (mut lengths, mut dice) = (BTreeSet::new(), Dice::new(1));
+    let (mut lengths, mut rng) = (BTreeSet::new(), Rng::new(1));
     for _ in 0..4 * RUNS {
-        let bytes: Vec<u8> = (0..200).map(|_| u8::try_from(dice.below(256)).unwrap()).collect();
+        let bytes: Vec<u8> = (0..200).map(|_| u8::try_from(rng.below(256)).unwrap()).collect();
         let event = Event::arbitrary(&mut Unstructured::new(&bytes)).unwrap();
         fuzzed.insert(names(&event));
         if let Event::Pong(payload) = event {

@@ -1,19 +1,19 @@
 //! What decides, in simulated time: no socket, no thread, no runtime.
 
-mod draws;
 mod fleet;
 mod generated;
 mod laws;
 mod lease;
+mod messages;
 mod oracle;
 mod presence;
 mod public;
 mod reconnect;
+mod samples;
 mod settings;
 mod sim;
 mod text;
 mod tidy;
 mod time;
 mod transcripts;
-mod words;
 mod world;

@@ -27,7 +27,7 @@ assert_impl_all!(Stats: Send, Sync, Unpin, Copy, Default);
 assert_impl_all!(liveness::Fleet: Send, Sync, Unpin);
 assert_not_impl_any!(liveness::Fleet: Clone);
 assert_impl_all!(liveness::Presence<u32>: Send, Sync, Unpin, Clone, Default, Eq);
-assert_impl_all!(liveness::presence::Change<u32>: Send, Sync, Unpin, Copy, Eq, std::hash::Hash);
+assert_impl_all!(liveness::presence::PresenceChange<u32>: Send, Sync, Unpin, Copy, Eq, std::hash::Hash);
 // A room may stand in a `static`.
 const _: liveness::Presence<u32, liveness::Key> = liveness::Presence::with_linger(Duration::from_secs(2));
 // It must fit an epoll's user data.
@@ -38,7 +38,7 @@ assert_impl_all!(liveness::FleetError: std::error::Error, Send, Sync);
 assert_impl_all!(liveness::Lease<String>: Send, Sync, Unpin, Clone);
 assert_eq_size!(liveness::lease::Token, u64);
 assert_impl_all!(liveness::lease::Token: Send, Sync, Unpin, Copy, Ord, Default, std::hash::Hash);
-assert_impl_all!(liveness::lease::Change<String>: Send, Sync, Unpin, Clone, Eq);
+assert_impl_all!(liveness::lease::LeaseChange<String>: Send, Sync, Unpin, Clone, Eq);
 // A copy, whatever names the users.
 assert_impl_all!(liveness::lease::Holder<'static, String>: Send, Sync, Unpin, Copy, Eq);
 assert_impl_all!(liveness::lease::Loss: Send, Sync, Unpin, Copy, Eq);
@@ -48,34 +48,40 @@ assert_impl_all!(liveness::CloseCodeError: std::error::Error, Send, Sync);
 assert_impl_all!(liveness::ParseConfigError: std::error::Error, Send, Sync, Clone, Eq);
 assert_impl_all!(liveness::ParseDurationError: std::error::Error, Send, Sync, Clone, Eq);
 assert_impl_all!(liveness::ConfigWarning: Send, Sync, Unpin, Copy, Eq, std::hash::Hash);
-assert_impl_all!(liveness::transcript::Malformed: std::error::Error, Send, Sync);
+assert_impl_all!(liveness::transcript::ParseError: std::error::Error, Send, Sync);
 assert_impl_all!(liveness::reconnect::Policy: Send, Sync, Unpin, Copy);
-assert_impl_all!(liveness::reconnect::Action: Send, Sync, Unpin, Copy);
+assert_impl_all!(liveness::reconnect::ReconnectAction: Send, Sync, Unpin, Copy);
 assert_impl_all!(liveness::reconnect::Attempt: Send, Sync, Unpin, Copy, Ord, std::hash::Hash);
-assert_impl_all!(liveness::reconnect::Status: Send, Sync, Unpin, Copy);
+assert_impl_all!(liveness::reconnect::DialStatus: Send, Sync, Unpin, Copy);
 assert_impl_all!(liveness::Reconnect<std::array::IntoIter<Duration, 3>>: Send, Sync, Unpin);
 // A copy by accident would dial twice.
 assert_not_impl_any!(liveness::Reconnect<std::iter::Empty<Duration>>: Copy);
 
 assert_impl_all!(Payload: Send, Sync, Unpin, Copy, std::hash::Hash);
-assert_impl_all!(liveness::Class: Send, Sync, Unpin, Copy);
+assert_impl_all!(liveness::ConfigId: Send, Sync, Unpin, Copy);
 assert_impl_all!(liveness::Clock: Send, Sync, Unpin, Copy);
 assert_impl_all!(liveness::ConfigBuilder: Send, Sync, Unpin, Copy);
 assert_impl_all!(liveness::transcript::Recorder<String>: Send, Unpin);
-assert_impl_all!(liveness::sim::Clock: Send, Unpin);
+assert_impl_all!(liveness::sim::SimClock: Send, Unpin);
 
 /// What may grow has a last arm here, and what must not has none: the first would be out of reach if it could not grow,
 /// and without it the second would not compile if it could.
 #[deny(unreachable_patterns)]
 #[expect(dead_code, reason = "to compile is all that they have to do")]
 mod growth {
-    use liveness::lease::{Loss, Refusal};
-    use liveness::reconnect::{GiveUp, OnClose};
+    use liveness::lease::{LeaseChange, Loss, Refusal};
+    use liveness::presence::PresenceChange;
+    use liveness::reconnect::{GiveUpReason, OnClose, ReconnectAction};
     use liveness::sim::End;
     use liveness::{Action, Event, Evidence, FleetError, Reason, Schedule, Status, Suspicion};
-    use liveness::{lease, presence, reconnect};
 
-    const fn answers(reason: Reason, fleet: FleetError, give_up: GiveUp, loss: Loss, refusal: &Refusal<()>) {
+    const fn answers(
+        reason: Reason,
+        fleet: FleetError,
+        give_up: GiveUpReason,
+        loss: Loss,
+        refusal: &Refusal<()>,
+    ) {
         use Reason::*;
         match reason {
             PingTimeout | WriteStalled | Silent | Idle | PingFlood | PeerClosed(_) => {}
@@ -83,20 +89,24 @@ mod growth {
             _ => {}
         }
         match fleet {
-            FleetError::Full | FleetError::TooManyClasses | FleetError::UnknownClass => {}
+            FleetError::Full | FleetError::TooManyConfigs | FleetError::UnknownConfig => {}
             _ => {}
         }
         match give_up {
-            GiveUp::Closed(_) | GiveUp::Attempts | GiveUp::Elapsed | GiveUp::Backoff | GiveUp::Stopped => {}
+            GiveUpReason::Closed(_)
+            | GiveUpReason::Attempts
+            | GiveUpReason::Elapsed
+            | GiveUpReason::Backoff
+            | GiveUpReason::Stopped => {}
             _ => {}
         }
         match loss {
-            Loss::Released | Loss::Offline | Loss::Suspect | Loss::Revoked => {}
+            Loss::Released | Loss::Offline | Loss::GraceExpired | Loss::Revoked => {}
             _ => {}
         }
         match refusal {
-            Refusal::Frozen { .. } | Refusal::Lost { .. } | Refusal::Stale { .. } => {}
-            Refusal::Foreign | Refusal::NeverGranted => {}
+            Refusal::Frozen { .. } | Refusal::Lost { .. } | Refusal::Outdated { .. } => {}
+            Refusal::WrongUser | Refusal::NeverGranted => {}
             _ => {}
         }
     }
@@ -127,7 +137,7 @@ mod growth {
             _ => {}
         }
         match on_close {
-            OnClose::Redial { .. } | OnClose::GiveUp => {}
+            OnClose::Redial { .. } | OnClose::Stop => {}
             _ => {}
         }
     }
@@ -135,9 +145,9 @@ mod growth {
     const fn must_not(
         action: Action,
         status: Status,
-        dial: reconnect::Action,
-        user: presence::Change<()>,
-        lease: &lease::Change<()>,
+        dial: ReconnectAction,
+        user: PresenceChange<()>,
+        lease: &LeaseChange<()>,
         end: End,
     ) {
         match action {
@@ -148,15 +158,15 @@ mod growth {
             Status::Online | Status::Suspect | Status::Offline => {}
         }
         match dial {
-            reconnect::Action::Dial(_) | reconnect::Action::Abandon(_) | reconnect::Action::GiveUp(_) => {}
+            ReconnectAction::Dial(_) | ReconnectAction::Abandon(_) | ReconnectAction::GiveUp(_) => {}
         }
         match user {
-            presence::Change::Joined(()) | presence::Change::Suspected(()) => {}
-            presence::Change::Recovered(()) | presence::Change::Left(()) => {}
+            PresenceChange::Joined(()) | PresenceChange::Suspected(()) => {}
+            PresenceChange::Recovered(()) | PresenceChange::Left(()) => {}
         }
         match lease {
-            lease::Change::Granted { .. } | lease::Change::Frozen { .. } => {}
-            lease::Change::Thawed { .. } | lease::Change::Lost { .. } | lease::Change::Returned { .. } => {}
+            LeaseChange::Granted { .. } | LeaseChange::Frozen { .. } => {}
+            LeaseChange::Thawed { .. } | LeaseChange::Lost { .. } | LeaseChange::Returned { .. } => {}
         }
         match end {
             End::Client | End::Server => {}

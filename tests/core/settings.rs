@@ -54,7 +54,7 @@ fn the_defaults_are_those_that_are_documented() {
          write_timeout=never control_budget=128/16 close_code=3008"
     );
     assert_eq!(Config::DEFAULT.control_budget(), Some((128, 16)));
-    assert_eq!(Config::builder().no_control_budget().build().unwrap().control_budget(), None);
+    assert_eq!(Config::builder().unlimited_control_frames().build().unwrap().control_budget(), None);
     assert_eq!(Config::builder().build(), Ok(Config::default()));
 }
 
@@ -86,8 +86,8 @@ fn the_tolerance_is_a_quarter_of_the_timeout_and_never_where_that_is_never() {
 #[test]
 fn a_driver_that_reports_its_writing_gets_a_clock_for_it_unless_there_is_one() {
     let config = Config::builder().timeout(secs(7));
-    assert_eq!(config.build().unwrap().driven().write_timeout(), secs(7));
-    assert_eq!(config.write_timeout(secs(3)).build().unwrap().driven().write_timeout(), secs(3));
+    assert_eq!(config.build().unwrap().for_drivers().write_timeout(), secs(7));
+    assert_eq!(config.write_timeout(secs(3)).build().unwrap().for_drivers().write_timeout(), secs(3));
 }
 
 #[test]

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{fmt, fs};
 
-use liveness::transcript::{Malformed, Recorder, Transcript};
-use liveness::{Action, Config, Event, Machine, Timestamp};
+use liveness::transcript::{ParseError, Recorder, Transcript};
+use liveness::{Action, Config, Event, Monitor, Timestamp};
 
 use liveness_testing::REASONS;
 
@@ -25,7 +25,7 @@ fn every_transcript_agrees() {
     for file in files {
         let name = file.file_name().unwrap().to_string_lossy().into_owned();
         let text = fs::read_to_string(&file).unwrap();
-        let outcome: Result<String, Malformed> =
+        let outcome: Result<String, ParseError> =
             text.parse::<Transcript>().and_then(|life| life.replay().map(|replay| replay.diff()));
         match outcome {
             Ok(diff) if diff.is_empty() => {}

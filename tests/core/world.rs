@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use liveness::transcript::Recorder;
-use liveness::{Action, CloseCode, Config, Event, Evidence, Machine, Reason, Timestamp};
+use liveness::{Action, CloseCode, Config, Event, Evidence, Monitor, Reason, Timestamp};
 
 /// Something that happens to a machine, `after` the last.
 #[derive(Clone, Debug)]

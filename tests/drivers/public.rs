@@ -2,29 +2,30 @@
 
 use static_assertions::assert_impl_all;
 
-type Metered = liveness::driver::Meter<std::net::TcpStream>;
+type Counting = liveness::driver::CountingSocket<std::net::TcpStream>;
 // A driver moves into a thread or a task of its own.
-assert_impl_all!(liveness::driver::tungstenite::LiveSocket<Metered>: Send, Unpin);
+assert_impl_all!(liveness::driver::tungstenite::LiveSocket<Counting>: Send, Unpin);
 assert_impl_all!(liveness::driver::tungstenite::Offline: std::error::Error, Send, Sync);
 
 /// What may grow has a last arm here, which would be out of reach if it could not grow.
 #[deny(unreachable_patterns)]
 #[expect(dead_code, reason = "to compile is all that they have to do")]
 mod growth {
-    use liveness::driver::Fault;
-    use liveness::driver::tokio::{Error, Kind};
+    use liveness::driver::ErrorKind;
+    use liveness::driver::tokio::{Error, MessageKind};
 
-    const fn may(error: &Error<()>, kind: Kind<'_>, fault: Fault) {
+    const fn may(error: &Error<()>, message: MessageKind<'_>, kind: ErrorKind) {
         match error {
-            Error::Offline { .. } | Error::Refused(()) => {}
+            Error::Offline { .. } | Error::Rejected(()) => {}
+            _ => {}
+        }
+        match message {
+            MessageKind::Text(_) | MessageKind::Data => {}
+            MessageKind::Ping | MessageKind::Pong(_) | MessageKind::Close(_) => {}
             _ => {}
         }
         match kind {
-            Kind::Text(_) | Kind::Data | Kind::Ping | Kind::Pong(_) | Kind::Close(_) => {}
-            _ => {}
-        }
-        match fault {
-            Fault::Over | Fault::Gone | Fault::Against(_) | Fault::Refused => {}
+            ErrorKind::Closed | ErrorKind::Transport | ErrorKind::Protocol(_) | ErrorKind::Rejected => {}
             _ => {}
         }
     }

@@ -2,7 +2,7 @@
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use liveness::Timestamp;
-use liveness::reconnect::{Action, GiveUp, Policy, Reconnect};
+use liveness::reconnect::{GiveUpReason, Policy, Reconnect, ReconnectAction};
 
 /// What fits without ceremony: a field names the backoff, and not the closure.
 struct Client {
@@ -18,15 +18,15 @@ fn the_backoff_of_backon_fits_into_a_field() {
     let reason = loop {
         let now = client.reconnect.poll_timeout().expect("not the end");
         match client.reconnect.poll(now) {
-            Some(Action::Dial(attempt)) => {
+            Some(ReconnectAction::Dial(attempt)) => {
                 dials.push(now);
                 assert!(dials.len() < 10, "it never ends");
                 client.reconnect.failed(attempt, now);
             }
-            Some(Action::GiveUp(reason)) => break reason,
-            Some(Action::Abandon(_)) | None => panic!("it was due, and failed at once"),
+            Some(ReconnectAction::GiveUp(reason)) => break reason,
+            Some(ReconnectAction::Abandon(_)) | None => panic!("it was due, and failed at once"),
         }
     };
     // Its default is three more attempts.
-    assert_eq!((dials, reason), (vec![at(0), at(1), at(3), at(7)], GiveUp::Backoff));
+    assert_eq!((dials, reason), (vec![at(0), at(1), at(3), at(7)], GiveUpReason::Backoff));
 }

@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use liveness::driver::tungstenite::{LiveSocket, Offline, accept_unwatched};
-use liveness::driver::{Meter, Socket, Transport};
-use liveness::{Action, Clock, Config, ConfigBuilder, Liveness, Machine, Reason, Rtt, Stats};
+use liveness::driver::tungstenite::{LiveSocket, Offline, accept_raw};
+use liveness::driver::{BlockingSocket, CountingSocket, Transport};
+use liveness::{Action, Clock, Config, ConfigBuilder, Liveness, Monitor, Reason, Rtt, Stats};
 use tungstenite::protocol::WebSocketConfig;
 use tungstenite::{Error, Message, WebSocket};
 
@@ -95,10 +95,10 @@ pub fn echo(config: Config) -> Host<Life> {
 pub fn served(
     config: Config,
     settings: Option<WebSocketConfig>,
-    act: impl FnOnce(&mut Watched<Meter<TcpStream>>) + Send + 'static,
+    act: impl FnOnce(&mut Watched<CountingSocket<TcpStream>>) + Send + 'static,
 ) -> Host<Life> {
     Host::open(move |stream| {
-        let socket = accept_unwatched(stream, settings).unwrap();
+        let socket = accept_raw(stream, settings).unwrap();
         let mut watched = Watched::new(LiveSocket::new(socket, config));
         act(&mut watched);
         watched.life()
@@ -106,7 +106,7 @@ pub fn served(
 }
 
 /// A socket, and a record of what happens to it.
-pub struct Watched<S: Transport, M: Machine = Liveness> {
+pub struct Watched<S: Transport, M: Monitor = Liveness> {
     pub socket: LiveSocket<S, M>,
     pub messages: Vec<Message>,
     opened: Clock,
@@ -114,7 +114,7 @@ pub struct Watched<S: Transport, M: Machine = Liveness> {
     offline: Option<Offline>,
 }
 
-impl<S: Transport, M: Machine> Watched<S, M> {
+impl<S: Transport, M: Monitor> Watched<S, M> {
     pub fn new(socket: LiveSocket<S, M>) -> Self {
         let actions = Arc::new(Mutex::new(Vec::new()));
         let log = Arc::clone(&actions);
@@ -198,7 +198,7 @@ impl Read for Stingy {
     }
 }
 
-impl Socket for Stingy {
+impl BlockingSocket for Stingy {
     fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
         self.stream.set_read_timeout(timeout)
     }

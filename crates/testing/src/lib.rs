@@ -20,7 +20,7 @@ use liveness::Clock;
 
 #[cfg(unix)]
 pub use program::Program;
-use raw_peer::{PATIENCE, millis, rest};
+use raw_peer::{PATIENCE, millis, sleep};
 pub use recording::{Page, assert_replays};
 
 /// The first word of each [`Reason`](liveness::Reason), as transcripts and programs name it.
@@ -42,7 +42,7 @@ pub fn eventually(what: &str, mut so: impl FnMut() -> bool) -> Duration {
     let start = clock.now();
     while !so() {
         assert!(clock.now() < start + PATIENCE, "never: {what}");
-        rest(millis(10));
+        sleep(millis(10));
     }
     clock.now().saturating_duration_since(start)
 }

@@ -25,7 +25,7 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 pub const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n\
     Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
-pub fn rest(time: Duration) {
+pub fn sleep(time: Duration) {
     let clock = Clock::new();
     let end = clock.now() + time;
     while clock.now() < end {
@@ -128,13 +128,13 @@ impl<S: Read + Write> Peer<S> {
         let end = clock.now() + PATIENCE;
         while self.0.write_all(bytes).is_ok() {
             assert!(clock.now() < end, "whoever does this should be cut off");
-            rest(pace);
+            sleep(pace);
         }
     }
 
     /// The next frame; `None` where the other side has ended, or reset, the connection.
     #[track_caller]
-    pub fn next(&mut self) -> Option<Frame> {
+    pub fn next_frame(&mut self) -> Option<Frame> {
         let mut start = [0; 2];
         match self.0.read_exact(&mut start) {
             Ok(()) => {}
@@ -158,7 +158,7 @@ impl<S: Read + Write> Peer<S> {
     #[track_caller]
     pub fn next_of(&mut self, opcode: u8) -> Frame {
         loop {
-            let frame = self.next().expect("the connection ended before such a frame");
+            let frame = self.next_frame().expect("the connection ended before such a frame");
             if frame.0 == opcode {
                 return frame;
             }
@@ -167,9 +167,9 @@ impl<S: Read + Write> Peer<S> {
 
     /// The Close that is the last frame, after which the connection really ends.
     #[track_caller]
-    pub fn last_word(&mut self) -> Frame {
+    pub fn final_close(&mut self) -> Frame {
         let close = self.next_of(CLOSE);
-        assert_eq!(self.next(), None, "a frame after the Close");
+        assert_eq!(self.next_frame(), None, "a frame after the Close");
         close
     }
 }

@@ -4,9 +4,9 @@ use core::time::Duration;
 
 /// Draws numbers: SplitMix64 (Steele, Lea, Flood 2014).
 #[derive(Clone, Copy, Debug)]
-pub struct Dice(u64);
+pub struct Rng(u64);
 
-impl Dice {
+impl Rng {
     /// The same seed draws the same numbers.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
@@ -29,7 +29,7 @@ impl Dice {
 pub struct Doubling {
     next: u64,
     longest: u64,
-    dice: Dice,
+    rng: Rng,
 }
 
 impl Doubling {
@@ -39,7 +39,7 @@ impl Doubling {
     pub fn new(first: Duration, longest: Duration, seed: u64) -> Self {
         let nanos = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         let least = 1_000_000;
-        Self { next: nanos(first).max(least), longest: nanos(longest).max(least), dice: Dice::new(seed) }
+        Self { next: nanos(first).max(least), longest: nanos(longest).max(least), rng: Rng::new(seed) }
     }
 }
 
@@ -50,7 +50,7 @@ impl Iterator for Doubling {
         let wait = self.next.min(self.longest);
         self.next = wait.saturating_mul(2);
         // The product of two words of 64 bits fits, and its upper half is below `wait`.
-        let more = (u128::from(self.dice.draw()) * u128::from(wait)) >> 64;
+        let more = (u128::from(self.rng.draw()) * u128::from(wait)) >> 64;
         Some(Duration::from_nanos(wait.saturating_add(u64::try_from(more).unwrap_or(0))))
     }
 }

@@ -11,10 +11,10 @@ use core::fmt::{self, Write};
 use core::panic::PanicInfo;
 use core::time::Duration;
 
-use liveness::reconnect::GiveUp;
+use liveness::reconnect::GiveUpReason;
 use liveness::{CloseCode, Config, Reason, Suspicion, Timestamp};
 
-use crate::backoff::{Dice, Doubling};
+use crate::backoff::{Doubling, Rng};
 use crate::link::{Action, Link, Settings};
 
 /// The backoff's settings, and what seeds the next one.
@@ -22,7 +22,7 @@ use crate::link::{Action, Link, Settings};
 struct Backoff {
     first: Duration,
     longest: Duration,
-    dice: Dice,
+    rng: Rng,
 }
 
 /// What an instance keeps between two calls.
@@ -36,7 +36,7 @@ type Page = Link<fn() -> Doubling>;
 
 static LINK: Kept<RefCell<Option<Page>>> = Kept(RefCell::new(None));
 static BACKOFF: Kept<Cell<Backoff>> =
-    Kept(Cell::new(Backoff { first: Duration::ZERO, longest: Duration::ZERO, dice: Dice::new(0) }));
+    Kept(Cell::new(Backoff { first: Duration::ZERO, longest: Duration::ZERO, rng: Rng::new(0) }));
 static LAST: Kept<Cell<Option<Action>>> = Kept(Cell::new(None));
 static TEXT: Kept<Cell<Text>> = Kept(Cell::new(Text::EMPTY));
 
@@ -85,7 +85,7 @@ fn with<R: Default>(use_it: impl FnOnce(&mut Page) -> R) -> R {
 
 fn backoff() -> Doubling {
     let mut backoff = BACKOFF.0.get();
-    let seed = backoff.dice.draw();
+    let seed = backoff.rng.draw();
     BACKOFF.0.set(backoff);
     Doubling::new(backoff.first, backoff.longest, seed)
 }
@@ -125,15 +125,15 @@ fn whole_millis(at: Option<Timestamp>) -> f64 {
 /// Makes the link, which dials at once, by the backoff that was set before. Follow with [`configure`].
 #[unsafe(no_mangle)]
 extern "C" fn start(seed: u64, stable_after: f64, dial_timeout: f64, max_spread: f64, now: f64) {
-    let mut dice = Dice::new(seed);
-    BACKOFF.0.set(Backoff { dice: Dice::new(dice.draw()), ..BACKOFF.0.get() });
+    let mut rng = Rng::new(seed);
+    BACKOFF.0.set(Backoff { rng: Rng::new(rng.draw()), ..BACKOFF.0.get() });
     let settings = Settings {
         heartbeat: Config::DEFAULT,
         stable_after: duration(stable_after),
         dial_timeout: duration(dial_timeout),
         max_spread: duration(max_spread),
     };
-    let link = Link::new(settings, backoff as fn() -> Doubling, dice.draw(), moment(now));
+    let link = Link::new(settings, backoff as fn() -> Doubling, rng.draw(), moment(now));
     if let Ok(mut place) = LINK.0.try_borrow_mut() {
         *place = Some(link);
     }
@@ -274,7 +274,9 @@ extern "C" fn code() -> u16 {
     match LAST.0.get() {
         // A script may say no other code than these (WHATWG WebSockets, `close`).
         Some(Action::Leave(Some(code))) if matches!(code.get(), 1000 | 3000..) => code.get(),
-        Some(Action::Offline(Reason::PeerClosed(Some(code))) | Action::End(GiveUp::Closed(code))) => code,
+        Some(Action::Offline(Reason::PeerClosed(Some(code))) | Action::End(GiveUpReason::Closed(code))) => {
+            code
+        }
         _ => 0,
     }
 }
@@ -288,7 +290,7 @@ extern "C" fn until() -> f64 {
     }
 }
 
-/// Of the round trip: 0 the latest, 1 the smoothed, 2 its variance, 3 the shortest.
+/// Of the round trip: 0 the latest, 1 the smoothed, 2 its variation, 3 the shortest.
 #[unsafe(no_mangle)]
 extern "C" fn rtt(which: i32) -> f64 {
     let rtt = with(|link| link.rtt());
@@ -296,7 +298,7 @@ extern "C" fn rtt(which: i32) -> f64 {
         millis(match which {
             0 => rtt.latest,
             1 => rtt.smoothed,
-            2 => rtt.variance,
+            2 => rtt.variation,
             _ => rtt.min,
         })
     })
@@ -318,7 +320,7 @@ extern "C" fn poll_timeout() -> f64 {
 #[unsafe(no_mangle)]
 extern "C" fn explain() -> usize {
     match LAST.0.get() {
-        Some(Action::Offline(reason)) => tell(format_args!("{}\n{}", name(reason), reason.as_str())),
+        Some(Action::Offline(reason)) => tell(format_args!("{}\n{}", name(reason), reason.description())),
         Some(Action::End(why)) => tell(format_args!("{why}")),
         _ => 0,
     }

@@ -20,7 +20,7 @@ pub(crate) struct Heart {
     /// What the socket's buffer held when it was last looked at; and what of it goes before the end of the ping.
     buffer: u64,
     ahead: u64,
-    pub(crate) goodbye: Option<CloseCode>,
+    pub(crate) close_code: Option<CloseCode>,
     pub(crate) reason: Reason,
 }
 
@@ -36,7 +36,7 @@ impl Heart {
             owed: None,
             buffer: 0,
             ahead: 0,
-            goodbye: None,
+            close_code: None,
             reason: Reason::TransportClosed,
         }
     }
@@ -120,8 +120,8 @@ impl Heart {
                     self.reason = reason;
                     return Some(Action::Offline(reason));
                 }
-                liveness::Action::Close(code) => self.goodbye = code,
-                liveness::Action::Disconnect => return Some(Action::Leave(self.goodbye)),
+                liveness::Action::Close(code) => self.close_code = code,
+                liveness::Action::Disconnect => return Some(Action::Leave(self.close_code)),
             }
         }
         None

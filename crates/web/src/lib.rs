@@ -20,5 +20,5 @@ mod exports;
 mod heart;
 mod link;
 
-pub use backoff::{Dice, Doubling};
+pub use backoff::{Doubling, Rng};
 pub use link::{Action, Link, Settings};

@@ -2,10 +2,10 @@
 
 use core::time::Duration;
 
-use liveness::reconnect::{self, Attempt, GiveUp, Policy, Reconnect};
+use liveness::reconnect::{Attempt, DialStatus, GiveUpReason, Policy, Reconnect, ReconnectAction};
 use liveness::{CloseCode, Config, Event, Reason, Report, Rtt, Timestamp};
 
-use crate::backoff::{Dice, Doubling};
+use crate::backoff::{Doubling, Rng};
 use crate::heart::Heart;
 
 /// What a page does: comes out of [`Link::poll`].
@@ -33,7 +33,7 @@ pub enum Action {
     /// There is no connection until this moment, when the next dial is due.
     Wait(Timestamp),
     /// Nobody will dial, unless asked to.
-    End(GiveUp),
+    End(GiveUpReason),
 }
 
 /// When a [`Link`] asks, gives up and dials.
@@ -66,7 +66,7 @@ const WAKING: Duration = Duration::from_secs(1);
 pub struct Link<F> {
     settings: Settings,
     backoff: F,
-    dice: Dice,
+    rng: Rng,
     reconnect: Reconnect<Doubling, F>,
     /// The dial that is under way, or that the connection came of.
     attempt: Option<Attempt>,
@@ -80,8 +80,8 @@ pub struct Link<F> {
 /// Whether the page was running when it should have looked.
 #[derive(Clone, Copy, Debug, Default)]
 struct Lateness {
-    put_off: Option<Timestamp>,
-    /// It was put off already: one that is always late is to come to a verdict.
+    deferred_until: Option<Timestamp>,
+    /// It was deferred already: one that is always late is to come to a verdict.
     excused: bool,
 }
 
@@ -89,12 +89,12 @@ impl<F: FnMut() -> Doubling + Clone> Link<F> {
     /// One that dials at once. Give each another `seed`.
     #[must_use]
     pub fn new(settings: Settings, backoff: F, seed: u64, now: Timestamp) -> Self {
-        let mut dice = Dice::new(seed);
+        let mut rng = Rng::new(seed);
         Self {
-            reconnect: Reconnect::new(policy(&settings), backoff.clone(), dice.draw(), now),
+            reconnect: Reconnect::new(policy(&settings), backoff.clone(), rng.draw(), now),
             settings: Settings { heartbeat: of_a_page(settings.heartbeat), ..settings },
             backoff,
-            dice,
+            rng,
             attempt: None,
             heart: None,
             woken_at: None,
@@ -119,8 +119,8 @@ impl<F: FnMut() -> Doubling + Clone> Link<F> {
         if self.heart.is_some() || !self.reconnect.connected(attempt, now) {
             return false;
         }
-        self.heart = Some(Heart::new(self.settings.heartbeat, self.dice.draw(), now));
-        self.late.put_off = None;
+        self.heart = Some(Heart::new(self.settings.heartbeat, self.rng.draw(), now));
+        self.late.deferred_until = None;
         true
     }
 
@@ -217,7 +217,7 @@ impl<F: FnMut() -> Doubling + Clone> Link<F> {
     /// A person asks to dial now; after the end too.
     pub fn dial_now(&mut self, now: Timestamp) {
         if self.reconnect.is_finished() {
-            let seed = self.dice.draw();
+            let seed = self.rng.draw();
             self.reconnect = Reconnect::new(policy(&self.settings), self.backoff.clone(), seed, now);
         } else {
             self.reconnect.dial_now(now);
@@ -231,7 +231,7 @@ impl<F: FnMut() -> Doubling + Clone> Link<F> {
         }
         self.reconnect.stop(now);
         // There is nothing more to wait for.
-        self.late = Lateness { put_off: None, excused: true };
+        self.late = Lateness { deferred_until: None, excused: true };
     }
 
     /// The next thing to do, one at a time: call until `None`.
@@ -239,7 +239,7 @@ impl<F: FnMut() -> Doubling + Clone> Link<F> {
         if let Some(news) = self.heart.as_mut().and_then(Heart::news) {
             return Some(news);
         }
-        if self.is_put_off(now) {
+        if self.is_deferred(now) {
             return None;
         }
         if let Some(heart) = &mut self.heart {
@@ -251,15 +251,15 @@ impl<F: FnMut() -> Doubling + Clone> Link<F> {
             }
         }
         match self.reconnect.poll(now) {
-            Some(reconnect::Action::Dial(attempt)) => {
+            Some(ReconnectAction::Dial(attempt)) => {
                 self.attempt = Some(attempt);
                 Some(Action::Dial)
             }
-            Some(reconnect::Action::Abandon(_)) => {
+            Some(ReconnectAction::Abandon(_)) => {
                 self.attempt = None;
                 Some(Action::Leave(None))
             }
-            Some(reconnect::Action::GiveUp(why)) => {
+            Some(ReconnectAction::GiveUp(why)) => {
                 self.attempt = None;
                 Some(Action::End(why))
             }
@@ -270,7 +270,7 @@ impl<F: FnMut() -> Doubling + Clone> Link<F> {
     /// When to poll next, if nothing happens before; `None`: not before something does.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        self.late.put_off.or_else(|| self.due())
+        self.late.deferred_until.or_else(|| self.due())
     }
 
     /// How many dials there have been since the last connection that was stable.
@@ -301,7 +301,7 @@ impl<F: FnMut() -> Doubling + Clone> Link<F> {
         let Some(heart) = &mut self.heart else { return };
         heart.machine.handle(event, now);
         heart.asked_at = None;
-        self.late.put_off = None;
+        self.late.deferred_until = None;
     }
 
     /// A heartbeat that was changed is another machine. Not while an answer is awaited, or none would ever be overdue.
@@ -310,7 +310,7 @@ impl<F: FnMut() -> Doubling + Clone> Link<F> {
         let config = self.settings.heartbeat;
         let awaits = heart.asked_at.is_some() || heart.sampled || heart.machine.verdict().is_some();
         if !awaits && *heart.machine.config() != config {
-            heart.replace(config, self.dice.draw(), now);
+            heart.replace(config, self.rng.draw(), now);
         }
     }
 
@@ -329,10 +329,8 @@ impl<F: FnMut() -> Doubling + Clone> Link<F> {
     /// Tells of each wait once.
     fn wait(&mut self) -> Option<Action> {
         let until = match self.reconnect.status() {
-            reconnect::Status::Waiting(until) => until,
-            reconnect::Status::Dialling(_)
-            | reconnect::Status::Connected(_)
-            | reconnect::Status::Finished(_) => None,
+            DialStatus::Waiting(until) => until,
+            DialStatus::Dialling(_) | DialStatus::Connected(_) | DialStatus::Finished(_) => None,
         };
         let news = until.filter(|_| self.waiting != until);
         self.waiting = until;
@@ -345,23 +343,23 @@ impl<F: FnMut() -> Doubling + Clone> Link<F> {
     }
 
     /// Nobody is judged by a look that comes late: what has arrived meanwhile is heard first. Once.
-    fn is_put_off(&mut self, now: Timestamp) -> bool {
-        if let Some(until) = self.late.put_off {
+    fn is_deferred(&mut self, now: Timestamp) -> bool {
+        if let Some(until) = self.late.deferred_until {
             if now < until {
                 return true;
             }
-            self.late.put_off = None;
+            self.late.deferred_until = None;
             return false;
         }
         if self.due().is_none_or(|due| now <= due + LATE) {
             self.late.excused = false;
             return false;
         }
-        let put_off = self.awaits_something() && !self.late.excused;
-        if put_off {
-            self.late = Lateness { put_off: Some(now + LAST_LOOK), excused: true };
+        let deferred = self.awaits_something() && !self.late.excused;
+        if deferred {
+            self.late = Lateness { deferred_until: Some(now + LAST_LOOK), excused: true };
         }
-        put_off
+        deferred
     }
 
     /// There is something that the server has not said in time, if it has not.
@@ -384,7 +382,8 @@ fn policy(settings: &Settings) -> Policy {
 
 /// Whatever the application wants, its page is no server.
 fn of_a_page(heartbeat: Config) -> Config {
-    let page = heartbeat.driven().to_builder().last_look(LAST_LOOK).close_timeout(Duration::ZERO).build();
+    let page =
+        heartbeat.for_drivers().to_builder().last_look(LAST_LOOK).close_timeout(Duration::ZERO).build();
     // Both are within the rules.
     page.unwrap_or(heartbeat)
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use liveness::{CloseCode, Config, Suspicion, Timestamp};
-use liveness_web::{Action, Dice, Doubling, Link, Settings};
+use liveness_web::{Action, Doubling, Link, Rng, Settings};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 
@@ -40,7 +40,7 @@ fn page(seed: u64) -> Page {
 
 /// A server that answers each ping in less than 2 s, and what of it is on its way.
 struct Prompt {
-    dice: Dice,
+    rng: Rng,
     arrivals: Vec<(Timestamp, u64)>,
     pings: usize,
 }
@@ -53,7 +53,7 @@ impl Prompt {
             if let Action::Ping(payload) = action {
                 page.ping_sent(0, 21, now);
                 self.pings += 1;
-                self.arrivals.push((now + millis(self.dice.draw() % 1990), payload));
+                self.arrivals.push((now + millis(self.rng.draw() % 1990), payload));
             }
         }
         Ok(())
@@ -273,7 +273,7 @@ proptest! {
         let mut page = page(seed);
         prop_assert_eq!(page.poll(at(0)), Some(Action::Dial));
         prop_assert!(page.opened(at(0)));
-        let mut server = Prompt { dice: Dice::new(seed), arrivals: Vec::new(), pings: 0 };
+        let mut server = Prompt { rng: Rng::new(seed), arrivals: Vec::new(), pings: 0 };
         let mut now = at(0);
         for (awake, asleep) in sleeps {
             let end = now + millis(awake);

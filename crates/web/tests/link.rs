@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use liveness::reconnect::GiveUp;
+use liveness::reconnect::GiveUpReason;
 use liveness::{CloseCode, Config, Reason, Suspicion, Timestamp};
 use liveness_web::{Action, Doubling, Link, Settings};
 
@@ -437,7 +437,7 @@ fn an_end_says_why() {
     assert_eq!(page.poll(at(0)), Some(Action::Dial));
     page.close(CloseCode::NORMAL, at(1));
     assert_eq!(page.poll(at(1)), Some(Action::Leave(None)));
-    assert_eq!(page.poll(at(1)), Some(Action::End(GiveUp::Stopped)));
+    assert_eq!(page.poll(at(1)), Some(Action::End(GiveUpReason::Stopped)));
     assert_eq!(page.report(at(1)).map(|report| report.to_string()), None);
     assert_eq!(Reason::LocalClosed.connection_close_code(), 1000);
 }

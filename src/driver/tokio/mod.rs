@@ -6,7 +6,7 @@
 //! or after `close_timeout`. [`on_action`](LiveStream::on_action) and [`watch`](LiveStream::watch) tell of the verdict itself.
 //!
 //! The sockets of [tokio-tungstenite](super::tokio_tungstenite) and [axum](super::axum) are ready to be wrapped; any other
-//! can be, by the small trait [`Socket`].
+//! can be, by the small trait [`MessageStream`].
 //!
 //! # Split
 //!
@@ -65,9 +65,9 @@
 //! waits for what lies unread; for 64 MiB of it at most, lest a peer that sends for ever be spared for ever. A peer that does
 //! not read holds up `send`, as ever, until it is given up.
 
-mod gauge;
+mod byte_counters;
+mod message_stream;
 mod sink;
-mod socket;
 mod stream;
 mod turn;
 mod waiting;
@@ -83,16 +83,16 @@ use core::task::Waker;
 use ::tokio::sync::watch;
 use ::tokio::time::Instant;
 
-use self::gauge::Readings;
-pub use self::gauge::{Gauge, Metered};
-pub use self::socket::{Kind, Socket};
-use self::waiting::Alarm;
+use self::byte_counters::LastCounts;
+pub use self::byte_counters::{ByteCounters, Counted};
+pub use self::message_stream::{MessageKind, MessageStream};
+use self::waiting::Timer;
 use self::waking::Wakers;
-use self::writing::Own;
-use super::{Heartbeat, Inbox, Stuck, Watcher};
+use self::writing::ControlQueue;
+use super::{ActionObserver, Heartbeat, Inbox, Stuck};
 use crate::config::Config;
 use crate::event::{Action, CloseCode, Reason, Status};
-use crate::liveness::{Liveness, Machine};
+use crate::liveness::{Liveness, Monitor};
 use crate::payload::random_seed;
 use crate::time::{Clock, Timestamp};
 
@@ -108,7 +108,7 @@ pub enum Error<E> {
         cause: Option<E>,
     },
     /// The socket refused this message, such as one that is too large. The connection lives on.
-    Refused(E),
+    Rejected(E),
 }
 
 impl<E> Error<E> {
@@ -116,7 +116,7 @@ impl<E> Error<E> {
     pub const fn reason(&self) -> Option<Reason> {
         match self {
             Self::Offline { reason, .. } => Some(*reason),
-            Self::Refused(_) => None,
+            Self::Rejected(_) => None,
         }
     }
 }
@@ -125,9 +125,9 @@ impl<E> Error<E> {
 impl<E: fmt::Display> fmt::Display for Error<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Offline { reason, cause: Some(cause) } => write!(f, "{}: {cause}", reason.as_str()),
-            Self::Offline { reason, cause: None } => f.write_str(reason.as_str()),
-            Self::Refused(error) => write!(f, "not sent: {error}"),
+            Self::Offline { reason, cause: Some(cause) } => write!(f, "{}: {cause}", reason.description()),
+            Self::Offline { reason, cause: None } => f.write_str(reason.description()),
+            Self::Rejected(error) => write!(f, "not sent: {error}"),
         }
     }
 }
@@ -136,13 +136,13 @@ impl<E: core::error::Error + 'static> core::error::Error for Error<E> {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
             Self::Offline { cause, .. } => cause.as_ref().map(|cause| cause as _),
-            Self::Refused(error) => Some(error),
+            Self::Rejected(error) => Some(error),
         }
     }
 }
 
 /// A WebSocket and the machine that judges its peer. The module's page says how to use it.
-pub struct LiveStream<S: Socket, M: Machine = Liveness> {
+pub struct LiveStream<S: MessageStream, M: Monitor = Liveness> {
     /// `None` once disconnected.
     socket: Option<S>,
     machine: M,
@@ -151,17 +151,17 @@ pub struct LiveStream<S: Socket, M: Machine = Liveness> {
     /// The latest look at the clock. Bytes are dated by the read that brought them.
     now: Timestamp,
     /// `None`: only whole messages are seen to move.
-    readings: Option<Readings>,
-    alarm: Alarm,
+    counts: Option<LastCounts>,
+    timer: Timer,
     /// What wakes us, and the waker made of it that everything inside is polled with.
     wakers: Arc<Wakers>,
     waker: Waker,
     /// The clock must be read before anything is judged.
-    stale: bool,
-    /// Something happened since it was last looked whether anything is due.
-    unsettled: bool,
+    clock_stale: bool,
+    /// Something happened since the deadlines were last looked at.
+    recheck: bool,
     /// Since when nobody listens: a message was given to the caller, and no other was asked for.
-    away_from: Option<Timestamp>,
+    absent_since: Option<Timestamp>,
     inbox: Inbox<S::Message>,
     /// Bytes of messages received.
     heard: u64,
@@ -169,10 +169,10 @@ pub struct LiveStream<S: Socket, M: Machine = Liveness> {
     backlog: Option<(u64, u32)>,
     stuck: Option<Stuck>,
     /// A verdict waits, in this turn, for what could not be read.
-    unheard: bool,
+    verdict_deferred: bool,
     /// Reading is paused: the inbox is full, or too many pongs are owed.
     paused: bool,
-    own: Own<S::Message>,
+    control: ControlQueue<S::Message>,
     /// Something may wait in the socket's write buffer.
     unflushed: bool,
     /// A ping is in that buffer.
@@ -180,18 +180,18 @@ pub struct LiveStream<S: Socket, M: Machine = Liveness> {
     /// Pongs that went into it since it was last empty.
     pongs_owed: usize,
     /// Nothing that arrives can be understood any more; it is only waited for to end.
-    deaf: bool,
-    /// Once the verdict has fallen: control frames dropped since the last rest, and when it ends.
+    discarding: bool,
+    /// Once the verdict has fallen: control frames dropped since the last cooldown, and when that ends.
     dropped: usize,
-    resting_until: Timestamp,
+    cooldown_until: Timestamp,
     /// The Close that the caller wants, or that tells the peer what it did wrong.
-    farewell: Option<S::Message>,
+    close_message: Option<S::Message>,
     cause: Option<S::Failure>,
-    /// There was a cause, told by now or not.
-    faulty: bool,
-    /// The end has been told.
-    ended: bool,
-    watcher: Option<Watcher>,
+    /// There was a cause, reported by now or not.
+    had_cause: bool,
+    /// The end has been reported to the reader.
+    end_reported: bool,
+    observer: Option<ActionObserver>,
     status: Option<watch::Sender<Status>>,
 }
 
@@ -201,24 +201,24 @@ pub fn clock() -> Clock {
     Clock::with_origin(Instant::now().into_std())
 }
 
-impl<S: Socket> LiveStream<S> {
+impl<S: MessageStream> LiveStream<S> {
     /// Watches a WebSocket that is open. Call it within a tokio runtime that has time enabled.
     ///
-    /// Without a [`Gauge`] only whole messages are seen to move; give it one with [`metered`](Self::metered), or open the
+    /// Without [`ByteCounters`] only whole messages are seen to move; give them to it with [`counted`](Self::counted), or open the
     /// socket with a function of [`tokio_tungstenite`](super::tokio_tungstenite), which does.
     ///
     /// A `write_timeout` of never becomes as long as `timeout`: else a ping behind a large download would count as
     /// written long before it is.
     pub fn new(socket: S, config: Config) -> Self {
         let clock = clock();
-        let machine = Liveness::new(config.driven(), random_seed(), Timestamp::ZERO);
+        let machine = Liveness::new(config.for_drivers(), random_seed(), Timestamp::ZERO);
         Self::with_machine(socket, machine, clock)
     }
 }
 
-impl<S: Socket, M: Machine> LiveStream<S, M> {
+impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
     /// Watches a WebSocket with a machine of the caller's, such as a `Recorder`, that was made at the time of this
-    /// [`clock`](clock()), with a config that is [`driven`](Config::driven).
+    /// [`clock`](clock()), with a config [for drivers](Config::for_drivers).
     pub fn with_machine(socket: S, machine: M, clock: Clock) -> Self {
         let wakers = Arc::new(Wakers::default());
         Self {
@@ -227,40 +227,40 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
             heartbeat: Heartbeat::Frames,
             clock,
             now: Timestamp::ZERO,
-            readings: None,
-            alarm: Alarm::ringing(),
+            counts: None,
+            timer: Timer::due_now(),
             waker: Waker::from(Arc::clone(&wakers)),
             wakers,
-            stale: true,
-            unsettled: true,
-            away_from: None,
+            clock_stale: true,
+            recheck: true,
+            absent_since: None,
             inbox: Inbox::new(),
             heard: 0,
             backlog: None,
             stuck: None,
-            unheard: false,
+            verdict_deferred: false,
             paused: false,
-            own: Own::NOTHING,
+            control: ControlQueue::EMPTY,
             unflushed: false,
             ping_unflushed: false,
             pongs_owed: 0,
-            deaf: false,
+            discarding: false,
             dropped: 0,
-            resting_until: Timestamp::ZERO,
-            farewell: None,
+            cooldown_until: Timestamp::ZERO,
+            close_message: None,
             cause: None,
-            faulty: false,
-            ended: false,
-            watcher: None,
+            had_cause: false,
+            end_reported: false,
+            observer: None,
             status: None,
         }
     }
 
-    /// Sees bytes move by the gauge of the transport underneath: parts of a large frame, a download that is read slowly.
+    /// Sees bytes move by the counters of the transport underneath: parts of a large frame, a download that is read slowly.
     #[must_use]
-    pub fn metered(mut self, gauge: Gauge) -> Self {
-        gauge.hold();
-        self.readings = Some(Readings::new(gauge));
+    pub fn counted(mut self, counters: ByteCounters) -> Self {
+        counters.hold_back_errors();
+        self.counts = Some(LastCounts::new(counters));
         self
     }
 
@@ -292,15 +292,15 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
         self
     }
 
-    /// Shows every action to `watcher` as it is carried out: `MarkOnline`, `MarkSuspect`, `MarkOffline` and
+    /// Shows every action to `observer` as it is carried out: `MarkOnline`, `MarkSuspect`, `MarkOffline` and
     /// `Disconnect` are what a presence list wants.
     ///
     /// The verdict may fall while messages that came before it still wait to be read, so `MarkOffline` may come before the
-    /// last of them do. Where a message begins something that the verdict ends, such as a name that enters a
+    /// last of them do. Where a message begins something that the verdict ends, such as a user's connection in a
     /// [`Presence`](crate::Presence), end it after the last message as well.
     #[must_use]
-    pub fn on_action(mut self, watcher: impl FnMut(Action, &Liveness) + Send + 'static) -> Self {
-        self.watcher = Some(Box::new(watcher));
+    pub fn on_action(mut self, observer: impl FnMut(Action, &Liveness) + Send + 'static) -> Self {
+        self.observer = Some(Box::new(observer));
         self
     }
 
@@ -308,7 +308,8 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
     ///
     /// ```no_run
     /// # #![allow(dead_code)]
-    /// # fn watch(mut socket: liveness::driver::tokio_tungstenite::LiveSocket<tokio::net::TcpStream>) {
+    /// # use liveness::driver::tokio::{LiveStream, MessageStream};
+    /// # fn watch(mut socket: LiveStream<impl MessageStream>) {
     /// let mut status = socket.watch();
     /// tokio::spawn(async move {
     ///     while status.changed().await.is_ok() {
@@ -339,7 +340,7 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
 
     /// Closes with this code and text, at most 123 bytes of it; then call `next` until it ends.
     pub fn close(&mut self, code: CloseCode, text: &str) {
-        self.say_farewell(S::close(Some(code), super::at_most_123_bytes(text)), code);
+        self.begin_close(S::close(Some(code), super::at_most_123_bytes(text)), code);
     }
 
     /// Makes a ping due now: the network changed, the laptop woke, a user is waiting.
@@ -350,20 +351,20 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
         self.wakers.wake_all();
     }
 
-    fn say_farewell(&mut self, message: S::Message, code: CloseCode) {
+    fn begin_close(&mut self, message: S::Message, code: CloseCode) {
         // Who closes is asked again and again whether it is done, and is woken for it but once.
         if self.machine.liveness().verdict().is_some() {
             return;
         }
-        self.farewell = Some(message);
+        self.close_message = Some(message);
         self.read_the_clock();
         self.machine.close(code, self.now);
-        self.act(self.now);
+        self.poll_machine(self.now);
         self.wakers.wake_all();
     }
 }
 
-impl<S: Socket, M: Machine> fmt::Debug for LiveStream<S, M> {
+impl<S: MessageStream, M: Monitor> fmt::Debug for LiveStream<S, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LiveStream")
             .field("machine", self.machine.liveness())

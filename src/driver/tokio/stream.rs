@@ -6,39 +6,39 @@ use core::task::{Context, Poll};
 use futures_util::Stream;
 use futures_util::stream::FusedStream;
 
-use super::socket::Socket;
-use super::turn::Receipt;
+use super::message_stream::MessageStream;
+use super::turn::ReadOutcome;
 use super::waking::Half;
 use super::{Error, LiveStream};
 use crate::event::Reason;
-use crate::liveness::Machine;
+use crate::liveness::Monitor;
 
 /// Messages as the socket gives them, control frames too, but for the answers to the machine's own pings. After a proper
 /// close by either side it ends, as the socket's own does; after any other end, with an [`Error::Offline`] first.
-impl<S: Socket, M: Machine + Unpin> Stream for LiveStream<S, M> {
+impl<S: MessageStream, M: Monitor + Unpin> Stream for LiveStream<S, M> {
     type Item = Result<S::Message, Error<S::Failure>>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
         loop {
             this.begin_turn();
-            if let Some(message) = this.take() {
-                return this.give(message);
+            if let Some(message) = this.dequeue() {
+                return this.deliver(message);
             }
             if this.socket.is_none() {
-                return Poll::Ready(this.last_word());
+                return Poll::Ready(this.final_item());
             }
-            if this.own.answer.is_some() {
+            if this.control.answer.is_some() {
                 // It does not wait behind a peer that talks without end.
-                let _ = this.write_out();
+                let _ = this.write_and_flush();
             }
             match this.receive() {
                 // Most messages: the bytes were there, and no time has passed that anybody knows of.
-                Receipt::Message(message) if !this.unsettled => return this.give(message),
-                Receipt::Message(message) => this.keep(message),
-                Receipt::Other => {}
-                Receipt::Drained => {
-                    let _ = this.write_out();
+                ReadOutcome::Message(message) if !this.recheck => return this.deliver(message),
+                ReadOutcome::Message(message) => this.enqueue(message),
+                ReadOutcome::Other => {}
+                ReadOutcome::Drained => {
+                    let _ = this.write_and_flush();
                     if this.may_wait(Half::Read, cx) {
                         return Poll::Pending;
                     }
@@ -48,25 +48,25 @@ impl<S: Socket, M: Machine + Unpin> Stream for LiveStream<S, M> {
     }
 }
 
-impl<S: Socket, M: Machine + Unpin> FusedStream for LiveStream<S, M> {
+impl<S: MessageStream, M: Monitor + Unpin> FusedStream for LiveStream<S, M> {
     fn is_terminated(&self) -> bool {
-        self.ended
+        self.end_reported
     }
 }
 
-impl<S: Socket, M: Machine> LiveStream<S, M> {
+impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
     /// From here on nobody listens, until the next call.
-    fn give<T>(&mut self, message: T) -> Poll<Option<Result<T, Error<S::Failure>>>> {
-        self.away_from = Some(self.now);
+    fn deliver<T>(&mut self, message: T) -> Poll<Option<Result<T, Error<S::Failure>>>> {
+        self.absent_since = Some(self.now);
         Poll::Ready(Some(Ok(message)))
     }
 
-    fn last_word<T>(&mut self) -> Option<Result<T, Error<S::Failure>>> {
-        if core::mem::replace(&mut self.ended, true) {
+    fn final_item<T>(&mut self) -> Option<Result<T, Error<S::Failure>>> {
+        if core::mem::replace(&mut self.end_reported, true) {
             return None;
         }
         let proper =
             matches!(self.machine.liveness().verdict(), Some(Reason::PeerClosed(_) | Reason::LocalClosed));
-        if proper && !self.faulty { None } else { Some(Err(self.offline())) }
+        if proper && !self.had_cause { None } else { Some(Err(self.offline_error())) }
     }
 }

@@ -9,24 +9,24 @@ use core::time::Duration;
 use ::tokio::task::coop::has_budget_remaining;
 use ::tokio::time::Instant;
 
-use super::gauge::Readings;
-use super::socket::{Kind, Socket};
+use super::byte_counters::LastCounts;
+use super::message_stream::{MessageKind, MessageStream};
 use super::{Error, LiveStream};
-use crate::beat::Beat;
 use crate::driver::{
-    BACKLOG, Fault, Heartbeat, PONGS_OWED, READS_BEFORE_VERDICT, close_text, is_refutable, pong_owed,
+    BACKLOG, ErrorKind, Heartbeat, PONGS_OWED, READS_BEFORE_VERDICT, close_text, is_refutable, pong_owed,
     verdict_at,
 };
 use crate::event::{Action, Event, Reason, Status};
-use crate::liveness::Machine;
+use crate::liveness::Monitor;
+use crate::text_heartbeat::TextHeartbeat;
 use crate::time::Timestamp;
 
-/// Once the verdict has fallen, a peer that floods on is read this many frames at a time, with a rest after.
-const FRAMES_BEFORE_REST: usize = 64;
-pub(super) const REST: Duration = Duration::from_millis(5);
+/// Once the verdict has fallen, a peer that floods on is read this many frames at a time, with a pause after.
+const FRAMES_BEFORE_COOLDOWN: usize = 64;
+pub(super) const COOLDOWN: Duration = Duration::from_millis(5);
 
 /// What one attempt to read brought.
-pub(super) enum Receipt<T> {
+pub(super) enum ReadOutcome<T> {
     /// A message for the caller.
     Message(T),
     /// Something that is none of its business.
@@ -35,37 +35,37 @@ pub(super) enum Receipt<T> {
     Drained,
 }
 
-impl<S: Socket, M: Machine> LiveStream<S, M> {
+impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
     pub(super) fn read_the_clock(&mut self) {
         self.now = self.clock.at(Instant::now().into_std());
-        self.stale = false;
-        self.unsettled = true;
+        self.clock_stale = false;
+        self.recheck = true;
     }
 
     /// Begins a turn: if anything may have changed since the last, looks at the clock, and judges what is due.
     pub(super) fn begin_turn(&mut self) {
-        if self.wakers.is_woken() || self.readings.is_none() {
-            self.wakers.rest();
-            self.stale = true;
+        if self.wakers.is_woken() || self.counts.is_none() {
+            self.wakers.clear();
+            self.clock_stale = true;
         }
-        self.settle();
+        self.check_deadlines();
     }
 
-    /// Judges what is due, if the clock has been read, or is to be read, since that was last looked at.
-    fn settle(&mut self) {
-        if self.stale {
+    /// Judges what is due, if the clock has been read, or is to be read, since the deadlines were last looked at.
+    fn check_deadlines(&mut self) {
+        if self.clock_stale {
             self.read_the_clock();
         }
-        if core::mem::take(&mut self.unsettled) {
-            self.unheard = false;
+        if core::mem::take(&mut self.recheck) {
+            self.verdict_deferred = false;
             if self.is_due() {
                 self.judge();
             }
             if self.is_stuck() {
-                self.hear(Event::Eof);
-                self.act(self.now);
+                self.handle(Event::Eof);
+                self.poll_machine(self.now);
             }
-            let _ = self.arm();
+            let _ = self.arm_timer();
         }
     }
 
@@ -76,11 +76,11 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
             let stuck = this.stuck.as_mut().filter(|_| peer.is_answer_awaited());
             stuck.is_some_and(|stuck| stuck.has_failed(peer, now))
         };
-        failed(self) && self.write_out().is_pending() && failed(self)
+        failed(self) && self.write_and_flush().is_pending() && failed(self)
     }
 
     pub(super) fn is_due(&self) -> bool {
-        !self.unheard
+        !self.verdict_deferred
             && self.socket.is_some()
             && self.machine.liveness().poll_timeout().is_some_and(|due| due <= self.now)
     }
@@ -92,19 +92,19 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
     /// Writes what there is room for, reads everything that has arrived by now, then lets the machine judge as of now.
     fn judge(&mut self) {
         let now = self.now;
-        let _ = self.write_out();
-        let drained = self.listen() || self.paused || self.is_offline();
+        let _ = self.write_and_flush();
+        let drained = self.read_ahead() || self.paused || self.is_offline();
         if drained {
             self.backlog = None;
         }
         if !drained && self.must_wait(now) {
-            self.unheard = true;
+            self.verdict_deferred = true;
             // The next turn looks again.
-            self.stale = true;
+            self.clock_stale = true;
         } else {
-            self.act(now);
+            self.poll_machine(now);
         }
-        let _ = self.write_out();
+        let _ = self.write_and_flush();
     }
 
     /// What would save the peer may lie unread behind what the caller has yet to take. Nobody is judged before it is
@@ -125,16 +125,16 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
     }
 
     /// Reads ahead, into the inbox, until nothing is left to read or there is no room for more. Whether nothing is left.
-    pub(super) fn listen(&mut self) -> bool {
+    pub(super) fn read_ahead(&mut self) -> bool {
         for _ in 0..READS_BEFORE_VERDICT {
             if !self.may_read() {
                 return false;
             }
             match self.receive() {
-                Receipt::Message(message) => self.keep(message),
-                Receipt::Other => {}
+                ReadOutcome::Message(message) => self.enqueue(message),
+                ReadOutcome::Other => {}
                 // A task that has spent its budget is told that there is nothing.
-                Receipt::Drained => return has_budget_remaining(),
+                ReadOutcome::Drained => return has_budget_remaining(),
             }
         }
         false
@@ -144,24 +144,24 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
         self.inbox.has_room()
     }
 
-    pub(super) fn keep(&mut self, message: S::Message) {
+    pub(super) fn enqueue(&mut self, message: S::Message) {
         let bytes = S::len(&message);
         self.inbox.push(message, bytes);
         self.wakers.wake_reader();
     }
 
-    pub(super) fn take(&mut self) -> Option<S::Message> {
+    pub(super) fn dequeue(&mut self) -> Option<S::Message> {
         let message = self.inbox.pop()?;
         self.resume();
         Some(message)
     }
 
     /// Carries out what the machine wants done as of `now`.
-    pub(super) fn act(&mut self, now: Timestamp) {
+    pub(super) fn poll_machine(&mut self, now: Timestamp) {
         while let Some(action) = self.machine.poll(now) {
             self.carry_out(action);
-            if let Some(watcher) = &mut self.watcher {
-                watcher(action, self.machine.liveness());
+            if let Some(observer) = &mut self.observer {
+                observer(action, self.machine.liveness());
             }
             let status = self.machine.liveness().status();
             if let Some(watched) = &self.status {
@@ -173,19 +173,20 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
     fn carry_out(&mut self, action: Action) {
         match action {
             Action::SendPing(payload) => {
-                self.own.ping = Some(match self.heartbeat {
+                self.control.ping = Some(match self.heartbeat {
                     Heartbeat::Frames => S::ping(payload),
-                    Heartbeat::Text => S::text(Beat::Ping(payload).to_string()),
+                    Heartbeat::Text => S::text(TextHeartbeat::Ping(payload).to_string()),
                 });
             }
             Action::Close(code) => {
                 let verdict = self.machine.liveness().verdict();
-                self.own.drop_heartbeats();
+                self.control.drop_heartbeats();
                 self.unflushed = true;
                 // To a Close of the peer the library has its echo ready.
                 if !matches!(verdict, Some(Reason::PeerClosed(_))) {
-                    let text = verdict.map_or("", Reason::as_str);
-                    self.own.goodbye = Some(self.farewell.take().unwrap_or_else(|| S::close(code, text)));
+                    let text = verdict.map_or("", Reason::description);
+                    self.control.close =
+                        Some(self.close_message.take().unwrap_or_else(|| S::close(code, text)));
                 }
             }
             Action::Disconnect => {
@@ -198,121 +199,123 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
     }
 
     /// One attempt to read.
-    pub(super) fn receive(&mut self) -> Receipt<S::Message> {
-        if self.now < self.resting_until {
-            return Receipt::Drained;
+    pub(super) fn receive(&mut self) -> ReadOutcome<S::Message> {
+        if self.now < self.cooldown_until {
+            return ReadOutcome::Drained;
         }
-        if self.deaf {
-            return self.swallow();
+        if self.discarding {
+            return self.discard_input();
         }
-        if self.pongs_owed >= PONGS_OWED && !self.is_offline() && self.write_out().is_pending() {
-            // Who pings and does not read is not read either.
+        if self.pongs_owed >= PONGS_OWED && !self.is_offline() && self.write_and_flush().is_pending() {
+            // Stop reading a peer that does not read our pongs.
             self.pause();
-            return Receipt::Drained;
+            return ReadOutcome::Drained;
         }
-        let Some(socket) = &mut self.socket else { return Receipt::Drained };
+        let Some(socket) = &mut self.socket else { return ReadOutcome::Drained };
         let mut cx = Context::from_waker(&self.waker);
         let polled = Pin::new(socket).poll_next(&mut cx);
-        // Without a gauge nobody knows.
-        let moved = self.readings.as_mut().is_some_and(Readings::has_received);
+        // Without counters nobody knows.
+        let moved = self.counts.as_mut().is_some_and(LastCounts::has_received);
         if moved {
             self.read_the_clock();
         }
         match polled {
-            Poll::Ready(Some(Ok(message))) => self.arrived(message),
+            Poll::Ready(Some(Ok(message))) => self.on_message(message),
             Poll::Ready(Some(Err(error))) => {
-                self.failed(error);
-                Receipt::Other
+                self.read_failed(error);
+                ReadOutcome::Other
             }
             Poll::Ready(None) => {
-                self.hear(Event::Eof);
-                Receipt::Drained
+                self.handle(Event::Eof);
+                ReadOutcome::Drained
             }
             Poll::Pending => {
                 if moved {
-                    self.hear(Event::Progress);
+                    self.handle(Event::Progress);
                 }
-                self.away_from = None;
-                Receipt::Drained
+                self.absent_since = None;
+                ReadOutcome::Drained
             }
         }
     }
 
     /// Reads and drops what nobody can understand any more, to learn when it ends.
-    fn swallow(&mut self) -> Receipt<S::Message> {
-        // Not before our last word is out: what swallows also hangs up.
-        if self.farewell.is_none() && self.write_out().is_ready() {
+    fn discard_input(&mut self) -> ReadOutcome<S::Message> {
+        // Not before our Close is out: discarding also hangs up.
+        if self.close_message.is_none() && self.write_and_flush().is_ready() {
             let mut cx = Context::from_waker(&self.waker);
-            if self.socket.as_mut().is_some_and(|socket| socket.poll_swallow(&mut cx).is_ready()) {
-                self.hear(Event::Eof);
+            if self.socket.as_mut().is_some_and(|socket| socket.poll_discard_input(&mut cx).is_ready()) {
+                self.handle(Event::Eof);
             }
         }
-        Receipt::Drained
+        ReadOutcome::Drained
     }
 
-    fn arrived(&mut self, message: S::Message) -> Receipt<S::Message> {
+    fn on_message(&mut self, message: S::Message) -> ReadOutcome<S::Message> {
         // No frame has a shorter header.
         self.heard = self.heard.saturating_add(S::len(&message) as u64).saturating_add(2);
         let kind = S::kind(&message);
-        if let Kind::Text(text) = kind {
-            if let Some(beat) = self.heartbeat.beat(text) {
-                return self.beaten(beat);
+        if let MessageKind::Text(text) = kind {
+            if let Some(heartbeat) = self.heartbeat.parse(text) {
+                return self.on_text_heartbeat(heartbeat);
             }
         }
         let (offline, answers) = (self.is_offline(), self.machine.liveness().stats().answers);
         let event = match kind {
-            Kind::Text(_) | Kind::Data => Event::Data,
-            Kind::Ping => Event::Ping,
-            Kind::Pong(payload) => Event::Pong(payload),
-            Kind::Close(code) => Event::Close(code),
+            MessageKind::Text(_) | MessageKind::Data => Event::Data,
+            MessageKind::Ping => Event::Ping,
+            MessageKind::Pong(payload) => Event::Pong(payload),
+            MessageKind::Close(code) => Event::Close(code),
         };
         // To a Ping and to a Close the library has its answer ready, and would write it some time.
-        self.unflushed |= matches!(kind, Kind::Ping | Kind::Close(_));
-        if kind == Kind::Ping {
+        self.unflushed |= matches!(kind, MessageKind::Ping | MessageKind::Close(_));
+        if kind == MessageKind::Ping {
             self.pongs_owed = self.pongs_owed.saturating_add(pong_owed(self.machine.liveness()));
         }
-        if matches!(kind, Kind::Close(_)) {
+        if matches!(kind, MessageKind::Close(_)) {
             // The library takes nothing more but its own echo.
-            self.own.drop_heartbeats();
+            self.control.drop_heartbeats();
         }
-        self.hear(event);
+        self.handle(event);
         match kind {
-            Kind::Ping | Kind::Pong(_) if offline => {
-                self.rest_after_many();
-                Receipt::Other
+            MessageKind::Ping | MessageKind::Pong(_) if offline => {
+                self.cool_down_after_many();
+                ReadOutcome::Other
             }
             // The answer to a ping of ours, of which the caller knows nothing.
-            Kind::Pong(_) if self.machine.liveness().stats().answers != answers => Receipt::Other,
-            Kind::Text(_) | Kind::Data | Kind::Ping | Kind::Pong(_) | Kind::Close(_) => {
-                Receipt::Message(message)
-            }
+            MessageKind::Pong(_) if self.machine.liveness().stats().answers != answers => ReadOutcome::Other,
+            MessageKind::Text(_)
+            | MessageKind::Data
+            | MessageKind::Ping
+            | MessageKind::Pong(_)
+            | MessageKind::Close(_) => ReadOutcome::Message(message),
         }
     }
 
     /// A heartbeat in a text message is none of the caller's.
-    fn beaten<T>(&mut self, beat: Beat) -> Receipt<T> {
+    fn on_text_heartbeat<T>(&mut self, heartbeat: TextHeartbeat) -> ReadOutcome<T> {
         let offline = self.is_offline();
-        self.hear(beat.event());
+        self.handle(heartbeat.event());
         if offline {
-            self.rest_after_many();
-        } else if let Some(answer) = beat.answer() {
-            self.own.answer = Some(S::text(answer.to_string()));
+            self.cool_down_after_many();
+        } else if let Some(answer) = heartbeat.answer() {
+            self.control.answer = Some(S::text(answer.to_string()));
         }
-        Receipt::Other
+        ReadOutcome::Other
     }
 
-    fn rest_after_many(&mut self) {
+    fn cool_down_after_many(&mut self) {
         self.dropped = self.dropped.saturating_add(1);
-        if self.dropped >= FRAMES_BEFORE_REST {
+        if self.dropped >= FRAMES_BEFORE_COOLDOWN {
             self.dropped = 0;
-            self.resting_until = self.now.saturating_add(REST);
+            self.cooldown_until = self.now.saturating_add(COOLDOWN);
         }
     }
 
     /// Hands an event to the machine; and before an event of the peer that had long been waiting for us, that it had to.
-    pub(super) fn hear(&mut self, event: Event<'_>) {
+    pub(super) fn handle(&mut self, event: Event<'_>) {
         let ours = matches!(event, Event::Wrote | Event::PingSent | Event::ReadPaused | Event::ReadResumed);
-        if let Some(from) = self.away_from.take_if(|_| !ours) {
+        if let Some(from) = self.absent_since.take_if(|_| !ours) {
             let tolerance = self.machine.liveness().config().stall_tolerance;
             if self.now.since(from) > tolerance && !self.paused {
                 self.machine.handle(Event::ReadPaused, from);
@@ -321,45 +324,47 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
         }
         self.machine.handle(event, self.now);
         // Besides an end, what draws on the budget of a flood.
-        self.unsettled |= matches!(event, Event::Eof | Event::Close(_) | Event::Ping | Event::Pong(_));
+        self.recheck |= matches!(event, Event::Eof | Event::Close(_) | Event::Ping | Event::Pong(_));
     }
 
     /// Sorts an error of reading.
-    fn failed(&mut self, error: S::Failure) {
-        match S::fault(&error) {
-            Fault::Over => self.hear(Event::Eof),
-            Fault::Against(code) if !self.has_ended() => {
+    fn read_failed(&mut self, error: S::Failure) {
+        match S::error_kind(&error) {
+            ErrorKind::Closed => self.handle(Event::Eof),
+            ErrorKind::Protocol(code) if !self.has_ended() => {
                 // RFC 6455 7.1.7: fail the connection. Where one frame ends and the next begins is lost.
-                self.deaf = true;
-                self.unsettled = true;
+                self.discarding = true;
+                self.recheck = true;
                 if self.machine.liveness().verdict().is_none() {
-                    self.farewell = Some(S::close(Some(code), &close_text(&error)));
-                    self.blame(error);
+                    self.close_message = Some(S::close(Some(code), &close_text(&error)));
+                    self.set_cause(error);
                     self.machine.close(code, self.now);
                 }
             }
-            Fault::Gone | Fault::Against(_) | Fault::Refused => self.gone(error),
+            ErrorKind::Transport | ErrorKind::Protocol(_) | ErrorKind::Rejected => {
+                self.transport_failed(error)
+            }
         }
     }
 
     fn has_ended(&self) -> bool {
-        self.readings.as_ref().is_some_and(|readings| readings.gauge.has_ended())
+        self.counts.as_ref().is_some_and(|counts| counts.counters.has_ended())
     }
 
     /// Keeps the error that ends the connection: the first, and none after the verdict, when the end is waited for.
-    fn blame(&mut self, error: S::Failure) {
-        if self.machine.liveness().verdict().is_none() && !self.faulty {
-            self.faulty = true;
+    fn set_cause(&mut self, error: S::Failure) {
+        if self.machine.liveness().verdict().is_none() && !self.had_cause {
+            self.had_cause = true;
             self.cause = Some(error);
         }
     }
 
-    pub(super) fn gone(&mut self, error: S::Failure) {
-        self.blame(error);
-        self.hear(Event::Eof);
+    pub(super) fn transport_failed(&mut self, error: S::Failure) {
+        self.set_cause(error);
+        self.handle(Event::Eof);
     }
 
-    pub(super) fn offline(&mut self) -> Error<S::Failure> {
+    pub(super) fn offline_error(&mut self) -> Error<S::Failure> {
         let reason = self.machine.liveness().verdict().unwrap_or(Reason::TransportClosed);
         Error::Offline { reason, cause: self.cause.take() }
     }

@@ -1,4 +1,4 @@
-//! When a half may wait: nothing is due, the alarm is set, and there is no end to be told.
+//! When a half may wait: nothing is due, the timer is set, and there is no end to be told.
 
 use std::boxed::Box;
 
@@ -9,21 +9,21 @@ use ::tokio::task::coop::{has_budget_remaining, unconstrained};
 use ::tokio::time::{Instant, Sleep, sleep_until};
 
 use super::LiveStream;
-use super::socket::Socket;
-use super::turn::REST;
+use super::message_stream::MessageStream;
+use super::turn::COOLDOWN;
 use super::waking::Half;
 use crate::driver::{PONGS_OWED, Stuck};
 use crate::event::Event;
-use crate::liveness::Machine;
+use crate::liveness::Monitor;
 use crate::time::{Clock, Timestamp};
 
-impl<S: Socket, M: Machine> LiveStream<S, M> {
-    /// Nothing is due, and the alarm will ring when something is.
-    pub(super) fn is_settled(&mut self) -> bool {
-        let settled = !self.is_due() && self.arm();
-        self.unsettled = !settled;
-        self.stale |= !settled;
-        settled
+impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
+    /// Nothing is due, and the timer will fire when something is.
+    pub(super) fn is_idle(&mut self) -> bool {
+        let idle = !self.is_due() && self.arm_timer();
+        self.recheck = !idle;
+        self.clock_stale |= !idle;
+        idle
     }
 
     /// Whether to wait for what comes; if not, there is something to do first.
@@ -31,7 +31,7 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
     /// What woke us in the course of this very turn is looked at in the next, after other tasks had theirs: a socket whose
     /// task has spent its budget wakes it at once, and would for ever if it were asked again.
     pub(super) fn may_wait(&mut self, half: Half, cx: &Context<'_>) -> bool {
-        if self.is_broken() && self.hear_last_words(half) {
+        if self.is_broken() && self.drain_before_eof(half) {
             return false;
         }
         if !self.paused || !self.unflushed || !self.machine.liveness().is_answer_awaited() {
@@ -39,18 +39,18 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
         } else {
             self.stuck.get_or_insert(Stuck::new(self.now));
         }
-        let settled = self.is_settled();
-        if settled && !self.wakers.wait(half, cx.waker()) {
+        let idle = self.is_idle();
+        if idle && !self.wakers.wait(half, cx.waker()) {
             cx.waker().wake_by_ref();
         }
-        settled
+        idle
     }
 
     /// Nobody listens from here on, and the machine knows.
     pub(super) fn pause(&mut self) {
         if !self.paused {
             self.paused = true;
-            self.hear(Event::ReadPaused);
+            self.handle(Event::ReadPaused);
         }
     }
 
@@ -60,21 +60,21 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
             self.paused = false;
             self.stuck = None;
             self.read_the_clock();
-            self.hear(Event::ReadResumed);
-            // Clocks run again, and it may be that nobody but the alarm calls us next.
-            let _ = self.arm();
+            self.handle(Event::ReadResumed);
+            // Clocks run again, and it may be that nobody but the timer calls us next.
+            let _ = self.arm_timer();
         }
     }
 
     fn is_broken(&self) -> bool {
-        self.socket.is_some() && self.readings.as_ref().is_some_and(|readings| readings.gauge.is_broken())
+        self.socket.is_some() && self.counts.as_ref().is_some_and(|counts| counts.counters.is_broken())
     }
 
     /// Nothing can be written any more, so the end has come; but not before everything that had arrived is read, be it the
     /// peer's Close. Where the inbox is full, who reads takes some of it first; who writes has nobody to write to. False:
     /// it cannot be read now.
-    fn hear_last_words(&mut self, half: Half) -> bool {
-        if !self.listen() {
+    fn drain_before_eof(&mut self, half: Half) -> bool {
+        if !self.read_ahead() {
             if self.may_read() && !has_budget_remaining() {
                 // Whoever is told to come again is woken for it, by the socket if it knows of budgets.
                 self.wakers.wake_all();
@@ -84,41 +84,41 @@ impl<S: Socket, M: Machine> LiveStream<S, M> {
                 return true;
             }
         }
-        self.act(self.now);
-        if let Some(readings) = &self.readings {
-            readings.gauge.release();
+        self.poll_machine(self.now);
+        if let Some(counts) = &self.counts {
+            counts.counters.release_errors();
         }
-        let _ = self.write_out();
-        self.hear(Event::Eof);
+        let _ = self.write_and_flush();
+        self.handle(Event::Eof);
         true
     }
 
-    /// Sets the alarm to the next deadline where it would ring too late. False: that has come.
-    pub(super) fn arm(&mut self) -> bool {
+    /// Sets the timer to the next deadline where it would fire too late. False: that has come.
+    pub(super) fn arm_timer(&mut self) -> bool {
         if self.socket.is_none() {
             return true;
         }
         let due = self.machine.liveness().poll_timeout().unwrap_or(Timestamp::MAX);
         let due = self.stuck.map_or(due, |stuck| due.min(stuck.due(self.machine.liveness())));
-        let due = if self.unheard { self.now.saturating_add(REST) } else { due };
-        let due = if self.resting_until > self.now { due.min(self.resting_until) } else { due };
-        let rung = self.alarm.at <= self.now;
-        if due >= self.alarm.at && !rung {
+        let due = if self.verdict_deferred { self.now.saturating_add(COOLDOWN) } else { due };
+        let due = if self.cooldown_until > self.now { due.min(self.cooldown_until) } else { due };
+        let fired = self.timer.at <= self.now;
+        if due >= self.timer.at && !fired {
             return true;
         }
-        self.alarm.set(due, self.clock, &self.waker)
+        self.timer.set(due, self.clock, &self.waker)
     }
 }
 
-/// Rings at the next deadline or earlier: it is only ever moved when it has rung or would ring too late.
-pub(super) struct Alarm {
+/// Fires at the next deadline or earlier: it is only ever moved when it has fired or would fire too late.
+pub(super) struct Timer {
     sleep: Pin<Box<Sleep>>,
     at: Timestamp,
 }
 
-impl Alarm {
-    /// It rings at once, whatever is polled first.
-    pub(super) fn ringing() -> Self {
+impl Timer {
+    /// It fires at once, whatever is polled first.
+    pub(super) fn due_now() -> Self {
         Self { sleep: Box::pin(sleep_until(Instant::now())), at: Timestamp::ZERO }
     }
 
@@ -126,7 +126,7 @@ impl Alarm {
     fn set(&mut self, at: Timestamp, clock: Clock, waker: &Waker) -> bool {
         self.at = at;
         self.sleep.as_mut().reset(Instant::from_std(clock.instant(at)));
-        // A task that has spent its budget would be told to come again, and not that the alarm is not set.
+        // A task that has spent its budget would be told to come again, and not that the timer is not set.
         let sleep = pin!(unconstrained(self.sleep.as_mut()));
         sleep.poll(&mut Context::from_waker(waker)).is_pending()
     }

@@ -8,7 +8,7 @@ use core::task::Waker;
 
 use futures_util::task::AtomicWaker;
 
-/// The tasks that wait for the two halves. The socket and the alarm know this one waker only, so it does not matter
+/// The tasks that wait for the two halves. The socket and the timer know this one waker only, so it does not matter
 /// which half polled them last.
 #[derive(Debug, Default)]
 pub(super) struct Wakers {
@@ -34,13 +34,13 @@ impl Wakers {
         !self.is_woken()
     }
 
-    /// Whether anything woke us since the last [`rest`](Self::rest).
+    /// Whether anything woke us since the last [`clear`](Self::clear).
     pub(super) fn is_woken(&self) -> bool {
         self.woken.load(Ordering::Acquire)
     }
 
     /// What comes from now on is news.
-    pub(super) fn rest(&self) {
+    pub(super) fn clear(&self) {
         // Not a store: what was done before the wake that this erases must be seen by who looks now.
         let _ = self.woken.swap(false, Ordering::AcqRel);
     }

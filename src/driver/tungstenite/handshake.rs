@@ -1,4 +1,4 @@
-//! Opening: tungstenite's own handshakes over a metered transport, bounded in time.
+//! Opening: tungstenite's own handshakes over a counted transport, bounded in time.
 
 use std::io;
 
@@ -12,7 +12,7 @@ use tungstenite::protocol::WebSocketConfig;
 use super::LiveSocket;
 use crate::config::Config;
 use crate::driver::HANDSHAKE_TIMEOUT;
-use crate::driver::meter::{Meter, Socket, Transport};
+use crate::driver::counting_socket::{BlockingSocket, CountingSocket, Transport};
 use crate::time::Clock;
 
 /// Accepts a WebSocket from a client, and watches it.
@@ -20,8 +20,11 @@ use crate::time::Clock;
 /// # Errors
 ///
 /// Those of the handshake, which fails where it takes longer than [`HANDSHAKE_TIMEOUT`].
-pub fn accept<S: Socket>(stream: S, config: Config) -> Result<LiveSocket<Meter<S>>, tungstenite::Error> {
-    Ok(LiveSocket::new(accept_unwatched(stream, None)?, config))
+pub fn accept<S: BlockingSocket>(
+    stream: S,
+    config: Config,
+) -> Result<LiveSocket<CountingSocket<S>>, tungstenite::Error> {
+    Ok(LiveSocket::new(accept_raw(stream, None)?, config))
 }
 
 /// Accepts a WebSocket with tungstenite's own settings, ready for [`LiveSocket::new`] or [`LiveSocket::with_machine`].
@@ -29,14 +32,14 @@ pub fn accept<S: Socket>(stream: S, config: Config) -> Result<LiveSocket<Meter<S
 /// # Errors
 ///
 /// Those of the handshake, which fails where it takes longer than [`HANDSHAKE_TIMEOUT`].
-pub fn accept_unwatched<S: Socket>(
+pub fn accept_raw<S: BlockingSocket>(
     stream: S,
     settings: Option<WebSocketConfig>,
-) -> Result<WebSocket<Meter<S>>, tungstenite::Error> {
-    accept_over(Meter::new(stream), settings)
+) -> Result<WebSocket<CountingSocket<S>>, tungstenite::Error> {
+    accept_over(CountingSocket::new(stream), settings)
 }
 
-/// Accepts a WebSocket over any [`Transport`]: a TLS stream around a [`Meter`].
+/// Accepts a WebSocket over any [`Transport`]: a TLS stream around a [`CountingSocket`].
 ///
 #[cfg_attr(feature = "rustls", doc = "```no_run")]
 #[cfg_attr(not(feature = "rustls"), doc = "```ignore")]
@@ -44,11 +47,11 @@ pub fn accept_unwatched<S: Socket>(
 /// # type Tls = std::sync::Arc<rustls::ServerConfig>;
 /// # fn serve(stream: std::net::TcpStream, tls: Tls) -> Result<(), Box<dyn std::error::Error>> {
 /// use liveness::Config;
-/// use liveness::driver::Meter;
+/// use liveness::driver::CountingSocket;
 /// use liveness::driver::tungstenite::{LiveSocket, accept_over};
 /// use rustls::{ServerConnection, StreamOwned};
 ///
-/// let transport = StreamOwned::new(ServerConnection::new(tls)?, Meter::new(stream));
+/// let transport = StreamOwned::new(ServerConnection::new(tls)?, CountingSocket::new(stream));
 /// let mut socket = LiveSocket::new(accept_over(transport, None)?, Config::DEFAULT);
 /// # let _ = socket.read();
 /// # Ok(())
@@ -72,7 +75,7 @@ pub fn accept_over<S: Transport>(
 /// # #![allow(dead_code)]
 /// # fn serve(stream: std::net::TcpStream) -> Result<(), Box<dyn std::error::Error>> {
 /// use liveness::Config;
-/// use liveness::driver::Meter;
+/// use liveness::driver::CountingSocket;
 /// use liveness::driver::tungstenite::{LiveSocket, accept_hdr};
 /// use tungstenite::handshake::server::{Request, Response};
 ///
@@ -81,7 +84,7 @@ pub fn accept_over<S: Transport>(
 ///     path = request.uri().path().to_owned();
 ///     Ok(response)
 /// };
-/// let socket = accept_hdr(Meter::new(stream), look, None)?;
+/// let socket = accept_hdr(CountingSocket::new(stream), look, None)?;
 /// let mut socket = LiveSocket::new(socket, Config::DEFAULT);
 /// println!("{path}: {}", socket.read()?);
 /// # Ok(())
@@ -120,16 +123,16 @@ pub fn accept_hdr<S: Transport, C: Callback>(
 /// # Errors
 ///
 /// Those of the handshake, which fails where it takes longer than [`HANDSHAKE_TIMEOUT`].
-pub fn client<R: IntoClientRequest, S: Socket>(
+pub fn client<R: IntoClientRequest, S: BlockingSocket>(
     request: R,
     stream: S,
     config: Config,
-) -> Result<(LiveSocket<Meter<S>>, Response), tungstenite::Error> {
-    let (socket, response) = client_over(request, Meter::new(stream))?;
+) -> Result<(LiveSocket<CountingSocket<S>>, Response), tungstenite::Error> {
+    let (socket, response) = client_over(request, CountingSocket::new(stream))?;
     Ok((LiveSocket::new(socket, config), response))
 }
 
-/// Opens a WebSocket over any [`Transport`]: a TLS stream around a [`Meter`].
+/// Opens a WebSocket over any [`Transport`]: a TLS stream around a [`CountingSocket`].
 ///
 /// # Errors
 ///
@@ -144,8 +147,8 @@ pub fn client_over<R: IntoClientRequest, S: Transport>(
 
 fn begin_handshake(transport: &mut impl Transport) {
     let clock = Clock::new();
-    transport.meter().get_ref().tune();
-    transport.meter().begin_handshake(clock, clock.now().saturating_add(HANDSHAKE_TIMEOUT));
+    transport.counting_socket().get_ref().tune();
+    transport.counting_socket().begin_handshake(clock, clock.now().saturating_add(HANDSHAKE_TIMEOUT));
 }
 
 /// A blocking handshake is interrupted only by a socket that somebody made non-blocking.

@@ -50,13 +50,13 @@ use core::time::Duration;
 use tungstenite::protocol::CloseFrame;
 use tungstenite::{Message, WebSocket};
 
-pub use handshake::{accept, accept_hdr, accept_over, accept_unwatched, client, client_over};
+pub use handshake::{accept, accept_hdr, accept_over, accept_raw, client, client_over};
 
-use super::meter::Transport;
-use super::{Heartbeat, Inbox, Stuck, Watcher, at_most_123_bytes};
+use super::counting_socket::Transport;
+use super::{ActionObserver, Heartbeat, Inbox, Stuck, at_most_123_bytes};
 use crate::config::Config;
 use crate::event::{Action, CloseCode, Reason};
-use crate::liveness::{Liveness, Machine};
+use crate::liveness::{Liveness, Monitor};
 use crate::payload::random_seed;
 use crate::time::Clock;
 
@@ -84,7 +84,7 @@ impl Offline {
 /// The reason in words, and after a colon tungstenite's error, where there is one: `no answer to a ping in time`.
 impl fmt::Display for Offline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.reason.as_str())?;
+        f.write_str(self.reason.description())?;
         self.cause.as_ref().map_or(Ok(()), |cause| write!(f, ": {cause}"))
     }
 }
@@ -99,13 +99,13 @@ impl core::error::Error for Offline {
 ///
 /// Bytes that are there are read before any deadline is judged, and the time of a judgement is taken before that
 /// reading: a process that was stopped in between judges nobody by what it had not read.
-pub struct LiveSocket<S: Transport, M: Machine = Liveness> {
+pub struct LiveSocket<S: Transport, M: Monitor = Liveness> {
     /// `None` once disconnected.
     socket: Option<WebSocket<S>>,
     machine: M,
     heartbeat: Heartbeat,
     clock: Clock,
-    watcher: Option<Watcher>,
+    observer: Option<ActionObserver>,
     inbox: Inbox<Message>,
     /// Reading is paused: the inbox is full, or too many pongs are owed.
     paused: bool,
@@ -121,10 +121,10 @@ pub struct LiveSocket<S: Transport, M: Machine = Liveness> {
     /// To the newest ping of the peer's that came as a text message.
     answer: Option<Message>,
     /// Nothing that arrives can be understood any more; it is only waited for to end.
-    deaf: bool,
+    discarding: bool,
     cause: Option<tungstenite::Error>,
     /// What the caller gave as the text of its Close.
-    farewell: Option<String>,
+    close_text: Option<String>,
     close_frame: Option<CloseFrame>,
 }
 
@@ -135,26 +135,26 @@ impl<S: Transport> LiveSocket<S> {
     /// download would count as written long before it is.
     pub fn new(socket: WebSocket<S>, config: Config) -> Self {
         let clock = Clock::new();
-        let machine = Liveness::new(config.driven(), random_seed(), clock.now());
+        let machine = Liveness::new(config.for_drivers(), random_seed(), clock.now());
         Self::with_machine(socket, machine, clock)
     }
 }
 
-impl<S: Transport, M: Machine> LiveSocket<S, M> {
+impl<S: Transport, M: Monitor> LiveSocket<S, M> {
     /// Watches a WebSocket with a machine of the caller's, such as a
-    /// [`Recorder`](crate::transcript::Recorder), that was made at this clock's time, with a config that is [`driven`](Config::driven).
+    /// [`Recorder`](crate::transcript::Recorder), that was made at this clock's time, with a config [for drivers](Config::for_drivers).
     ///
     /// ```no_run
     /// # #![allow(dead_code)]
     /// # fn serve(stream: std::net::TcpStream) -> Result<(), Box<dyn std::error::Error>> {
-    /// use liveness::driver::tungstenite::{LiveSocket, accept_unwatched};
+    /// use liveness::driver::tungstenite::{LiveSocket, accept_raw};
     /// use liveness::transcript::Recorder;
     /// use liveness::{Clock, Config, random_seed};
     ///
-    /// let socket = accept_unwatched(stream, None)?;
+    /// let socket = accept_raw(stream, None)?;
     /// let clock = Clock::new();
     /// let life = String::new(); // or a file
-    /// let machine = Recorder::new(Config::DEFAULT.driven(), random_seed(), clock.now(), life);
+    /// let machine = Recorder::new(Config::DEFAULT.for_drivers(), random_seed(), clock.now(), life);
     /// let mut socket = LiveSocket::with_machine(socket, machine, clock);
     /// # let _ = socket.read();
     /// # Ok(())
@@ -166,7 +166,7 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
             machine,
             heartbeat: Heartbeat::Frames,
             clock,
-            watcher: None,
+            observer: None,
             inbox: Inbox::new(),
             paused: false,
             stuck: None,
@@ -175,9 +175,9 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
             ping_unflushed: false,
             pongs_owed: 0,
             answer: None,
-            deaf: false,
+            discarding: false,
             cause: None,
-            farewell: None,
+            close_text: None,
             close_frame: None,
         }
     }
@@ -202,15 +202,15 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
         self
     }
 
-    /// Shows every action to `watcher` as it is carried out: `MarkOnline`, `MarkSuspect`, `MarkOffline` and
+    /// Shows every action to `observer` as it is carried out: `MarkOnline`, `MarkSuspect`, `MarkOffline` and
     /// `Disconnect` are what a presence list wants.
     ///
     /// The verdict may fall while messages that came before it still wait to be read, so `MarkOffline` may come before the
-    /// last of them do. Where a message begins something that the verdict ends, such as a name that enters a
+    /// last of them do. Where a message begins something that the verdict ends, such as a user's connection in a
     /// [`Presence`](crate::Presence), end it after the last message as well.
     #[must_use]
-    pub fn on_action(mut self, watcher: impl FnMut(Action, &Liveness) + Send + 'static) -> Self {
-        self.watcher = Some(Box::new(watcher));
+    pub fn on_action(mut self, observer: impl FnMut(Action, &Liveness) + Send + 'static) -> Self {
+        self.observer = Some(Box::new(observer));
         self
     }
 
@@ -236,7 +236,7 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
     /// [`Offline`], when the connection is over and its socket closed. Messages that arrived before come first.
     pub fn read(&mut self) -> Result<Message, Offline> {
         loop {
-            if let Some(message) = self.look(None)? {
+            if let Some(message) = self.take_or_wait(None)? {
                 return Ok(message);
             }
         }
@@ -275,7 +275,7 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
         let end = self.clock.now().saturating_add(patience);
         loop {
             let left = end.saturating_duration_since(self.clock.now());
-            let message = self.look(Some(left))?;
+            let message = self.take_or_wait(Some(left))?;
             if message.is_some() || left.is_zero() {
                 return Ok(message);
             }
@@ -283,19 +283,19 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
     }
 
     /// A message that has arrived, or one turn of waiting for it.
-    fn look(&mut self, patience: Option<Duration>) -> Result<Option<Message>, Offline> {
+    fn take_or_wait(&mut self, patience: Option<Duration>) -> Result<Option<Message>, Offline> {
         if self.is_due() {
             self.judge();
         }
-        let message = self.take();
+        let message = self.dequeue();
         if message.is_some() {
             return Ok(message);
         }
         if self.socket.is_none() {
-            return Err(self.offline());
+            return Err(self.offline_error());
         }
         self.turn(patience);
-        Ok(self.take())
+        Ok(self.dequeue())
     }
 
     /// Writes a message and flushes it, heartbeating and reading while the peer is slow to take it.
@@ -306,9 +306,9 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
     pub fn send(&mut self, message: Message) -> Result<(), Offline> {
         let mut message = Some(message);
         loop {
-            let Some(socket) = &mut self.socket else { return Err(self.offline()) };
+            let Some(socket) = &mut self.socket else { return Err(self.offline_error()) };
             if !socket.can_write() {
-                return self.finish();
+                return self.run_to_end();
             }
             if self.is_broken() && !self.may_read() {
                 // The caller has something to say, and nobody to say it to.
@@ -342,14 +342,14 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
     /// # fn end(stream: std::net::TcpStream) -> Result<(), Box<dyn std::error::Error>> {
     /// # let mut socket = liveness::driver::tungstenite::accept(stream, liveness::Config::DEFAULT)?;
     /// socket.close(liveness::CloseCode::GOING_AWAY, "the server restarts");
-    /// while let Ok(last_words) = socket.read() {
-    ///     println!("{last_words}");
+    /// while let Ok(message) = socket.read() {
+    ///     println!("{message}");
     /// }
     /// # Ok(())
     /// # }
     /// ```
     pub fn close(&mut self, code: CloseCode, text: &str) {
-        self.farewell = Some(at_most_123_bytes(text).into());
+        self.close_text = Some(at_most_123_bytes(text).into());
         self.machine.close(code, self.clock.now());
         self.judge();
     }
@@ -361,7 +361,7 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
     }
 }
 
-impl<S: Transport, M: Machine> fmt::Debug for LiveSocket<S, M> {
+impl<S: Transport, M: Monitor> fmt::Debug for LiveSocket<S, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LiveSocket")
             .field("machine", self.machine.liveness())

@@ -8,40 +8,40 @@ use core::time::Duration;
 use tungstenite::{Message, WebSocket};
 
 use super::LiveSocket;
-use crate::beat::Beat;
-use crate::driver::meter::Transport;
+use crate::driver::counting_socket::Transport;
 use crate::driver::{
     BACKLOG, Heartbeat, PONGS_OWED, READS_BEFORE_VERDICT, Stuck, is_refutable, pong_owed, verdict_at,
 };
 use crate::event::{Action, Event, Status};
-use crate::liveness::Machine;
+use crate::liveness::Monitor;
+use crate::text_heartbeat::TextHeartbeat;
 use crate::time::Timestamp;
 
 /// How long one attempt to write may block: often enough for the pongs of a peer that reads slowly.
 pub(super) const WRITE_SLICE: Duration = Duration::from_millis(20);
 /// How long one attempt to read may block while there is something to write.
 const READ_SLICE: Duration = Duration::from_millis(5);
-/// A rest after each read once the verdict has fallen, so that a peer that floods on costs nothing.
-const CLOSING_REST: Duration = Duration::from_millis(5);
+/// A pause after each read once the verdict has fallen, so that a peer that floods on costs nothing.
+const CLOSING_COOLDOWN: Duration = Duration::from_millis(5);
 
 /// Whether a read left anything unread.
 #[derive(PartialEq, Eq)]
-pub(super) enum Receipt {
+pub(super) enum ReadOutcome {
     More,
     Drained,
 }
 
-impl<S: Transport, M: Machine> LiveSocket<S, M> {
+impl<S: Transport, M: Monitor> LiveSocket<S, M> {
     /// Writes what waits, reads what comes within `patience`, and judges if a deadline has come.
     pub(super) fn turn(&mut self, patience: Option<Duration>) {
         self.flush();
         if self.is_broken() {
-            self.hear_last_words();
+            self.drain_before_eof();
         }
         if self.unflushed && !self.may_read() && !self.paused {
             // The caller waits here, and not for messages.
             self.paused = true;
-            self.hear(Event::ReadPaused);
+            self.handle(Event::ReadPaused);
         }
         if self.is_stuck() {
             self.end_transport();
@@ -81,7 +81,7 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
             if drained || !self.may_read() {
                 break;
             }
-            drained = self.receive(Some(Duration::ZERO)) == Receipt::Drained || self.is_offline();
+            drained = self.receive(Some(Duration::ZERO)) == ReadOutcome::Drained || self.is_offline();
         }
         if !drained && self.must_wait(now) {
             return self.flush();
@@ -89,8 +89,8 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
         self.backlog_from = None;
         while let Some(action) = self.machine.poll(now) {
             self.carry_out(action);
-            if let Some(watcher) = &mut self.watcher {
-                watcher(action, self.machine.liveness());
+            if let Some(observer) = &mut self.observer {
+                observer(action, self.machine.liveness());
             }
         }
         self.flush();
@@ -103,7 +103,7 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
             return false;
         }
         let Some(socket) = &mut self.socket else { return false };
-        let received = counts(socket).0;
+        let received = byte_counts(socket).0;
         received.saturating_sub(*self.backlog_from.get_or_insert(received)) < BACKLOG
     }
 
@@ -114,10 +114,10 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
                 self.ping_unflushed = true;
                 let ping = match self.heartbeat {
                     Heartbeat::Frames => Message::Ping(payload.as_bytes().to_vec().into()),
-                    Heartbeat::Text => Message::text(Beat::Ping(payload).to_string()),
+                    Heartbeat::Text => Message::text(TextHeartbeat::Ping(payload).to_string()),
                 };
-                if let Some(error) = self.control(|socket| socket.write(ping)) {
-                    self.failed(error);
+                if let Some(error) = self.write_control(|socket| socket.write(ping)) {
+                    self.on_error(error);
                 }
             }
             Action::Close(code) => self.write_close(code),
@@ -132,70 +132,70 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
 
     /// There is room for what might come, and for the answers to it. After the verdict what does not fit is dropped.
     pub(super) fn may_read(&self) -> bool {
-        self.is_offline() || (self.may_keep() && self.pongs_owed < PONGS_OWED)
+        self.is_offline() || (self.inbox_has_room() && self.pongs_owed < PONGS_OWED)
     }
 
     /// One read of the socket, or one message that an earlier one brought.
-    pub(super) fn receive(&mut self, patience: Option<Duration>) -> Receipt {
+    pub(super) fn receive(&mut self, patience: Option<Duration>) -> ReadOutcome {
         if self.is_offline() {
-            std::thread::park_timeout(CLOSING_REST);
+            std::thread::park_timeout(CLOSING_COOLDOWN);
         }
-        let Some(socket) = &mut self.socket else { return Receipt::Drained };
-        let (received, sent) = counts(socket);
-        if let Err(error) = socket.get_mut().meter().begin_turn(patience, WRITE_SLICE) {
-            self.failed(error.into());
-            return Receipt::Drained;
+        let Some(socket) = &mut self.socket else { return ReadOutcome::Drained };
+        let (received, sent) = byte_counts(socket);
+        if let Err(error) = socket.get_mut().counting_socket().begin_turn(patience, WRITE_SLICE) {
+            self.on_error(error.into());
+            return ReadOutcome::Drained;
         }
-        if self.deaf {
-            return self.swallow();
+        if self.discarding {
+            return self.discard_input();
         }
         let result = socket.read();
-        let progress = counts(socket).0 > received;
-        if counts(socket).1 > sent {
-            self.hear(Event::Wrote);
+        let progress = byte_counts(socket).0 > received;
+        if byte_counts(socket).1 > sent {
+            self.handle(Event::Wrote);
         }
         match result {
-            Ok(message) => self.arrived(message),
+            Ok(message) => self.on_message(message),
             Err(error) => {
                 if progress {
-                    self.hear(Event::Progress);
+                    self.handle(Event::Progress);
                 }
-                self.failed(error);
+                self.on_error(error);
             }
         }
-        self.receipt()
+        self.read_outcome()
     }
 
     /// Reads and drops what nobody can understand any more, to learn when it ends.
-    pub(super) fn swallow(&mut self) -> Receipt {
-        let Some(socket) = &mut self.socket else { return Receipt::Drained };
+    pub(super) fn discard_input(&mut self) -> ReadOutcome {
+        let Some(socket) = &mut self.socket else { return ReadOutcome::Drained };
         let mut scrap = [0; 16 * 1024];
-        // The meter has seen the error or the end, if it was one.
-        let _ = socket.get_mut().meter().read(&mut scrap);
-        self.receipt()
+        // The counting socket has seen the error or the end, if it was one.
+        let _ = socket.get_mut().counting_socket().read(&mut scrap);
+        self.read_outcome()
     }
 
-    /// Whether there may be more; and the end of the transport, which the meter sees under any layer of TLS.
-    pub(super) fn receipt(&mut self) -> Receipt {
-        let Some(socket) = &mut self.socket else { return Receipt::Drained };
-        let meter = socket.get_mut().meter();
-        if meter.ended() {
-            self.hear(Event::Eof);
-            return Receipt::Drained;
+    /// Whether there may be more; and the end of the transport, which the counting socket sees under any layer of TLS.
+    pub(super) fn read_outcome(&mut self) -> ReadOutcome {
+        let Some(socket) = &mut self.socket else { return ReadOutcome::Drained };
+        let counting = socket.get_mut().counting_socket();
+        if counting.ended() {
+            self.handle(Event::Eof);
+            return ReadOutcome::Drained;
         }
-        if meter.drained() { Receipt::Drained } else { Receipt::More }
+        if counting.drained() { ReadOutcome::Drained } else { ReadOutcome::More }
     }
 
-    pub(super) fn arrived(&mut self, message: Message) {
+    pub(super) fn on_message(&mut self, message: Message) {
         if let Message::Text(text) = &message {
-            if let Some(beat) = self.heartbeat.beat(text) {
-                return self.beaten(beat);
+            if let Some(heartbeat) = self.heartbeat.parse(text) {
+                return self.on_text_heartbeat(heartbeat);
             }
         }
         match message {
             Message::Text(_) | Message::Binary(_) | Message::Frame(_) => {
-                self.hear(Event::Data);
-                if self.may_keep() {
+                self.handle(Event::Data);
+                if self.inbox_has_room() {
                     let bytes = message.len();
                     self.inbox.push(message, bytes);
                 }
@@ -203,33 +203,33 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
             Message::Ping(_) => {
                 self.pongs_owed = self.pongs_owed.saturating_add(pong_owed(self.machine.liveness()));
                 self.queue_answer();
-                self.hear(Event::Ping);
+                self.handle(Event::Ping);
             }
-            Message::Pong(payload) => self.hear(Event::Pong(&payload)),
+            Message::Pong(payload) => self.handle(Event::Pong(&payload)),
             Message::Close(frame) => {
                 self.answer = None;
                 self.queue_answer();
-                self.hear(Event::Close(frame.as_ref().map(|frame| frame.code.into())));
+                self.handle(Event::Close(frame.as_ref().map(|frame| frame.code.into())));
                 self.close_frame = frame;
             }
         }
     }
 
     /// A heartbeat in a text message is none of the caller's.
-    fn beaten(&mut self, beat: Beat) {
-        if let Some(answer) = beat.answer().filter(|_| !self.is_offline()) {
+    fn on_text_heartbeat(&mut self, heartbeat: TextHeartbeat) {
+        if let Some(answer) = heartbeat.answer().filter(|_| !self.is_offline()) {
             self.pongs_owed = self.pongs_owed.saturating_add(pong_owed(self.machine.liveness()));
             self.answer = Some(Message::text(answer.to_string()));
             self.unflushed = true;
         }
-        self.hear(beat.event());
+        self.handle(heartbeat.event());
     }
 
-    pub(super) fn may_keep(&self) -> bool {
+    pub(super) fn inbox_has_room(&self) -> bool {
         self.inbox.has_room()
     }
 
-    pub(super) fn take(&mut self) -> Option<Message> {
+    pub(super) fn dequeue(&mut self) -> Option<Message> {
         let message = self.inbox.pop()?;
         self.resume();
         Some(message)
@@ -239,11 +239,11 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
         if self.paused && self.may_read() {
             self.paused = false;
             self.stuck = None;
-            self.hear(Event::ReadResumed);
+            self.handle(Event::ReadResumed);
         }
     }
 
-    pub(super) fn hear(&mut self, event: Event<'_>) {
+    pub(super) fn handle(&mut self, event: Event<'_>) {
         if event == Event::Wrote {
             self.stuck = None;
         }
@@ -252,7 +252,7 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
 }
 
 /// Bytes received and sent.
-pub(super) fn counts<S: Transport>(socket: &mut WebSocket<S>) -> (u64, u64) {
-    let meter = socket.get_mut().meter();
-    (meter.received(), meter.sent())
+pub(super) fn byte_counts<S: Transport>(socket: &mut WebSocket<S>) -> (u64, u64) {
+    let counting = socket.get_mut().counting_socket();
+    (counting.received(), counting.sent())
 }

@@ -8,22 +8,22 @@ use core::time::Duration;
 use tungstenite::protocol::CloseFrame;
 use tungstenite::{Message, WebSocket};
 
-use super::turn::{Receipt, WRITE_SLICE, counts};
+use super::turn::{ReadOutcome, WRITE_SLICE, byte_counts};
 use super::{LiveSocket, Offline};
-use crate::driver::meter::Transport;
-use crate::driver::{Fault, READS_BEFORE_VERDICT, close_text};
+use crate::driver::counting_socket::Transport;
+use crate::driver::{ErrorKind, READS_BEFORE_VERDICT, close_text};
 use crate::event::{CloseCode, Event, Reason};
-use crate::liveness::Machine;
+use crate::liveness::Monitor;
 
-impl<S: Transport, M: Machine> LiveSocket<S, M> {
+impl<S: Transport, M: Monitor> LiveSocket<S, M> {
     /// Gives a message to tungstenite, and back if its buffer is full.
     pub(super) fn write(&mut self, message: Message) -> Option<Message> {
         let clean = !self.unflushed;
         self.unflushed = true;
-        match self.moving(|socket| socket.write(message)) {
+        match self.write_in_turn(|socket| socket.write(message)) {
             Some(tungstenite::Error::WriteBufferFull(message)) if !clean => Some(*message),
             Some(error) => {
-                self.failed(error);
+                self.on_error(error);
                 None
             }
             None => None,
@@ -37,17 +37,17 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
             // Tungstenite has the echo ready; `judge` flushes it.
             return;
         }
-        let text = self.farewell.take();
+        let text = self.close_text.take();
         let text =
-            text.unwrap_or_else(|| self.machine.liveness().verdict().map_or("", Reason::as_str).into());
+            text.unwrap_or_else(|| self.machine.liveness().verdict().map_or("", Reason::description).into());
         let frame = code.map(|code| CloseFrame { code: code.get().into(), reason: text.into() });
-        let closed = self.control(|socket| {
+        let closed = self.write_control(|socket| {
             // A pong that is owed goes first: the Close is to be the last frame.
             let _ = socket.flush();
             socket.close(frame)
         });
         if let Some(error) = closed {
-            self.failed(error);
+            self.on_error(error);
         }
     }
 
@@ -56,7 +56,7 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
     pub(super) fn queue_answer(&mut self) {
         self.unflushed = true;
         let Some(socket) = &mut self.socket else { return };
-        socket.get_mut().meter().begin_buffering();
+        socket.get_mut().counting_socket().begin_buffering();
         // It blocks, as it was told.
         let _ = unlimited(socket, WebSocket::flush);
     }
@@ -66,10 +66,12 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
         if !self.unflushed || self.socket.is_none() {
             return;
         }
-        if let Some(error) = self.answer.take().and_then(|pong| self.control(|socket| socket.write(pong))) {
-            self.failed(error);
+        if let Some(error) =
+            self.answer.take().and_then(|pong| self.write_control(|socket| socket.write(pong)))
+        {
+            self.on_error(error);
         }
-        let flushed = self.control(|socket| match socket.flush() {
+        let flushed = self.write_control(|socket| match socket.flush() {
             // A server's echo is out of tungstenite's buffer; TLS has one of its own.
             Err(tungstenite::Error::ConnectionClosed) => {
                 socket.get_mut().flush()?;
@@ -78,57 +80,57 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
             result => result,
         });
         match flushed {
-            None => self.flushed(),
+            None => self.on_flushed(),
             Some(error @ tungstenite::Error::ConnectionClosed) => {
-                self.flushed();
-                self.failed(error);
+                self.on_flushed();
+                self.on_error(error);
             }
-            Some(error) => self.failed(error),
+            Some(error) => self.on_error(error),
         }
     }
 
-    pub(super) fn flushed(&mut self) {
+    pub(super) fn on_flushed(&mut self) {
         self.unflushed = false;
         self.pongs_owed = 0;
         self.resume();
         if self.ping_unflushed {
             self.ping_unflushed = false;
-            self.hear(Event::PingSent);
+            self.handle(Event::PingSent);
         }
-        if let Some(socket) = self.socket.as_mut().filter(|socket| self.deaf && !socket.can_write()) {
-            // Our last word, the Close, is out: tell the peer, so that it hangs up.
-            socket.get_mut().meter().shutdown(Shutdown::Write);
+        if let Some(socket) = self.socket.as_mut().filter(|socket| self.discarding && !socket.can_write()) {
+            // Our Close is out: tell the peer that nothing more will come, so that it hangs up.
+            socket.get_mut().counting_socket().shutdown(Shutdown::Write);
         }
     }
 
     /// Does something to the socket that writes, within a turn, and reports the bytes that moved.
-    pub(super) fn moving(
+    pub(super) fn write_in_turn(
         &mut self,
         write: impl FnOnce(&mut WebSocket<S>) -> tungstenite::Result<()>,
     ) -> Option<tungstenite::Error> {
         let socket = self.socket.as_mut()?;
-        let (_, sent) = counts(socket);
-        if let Err(error) = socket.get_mut().meter().begin_writing(WRITE_SLICE) {
+        let (_, sent) = byte_counts(socket);
+        if let Err(error) = socket.get_mut().counting_socket().begin_writing(WRITE_SLICE) {
             return Some(error.into());
         }
         let result = write(socket);
-        if counts(socket).1 > sent {
-            self.hear(Event::Wrote);
+        if byte_counts(socket).1 > sent {
+            self.handle(Event::Wrote);
         }
         result.err()
     }
 
-    /// As `moving`, for a control frame: a limit of the buffer is for messages, and a ping that it swallowed would be
+    /// As `write_in_turn`, for a control frame: a limit of the buffer is for messages, and a ping that it refused would be
     /// counted as sent.
-    pub(super) fn control(
+    pub(super) fn write_control(
         &mut self,
         write: impl FnOnce(&mut WebSocket<S>) -> tungstenite::Result<()>,
     ) -> Option<tungstenite::Error> {
-        self.moving(|socket| unlimited(socket, write))
+        self.write_in_turn(|socket| unlimited(socket, write))
     }
 
-    /// Sorts tungstenite's errors: not now, all is said, the transport is gone, or the peer broke the rules.
-    pub(super) fn failed(&mut self, error: tungstenite::Error) {
+    /// Sorts tungstenite's errors: not now, the handshake is complete, the transport is gone, or the peer broke the rules.
+    pub(super) fn on_error(&mut self, error: tungstenite::Error) {
         if let tungstenite::Error::Io(error) = &error {
             // Tungstenite takes it for a reset that a stream took no byte; a TLS stream whose buffer is full takes none.
             let full = error.kind() == io::ErrorKind::ConnectionReset && !self.has_failed();
@@ -136,28 +138,28 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
                 return;
             }
         }
-        let code = match Fault::from(&error) {
-            Fault::Over => {
-                self.deaf = true;
-                return self.flushed_if_clean();
+        let code = match ErrorKind::from(&error) {
+            ErrorKind::Closed => {
+                self.discarding = true;
+                return self.on_flushed_if_clean();
             }
-            Fault::Gone => {
-                self.blame(error);
-                return self.hear(Event::Eof);
+            ErrorKind::Transport => {
+                self.set_cause(error);
+                return self.handle(Event::Eof);
             }
-            Fault::Against(code) => code,
+            ErrorKind::Protocol(code) => code,
             // Ours, not the peer's: larger than the buffer that the caller's settings allow.
-            Fault::Refused => CloseCode::INTERNAL_ERROR,
+            ErrorKind::Rejected => CloseCode::INTERNAL_ERROR,
         };
         // RFC 6455 7.1.7: fail the connection. Where one frame ends and the next begins is lost.
-        self.farewell = Some(close_text(&error));
-        self.blame(error);
-        self.deaf = true;
+        self.close_text = Some(close_text(&error));
+        self.set_cause(error);
+        self.discarding = true;
         self.machine.close(code, self.clock.now());
     }
 
     /// Keeps the error that ends the connection. After the verdict nothing does.
-    fn blame(&mut self, error: tungstenite::Error) {
+    fn set_cause(&mut self, error: tungstenite::Error) {
         if !self.is_offline() {
             self.cause.get_or_insert(error);
         }
@@ -166,18 +168,18 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
     /// The socket itself, under any layer of TLS.
     fn has_failed(&mut self) -> bool {
         self.socket.as_mut().is_some_and(|socket| {
-            let meter = socket.get_mut().meter();
-            meter.ended() || meter.is_broken()
+            let counting = socket.get_mut().counting_socket();
+            counting.ended() || counting.is_broken()
         })
     }
 
     pub(super) fn is_broken(&mut self) -> bool {
-        self.socket.as_mut().is_some_and(|socket| socket.get_mut().meter().is_broken())
+        self.socket.as_mut().is_some_and(|socket| socket.get_mut().counting_socket().is_broken())
     }
 
     /// Nothing can be written any more, so the end has come; but not before everything that had arrived is read, be it
     /// the peer's Close. Where the inbox is full, the caller has to take some of it first.
-    pub(super) fn hear_last_words(&mut self) {
+    pub(super) fn drain_before_eof(&mut self) {
         for _ in 0..READS_BEFORE_VERDICT {
             if self.is_offline() || self.socket.is_none() {
                 break;
@@ -185,7 +187,7 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
             if !self.may_read() {
                 return;
             }
-            if self.receive(Some(Duration::ZERO)) == Receipt::Drained {
+            if self.receive(Some(Duration::ZERO)) == ReadOutcome::Drained {
                 break;
             }
         }
@@ -194,33 +196,33 @@ impl<S: Transport, M: Machine> LiveSocket<S, M> {
 
     pub(super) fn end_transport(&mut self) {
         let Some(socket) = &mut self.socket else { return };
-        if let Some(error) = socket.get_mut().meter().take_break() {
-            self.blame(error.into());
+        if let Some(error) = socket.get_mut().counting_socket().take_write_error() {
+            self.set_cause(error.into());
         }
-        self.hear(Event::Eof);
+        self.handle(Event::Eof);
     }
 
-    pub(super) fn flushed_if_clean(&mut self) {
+    pub(super) fn on_flushed_if_clean(&mut self) {
         if !self.unflushed {
-            self.flushed();
+            self.on_flushed();
         }
     }
 
     pub(super) fn disconnect(&mut self) {
         if let Some(mut socket) = self.socket.take() {
-            socket.get_mut().meter().shutdown(Shutdown::Both);
+            socket.get_mut().counting_socket().shutdown(Shutdown::Both);
         }
     }
 
     /// Heartbeats until the socket is closed.
-    pub(super) fn finish(&mut self) -> Result<(), Offline> {
+    pub(super) fn run_to_end(&mut self) -> Result<(), Offline> {
         while self.socket.is_some() {
             self.turn(None);
         }
-        Err(self.offline())
+        Err(self.offline_error())
     }
 
-    pub(super) fn offline(&mut self) -> Offline {
+    pub(super) fn offline_error(&mut self) -> Offline {
         let reason = self.machine.liveness().verdict().unwrap_or(Reason::TransportClosed);
         Offline { reason, cause: self.cause.take() }
     }

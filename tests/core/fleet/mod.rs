@@ -10,8 +10,8 @@ use liveness::{Action, Config, Event, Fleet, Key, Liveness, Timestamp};
 use proptest::prelude::*;
 
 use self::world::{Reached, Step, World};
-use crate::draws::draws;
 use crate::laws::settings;
+use crate::samples::samples;
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -33,7 +33,7 @@ fn events() -> impl Strategy<Value = Event<'static>> {
 fn steps() -> impl Strategy<Value = Step> {
     let which = any::<u8>();
     prop_oneof![
-        6 => any::<u8>().prop_map(|class| Step::Insert { class }),
+        6 => any::<u8>().prop_map(|config| Step::Insert { config }),
         1 => which.prop_map(|which| Step::Remove { which }),
         12 => (which, events()).prop_map(|(which, event)| Step::Event { which, event }),
         12 => (which, 0..3_u8).prop_map(|(which, back)| Step::Answer { which, back }),
@@ -85,7 +85,7 @@ proptest! {
         last in prop::option::of(Just(Step::CloseAll)),
     ) {
         // Sometimes more than a poll looks at.
-        let steps: Vec<Step> = (0..crowd).map(|class| Step::Insert { class }).chain(steps).collect();
+        let steps: Vec<Step> = (0..crowd).map(|config| Step::Insert { config }).chain(steps).collect();
         live(&configs, tick, start, &steps, last);
     }
 
@@ -219,7 +219,7 @@ impl Six for Alone {
 fn lives_of_every_kind_are_lived() {
     let (mut all, mut looks) = (Reached::default(), 0);
     let strategy = (settings(), ticks(), prop::collection::vec(steps(), 100..200));
-    for (config, tick, steps) in draws(strategy, 40) {
+    for (config, tick, steps) in samples(strategy, 40) {
         let reached = live(&[config], tick, Timestamp::ZERO, &steps, None);
         all.actions += reached.actions;
         all.pings += reached.pings;

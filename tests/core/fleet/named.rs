@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use liveness::transcript::Recorder;
-use liveness::{Action, Class, CloseCode, Config, Event, Fleet, FleetError, Key, Reason, Status, Timestamp};
+use liveness::{
+    Action, CloseCode, Config, ConfigId, Event, Fleet, FleetError, Key, Reason, Status, Timestamp,
+};
 
 use liveness_testing::{Page, assert_replays};
 
@@ -111,9 +113,9 @@ fn each_class_keeps_its_own_settings() {
     let slow = Config::builder().interval(Duration::from_secs(60)).jitter(0).build_const();
     let quick = Config::builder().interval(Duration::from_secs(1)).jitter(0).build_const();
     let mut fleet = Fleet::new(slow, 1);
-    let class = fleet.add_class(quick).unwrap();
+    let config = fleet.add_config(quick).unwrap();
     let a = fleet.insert(at(0)).unwrap();
-    let b = fleet.insert_as(class, at(0)).unwrap();
+    let b = fleet.insert_with(config, at(0)).unwrap();
     drain(&mut fleet, at(0));
     let first = fleet.poll_timeout().unwrap();
     assert_eq!(first, at(1_000));
@@ -125,15 +127,15 @@ fn each_class_keeps_its_own_settings() {
 #[test]
 fn what_does_not_fit_is_said_clearly() {
     let mut fleet = Fleet::new(Config::DEFAULT, 1);
-    let last = (1..255).map(|_| fleet.add_class(Config::DEFAULT).unwrap()).last().unwrap();
-    let error = fleet.add_class(Config::DEFAULT).unwrap_err();
-    assert_eq!(error, FleetError::TooManyClasses);
-    assert!(error.to_string().contains("255 classes"));
-    assert!(fleet.insert_as(last, at(0)).is_ok());
+    let last = (1..255).map(|_| fleet.add_config(Config::DEFAULT).unwrap()).last().unwrap();
+    let error = fleet.add_config(Config::DEFAULT).unwrap_err();
+    assert_eq!(error, FleetError::TooManyConfigs);
+    assert!(error.to_string().contains("255 configs"));
+    assert!(fleet.insert_with(last, at(0)).is_ok());
     let mut other = Fleet::new(Config::DEFAULT, 1);
-    let error = other.insert_as(last, at(0)).unwrap_err();
-    assert_eq!(error, FleetError::UnknownClass);
-    assert!(error.to_string().contains("add_class"));
+    let error = other.insert_with(last, at(0)).unwrap_err();
+    assert_eq!(error, FleetError::UnknownConfig);
+    assert!(error.to_string().contains("add_config"));
 }
 
 /// The whole fleet is one call away from a ping; each poll does a part, and nobody can tell.
@@ -155,7 +157,7 @@ fn a_probe_of_all_pings_everyone_and_nobody_who_comes_after() {
         }
     }
     assert_eq!(pinged.len(), 999);
-    // Freed before the sweep, the place is used again after it.
+    // Freed before the broadcast, the place is used again after it.
     assert_eq!(fleet.insert(at(2)).unwrap().index(), before[3].index());
 }
 
@@ -220,9 +222,9 @@ fn long_and_endless_waits_are_kept() {
     let config =
         Config::builder().interval(Duration::MAX).idle_timeout(month).last_look(Duration::ZERO).build_const();
     let mut fleet = Fleet::new(config, 1);
-    let endless = fleet.add_class(Config::builder().interval(Duration::MAX).build_const()).unwrap();
+    let endless = fleet.add_config(Config::builder().interval(Duration::MAX).build_const()).unwrap();
     let idle = fleet.insert(at(0)).unwrap();
-    fleet.insert_as(endless, at(0)).unwrap();
+    fleet.insert_with(endless, at(0)).unwrap();
     drain(&mut fleet, at(0));
     let mut wakes = 0;
     let (at, verdict) = loop {
@@ -307,32 +309,32 @@ fn the_debug_text_of_a_million_is_a_line() {
     let mut fleet = Fleet::new(Config::DEFAULT, 1);
     let key = fleet.insert(at(1)).unwrap();
     assert!(format!("{fleet:?}").starts_with("Fleet { len: 1, now: "), "{fleet:?}");
-    assert_eq!(format!("{key:?}"), "Key(0 of generation 0 in class 0)");
+    assert_eq!(format!("{key:?}"), "Key(0 of generation 0 with config 0)");
 }
 
 #[test]
-fn who_is_put_off_is_looked_at_later_and_never_before_its_time() {
+fn a_deferred_connection_is_looked_at_later_and_never_before_its_time() {
     let mut fleet = Fleet::new(Config::builder().jitter(0).build().unwrap(), 1);
     let key = fleet.insert(at(0)).unwrap();
-    fleet.put_off(key, at(400)).unwrap();
+    fleet.defer(key, at(400)).unwrap();
     assert_eq!(drain(&mut fleet, at(399)), []);
     assert_eq!(drain(&mut fleet, at(400)), [(key, Action::MarkOnline)]);
-    // Neither earlier than it is due, nor later, once it is put off no more.
-    fleet.put_off(key, at(90_000)).unwrap();
-    fleet.put_off(key, Timestamp::ZERO).unwrap();
+    // Neither earlier than it is due, nor later, once it is deferred no more.
+    fleet.defer(key, at(90_000)).unwrap();
+    fleet.defer(key, Timestamp::ZERO).unwrap();
     assert_eq!(drain(&mut fleet, at(19_000)), []);
     assert!(matches!(drain(&mut fleet, at(20_004))[..], [(_, Action::SendPing(_))]));
-    fleet.put_off(key, at(90_000)).unwrap();
+    fleet.defer(key, at(90_000)).unwrap();
     fleet.handle(key, Event::Eof, at(20_005)).unwrap();
     assert_eq!(drain(&mut fleet, at(20_005)).len(), 2, "an event that makes something due ends it");
-    assert!(fleet.put_off(key, at(1)).is_err());
+    assert!(fleet.defer(key, at(1)).is_err());
 }
 
 /// A connection, and what a recorder beside it writes down.
 fn insert_recorded(fleet: &mut Fleet, now: Timestamp) -> (Key, Page) {
     let page = Page::default();
     let sink = page.clone();
-    let key = fleet.insert_watched(Class::default(), now, |config, seed, now| {
+    let key = fleet.insert_observed(ConfigId::default(), now, |config, seed, now| {
         Box::new(Recorder::new(config, seed, now, sink))
     });
     (key.unwrap(), page)

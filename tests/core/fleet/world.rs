@@ -5,13 +5,13 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use liveness::{Action, Class, CloseCode, Config, Event, Fleet, Key, Liveness, Timestamp};
+use liveness::{Action, CloseCode, Config, ConfigId, Event, Fleet, Key, Liveness, Timestamp};
 
 /// Something that happens to a fleet.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Step {
     Insert {
-        class: u8,
+        config: u8,
     },
     Remove {
         which: u8,
@@ -69,7 +69,7 @@ pub(crate) struct Reached {
 
 pub(crate) struct World {
     fleet: Fleet,
-    classes: Vec<Class>,
+    config_ids: Vec<ConfigId>,
     tick: Duration,
     twins: BTreeMap<Key, Twin>,
     /// Keys of connections that are gone.
@@ -98,11 +98,11 @@ impl Twin {
 impl World {
     pub(crate) fn new(configs: &[Config], seed: u64, tick: Duration, start: Timestamp) -> Self {
         let mut fleet = Fleet::with_tick(configs[0], seed, tick);
-        let mut classes = vec![Class::default()];
-        classes.extend(configs[1..].iter().map(|config| fleet.add_class(*config).unwrap()));
+        let mut config_ids = vec![ConfigId::default()];
+        config_ids.extend(configs[1..].iter().map(|config| fleet.add_config(*config).unwrap()));
         Self {
             fleet,
-            classes,
+            config_ids,
             tick: tick.max(Duration::from_nanos(1)),
             twins: BTreeMap::new(),
             stale: VecDeque::new(),
@@ -116,7 +116,7 @@ impl World {
     /// Takes one step, and checks everything after it.
     pub(crate) fn step(&mut self, step: Step) {
         match step {
-            Step::Insert { class } => self.insert(class),
+            Step::Insert { config } => self.insert(config),
             Step::Sleep { nanos } => {
                 self.now += Duration::from_nanos(nanos);
                 self.poll();
@@ -144,7 +144,7 @@ impl World {
                 self.step_of(key, step);
             }
         }
-        // An input may be asked about before the next poll, in the middle of a sweep too.
+        // An input may be asked about before the next poll, in the middle of a broadcast too.
         self.compare();
     }
 
@@ -157,10 +157,10 @@ impl World {
         }
     }
 
-    fn insert(&mut self, class: u8) {
-        let class = self.classes[usize::from(class) % self.classes.len()];
+    fn insert(&mut self, config: u8) {
+        let config = self.config_ids[usize::from(config) % self.config_ids.len()];
         self.see();
-        let key = self.fleet.insert_as(class, self.now).unwrap();
+        let key = self.fleet.insert_with(config, self.now).unwrap();
         // The twin begins as the fleet's machine does: the seed is the fleet's to choose.
         let machine = self.fleet.get(key).unwrap();
         assert!(
@@ -196,7 +196,7 @@ impl World {
             }
             Step::PutOff { nanos, .. } => {
                 twin.off = at + Duration::from_nanos(nanos);
-                self.fleet.put_off(key, twin.off).unwrap();
+                self.fleet.defer(key, twin.off).unwrap();
             }
             Step::Close { .. } => {
                 self.fleet.close(key, CloseCode::NORMAL, self.now).unwrap();
@@ -304,7 +304,7 @@ impl World {
         assert!(self.fleet.handle(key, Event::Data, self.now).is_err());
         assert!(self.fleet.probe(key, self.now).is_err());
         assert!(self.fleet.close(key, CloseCode::NORMAL, self.now).is_err());
-        assert!(self.fleet.put_off(key, self.now).is_err());
+        assert!(self.fleet.defer(key, self.now).is_err());
         assert!(self.fleet.remove(key).is_err());
         assert!(self.fleet.get(key).is_err());
         assert!(self.fleet.status(key).is_err());

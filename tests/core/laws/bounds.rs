@@ -42,7 +42,7 @@ proptest! {
         // The other verdicts are not at issue.
         let config = config.to_builder();
         let config = config.idle_timeout(Duration::MAX).silence_timeout(Duration::MAX).write_timeout(Duration::MAX);
-        let config = config.no_control_budget().build().unwrap();
+        let config = config.unlimited_control_frames().build().unwrap();
         let life = meeting.live(config, Timestamp::ZERO, false);
         let mut actions = life.actions_before_the_silence().into_iter();
         prop_assert!(!actions.any(|(_, action)| is_offline(&action)), "{}", life.transcript);

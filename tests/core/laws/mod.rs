@@ -13,7 +13,7 @@ use proptest::prelude::*;
 
 pub(crate) use self::lives::settings;
 use self::lives::{DRIVERS, PEERS, Peer, SECOND, steps, stories};
-use crate::draws::draws;
+use crate::samples::samples;
 use crate::world::{self, World, is_offline};
 use liveness_testing::REASONS;
 use liveness_testing::assert_replays;
@@ -178,7 +178,7 @@ fn verdict_at(mut machine: Liveness, ours: &[(u64, bool)]) -> Timestamp {
 fn lives_of_every_kind_are_lived() {
     // The twin of the laws: they would all hold in a world where nothing ever happens.
     let (mut reasons, mut suspected, mut forgiven) = (Vec::new(), 0, 0);
-    for (config, steps) in draws((settings(), steps()), 400) {
+    for (config, steps) in samples((settings(), steps()), 400) {
         let life = World::live(config, Timestamp::ZERO, &steps, false);
         for (_, action) in life.actions() {
             match action {
@@ -204,7 +204,7 @@ fn every_driver_meets_every_peer() {
     for (driver, peer) in DRIVERS.iter().flat_map(|driver| PEERS.iter().map(move |peer| (driver, peer))) {
         let meetings = lives::meetings(std::slice::from_ref(driver), std::slice::from_ref(peer));
         let (mut pinged, mut as_its_kind, mut longest) = (0, 0, 0);
-        for (config, meeting) in draws((settings(), meetings), 30) {
+        for (config, meeting) in samples((settings(), meetings), 30) {
             let life = meeting.live(config, Timestamp::ZERO, false);
             let actions: Vec<_> = life.actions().into_iter().map(|(_, action)| action).collect();
             let ends = |reason| actions.contains(&Action::MarkOffline(reason));

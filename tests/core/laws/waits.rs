@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use liveness::transcript::Recorder;
-use liveness::{Action, Config, Event, Liveness, Machine, Timestamp};
+use liveness::{Action, Config, Event, Liveness, Monitor, Timestamp};
 use proptest::prelude::*;
 
 use super::lives::SECOND;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use liveness::Timestamp;
-use liveness::lease::{Change, Loss};
+use liveness::lease::{LeaseChange, Loss};
 
 use super::world::{Line, Step};
 
@@ -21,18 +21,18 @@ pub(crate) fn one_holder(log: &Log) -> Law {
     for (at, line) in log {
         let Line::Out(change) = line else { continue };
         let good = match change {
-            Change::Granted { user, token } => {
+            LeaseChange::Granted { user, token } => {
                 frozen = false;
                 holder.replace((*user, *token)).is_none()
             }
-            Change::Lost { user, token, .. } => holder.take() == Some((*user, *token)),
-            Change::Frozen { user, token, .. } => {
+            LeaseChange::Lost { user, token, .. } => holder.take() == Some((*user, *token)),
+            LeaseChange::Frozen { user, token, .. } => {
                 holder == Some((*user, *token)) && !std::mem::replace(&mut frozen, true)
             }
-            Change::Thawed { user, token } => {
+            LeaseChange::Thawed { user, token } => {
                 holder == Some((*user, *token)) && std::mem::replace(&mut frozen, false)
             }
-            Change::Returned { token, .. } => holder.is_none_or(|(_, newer)| newer > *token),
+            LeaseChange::Returned { token, .. } => holder.is_none_or(|(_, newer)| newer > *token),
         };
         if !good {
             return broken(*at, change);
@@ -43,7 +43,7 @@ pub(crate) fn one_holder(log: &Log) -> Law {
 
 pub(crate) fn tokens_grow(log: &Log, mut last: u64) -> Law {
     for (at, line) in log {
-        if let Line::Out(change @ Change::Granted { token, .. }) = line {
+        if let Line::Out(change @ LeaseChange::Granted { token, .. }) = line {
             if token.get() <= last {
                 return broken(*at, change);
             }
@@ -77,11 +77,11 @@ impl Desk {
                     self.queue.push(*user);
                 }
             }
-            Line::Out(Change::Granted { user, .. }) => {
+            Line::Out(LeaseChange::Granted { user, .. }) => {
                 self.queue.retain(|waiting| waiting != user);
                 self.holder = Some(*user);
             }
-            Line::Out(Change::Lost { reason: Loss::Suspect, .. }) => self.holder = None,
+            Line::Out(LeaseChange::Lost { reason: Loss::GraceExpired, .. }) => self.holder = None,
             Line::In(_) | Line::Out(_) | Line::Silence => {}
         }
     }
@@ -105,7 +105,7 @@ impl Desk {
 pub(crate) fn first_come_first_served(log: &Log) -> Law {
     let mut desk = Desk::default();
     for (at, line) in log {
-        if let Line::Out(change @ Change::Granted { user, .. }) = line {
+        if let Line::Out(change @ LeaseChange::Granted { user, .. }) = line {
             if desk.first() != Some(*user) {
                 return broken(*at, (change, desk.queue));
             }
@@ -132,7 +132,7 @@ pub(crate) fn grace_is_exact(log: &Log, grace: u64) -> Law {
     let mut desk = Desk::default();
     for (at, line) in log {
         let over = desk.grace_over(grace).is_some_and(|over| over <= *at) && desk.first().is_some();
-        let lost = matches!(line, Line::Out(Change::Lost { reason: Loss::Suspect, .. }));
+        let lost = matches!(line, Line::Out(LeaseChange::Lost { reason: Loss::GraceExpired, .. }));
         if lost && !over || matches!(line, Line::Silence) && over {
             return broken(*at, (line, desk.queue, desk.suspects));
         }
@@ -147,8 +147,8 @@ pub(crate) fn frozen_while_suspect(log: &Log) -> Law {
     for (at, line) in log {
         desk.take_in(*at, line);
         match line {
-            Line::Out(Change::Frozen { since, .. }) => told = Some(*since),
-            Line::Out(Change::Thawed { .. } | Change::Lost { .. }) => told = None,
+            Line::Out(LeaseChange::Frozen { since, .. }) => told = Some(*since),
+            Line::Out(LeaseChange::Thawed { .. } | LeaseChange::Lost { .. }) => told = None,
             Line::Silence => {
                 let suspect = desk.holder.and_then(|holder| desk.suspects.get(&holder).copied());
                 if told != suspect {
@@ -171,8 +171,8 @@ pub(crate) fn every_loss_is_told(log: &Log) -> Law {
             Line::In(Step::Online(user)) => drop(away.remove(user)),
             Line::In(Step::Request(user)) if !desk.suspects.contains_key(user) => drop(away.remove(user)),
             Line::In(Step::Suspect(user) | Step::Offline(user)) => drop(away.insert(*user)),
-            Line::Out(Change::Granted { token, .. }) => held = Some(*token),
-            Line::Out(Change::Lost { user, token, reason }) => {
+            Line::Out(LeaseChange::Granted { token, .. }) => held = Some(*token),
+            Line::Out(LeaseChange::Lost { user, token, reason }) => {
                 if held.take() != Some(*token) {
                     return broken(*at, line);
                 }
@@ -180,7 +180,7 @@ pub(crate) fn every_loss_is_told(log: &Log) -> Law {
                     missed.push((*user, *token));
                 }
             }
-            Line::Out(Change::Returned { user, token, .. }) => {
+            Line::Out(LeaseChange::Returned { user, token, .. }) => {
                 let known = missed.iter().position(|missed| *missed == (*user, *token));
                 let Some(known) = known.filter(|_| !away.contains(user)) else { return broken(*at, line) };
                 missed.remove(known);

@@ -9,12 +9,12 @@ mod world;
 use std::time::Duration;
 
 use liveness::Timestamp;
-use liveness::lease::{Change, REMEMBERED, Refusal};
+use liveness::lease::{LeaseChange, REMEMBERED, Refusal};
 use proptest::prelude::*;
 
 use self::reference::PEOPLE;
 use self::world::{Line, Reached, Step, World};
-use crate::draws::draws;
+use crate::samples::samples;
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -183,16 +183,16 @@ proptest! {
 }
 
 /// What was told, and how long after the start.
-fn relative(world: &World, start: Timestamp) -> Vec<(Duration, Change<u8>)> {
+fn relative(world: &World, start: Timestamp) -> Vec<(Duration, LeaseChange<u8>)> {
     let since = |at: Timestamp| at.saturating_duration_since(start);
     let moved = |at: Timestamp| Timestamp::ZERO + since(at);
     let told = world.log.iter().filter_map(|(at, line)| match line {
-        Line::Out(Change::Frozen { user, token, since }) => {
-            Some((*at, Change::Frozen { user: *user, token: *token, since: moved(*since) }))
+        Line::Out(LeaseChange::Frozen { user, token, since }) => {
+            Some((*at, LeaseChange::Frozen { user: *user, token: *token, since: moved(*since) }))
         }
-        Line::Out(Change::Returned { user, token, reason, at: lost }) => {
+        Line::Out(LeaseChange::Returned { user, token, reason, at: lost }) => {
             let at_lost = moved(*lost);
-            Some((*at, Change::Returned { user: *user, token: *token, reason: *reason, at: at_lost }))
+            Some((*at, LeaseChange::Returned { user: *user, token: *token, reason: *reason, at: at_lost }))
         }
         Line::Out(change) => Some((*at, change.clone())),
         Line::In(_) | Line::Silence => None,
@@ -204,12 +204,12 @@ fn relative(world: &World, start: Timestamp) -> Vec<(Duration, Change<u8>)> {
 #[test]
 fn lives_of_every_kind_are_lived() {
     let (mut reached, mut foreign, mut lost) = (Reached::default(), 0, 0);
-    for (grace, steps) in draws((graces(), steps()), 200) {
+    for (grace, steps) in samples((graces(), steps()), 200) {
         let world = live(grace, 0, Timestamp::ZERO, &steps);
         reached.count(&world.log);
         for (user, token) in (0..PEOPLE).flat_map(|user| (0..40).map(move |token| (user, token))) {
             match world.check(user, token) {
-                Err(Refusal::Foreign) => foreign += 1,
+                Err(Refusal::WrongUser) => foreign += 1,
                 Err(Refusal::Lost { .. }) => lost += 1,
                 _ => {}
             }

@@ -32,14 +32,14 @@ fn steps() -> Vec<Step> {
 /// How it looks from now, made from its own debug text, so that no part of its state is forgotten by name.
 fn look(world: &World, now: u64) -> String {
     let text = format!("{:?}", world.lease);
-    let (present, past) = text.split_once("past: ").expect("it has a past");
+    let (present, past) = text.split_once("history: ").expect("it has a past");
     let mut look = aged(present, now);
-    for lost in past.split("Lost {").filter(|lost| lost.contains("telling") && !lost.contains("Done")) {
+    for lost in past.split("Lost {").filter(|lost| lost.contains("notification") && !lost.contains("Done")) {
         let (who, _) = lost.split_once(" token").expect("it had one");
         let (_, reason) = lost.split_once("reason").expect("for a reason");
-        let (reason, telling) = reason.split_once("at: ").expect("at some time");
-        let (_, telling) = telling.split_once("telling").expect("as seen");
-        look.extend([who, reason, telling.trim_end_matches([',', ' ', ']', ')', '}'])]);
+        let (reason, notification) = reason.split_once("at: ").expect("at some time");
+        let (_, notification) = notification.split_once("notification").expect("as seen");
+        look.extend([who, reason, notification.trim_end_matches([',', ' ', ']', ')', '}'])]);
     }
     look
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use liveness::Timestamp;
-use liveness::lease::{Change, Holder, Lease, Loss, REMEMBERED, Refusal, Token};
+use liveness::lease::{Holder, Lease, LeaseChange, Loss, REMEMBERED, Refusal, Token};
+use liveness::{Status, Timestamp};
 
 /// A pen, and what was told of it, in words.
 struct Pen(Lease<&'static str>);
@@ -19,11 +19,11 @@ impl Pen {
         let mut told = vec![];
         while let Some(change) = self.0.poll(now) {
             told.push(match change {
-                Change::Granted { user, token } => format!("{user} has {token}"),
-                Change::Frozen { user, since, .. } => format!("{user} frozen since {since}"),
-                Change::Thawed { user, .. } => format!("{user} thawed"),
-                Change::Lost { user, token, reason } => format!("{user} lost {token}: {reason:?}"),
-                Change::Returned { user, token, reason, at } => {
+                LeaseChange::Granted { user, token } => format!("{user} has {token}"),
+                LeaseChange::Frozen { user, since, .. } => format!("{user} frozen since {since}"),
+                LeaseChange::Thawed { user, .. } => format!("{user} thawed"),
+                LeaseChange::Lost { user, token, reason } => format!("{user} lost {token}: {reason:?}"),
+                LeaseChange::Returned { user, token, reason, at } => {
                     format!("{user} is back, lost {token} at {at}: {reason:?}")
                 }
             });
@@ -76,13 +76,13 @@ fn a_holder_who_is_offline_loses_it_at_once_even_if_nobody_waits() {
     let mut pen = Pen::with_grace(5);
     pen.0.request("ann", s(0));
     pen.tells(s(0), &["ann has 1"]);
-    pen.0.offline(&"ann", s(1));
+    pen.0.set_status(&"ann", Status::Offline, s(1));
     assert_eq!(pen.0.holder(), None, "from that call on");
     pen.tells(s(1), &["ann lost 1: Offline"]);
     assert_eq!(pen.0.poll_timeout(), None);
-    pen.0.online(&"ann", s(9));
+    pen.0.set_status(&"ann", Status::Online, s(9));
     pen.tells(s(9), &["ann is back, lost 1 at 1s: Offline"]);
-    pen.0.online(&"ann", s(10));
+    pen.0.set_status(&"ann", Status::Online, s(10));
     pen.tells(s(10), &[]);
 }
 
@@ -92,18 +92,18 @@ fn a_suspect_holder_keeps_it_for_the_grace_and_not_longer() {
     pen.0.request("ann", s(0));
     pen.0.request("bob", s(0));
     pen.tells(s(0), &["ann has 1"]);
-    pen.0.suspect(&"ann", s(10));
+    pen.0.set_status(&"ann", Status::Suspect, s(10));
     assert_eq!(pen.0.poll_timeout(), Some(s(10)), "there is something to tell");
     pen.tells(s(10), &["ann frozen since 10s"]);
     // Told again, it runs from the first time.
-    pen.0.suspect(&"ann", s(14));
+    pen.0.set_status(&"ann", Status::Suspect, s(14));
     assert_eq!(pen.0.poll_timeout(), Some(s(15)));
     pen.tells(Timestamp::from_nanos(s(15).as_nanos() - 1), &[]);
     assert_eq!(pen.0.holder().map(|held| held.frozen_since), Some(Some(s(10))));
-    pen.tells(s(15), &["ann lost 1: Suspect", "bob has 2"]);
+    pen.tells(s(15), &["ann lost 1: GraceExpired", "bob has 2"]);
     assert_eq!(pen.0.poll_timeout(), None);
-    pen.0.online(&"ann", s(16));
-    pen.tells(s(16), &["ann is back, lost 1 at 15s: Suspect"]);
+    pen.0.set_status(&"ann", Status::Online, s(16));
+    pen.tells(s(16), &["ann is back, lost 1 at 15s: GraceExpired"]);
 }
 
 #[test]
@@ -112,15 +112,15 @@ fn a_holder_who_is_heard_of_in_time_keeps_it() {
     pen.0.request("ann", s(0));
     pen.0.request("bob", s(0));
     pen.tells(s(0), &["ann has 1"]);
-    pen.0.suspect(&"ann", s(10));
+    pen.0.set_status(&"ann", Status::Suspect, s(10));
     pen.tells(s(10), &["ann frozen since 10s"]);
     // Handed in before the poll that would have taken it: she is there, whatever the time.
-    pen.0.online(&"ann", s(15));
+    pen.0.set_status(&"ann", Status::Online, s(15));
     pen.tells(s(15), &["ann thawed"]);
     // The next suspicion has a grace of its own.
-    pen.0.suspect(&"ann", s(16));
+    pen.0.set_status(&"ann", Status::Suspect, s(16));
     pen.tells(s(20), &["ann frozen since 16s"]);
-    pen.tells(s(21), &["ann lost 1: Suspect", "bob has 2"]);
+    pen.tells(s(21), &["ann lost 1: GraceExpired", "bob has 2"]);
 }
 
 #[test]
@@ -128,12 +128,12 @@ fn a_frozen_lease_that_nobody_wants_waits_for_whoever_comes() {
     let mut pen = Pen::with_grace(5);
     pen.0.request("ann", s(0));
     pen.tells(s(0), &["ann has 1"]);
-    pen.0.suspect(&"ann", s(1));
+    pen.0.set_status(&"ann", Status::Suspect, s(1));
     pen.tells(s(1), &["ann frozen since 1s"]);
     assert_eq!(pen.0.poll_timeout(), None);
     pen.tells(s(100), &[]);
     pen.0.request("bob", s(101));
-    pen.tells(s(101), &["ann lost 1: Suspect", "bob has 2"]);
+    pen.tells(s(101), &["ann lost 1: GraceExpired", "bob has 2"]);
 }
 
 #[test]
@@ -143,11 +143,11 @@ fn a_suspect_in_the_queue_is_passed_over_and_keeps_the_place() {
         pen.0.request(user, s(0));
     }
     pen.tells(s(0), &["ann has 1"]);
-    pen.0.suspect(&"bob", s(1));
+    pen.0.set_status(&"bob", Status::Suspect, s(1));
     pen.0.release(&"ann", s(2));
     pen.tells(s(2), &["ann lost 1: Released", "cid has 2"]);
     assert_eq!(pen.0.waiting().copied().collect::<Vec<_>>(), ["bob", "dan"]);
-    pen.0.online(&"bob", s(3));
+    pen.0.set_status(&"bob", Status::Online, s(3));
     pen.tells(s(3), &[]);
     pen.0.release(&"cid", s(4));
     pen.tells(s(4), &["cid lost 2: Released", "bob has 3"]);
@@ -157,19 +157,19 @@ fn a_suspect_in_the_queue_is_passed_over_and_keeps_the_place() {
 fn while_only_suspects_wait_nobody_gets_it() {
     let mut pen = Pen::with_grace(5);
     // A suspicion from before the request counts.
-    pen.0.suspect(&"ann", s(0));
+    pen.0.set_status(&"ann", Status::Suspect, s(0));
     pen.0.request("ann", s(1));
     pen.tells(s(1), &[]);
     assert_eq!(pen.0.poll_timeout(), None);
-    pen.0.online(&"ann", s(2));
+    pen.0.set_status(&"ann", Status::Online, s(2));
     pen.tells(s(2), &["ann has 1"]);
     // Nor does a suspect take it from a suspect.
-    pen.0.suspect(&"ann", s(3));
-    pen.0.suspect(&"bob", s(3));
+    pen.0.set_status(&"ann", Status::Suspect, s(3));
+    pen.0.set_status(&"bob", Status::Suspect, s(3));
     pen.0.request("bob", s(3));
     pen.tells(s(60), &["ann frozen since 3s"]);
-    pen.0.online(&"bob", s(61));
-    pen.tells(s(61), &["ann lost 1: Suspect", "bob has 2"]);
+    pen.0.set_status(&"bob", Status::Online, s(61));
+    pen.tells(s(61), &["ann lost 1: GraceExpired", "bob has 2"]);
 }
 
 #[test]
@@ -179,8 +179,8 @@ fn who_is_offline_is_out_of_the_queue() {
         pen.0.request(user, s(0));
     }
     pen.tells(s(0), &["ann has 1"]);
-    pen.0.offline(&"bob", s(1));
-    pen.0.online(&"bob", s(2));
+    pen.0.set_status(&"bob", Status::Offline, s(1));
+    pen.0.set_status(&"bob", Status::Online, s(2));
     assert_eq!(pen.0.waiting().copied().collect::<Vec<_>>(), ["cid"]);
     pen.0.request("bob", s(2));
     assert_eq!(pen.0.position(&"bob"), Some(1));
@@ -192,8 +192,8 @@ fn without_grace_it_passes_on_at_first_sight() {
     pen.0.request("ann", s(0));
     pen.0.request("bob", s(0));
     pen.tells(s(0), &["ann has 1"]);
-    pen.0.suspect(&"ann", s(1));
-    pen.tells(s(1), &["ann lost 1: Suspect", "bob has 2"]);
+    pen.0.set_status(&"ann", Status::Suspect, s(1));
+    pen.tells(s(1), &["ann lost 1: GraceExpired", "bob has 2"]);
 }
 
 #[test]
@@ -203,11 +203,11 @@ fn with_a_grace_without_end_only_the_verdict_counts() {
     pen.0.request("ann", s(0));
     pen.0.request("bob", s(0));
     pen.tells(s(0), &["ann has 1"]);
-    pen.0.suspect(&"ann", s(1));
+    pen.0.set_status(&"ann", Status::Suspect, s(1));
     pen.tells(s(1), &["ann frozen since 1s"]);
     assert_eq!(pen.0.poll_timeout(), None);
     pen.tells(Timestamp::MAX, &[]);
-    pen.0.offline(&"ann", s(2));
+    pen.0.set_status(&"ann", Status::Offline, s(2));
     pen.tells(s(2), &["ann lost 1: Offline", "bob has 2"]);
 }
 
@@ -216,8 +216,8 @@ fn who_loses_it_and_is_back_at_once_is_told_once() {
     let mut pen = Pen::with_grace(5);
     pen.0.request("ann", s(0));
     pen.tells(s(0), &["ann has 1"]);
-    pen.0.offline(&"ann", s(1));
-    pen.0.online(&"ann", s(1));
+    pen.0.set_status(&"ann", Status::Offline, s(1));
+    pen.0.set_status(&"ann", Status::Online, s(1));
     pen.tells(s(1), &["ann lost 1: Offline"]);
     pen.tells(s(2), &[]);
 }
@@ -227,15 +227,15 @@ fn who_is_gone_again_before_a_poll_is_told_the_next_time() {
     let mut pen = Pen::with_grace(5);
     pen.0.request("ann", s(0));
     pen.tells(s(0), &["ann has 1"]);
-    pen.0.offline(&"ann", s(1));
+    pen.0.set_status(&"ann", Status::Offline, s(1));
     pen.tells(s(1), &["ann lost 1: Offline"]);
-    pen.0.online(&"ann", s(2));
-    pen.0.suspect(&"ann", s(2));
+    pen.0.set_status(&"ann", Status::Online, s(2));
+    pen.0.set_status(&"ann", Status::Suspect, s(2));
     pen.tells(s(2), &[]);
     // A request of hers is a sign of life no more than it is to `Presence`.
     pen.0.request("ann", s(3));
     pen.tells(s(3), &[]);
-    pen.0.online(&"ann", s(4));
+    pen.0.set_status(&"ann", Status::Online, s(4));
     pen.tells(s(4), &["ann is back, lost 1 at 1s: Offline", "ann has 2"]);
 }
 
@@ -244,7 +244,7 @@ fn who_asks_is_there() {
     let mut pen = Pen::with_grace(5);
     pen.0.request("ann", s(0));
     pen.tells(s(0), &["ann has 1"]);
-    pen.0.offline(&"ann", s(1));
+    pen.0.set_status(&"ann", Status::Offline, s(1));
     pen.tells(s(1), &["ann lost 1: Offline"]);
     pen.0.request("ann", s(2));
     pen.tells(s(2), &["ann is back, lost 1 at 1s: Offline", "ann has 2"]);
@@ -262,10 +262,10 @@ fn revoked_it_goes_to_the_next_and_the_former_holder_is_told() {
     pen.0.request("ann", s(1));
     pen.tells(s(1), &["ann lost 1: Revoked", "bob has 2"]);
     // Who is suspect when it is taken did not hear of it.
-    pen.0.suspect(&"bob", s(2));
+    pen.0.set_status(&"bob", Status::Suspect, s(2));
     pen.0.revoke(s(2));
     pen.tells(s(2), &["bob lost 2: Revoked", "ann has 3"]);
-    pen.0.online(&"bob", s(3));
+    pen.0.set_status(&"bob", Status::Online, s(3));
     pen.tells(s(3), &["bob is back, lost 2 at 2s: Revoked"]);
 }
 
@@ -274,11 +274,11 @@ fn a_frozen_holder_may_give_it_back() {
     let mut pen = Pen::with_grace(5);
     pen.0.request("ann", s(0));
     pen.tells(s(0), &["ann has 1"]);
-    pen.0.suspect(&"ann", s(1));
+    pen.0.set_status(&"ann", Status::Suspect, s(1));
     pen.0.release(&"ann", s(2));
     // She knows: it is not told again on her return.
     pen.tells(s(2), &["ann lost 1: Released"]);
-    pen.0.online(&"ann", s(3));
+    pen.0.set_status(&"ann", Status::Online, s(3));
     pen.tells(s(3), &[]);
 }
 
@@ -291,13 +291,13 @@ fn a_write_is_good_once_granted_until_lost() {
     pen.0.request("ann", s(0));
     pen.tells(s(0), &["ann has 1"]);
     assert_eq!(pen.0.check(&"ann", first), Ok(()));
-    assert_eq!(pen.0.check(&"bob", first), Err(Refusal::Foreign));
+    assert_eq!(pen.0.check(&"bob", first), Err(Refusal::WrongUser));
     assert_eq!(pen.0.check(&"ann", Token::new(2)), Err(Refusal::NeverGranted));
     assert_eq!(pen.0.check(&"ann", Token::ZERO), Err(Refusal::NeverGranted));
-    pen.0.suspect(&"ann", s(1));
+    pen.0.set_status(&"ann", Status::Suspect, s(1));
     assert_eq!(pen.0.check(&"ann", first), Err(Refusal::Frozen { since: s(1) }));
-    assert_eq!(pen.0.check(&"bob", first), Err(Refusal::Foreign));
-    pen.0.online(&"ann", s(2));
+    assert_eq!(pen.0.check(&"bob", first), Err(Refusal::WrongUser));
+    pen.0.set_status(&"ann", Status::Online, s(2));
     assert_eq!(pen.0.check(&"ann", first), Ok(()));
     // Refused from the call that took it, not from the poll that told it.
     pen.0.release(&"ann", s(3));
@@ -306,7 +306,7 @@ fn a_write_is_good_once_granted_until_lost() {
     pen.0.request("bob", s(3));
     pen.tells(s(3), &["ann lost 1: Released", "bob has 2"]);
     assert_eq!(pen.0.check(&"ann", first), lost(Some("bob")));
-    assert_eq!(pen.0.check(&"bob", first), Err(Refusal::Foreign));
+    assert_eq!(pen.0.check(&"bob", first), Err(Refusal::WrongUser));
     assert_eq!(pen.0.check(&"bob", Token::new(2)), Ok(()));
     // Its holder again, the old token is as old as before.
     pen.0.release(&"bob", s(4));
@@ -324,7 +324,7 @@ fn the_latest_losses_are_remembered_and_no_others() {
         pen.0.release(&"ann", s(holding));
         pen.tells(s(holding), &[&format!("ann lost {holding}: Released")]);
     }
-    assert_eq!(pen.0.check(&"ann", Token::new(1)), Err(Refusal::Stale { holder: None }));
+    assert_eq!(pen.0.check(&"ann", Token::new(1)), Err(Refusal::Outdated { holder: None }));
     let second = Refusal::Lost { reason: Loss::Released, at: s(2), holder: None };
     assert_eq!(pen.0.check(&"ann", Token::new(2)), Err(second));
 }
@@ -335,16 +335,16 @@ fn so_many_who_are_away_are_told_on_their_return() {
     let users = 1..=REMEMBERED as u64 + 1;
     for user in users.clone() {
         pen.request(user, s(user));
-        assert!(matches!(pen.poll(s(user)), Some(Change::Granted { .. })));
-        pen.offline(&user, s(user));
-        assert!(matches!(pen.poll(s(user)), Some(Change::Lost { .. })));
+        assert!(matches!(pen.poll(s(user)), Some(LeaseChange::Granted { .. })));
+        pen.set_status(&user, Status::Offline, s(user));
+        assert!(matches!(pen.poll(s(user)), Some(LeaseChange::Lost { .. })));
     }
     for user in users.clone().rev() {
-        pen.online(&user, s(100));
+        pen.set_status(&user, Status::Online, s(100));
     }
     let mut back = vec![];
     while let Some(change) = pen.poll(s(100)) {
-        let Change::Returned { user, token, reason: Loss::Offline, at } = change else {
+        let LeaseChange::Returned { user, token, reason: Loss::Offline, at } = change else {
             panic!("{change:?}")
         };
         assert_eq!((token.get(), at), (user, s(user)));
@@ -355,9 +355,9 @@ fn so_many_who_are_away_are_told_on_their_return() {
 
 #[test]
 fn a_server_that_starts_again_goes_on_above() {
-    let mut pen = Pen(Lease::continued(Duration::ZERO, Token::new(41)));
+    let mut pen = Pen(Lease::resuming_after(Duration::ZERO, Token::new(41)));
     assert_eq!(pen.0.last_token(), Token::new(41));
-    assert_eq!(pen.0.check(&"ann", Token::new(41)), Err(Refusal::Stale { holder: None }));
+    assert_eq!(pen.0.check(&"ann", Token::new(41)), Err(Refusal::Outdated { holder: None }));
     pen.0.request("ann", s(0));
     pen.tells(s(0), &["ann has 42"]);
     assert_eq!(pen.0.last_token(), Token::new(42));
@@ -367,14 +367,14 @@ fn a_server_that_starts_again_goes_on_above() {
 
 #[test]
 fn after_the_last_token_nothing_is_granted_and_nothing_taken_in_vain() {
-    let mut pen = Pen(Lease::continued(Duration::ZERO, Token::new(u64::MAX - 1)));
+    let mut pen = Pen(Lease::resuming_after(Duration::ZERO, Token::new(u64::MAX - 1)));
     pen.0.request("ann", s(0));
     pen.0.request("bob", s(0));
     pen.tells(s(0), &["ann has 18446744073709551615"]);
-    pen.0.suspect(&"ann", s(1));
+    pen.0.set_status(&"ann", Status::Suspect, s(1));
     pen.tells(s(9), &["ann frozen since 1s"]);
     assert_eq!(pen.0.last_token(), Token::MAX);
-    pen.0.offline(&"ann", s(10));
+    pen.0.set_status(&"ann", Status::Offline, s(10));
     pen.tells(s(10), &["ann lost 18446744073709551615: Offline"]);
     assert_eq!((pen.0.poll_timeout(), pen.0.position(&"bob")), (None, Some(0)));
 }
@@ -385,11 +385,11 @@ fn a_clock_that_steps_back_counts_as_no_time() {
     pen.0.request("ann", s(100));
     pen.0.request("bob", s(100));
     pen.tells(s(100), &["ann has 1"]);
-    pen.0.suspect(&"ann", s(50));
+    pen.0.set_status(&"ann", Status::Suspect, s(50));
     pen.tells(s(50), &["ann frozen since 100s"]);
     assert_eq!(pen.0.poll_timeout(), Some(s(105)));
     // What is due now is due at the latest moment seen.
-    pen.0.online(&"ann", s(20));
+    pen.0.set_status(&"ann", Status::Online, s(20));
     assert_eq!(pen.0.poll_timeout(), Some(s(100)));
 }
 
@@ -411,11 +411,11 @@ fn refusals_say_what_is_the_matter() {
     let texts = [
         lost(Loss::Released, Some("bob")),
         lost(Loss::Offline, None),
-        lost(Loss::Suspect, Some("bob")),
+        lost(Loss::GraceExpired, Some("bob")),
         lost(Loss::Revoked, None),
         Refusal::Frozen::<&str> { since: Timestamp::from_millis(12_500) }.to_string(),
-        Refusal::Stale { holder: Some("bob") }.to_string(),
-        Refusal::Foreign::<&str>.to_string(),
+        Refusal::Outdated { holder: Some("bob") }.to_string(),
+        Refusal::WrongUser::<&str>.to_string(),
         Refusal::NeverGranted::<&str>.to_string(),
     ];
     let expected = [
@@ -430,6 +430,6 @@ fn refusals_say_what_is_the_matter() {
     ];
     assert_eq!(texts, expected);
     assert_eq!(Loss::Revoked.to_string(), Loss::Revoked.as_str());
-    let error: &dyn std::error::Error = &Refusal::Foreign::<&str>;
+    let error: &dyn std::error::Error = &Refusal::WrongUser::<&str>;
     assert!(error.source().is_none());
 }

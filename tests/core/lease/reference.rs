@@ -1,7 +1,7 @@
 //! The lease, so plain that it cannot be wrong: it remembers everybody and everything for ever, and looks at all of it.
 
 use liveness::Timestamp;
-use liveness::lease::{Change, Loss, REMEMBERED};
+use liveness::lease::{LeaseChange, Loss, REMEMBERED};
 
 /// So many users there are.
 pub(crate) const PEOPLE: u8 = 6;
@@ -81,9 +81,9 @@ impl Reference {
         self.lose(None, Loss::Revoked);
     }
 
-    pub(crate) fn poll(&mut self) -> Option<Change<u8>> {
+    pub(crate) fn poll(&mut self) -> Option<LeaseChange<u8>> {
         if self.grace_over().is_some_and(|over| over <= self.now) {
-            self.lose(None, Loss::Suspect);
+            self.lose(None, Loss::GraceExpired);
         }
         let people = self.people;
         let away = |user: u8| people[usize::from(user)].away;
@@ -91,7 +91,7 @@ impl Reference {
             if let Some((_, reason)) = holding.lost {
                 holding.told = true;
                 holding.missed = away(holding.user) && reason != Loss::Released;
-                return Some(Change::Lost { user: holding.user, token: token(holding.token), reason });
+                return Some(LeaseChange::Lost { user: holding.user, token: token(holding.token), reason });
             }
         }
         let losses = self.holdings.iter().filter(|holding| holding.lost.is_some()).count();
@@ -101,7 +101,12 @@ impl Reference {
             };
             holding.missed = false;
             let at = Timestamp::from_nanos(at);
-            return Some(Change::Returned { user: holding.user, token: token(holding.token), reason, at });
+            return Some(LeaseChange::Returned {
+                user: holding.user,
+                token: token(holding.token),
+                reason,
+                at,
+            });
         }
         if let Some(holding) = self.holdings.last_mut().filter(|holding| holding.lost.is_none()) {
             let suspect = people[usize::from(holding.user)].suspect;
@@ -110,11 +115,11 @@ impl Reference {
                 (told, since) if told == since => None,
                 (None, Some(since)) => {
                     holding.frozen = suspect;
-                    Some(Change::Frozen { user, token, since: Timestamp::from_nanos(since) })
+                    Some(LeaseChange::Frozen { user, token, since: Timestamp::from_nanos(since) })
                 }
                 (_, _) => {
                     holding.frozen = None;
-                    Some(Change::Thawed { user, token })
+                    Some(LeaseChange::Thawed { user, token })
                 }
             };
         }
@@ -123,7 +128,7 @@ impl Reference {
         self.last += 1;
         let new = Holding { user, token: self.last, lost: None, told: false, missed: false, frozen: None };
         self.holdings.push(new);
-        Some(Change::Granted { user, token: token(self.last) })
+        Some(LeaseChange::Granted { user, token: token(self.last) })
     }
 
     /// When to poll next: at once, where that would give something.

@@ -5,8 +5,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use liveness::Timestamp;
-use liveness::lease::{Change, Lease, Loss, REMEMBERED, Refusal, Token};
+use liveness::lease::{Lease, LeaseChange, Loss, REMEMBERED, Refusal, Token};
+use liveness::{Status, Timestamp};
 
 use super::reference::{PEOPLE, Reference};
 
@@ -56,7 +56,7 @@ pub(crate) enum Step {
 #[derive(Clone, Debug)]
 pub(crate) enum Line {
     In(Step),
-    Out(Change<u8>),
+    Out(LeaseChange<u8>),
     /// There was nothing more to tell.
     Silence,
 }
@@ -78,7 +78,7 @@ impl World {
     pub(crate) fn new(grace: Duration, last: u64, start: Timestamp) -> Self {
         let nanos = u64::try_from(grace.as_nanos()).unwrap_or(u64::MAX);
         Self {
-            lease: Lease::continued(grace, Token::new(last)),
+            lease: Lease::resuming_after(grace, Token::new(last)),
             reference: Reference::new(nanos, last),
             copies: Arc::new(()),
             shared: false,
@@ -98,15 +98,15 @@ impl World {
         self.log.push((self.latest, Line::In(step)));
         match step {
             Step::Online(who) => {
-                self.lease.online(&user(who), now);
+                self.lease.set_status(&user(who), Status::Online, now);
                 self.reference.online(who);
             }
             Step::Suspect(who) => {
-                self.lease.suspect(&user(who), now);
+                self.lease.set_status(&user(who), Status::Suspect, now);
                 self.reference.suspect(who);
             }
             Step::Offline(who) => {
-                self.lease.offline(&user(who), now);
+                self.lease.set_status(&user(who), Status::Offline, now);
                 self.reference.offline(who);
             }
             Step::Request(who) => {
@@ -162,11 +162,11 @@ impl World {
             let Some(change) = change else { break };
             assert!(due.is_some_and(|due| due <= self.latest), "told, and not due: {}", self.story());
             match change {
-                Change::Returned { .. } => returns += 1,
-                Change::Granted { .. }
-                | Change::Frozen { .. }
-                | Change::Thawed { .. }
-                | Change::Lost { .. } => {
+                LeaseChange::Returned { .. } => returns += 1,
+                LeaseChange::Granted { .. }
+                | LeaseChange::Frozen { .. }
+                | LeaseChange::Thawed { .. }
+                | LeaseChange::Lost { .. } => {
                     others += 1;
                 }
             }
@@ -219,8 +219,8 @@ impl World {
             Refusal::Lost { reason, at, holder } => {
                 Refusal::Lost { reason, at, holder: holder.map(|user| user.0) }
             }
-            Refusal::Stale { holder } => Refusal::Stale { holder: holder.map(|user| user.0) },
-            Refusal::Foreign => Refusal::Foreign,
+            Refusal::Outdated { holder } => Refusal::Outdated { holder: holder.map(|user| user.0) },
+            Refusal::WrongUser => Refusal::WrongUser,
             Refusal::NeverGranted => Refusal::NeverGranted,
             other => panic!("a new refusal: {other:?}"),
         })
@@ -235,9 +235,9 @@ impl World {
         }
         let later = reference.last() - token + u64::from(holder.is_none());
         match reference.granted(token) {
-            None => Err(Refusal::Stale { holder }),
-            Some((_, Some(_))) if later > REMEMBERED as u64 => Err(Refusal::Stale { holder }),
-            Some((whose, _)) if whose != user => Err(Refusal::Foreign),
+            None => Err(Refusal::Outdated { holder }),
+            Some((_, Some(_))) if later > REMEMBERED as u64 => Err(Refusal::Outdated { holder }),
+            Some((whose, _)) if whose != user => Err(Refusal::WrongUser),
             Some((_, Some((at, reason)))) => {
                 Err(Refusal::Lost { reason, at: Timestamp::from_nanos(at), holder })
             }
@@ -255,13 +255,15 @@ impl World {
     }
 }
 
-fn named(change: Change<User>) -> Change<u8> {
+fn named(change: LeaseChange<User>) -> LeaseChange<u8> {
     match change {
-        Change::Granted { user, token } => Change::Granted { user: user.0, token },
-        Change::Frozen { user, token, since } => Change::Frozen { user: user.0, token, since },
-        Change::Thawed { user, token } => Change::Thawed { user: user.0, token },
-        Change::Lost { user, token, reason } => Change::Lost { user: user.0, token, reason },
-        Change::Returned { user, token, reason, at } => Change::Returned { user: user.0, token, reason, at },
+        LeaseChange::Granted { user, token } => LeaseChange::Granted { user: user.0, token },
+        LeaseChange::Frozen { user, token, since } => LeaseChange::Frozen { user: user.0, token, since },
+        LeaseChange::Thawed { user, token } => LeaseChange::Thawed { user: user.0, token },
+        LeaseChange::Lost { user, token, reason } => LeaseChange::Lost { user: user.0, token, reason },
+        LeaseChange::Returned { user, token, reason, at } => {
+            LeaseChange::Returned { user: user.0, token, reason, at }
+        }
     }
 }
 
@@ -283,14 +285,14 @@ impl Reached {
         for (_, line) in log {
             let Line::Out(change) = line else { continue };
             *match change {
-                Change::Granted { .. } => &mut self.granted,
-                Change::Frozen { .. } => &mut self.frozen,
-                Change::Thawed { .. } => &mut self.thawed,
-                Change::Returned { .. } => &mut self.returned,
-                Change::Lost { reason, .. } => match reason {
+                LeaseChange::Granted { .. } => &mut self.granted,
+                LeaseChange::Frozen { .. } => &mut self.frozen,
+                LeaseChange::Thawed { .. } => &mut self.thawed,
+                LeaseChange::Returned { .. } => &mut self.returned,
+                LeaseChange::Lost { reason, .. } => match reason {
                     Loss::Released => &mut self.released,
                     Loss::Offline => &mut self.offline,
-                    Loss::Suspect => &mut self.suspect,
+                    Loss::GraceExpired => &mut self.suspect,
                     Loss::Revoked => &mut self.revoked,
                     other => panic!("a new loss: {other:?}"),
                 },

@@ -85,8 +85,8 @@ impl Reference {
         let after = match self.config.suspicion() {
             Suspicion::Never => u64::MAX,
             Suspicion::After(after) => nanos(after),
-            Suspicion::Adaptive { at_least } => self.smoothed().map_or(u64::MAX, |(smoothed, variance)| {
-                smoothed.saturating_add(variance.saturating_mul(4)).max(nanos(at_least))
+            Suspicion::Adaptive { at_least } => self.smoothed().map_or(u64::MAX, |(smoothed, variation)| {
+                smoothed.saturating_add(variation.saturating_mul(4)).max(nanos(at_least))
             }),
             other => panic!("the reference knows no {other:?}"),
         };

@@ -201,7 +201,7 @@ pub(super) fn lives() -> impl Strategy<Value = Life> {
     (lives, opened, steps()).prop_map(|((unit, config), opened, steps)| {
         // At the end of time the budget is not compared: to say when it is full again takes moments past that.
         let config = match opened {
-            LATE.. => config.to_builder().no_control_budget().build().unwrap(),
+            LATE.. => config.to_builder().unlimited_control_frames().build().unwrap(),
             _ => config,
         };
         Life { config, unit, opened, steps }

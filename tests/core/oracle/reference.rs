@@ -332,25 +332,25 @@ impl Reference {
         let samples: Vec<u64> = self.samples().into_iter().map(|sample| sample.min((1 << 48) - 1)).collect();
         let (first, others) = samples.split_first()?;
         let first = (u128::from(*first), u128::from(*first) / 2);
-        let (smoothed, variance) = others.iter().fold(first, |(smoothed, variance), sample| {
+        let (smoothed, variation) = others.iter().fold(first, |(smoothed, variation), sample| {
             let sample = u128::from(*sample);
             // RTTVAR first: it reads the old SRTT.
-            let variance = (3 * variance + smoothed.abs_diff(sample)) / 4;
-            ((7 * smoothed + sample) / 8, variance)
+            let variation = (3 * variation + smoothed.abs_diff(sample)) / 4;
+            ((7 * smoothed + sample) / 8, variation)
         });
-        Some((u64::try_from(smoothed).unwrap(), u64::try_from(variance).unwrap()))
+        Some((u64::try_from(smoothed).unwrap(), u64::try_from(variation).unwrap()))
     }
 
     pub(super) fn rtt(&self) -> Option<RoundTrip> {
         let samples = self.samples();
-        let (smoothed, variance) = self.smoothed()?;
+        let (smoothed, variation) = self.smoothed()?;
         // What is only shown stops at 71 minutes, says the machine; the design says nothing.
         let to_the_microsecond =
             |nanos: u64| Duration::from_micros((nanos / 1_000).min(u64::from(u32::MAX) - 1));
         Some(RoundTrip {
             latest: to_the_microsecond(*samples.last()?),
             smoothed: Duration::from_nanos(smoothed),
-            variance: Duration::from_nanos(variance),
+            variation: Duration::from_nanos(variation),
             min: to_the_microsecond(*samples.iter().min()?),
         })
     }
@@ -386,7 +386,7 @@ impl Reference {
 pub(super) struct RoundTrip {
     pub(super) latest: Duration,
     pub(super) smoothed: Duration,
-    pub(super) variance: Duration,
+    pub(super) variation: Duration,
     pub(super) min: Duration,
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use liveness::transcript::Recorder;
-use liveness::{Action, Config, Event, Liveness, Machine, Payload, Timestamp};
+use liveness::{Action, Config, Event, Liveness, Monitor, Payload, Timestamp};
 
 use super::history::{History, Input, Output};
 use super::lives::{Gap, Life, Polls, Step, What};
@@ -180,7 +180,7 @@ impl World<'_> {
         let rtt = machine.rtt().map(|rtt| RoundTrip {
             latest: rtt.latest,
             smoothed: rtt.smoothed,
-            variance: rtt.variance,
+            variation: rtt.variation,
             min: rtt.min,
         });
         let stats = machine.stats();

@@ -8,12 +8,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use liveness::Status;
-use liveness::presence::Change;
+use liveness::presence::PresenceChange;
 use proptest::prelude::*;
 
 use self::reference::Input;
 use self::world::{CONNECTIONS, Reached, Step, USERS, World};
-use crate::draws::draws;
+use crate::samples::samples;
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -22,11 +22,11 @@ fn inputs() -> impl Strategy<Value = Input> {
     let status = prop_oneof![Just(Status::Online), Just(Status::Suspect), Just(Status::Offline)];
     prop_oneof![
         // Mostly a connection is of one user, whatever the others try.
-        4 => connection.clone().prop_map(|connection| Input::Enter(connection, connection % USERS)),
-        1 => (connection.clone(), user.clone()).prop_map(|(connection, user)| Input::Enter(connection, user)),
-        6 => (connection.clone(), status).prop_map(|(connection, status)| Input::Mark(connection, status)),
-        1 => connection.prop_map(Input::Leave),
-        1 => user.prop_map(Input::LogOut),
+        4 => connection.clone().prop_map(|connection| Input::Connect(connection, connection % USERS)),
+        1 => (connection.clone(), user.clone()).prop_map(|(connection, user)| Input::Connect(connection, user)),
+        6 => (connection.clone(), status).prop_map(|(connection, status)| Input::SetStatus(connection, status)),
+        1 => connection.prop_map(Input::Disconnect),
+        1 => user.prop_map(Input::RemoveUser),
     ]
 }
 
@@ -64,7 +64,7 @@ fn starts() -> impl Strategy<Value = u64> {
     prop_oneof![4 => Just(0), 1 => Just(1_800_000_000 * SECOND), 1 => Just(u64::MAX - 20 * SECOND)]
 }
 
-fn live(linger: Duration, start: u64, steps: &[Step]) -> (Vec<Change<u8>>, Reached) {
+fn live(linger: Duration, start: u64, steps: &[Step]) -> (Vec<PresenceChange<u8>>, Reached) {
     let mut world = World::new(linger, start);
     steps.iter().for_each(|step| world.step(*step));
     let lived = (world.changes.iter().map(|(_, change)| *change).collect(), world.reached);
@@ -97,10 +97,10 @@ proptest! {
             let user = *change.user();
             let was = here.insert(user, change.status()).unwrap_or(Status::Offline);
             match change {
-                Change::Joined(_) => prop_assert_eq!(was, Status::Offline),
-                Change::Suspected(_) => prop_assert_eq!(was, Status::Online),
-                Change::Recovered(_) => prop_assert_eq!(was, Status::Suspect),
-                Change::Left(_) => prop_assert!(was != Status::Offline),
+                PresenceChange::Joined(_) => prop_assert_eq!(was, Status::Offline),
+                PresenceChange::Suspected(_) => prop_assert_eq!(was, Status::Online),
+                PresenceChange::Recovered(_) => prop_assert_eq!(was, Status::Suspect),
+                PresenceChange::Left(_) => prop_assert!(was != Status::Offline),
             }
         }
     }
@@ -121,7 +121,7 @@ proptest! {
 fn lives_of_every_kind_are_lived() {
     let mut all = Reached::default();
     let strategy = (lingers(), prop::collection::vec(steps(), 30..60));
-    for (linger, steps) in draws(strategy, 200) {
+    for (linger, steps) in samples(strategy, 200) {
         let (_, reached) = live(linger, 0, &steps);
         all.joined += reached.joined;
         all.suspected += reached.suspected;

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use liveness::presence::{Change, DEFAULT_LINGER, Presence};
+use liveness::presence::{DEFAULT_LINGER, Presence, PresenceChange};
 use liveness::{Action, CloseCode, Config, Event, Fleet, Key, Liveness, Reason, Status, Timestamp};
 use proptest::prelude::*;
 
-use Change::{Joined, Left, Recovered, Suspected};
+use PresenceChange::{Joined, Left, Recovered, Suspected};
 
 const LINGER: Duration = Duration::from_secs(5);
 const TIMEOUT: Action = Action::MarkOffline(Reason::PingTimeout);
@@ -19,7 +19,10 @@ fn at(millis: u64) -> Timestamp {
 
 /// Everything there is to tell at this moment.
 #[track_caller]
-fn drain<U: Ord + Clone, C: Ord + Clone>(presence: &mut Presence<U, C>, now: Timestamp) -> Vec<Change<U>> {
+fn drain<U: Ord + Clone, C: Ord + Clone>(
+    presence: &mut Presence<U, C>,
+    now: Timestamp,
+) -> Vec<PresenceChange<U>> {
     let changes: Vec<_> = std::iter::from_fn(|| presence.poll(now)).take(10_000).collect();
     assert!(presence.poll_timeout().is_none_or(|next| next > now), "it spins");
     changes
@@ -28,7 +31,7 @@ fn drain<U: Ord + Clone, C: Ord + Clone>(presence: &mut Presence<U, C>, now: Tim
 /// Ann, by connection 1, told of.
 fn ann() -> Presence<&'static str> {
     let mut presence = Presence::with_linger(LINGER);
-    presence.enter(1, "ann", at(0));
+    presence.connect(1, "ann", at(0));
     assert_eq!(drain(&mut presence, at(0)), [Joined("ann")]);
     presence
 }
@@ -57,12 +60,12 @@ fn a_new_presence_is_empty_and_waits_for_nothing() {
 #[test]
 fn a_user_of_two_connections_joins_once_and_leaves_with_the_last() {
     let mut presence = ann();
-    presence.enter(2, "ann", at(1_000));
+    presence.connect(2, "ann", at(1_000));
     assert_eq!(drain(&mut presence, at(1_000)), []);
     assert_eq!(presence.connections(&"ann").copied().collect::<Vec<_>>(), [1, 2]);
-    presence.mark(&1, Status::Offline, at(2_000));
+    presence.set_status(&1, Status::Offline, at(2_000));
     assert_eq!((drain(&mut presence, at(9_000)), presence.poll_timeout()), (vec![], None));
-    presence.mark(&2, Status::Offline, at(10_000));
+    presence.set_status(&2, Status::Offline, at(10_000));
     assert_eq!(presence.poll_timeout(), Some(at(15_000)));
     assert_eq!(drain(&mut presence, at(15_000)), [Left("ann")]);
     assert_nothing_kept(&presence, at(15_000));
@@ -71,28 +74,28 @@ fn a_user_of_two_connections_joins_once_and_leaves_with_the_last() {
 #[test]
 fn a_user_is_suspect_while_every_connection_is() {
     let mut presence = ann();
-    presence.enter(2, "ann", at(0));
-    presence.mark(&1, Status::Suspect, at(1));
+    presence.connect(2, "ann", at(0));
+    presence.set_status(&1, Status::Suspect, at(1));
     assert_eq!(drain(&mut presence, at(1)), []);
-    presence.mark(&2, Status::Suspect, at(2));
+    presence.set_status(&2, Status::Suspect, at(2));
     assert_eq!(drain(&mut presence, at(2)), [Suspected("ann")]);
     assert_eq!((presence.len(), presence.suspects(), presence.status(&"ann")), (1, 1, Status::Suspect));
-    presence.mark(&2, Status::Online, at(3));
+    presence.set_status(&2, Status::Online, at(3));
     assert_eq!(drain(&mut presence, at(3)), [Recovered("ann")]);
     assert_eq!((presence.len(), presence.suspects(), presence.status(&"ann")), (1, 0, Status::Online));
     // The one that is online ends: the other is not heard of either.
-    presence.mark(&2, Status::Offline, at(4));
+    presence.set_status(&2, Status::Offline, at(4));
     assert_eq!(drain(&mut presence, at(4)), [Suspected("ann")]);
     // A new one is as good as one that recovers.
-    presence.enter(3, "ann", at(5));
+    presence.connect(3, "ann", at(5));
     assert_eq!(drain(&mut presence, at(5)), [Recovered("ann")]);
 }
 
 #[test]
 fn what_was_not_told_yet_is_not_answered_yet() {
     let mut presence = Presence::with_linger(LINGER);
-    presence.enter(1, "ann", at(0));
-    presence.mark(&1, Status::Suspect, at(0));
+    presence.connect(1, "ann", at(0));
+    presence.set_status(&1, Status::Suspect, at(0));
     assert_eq!((presence.status(&"ann"), presence.len(), presence.iter().count()), (Status::Offline, 0, 0));
     assert_eq!(presence.poll_timeout(), Some(at(0)));
     assert_eq!(presence.poll(at(0)), Some(Joined("ann")));
@@ -116,9 +119,9 @@ proptest! {
     ) {
         let moment = |share: f64| Timestamp::from_nanos(7 + (linger as f64 * share) as u64);
         let mut presence = Presence::with_linger(Duration::from_nanos(linger));
-        presence.enter(1_u64, "ann", moment(0.0));
+        presence.connect(1_u64, "ann", moment(0.0));
         prop_assert_eq!(presence.poll(moment(0.0)), Some(Joined("ann")));
-        presence.mark(&1, Status::Offline, moment(0.0));
+        presence.set_status(&1, Status::Offline, moment(0.0));
         let mut polls: Vec<_> = polls.into_iter().map(|poll| share * poll).collect();
         polls.sort_by(f64::total_cmp);
         for poll in polls {
@@ -126,7 +129,7 @@ proptest! {
             prop_assert_eq!(presence.status(&"ann"), Status::Online);
             prop_assert_eq!(presence.connections(&"ann").next(), None);
         }
-        presence.enter(next, "ann", moment(share));
+        presence.connect(next, "ann", moment(share));
         prop_assert_eq!(presence.poll(Timestamp::MAX), None);
         prop_assert_eq!((presence.status(&"ann"), presence.poll_timeout()), (Status::Online, None));
     }
@@ -135,9 +138,9 @@ proptest! {
     #[test]
     fn a_leave_falls_exactly_at_linger(linger in 1..10_000_000_000_u64, gone in 0..10_000_000_000_u64) {
         let mut presence = Presence::with_linger(Duration::from_nanos(linger));
-        presence.enter(1_u64, "ann", Timestamp::ZERO);
+        presence.connect(1_u64, "ann", Timestamp::ZERO);
         prop_assert_eq!(presence.poll(Timestamp::ZERO), Some(Joined("ann")));
-        presence.mark(&1, Status::Offline, Timestamp::from_nanos(gone));
+        presence.set_status(&1, Status::Offline, Timestamp::from_nanos(gone));
         prop_assert_eq!(presence.poll_timeout(), Some(Timestamp::from_nanos(gone + linger)));
         prop_assert_eq!(presence.poll(Timestamp::from_nanos(gone + linger - 1)), None);
         prop_assert_eq!(presence.status(&"ann"), Status::Online);
@@ -154,7 +157,7 @@ proptest! {
         let (mut list, mut now, mut polls) = (BTreeMap::new(), 0, 0);
         for (connection, user, what, wait) in &inputs {
             match what {
-                0 => presence.enter(*connection, *user, at(now)),
+                0 => presence.connect(*connection, *user, at(now)),
                 1 => presence.handle(connection, Action::MarkOnline, at(now)),
                 2 => presence.handle(connection, Action::MarkSuspect, at(now)),
                 _ => presence.handle(connection, TIMEOUT, at(now)),
@@ -183,12 +186,12 @@ proptest! {
 fn a_crowd_that_leaves_at_once_is_told_one_at_a_time_in_order() {
     let mut presence = Presence::with_linger(LINGER);
     for user in (0..1_000_u64).rev() {
-        presence.enter(user, user, at(0));
+        presence.connect(user, user, at(0));
     }
     let joined = drain(&mut presence, at(0));
     assert_eq!(joined, (0..1_000).map(Joined).collect::<Vec<_>>());
     for user in (0..1_000).rev() {
-        presence.mark(&user, Status::Offline, at(100));
+        presence.set_status(&user, Status::Offline, at(100));
     }
     assert_eq!(presence.poll(at(5_099)), None);
     for user in 0..1_000 {
@@ -204,14 +207,14 @@ fn a_crowd_that_leaves_at_once_is_told_one_at_a_time_in_order() {
 fn those_who_leave_come_first_and_in_the_order_of_their_moments() {
     let mut presence = Presence::with_linger(LINGER);
     for user in [1, 2, 3] {
-        presence.enter(user, user, at(0));
+        presence.connect(user, user, at(0));
     }
     assert_eq!(drain(&mut presence, at(0)).len(), 3);
-    presence.mark(&3, Status::Offline, at(1));
-    presence.mark(&2, Status::Offline, at(2));
-    presence.mark(&1, Status::Suspect, at(3));
-    presence.enter(9, 9, at(3));
-    presence.enter(8, 8, at(3));
+    presence.set_status(&3, Status::Offline, at(1));
+    presence.set_status(&2, Status::Offline, at(2));
+    presence.set_status(&1, Status::Suspect, at(3));
+    presence.connect(9, 9, at(3));
+    presence.connect(8, 8, at(3));
     assert_eq!(drain(&mut presence, at(6_000)), [Left(3), Left(2), Suspected(1), Joined(8), Joined(9)]);
 }
 
@@ -230,9 +233,9 @@ fn nothing_is_kept_of_users_long_gone() {
         (joined, left)
     };
     for user in 0..10_000_u64 {
-        presence.enter(user, user, at(7 * user));
+        presence.connect(user, user, at(7 * user));
         step(&mut presence, at(7 * user));
-        presence.mark(&user, Status::Offline, at(7 * user));
+        presence.set_status(&user, Status::Offline, at(7 * user));
         step(&mut presence, at(7 * user));
         assert!(presence.len() <= 5_000 / 7 + 1, "{} are here", presence.len());
     }
@@ -243,25 +246,25 @@ fn nothing_is_kept_of_users_long_gone() {
 #[test]
 fn who_came_and_went_between_two_polls_was_not_here() {
     let mut presence = Presence::with_linger(LINGER);
-    presence.enter(1, "ann", at(0));
-    presence.mark(&1, Status::Offline, at(1));
+    presence.connect(1, "ann", at(0));
+    presence.set_status(&1, Status::Offline, at(1));
     assert_eq!((presence.poll_timeout(), drain(&mut presence, at(9_000))), (None, vec![]));
     assert_nothing_kept(&presence, at(9_000));
     // And a suspicion as short.
     let mut presence = ann();
-    presence.mark(&1, Status::Suspect, at(1));
-    presence.mark(&1, Status::Online, at(2));
+    presence.set_status(&1, Status::Suspect, at(1));
+    presence.set_status(&1, Status::Online, at(2));
     assert_eq!((presence.poll_timeout(), drain(&mut presence, at(2))), (None, vec![]));
 }
 
 #[test]
 fn who_is_back_before_the_poll_has_not_left_however_late_it_comes() {
     let mut presence = ann();
-    presence.mark(&1, Status::Offline, at(1_000));
-    presence.enter(2, "ann", at(60_000));
+    presence.set_status(&1, Status::Offline, at(1_000));
+    presence.connect(2, "ann", at(60_000));
     assert_eq!((presence.poll_timeout(), drain(&mut presence, at(60_000))), (None, vec![]));
     // The linger starts anew with the next end.
-    presence.mark(&2, Status::Offline, at(61_000));
+    presence.set_status(&2, Status::Offline, at(61_000));
     assert_eq!(presence.poll(at(65_999)), None);
     assert_eq!(presence.poll(at(66_000)), Some(Left("ann")));
 }
@@ -269,12 +272,12 @@ fn who_is_back_before_the_poll_has_not_left_however_late_it_comes() {
 #[test]
 fn a_suspect_lingers_as_a_suspect() {
     let mut presence = ann();
-    presence.mark(&1, Status::Suspect, at(1_000));
+    presence.set_status(&1, Status::Suspect, at(1_000));
     assert_eq!(drain(&mut presence, at(1_000)), [Suspected("ann")]);
     presence.handle(&1, TIMEOUT, at(2_000));
     assert_eq!((drain(&mut presence, at(2_000)), presence.status(&"ann")), (vec![], Status::Suspect));
     let mut returning = presence.clone();
-    returning.enter(2, "ann", at(3_000));
+    returning.connect(2, "ann", at(3_000));
     assert_eq!(drain(&mut returning, at(3_000)), [Recovered("ann")]);
     assert_eq!(presence.poll(at(6_999)), None);
     assert_eq!(drain(&mut presence, at(7_000)), [Left("ann")]);
@@ -284,8 +287,8 @@ fn a_suspect_lingers_as_a_suspect() {
 #[test]
 fn a_suspicion_that_nobody_was_told_of_does_not_linger() {
     let mut presence = ann();
-    presence.mark(&1, Status::Suspect, at(1_000));
-    presence.mark(&1, Status::Offline, at(1_000));
+    presence.set_status(&1, Status::Suspect, at(1_000));
+    presence.set_status(&1, Status::Offline, at(1_000));
     assert_eq!((drain(&mut presence, at(1_000)), presence.status(&"ann")), (vec![], Status::Online));
     assert_eq!(drain(&mut presence, at(6_000)), [Left("ann")]);
 }
@@ -293,14 +296,14 @@ fn a_suspicion_that_nobody_was_told_of_does_not_linger() {
 #[test]
 fn a_goodbye_does_not_linger() {
     let mut presence = ann();
-    presence.enter(2, "ann", at(0));
-    presence.leave(&1, at(1_000));
+    presence.connect(2, "ann", at(0));
+    presence.disconnect(&1, at(1_000));
     assert_eq!(
         (drain(&mut presence, at(1_000)), presence.user(&1)),
         (vec![], None),
         "she is at the other still"
     );
-    presence.leave(&2, at(2_000));
+    presence.disconnect(&2, at(2_000));
     assert_eq!(presence.poll_timeout(), Some(at(2_000)));
     assert_eq!(drain(&mut presence, at(2_000)), [Left("ann")]);
     assert_nothing_kept(&presence, at(2_000));
@@ -309,19 +312,19 @@ fn a_goodbye_does_not_linger() {
 #[test]
 fn who_logs_out_leaves_with_all_connections_and_at_once() {
     let mut presence = ann();
-    presence.enter(2, "ann", at(0));
-    presence.enter(3, "bob", at(0));
-    presence.mark(&2, Status::Suspect, at(0));
+    presence.connect(2, "ann", at(0));
+    presence.connect(3, "bob", at(0));
+    presence.set_status(&2, Status::Suspect, at(0));
     assert_eq!(drain(&mut presence, at(0)), [Joined("bob")]);
-    presence.log_out(&"ann", at(1_000));
+    presence.remove_user(&"ann", at(1_000));
     assert_eq!((presence.user(&1), presence.user(&2), presence.user(&3)), (None, None, Some(&"bob")));
     assert_eq!(drain(&mut presence, at(1_000)), [Left("ann")]);
     // What is still heard of her connections is nothing.
-    presence.mark(&1, Status::Online, at(1_001));
+    presence.set_status(&1, Status::Online, at(1_001));
     presence.handle(&2, Action::MarkOffline(Reason::LocalClosed), at(1_001));
     assert_eq!(drain(&mut presence, at(1_001)), []);
-    presence.log_out(&"eve", at(1_001));
-    presence.log_out(&"bob", at(1_001));
+    presence.remove_user(&"eve", at(1_001));
+    presence.remove_user(&"bob", at(1_001));
     assert_eq!(drain(&mut presence, at(1_001)), [Left("bob")]);
     assert_nothing_kept(&presence, at(1_001));
 }
@@ -329,8 +332,8 @@ fn who_logs_out_leaves_with_all_connections_and_at_once() {
 #[test]
 fn who_logs_out_while_lingering_lingers_no_more() {
     let mut presence = ann();
-    presence.mark(&1, Status::Offline, at(1_000));
-    presence.log_out(&"ann", at(2_000));
+    presence.set_status(&1, Status::Offline, at(1_000));
+    presence.remove_user(&"ann", at(2_000));
     assert_eq!(presence.poll_timeout(), Some(at(2_000)));
     assert_eq!(drain(&mut presence, at(2_000)), [Left("ann")]);
     assert_nothing_kept(&presence, at(2_000));
@@ -339,12 +342,12 @@ fn who_logs_out_while_lingering_lingers_no_more() {
 #[test]
 fn without_linger_a_reload_is_seen() {
     let mut presence = Presence::with_linger(Duration::ZERO);
-    presence.enter(1, "ann", at(0));
+    presence.connect(1, "ann", at(0));
     assert_eq!(drain(&mut presence, at(0)), [Joined("ann")]);
-    presence.mark(&1, Status::Offline, at(1));
+    presence.set_status(&1, Status::Offline, at(1));
     assert_eq!(presence.poll_timeout(), Some(at(1)));
     assert_eq!(drain(&mut presence, at(1)), [Left("ann")]);
-    presence.enter(2, "ann", at(2));
+    presence.connect(2, "ann", at(2));
     assert_eq!(drain(&mut presence, at(2)), [Joined("ann")]);
 }
 
@@ -354,18 +357,18 @@ fn with_linger_never_only_who_logs_out_leaves() {
     for linger in [Duration::MAX, Duration::from_nanos(u64::MAX)] {
         let mut presence = Presence::with_linger(linger);
         assert_eq!(presence.linger(), Duration::MAX);
-        presence.enter(1, "ann", at(0));
+        presence.connect(1, "ann", at(0));
         assert_eq!(drain(&mut presence, at(0)), [Joined("ann")]);
-        presence.mark(&1, Status::Offline, at(1));
+        presence.set_status(&1, Status::Offline, at(1));
         assert_eq!((presence.poll(Timestamp::MAX), presence.poll_timeout()), (None, None));
         let mut presence = ann();
-        presence.mark(&1, Status::Offline, Timestamp::from_nanos(u64::MAX - 1));
+        presence.set_status(&1, Status::Offline, Timestamp::from_nanos(u64::MAX - 1));
         assert_eq!((presence.poll(Timestamp::MAX), presence.poll_timeout()), (None, None));
     }
     let mut presence = Presence::with_linger(Duration::MAX);
-    presence.enter(1, "ann", at(0));
+    presence.connect(1, "ann", at(0));
     assert_eq!(drain(&mut presence, at(0)), [Joined("ann")]);
-    presence.leave(&1, at(2));
+    presence.disconnect(&1, at(2));
     assert_eq!(drain(&mut presence, at(2)), [Left("ann")]);
 }
 
@@ -373,7 +376,7 @@ fn with_linger_never_only_who_logs_out_leaves() {
 fn a_clock_that_steps_back_counts_as_no_time() {
     let mut presence = ann();
     assert_eq!(presence.poll(at(50_000)), None);
-    presence.mark(&1, Status::Offline, at(10));
+    presence.set_status(&1, Status::Offline, at(10));
     assert_eq!(presence.poll_timeout(), Some(at(55_000)));
     assert_eq!(presence.poll(at(20_000)), None);
     assert_eq!(presence.poll(at(54_999)), None);
@@ -381,28 +384,28 @@ fn a_clock_that_steps_back_counts_as_no_time() {
     // And each input moves it.
     for step in 0..4 {
         let mut presence = ann();
-        presence.enter(2, "bob", at(0));
+        presence.connect(2, "bob", at(0));
         match step {
-            0 => presence.enter(3, "eve", at(8_000)),
-            1 => presence.mark(&2, Status::Online, at(8_000)),
-            2 => presence.leave(&9, at(8_000)),
-            _ => presence.log_out(&"eve", at(8_000)),
+            0 => presence.connect(3, "eve", at(8_000)),
+            1 => presence.set_status(&2, Status::Online, at(8_000)),
+            2 => presence.disconnect(&9, at(8_000)),
+            _ => presence.remove_user(&"eve", at(8_000)),
         }
-        presence.mark(&1, Status::Offline, at(0));
+        presence.set_status(&1, Status::Offline, at(0));
         drain(&mut presence, at(0));
         assert_eq!(presence.poll_timeout(), Some(at(13_000)), "input {step}");
     }
 }
 
 #[test]
-fn a_connection_belongs_to_whoever_entered_with_it_last() {
+fn a_connection_belongs_to_the_user_connected_with_it_last() {
     let mut presence = ann();
-    presence.enter(1, "bob", at(1_000));
+    presence.connect(1, "bob", at(1_000));
     assert_eq!(presence.user(&1), Some(&"bob"));
     assert_eq!(drain(&mut presence, at(1_000)), [Joined("bob")]);
     // For ann it has ended: she lingers.
     assert_eq!((presence.status(&"ann"), presence.poll_timeout()), (Status::Online, Some(at(6_000))));
-    presence.mark(&1, Status::Suspect, at(2_000));
+    presence.set_status(&1, Status::Suspect, at(2_000));
     assert_eq!(drain(&mut presence, at(2_000)), [Suspected("bob")]);
     assert_eq!(drain(&mut presence, at(6_000)), [Left("ann")]);
     assert_eq!(presence.iter().collect::<Vec<_>>(), [(&"bob", Status::Suspect)]);
@@ -411,43 +414,43 @@ fn a_connection_belongs_to_whoever_entered_with_it_last() {
 #[test]
 fn an_identity_that_is_used_again_is_a_new_connection() {
     let mut presence = ann();
-    presence.mark(&1, Status::Suspect, at(1));
-    presence.mark(&1, Status::Offline, at(2));
-    presence.enter(1, "bob", at(3));
+    presence.set_status(&1, Status::Suspect, at(1));
+    presence.set_status(&1, Status::Offline, at(2));
+    presence.connect(1, "bob", at(3));
     assert_eq!(drain(&mut presence, at(3)), [Joined("bob")]);
     assert_eq!((presence.status(&"bob"), presence.user(&1)), (Status::Online, Some(&"bob")));
     assert_eq!(drain(&mut presence, at(5_002)), [Left("ann")]);
 }
 
 #[test]
-fn entered_twice_a_connection_is_one_and_online() {
+fn connected_twice_a_connection_is_one_and_online() {
     let mut presence = ann();
-    presence.mark(&1, Status::Suspect, at(1));
+    presence.set_status(&1, Status::Suspect, at(1));
     assert_eq!(drain(&mut presence, at(1)), [Suspected("ann")]);
-    presence.enter(1, "ann", at(2));
+    presence.connect(1, "ann", at(2));
     assert_eq!(drain(&mut presence, at(2)), [Recovered("ann")]);
     assert_eq!(presence.connections(&"ann").count(), 1);
-    presence.mark(&1, Status::Offline, at(3));
+    presence.set_status(&1, Status::Offline, at(3));
     assert_eq!(drain(&mut presence, at(5_003)), [Left("ann")]);
 }
 
 #[test]
 fn late_double_and_unknown_inputs_are_nothing() {
     let mut presence = ann();
-    presence.mark(&1, Status::Online, at(1));
+    presence.set_status(&1, Status::Online, at(1));
     assert_eq!(presence.poll_timeout(), None);
-    presence.mark(&2, Status::Online, at(1));
-    presence.mark(&2, Status::Suspect, at(1));
-    presence.leave(&2, at(1));
+    presence.set_status(&2, Status::Online, at(1));
+    presence.set_status(&2, Status::Suspect, at(1));
+    presence.disconnect(&2, at(1));
     assert_eq!((drain(&mut presence, at(1)), presence.user(&2)), (vec![], None));
-    presence.mark(&1, Status::Offline, at(2));
+    presence.set_status(&1, Status::Offline, at(2));
     // A second end does not put off the first; a pong that comes after the verdict revives nothing.
-    presence.mark(&1, Status::Offline, at(1_000));
-    presence.mark(&1, Status::Online, at(1_000));
-    presence.leave(&1, at(1_000));
+    presence.set_status(&1, Status::Offline, at(1_000));
+    presence.set_status(&1, Status::Online, at(1_000));
+    presence.disconnect(&1, at(1_000));
     assert_eq!((presence.poll_timeout(), presence.user(&1)), (Some(at(5_002)), None));
     assert_eq!(drain(&mut presence, at(5_002)), [Left("ann")]);
-    presence.mark(&1, Status::Online, at(6_000));
+    presence.set_status(&1, Status::Online, at(6_000));
     assert_eq!(drain(&mut presence, at(6_000)), []);
     assert_nothing_kept(&presence, at(6_000));
 }
@@ -485,8 +488,8 @@ fn behind_a_fleet_a_silent_user_is_gone_within_the_bound_and_the_linger() {
     let mut fleet = Fleet::new(config, 7);
     let mut presence = Presence::<&str, Key>::with_linger(LINGER);
     let (silent, talking) = (fleet.insert(at(0)).unwrap(), fleet.insert(at(0)).unwrap());
-    presence.enter(silent, "ann", at(0));
-    presence.enter(talking, "bob", at(0));
+    presence.connect(silent, "ann", at(0));
+    presence.connect(talking, "bob", at(0));
     let (mut told, mut now, mut turns) = (Vec::new(), at(0), 0);
     while now < at(60_000) {
         turns += 1;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use liveness::Status;
-use liveness::presence::Change;
+use liveness::presence::PresenceChange;
 
 /// A user and a connection of theirs.
 pub(crate) type User = u8;
@@ -11,10 +11,10 @@ pub(crate) type Connection = u8;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Input {
-    Enter(Connection, User),
-    Mark(Connection, Status),
-    Leave(Connection),
-    LogOut(User),
+    Connect(Connection, User),
+    SetStatus(Connection, Status),
+    Disconnect(Connection),
+    RemoveUser(User),
 }
 
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub(crate) struct Reference {
     /// Nanoseconds, like all moments here; `u64::MAX` is never.
     linger: u64,
     inputs: Vec<(u64, Input)>,
-    told: Vec<Change<User>>,
+    told: Vec<PresenceChange<User>>,
 }
 
 impl Reference {
@@ -34,7 +34,7 @@ impl Reference {
         self.inputs.push((at, input));
     }
 
-    pub(crate) fn tell(&mut self, change: Change<User>) {
+    pub(crate) fn tell(&mut self, change: PresenceChange<User>) {
         self.told.push(change);
     }
 
@@ -43,9 +43,11 @@ impl Reference {
         let mut list = BTreeMap::new();
         for change in &self.told {
             match change {
-                Change::Joined(user) | Change::Recovered(user) => list.insert(*user, Status::Online),
-                Change::Suspected(user) => list.insert(*user, Status::Suspect),
-                Change::Left(user) => list.remove(user),
+                PresenceChange::Joined(user) | PresenceChange::Recovered(user) => {
+                    list.insert(*user, Status::Online)
+                }
+                PresenceChange::Suspected(user) => list.insert(*user, Status::Suspect),
+                PresenceChange::Left(user) => list.remove(user),
             };
         }
         list
@@ -75,7 +77,7 @@ impl Reference {
         for (at, input) in &self.inputs {
             apply(&mut connections, *input);
             let has = connections.values().any(|(owner, _)| *owner == user);
-            if *input == Input::LogOut(user) || (had && !has && matches!(input, Input::Leave(_))) {
+            if *input == Input::RemoveUser(user) || (had && !has && matches!(input, Input::Disconnect(_))) {
                 leaves = Some(*at);
             } else if had && !has {
                 leaves = Some(at.saturating_add(self.linger));
@@ -96,17 +98,17 @@ impl Reference {
     }
 
     /// What is to be told now.
-    pub(crate) fn next(&self, now: u64) -> Option<Change<User>> {
+    pub(crate) fn next(&self, now: u64) -> Option<PresenceChange<User>> {
         if let Some((at, user)) = self.leaving().first()
             && *at <= now
         {
-            return Some(Change::Left(*user));
+            return Some(PresenceChange::Left(*user));
         }
         let list = self.list();
         self.wanted().into_iter().find_map(|(user, wanted)| match (list.get(&user), wanted) {
-            (None, _) => Some(Change::Joined(user)),
-            (Some(Status::Suspect), Status::Online) => Some(Change::Recovered(user)),
-            (Some(Status::Online), Status::Suspect) => Some(Change::Suspected(user)),
+            (None, _) => Some(PresenceChange::Joined(user)),
+            (Some(Status::Suspect), Status::Online) => Some(PresenceChange::Recovered(user)),
+            (Some(Status::Online), Status::Suspect) => Some(PresenceChange::Suspected(user)),
             (Some(_), _) => None,
         })
     }
@@ -119,15 +121,15 @@ impl Reference {
 
 fn apply(connections: &mut BTreeMap<Connection, (User, Status)>, input: Input) {
     match input {
-        Input::Enter(connection, user) => {
+        Input::Connect(connection, user) => {
             connections.insert(connection, (user, Status::Online));
         }
-        Input::Mark(connection, Status::Offline) | Input::Leave(connection) => {
+        Input::SetStatus(connection, Status::Offline) | Input::Disconnect(connection) => {
             connections.remove(&connection);
         }
-        Input::Mark(connection, status) => {
+        Input::SetStatus(connection, status) => {
             connections.entry(connection).and_modify(|(_, marked)| *marked = status);
         }
-        Input::LogOut(user) => connections.retain(|_, (owner, _)| *owner != user),
+        Input::RemoveUser(user) => connections.retain(|_, (owner, _)| *owner != user),
     }
 }

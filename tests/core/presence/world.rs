@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use liveness::presence::{Change, Presence};
+use liveness::presence::{Presence, PresenceChange};
 use liveness::{Status, Timestamp};
 
 use super::reference::{Connection, Input, Reference, User};
@@ -49,7 +49,7 @@ pub(crate) struct World {
     now: u64,
     /// The latest moment that was handed in.
     seen: u64,
-    pub(crate) changes: Vec<(u64, Change<User>)>,
+    pub(crate) changes: Vec<(u64, PresenceChange<User>)>,
     pub(crate) reached: Reached,
 }
 
@@ -85,7 +85,7 @@ impl World {
     /// Everybody goes, and nothing is left of them.
     pub(crate) fn finish(mut self) {
         for user in 0..USERS {
-            self.step(Step::Input(Input::LogOut(user)));
+            self.step(Step::Input(Input::RemoveUser(user)));
         }
         self.step(Step::Wait(0));
         let mut fresh = Presence::with_linger(self.linger);
@@ -103,30 +103,30 @@ impl World {
         self.reference.input(self.seen, input);
         let at = Timestamp::from_nanos(at);
         match input {
-            Input::Enter(connection, user) => self.presence.enter(connection, user, at),
-            Input::Mark(connection, status) => self.presence.mark(&connection, status, at),
-            Input::Leave(connection) => self.presence.leave(&connection, at),
-            Input::LogOut(user) => self.presence.log_out(&user, at),
+            Input::Connect(connection, user) => self.presence.connect(connection, user, at),
+            Input::SetStatus(connection, status) => self.presence.set_status(&connection, status, at),
+            Input::Disconnect(connection) => self.presence.disconnect(&connection, at),
+            Input::RemoveUser(user) => self.presence.remove_user(&user, at),
         }
     }
 
     fn count(&mut self, input: Input) {
         let connections = self.reference.connections();
         match input {
-            Input::Enter(connection, user) => {
+            Input::Connect(connection, user) => {
                 let shown = self.presence.status(&user) != Status::Offline;
                 if shown && self.presence.connections(&user).next().is_none() {
                     self.reached.reloads += 1;
-                    let overdue = self.reference.next(self.now) == Some(Change::Left(user));
+                    let overdue = self.reference.next(self.now) == Some(PresenceChange::Left(user));
                     self.reached.late_reloads += usize::from(overdue);
                 }
                 let former = connections.get(&connection).map(|(owner, _)| *owner);
                 self.reached.claims += usize::from(former.is_some_and(|former| former != user));
             }
-            Input::Mark(connection, _) | Input::Leave(connection) => {
+            Input::SetStatus(connection, _) | Input::Disconnect(connection) => {
                 self.reached.strays += usize::from(!connections.contains_key(&connection));
             }
-            Input::LogOut(_) => {}
+            Input::RemoveUser(_) => {}
         }
     }
 
@@ -138,10 +138,10 @@ impl World {
         assert_eq!(change, expected, "at {}", Timestamp::from_nanos(self.now));
         let Some(change) = change else { return false };
         match change {
-            Change::Joined(_) => self.reached.joined += 1,
-            Change::Suspected(_) => self.reached.suspected += 1,
-            Change::Recovered(_) => self.reached.recovered += 1,
-            Change::Left(_) => self.reached.left += 1,
+            PresenceChange::Joined(_) => self.reached.joined += 1,
+            PresenceChange::Suspected(_) => self.reached.suspected += 1,
+            PresenceChange::Recovered(_) => self.reached.recovered += 1,
+            PresenceChange::Left(_) => self.reached.left += 1,
         }
         self.changes.push((self.now, change));
         self.reference.tell(change);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use liveness::Timestamp;
-use liveness::reconnect::Action;
+use liveness::reconnect::ReconnectAction;
 
 use super::script::{EXACT, lives, machine};
 
@@ -78,7 +78,7 @@ fn stable_after_zero_makes_every_connection_stable_and_never_none() {
         ",
     );
     let mut machine = machine(EXACT.stable_after(Duration::MAX), &[1, 2], 7);
-    let Some(Action::Dial(first)) = machine.poll(Timestamp::ZERO) else { panic!("no dial") };
+    let Some(ReconnectAction::Dial(first)) = machine.poll(Timestamp::ZERO) else { panic!("no dial") };
     assert!(machine.connected(first, Timestamp::ZERO));
     machine.closed(first, 1006, Timestamp::from_secs(1_000_000));
     assert_eq!(machine.poll_timeout(), Some(Timestamp::from_secs(1_000_001)));
@@ -181,7 +181,7 @@ fn at_the_moment_a_dial_is_abandoned_its_success_still_counts_and_later_it_is_to
 #[test]
 fn a_dial_without_a_timeout_is_waited_for_and_one_of_no_time_takes_a_nanosecond() {
     let mut patient = machine(EXACT.dial_timeout(Duration::MAX), &[1], 7);
-    let Some(Action::Dial(first)) = patient.poll(Timestamp::ZERO) else { panic!("no dial") };
+    let Some(ReconnectAction::Dial(first)) = patient.poll(Timestamp::ZERO) else { panic!("no dial") };
     assert_eq!(patient.poll_timeout(), None);
     assert_eq!(patient.poll(Timestamp::MAX), None);
     assert!(patient.connected(first, Timestamp::MAX));

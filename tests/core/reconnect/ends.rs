@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use liveness::Timestamp;
-use liveness::reconnect::{Action, GiveUp};
+use liveness::reconnect::{GiveUpReason, ReconnectAction};
 
 use super::script::{EXACT, NEVER, lives, machine};
 use super::seconds;
@@ -84,12 +84,12 @@ fn after_so_long_it_gives_up_and_not_before() {
 #[test]
 fn what_slept_past_the_end_still_makes_the_dial_that_was_due_before_it() {
     let mut slept = machine(EXACT.max_elapsed(seconds(600)), &[1, 1], 7);
-    let Some(Action::Dial(first)) = slept.poll(Timestamp::ZERO) else { panic!("no dial") };
+    let Some(ReconnectAction::Dial(first)) = slept.poll(Timestamp::ZERO) else { panic!("no dial") };
     slept.failed(first, Timestamp::from_secs(500));
     let morning = Timestamp::from_secs(30_000);
-    let Some(Action::Dial(second)) = slept.poll(morning) else { panic!("no dial") };
+    let Some(ReconnectAction::Dial(second)) = slept.poll(morning) else { panic!("no dial") };
     slept.failed(second, morning);
-    assert_eq!(slept.poll(morning), Some(Action::GiveUp(GiveUp::Elapsed)));
+    assert_eq!(slept.poll(morning), Some(ReconnectAction::GiveUp(GiveUpReason::Elapsed)));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use liveness::Timestamp;
-use liveness::reconnect::{Action, Policy, Status};
+use liveness::reconnect::{DialStatus, Policy, ReconnectAction};
 
 use super::script::{Machine, machine};
 
@@ -12,7 +12,7 @@ const CLIENTS: u64 = 100_000;
 /// Connects, stays for so long, and is closed with this code.
 fn lost(policy: Policy, seed: u64, stays: Duration, code: u16) -> (Machine, Timestamp) {
     let mut client = machine(policy, &[1, 2], seed);
-    let Some(Action::Dial(first)) = client.poll(Timestamp::ZERO) else { panic!("no dial") };
+    let Some(ReconnectAction::Dial(first)) = client.poll(Timestamp::ZERO) else { panic!("no dial") };
     assert!(client.connected(first, Timestamp::ZERO));
     let now = Timestamp::ZERO + stays;
     client.closed(first, code, now);
@@ -26,7 +26,7 @@ fn spreads(policy: Policy, stays: Duration, code: u16, at_least: Duration, sprea
     let mut dials = [0_u64; 100];
     for seed in 0..CLIENTS {
         let (client, now) = lost(policy, seed, stays, code);
-        let Status::Waiting(Some(at)) = client.status() else { panic!("{client:?}") };
+        let DialStatus::Waiting(Some(at)) = client.status() else { panic!("{client:?}") };
         assert!(at >= now + at_least && at <= now + at_least + spread, "{client:?}");
         let within = at.saturating_duration_since(now + at_least).as_nanos() as u64;
         dials[usize::try_from(within / hundredth).unwrap().min(99)] += 1;
@@ -72,7 +72,9 @@ fn one_client_draws_anew_for_each_loss_and_the_same_for_the_same_seed() {
         let mut client = machine(Policy::DEFAULT, &[1], seed);
         let waits = (0..50).map(|round| {
             let now = Timestamp::from_secs(round * 1000);
-            let Some(Action::Dial(attempt)) = client.poll(now) else { panic!("no dial in round {round}") };
+            let Some(ReconnectAction::Dial(attempt)) = client.poll(now) else {
+                panic!("no dial in round {round}")
+            };
             assert!(client.connected(attempt, now));
             let now = now + Duration::from_secs(900);
             client.closed(attempt, 1006, now);

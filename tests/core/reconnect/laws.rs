@@ -1,12 +1,12 @@
 //! What no life can break, against a second opinion.
 
 use liveness::Timestamp;
-use liveness::reconnect::{Action, GiveUp};
+use liveness::reconnect::{GiveUpReason, ReconnectAction};
 use proptest::prelude::*;
 
 use super::reference::{Fact, NEVER, Settings};
 use super::world::{Step, What, World, machine};
-use crate::draws::draws;
+use crate::samples::samples;
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -148,7 +148,7 @@ proptest! {
                 _ => {}
             }
             for _ in 0..2 {
-                if let Some(Action::Dial(attempt)) = machine.poll(at) {
+                if let Some(ReconnectAction::Dial(attempt)) = machine.poll(at) {
                     newest = Some(attempt);
                 }
             }
@@ -163,14 +163,14 @@ fn lives_of_every_kind_are_lived() {
     // The twin of the laws: they would all hold in a world where nothing ever happens.
     let mut ends = std::collections::BTreeMap::<String, usize>::new();
     let (mut dials, mut abandoned, mut refused) = (0, 0, 0);
-    for (settings, steps) in draws((settings(), steps()), 400) {
+    for (settings, steps) in samples((settings(), steps()), 400) {
         let world = World::live(&settings, 0, &steps, false);
         refused += world.refused;
         for (_, fact) in world.story {
             match fact {
                 Fact::Dialled(_) => dials += 1,
                 Fact::Abandoned(_) => abandoned += 1,
-                Fact::GaveUp(GiveUp::Closed(_)) => *ends.entry("closed".into()).or_default() += 1,
+                Fact::GaveUp(GiveUpReason::Closed(_)) => *ends.entry("closed".into()).or_default() += 1,
                 Fact::GaveUp(reason) => *ends.entry(reason.to_string()).or_default() += 1,
                 Fact::Connected(_) | Fact::Failed(_) | Fact::Closed(..) => {}
                 Fact::NetworkChanged | Fact::Asked | Fact::Stopped => {}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use liveness::reconnect::{GiveUp, OnClose};
+use liveness::reconnect::{GiveUpReason, OnClose};
 
 pub(crate) const NEVER: u64 = u64::MAX;
 
@@ -33,7 +33,7 @@ pub(crate) struct Settings {
 pub(crate) enum Fact {
     Dialled(u64),
     Abandoned(u64),
-    GaveUp(GiveUp),
+    GaveUp(GiveUpReason),
     Connected(u64),
     Failed(u64),
     Closed(u64, u16),
@@ -48,7 +48,7 @@ pub(crate) enum Next {
     Nothing,
     Dial(u64, u64),
     Abandon(u64),
-    GiveUp(GiveUp, u64),
+    GiveUp(GiveUpReason, u64),
     /// By then; or what was drawn is longer, and it ends then.
     DialOrEnd(u64, u64),
 }
@@ -65,7 +65,7 @@ pub(crate) fn next(settings: &Settings, start: u64, story: &[(u64, Fact)]) -> Ne
         changed: false,
         newest: 0,
         wait: Some(Wait { owed: start, earliest: start, latest: start }),
-        end: (settings.max_attempts == 0).then_some((GiveUp::Attempts, start)),
+        end: (settings.max_attempts == 0).then_some((GiveUpReason::Attempts, start)),
         stopping: None,
         over: false,
     };
@@ -87,7 +87,7 @@ struct Opinion<'a> {
     changed: bool,
     newest: u64,
     wait: Option<Wait>,
-    end: Option<(GiveUp, u64)>,
+    end: Option<(GiveUpReason, u64)>,
     /// Since when a dial is under way that is wanted no more.
     stopping: Option<u64>,
     over: bool,
@@ -117,7 +117,7 @@ impl Opinion<'_> {
         if self.stopping.is_some() {
             match fact {
                 Fact::Abandoned(_) | Fact::Connected(_) | Fact::Failed(_) | Fact::Closed(..) => {
-                    (self.stopping, self.end) = (None, Some((GiveUp::Stopped, now)));
+                    (self.stopping, self.end) = (None, Some((GiveUpReason::Stopped, now)));
                 }
                 Fact::Dialled(_) | Fact::GaveUp(_) | Fact::NetworkChanged | Fact::Asked | Fact::Stopped => {}
             }
@@ -143,7 +143,7 @@ impl Opinion<'_> {
             }
             Fact::Asked => {}
             Fact::Stopped if self.dialling.is_some() => self.stopping = Some(now),
-            Fact::Stopped => self.end = Some((GiveUp::Stopped, now)),
+            Fact::Stopped => self.end = Some((GiveUpReason::Stopped, now)),
         }
     }
 
@@ -159,7 +159,7 @@ impl Opinion<'_> {
     fn lost(&mut self, now: u64, code: u16) {
         let nanos = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(NEVER);
         match on_close(code) {
-            OnClose::GiveUp => self.end = Some((GiveUp::Closed(code), now)),
+            OnClose::Stop => self.end = Some((GiveUpReason::Closed(code), now)),
             OnClose::Redial { at_least, spread } => {
                 self.trouble(now, nanos(at_least), nanos(spread).min(self.settings.max_spread));
             }
@@ -178,7 +178,7 @@ impl Opinion<'_> {
             (self.used, self.dials, self.since) = (0, 0, now);
             0
         } else if self.dials >= settings.max_attempts && settings.max_attempts < u32::MAX {
-            return self.end = Some((GiveUp::Attempts, now));
+            return self.end = Some((GiveUpReason::Attempts, now));
         } else if self.changed {
             self.used = 0;
             0
@@ -187,7 +187,7 @@ impl Opinion<'_> {
             let last = settings.delays.last().filter(|_| settings.forever);
             match settings.delays.get(self.used - 1).or(last) {
                 Some(delay) => *delay,
-                None => return self.end = Some((GiveUp::Backoff, now)),
+                None => return self.end = Some((GiveUpReason::Backoff, now)),
             }
         };
         let earliest = now.saturating_add(delay.max(owed));
@@ -209,7 +209,9 @@ impl Opinion<'_> {
         match (self.dialling, self.wait) {
             (Some(at), _) => Next::Abandon(at.saturating_add(self.settings.dial_timeout.max(1))),
             (None, Some(Wait { earliest, latest, .. })) if latest < over => Next::Dial(earliest, latest),
-            (None, Some(Wait { earliest, .. })) if earliest >= over => Next::GiveUp(GiveUp::Elapsed, over),
+            (None, Some(Wait { earliest, .. })) if earliest >= over => {
+                Next::GiveUp(GiveUpReason::Elapsed, over)
+            }
             // What was drawn decides whether it comes before the end.
             (None, Some(Wait { earliest, .. })) => Next::DialOrEnd(earliest, over),
             (None, None) => Next::Nothing,

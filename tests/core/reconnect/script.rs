@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use liveness::Timestamp;
-use liveness::reconnect::{Action, Attempt, OnClose, Policy, Reconnect};
+use liveness::reconnect::{Attempt, OnClose, Policy, Reconnect, ReconnectAction};
 
 /// A backoff of these seconds, whose end is a limit; what is past the largest is never.
 pub(crate) type Seconds = &'static [u64];
@@ -22,7 +22,7 @@ pub(crate) const EXACT: Policy = Policy::DEFAULT.on_close(exact);
 pub(crate) fn exact(code: u16) -> OnClose {
     match OnClose::by_code(code) {
         OnClose::Redial { at_least, .. } => OnClose::Redial { at_least, spread: Duration::ZERO },
-        OnClose::GiveUp => OnClose::GiveUp,
+        OnClose::Stop => OnClose::Stop,
         other => panic!("{other:?} is new here"),
     }
 }
@@ -90,12 +90,12 @@ impl Life {
                 burst += 1;
                 assert!(burst <= 2, "a burst at {}: {:#?}", self.now, self.lines);
                 let what = match action {
-                    Action::Dial(attempt) => {
+                    ReconnectAction::Dial(attempt) => {
                         self.attempts.push(attempt);
                         format!("dial {attempt}")
                     }
-                    Action::Abandon(attempt) => format!("abandon {attempt}"),
-                    Action::GiveUp(reason) => format!("give up: {reason}"),
+                    ReconnectAction::Abandon(attempt) => format!("abandon {attempt}"),
+                    ReconnectAction::GiveUp(reason) => format!("give up: {reason}"),
                 };
                 self.say(self.now, '>', &what);
             }

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use liveness::Timestamp;
-use liveness::reconnect::{Action, Attempt, GiveUp, Policy, Reconnect, Status};
+use liveness::reconnect::{Attempt, DialStatus, GiveUpReason, Policy, Reconnect, ReconnectAction};
 
 use super::reference::{Fact, NEVER, Next, Settings, next, on_close};
 
@@ -110,7 +110,8 @@ impl<'a> World<'a> {
             What::Nothing => None,
             What::Connected(older) => of(older).map(|attempt| {
                 let status = self.machine.status();
-                let wanted = status == Status::Dialling(attempt) || status == Status::Connected(attempt);
+                let wanted =
+                    status == DialStatus::Dialling(attempt) || status == DialStatus::Connected(attempt);
                 assert_eq!(self.machine.connected(attempt, at), wanted, "{:?}", self.story);
                 self.refused += usize::from(!wanted);
                 Fact::Connected(attempt.get())
@@ -149,20 +150,24 @@ impl<'a> World<'a> {
             let Some(action) = self.machine.poll(now) else { break };
             assert!(burst < 2, "a burst: {:?}", self.story);
             let fact = match (action, expected) {
-                (Action::Dial(attempt), Next::Dial(from, _) | Next::DialOrEnd(from, _))
+                (ReconnectAction::Dial(attempt), Next::Dial(from, _) | Next::DialOrEnd(from, _))
                     if from <= self.now =>
                 {
                     self.attempts.push(attempt);
                     Fact::Dialled(attempt.get())
                 }
-                (Action::Abandon(attempt), Next::Abandon(at)) if at <= self.now => {
+                (ReconnectAction::Abandon(attempt), Next::Abandon(at)) if at <= self.now => {
                     Fact::Abandoned(attempt.get())
                 }
-                (Action::GiveUp(reason), Next::GiveUp(wanted, at)) if at <= self.now && reason == wanted => {
+                (ReconnectAction::GiveUp(reason), Next::GiveUp(wanted, at))
+                    if at <= self.now && reason == wanted =>
+                {
                     Fact::GaveUp(reason)
                 }
-                (Action::GiveUp(GiveUp::Elapsed), Next::DialOrEnd(_, end)) if end <= self.now => {
-                    Fact::GaveUp(GiveUp::Elapsed)
+                (ReconnectAction::GiveUp(GiveUpReason::Elapsed), Next::DialOrEnd(_, end))
+                    if end <= self.now =>
+                {
+                    Fact::GaveUp(GiveUpReason::Elapsed)
                 }
                 (action, expected) => panic!("{action:?} at {now}, expected {expected:?}: {:?}", self.story),
             };

@@ -3,18 +3,18 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use liveness::sim::{Frame, Happening, Id, Network, Path};
+use liveness::sim::{ConnectionId, Frame, LinkProfile, Network, SimEvent};
 use liveness::{Action, Config, Liveness, Reason, Timestamp};
 
 const LATENCY: Duration = Duration::from_millis(40);
-const PATH: Path = Path::new(LATENCY);
+const PATH: LinkProfile = LinkProfile::new(LATENCY);
 
 /// A server of machines, and all it was seen to do.
 #[derive(Default)]
 struct Server {
-    members: BTreeMap<Id, Liveness>,
-    offline: Vec<(Timestamp, Id, Reason)>,
-    read: Vec<(Timestamp, Id, Frame<u32>)>,
+    members: BTreeMap<ConnectionId, Liveness>,
+    offline: Vec<(Timestamp, ConnectionId, Reason)>,
+    read: Vec<(Timestamp, ConnectionId, Frame<u32>)>,
     turns: Vec<Timestamp>,
 }
 
@@ -23,7 +23,7 @@ impl Server {
         self.members.values().filter_map(Liveness::poll_timeout).min()
     }
 
-    fn join(&mut self, net: &mut Network<u32, &'static str>, config: Config) -> Id {
+    fn join(&mut self, net: &mut Network<u32, &'static str>, config: Config) -> ConnectionId {
         let id = net.connect(PATH, PATH);
         self.members.insert(id, Liveness::new(config, 7, net.now()));
         id
@@ -56,15 +56,13 @@ impl Server {
     fn live(
         &mut self,
         net: &mut Network<u32, &'static str>,
-    ) -> Vec<(Timestamp, Happening<u32, &'static str>)> {
+    ) -> Vec<(Timestamp, SimEvent<u32, &'static str>)> {
         let mut seen = Vec::new();
-        while let Some(happening) = net.next(self.due()) {
-            match happening {
-                Happening::Server => self.turn(net),
-                Happening::Planned("end") => break,
-                happening @ (Happening::Client(..) | Happening::Planned(_)) => {
-                    seen.push((net.now(), happening))
-                }
+        while let Some(event) = net.next_event(self.due()) {
+            match event {
+                SimEvent::Server => self.turn(net),
+                SimEvent::Planned("end") => break,
+                event @ (SimEvent::Client(..) | SimEvent::Planned(_)) => seen.push((net.now(), event)),
             }
             assert!(seen.len() + self.turns.len() < 10_000, "it never ends");
         }
@@ -98,8 +96,8 @@ fn a_server_that_is_stopped_reads_everything_at_once_and_its_clients_live_on() {
     net.to_server(id, Frame::Data(2, 10));
     server.turns.clear();
     let seen = server.live(&mut net);
-    assert_eq!(seen[0], (Timestamp::ZERO + LATENCY, Happening::Client(id, Frame::Data(1, 10))));
-    assert_eq!(seen[1], (at(100), Happening::Planned("the client speaks")));
+    assert_eq!(seen[0], (Timestamp::ZERO + LATENCY, SimEvent::Client(id, Frame::Data(1, 10))));
+    assert_eq!(seen[1], (at(100), SimEvent::Planned("the client speaks")));
     assert_eq!(server.turns[0], at(300));
     assert_eq!(server.read[0], (at(300), id, Frame::Data(2, 10)));
     assert_eq!(server.offline, [], "nobody is dropped because the server slept");
@@ -113,10 +111,10 @@ fn both_ends_say_goodbye_and_the_connection_is_forgotten() {
     net.to_server(id, Frame::Close(Some(1000)));
     let seen = server.live(&mut net);
     assert_eq!(server.offline, [(Timestamp::ZERO + LATENCY, id, Reason::PeerClosed(Some(1000)))]);
-    let frames: Vec<_> = seen.iter().map(|(_, happening)| *happening).collect();
+    let frames: Vec<_> = seen.iter().map(|(_, event)| *event).collect();
     // The client had closed, so it does not answer the echo; the server hangs up after the close timeout.
     assert_eq!(server.read.len(), 1);
-    assert_eq!(frames, [Frame::Close(Some(1000)), Frame::Fin].map(|frame| Happening::Client(id, frame)));
+    assert_eq!(frames, [Frame::Close(Some(1000)), Frame::Fin].map(|frame| SimEvent::Client(id, frame)));
     assert_eq!(net.connections(), 0);
     assert!(net.link(id).is_none());
 }
@@ -164,8 +162,8 @@ fn a_client_that_does_not_answer_is_found_out_and_told() {
     net.set_answers(id, false);
     let seen = server.live(&mut net);
     let [(now, _, Reason::PingTimeout)] = server.offline[..] else { panic!("{:?}", server.offline) };
-    assert_eq!(seen[0], (now + LATENCY, Happening::Client(id, Frame::Close(Some(3008)))));
-    assert_eq!(seen[1].1, Happening::Client(id, Frame::Fin));
+    assert_eq!(seen[0], (now + LATENCY, SimEvent::Client(id, Frame::Close(Some(3008)))));
+    assert_eq!(seen[1].1, SimEvent::Client(id, Frame::Fin));
 }
 
 #[test]
@@ -173,7 +171,7 @@ fn who_has_hung_up_hears_and_says_nothing_more() {
     let mut net = Network::<u32>::new(7);
     let [server, client] = [(); 2].map(|()| net.connect(PATH, PATH));
     net.to_server(server, Frame::Data(1, 10));
-    assert_eq!(net.next(None), Some(Happening::Server));
+    assert_eq!(net.next_event(None), Some(SimEvent::Server));
     // What has come and is not read is gone with the socket.
     net.to_client(server, Frame::Fin);
     net.to_client(server, Frame::Data(2, 10));
@@ -181,13 +179,13 @@ fn who_has_hung_up_hears_and_says_nothing_more() {
     net.to_server(client, Frame::Fin);
     net.to_client(client, Frame::Data(3, 10));
     let seen: Vec<_> = std::iter::from_fn(|| {
-        let happening = net.next(None)?;
+        let event = net.next_event(None)?;
         while net.read().is_some() {}
-        Some(happening)
+        Some(event)
     })
-    .filter(|happening| *happening != Happening::Server)
+    .filter(|event| *event != SimEvent::Server)
     .collect();
-    assert_eq!(seen, [Happening::Client(server, Frame::Fin)]);
+    assert_eq!(seen, [SimEvent::Client(server, Frame::Fin)]);
 }
 
 #[test]
@@ -195,7 +193,7 @@ fn a_shorter_stall_does_not_end_a_longer_one() {
     let mut net = Network::<u32>::new(7);
     net.stall(Duration::from_secs(9));
     net.stall(Duration::from_secs(1));
-    assert_eq!(net.next(Some(Timestamp::ZERO)), Some(Happening::Server));
+    assert_eq!(net.next_event(Some(Timestamp::ZERO)), Some(SimEvent::Server));
     assert_eq!(net.now(), Timestamp::from_secs(9));
 }
 
@@ -206,11 +204,11 @@ fn plans_come_at_their_time_and_those_of_one_moment_in_order() {
         net.plan(Timestamp::from_secs(second), plan);
     }
     let mut seen = Vec::new();
-    while let Some(Happening::Planned(plan)) = net.next(None) {
+    while let Some(SimEvent::Planned(plan)) = net.next_event(None) {
         seen.push((net.now().as_nanos() / 1_000_000_000, plan));
     }
     assert_eq!(seen, [(3, 1), (3, 2), (3, 3), (5, 4), (9, 5), (9, 6)]);
-    assert_eq!(net.next(None), None);
+    assert_eq!(net.next_event(None), None);
 }
 
 #[test]
@@ -221,7 +219,7 @@ fn a_link_that_is_mended_or_broken_in_between_is_looked_at_anew() {
     net.link_mut(id).unwrap().outage(Timestamp::ZERO, Duration::from_secs(9));
     net.link_mut(id).unwrap().down.send(Frame::Data(2, 10), 10, Timestamp::ZERO);
     for number in [1, 2] {
-        assert_eq!(net.next(None), Some(Happening::Client(id, Frame::Data(number, 10))));
+        assert_eq!(net.next_event(None), Some(SimEvent::Client(id, Frame::Data(number, 10))));
         assert_eq!(net.now(), Timestamp::from_secs(9) + LATENCY);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use liveness::sim::{End, Pair, Path};
+use liveness::sim::{End, LinkProfile, Pair};
 use liveness::strategy::configs;
 use liveness::{Action, CloseCode, Config, Event, Reason, Schedule, Status, Timestamp};
 use proptest::prelude::*;
@@ -36,9 +36,9 @@ proptest! {
         begins in 0..5_000_u64,
         stall in 0..5_000_u64,
     ) {
-        let path = Path::new(Duration::from_millis(10)).jitter(Duration::from_millis(20));
+        let profile = LinkProfile::new(Duration::from_millis(10)).jitter(Duration::from_millis(20));
         let spare = config.timeout().min(Duration::from_secs(10)).saturating_sub(Duration::from_millis(60));
-        let mut pair = Pair::new(config, BROWSER, path, seed);
+        let mut pair = Pair::new(config, BROWSER, profile, seed);
         pair.link.outage(Timestamp::from_millis(begins), spare.mul_f64(share as f64 / 100.0));
         let mut seen = actions(&mut pair, End::Server, Timestamp::from_millis(2_000));
         pair.stall(End::Server, Duration::from_millis(stall));
@@ -56,7 +56,7 @@ proptest! {
         seed: u64,
         cut in 0..5_000_u64,
     ) {
-        let mut pair = Pair::new(server, client, Path::new(Duration::from_millis(10)), seed);
+        let mut pair = Pair::new(server, client, LinkProfile::new(Duration::from_millis(10)), seed);
         let cut = Timestamp::from_millis(cut);
         pair.link.cut(cut);
         // Counted from the last evidence or the last byte written; and what arrives does so before the cut.
@@ -78,7 +78,7 @@ proptest! {
     #[test]
     fn the_same_seed_makes_the_same_life(server in configs(TENTH), client in configs(TENTH), seed: u64) {
         let life = || {
-            let mut pair = Pair::new(server, client, Path::MOBILE, seed);
+            let mut pair = Pair::new(server, client, LinkProfile::MOBILE, seed);
             pair.link.outage(Timestamp::from_secs(2), Duration::from_secs(1));
             actions(&mut pair, End::Server, Timestamp::from_secs(20))
         };
@@ -88,7 +88,7 @@ proptest! {
     /// Total: no settings make two machines and a link spin.
     #[test]
     fn any_two_settings_live_together(server: Config, client: Config, seed: u64) {
-        let mut pair = Pair::new(server, client, Path::INSTANT, seed);
+        let mut pair = Pair::new(server, client, LinkProfile::INSTANT, seed);
         let (mut latest, mut at_once) = (Timestamp::ZERO, 0);
         for _ in 0..200 {
             let Some((now, ..)) = pair.next_until(Timestamp::from_secs(3600)) else { break };
@@ -104,7 +104,7 @@ proptest! {
 fn a_quarter_of_pings_is_exact_to_the_nanosecond() {
     let minute = Duration::from_secs(60);
     let config = Config::builder().interval(minute).jitter(0).schedule(Schedule::Steady).build().unwrap();
-    let mut pair = Pair::new(config, BROWSER, Path::new(Duration::from_micros(12_345)), 7);
+    let mut pair = Pair::new(config, BROWSER, LinkProfile::new(Duration::from_micros(12_345)), 7);
     let mut due = Timestamp::ZERO;
     for (now, action) in actions(&mut pair, End::Server, Timestamp::from_secs(90 * 24 * 3600)) {
         if let Action::SendPing(_) = action {
@@ -122,7 +122,7 @@ fn a_quarter_of_pings_is_exact_to_the_nanosecond() {
 #[test]
 fn a_closing_handshake_takes_the_link_both_ways_and_ends_both() {
     let latency = Duration::from_millis(30);
-    let mut pair = Pair::new(Config::DEFAULT, BROWSER, Path::new(latency), 7);
+    let mut pair = Pair::new(Config::DEFAULT, BROWSER, LinkProfile::new(latency), 7);
     let start = Timestamp::from_secs(1);
     while pair.next_until(start).is_some() {}
     pair.server.close(CloseCode::GOING_AWAY, start);
@@ -144,7 +144,7 @@ fn a_closing_handshake_takes_the_link_both_ways_and_ends_both() {
 
 #[test]
 fn messages_are_heard_by_the_other_end_and_keep_it_quiet() {
-    let mut pair = Pair::new(Config::DEFAULT, BROWSER, Path::HOME, 7);
+    let mut pair = Pair::new(Config::DEFAULT, BROWSER, LinkProfile::HOME, 7);
     for second in (0..600).step_by(5) {
         pair.send(End::Client, 100);
         pair.send(End::Server, 100);
@@ -158,7 +158,7 @@ fn messages_are_heard_by_the_other_end_and_keep_it_quiet() {
 
 #[test]
 fn an_end_that_has_given_up_says_nothing_more_and_answers_nobody() {
-    let mut pair = Pair::new(Config::DEFAULT, Config::DEFAULT, Path::new(Duration::from_secs(1)), 7);
+    let mut pair = Pair::new(Config::DEFAULT, Config::DEFAULT, LinkProfile::new(Duration::from_secs(1)), 7);
     while pair.next_until(Timestamp::ZERO).is_some() {}
     pair.client.probe(Timestamp::ZERO);
     pair.server.handle(Event::Eof, Timestamp::ZERO);
@@ -172,7 +172,7 @@ fn an_end_that_has_given_up_says_nothing_more_and_answers_nobody() {
 
 #[test]
 fn a_shorter_stall_does_not_end_a_longer_one() {
-    let mut pair = Pair::new(Config::DEFAULT, BROWSER, Path::INSTANT, 7);
+    let mut pair = Pair::new(Config::DEFAULT, BROWSER, LinkProfile::INSTANT, 7);
     pair.stall(End::Server, Duration::from_secs(9));
     pair.stall(End::Server, Duration::from_secs(1));
     let told = actions(&mut pair, End::Server, Timestamp::from_secs(9));
@@ -182,7 +182,7 @@ fn a_shorter_stall_does_not_end_a_longer_one() {
 #[test]
 fn a_stalled_end_does_nothing_and_reads_everything_when_it_is_back() {
     let config = Config::builder().schedule(Schedule::Steady).jitter(0).build().unwrap();
-    let mut pair = Pair::new(config, BROWSER, Path::INSTANT, 7);
+    let mut pair = Pair::new(config, BROWSER, LinkProfile::INSTANT, 7);
     let at = Timestamp::from_secs;
     assert_eq!(actions(&mut pair, End::Server, at(10)).len(), 1);
     pair.client.handle(Event::Wrote, at(10));

@@ -13,7 +13,7 @@ use tungstenite::protocol::{CloseFrame, Role};
 use super::support::{SECOND, config, over_bytes, pair, reason};
 
 #[tokio::test(start_paused = true)]
-async fn the_last_words_of_a_peer_that_left_while_we_wrote_are_heard() {
+async fn what_a_peer_said_before_it_left_is_heard_though_we_were_writing() {
     for split in [false, true] {
         let (mut live, mut client, _) = pair(config(), 1024).await;
         client.send(Message::text("one")).await.unwrap();
@@ -41,7 +41,7 @@ async fn the_last_words_of_a_peer_that_left_while_we_wrote_are_heard() {
 
 /// Nothing holds the error of writing back there, and it comes first.
 #[tokio::test(start_paused = true)]
-async fn without_a_gauge_the_last_words_are_heard_too() {
+async fn without_counters_it_is_heard_too() {
     let (ours, theirs) = duplex(1024);
     let server = WebSocketStream::from_raw_socket(ours, Role::Server, None).await;
     let mut client = WebSocketStream::from_raw_socket(theirs, Role::Client, None).await;

@@ -68,7 +68,7 @@ async fn a_peer_that_pings_and_never_reads_is_given_up_and_is_owed_little() {
 /// Its pings are evidence, until we owe it so many pongs that we stop reading: answers owed are to cost no memory.
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_pings_and_never_reads_is_given_up_by_a_caller_that_only_reads() {
-    let free = config().to_builder().no_control_budget().build().unwrap();
+    let free = config().to_builder().unlimited_control_frames().build().unwrap();
     let (mut live, mut theirs) = over_bytes(free, 1024, None).await;
     tokio::spawn(async move {
         while theirs.write_all(&frame(PING, &[b'?'; 125])).await.is_ok() {

@@ -52,9 +52,9 @@ async fn who_looks_at_the_request_sees_its_path_and_watches_as_ever() {
     };
     let (accepted, frozen) =
         tokio::join!(accept_hdr(ours, look, None), client_async("ws://localhost/rooms/7", theirs));
-    let (socket, gauge) = accepted.unwrap();
+    let (socket, counters) = accepted.unwrap();
     assert_eq!(path, "/rooms/7");
-    let mut live = LiveStream::new(socket, config()).metered(gauge);
+    let mut live = LiveStream::new(socket, config()).counted(counters);
     assert_eq!(reason(live.next().await), Reason::PingTimeout);
     drop(frozen);
 }

@@ -34,7 +34,7 @@ async fn a_mute_peer_is_given_up_to_the_millisecond() {
     // What the peer finds when it wakes: a ping, the Close with its reason, and the end.
     let mut found = Vec::new();
     client.into_inner().read_to_end(&mut found).await.unwrap();
-    let text = Reason::PingTimeout.as_str();
+    let text = Reason::PingTimeout.description();
     let close = [&[0x88, 2 + text.len() as u8], &3008_u16.to_be_bytes()[..], text.as_bytes()].concat();
     assert_eq!(found[..2], [0x89, 8]);
     assert_eq!(found[10..], close);

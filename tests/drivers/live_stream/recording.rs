@@ -1,7 +1,7 @@
 //! What a recorder writes down beside an asynchronous socket replays to the same life.
 
 use futures_util::{SinkExt, StreamExt};
-use liveness::driver::tokio::{LiveStream, Metered, clock};
+use liveness::driver::tokio::{Counted, LiveStream, clock};
 use liveness::transcript::Recorder;
 use liveness::{Evidence, Timestamp};
 use tokio::io::duplex;
@@ -18,14 +18,14 @@ async fn a_life_whose_caller_stays_away_replays() {
     for evidence in [Evidence::AnyTraffic, Evidence::PongOnly] {
         let config = config().to_builder().evidence(evidence).build().unwrap();
         let (ours, theirs) = duplex(1024);
-        let transport = Metered::new(ours);
-        let gauge = transport.gauge().clone();
+        let transport = Counted::new(ours);
+        let counters = transport.counters().clone();
         let server = WebSocketStream::from_raw_socket(transport, Role::Server, None).await;
         let mut client = WebSocketStream::from_raw_socket(theirs, Role::Client, None).await;
         let page = Page::default();
         let clock = clock();
-        let machine = Recorder::new(config.driven(), 7, Timestamp::ZERO, page.clone());
-        let mut live = LiveStream::with_machine(server, machine, clock).metered(gauge);
+        let machine = Recorder::new(config.for_drivers(), 7, Timestamp::ZERO, page.clone());
+        let mut live = LiveStream::with_machine(server, machine, clock).counted(counters);
         let peer = tokio::spawn(async move {
             for _ in 0..500 {
                 tokio::select! {

@@ -6,8 +6,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use liveness::driver::tokio::{Error, LiveStream, Metered};
-use liveness::driver::tokio_tungstenite::LiveSocket;
+use liveness::driver::tokio::{Counted, Error, LiveStream};
 use liveness::{Action, Config, Reason};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, duplex};
 use tokio::sync::mpsc;
@@ -17,8 +16,9 @@ use tungstenite::{Error as WsError, Message};
 
 pub(super) const SECOND: Duration = Duration::from_secs(1);
 
+pub(super) type Live<T = DuplexStream> = LiveStream<WebSocketStream<Counted<T>>>;
 pub(super) type Peer = WebSocketStream<DuplexStream>;
-pub(super) type Told = Arc<Mutex<Vec<Action>>>;
+pub(super) type Actions = Arc<Mutex<Vec<Action>>>;
 
 pub(super) fn config() -> Config {
     Config::builder().interval(5 * SECOND).timeout(10 * SECOND).jitter(0).build().unwrap()
@@ -29,23 +29,23 @@ pub(super) async fn watched<T: AsyncRead + AsyncWrite + Unpin>(
     transport: T,
     config: Config,
     settings: Option<WebSocketConfig>,
-) -> LiveSocket<T> {
-    let transport = Metered::new(transport);
-    let gauge = transport.gauge().clone();
+) -> Live<T> {
+    let transport = Counted::new(transport);
+    let counters = transport.counters().clone();
     let server = WebSocketStream::from_raw_socket(transport, Role::Server, settings).await;
-    LiveStream::new(server, config).metered(gauge)
+    LiveStream::new(server, config).counted(counters)
 }
 
-/// A watched server's end, the plain client's end, and what the watcher is told.
-pub(super) async fn pair(config: Config, room: usize) -> (LiveSocket<DuplexStream>, Peer, Told) {
+/// A watched server's end, the plain client's end, and the actions that are shown.
+pub(super) async fn pair(config: Config, room: usize) -> (Live, Peer, Actions) {
     let (ours, theirs) = duplex(room);
     let client = WebSocketStream::from_raw_socket(theirs, Role::Client, None).await;
-    let told = Told::default();
-    let tell = Arc::clone(&told);
+    let actions = Actions::default();
+    let log = Arc::clone(&actions);
     let live = watched(ours, config, None).await.on_action(move |action, _| {
-        tell.lock().unwrap().push(action);
+        log.lock().unwrap().push(action);
     });
-    (live, client, told)
+    (live, client, actions)
 }
 
 pub(super) fn reason<T: std::fmt::Debug>(end: Option<Result<T, Error<WsError>>>) -> Reason {
@@ -60,15 +60,13 @@ pub(super) async fn over_bytes(
     config: Config,
     room: usize,
     settings: Option<WebSocketConfig>,
-) -> (LiveSocket<DuplexStream>, DuplexStream) {
+) -> (Live, DuplexStream) {
     let (ours, theirs) = duplex(room);
     (watched(ours, config, settings).await, theirs)
 }
 
 /// Polls for the next message once, in a task that has spent what tokio lets it do in one go.
-pub(super) async fn next_without_budget(
-    live: &mut LiveSocket<DuplexStream>,
-) -> Poll<Option<Result<Message, Error<WsError>>>> {
+pub(super) async fn next_without_budget(live: &mut Live) -> Poll<Option<Result<Message, Error<WsError>>>> {
     let (sender, mut busy) = mpsc::unbounded_channel();
     for _ in 0..1000 {
         sender.send(()).unwrap();

@@ -22,7 +22,7 @@ async fn an_alarm_set_by_a_task_that_has_spent_its_budget_rings() {
     let (mut live, _client, _) = pair(config(), 1024).await;
     let start = Instant::now();
     assert!(next_without_budget(&mut live).await.is_pending());
-    let end = timeout(HOUR, live.next()).await.expect("nobody set the alarm");
+    let end = timeout(HOUR, live.next()).await.expect("nobody set the timer");
     assert_eq!(reason(end), Reason::PingTimeout);
     assert!(start.elapsed() < 21 * SECOND, "{:?}", start.elapsed());
 }
@@ -169,7 +169,7 @@ async fn a_sender_whose_reader_took_one_message_and_left_is_told() {
     let writer = tokio::spawn(async move { sink.send(Message::binary(vec![0; 1 << 20])).await });
     sleep(30 * SECOND).await;
     assert!(stream.next().now_or_never().is_some());
-    let end = timeout(HOUR, writer).await.expect("nobody set the alarm").unwrap();
+    let end = timeout(HOUR, writer).await.expect("nobody set the timer").unwrap();
     assert!(end.is_err());
     drop(stream);
 }
@@ -193,7 +193,7 @@ async fn a_sender_whose_peer_talked_unread_and_froze_is_told() {
         assert_eq!(end.reason(), Some(Reason::TransportClosed));
         // A whole `write_timeout`, and no longer than is promised.
         let waited = sent.elapsed();
-        let bound = config.driven().detection_bound(Duration::ZERO);
+        let bound = config.for_drivers().detection_bound(Duration::ZERO);
         assert!((10 * SECOND..=bound).contains(&waited), "{waited:?}");
         drop(theirs);
     }

@@ -10,7 +10,7 @@ use tungstenite::{Error, Message};
 
 use liveness_testing::host::{brisk, echo, leave, reader, served, strict};
 use liveness_testing::raw_peer::{
-    CLOSE, PATIENCE, PING, PONG, TEXT, close, code_and_text, frame, millis, rest,
+    CLOSE, PATIENCE, PING, PONG, TEXT, close, code_and_text, frame, millis, sleep,
 };
 
 /// Closing may take as long as it likes: what ends here does so by itself.
@@ -22,7 +22,7 @@ fn a_close_is_echoed_with_its_code() {
         let host = reader(UNHURRIED);
         let mut peer = host.peer();
         peer.write(&close(code, "bye"));
-        assert_eq!(code_and_text(&peer.last_word()).0, code);
+        assert_eq!(code_and_text(&peer.final_close()).0, code);
         drop(peer);
         assert_eq!(host.join().offline.reason(), Reason::PeerClosed(Some(code)));
     }
@@ -33,7 +33,7 @@ fn a_close_without_a_code_is_echoed_without_one() {
     let host = reader(UNHURRIED);
     let mut peer = host.peer();
     peer.write(&frame(CLOSE, b""));
-    assert_eq!(peer.last_word(), (CLOSE, Vec::new()));
+    assert_eq!(peer.final_close(), (CLOSE, Vec::new()));
     drop(peer);
     let life = host.join();
     assert_eq!(life.offline.reason(), Reason::PeerClosed(None));
@@ -46,7 +46,7 @@ fn a_code_that_may_not_go_on_the_wire_is_answered_by_1002() {
         let host = reader(UNHURRIED);
         let mut peer = host.peer();
         peer.write(&close(code, ""));
-        assert_eq!(code_and_text(&peer.last_word()).0, 1002, "{code}");
+        assert_eq!(code_and_text(&peer.final_close()).0, 1002, "{code}");
         drop(peer);
         assert!(matches!(host.join().offline.reason(), Reason::PeerClosed(_)), "{code}");
     }
@@ -59,7 +59,7 @@ fn a_peer_that_closes_and_never_hangs_up_is_cut_off() {
     peer.write(&close(1000, ""));
     let life = host.join();
     life.assert_closed_by_peer();
-    assert_eq!(code_and_text(&peer.last_word()).0, 1000);
+    assert_eq!(code_and_text(&peer.final_close()).0, 1000);
 }
 
 #[test]
@@ -79,10 +79,10 @@ fn our_close_carries_its_code_and_text_and_ends_with_the_echo() {
         life.socket.close(CloseCode::GOING_AWAY, "maintenance");
     });
     let mut peer = host.peer();
-    let word = peer.next().unwrap();
+    let word = peer.next_frame().unwrap();
     assert_eq!(code_and_text(&word), (1001, "maintenance".to_owned()));
     peer.write(&frame(CLOSE, &word.1));
-    assert_eq!(peer.next(), None);
+    assert_eq!(peer.next_frame(), None);
     let life = host.join();
     assert_eq!(life.offline.reason(), Reason::LocalClosed);
     assert!(life.offline.cause().is_none());
@@ -97,7 +97,7 @@ fn our_close_needs_no_answer() {
     let life = host.join();
     assert_eq!(life.offline.reason(), Reason::LocalClosed);
     assert!(life.lasted < PATIENCE / 2, "{life:?}");
-    assert_eq!(code_and_text(&peer.last_word()), (1000, String::new()));
+    assert_eq!(code_and_text(&peer.final_close()), (1000, String::new()));
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn a_close_that_is_sent_as_a_message_is_our_close() {
             assert_eq!(offline.reason(), Reason::LocalClosed);
         });
         let mut peer = host.peer();
-        assert_eq!(code_and_text(&peer.last_word()), (sent, "done".to_owned()));
+        assert_eq!(code_and_text(&peer.final_close()), (sent, "done".to_owned()));
         host.join();
     }
 }
@@ -122,7 +122,7 @@ fn a_text_that_is_too_long_is_cut_between_two_letters() {
         life.socket.close(CloseCode::NORMAL, &"ä".repeat(100));
     });
     let mut peer = host.peer();
-    assert_eq!(code_and_text(&peer.last_word()), (1000, "ä".repeat(61)));
+    assert_eq!(code_and_text(&peer.final_close()), (1000, "ä".repeat(61)));
     host.join();
 }
 
@@ -159,7 +159,7 @@ fn everything_said_before_the_transport_ends_is_delivered() {
     let life = host.join();
     assert_eq!((life.messages.len(), life.offline.reason()), (300, Reason::TransportClosed));
     assert!(life.offline.cause().is_some());
-    assert_eq!(peer.next(), None);
+    assert_eq!(peer.next_frame(), None);
 }
 
 #[test]
@@ -186,18 +186,18 @@ fn an_end_in_the_middle_of_a_frame_is_the_end_of_the_transport() {
     assert_eq!((life.messages.len(), life.offline.reason()), (0, Reason::TransportClosed));
 }
 
-/// It says its last words and leaves, while we still answer the first: our writing fails, its words are here all the same.
+/// It says more and leaves, while we still answer the first message: our writing fails, and what it said is here all the same.
 #[test]
-fn a_peer_that_leaves_while_we_write_is_heard_to_its_last_word() {
+fn a_peer_that_leaves_while_we_write_is_heard_to_its_last_message() {
     let host = served(brisk().build_const(), None, |life| {
         life.read_one(|_, _| ());
         // Everything has arrived, and whoever sent it is gone.
-        rest(millis(200));
+        sleep(millis(200));
         for _ in 0..3 {
             if life.socket.send(Message::text("answer")).is_err() {
                 break;
             }
-            rest(millis(50));
+            sleep(millis(50));
         }
     });
     let mut peer = host.peer();
@@ -215,7 +215,7 @@ fn a_peer_that_leaves_while_we_write_is_heard_to_its_last_word() {
 fn a_pong_that_cannot_be_written_loses_no_message() {
     let host = served(brisk().build_const(), None, |life| {
         life.read_one(|_, _| ());
-        rest(millis(200));
+        sleep(millis(200));
     });
     let mut peer = host.peer();
     let talk: Vec<u8> = (0..100).flat_map(|_| [frame(PING, b"?"), frame(TEXT, b"x")].concat()).collect();
@@ -230,9 +230,9 @@ fn a_pong_that_cannot_be_written_loses_no_message() {
 #[test]
 fn a_peer_that_leaves_much_unread_keeps_no_sender_waiting() {
     let host = served(brisk().build_const(), None, |life| {
-        rest(millis(200));
+        sleep(millis(200));
         while life.socket.send(Message::text("anybody?")).is_ok() {
-            rest(millis(20));
+            sleep(millis(20));
         }
     });
     let mut peer = host.peer();

@@ -11,7 +11,7 @@ use liveness::{Action, CloseCode, Config, Evidence, Reason, Suspicion};
 use tungstenite::Message;
 
 use liveness_testing::host::{Host, Life, bound, live_for, reader, served, strict};
-use liveness_testing::raw_peer::{CLOSE, PING, PONG, TEXT, code_and_text, frame, millis, rest};
+use liveness_testing::raw_peer::{CLOSE, PING, PONG, TEXT, code_and_text, frame, millis, sleep};
 
 const MIB: usize = 1 << 20;
 
@@ -24,8 +24,8 @@ fn a_frozen_peer_is_given_up_and_its_socket_closes() {
     assert!(life.offline.cause().is_none(), "{life:?}");
     assert!(life.lasted >= millis(200), "{life:?}");
     // It wakes: there lie the ping, the reason, and the end.
-    assert_eq!(peer.next().map(|(opcode, payload)| (opcode, payload.len())), Some((PING, 8)));
-    assert_eq!(code_and_text(&peer.last_word()), (3008, Reason::PingTimeout.as_str().to_owned()));
+    assert_eq!(peer.next_frame().map(|(opcode, payload)| (opcode, payload.len())), Some((PING, 8)));
+    assert_eq!(code_and_text(&peer.final_close()), (3008, Reason::PingTimeout.description().to_owned()));
 }
 
 #[test]
@@ -35,7 +35,7 @@ fn a_peer_that_echoes_the_close_is_not_waited_for() {
     let word = peer.next_of(CLOSE);
     assert_eq!(code_and_text(&word).0, 3008);
     peer.write(&frame(CLOSE, &word.1));
-    assert_eq!(peer.next(), None);
+    assert_eq!(peer.next_frame(), None);
     assert_eq!(host.join().offline.reason(), Reason::PingTimeout);
 }
 
@@ -43,7 +43,7 @@ fn a_peer_that_echoes_the_close_is_not_waited_for() {
 fn the_configured_code_goes_out() {
     let host = reader(strict().close_code(CloseCode::new(4321).unwrap()).build().unwrap());
     let mut peer = host.peer();
-    assert_eq!(code_and_text(&peer.last_word()).0, 4321);
+    assert_eq!(code_and_text(&peer.final_close()).0, 4321);
     assert_eq!(host.join().offline.reason(), Reason::PingTimeout);
 }
 
@@ -119,7 +119,7 @@ fn a_replayed_pong_is_no_answer() {
 /// We are always behind with our reading of it, and it never answers.
 #[test]
 fn a_torrent_of_talk_is_no_sign_of_life_where_only_pongs_count() {
-    let host = served(PONGS_ONLY, None, |life| life.read_each(|_, _| rest(millis(1))));
+    let host = served(PONGS_ONLY, None, |life| life.read_each(|_, _| sleep(millis(1))));
     let mut peer = host.peer();
     let talk = frame(TEXT, &[b'x'; 50_000]);
     peer.write_until_the_end(&talk, millis(0));
@@ -133,8 +133,8 @@ fn a_flood_of_pings_is_refused_at_once() {
     let host = reader(CONFIG);
     let mut peer = host.peer();
     peer.write(&frame(PING, b"!").repeat(21));
-    let word = peer.last_word();
-    assert_eq!(code_and_text(&word), (1008, Reason::PingFlood.as_str().to_owned()));
+    let word = peer.final_close();
+    assert_eq!(code_and_text(&word), (1008, Reason::PingFlood.description().to_owned()));
     assert_eq!(host.join().offline.reason(), Reason::PingFlood);
 }
 
@@ -153,7 +153,7 @@ fn a_flood_that_goes_on_after_the_verdict_is_cut_off() {
 fn silence_is_a_verdict_for_the_end_that_sends_no_pings() {
     let host = reader(strict().interval(Duration::MAX).silence_timeout(millis(200)).build_const());
     let mut peer = host.peer();
-    assert_eq!(code_and_text(&peer.last_word()), (3008, Reason::Silent.as_str().to_owned()));
+    assert_eq!(code_and_text(&peer.final_close()), (3008, Reason::Silent.description().to_owned()));
     let life = host.join();
     assert_eq!((life.offline.reason(), life.stats.pings), (Reason::Silent, 0));
 }
@@ -167,7 +167,7 @@ fn an_idle_peer_is_sent_home_with_1000() {
             break frame.unwrap();
         }
     };
-    assert_eq!((u16::from(close.code), close.reason.as_str()), (1000, Reason::Idle.as_str()));
+    assert_eq!((u16::from(close.code), close.reason.as_str()), (1000, Reason::Idle.description()));
     let life = host.join();
     assert_eq!(life.offline.reason(), Reason::Idle);
     assert!(life.stats.answers >= 1, "it answered its pings: {life:?}");
@@ -180,7 +180,7 @@ fn suspicion_comes_first_and_is_taken_back() {
     let host = reader(config.build_const());
     let mut peer = host.peer();
     let (_, payload) = peer.next_of(PING);
-    rest(millis(300));
+    sleep(millis(300));
     peer.write(&frame(PONG, &payload));
     let life = host.join();
     let changes: Vec<_> = life
@@ -225,10 +225,10 @@ fn a_peer_that_talked_unread_and_froze_keeps_no_sender_waiting() {
     for evidence in [Evidence::AnyTraffic, Evidence::PongOnly] {
         let config = strict().evidence(evidence).build_const();
         let host = served(config, None, |life| {
-            rest(millis(200));
+            sleep(millis(200));
             while life.socket.liveness().stats().pings == 0 {
                 life.socket.send(Message::text("tick")).unwrap();
-                rest(millis(20));
+                sleep(millis(20));
             }
             assert!(life.socket.send(Message::binary(vec![0; 48 * MIB])).is_err());
         });

@@ -7,7 +7,7 @@ use tungstenite::Message;
 
 use liveness_testing::host::{Host, Watched, brisk, leave, live_for, reader};
 use liveness_testing::raw_peer::{
-    BINARY, CONTINUATION, FIN, PING, PONG, Peer, TEXT, close, frame, header, millis, part, rest,
+    BINARY, CONTINUATION, FIN, PING, PONG, Peer, TEXT, close, frame, header, millis, part, sleep,
 };
 
 const KIB: usize = 1 << 10;
@@ -45,7 +45,7 @@ fn one_huge_frame_that_dribbles_keeps_its_sender_alive() {
     peer.write(&header(FIN | BINARY, 4 * MIB as u64));
     for _ in 0..64 {
         peer.write(&vec![7; 64 * KIB]);
-        rest(millis(25));
+        sleep(millis(25));
     }
     peer.write(&close(1000, ""));
     let life = host.join();
@@ -62,7 +62,7 @@ fn a_frame_that_trickles_byte_by_byte_keeps_its_sender_alive() {
     let mut peer = host.peer();
     for byte in frame(TEXT, b"slow") {
         peer.write(&[byte]);
-        rest(millis(150));
+        sleep(millis(150));
     }
     peer.write(&close(1000, ""));
     let life = host.join();
@@ -79,7 +79,7 @@ fn frames_in_any_pieces_arrive_whole() {
         (0..20).map(|number| frame(BINARY, &vec![number; 50 * usize::from(number)])).collect();
     for (number, piece) in frames.concat().chunks(331).enumerate() {
         peer.write(piece);
-        rest(millis(if number % 4 == 0 { 15 } else { 1 }));
+        sleep(millis(if number % 4 == 0 { 15 } else { 1 }));
     }
     peer.write(&close(1000, ""));
     let life = host.join();
@@ -97,7 +97,7 @@ fn fragments_with_a_ping_between_them_are_one_message_and_the_ping_is_answered()
         [part(TEXT, b"one "), frame(PING, b"now?"), part(CONTINUATION, b"message"), frame(CONTINUATION, b"")]
     {
         peer.write(&piece);
-        rest(millis(20));
+        sleep(millis(20));
     }
     assert_eq!(peer.next_of(PONG).1, b"now?");
     peer.write(&close(1000, ""));
@@ -112,7 +112,7 @@ fn an_answer_that_is_late_but_in_time_is_an_answer() {
     let mut peer = host.peer();
     for _ in 0..3 {
         let (_, payload) = peer.next_of(PING);
-        rest(millis(400));
+        sleep(millis(400));
         peer.write(&frame(PONG, &payload));
     }
     peer.write(&close(1000, ""));
@@ -128,7 +128,7 @@ fn talk_is_a_sign_of_life_where_any_traffic_counts() {
     let mut peer = host.peer();
     for _ in 0..10 {
         peer.write(&frame(TEXT, b"nice weather"));
-        rest(millis(150));
+        sleep(millis(150));
     }
     peer.write(&close(1000, ""));
     let life = host.join();
@@ -166,7 +166,7 @@ impl std::io::Read for Paced {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let most = buffer.len().min(64 * KIB);
         let count = self.0.read(&mut buffer[..most])?;
-        rest(std::time::Duration::from_secs(1).mul_f64(count as f64 / (8 * MIB) as f64));
+        sleep(std::time::Duration::from_secs(1).mul_f64(count as f64 / (8 * MIB) as f64));
         Ok(count)
     }
 }

@@ -3,12 +3,12 @@
 //! Outcomes and their order are asserted, never exact times: who is alive answers within a generous timeout, and who is
 //! dead is given up at some time before `PATIENCE`.
 
-mod beats;
 mod closing;
 mod deaths;
 mod lives;
 mod pauses;
 mod protocol;
 mod recording;
+mod text_heartbeats;
 mod transports;
 mod writing;

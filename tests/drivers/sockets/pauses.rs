@@ -9,7 +9,7 @@ use tungstenite::protocol::Role;
 use tungstenite::{Message, WebSocket};
 
 use liveness_testing::host::{brisk, leave, live_for, served, strict};
-use liveness_testing::raw_peer::{PATIENCE, PING, PONG, TEXT, close, frame, millis, rest};
+use liveness_testing::raw_peer::{PATIENCE, PING, PONG, TEXT, close, frame, millis, sleep};
 
 /// Several times as long as silence may last.
 const STALL: Duration = millis(1500);
@@ -23,7 +23,7 @@ fn outlast(mut client: WebSocket<TcpStream>) {
 
 #[test]
 fn a_caller_that_does_not_read_for_long_loses_nobody() {
-    let host = served(brisk().build_const(), None, |life| life.read_one(|_, _| rest(STALL)));
+    let host = served(brisk().build_const(), None, |life| life.read_one(|_, _| sleep(STALL)));
     outlast(host.client());
     host.join().assert_closed_by_peer();
 }
@@ -31,7 +31,7 @@ fn a_caller_that_does_not_read_for_long_loses_nobody() {
 #[test]
 fn a_caller_that_does_not_read_for_long_loses_nobody_where_only_pongs_count() {
     const CONFIG: Config = brisk().evidence(Evidence::PongOnly).build_const();
-    let host = served(CONFIG, None, |life| life.read_one(|_, _| rest(STALL)));
+    let host = served(CONFIG, None, |life| life.read_one(|_, _| sleep(STALL)));
     outlast(host.client());
     host.join().assert_closed_by_peer();
 }
@@ -40,12 +40,12 @@ fn a_caller_that_does_not_read_for_long_loses_nobody_where_only_pongs_count() {
 #[test]
 fn an_answer_that_came_while_we_did_not_look_is_an_answer() {
     let host = served(brisk().evidence(Evidence::PongOnly).build_const(), None, |life| {
-        life.read_one(|_, _| rest(STALL));
+        life.read_one(|_, _| sleep(STALL));
     });
     let mut peer = host.peer();
     let (_, payload) = peer.next_of(PING);
     peer.write(&frame(TEXT, b"this wakes the caller"));
-    rest(millis(100));
+    sleep(millis(100));
     peer.write(&frame(PONG, &payload));
     // The next ping comes when the stall is over.
     peer.next_of(PING);
@@ -62,7 +62,7 @@ fn what_is_said_while_we_do_not_read_is_kept() {
     let host = served(brisk().build_const(), None, |life| {
         life.read_each(|_, message| {
             if message.is_text() {
-                rest(STALL);
+                sleep(STALL);
             }
         });
     });
@@ -97,7 +97,7 @@ fn what_is_said_while_we_write_is_kept_in_order() {
         }
     });
     client.set_config(|settings| settings.max_frame_size = Some(DOWNLOAD));
-    rest(millis(300));
+    sleep(millis(300));
     loop {
         if let Message::Binary(bytes) = client.read().unwrap() {
             assert_eq!(bytes.len(), DOWNLOAD);
@@ -119,7 +119,7 @@ fn a_caller_that_only_sends_keeps_its_peer() {
         // On a slow machine the peer has closed before the last of them.
         for _ in 0..20 {
             let _ = life.socket.send(Message::text("news"));
-            rest(millis(50));
+            sleep(millis(50));
         }
     });
     let mut client = host.client();
@@ -191,7 +191,7 @@ fn a_short_look_after_a_long_one_is_short() {
     });
     let mut client = host.client();
     // Until it waits.
-    rest(millis(100));
+    sleep(millis(100));
     client.send(Message::text("hello")).unwrap();
     assert_eq!(client.read().unwrap(), Message::text("done"));
     leave(client);

@@ -3,7 +3,7 @@
 use std::net::Shutdown;
 
 use liveness::Reason;
-use liveness::sim::Dice;
+use liveness::sim::Rng;
 use tungstenite::protocol::WebSocketConfig;
 use tungstenite::{Error, Message};
 
@@ -21,7 +21,7 @@ fn fails(bytes: &[u8], code: u16) -> Life {
     let host = served(strict().build_const(), Some(settings), |_| ());
     let mut peer = host.peer();
     peer.write(&[frame(TEXT, b"hello"), bytes.to_vec()].concat());
-    let (heard, text) = code_and_text(&peer.last_word());
+    let (heard, text) = code_and_text(&peer.final_close());
     assert_eq!(heard, code, "{text}");
     drop(peer);
     let life = host.join();
@@ -115,14 +115,14 @@ fn a_wrong_frame_and_a_hasty_end_keep_the_first_cause() {
 
 #[test]
 fn noise_is_refused_with_a_code_and_never_a_panic() {
-    let (mut dice, mut refused) = (Dice::new(7), 0);
+    let (mut rng, mut refused) = (Rng::new(7), 0);
     for _ in 0..50 {
-        let noise: Vec<u8> = (0..64).map(|_| dice.below(256) as u8).collect();
+        let noise: Vec<u8> = (0..64).map(|_| rng.below(256) as u8).collect();
         let host = served(strict().build_const(), None, |_| ());
         let mut peer = host.peer();
         peer.write(&noise);
         let _ = peer.0.shutdown(Shutdown::Write);
-        let last = std::iter::from_fn(|| peer.next()).last();
+        let last = std::iter::from_fn(|| peer.next_frame()).last();
         let reason = host.join().offline.reason();
         if reason == Reason::LocalClosed {
             let (code, _) = code_and_text(&last.expect("a Close"));

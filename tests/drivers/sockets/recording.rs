@@ -1,23 +1,23 @@
 //! What a recorder writes down beside a real socket replays to the same life.
 
-use liveness::driver::tungstenite::{LiveSocket, accept_unwatched};
+use liveness::driver::tungstenite::{LiveSocket, accept_raw};
 use liveness::transcript::Recorder;
 use liveness::{Clock, CloseCode, Config, Reason};
 use tungstenite::Message;
 
 use liveness_testing::host::{Host, Life, Watched, brisk, leave, live_for, strict};
-use liveness_testing::raw_peer::{CLOSE, PING, PONG, TEXT, close, frame, millis, rest};
+use liveness_testing::raw_peer::{CLOSE, PING, PONG, TEXT, close, frame, millis, sleep};
 use liveness_testing::{Page, assert_replays};
 
-type Recorded = Watched<liveness::driver::Meter<std::net::TcpStream>, Recorder<Page>>;
+type Recorded = Watched<liveness::driver::CountingSocket<std::net::TcpStream>, Recorder<Page>>;
 
 /// A server that does as told, then reads until the end, and is written down.
 fn recorded(config: Config, act: impl FnOnce(&mut Recorded) + Send + 'static) -> Host<(Life, String)> {
     Host::open(move |stream| {
-        let socket = accept_unwatched(stream, None).unwrap();
+        let socket = accept_raw(stream, None).unwrap();
         let clock = Clock::new();
         let page = Page::default();
-        let machine = Recorder::new(config.driven(), 7, clock.now(), page.clone());
+        let machine = Recorder::new(config.for_drivers(), 7, clock.now(), page.clone());
         let mut watched = Watched::new(LiveSocket::with_machine(socket, machine, clock));
         act(&mut watched);
         (watched.life(), page.text())
@@ -48,7 +48,7 @@ fn a_conversation_replays() {
 fn a_stall_replays() {
     let host = recorded(brisk().build_const(), |life| {
         for _ in 0..3 {
-            life.read_one(|_, _| rest(millis(900)));
+            life.read_one(|_, _| sleep(millis(900)));
         }
     });
     let mut client = host.client();
@@ -65,7 +65,7 @@ fn a_stall_replays() {
 
 #[test]
 fn a_death_after_a_stall_replays() {
-    let host = recorded(strict().build_const(), |life| life.read_one(|_, _| rest(millis(900))));
+    let host = recorded(strict().build_const(), |life| life.read_one(|_, _| sleep(millis(900))));
     let mut peer = host.peer();
     let (_, payload) = peer.next_of(PING);
     peer.write(&[frame(PONG, &payload), frame(TEXT, b"last words")].concat());

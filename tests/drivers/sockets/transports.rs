@@ -3,14 +3,14 @@
 use std::io::{self, Read as _, Write as _};
 use std::thread;
 
-use liveness::driver::Meter;
+use liveness::driver::CountingSocket;
 use liveness::driver::tungstenite::{LiveSocket, accept, accept_hdr, client};
 use liveness::{Clock, CloseCode, Evidence, Reason, Timestamp};
 use tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tungstenite::{Error, Message};
 
 use liveness_testing::host::{Host, Watched, brisk, reader, strict};
-use liveness_testing::raw_peer::{PATIENCE, REQUEST, close, code_and_text, millis, rest};
+use liveness_testing::raw_peer::{PATIENCE, REQUEST, close, code_and_text, millis, sleep};
 
 #[test]
 fn a_client_gives_up_a_server_that_has_gone_mute() {
@@ -30,7 +30,7 @@ fn a_client_gives_up_a_server_that_has_gone_mute() {
     let mut server = host.join();
     assert!(matches!(server.read().unwrap(), Message::Ping(payload) if payload.len() == 8));
     let Message::Close(Some(close)) = server.read().unwrap() else { panic!("no Close") };
-    assert_eq!((u16::from(close.code), close.reason.as_str()), (3008, Reason::PingTimeout.as_str()));
+    assert_eq!((u16::from(close.code), close.reason.as_str()), (3008, Reason::PingTimeout.description()));
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn a_client_and_a_server_that_both_watch_keep_each_other() {
     while clock.now() < Timestamp::from_millis(1500) {
         // Only `send` is called here; the heartbeats of both sides go on.
         socket.send(Message::text("still here")).unwrap();
-        rest(millis(40));
+        sleep(millis(40));
     }
     socket.close(CloseCode::NORMAL, "");
     assert_eq!(socket.read().unwrap_err().reason(), Reason::LocalClosed);
@@ -70,7 +70,7 @@ fn the_peers_close_frame_is_kept() {
     });
     let mut peer = host.peer();
     peer.write(&close(4000, "so long"));
-    assert_eq!(code_and_text(&peer.last_word()).0, 4000);
+    assert_eq!(code_and_text(&peer.final_close()).0, 4000);
     drop(peer);
     assert_eq!(host.join(), Some((4000, "so long".to_owned())));
 }
@@ -94,7 +94,7 @@ fn unix_sockets_are_sockets_too() {
         count += 1;
         socket.send(Message::binary(vec![9; 300_000])).unwrap();
         assert_eq!(socket.read().unwrap().len(), 300_000);
-        rest(millis(30));
+        sleep(millis(30));
     }
     socket.close(CloseCode::NORMAL, "");
     assert_eq!(socket.read().unwrap_err().reason(), Reason::LocalClosed);
@@ -113,7 +113,7 @@ fn a_frozen_peer_on_a_unix_socket_is_given_up() {
     assert_eq!(life.offline.reason(), Reason::PingTimeout);
     let mut everything = Vec::new();
     theirs.read_to_end(&mut everything).unwrap();
-    assert!(everything.ends_with(Reason::PingTimeout.as_str().as_bytes()));
+    assert!(everything.ends_with(Reason::PingTimeout.description().as_bytes()));
 }
 
 /// `HANDSHAKE_TIMEOUT` is for the whole of it, and no other clock runs yet: each of these takes ten seconds, together.
@@ -128,7 +128,7 @@ fn a_handshake_that_does_not_end_is_given_up() {
             if slow.write_all(&[*byte]).is_err() {
                 return;
             }
-            rest(millis(250));
+            sleep(millis(250));
         }
     });
     let mut hesitant = halfway.dial();
@@ -155,7 +155,7 @@ fn who_looks_at_the_request_sees_its_path_and_watches_as_ever() {
             path = request.uri().path().to_owned();
             Ok(response)
         };
-        let socket = accept_hdr(Meter::new(stream), look, None).unwrap();
+        let socket = accept_hdr(CountingSocket::new(stream), look, None).unwrap();
         (path, Watched::new(LiveSocket::new(socket, strict().build_const())).life())
     });
     let (frozen, _) = tungstenite::client("ws://localhost/rooms/7", host.dial()).unwrap();
@@ -174,7 +174,7 @@ fn who_looks_at_the_request_may_refuse_it() {
             *answer.status_mut() = tungstenite::http::StatusCode::FORBIDDEN;
             Err(answer)
         };
-        accept_hdr(Meter::new(stream), refuse, None).map(drop)
+        accept_hdr(CountingSocket::new(stream), refuse, None).map(drop)
     });
     let error = tungstenite::client("ws://localhost/", host.dial()).unwrap_err();
     assert!(error.to_string().contains("403"), "{error}");

@@ -1,6 +1,6 @@
 //! What goes out: in order, complete, without hurry and without delay.
 
-use liveness::driver::Meter;
+use liveness::driver::CountingSocket;
 use liveness::driver::tungstenite::{LiveSocket, accept_over};
 use liveness::{Clock, Reason};
 use tungstenite::protocol::WebSocketConfig;
@@ -8,7 +8,7 @@ use tungstenite::{Error, Message};
 
 use liveness_testing::host::{Host, Stingy, Watched, brisk, echo, leave, served, strict};
 use liveness_testing::raw_peer::{
-    BINARY, PATIENCE, PING, PONG, TEXT, close, code_and_text, frame, millis, rest,
+    BINARY, PATIENCE, PING, PONG, TEXT, close, code_and_text, frame, millis, sleep,
 };
 
 const MIB: usize = 1 << 20;
@@ -49,7 +49,7 @@ fn a_probe_goes_out_before_what_is_said_after_it() {
         let _ = life.socket.send(Message::text("and another thing"));
     });
     let mut peer = host.peer();
-    assert_eq!([peer.next(), peer.next()].map(|frame| frame.unwrap().0), [PING, TEXT]);
+    assert_eq!([peer.next_frame(), peer.next_frame()].map(|frame| frame.unwrap().0), [PING, TEXT]);
     peer.write(&close(1000, ""));
     host.join().assert_closed_by_peer();
 }
@@ -82,7 +82,7 @@ fn a_pong_is_read_in_the_middle_of_a_download() {
     // It reads nothing for a while, and says so: nothing that we write can be an obstacle to hearing it.
     for _ in 0..14 {
         peer.write(&frame(PING, b"wait"));
-        rest(millis(100));
+        sleep(millis(100));
     }
     assert_eq!(peer.next_of(BINARY).1.len(), 12 * MIB);
     assert_eq!(peer.next_of(PONG).1, b"wait");
@@ -108,7 +108,7 @@ fn a_message_that_no_buffer_can_hold_ends_the_connection() {
     });
     let mut peer = host.peer();
     peer.write(&[frame(TEXT, b"go"), frame(PING, b"?")].concat());
-    assert_eq!(code_and_text(&peer.last_word()).0, 1011);
+    assert_eq!(code_and_text(&peer.final_close()).0, 1011);
     host.join();
 }
 
@@ -117,16 +117,16 @@ fn a_message_that_no_buffer_can_hold_ends_the_connection() {
 fn a_full_buffer_loses_no_ping() {
     let host = Host::open(|stream| {
         let spare = stream.try_clone().unwrap();
-        let mut socket = accept_over(Meter::new(Stingy::never(stream)), narrow()).unwrap();
+        let mut socket = accept_over(CountingSocket::new(Stingy::never(stream)), narrow()).unwrap();
         // One try each few milliseconds: until long after a ping is due.
-        *socket.get_mut() = Meter::new(Stingy { stream: spare, writes: 60, takes: 0 });
+        *socket.get_mut() = CountingSocket::new(Stingy { stream: spare, writes: 60, takes: 0 });
         let mut watched = Watched::new(LiveSocket::new(socket, brisk().build_const()));
         // Ten bytes of header, and two to spare.
         let _ = watched.socket.send(Message::binary(vec![0; 8 * MIB - 12]));
         watched.life()
     });
     let mut peer = host.peer();
-    assert_eq!(peer.next().unwrap().1.len(), 8 * MIB - 12);
+    assert_eq!(peer.next_frame().unwrap().1.len(), 8 * MIB - 12);
     for _ in 0..3 {
         let (_, payload) = peer.next_of(PING);
         peer.write(&frame(PONG, &payload));

@@ -1,6 +1,6 @@
 //! Chance that depends on when and what, and not on how often anybody asked: so every rule meets the same weather.
 
-use liveness::sim::Dice;
+use liveness::sim::Rng;
 
 /// Nanoseconds.
 pub(crate) type Nanos = u64;
@@ -18,8 +18,8 @@ pub(crate) fn seconds(nanos: Nanos) -> f64 {
 
 /// A number that belongs to these two, under the seed.
 pub(crate) fn number(seed: u64, what: u64, when: u64) -> u64 {
-    let mut dice = Dice::new(seed ^ what.rotate_left(48));
-    Dice::new(dice.roll() ^ when).roll()
+    let mut rng = Rng::new(seed ^ what.rotate_left(48));
+    Rng::new(rng.next_u64() ^ when).next_u64()
 }
 
 /// From zero to below one.
@@ -29,8 +29,8 @@ pub(crate) fn unit(number: u64) -> f64 {
 
 /// From the standard normal distribution (Box and Muller).
 pub(crate) fn normal(number: u64) -> f64 {
-    let mut dice = Dice::new(number);
-    let (radius, angle) = (1.0 - unit(dice.roll()), unit(dice.roll()));
+    let mut rng = Rng::new(number);
+    let (radius, angle) = (1.0 - unit(rng.next_u64()), unit(rng.next_u64()));
     (-2.0 * radius.ln()).sqrt() * (std::f64::consts::TAU * angle).cos()
 }
 

@@ -14,7 +14,7 @@ use std::fmt;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use liveness::sim::{Dice, Frame, Happening, Id, Network, Path};
+use liveness::sim::{ConnectionId, Frame, LinkProfile, Network, Rng, SimEvent};
 use liveness::{Action, Clock, CloseCode, Config, Event, Liveness, Reason, Timestamp};
 
 const PEOPLE: usize = 200;
@@ -48,10 +48,10 @@ fn main() -> ExitCode {
 /// `poll_timeout` have the shape of `Liveness`, because they are its, once for each member.
 #[derive(Default)]
 struct Chat {
-    members: BTreeMap<Id, Member>,
+    members: BTreeMap<ConnectionId, Member>,
     rooms: [Room; ROOMS],
     /// When each member wants to be polled.
-    due: BTreeSet<(Timestamp, Id)>,
+    due: BTreeSet<(Timestamp, ConnectionId)>,
     outputs: VecDeque<Output>,
 }
 
@@ -63,24 +63,24 @@ struct Member {
 
 #[derive(Default)]
 struct Room {
-    online: BTreeSet<Id>,
+    online: BTreeSet<ConnectionId>,
     /// Messages are numbered, so that whoever misses one can tell.
     said: u32,
 }
 
 enum Output {
-    Send(Id, Frame<u32>),
-    Offline(Id, Reason),
+    Send(ConnectionId, Frame<u32>),
+    Offline(ConnectionId, Reason),
 }
 
 impl Chat {
-    fn join(&mut self, id: Id, room: usize, seed: u64, now: Timestamp) {
+    fn join(&mut self, id: ConnectionId, room: usize, seed: u64, now: Timestamp) {
         self.members.insert(id, Member { room, peer: Liveness::new(CONFIG, seed, now), due: None });
         self.arm(id);
     }
 
     /// Something was read from a member's socket.
-    fn handle(&mut self, id: Id, frame: Frame<u32>, now: Timestamp) {
+    fn handle(&mut self, id: ConnectionId, frame: Frame<u32>, now: Timestamp) {
         let Some(member) = self.members.get_mut(&id) else { return };
         member.peer.handle(frame.event(), now);
         let room = member.room;
@@ -114,7 +114,7 @@ impl Chat {
     }
 
     /// Carries out what a member's machine asks for. This is all there is to it.
-    fn attend(&mut self, id: Id, now: Timestamp) {
+    fn attend(&mut self, id: ConnectionId, now: Timestamp) {
         while let Some(member) = self.members.get_mut(&id) {
             let Some(action) = member.peer.poll(now) else { break };
             let online = &mut self.rooms[member.room].online;
@@ -137,7 +137,7 @@ impl Chat {
         self.arm(id);
     }
 
-    fn arm(&mut self, id: Id) {
+    fn arm(&mut self, id: ConnectionId) {
         let Some(member) = self.members.get_mut(&id) else { return };
         let due = member.peer.poll_timeout();
         if due != member.due {
@@ -151,11 +151,11 @@ impl Chat {
 /// What people do, and what is done to them.
 enum Plan {
     Connect(usize),
-    Speak(usize, Id),
-    Trouble(usize, Id),
+    Speak(usize, ConnectionId),
+    Trouble(usize, ConnectionId),
     /// The page is closed properly, or the connection was lost and the page is loaded again.
-    Leave(usize, Id),
-    Reload(usize, Id),
+    Leave(usize, ConnectionId),
+    Reload(usize, ConnectionId),
     Stall,
     TheEnd,
 }
@@ -164,15 +164,15 @@ enum Plan {
 #[derive(Clone, Copy)]
 struct Person {
     room: usize,
-    path: Path,
-    connection: Option<Id>,
+    profile: LinkProfile,
+    connection: Option<ConnectionId>,
     /// The number of the last message seen.
     seen: Option<u32>,
 }
 
 struct World {
     net: Network<u32, Plan>,
-    dice: Dice,
+    rng: Rng,
     chat: Chat,
     people: Vec<Person>,
     judge: Judge,
@@ -185,13 +185,13 @@ impl World {
     fn new(seed: u64) -> Self {
         let person = |index| Person {
             room: index % ROOMS,
-            path: [Path::HOME, Path::MOBILE, Path::SATELLITE][index % 3],
+            profile: [LinkProfile::HOME, LinkProfile::MOBILE, LinkProfile::SATELLITE][index % 3],
             connection: None,
             seen: None,
         };
         Self {
             net: Network::new(seed),
-            dice: Dice::new(!seed),
+            rng: Rng::new(!seed),
             chat: Chat::default(),
             people: (0..PEOPLE).map(person).collect(),
             judge: Judge::default(),
@@ -204,12 +204,12 @@ impl World {
         for person in 0..PEOPLE {
             self.plan_within(24 * HOUR, Plan::Connect(person));
         }
-        while let Some(happening) = self.net.next(self.chat.poll_timeout()) {
-            match happening {
-                Happening::Server => self.serve(),
-                Happening::Client(id, frame) => self.page_sees(id, &frame),
-                Happening::Planned(Plan::TheEnd) => break,
-                Happening::Planned(plan) => self.carry_out(plan),
+        while let Some(event) = self.net.next_event(self.chat.poll_timeout()) {
+            match event {
+                SimEvent::Server => self.serve(),
+                SimEvent::Client(id, frame) => self.page_sees(id, &frame),
+                SimEvent::Planned(Plan::TheEnd) => break,
+                SimEvent::Planned(plan) => self.carry_out(plan),
             }
         }
         self.judge.the_end(&self.chat, self.net.now());
@@ -233,7 +233,7 @@ impl World {
         }
     }
 
-    fn page_sees(&mut self, id: Id, frame: &Frame<u32>) {
+    fn page_sees(&mut self, id: ConnectionId, frame: &Frame<u32>) {
         let Some(index) = self.people.iter().position(|person| person.connection == Some(id)) else { return };
         let person = &mut self.people[index];
         match frame {
@@ -266,7 +266,7 @@ impl World {
             // Of a connection that is over.
             Plan::Speak(..) | Plan::Trouble(..) | Plan::Leave(..) | Plan::Reload(..) => {}
             Plan::Stall => {
-                let lasts = self.dice.duration(LONGEST_STALL);
+                let lasts = self.rng.duration(LONGEST_STALL);
                 self.net.stall(lasts);
                 self.judge.stalled(self.net.now() + lasts);
                 self.plan_within(6 * HOUR, Plan::Stall);
@@ -277,10 +277,10 @@ impl World {
 
     fn connect(&mut self, index: usize) {
         let person = &mut self.people[index];
-        let id = self.net.connect(person.path, person.path);
+        let id = self.net.connect(person.profile, person.profile);
         person.connection = Some(id);
         person.seen = None;
-        self.chat.join(id, person.room, self.dice.roll(), self.net.now());
+        self.chat.join(id, person.room, self.rng.next_u64(), self.net.now());
         self.judge.connected(id, self.net.now());
         self.plan_within(10 * MINUTE, Plan::Speak(index, id));
         self.plan_within(HOUR, Plan::Trouble(index, id));
@@ -288,11 +288,11 @@ impl World {
     }
 
     /// The network does something to a connection, both ways or one.
-    fn trouble(&mut self, person: usize, id: Id) {
+    fn trouble(&mut self, person: usize, id: ConnectionId) {
         let now = self.net.now();
-        let (kind, dice) = (self.dice.below(8), &mut self.dice);
-        let tunnel = dice.duration(MINUTE);
-        let lid = dice.duration(8 * HOUR);
+        let (kind, rng) = (self.rng.below(8), &mut self.rng);
+        let tunnel = rng.duration(MINUTE);
+        let lid = rng.duration(8 * HOUR);
         let Some(link) = self.net.link_mut(id) else { return };
         match kind {
             0..=4 => {
@@ -304,7 +304,7 @@ impl World {
                 self.judge.outage(id, now, now + lid);
             }
             _ => {
-                match dice.below(3) {
+                match rng.below(3) {
                     0 => link.up.cut(now),
                     1 => link.down.cut(now),
                     _ => link.cut(now),
@@ -316,25 +316,25 @@ impl World {
         self.plan_within(HOUR, Plan::Trouble(person, id));
     }
 
-    fn leave(&mut self, person: usize, id: Id, back_within: Duration) {
+    fn leave(&mut self, person: usize, id: ConnectionId, back_within: Duration) {
         self.net.to_server(id, Frame::Fin);
         self.people[person].connection = None;
         self.plan_within(back_within, Plan::Connect(person));
     }
 
-    fn is_on(&self, person: usize, id: Id) -> bool {
+    fn is_on(&self, person: usize, id: ConnectionId) -> bool {
         self.people[person].connection == Some(id)
     }
 
     fn plan_within(&mut self, longest: Duration, plan: Plan) {
-        self.net.plan(self.dice.moment(self.net.now(), longest), plan);
+        self.net.plan(self.rng.moment(self.net.now(), longest), plan);
     }
 }
 
 /// Knows what really happened, and holds the server to it.
 #[derive(Default)]
 struct Judge {
-    truths: BTreeMap<Id, Truth>,
+    truths: BTreeMap<ConnectionId, Truth>,
     connections: u64,
     pings: u64,
     said: u64,
@@ -373,16 +373,16 @@ impl Truth {
 }
 
 impl Judge {
-    fn connected(&mut self, id: Id, now: Timestamp) {
+    fn connected(&mut self, id: ConnectionId, now: Timestamp) {
         self.connections += 1;
         self.truths.insert(id, Truth { heard_at: now, ..Truth::default() });
     }
 
-    fn heard(&mut self, id: Id, now: Timestamp) {
+    fn heard(&mut self, id: ConnectionId, now: Timestamp) {
         self.truths.entry(id).or_default().heard_at = now;
     }
 
-    fn sent(&mut self, id: Id, frame: &Frame<u32>, now: Timestamp) {
+    fn sent(&mut self, id: ConnectionId, frame: &Frame<u32>, now: Timestamp) {
         if let Frame::Ping(_) = frame {
             self.pings += 1;
             self.truths.entry(id).or_default().pinged_at = now;
@@ -396,12 +396,12 @@ impl Judge {
         }
     }
 
-    fn outage(&mut self, id: Id, begins: Timestamp, ends: Timestamp) {
+    fn outage(&mut self, id: ConnectionId, begins: Timestamp, ends: Timestamp) {
         self.outages += 1;
         self.truths.entry(id).or_default().outages.push((begins, ends));
     }
 
-    fn cut(&mut self, id: Id, now: Timestamp) {
+    fn cut(&mut self, id: ConnectionId, now: Timestamp) {
         self.cuts += 1;
         self.truths.entry(id).or_default().cut_at.get_or_insert(now);
     }
@@ -411,7 +411,7 @@ impl Judge {
         self.stalled_until = self.stalled_until.max(until);
     }
 
-    fn verdict(&mut self, id: Id, reason: Reason, now: Timestamp) {
+    fn verdict(&mut self, id: ConnectionId, reason: Reason, now: Timestamp) {
         let truth = self.truths.remove(&id).unwrap_or_default();
         if let Reason::PeerClosed(_) | Reason::TransportClosed = reason {
             self.left += 1;
@@ -423,7 +423,7 @@ impl Judge {
     }
 
     /// Accurate: never, if the answer could reach the server in time. Complete: not later than promised.
-    fn timed_out(&mut self, id: Id, truth: &Truth, now: Timestamp) {
+    fn timed_out(&mut self, id: ConnectionId, truth: &Truth, now: Timestamp) {
         self.timeouts += 1;
         if truth.worked(truth.pinged_at, truth.pinged_at + CONFIG.timeout()) >= ROUND_TRIP {
             self.false_timeouts += 1;
@@ -432,7 +432,7 @@ impl Judge {
         self.shown_for(id, truth.heard_at, now);
     }
 
-    fn shown_for(&mut self, id: Id, heard_at: Timestamp, now: Timestamp) {
+    fn shown_for(&mut self, id: ConnectionId, heard_at: Timestamp, now: Timestamp) {
         let stalled = self.stalled_until > heard_at;
         let lateness = if stalled { LONGEST_STALL } else { Duration::ZERO };
         let shown = now.saturating_duration_since(heard_at);
@@ -494,7 +494,7 @@ mod tests {
     #[test]
     fn the_judge_sees_through_a_server_that_drops_the_living_or_keeps_the_dead() {
         let mut net = Network::<u32>::new(7);
-        let id = net.connect(Path::HOME, Path::HOME);
+        let id = net.connect(LinkProfile::HOME, LinkProfile::HOME);
         let at = Timestamp::from_secs;
         let ping = Frame::Ping([0; 8]);
         let judged = |out: bool, heard: u64, verdict: u64| {

@@ -63,7 +63,7 @@ impl Plan {
             .evidence(self.evidence)
             .schedule(self.schedule)
             .jitter(0)
-            .no_control_budget();
+            .unlimited_control_frames();
         config.build().expect("a valid plan")
     }
 

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use liveness::{Action, CloseCode, Event, Evidence, Liveness, Machine, Reason, Timestamp};
+use liveness::{Action, CloseCode, Event, Evidence, Liveness, Monitor, Reason, Timestamp};
 
 use super::end::{Asked, End, Frame, News, Promise, Question, Stage, Wire};
 use super::key;
@@ -44,7 +44,7 @@ pub(super) fn at(tick: u64) -> Timestamp {
     Timestamp::from_secs(tick)
 }
 
-impl<M: Machine> World<M> {
+impl<M: Monitor> World<M> {
     /// Both ends have opened, the second so many ticks before the first, and their drivers have polled once.
     pub(super) fn new(plan: Plan, machines: [M; 2], earlier: u64) -> Self {
         let end = |machine: M, since| End {

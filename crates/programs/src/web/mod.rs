@@ -57,7 +57,7 @@ use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 use axum::serve::ListenerExt;
-use liveness::driver::axum::{Metering, Peer};
+use liveness::driver::axum::{CountingListener, Peer};
 use liveness::driver::tune;
 use liveness::{Config, ConfigBuilder, ParseConfigError, Suspicion, parse_duration};
 use serde_json::{Value, json};
@@ -141,7 +141,7 @@ impl Args {
     /// What the program wants, with the timing that its user asked for.
     pub fn config(&self, program: ConfigBuilder) -> Result<Config, Failure> {
         let timed = program.interval(self.interval).timeout(self.timeout).suspicion(self.suspect_after);
-        Ok(timed.build()?.driven())
+        Ok(timed.build()?.for_drivers())
     }
 
     /// Opens the door, and says on stderr where it is.
@@ -204,9 +204,9 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).min(1 << 53)
 }
 
-/// Serves for as long as the door is open. Handlers find their connection's gauge in `ConnectInfo<Peer>`.
+/// Serves for as long as the door is open. Handlers find their connection's counters in `ConnectInfo<Peer>`.
 pub async fn serve(listener: TcpListener, router: Router) -> Result<(), Failure> {
-    let listener = Metering(listener.tap_io(|stream| tune(stream)));
+    let listener = CountingListener(listener.tap_io(|stream| tune(stream)));
     let service = router.layer(from_fn(own_page)).into_make_service_with_connect_info::<Peer>();
     Ok(axum::serve(listener, service).await?)
 }

@@ -14,7 +14,7 @@ use crate::proxy::{Proxy, Way};
 use crate::soak::Soak;
 use liveness_testing::Program;
 use liveness_testing::eventually;
-use liveness_testing::raw_peer::{millis, rest};
+use liveness_testing::raw_peer::{millis, sleep};
 
 const FLAGS: [&str; 8] =
     ["--interval", "500ms", "--timeout", "3s", "--suspect-after", "1s", "--linger", "2s"];
@@ -151,7 +151,7 @@ fn one_name_is_one_persons_and_two_tabs_are_one_person() {
     hears(&other, "from the second tab");
     hears(&ada, "from the second tab");
     tab.close();
-    rest(LINGER + millis(1000));
+    sleep(LINGER + millis(1000));
     assert_eq!((seen(&other), state(&other, "Ada")), (vec![], "online".to_owned()));
     assert_eq!(other.texts("#log .system").len(), lines);
 
@@ -219,7 +219,7 @@ fn a_cut_page_is_suspect_then_gone_and_what_it_wrote_comes_once() {
         hears(page, "without a connection");
     }
     hears(&grace, "without a connection");
-    rest(millis(1000));
+    sleep(millis(1000));
     for page in [&ada, &edsger, &grace] {
         let mut said = page.texts("#log .line .said");
         said.sort();
@@ -229,9 +229,9 @@ fn a_cut_page_is_suspect_then_gone_and_what_it_wrote_comes_once() {
     // A cut that is short harms nobody: suspect at the most.
     watch(&ada);
     proxy.cut(Way::ToServer);
-    rest(millis(1000));
+    sleep(millis(1000));
     proxy.heal();
-    rest(LINGER + millis(2000));
+    sleep(LINGER + millis(2000));
     assert_eq!(state(&ada, "Grace"), "online");
     assert!(!seen(&ada).contains(&"Grace gone".to_owned()), "{:?}", seen(&ada));
 }
@@ -248,7 +248,7 @@ fn a_reloaded_page_does_not_flicker_and_a_closed_one_leaves_after_the_linger() {
         grace.eventually("it is connected", |page| page.text("#link") == "Connected");
         until(&grace, "Ada", "online");
     }
-    rest(LINGER + millis(1000));
+    sleep(LINGER + millis(1000));
     assert_eq!((seen(&ada), ada.texts("#log .system").len()), (vec![], lines), "nobody saw anything");
     assert_eq!(state(&ada, "Grace"), "online");
 
@@ -472,7 +472,7 @@ fn who_talks_too_much_is_slowed_and_what_comes_twice_is_said_once() {
         ada.say(&json!({ "type": "say", "key": number.to_string(), "text": "again" }));
     }
     assert_eq!(ada.until(|told| told["type"] == "refused")["why"], "so many at once");
-    rest(millis(1500));
+    sleep(millis(1500));
     ada.say(&json!({ "type": "say", "key": "rested", "text": "slowly" }));
     ada.until(|told| told["type"] == "line" && told["key"] == "rested");
     // What is no message of a page's ends it.
@@ -503,8 +503,8 @@ fn after_a_soak_all_are_here_and_each_was_heard_once_and_in_order() {
         page.eventually("it is connected", |page| page.text("#link") == "Connected");
     }
     let mut spoken = 0;
-    soak.run(Some(&mut program), |page, index, dice| {
-        if dice.one_in(3) {
+    soak.run(Some(&mut program), |page, index, rng| {
+        if rng.one_in(3) {
             say_at_once(page, &format!("{} says {spoken}", NAMES[index]));
             spoken += 1;
         }

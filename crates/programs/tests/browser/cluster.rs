@@ -4,7 +4,7 @@ use crate::browser::{Browser, Page};
 use crate::proxy::Proxy;
 use liveness_programs::cluster::redis_server::{Kept, RedisServer};
 use liveness_testing::Program;
-use liveness_testing::raw_peer::{millis, rest};
+use liveness_testing::raw_peer::{millis, sleep};
 
 fn node(name: &'static str, redis: &RedisServer) -> Program {
     Program::start(crate::CLUSTER, &["--node", name, "--redis", &redis.url()])
@@ -131,7 +131,7 @@ fn a_page_whose_node_is_stopped_says_so_and_comes_back_by_itself() {
     until(&ada, "Ada", "online");
     pen(&ada, "The pen is free.");
     // In as long a silence it has asked, and was answered: else it would have left, or been sent away.
-    rest(millis(6_000));
+    sleep(millis(6_000));
     says("This is node-1", "online");
     until(&ada, "Ada", "online");
 }

@@ -7,7 +7,7 @@ use crate::proxy::{Proxy, Way};
 use crate::soak::Soak;
 use liveness_testing::Program;
 use liveness_testing::eventually;
-use liveness_testing::raw_peer::{millis, rest};
+use liveness_testing::raw_peer::{millis, sleep};
 
 /// A page that stands still is suspect within a second, loses the pen a second later, and is given up after four.
 const QUICK: [&str; 8] =
@@ -247,7 +247,7 @@ fn what_is_typed_into_a_dead_network_is_kept_and_counts_while_the_pen_is_ours() 
         for letter in word.chars() {
             ann.write("#text", &letter.to_string());
         }
-        rest(millis(1_500));
+        sleep(millis(1_500));
         proxy.heal();
         settled(&ann);
     }
@@ -428,7 +428,7 @@ fn after_a_soak_the_text_is_what_was_typed() {
     let browser = Browser::open();
     let mut soak = Soak::open(&browser, program.address(), "", 3);
     let (mut typed, mut refused) = (0, String::new());
-    soak.run(Some(&mut program), |page, index, dice| {
+    soak.run(Some(&mut program), |page, index, rng| {
         // A person does what the page allows: takes away what was refused, asks where one can, writes where one may.
         let script = format!(
             "const text = document.getElementById('text');
@@ -442,7 +442,7 @@ fn after_a_soak_the_text_is_what_was_typed() {
              }}
              if (may ? {} : ask.textContent !== 'Leave the queue') ask.click();
              return [may, refused];",
-            dice.one_in(8)
+            rng.one_in(8)
         );
         let done = page.eval(&script);
         typed += usize::from(done[0] == true);

@@ -13,7 +13,7 @@ use crate::proxy::{Proxy, Way};
 use crate::soak::Soak;
 use liveness_testing::Program;
 use liveness_testing::eventually;
-use liveness_testing::raw_peer::{millis, rest};
+use liveness_testing::raw_peer::{millis, sleep};
 
 /// Found out in three seconds; the rest is the page's own affair.
 const QUICK: [&str; 6] = ["--interval", "1s", "--timeout", "2s", "--suspect-after", "1s"];
@@ -303,7 +303,7 @@ fn pages_that_sleep_are_loaded_anew_or_stopped_miss_nothing() {
     live(&reloaded);
     let story = Story::of(&reloaded);
     assert!(story.received[0].1 < before, "the history is there again");
-    rest(millis(6000));
+    sleep(millis(6000));
     stopped.go_on();
     frozen.thaw();
     live(&stopped);
@@ -325,7 +325,7 @@ fn what_the_server_has_no_more_is_said_to_be_lost() {
     live(&witness);
     proxy.cut(Way::Both);
     page.eventually("it gives the server up", |page| page.text("#link") == "No connection");
-    rest(millis(1000));
+    sleep(millis(1000));
     proxy.heal();
     live(&page);
     page.eventually("it says so", |page| page.text("#log").contains("lost for good"));
@@ -431,15 +431,15 @@ fn after_a_soak_every_figure_has_come_once_and_in_order() {
     let browser = Browser::open();
     let mut soak = Soak::open(&browser, program.address(), "", 3);
     let mut looks = 0;
-    soak.run(Some(&mut program), |page, _, dice| {
+    soak.run(Some(&mut program), |page, _, rng| {
         // A page that has just been loaded anew may have none yet.
         let story = Story::of(page);
         if !story.received.is_empty() {
             story.is_whole();
             looks += 1;
         }
-        if dice.one_in(60) {
-            let order = if dice.one_in(2) { "drop" } else { "freeze" };
+        if rng.one_in(60) {
+            let order = if rng.one_in(2) { "drop" } else { "freeze" };
             page.eval(&format!("document.querySelector('[data-order^={order}]').click();"));
         }
     });

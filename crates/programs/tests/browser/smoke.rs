@@ -10,7 +10,7 @@ use crate::proxy::{Proxy, Way};
 use crate::stage::Stage;
 use liveness_testing::Program;
 use liveness_testing::eventually;
-use liveness_testing::raw_peer::{millis, rest};
+use liveness_testing::raw_peer::{millis, sleep};
 
 /// Timing for a test: found out in a second and a half.
 const QUICK: [&str; 6] = ["--interval", "500ms", "--timeout", "1s", "--suspect-after", "500ms"];
@@ -121,7 +121,7 @@ fn number(page: &Page, css: &str) -> u64 {
 /// Whether the page's own clock runs.
 fn ticks(page: &Page) -> bool {
     let before = number(page, "#ticks");
-    rest(millis(400));
+    sleep(millis(400));
     number(page, "#ticks") > before
 }
 
@@ -209,9 +209,9 @@ fn a_page_frozen_by_its_browser_stands_still_and_its_browser_answers_pings() {
 
     frozen.freeze();
     // It takes effect when the task that runs is over.
-    rest(millis(300));
+    sleep(millis(300));
     let before = (number(&frozen, "#ticks"), number(&frozen, "#beats"));
-    rest(millis(3000));
+    sleep(millis(3000));
     assert_eq!((number(&frozen, "#ticks"), number(&frozen, "#beats")), before);
     assert!(ticks(&other), "the other page runs on");
     assert_eq!(stage.lives(), [[Action::MarkOnline], [Action::MarkOnline]]);
@@ -233,7 +233,7 @@ fn a_page_whose_process_is_stopped_stands_still_and_its_browser_answers_pings() 
 
     let before = number(&stopped, "#ticks");
     stopped.stop();
-    rest(millis(4000));
+    sleep(millis(4000));
     assert!(ticks(&other), "the other page runs on");
     assert_eq!(stage.lives(), [[Action::MarkOnline], [Action::MarkOnline]]);
 
@@ -265,7 +265,7 @@ fn a_cut_is_noticed_by_the_server_and_by_no_event_of_the_page() {
         assert!(took > millis(700), "{way:?}: {took:?}");
         assert_eq!(page.text("#link"), "Connected", "{way:?}: nobody told the page");
         let before = number(&page, "#beats");
-        rest(millis(300));
+        sleep(millis(300));
         assert_eq!(number(&page, "#beats"), before, "{way:?}");
         proxy.heal();
         page.eventually("it dials again", |page| {
@@ -285,7 +285,7 @@ fn what_a_short_cut_held_back_arrives() {
     let page = behind(&proxy, &browser);
     proxy.cut(Way::Both);
     page.write("#words", "through").press("#words", Key::Enter);
-    rest(millis(300));
+    sleep(millis(300));
     assert_ne!(page.text("#heard"), "The server has heard: through");
     proxy.heal();
     page.eventually("it was heard", |page| page.text("#heard") == "The server has heard: through");
@@ -318,7 +318,7 @@ fn a_forgotten_connection_stays_dead_and_a_new_one_lives() {
         stage.lives()[0].contains(&Action::MarkOffline(Reason::PingTimeout))
     });
     proxy.heal();
-    rest(millis(300));
+    sleep(millis(300));
     assert_eq!(page.text("#link"), "Connected", "nobody tells it, ever");
     assert_eq!(stage.lives()[1], [Action::MarkOnline]);
     assert_eq!(second.text("#link"), "Connected");

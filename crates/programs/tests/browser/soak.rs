@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! let mut soak = Soak::open(&browser, &program, "", 3);
-//! soak.run(Some(&mut program), |page, index, dice| { page.write("#words", "hello").press("#words", Key::Enter); });
+//! soak.run(Some(&mut program), |page, index, rng| { page.write("#words", "hello").press("#words", Key::Enter); });
 //! soak.pages()[0].eventually("everybody is here", |page| page.texts(".people .name").len() == 3);
 //! ```
 //!
@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use liveness::sim::Dice;
+use liveness::sim::Rng;
 use liveness::{Action, Clock, Timestamp};
 
 use crate::browser::{Browser, Page};
@@ -22,14 +22,14 @@ use crate::proxy::{Proxy, Way};
 use crate::stage::Stage;
 use liveness_testing::Program;
 use liveness_testing::eventually;
-use liveness_testing::raw_peer::{millis, rest};
+use liveness_testing::raw_peer::{millis, sleep};
 
-fn pick<T: Copy>(dice: &mut Dice, from: &[T]) -> T {
-    from[usize::try_from(dice.below(from.len() as u64)).unwrap()]
+fn pick<T: Copy>(rng: &mut Rng, from: &[T]) -> T {
+    from[usize::try_from(rng.below(from.len() as u64)).unwrap()]
 }
 
-fn between(dice: &mut Dice, least: Duration, most: Duration) -> Duration {
-    least + dice.duration(most - least)
+fn between(rng: &mut Rng, least: Duration, most: Duration) -> Duration {
+    least + rng.duration(most - least)
 }
 
 /// What can befall one page, or the program.
@@ -79,13 +79,13 @@ struct Link {
 }
 
 impl Link {
-    fn suffer(&mut self, trouble: Trouble, until: Timestamp, dice: &mut Dice) {
+    fn suffer(&mut self, trouble: Trouble, until: Timestamp, rng: &mut Rng) {
         match trouble {
             Trouble::Freeze => drop(self.page.freeze()),
             Trouble::Stop => drop(self.page.stop()),
             Trouble::Cut => self.proxy.cut(Way::Both),
-            Trouble::HalfCut => self.proxy.cut(pick(dice, &[Way::ToServer, Way::ToPage])),
-            Trouble::Slow => self.proxy.slow(between(dice, millis(50), millis(500))),
+            Trouble::HalfCut => self.proxy.cut(pick(rng, &[Way::ToServer, Way::ToPage])),
+            Trouble::Slow => self.proxy.slow(between(rng, millis(50), millis(500))),
             Trouble::Forget => self.proxy.forget(),
             Trouble::Reset => self.proxy.reset(),
             Trouble::Reload => drop(self.page.reload()),
@@ -110,7 +110,7 @@ impl Link {
 
 /// Some pages of one program, and what is to befall them.
 pub(crate) struct Soak {
-    dice: Dice,
+    rng: Rng,
     duration: Duration,
     links: Vec<Link>,
     happened: BTreeMap<Trouble, usize>,
@@ -133,7 +133,7 @@ impl Soak {
             Link { page, proxy, trouble: None }
         });
         Self {
-            dice: Dice::new(seed),
+            rng: Rng::new(seed),
             duration: Duration::from_secs(seconds),
             links: links.take(pages).collect(),
             happened: BTreeMap::new(),
@@ -151,7 +151,7 @@ impl Soak {
     pub(crate) fn run(
         &mut self,
         mut program: Option<&mut Program>,
-        mut act: impl FnMut(&Page, usize, &mut Dice),
+        mut act: impl FnMut(&Page, usize, &mut Rng),
     ) {
         let clock = Clock::new();
         let end = clock.now() + self.duration;
@@ -160,15 +160,15 @@ impl Soak {
             self.recover(clock.now(), program.as_deref());
             if clock.now() >= next {
                 self.strike(&clock, program.as_deref_mut());
-                next = clock.now() + between(&mut self.dice, millis(200), millis(2500));
+                next = clock.now() + between(&mut self.rng, millis(200), millis(2500));
             }
             let awake: Vec<usize> =
                 (0..self.links.len()).filter(|&index| self.links[index].is_awake()).collect();
             if !awake.is_empty() {
-                let index = pick(&mut self.dice, &awake);
-                act(&self.links[index].page, index, &mut self.dice);
+                let index = pick(&mut self.rng, &awake);
+                act(&self.links[index].page, index, &mut self.rng);
             }
-            rest(between(&mut self.dice, millis(50), millis(400)));
+            sleep(between(&mut self.rng, millis(50), millis(400)));
         }
         self.recover(Timestamp::MAX, program.as_deref());
         println!("what happened: {:?}", self.happened);
@@ -191,16 +191,16 @@ impl Soak {
 
     /// Chooses whom and what, and lets it happen.
     fn strike(&mut self, clock: &Clock, program: Option<&mut Program>) {
-        let until = clock.now() + between(&mut self.dice, millis(300), millis(6000));
+        let until = clock.now() + between(&mut self.rng, millis(300), millis(6000));
         let seconds = |moment: Timestamp| moment.as_duration().as_secs_f64();
         let when = format!("{:.1} to {:.1}:", seconds(clock.now()), seconds(until));
         let well = (0..self.links.len()).filter(|&index| self.links[index].trouble.is_none());
         let well: Vec<usize> = well.collect();
         if let Some(program) = program
             && self.halted.is_none()
-            && self.dice.one_in(6)
+            && self.rng.one_in(6)
         {
-            let trouble = pick(&mut self.dice, &Trouble::OF_THE_PROGRAM);
+            let trouble = pick(&mut self.rng, &Trouble::OF_THE_PROGRAM);
             println!("{when} {trouble:?}");
             *self.happened.entry(trouble).or_default() += 1;
             if trouble == Trouble::Halt {
@@ -210,15 +210,15 @@ impl Soak {
                 program.restart();
             }
         } else if !well.is_empty() {
-            let index = pick(&mut self.dice, &well);
-            let trouble = pick(&mut self.dice, &Trouble::OF_A_PAGE);
+            let index = pick(&mut self.rng, &well);
+            let trouble = pick(&mut self.rng, &Trouble::OF_A_PAGE);
             // A page that cannot be loaded is another page: the browser's own, that says so.
             if trouble == Trouble::Reload && self.halted.is_some() {
                 return;
             }
             println!("{when} {trouble:?} of page {index}");
             *self.happened.entry(trouble).or_default() += 1;
-            self.links[index].suffer(trouble, until, &mut self.dice);
+            self.links[index].suffer(trouble, until, &mut self.rng);
         }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use liveness::sim::Dice;
+use liveness::sim::Rng;
 use liveness::{Clock, Timestamp};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
@@ -101,12 +101,12 @@ impl Crowd {
     }
 
     /// Starts so many people, each on a task of its own.
-    pub(crate) fn come(self: &Arc<Self>, people: usize, dice: &mut Dice) {
+    pub(crate) fn come(self: &Arc<Self>, people: usize, rng: &mut Rng) {
         for number in 0..people {
             let person = Person {
                 crowd: Arc::clone(self),
                 name: format!("u{number}"),
-                dice: Dice::new(dice.roll()),
+                rng: Rng::new(rng.next_u64()),
                 keys: 0,
             };
             tokio::spawn(person.live());
@@ -117,7 +117,7 @@ impl Crowd {
 struct Person {
     crowd: Arc<Crowd>,
     name: String,
-    dice: Dice,
+    rng: Rng,
     keys: u64,
 }
 
@@ -144,7 +144,7 @@ impl Person {
     async fn live(mut self) {
         loop {
             let open: Vec<usize> = self.crowd.doors().open.iter().copied().collect();
-            let node = open[usize::try_from(self.dice.below(open.len() as u64)).unwrap()];
+            let node = open[usize::try_from(self.rng.below(open.len() as u64)).unwrap()];
             let crowd = Arc::clone(&self.crowd);
             let dialled = {
                 let _one = crowd.dials.acquire().await;
@@ -153,13 +153,13 @@ impl Person {
             if let Ok(Some(socket)) = dialled {
                 self.stay(node, socket).await;
                 let stays_away = self.crowd.doors().stay_away;
-                if self.dice.one_in(stays_away) {
+                if self.rng.one_in(stays_away) {
                     while !self.crowd.doors().may_return {
                         sleep(Duration::from_millis(100)).await;
                     }
                 }
             }
-            sleep(self.dice.duration(Duration::from_millis(800))).await;
+            sleep(self.rng.duration(Duration::from_millis(800))).await;
         }
     }
 
@@ -211,7 +211,7 @@ impl Person {
     }
 
     fn pause(&mut self) -> Duration {
-        Duration::from_millis(500) + self.dice.duration(Duration::from_secs(30))
+        Duration::from_millis(500) + self.rng.duration(Duration::from_secs(30))
     }
 
     /// False: the connection is over.
@@ -229,14 +229,14 @@ impl Person {
                 stay.pen = None;
                 let gave = stay.say(&json!({ "type": "give" })).await;
                 // Some write on, although it is another's by then.
-                if gave && !quiet && self.dice.one_in(3) { self.write(stay, token).await } else { gave }
+                if gave && !quiet && self.rng.one_in(3) { self.write(stay, token).await } else { gave }
             }
             Some((token, left)) => {
                 stay.pen = Some((token, left - 1));
                 self.write(stay, token).await
             }
             None if quiet => true,
-            None if self.dice.one_in(3) => {
+            None if self.rng.one_in(3) => {
                 self.keys += 1;
                 self.crowd.ledger().lines += 1;
                 let text = format!("hello from {}", self.name);
@@ -261,7 +261,7 @@ impl Person {
             "granted" => {
                 let token = words["token"].as_u64().unwrap();
                 if stay.pen.is_none_or(|(old, _)| old < token) {
-                    stay.pen = Some((token, 10 + self.dice.below(30)));
+                    stay.pen = Some((token, 10 + self.rng.below(30)));
                 }
                 true
             }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use liveness::Clock;
-use liveness::sim::Dice;
+use liveness::sim::Rng;
 use redis::aio::MultiplexedConnection;
 use redis::{Client, cmd};
 use serde_json::Value;
@@ -58,7 +58,7 @@ type Here = BTreeMap<String, BTreeSet<usize>>;
 
 struct Stage {
     seed: u64,
-    dice: Dice,
+    rng: Rng,
     clock: Clock,
     redis: RedisServer,
     nodes: Vec<Program>,
@@ -76,11 +76,11 @@ impl Stage {
         };
         let nodes: Vec<Program> = (0..NODES).map(start).collect();
         let crowd = Crowd::new(nodes.iter().map(Program::address).collect());
-        Self { seed, dice: Dice::new(seed), clock: Clock::new(), redis, nodes, crowd }
+        Self { seed, rng: Rng::new(seed), clock: Clock::new(), redis, nodes, crowd }
     }
 
     fn pick(&mut self) -> usize {
-        usize::try_from(self.dice.below(NODES as u64)).unwrap()
+        usize::try_from(self.rng.below(NODES as u64)).unwrap()
     }
 
     /// Half of the time it is the holder's.
@@ -89,11 +89,11 @@ impl Stage {
         let Some(shown) = look(self.nodes[any].address()).await else { return any };
         let holder = shown.pen["holder"].as_str().unwrap_or_default();
         let at = self.crowd.ledger().here.get(holder).and_then(|at| at.first().copied());
-        at.filter(|_| self.dice.one_in(2)).unwrap_or(any)
+        at.filter(|_| self.rng.one_in(2)).unwrap_or(any)
     }
 
     async fn rest(&mut self, least: u64, most: u64) {
-        let more = self.dice.duration(Duration::from_millis(most - least));
+        let more = self.rng.duration(Duration::from_millis(most - least));
         sleep(Duration::from_millis(least) + more).await;
     }
 
@@ -342,7 +342,7 @@ async fn judge(stage: &Stage) {
 async fn live(seed: u64) {
     println!("CLUSTER_SEED={seed}");
     let mut stage = Stage::set(seed);
-    stage.crowd.come(PEOPLE, &mut stage.dice);
+    stage.crowd.come(PEOPLE, &mut stage.rng);
     stage.full_house().await;
     let all: Vec<usize> = (0..NODES).collect();
     stage.agree("a thousand came", &all, SETTINGS.bound(), everybody).await;

@@ -84,7 +84,7 @@ fn users_of_a_node_that_dies_are_gone_within_the_bound_and_not_before_the_linger
     let mut slowest = Duration::ZERO;
     for seed in 0..50 {
         let mut world = settled(seed, 30);
-        let phase = world.dice.duration(SETTINGS.beat);
+        let phase = world.rng.duration(SETTINGS.beat);
         world.run_for(phase);
         let dead: Vec<User> =
             world.pages.values().filter(|page| page.place == 0).map(|page| page.user.clone()).collect();
@@ -273,7 +273,7 @@ fn an_edit_whose_answer_is_lost_is_written_once_however_often_it_is_sent() {
         let token = world.tokens[&user(0)];
         let edit = Said::Write { token, key: "k".to_owned(), text: "t".to_owned() };
         world.say(conn, edit.clone());
-        let moment = world.dice.duration(2 * SLOWEST);
+        let moment = world.rng.duration(2 * SLOWEST);
         world.run_for(moment);
         world.redis(false);
         world.run_for(secs(1));
@@ -303,7 +303,7 @@ impl Life {
     fn step(&mut self) {
         let world = &mut self.world;
         let place = world.pick(3);
-        match world.dice.below(40) {
+        match world.rng.below(40) {
             0 => world.kill(place),
             1 if world.places[place].node.is_none() => world.start(place),
             2 => world.stop(place),
@@ -336,12 +336,12 @@ impl Life {
         }
         let conn = awake[world.pick(awake.len())];
         let page = world.pages[&conn].clone();
-        match world.dice.below(12) {
+        match world.rng.below(12) {
             0 => world.leave(conn),
             1 => world.mark(&page, conn, Status::Suspect),
             2 => world.mark(&page, conn, Status::Online),
             3..=4 => world.say(conn, Said::Want),
-            5 if world.dice.one_in(3) => world.say(conn, Said::Give),
+            5 if world.rng.one_in(3) => world.say(conn, Said::Give),
             6 if !self.again.is_empty() => {
                 let (conn, said) = self.again.swap_remove(0);
                 // While an answer is awaited, nobody asks again.
@@ -394,8 +394,8 @@ fn whatever_befalls_it_a_cluster_comes_to_agree_and_no_edit_is_lost() {
         let mut life = Life { world: settled(seed, 8), users: 8, keys: 0, again: Vec::new() };
         for _ in 0..120 {
             life.step();
-            let pause = if life.world.dice.one_in(8) { secs(4) } else { millis(300) };
-            let pause = life.world.dice.duration(pause);
+            let pause = if life.world.rng.one_in(8) { secs(4) } else { millis(300) };
+            let pause = life.world.rng.duration(pause);
             life.world.run_for(pause);
         }
         life.mend();

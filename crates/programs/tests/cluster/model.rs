@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use liveness::lease::{Change as Holding, Lease, Refusal, Token};
-use liveness::presence::{Change, Presence};
+use liveness::lease::{Lease, LeaseChange, Refusal, Token};
+use liveness::presence::{Presence, PresenceChange};
 use liveness::{Status, Timestamp};
 
 use liveness_programs::cluster::settings::Settings;
@@ -105,8 +105,8 @@ impl Model {
             if self.people.connections(&user).next().is_none() {
                 // Nobody's life has the number 0: here and gone again at once.
                 let connection = (Incarnation(0), user.clone());
-                self.people.enter(connection.clone(), user, self.now);
-                self.people.mark(&connection, Status::Offline, self.now);
+                self.people.connect(connection.clone(), user, self.now);
+                self.people.set_status(&connection, Status::Offline, self.now);
             }
         }
     }
@@ -122,7 +122,7 @@ impl Model {
     fn drop(&mut self, inc: Incarnation) {
         let Some(node) = self.nodes.remove(&inc) else { return };
         for user in node.claims.into_keys() {
-            self.people.mark(&(inc, user.clone()), Status::Offline, self.now);
+            self.people.set_status(&(inc, user.clone()), Status::Offline, self.now);
             self.touched.insert(user);
         }
         self.log.push(News::Gone(inc));
@@ -134,19 +134,19 @@ impl Model {
         for user in std::mem::take(&mut self.touched) {
             let claims = || self.nodes.values().filter_map(|node| node.claims.get(&user));
             if claims().any(|status| *status == Status::Online) {
-                self.pen.online(&user, self.now);
+                self.pen.set_status(&user, Status::Online, self.now);
             } else {
-                self.pen.suspect(&user, self.now);
+                self.pen.set_status(&user, Status::Suspect, self.now);
             }
         }
         while let Some(change) = self.people.poll(self.now) {
-            if let Change::Left(user) = change {
-                self.pen.offline(&user, self.now);
+            if let PresenceChange::Left(user) = change {
+                self.pen.set_status(&user, Status::Offline, self.now);
                 self.log.push(News::Left(user));
             }
         }
         while let Some(change) = self.pen.poll(self.now) {
-            if let Holding::Granted { .. } = change {
+            if let LeaseChange::Granted { .. } = change {
                 self.keys.clear();
             }
         }
@@ -236,9 +236,9 @@ impl Model {
             }
             let connection = (inc, user.clone());
             if was.is_none() {
-                self.people.enter(connection.clone(), user.clone(), self.now);
+                self.people.connect(connection.clone(), user.clone(), self.now);
             }
-            self.people.mark(&connection, *status, self.now);
+            self.people.set_status(&connection, *status, self.now);
             self.touched.insert(user.clone());
             self.log.push(News::Claim(inc, user.clone(), *status));
         }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use liveness::reconnect::Attempt;
-use liveness::sim::Dice;
+use liveness::sim::Rng;
 use liveness::{Status, Timestamp};
 
 use crate::model::Model;
@@ -75,7 +75,7 @@ pub(crate) struct Page {
 }
 
 pub(crate) struct World {
-    pub(crate) dice: Dice,
+    pub(crate) rng: Rng,
     pub(crate) now: Timestamp,
     pub(crate) model: Model,
     pub(crate) redis_up: bool,
@@ -104,10 +104,10 @@ pub(crate) enum Outcome {
 
 impl World {
     pub(crate) fn new(seed: u64, nodes: usize) -> Self {
-        let mut dice = Dice::new(seed);
+        let mut rng = Rng::new(seed);
         let place = |number: usize| {
             let name = format!("node-{number}");
-            let node = Node::new(&name, "address", SETTINGS, dice.roll(), Timestamp::ZERO);
+            let node = Node::new(&name, "address", SETTINGS, rng.next_u64(), Timestamp::ZERO);
             Place {
                 name,
                 node: Some(node),
@@ -126,7 +126,7 @@ impl World {
         };
         let places = (1..=nodes).map(place).collect();
         Self {
-            dice,
+            rng,
             now: Timestamp::ZERO,
             model: Model::new(SETTINGS),
             redis_up: true,
@@ -142,7 +142,7 @@ impl World {
     }
 
     pub(crate) fn pick(&mut self, end: usize) -> usize {
-        usize::try_from(self.dice.below(end as u64)).unwrap()
+        usize::try_from(self.rng.below(end as u64)).unwrap()
     }
 
     fn number(&mut self) -> u64 {
@@ -183,7 +183,7 @@ impl World {
     }
 
     fn send_down(&mut self, place: usize, due: Due) {
-        let at = self.dice.moment(self.now, SLOWEST).max(self.places[place].down);
+        let at = self.rng.moment(self.now, SLOWEST).max(self.places[place].down);
         self.places[place].down = at;
         self.send(place, at, due);
     }
@@ -230,7 +230,7 @@ impl World {
         place.read = news.last().map(|(n, _)| *n).or(place.read);
         for (n, news) in news {
             let place = &mut self.places[index];
-            let at = self.dice.moment(self.now, SLOWEST) + place.slow_log;
+            let at = self.rng.moment(self.now, SLOWEST) + place.slow_log;
             place.log = at.max(place.log);
             let at = place.log;
             self.send(index, at, Due::News(n, news));
@@ -287,7 +287,7 @@ impl World {
             // The link is no more, and the node does not know yet.
             Output::Ask(_) if self.places[index].attempt.is_none() => {}
             Output::Ask(op) => {
-                let at = self.dice.moment(self.now, SLOWEST).max(self.places[index].up);
+                let at = self.rng.moment(self.now, SLOWEST).max(self.places[index].up);
                 self.places[index].up = at;
                 self.send(index, at, Due::Op(op));
             }
@@ -384,7 +384,7 @@ impl World {
     }
 
     pub(crate) fn start(&mut self, index: usize) {
-        let seed = self.dice.roll();
+        let seed = self.rng.next_u64();
         let place = &mut self.places[index];
         place.node = Some(Node::new(&place.name, "address", SETTINGS, seed, self.now));
         (place.attempt, place.read, place.stopped) = (None, None, false);
@@ -402,7 +402,7 @@ impl World {
         place.stopped = false;
         place.well_since = self.now;
         let mut held = std::mem::take(&mut place.held);
-        if self.dice.one_in(2) {
+        if self.rng.one_in(2) {
             // It was so long that the log has dropped what came first.
             let last = held.iter().rposition(|(_, due)| matches!(due, Due::News(..)));
             let mut place = 0..;

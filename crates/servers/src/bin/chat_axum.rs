@@ -9,9 +9,9 @@ use std::time::Duration;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::{Router, extract::ConnectInfo, routing::any, serve::ListenerExt};
 use futures_util::{SinkExt, StreamExt};
-use liveness::driver::axum::{Metering, Peer};
+use liveness::driver::axum::{CountingListener, Peer};
 use liveness::driver::{tokio::LiveStream, tune};
-use liveness::presence::{Change, Presence};
+use liveness::presence::{Presence, PresenceChange};
 use liveness::{Clock, Status};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{Sender, channel, error::TrySendError};
@@ -28,20 +28,20 @@ impl Room {
         let here: Vec<&str> = self.people.iter().map(|(name, _)| name.as_str()).collect();
         let _ = outbox.try_send(Message::text(format!("here: {}", here.join(", "))));
         self.outboxes.insert(from, outbox);
-        self.people.enter(from, name.to_owned(), self.clock.now());
+        self.people.connect(from, name.to_owned(), self.clock.now());
     }
 
-    fn mark(&mut self, from: SocketAddr, status: Status) {
-        self.people.mark(&from, status, self.clock.now());
+    fn set_status(&mut self, from: SocketAddr, status: Status) {
+        self.people.set_status(&from, status, self.clock.now());
     }
 
     fn tell_changes(&mut self) {
         while let Some(change) = self.people.poll(self.clock.now()) {
             self.tell(&match change {
-                Change::Joined(name) => format!("{name} joined"),
-                Change::Suspected(name) => format!("{name} does not answer"),
-                Change::Recovered(name) => format!("{name} is back"),
-                Change::Left(name) => format!("{name} left"),
+                PresenceChange::Joined(name) => format!("{name} joined"),
+                PresenceChange::Suspected(name) => format!("{name} does not answer"),
+                PresenceChange::Recovered(name) => format!("{name} is back"),
+                PresenceChange::Left(name) => format!("{name} left"),
             });
         }
     }
@@ -56,7 +56,8 @@ impl Room {
 
 async fn serve(socket: LiveStream<WebSocket>, from: SocketAddr, room: Arc<Mutex<Room>>) {
     let watching = room.clone();
-    let mut socket = socket.on_action(move |_, peer| watching.lock().unwrap().mark(from, peer.status()));
+    let mut socket =
+        socket.on_action(move |_, peer| watching.lock().unwrap().set_status(from, peer.status()));
     let (outbox, mut lines) = channel(64);
     let mut name = None;
     loop {
@@ -72,7 +73,7 @@ async fn serve(socket: LiveStream<WebSocket>, from: SocketAddr, room: Arc<Mutex<
             },
         }
     }
-    room.lock().unwrap().mark(from, Status::Offline); // who gave a name with the last breath, too
+    room.lock().unwrap().set_status(from, Status::Offline); // also where the name came after the verdict
     println!("{from}: {}", socket.liveness().report(socket.clock().now()));
 }
 
@@ -91,9 +92,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
     });
     let chat = async move |upgrade: WebSocketUpgrade, ConnectInfo(peer): ConnectInfo<Peer>| {
-        let live = move |socket| LiveStream::new(socket, config).metered(peer.gauge);
+        let live = move |socket| LiveStream::new(socket, config).counted(peer.counters);
         upgrade.on_upgrade(move |socket| serve(live(socket), peer.address, room))
     };
     let app = Router::new().route("/", any(chat)).into_make_service_with_connect_info::<Peer>();
-    Ok(axum::serve(Metering(listener.tap_io(|stream| tune(stream))), app).await?)
+    Ok(axum::serve(CountingListener(listener.tap_io(|stream| tune(stream))), app).await?)
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io::ErrorKind;
 
 use liveness::driver::tune;
-use liveness::presence::{Change, Presence};
+use liveness::presence::{Presence, PresenceChange};
 use liveness::{Action, Clock, Event, Fleet, Key, Timestamp, random_seed};
 use mio::{Events, Interest, Poll, Registry, Token, net::TcpListener, net::TcpStream};
 use tungstenite::handshake::MidHandshake;
@@ -76,7 +76,7 @@ impl Chat {
         }
         let here: Vec<&str> = self.people.iter().map(|(name, _)| name.as_str()).collect();
         let _ = socket.send(Message::text(format!("here: {}", here.join(", "))));
-        self.people.enter(key, name.insert(text).clone(), now);
+        self.people.connect(key, name.insert(text).clone(), now);
     }
 
     /// Who reads too slowly misses some; who reads nothing is found out, for the pings wait behind the lines.
@@ -140,10 +140,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
         while let Some(change) = chat.people.poll(now) {
             chat.tell(&match change {
-                Change::Joined(name) => format!("{name} joined"),
-                Change::Suspected(name) => format!("{name} does not answer"),
-                Change::Recovered(name) => format!("{name} is back"),
-                Change::Left(name) => format!("{name} left"),
+                PresenceChange::Joined(name) => format!("{name} joined"),
+                PresenceChange::Suspected(name) => format!("{name} does not answer"),
+                PresenceChange::Recovered(name) => format!("{name} is back"),
+                PresenceChange::Left(name) => format!("{name} left"),
             });
         }
     }

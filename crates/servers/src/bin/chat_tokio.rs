@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use liveness::driver::{tokio_tungstenite::accept, tune};
-use liveness::presence::{Change, Presence};
+use liveness::presence::{Presence, PresenceChange};
 use liveness::{Clock, Config, Status};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{Sender, channel, error::TrySendError};
@@ -27,20 +27,20 @@ impl Room {
         let here: Vec<&str> = self.people.iter().map(|(name, _)| name.as_str()).collect();
         let _ = outbox.try_send(Message::text(format!("here: {}", here.join(", "))));
         self.outboxes.insert(from, outbox);
-        self.people.enter(from, name.to_owned(), self.clock.now());
+        self.people.connect(from, name.to_owned(), self.clock.now());
     }
 
-    fn mark(&mut self, from: SocketAddr, status: Status) {
-        self.people.mark(&from, status, self.clock.now());
+    fn set_status(&mut self, from: SocketAddr, status: Status) {
+        self.people.set_status(&from, status, self.clock.now());
     }
 
     fn tell_changes(&mut self) {
         while let Some(change) = self.people.poll(self.clock.now()) {
             self.tell(&match change {
-                Change::Joined(name) => format!("{name} joined"),
-                Change::Suspected(name) => format!("{name} does not answer"),
-                Change::Recovered(name) => format!("{name} is back"),
-                Change::Left(name) => format!("{name} left"),
+                PresenceChange::Joined(name) => format!("{name} joined"),
+                PresenceChange::Suspected(name) => format!("{name} does not answer"),
+                PresenceChange::Recovered(name) => format!("{name} is back"),
+                PresenceChange::Left(name) => format!("{name} left"),
             });
         }
     }
@@ -57,7 +57,8 @@ async fn serve(stream: TcpStream, from: SocketAddr, config: Config, room: Arc<Mu
     tune(&stream);
     let Ok(socket) = accept(stream, config).await else { return };
     let watching = room.clone();
-    let mut socket = socket.on_action(move |_, peer| watching.lock().unwrap().mark(from, peer.status()));
+    let mut socket =
+        socket.on_action(move |_, peer| watching.lock().unwrap().set_status(from, peer.status()));
     let (outbox, mut lines) = channel(64);
     let mut name = None;
     loop {
@@ -73,7 +74,7 @@ async fn serve(stream: TcpStream, from: SocketAddr, config: Config, room: Arc<Mu
             },
         }
     }
-    room.lock().unwrap().mark(from, Status::Offline); // who gave a name with the last breath, too
+    room.lock().unwrap().set_status(from, Status::Offline); // also where the name came after the verdict
     println!("{from}: {}", socket.liveness().report(socket.clock().now()));
 }
 

@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use clap::Parser;
 use futures_util::{SinkExt, StreamExt};
-use liveness::driver::tokio::{LiveStream, Metered, clock};
+use liveness::driver::tokio::{Counted, LiveStream, clock};
 use liveness::driver::tune;
-use liveness::{Action, Clock, CloseCode, Config, Event, Liveness, Machine, Timestamp, random_seed};
+use liveness::{Action, Clock, CloseCode, Config, Event, Liveness, Monitor, Timestamp, random_seed};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -21,7 +21,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 use tungstenite::Message;
 use tungstenite::client::IntoClientRequest;
 
-type Socket = LiveStream<WebSocketStream<MaybeTlsStream<Metered<TcpStream>>>, Told>;
+type Socket = LiveStream<WebSocketStream<MaybeTlsStream<Counted<TcpStream>>>, PrintingMonitor>;
 type Failure = Box<dyn std::error::Error>;
 
 /// How long it may take to connect and to shake hands.
@@ -75,28 +75,29 @@ async fn connect(url: &str, config: Config) -> Result<Socket, Failure> {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let stream = TcpStream::connect((host, uri.port_u16().unwrap_or(if secure { 443 } else { 80 }))).await?;
     tune(&stream);
-    // The meter is on the wire, and TLS around it.
-    let stream = Metered::new(stream);
-    let gauge = stream.gauge().clone();
+    // Bytes are counted on the wire, and TLS is around that.
+    let stream = Counted::new(stream);
+    let counters = stream.counters().clone();
     let (socket, _) = tokio_tungstenite::client_async_tls(request, stream).await?;
     let clock = clock();
-    let told = Told { machine: Liveness::new(config.driven(), random_seed(), clock.now()), clock };
-    Ok(LiveStream::with_machine(socket, told, clock).metered(gauge))
+    let monitor =
+        PrintingMonitor { machine: Liveness::new(config.for_drivers(), random_seed(), clock.now()), clock };
+    Ok(LiveStream::with_machine(socket, monitor, clock).counted(counters))
 }
 
 /// A machine that prints what changes.
-struct Told {
+struct PrintingMonitor {
     machine: Liveness,
     clock: Clock,
 }
 
-impl Told {
+impl PrintingMonitor {
     fn print(&self, change: std::fmt::Arguments<'_>) {
         println!("{:.3} {change}", self.clock.now().as_duration().as_secs_f64());
     }
 }
 
-impl Machine for Told {
+impl Monitor for PrintingMonitor {
     fn handle(&mut self, event: Event<'_>, now: Timestamp) {
         let answers = self.machine.stats().answers;
         self.machine.handle(event, now);

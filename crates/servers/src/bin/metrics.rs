@@ -9,7 +9,7 @@ use axum::response::Response;
 use axum::routing::{any, get};
 use clap::Parser;
 use futures_util::{SinkExt, StreamExt};
-use liveness::driver::axum::{Metering, Peer};
+use liveness::driver::axum::{CountingListener, Peer};
 use liveness::driver::tokio::LiveStream;
 use liveness::{Action, Config, Liveness, Stats, Status};
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
@@ -52,7 +52,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .route("/metrics", get(async move || prometheus.render()));
     let listener = tokio::net::TcpListener::bind(&args.listen).await?;
     eprintln!("listening on {}", listener.local_addr()?);
-    axum::serve(Metering(listener), app.into_make_service_with_connect_info::<Peer>()).await?;
+    axum::serve(CountingListener(listener), app.into_make_service_with_connect_info::<Peer>()).await?;
     Ok(())
 }
 
@@ -63,7 +63,7 @@ async fn upgrade(
 ) -> Response {
     upgrade.on_upgrade(async move |socket| {
         let mut exported = Exported::default();
-        let socket = LiveStream::new(socket, config).metered(peer.gauge);
+        let socket = LiveStream::new(socket, config).counted(peer.counters);
         echo(socket.on_action(move |action, peer| exported.update(action, peer))).await;
     })
 }

@@ -16,11 +16,11 @@ use axum::routing::any;
 use axum::serve::ListenerExt;
 use clap::Parser;
 use futures_util::{SinkExt, StreamExt};
-use liveness::driver::axum::{Metering, Peer};
-use liveness::driver::tokio::{Gauge, LiveStream, clock};
+use liveness::driver::axum::{CountingListener, Peer};
+use liveness::driver::tokio::{ByteCounters, LiveStream, clock};
 use liveness::driver::tune;
 use liveness::transcript::Recorder;
-use liveness::{Clock, Config, Liveness, Machine, random_seed};
+use liveness::{Clock, Config, Liveness, Monitor, random_seed};
 use liveness_servers::{Args, MIB, complain, flood, print};
 use tokio::net::TcpListener;
 
@@ -35,7 +35,7 @@ struct App {
 #[tokio::main]
 async fn main() -> Result<(), String> {
     let args = Arc::new(Args::parse());
-    let config = args.config()?.driven();
+    let config = args.config()?.for_drivers();
     let listener = args.listen()?;
     listener.set_nonblocking(true).map_err(|error| error.to_string())?;
     let listener = TcpListener::from_std(listener).map_err(|error| error.to_string())?;
@@ -43,7 +43,7 @@ async fn main() -> Result<(), String> {
     let app = App { args, config, clock: clock(), connections: Arc::default() };
     let router = Router::new().fallback(any(upgrade)).with_state(app);
     let service = router.into_make_service_with_connect_info::<Peer>();
-    axum::serve(Metering(listener), service).await.map_err(|error| error.to_string())
+    axum::serve(CountingListener(listener), service).await.map_err(|error| error.to_string())
 }
 
 async fn upgrade(
@@ -57,11 +57,11 @@ async fn upgrade(
         match app.args.record(connection) {
             Ok(None) => {
                 let machine = Liveness::new(app.config, random_seed(), app.clock.now());
-                converse(socket, peer.gauge, machine, connection, app.clock).await;
+                converse(socket, peer.counters, machine, connection, app.clock).await;
             }
             Ok(Some(sink)) => {
                 let machine = Recorder::new(app.config, random_seed(), app.clock.now(), sink);
-                converse(socket, peer.gauge, machine, connection, app.clock).await;
+                converse(socket, peer.counters, machine, connection, app.clock).await;
             }
             Err(error) => complain(format_args!("connection {connection}: no record: {error}")),
         }
@@ -69,14 +69,14 @@ async fn upgrade(
 }
 
 /// The whole life of a connection: its own loop, as without heartbeats.
-async fn converse<M: Machine + Unpin>(
+async fn converse<M: Monitor + Unpin>(
     socket: WebSocket,
-    gauge: Gauge,
+    counters: ByteCounters,
     machine: M,
     connection: usize,
     clock: Clock,
 ) {
-    let socket = LiveStream::with_machine(socket, machine, clock).metered(gauge);
+    let socket = LiveStream::with_machine(socket, machine, clock).counted(counters);
     let mut socket = socket.on_action(move |action, _| print(action, connection, clock));
     while let Some(message) = socket.next().await {
         match message {

@@ -11,10 +11,10 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Parser;
-use liveness::driver::Meter;
-use liveness::driver::tungstenite::{LiveSocket, Offline, accept_unwatched};
+use liveness::driver::CountingSocket;
+use liveness::driver::tungstenite::{LiveSocket, Offline, accept_raw};
 use liveness::transcript::Recorder;
-use liveness::{Clock, Config, Liveness, Machine, random_seed};
+use liveness::{Clock, Config, Liveness, Monitor, random_seed};
 use tungstenite::Message;
 
 use liveness_servers::{Args, MIB, complain};
@@ -39,11 +39,11 @@ fn main() -> Result<(), String> {
 }
 
 fn serve(stream: TcpStream, connection: usize, config: Config, args: &Args, clock: Clock) {
-    let Ok(socket) = accept_unwatched(stream, Some(liveness_servers::limits())) else { return };
+    let Ok(socket) = accept_raw(stream, Some(liveness_servers::limits())) else { return };
     match args.record(connection) {
         Ok(None) => converse(LiveSocket::new(socket, config), connection, clock),
         Ok(Some(sink)) => {
-            let machine = Recorder::new(config.driven(), random_seed(), clock.now(), sink);
+            let machine = Recorder::new(config.for_drivers(), random_seed(), clock.now(), sink);
             converse(LiveSocket::with_machine(socket, machine, clock), connection, clock);
         }
         Err(error) => complain(format_args!("connection {connection}: no record: {error}")),
@@ -51,7 +51,7 @@ fn serve(stream: TcpStream, connection: usize, config: Config, args: &Args, cloc
 }
 
 /// The whole life of a connection: its own loop, as without heartbeats.
-fn converse<M: Machine>(socket: LiveSocket<Meter<TcpStream>, M>, connection: usize, clock: Clock) {
+fn converse<M: Monitor>(socket: LiveSocket<CountingSocket<TcpStream>, M>, connection: usize, clock: Clock) {
     let mut socket =
         socket.on_action(move |action, _: &Liveness| liveness_servers::print(action, connection, clock));
     loop {
@@ -62,7 +62,10 @@ fn converse<M: Machine>(socket: LiveSocket<Meter<TcpStream>, M>, connection: usi
     }
 }
 
-fn answer<M: Machine>(socket: &mut LiveSocket<Meter<TcpStream>, M>, message: Message) -> Result<(), Offline> {
+fn answer<M: Monitor>(
+    socket: &mut LiveSocket<CountingSocket<TcpStream>, M>,
+    message: Message,
+) -> Result<(), Offline> {
     let wanted = if let Message::Text(text) = &message { liveness_servers::flood(text) } else { None };
     let Some(bytes) = wanted else { return socket.send(message) };
     for fragment in liveness_servers::fragments(bytes) {

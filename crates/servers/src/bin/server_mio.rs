@@ -10,14 +10,16 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::error;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{Shutdown, UdpSocket};
 use std::time::Duration;
 
 use clap::Parser;
-use liveness::driver::{Fault, tune};
+use liveness::driver::{ErrorKind, tune};
 use liveness::transcript::Recorder;
-use liveness::{Action, Class, Clock, CloseCode, Event, Fleet, Key, Reason, Status, Timestamp, random_seed};
+use liveness::{
+    Action, Clock, CloseCode, ConfigId, Event, Fleet, Key, Reason, Status, Timestamp, random_seed,
+};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 use tungstenite::handshake::server::{NoCallback, ServerHandshake};
@@ -39,7 +41,7 @@ const TURNS_BEFORE_VERDICT: u32 = 1024;
 /// Longer than until its next turn.
 const UNTIL_NEXT_TURN: Duration = Duration::from_secs(5);
 /// A peer that goes on sending after its verdict is read this often, and costs next to nothing.
-const REST: Duration = Duration::from_millis(5);
+const COOLDOWN: Duration = Duration::from_millis(5);
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// An operating system's timer cannot always express more.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
@@ -70,8 +72,8 @@ struct Server {
     peers: Vec<Option<Box<Peer>>>,
     /// The tokens of those who have something to do now.
     turns: VecDeque<usize>,
-    /// Those who are to rest before it, in the order of their time.
-    resting: VecDeque<(Timestamp, usize)>,
+    /// Those who wait for a while before their turn, in the order of their time.
+    cooling_down: VecDeque<(Timestamp, usize)>,
     /// Those who are not read, with the time by which they must have taken more, and what they had taken.
     stuck: VecDeque<(Timestamp, Key, u64)>,
 }
@@ -83,7 +85,7 @@ struct Peer {
     key: Key,
     number: usize,
     socket: WebSocket<Wire>,
-    /// It is in `turns` or `resting`.
+    /// It is in `turns` or `cooling_down`.
     queued: bool,
     /// Bytes of a `flood` still to be made.
     flood: u64,
@@ -94,9 +96,9 @@ struct Peer {
     /// It is in `stuck`.
     watched: bool,
     /// Nothing that arrives can be understood any more; it is only waited for to end.
-    deaf: bool,
+    discarding: bool,
     /// Our Close is in the outbox.
-    said: bool,
+    close_queued: bool,
     /// Its latest turns, so many of them, each left something unread.
     unread: u32,
 }
@@ -104,7 +106,7 @@ struct Peer {
 fn main() -> Result<(), Box<dyn error::Error>> {
     let args = Args::parse();
     // We report each byte that moves, so a ping has a clock for its writing.
-    let fleet = Fleet::new(args.config()?.driven(), random_seed());
+    let fleet = Fleet::new(args.config()?.for_drivers(), random_seed());
     let listener = args.listen()?;
     listener.set_nonblocking(true)?;
     let (poll, mut listener) = (Poll::new()?, TcpListener::from_std(listener));
@@ -120,7 +122,7 @@ fn main() -> Result<(), Box<dyn error::Error>> {
         fleet,
         peers: Vec::new(),
         turns: VecDeque::new(),
-        resting: VecDeque::new(),
+        cooling_down: VecDeque::new(),
         stuck: VecDeque::new(),
     };
     Ok(server.run()?)
@@ -137,7 +139,7 @@ impl Server {
             for event in &events {
                 self.wake(event.token().0);
             }
-            self.end_of_rest(now);
+            self.end_cooldowns(now);
             // Who queues again meanwhile comes after the next look at the sockets.
             for token in std::mem::take(&mut self.turns) {
                 match token {
@@ -163,13 +165,13 @@ impl Server {
 
     fn wait(&mut self, events: &mut Events) -> io::Result<()> {
         let handshake = self.handshakes.first_key_value().map(|(_, (_, deadline))| *deadline);
-        let rested = self.resting.front().map(|(until, _)| *until);
+        let cooldown = self.cooling_down.front().map(|(until, _)| *until);
         let stuck = self.stuck.front().map(|(by, ..)| *by);
-        let next = [self.fleet.poll_timeout(), handshake, rested, stuck].into_iter().flatten().min();
-        let left = self.clock.until(next).unwrap_or(LONGEST_WAIT);
+        let next = [self.fleet.poll_timeout(), handshake, cooldown, stuck].into_iter().flatten().min();
+        let left = next.map_or(LONGEST_WAIT, |next| next.saturating_duration_since(self.clock.now()));
         let left = if self.turns.is_empty() { left.min(LONGEST_WAIT) } else { Duration::ZERO };
         match self.poll.poll(events, Some(left)) {
-            Err(error) if error.kind() != ErrorKind::Interrupted => Err(error),
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(error),
             _ => Ok(()),
         }
     }
@@ -188,10 +190,10 @@ impl Server {
         }
     }
 
-    /// Gives a turn to those who have rested, and the last one to handshakes that took too long.
-    fn end_of_rest(&mut self, now: Timestamp) {
-        let rested = self.resting.partition_point(|(until, _)| *until <= now);
-        self.turns.extend(self.resting.drain(..rested).map(|(_, token)| token));
+    /// Gives a turn to those who have waited, and the last one to handshakes that took too long.
+    fn end_cooldowns(&mut self, now: Timestamp) {
+        let over = self.cooling_down.partition_point(|(until, _)| *until <= now);
+        self.turns.extend(self.cooling_down.drain(..over).map(|(_, token)| token));
         let late = self.handshakes.iter().take_while(|(_, (_, deadline))| *deadline <= now);
         self.turns.extend(late.map(|(token, _)| *token));
     }
@@ -213,13 +215,13 @@ impl Server {
                 let by = now + machine.config().write_timeout();
                 self.stuck.push_back((by, key, sent));
             } else {
-                turn.hear(Event::Eof);
+                turn.handle(Event::Eof);
             }
         }
     }
 
-    fn rest(&mut self, token: usize) {
-        self.resting.push_back((self.clock.now() + REST, token));
+    fn cool_down(&mut self, token: usize) {
+        self.cooling_down.push_back((self.clock.now() + COOLDOWN, token));
     }
 
     fn peer(&mut self, key: Key) -> Option<Turn<'_>> {
@@ -231,16 +233,19 @@ impl Server {
         loop {
             match self.listener.accept() {
                 Ok((stream, _)) => self.greet(stream),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error)
-                    if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::ConnectionAborted) => {}
+                    if matches!(
+                        error.kind(),
+                        io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted
+                    ) => {}
                 Err(error) => {
                     // Out of files. Left alone, the client would wait unserved, and its edge would not come again.
                     self.spare = None;
                     let turned_away = self.listener.accept().is_ok();
                     self.spare = spare();
                     if !turned_away {
-                        return self.rest(LISTENER);
+                        return self.cool_down(LISTENER);
                     }
                     complain(format_args!("a client was turned away: {error}"));
                 }
@@ -283,7 +288,7 @@ impl Server {
         let now = self.clock.now();
         let key = match self.args.record(number)? {
             None => self.fleet.insert(now)?,
-            Some(sink) => self.fleet.insert_watched(Class::default(), now, |config, seed, now| {
+            Some(sink) => self.fleet.insert_observed(ConfigId::default(), now, |config, seed, now| {
                 Box::new(Recorder::new(config, seed, now, sink))
             })?,
         };
@@ -302,8 +307,8 @@ impl Server {
             ping_end: None,
             paused: false,
             watched: false,
-            deaf: false,
-            said: false,
+            discarding: false,
+            close_queued: false,
             unread: 0,
         };
         if self.peers.len() <= key.index() {
@@ -319,15 +324,15 @@ impl Server {
         let received = turn.wire().received;
         turn.receive();
         turn.send();
-        turn.put_off_if_unread();
+        turn.defer_if_unread();
         let watched = turn.watch_if_stuck();
         let over = turn.is_offline();
-        // After the verdict, whoever still talks rests before we listen again: else each of its bytes would cost a turn.
+        // After the verdict, a peer that still talks waits a while before it is read again: else each of its bytes would cost a turn.
         let more = turn.has_more() || (over && turn.wire().received > received);
         turn.peer.queued = more;
         self.stuck.extend(watched);
         match more {
-            true if over => self.rest(token(key)),
+            true if over => self.cool_down(token(key)),
             true => self.turns.push_back(token(key)),
             false => {}
         }
@@ -379,18 +384,18 @@ impl Turn<'_> {
     fn receive(&mut self) {
         self.wire().share = READ_SHARE;
         let judged = self.is_offline();
-        while !self.peer.deaf && self.may_read() && (judged || !self.is_offline()) {
+        while !self.peer.discarding && self.may_read() && (judged || !self.is_offline()) {
             let received = self.wire().received;
             match self.peer.socket.read() {
                 // After the verdict nothing but a Close, or the end, can change anything.
                 Ok(message) if judged && !message.is_close() => {}
-                Ok(message) => self.arrived(message),
+                Ok(message) => self.on_message(message),
                 Err(error) => {
                     // Part of a frame, perhaps, and of one so large that no pong can come for a minute.
                     if self.wire().received > received {
-                        self.hear(Event::Progress);
+                        self.handle(Event::Progress);
                     }
-                    self.failed(error);
+                    self.on_error(error);
                     break;
                 }
             }
@@ -399,24 +404,24 @@ impl Turn<'_> {
             }
         }
         let mut scrap = [0; 4096];
-        while self.peer.deaf && self.wire().read(&mut scrap).is_ok_and(|count| count > 0) {}
+        while self.peer.discarding && self.wire().read(&mut scrap).is_ok_and(|count| count > 0) {}
         if self.wire().ended {
-            self.hear(Event::Eof);
+            self.handle(Event::Eof);
         }
     }
 
-    fn arrived(&mut self, message: Message) {
+    fn on_message(&mut self, message: Message) {
         match message {
             Message::Text(_) | Message::Binary(_) | Message::Frame(_) => {
-                self.hear(Event::Data);
+                self.handle(Event::Data);
                 if !self.is_offline() {
                     self.answer(message);
                 }
             }
             // Tungstenite has its pong ready, and sends it with the next read.
-            Message::Ping(_) => self.hear(Event::Ping),
-            Message::Pong(payload) => self.hear(Event::Pong(&payload)),
-            Message::Close(frame) => self.hear(Event::Close(frame.map(|frame| frame.code.into()))),
+            Message::Ping(_) => self.handle(Event::Ping),
+            Message::Pong(payload) => self.handle(Event::Pong(&payload)),
+            Message::Close(frame) => self.handle(Event::Close(frame.map(|frame| frame.code.into()))),
         }
     }
 
@@ -429,39 +434,39 @@ impl Turn<'_> {
     }
 
     /// Sorts tungstenite's errors: not now, all is said, the transport is gone, or the peer broke the rules.
-    fn failed(&mut self, error: Error) {
-        let code = match Fault::from(&error) {
-            Fault::Over => {
-                self.peer.deaf = true;
+    fn on_error(&mut self, error: Error) {
+        let code = match ErrorKind::from(&error) {
+            ErrorKind::Closed => {
+                self.peer.discarding = true;
                 return;
             }
-            Fault::Against(code) => code,
-            Fault::Refused => CloseCode::INTERNAL_ERROR,
+            ErrorKind::Protocol(code) => code,
+            ErrorKind::Rejected => CloseCode::INTERNAL_ERROR,
             // Or not now: the wire knows whether this is the end.
-            Fault::Gone | _ => return,
+            ErrorKind::Transport | _ => return,
         };
         // RFC 6455 7.1.7: fail the connection. Where one frame ends and the next begins is lost.
-        self.peer.deaf = true;
+        self.peer.discarding = true;
         let _ = self.fleet.close(self.peer.key, code, self.clock.now());
     }
 
     fn close(&mut self, code: Option<CloseCode>) {
-        (self.peer.flood, self.peer.said) = (0, true);
+        (self.peer.flood, self.peer.close_queued) = (0, true);
         let verdict = self.fleet.get(self.peer.key).ok().and_then(|machine| machine.verdict());
-        let reason = verdict.map_or("", Reason::as_str).into();
-        let said = match verdict {
+        let reason = verdict.map_or("", Reason::description).into();
+        let closed = match verdict {
             // Tungstenite has the echo ready.
             Some(Reason::PeerClosed(_)) => self.peer.socket.flush(),
-            // A pong that it has ready goes first: the Close is our last word.
+            // A pong that it has ready goes first: the Close is the last frame.
             _ => self.peer.socket.flush().and_then(|()| {
                 self.peer.socket.close(code.map(|code| CloseFrame { code: code.get().into(), reason }))
             }),
         };
-        said.unwrap_or_else(|error| self.failed(error));
+        closed.unwrap_or_else(|error| self.on_error(error));
     }
 
     fn write(&mut self, message: Message) {
-        self.peer.socket.write(message).unwrap_or_else(|error| self.failed(error));
+        self.peer.socket.write(message).unwrap_or_else(|error| self.on_error(error));
     }
 
     /// Sends a share of what waits, and tells the machine what became of it.
@@ -472,24 +477,24 @@ impl Turn<'_> {
             self.write(Message::Binary(vec![0; part].into()));
         }
         if self.wire().send() {
-            self.hear(Event::Wrote);
+            self.handle(Event::Wrote);
         }
         // Only from here can the peer answer, so only from here does its time run.
         if self.peer.ping_end.is_some_and(|end| end <= self.wire().sent) {
             self.peer.ping_end = None;
-            self.hear(Event::PingSent);
+            self.handle(Event::PingSent);
         }
         let unsent = self.wire().outbox.len();
         if !self.peer.paused && unsent > OUTBOX {
             // From here its answers go unheard, so the machine must not wait for them. It watches our bytes go instead.
             self.peer.paused = true;
-            self.hear(Event::ReadPaused);
+            self.handle(Event::ReadPaused);
         } else if self.peer.paused && unsent <= OUTBOX / 2 {
             self.peer.paused = false;
-            self.hear(Event::ReadResumed);
+            self.handle(Event::ReadResumed);
         }
-        if self.peer.deaf && self.peer.said && unsent == 0 {
-            // Our last word is out: tell the peer, so that it hangs up.
+        if self.peer.discarding && self.peer.close_queued && unsent == 0 {
+            // Our Close is out: tell the peer that nothing more will come, so that it hangs up.
             self.wire().shutdown(Shutdown::Write);
         }
     }
@@ -504,13 +509,13 @@ impl Turn<'_> {
     }
 
     /// Who has been silent cannot be judged before all has been heard; the others need not wait for it.
-    fn put_off_if_unread(&mut self) {
+    fn defer_if_unread(&mut self) {
         let unread = self.wire().readable && !self.peer.paused && !self.is_offline();
         if unread && self.peer.unread < TURNS_BEFORE_VERDICT {
             self.peer.unread += 1;
-            let _ = self.fleet.put_off(self.peer.key, self.clock.now() + UNTIL_NEXT_TURN);
+            let _ = self.fleet.defer(self.peer.key, self.clock.now() + UNTIL_NEXT_TURN);
         } else if std::mem::take(&mut self.peer.unread) > 0 {
-            let _ = self.fleet.put_off(self.peer.key, Timestamp::ZERO);
+            let _ = self.fleet.defer(self.peer.key, Timestamp::ZERO);
         }
     }
 
@@ -521,7 +526,7 @@ impl Turn<'_> {
 
     /// The time is the clock's at each event, for a turn may be long, and be stopped. The key is never stale here: a peer
     /// is in the table for as long as its machine is in the fleet.
-    fn hear(&mut self, event: Event<'_>) {
+    fn handle(&mut self, event: Event<'_>) {
         let _ = self.fleet.handle(self.peer.key, event, self.clock.now());
     }
 
@@ -578,8 +583,8 @@ impl Wire {
                     self.outbox.drain(..count);
                     self.sent += count as u64;
                 }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => self.writable = false,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.writable = false,
                 Err(_) => {
                     // What the peer said before it left may lie unread. Reading goes on, and finds the end.
                     self.shutdown(Shutdown::Both);
@@ -604,15 +609,17 @@ impl Read for Wire {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let asked = buffer.len().min(self.share);
         if !self.readable || asked == 0 {
-            return Err(ErrorKind::WouldBlock.into());
+            return Err(io::ErrorKind::WouldBlock.into());
         }
         let result = self.stream.read(&mut buffer[..asked]);
         let count = *result.as_ref().unwrap_or(&0);
         self.received += count as u64;
         self.share -= count;
         match &result {
-            Err(error) if error.kind() == ErrorKind::Interrupted => return Err(ErrorKind::WouldBlock.into()),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => self.readable = false,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.readable = false,
             Ok(1..) => {}
             Ok(0) | Err(_) => (self.ended, self.readable) = (true, false),
         }

@@ -9,7 +9,7 @@ use axum::extract::{ConnectInfo, State};
 use axum::response::Response;
 use axum::routing::any;
 use futures_util::{SinkExt, StreamExt};
-use liveness::driver::axum::{Metering, Peer};
+use liveness::driver::axum::{CountingListener, Peer};
 use liveness::driver::tokio::LiveStream;
 use liveness::{Config, Evidence, Reason, Stats};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -31,15 +31,15 @@ type Ends = mpsc::UnboundedReceiver<(Option<Reason>, Stats)>;
 #[derive(Clone)]
 struct App {
     config: Config,
-    metered: bool,
+    counted: bool,
     ends: mpsc::UnboundedSender<(Option<Reason>, Stats)>,
 }
 
 async fn echo(upgrade: WebSocketUpgrade, peer: ConnectInfo<Peer>, State(app): State<App>) -> Response {
     upgrade.on_upgrade(async move |socket| {
         let mut socket = LiveStream::new(socket, app.config);
-        if app.metered {
-            socket = socket.metered(peer.0.gauge);
+        if app.counted {
+            socket = socket.counted(peer.0.counters);
         }
         while let Some(message) = socket.next().await {
             if let Ok(message @ (Message::Text(_) | Message::Binary(_))) = message {
@@ -50,7 +50,7 @@ async fn echo(upgrade: WebSocketUpgrade, peer: ConnectInfo<Peer>, State(app): St
     })
 }
 
-async fn serve(evidence: Evidence, metered: bool) -> (SocketAddr, Ends) {
+async fn serve(evidence: Evidence, counted: bool) -> (SocketAddr, Ends) {
     let config = Config::builder()
         .interval(INTERVAL)
         .timeout(TIMEOUT)
@@ -59,11 +59,11 @@ async fn serve(evidence: Evidence, metered: bool) -> (SocketAddr, Ends) {
         .build()
         .unwrap();
     let (ends, ended) = mpsc::unbounded_channel();
-    let app = Router::new().route("/socket", any(echo)).with_state(App { config, metered, ends });
+    let app = Router::new().route("/socket", any(echo)).with_state(App { config, counted, ends });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let service = app.into_make_service_with_connect_info::<Peer>();
-    tokio::spawn(async move { axum::serve(Metering(listener), service).await });
+    tokio::spawn(async move { axum::serve(CountingListener(listener), service).await });
     (address, ended)
 }
 
@@ -110,8 +110,8 @@ async fn a_frozen_client_is_given_up_and_told_so() {
 
 #[tokio::test]
 async fn one_frame_that_dribbles_keeps_its_sender_where_bytes_are_seen() {
-    for metered in [true, false] {
-        let (address, mut ends) = serve(Evidence::AnyTraffic, metered).await;
+    for counted in [true, false] {
+        let (address, mut ends) = serve(Evidence::AnyTraffic, counted).await;
         let mut stream = connect(address).await.into_inner();
         let dribble = async {
             stream.write_all(&[0x82, 0x80 | 60, 0, 0, 0, 0]).await?;
@@ -131,12 +131,12 @@ async fn one_frame_that_dribbles_keeps_its_sender_where_bytes_are_seen() {
             }
         };
         let echoed = timeout(PATIENCE, dribble).await.unwrap();
-        if metered {
+        if counted {
             assert_eq!(echoed.unwrap(), 60);
             drop(stream);
             assert_eq!(end(&mut ends).await.0, Some(Reason::TransportClosed));
         } else {
-            // What the docs say of a socket without a gauge.
+            // What the docs say of a socket without counters.
             assert!(echoed.is_err());
             assert_eq!(end(&mut ends).await.0, Some(Reason::PingTimeout));
         }
@@ -169,8 +169,8 @@ async fn errors_that_hide_their_type_are_still_told_apart() {
 
 #[tokio::test]
 async fn a_reset_is_the_end_of_the_transport() {
-    for metered in [true, false] {
-        let (address, mut ends) = serve(Evidence::AnyTraffic, metered).await;
+    for counted in [true, false] {
+        let (address, mut ends) = serve(Evidence::AnyTraffic, counted).await;
         let stream = connect(address).await.into_inner();
         stream.set_zero_linger().unwrap();
         drop(stream);

@@ -1,10 +1,10 @@
-//! TLS: the meter sees bytes under the records, and a record shows nothing until it is whole.
+//! TLS: bytes are counted under the records, and a record shows nothing until it is whole.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 
-use liveness::driver::Meter;
+use liveness::driver::CountingSocket;
 use liveness::driver::tungstenite::{LiveSocket, accept_over, client_over};
 use liveness::{CloseCode, Config, Reason};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -15,13 +15,13 @@ use tungstenite::protocol::WebSocketConfig;
 
 use liveness_testing::host::{Host, Life, Stingy, Watched, brisk, strict};
 use liveness_testing::raw_peer::{
-    BINARY, FIN, PING, PONG, Peer, close, code_and_text, frame, header, millis, rest,
+    BINARY, FIN, PING, PONG, Peer, close, code_and_text, frame, header, millis, sleep,
 };
 
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 
-type ServerSide = StreamOwned<ServerConnection, Meter<TcpStream>>;
+type ServerSide = StreamOwned<ServerConnection, CountingSocket<TcpStream>>;
 type ClientSide<S> = StreamOwned<ClientConnection, S>;
 
 /// A certificate for `localhost`, signed by itself, that is good until 2126, and its key. Made by
@@ -52,7 +52,7 @@ fn client_side<S: Read + Write>(config: Arc<ClientConfig>, stream: S) -> ClientS
 }
 
 fn server_side(config: Arc<ServerConfig>, stream: TcpStream) -> ServerSide {
-    StreamOwned::new(ServerConnection::new(config).unwrap(), Meter::new(stream))
+    StreamOwned::new(ServerConnection::new(config).unwrap(), CountingSocket::new(stream))
 }
 
 /// A server that does as told, then reads until the end; and a raw peer of its, both over TLS.
@@ -74,7 +74,7 @@ fn served(
     (host, Peer::shake_hands(client_side(client, stream)))
 }
 
-/// Half a record, a rest, the other half: pieces that mean nothing to TLS yet are signs of life to the meter.
+/// Half a record, a rest, the other half: pieces that mean nothing to TLS yet are signs of life where bytes are counted.
 #[test]
 fn a_large_message_that_dribbles_in_keeps_its_sender_alive() {
     let (host, mut peer) = served(brisk().build_const(), |_| ());
@@ -89,7 +89,7 @@ fn a_large_message_that_dribbles_in_keeps_its_sender_alive() {
     }
     for piece in wire.chunks(5 * KIB) {
         peer.0.sock.write_all(piece).unwrap();
-        rest(millis(30));
+        sleep(millis(30));
     }
     peer.write(&close(1000, ""));
     let life = host.join();
@@ -107,7 +107,7 @@ fn one_record_that_trickles_in_keeps_its_sender_alive() {
     peer.0.conn.write_tls(&mut wire).unwrap();
     for byte in wire {
         peer.0.sock.write_all(&[byte]).unwrap();
-        rest(millis(40));
+        sleep(millis(40));
     }
     peer.write(&close(1000, ""));
     let life = host.join();
@@ -123,7 +123,7 @@ fn a_slow_reader_of_a_large_download_lives() {
     });
     // Several timeouts in all, each rest far shorter than one.
     for _ in 0..12 {
-        rest(millis(150));
+        sleep(millis(150));
         peer.0.read_exact(&mut vec![0; MIB]).unwrap();
     }
     peer.0.read_exact(&mut vec![0; 4 * MIB + 10]).unwrap();
@@ -143,7 +143,7 @@ fn talk_is_heard_while_our_writing_is_blocked() {
     upload.extend(vec![1; 100 * KIB]);
     for piece in upload.chunks(5 * KIB) {
         peer.write(piece);
-        rest(millis(80));
+        sleep(millis(80));
     }
     assert_eq!(peer.next_of(BINARY).1.len(), 16 * MIB);
     peer.write(&close(1000, ""));
@@ -156,7 +156,7 @@ fn talk_is_heard_while_our_writing_is_blocked() {
 fn a_frozen_peer_is_given_up_and_its_socket_closes() {
     let (host, mut peer) = served(strict().build_const(), |_| ());
     assert_eq!(host.join().offline.reason(), Reason::PingTimeout);
-    assert_eq!(code_and_text(&peer.last_word()), (3008, Reason::PingTimeout.as_str().to_owned()));
+    assert_eq!(code_and_text(&peer.final_close()), (3008, Reason::PingTimeout.description().to_owned()));
 }
 
 #[test]
@@ -173,7 +173,7 @@ fn a_peer_that_never_reads_stalls_our_writing_and_is_given_up() {
 fn a_close_is_echoed() {
     let (host, mut peer) = served(strict().build_const(), |_| ());
     peer.write(&close(1001, "bye"));
-    assert_eq!(code_and_text(&peer.last_word()).0, 1001);
+    assert_eq!(code_and_text(&peer.final_close()).0, 1001);
     assert_eq!(host.join().offline.reason(), Reason::PeerClosed(Some(1001)));
 }
 
@@ -184,9 +184,9 @@ fn a_full_buffer_of_tls_is_no_reset() {
     let host = Host::open(move |stream| {
         let connection = ServerConnection::new(server).unwrap();
         let spare = stream.try_clone().unwrap();
-        let stream = StreamOwned::new(connection, Meter::new(Stingy::never(stream)));
+        let stream = StreamOwned::new(connection, CountingSocket::new(Stingy::never(stream)));
         let mut socket = accept_over(stream, None).unwrap();
-        socket.get_mut().sock = Meter::new(Stingy { stream: spare, writes: 7, takes: 10 });
+        socket.get_mut().sock = CountingSocket::new(Stingy { stream: spare, writes: 7, takes: 10 });
         let mut watched = Watched::new(LiveSocket::new(socket, brisk().build_const()));
         let _ = watched.socket.send(Message::binary(vec![3; 200_000]));
         watched.life()
@@ -217,7 +217,7 @@ fn both_ends_are_watched_and_talk() {
         watched.read_each(|socket, message| drop(socket.send(message.clone())));
         watched.life()
     });
-    let stream = client_side(client, Meter::new(host.dial()));
+    let stream = client_side(client, CountingSocket::new(host.dial()));
     let (socket, response) = client_over("ws://localhost/", stream).unwrap();
     assert_eq!(response.status(), 101);
     let mut socket = LiveSocket::new(socket, brisk().build_const());
@@ -225,7 +225,7 @@ fn both_ends_are_watched_and_talk() {
         socket.send(Message::binary(vec![1; size])).unwrap();
         assert_eq!(socket.read().unwrap().len(), size);
     }
-    rest(millis(100));
+    sleep(millis(100));
     socket.close(CloseCode::NORMAL, "bye");
     assert_eq!(socket.read().unwrap_err().reason(), Reason::LocalClosed);
     host.join().assert_closed_by_peer();

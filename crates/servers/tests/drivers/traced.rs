@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use liveness::{Action, Config, Event, Liveness, Machine, Suspicion, Timestamp, Traced};
+use liveness::{Action, Config, Event, Liveness, Monitor, Suspicion, Timestamp, Traced};
 use tracing::field::{Field, Visit};
 use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;

@@ -117,7 +117,7 @@ fn two_talk_and_one_freezes(name: &str) {
     let told = clock.now().saturating_duration_since(frozen);
     assert!(told >= config.timeout() + DEFAULT_LINGER, "after {told:?}");
     // Room for a machine that has much else to do: each deadline of the chat's may be seen late.
-    let bound = config.driven().detection_bound(Duration::from_secs(3)) + DEFAULT_LINGER;
+    let bound = config.for_drivers().detection_bound(Duration::from_secs(3)) + DEFAULT_LINGER;
     assert!(told <= bound, "after {told:?}, of {bound:?}");
     eventually("the reason", || chat.printed.lock().unwrap().iter().any(|line| line.contains("ping")));
     assert!(!bob.has_heard("bob left"), "{:?}", bob.heard);

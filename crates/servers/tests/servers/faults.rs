@@ -12,7 +12,7 @@ use super::{Change, Example, Server, reason};
 use liveness_testing::eventually;
 use liveness_testing::raw_peer::{
     BINARY, CLOSE, CONTINUATION, FIN, PING, PONG, Peer, TEXT, close, code_and_text, frame, header, millis,
-    rest,
+    sleep,
 };
 
 const INTERVAL: Duration = millis(500);
@@ -73,7 +73,7 @@ fn wait_for(server: &Server, number: u64, what: &str) {
 
 fn leave(mut peer: Peer<TcpStream>, code: u16) {
     peer.write(&close(code, "bye"));
-    assert_eq!(code_and_text(&peer.last_word()).0, code, "the echo");
+    assert_eq!(code_and_text(&peer.final_close()).0, code, "the echo");
 }
 
 /// Reads everything that comes until a time, and answers a ping with what `answer` makes of its payload.
@@ -86,7 +86,7 @@ fn answer_for(
     let clock = Clock::new();
     let end = clock.now() + LIFE;
     while clock.now() < end && !said(server, number, "offline") {
-        match peer.next() {
+        match peer.next_frame() {
             Some((PING, payload)) => {
                 if let Some(payload) = answer(payload) {
                     peer.write(&frame(PONG, &payload));
@@ -106,10 +106,10 @@ fn hear_the_verdict(peer: &mut Peer<TcpStream>, code: u16, text: &str) {
 /// Holds the connection, and neither reads nor writes, until the server has hung up.
 fn freeze(server: &Server, number: u64, mut peer: Peer<TcpStream>) {
     wait_for(server, number, "disconnect");
-    let first = peer.next().map(|frame| frame.0);
+    let first = peer.next_frame().map(|frame| frame.0);
     assert_eq!(first, Some(PING));
     hear_the_verdict(&mut peer, 3008, "no answer to a ping in time");
-    assert_eq!(peer.next(), None);
+    assert_eq!(peer.next_frame(), None);
 }
 
 /// One frame, several timeouts long, within which no pong can be sent.
@@ -118,7 +118,7 @@ fn dribble(_: &Server, _: u64, mut peer: Peer<TcpStream>) {
     peer.write(&header(FIN | BINARY, 10_000 * pieces));
     for _ in 0..pieces {
         peer.write(&[7; 10_000]);
-        rest(millis(100));
+        sleep(millis(100));
     }
     assert_eq!(peer.next_of(BINARY).1.len(), 800_000);
     leave(peer, 1000);
@@ -130,7 +130,7 @@ fn read_slowly(_: &Server, _: u64, peer: Peer<TcpStream>) {
     peer.write(&frame(TEXT, b"flood 8000000"));
     let mut left = 8_000_000;
     while left > 0 {
-        let (opcode, payload) = peer.next().expect("it is alive");
+        let (opcode, payload) = peer.next_frame().expect("it is alive");
         match opcode {
             BINARY | CONTINUATION => left -= payload.len(),
             PING => peer.write(&frame(PONG, &payload)),
@@ -147,7 +147,7 @@ impl Read for Slow {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let most = buffer.len().min(50_000);
         if most > 1000 {
-            rest(millis(50));
+            sleep(millis(50));
         }
         self.0.read(&mut buffer[..most])
     }
@@ -180,7 +180,7 @@ fn talk_unread(_: &Server, _: u64, mut peer: Peer<TcpStream>) {
 fn answer_late(_: &Server, _: u64, mut peer: Peer<TcpStream>) {
     for _ in 0..4 {
         let (_, payload) = peer.next_of(PING);
-        rest(TIMEOUT * 3 / 4);
+        sleep(TIMEOUT * 3 / 4);
         peer.write(&frame(PONG, &payload));
     }
     leave(peer, 1000);
@@ -193,17 +193,17 @@ fn chat(server: &Server, number: u64, mut peer: Peer<TcpStream>) {
     while clock.now() < end && !said(server, number, "offline") {
         peer.write(&frame(TEXT, b"hello"));
         assert_eq!(peer.next_of(TEXT).1, b"hello");
-        rest(millis(300));
+        sleep(millis(300));
     }
     peer.write(&close(1000, "bye"));
-    peer.last_word();
+    peer.final_close();
 }
 
 /// Talks, and is given up for it where only answers count.
 fn chat_in_vain(server: &Server, number: u64, mut peer: Peer<TcpStream>) {
     while !said(server, number, "offline") {
         peer.write(&frame(TEXT, b"hello"));
-        rest(millis(300));
+        sleep(millis(300));
     }
     hear_the_verdict(&mut peer, 3008, "no answer to a ping in time");
 }
@@ -212,7 +212,7 @@ fn chat_in_vain(server: &Server, number: u64, mut peer: Peer<TcpStream>) {
 fn forge(server: &Server, number: u64, mut peer: Peer<TcpStream>) {
     while !said(server, number, "offline") {
         peer.write(&frame(PONG, b"forgery!"));
-        rest(millis(300));
+        sleep(millis(300));
     }
     hear_the_verdict(&mut peer, 3008, "no answer to a ping in time");
 }
@@ -233,7 +233,7 @@ fn flood_pings(_: &Server, _: u64, mut peer: Peer<TcpStream>) {
     peer.write(&frame(PING, b"!").repeat(5000));
     hear_the_verdict(&mut peer, 1008, "too many control frames");
     peer.write(&close(1008, ""));
-    assert_eq!(peer.next(), None, "a frame after the Close");
+    assert_eq!(peer.next_frame(), None, "a frame after the Close");
 }
 
 fn reset(_: &Server, _: u64, peer: Peer<TcpStream>) {

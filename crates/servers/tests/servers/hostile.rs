@@ -12,7 +12,7 @@ use liveness_testing::eventually;
 use liveness_testing::host::is_timeout;
 use liveness_testing::raw_peer::{
     BINARY, CLOSE, CONTINUATION, FIN, PING, REQUEST, TEXT, close, code_and_text, frame, header, millis, part,
-    rest, unmasked,
+    sleep, unmasked,
 };
 
 const MIB: u64 = 1 << 20;
@@ -91,7 +91,7 @@ fn frames(server: &Server) {
         (peer, bytes, code)
     });
     for (mut peer, bytes, code) in offenders {
-        assert_eq!(code_and_text(&peer.last_word()).0, code, "{bytes:?}");
+        assert_eq!(code_and_text(&peer.final_close()).0, code, "{bytes:?}");
     }
 }
 
@@ -179,11 +179,11 @@ fn behave(server: &Server) {
     peer.write(&header(FIN | BINARY, 100_000));
     for _ in 0..50 {
         peer.write(&[5; 2000]);
-        rest(millis(40));
+        sleep(millis(40));
     }
     assert_eq!(peer.next_of(BINARY).1.len(), 100_000);
     peer.write(&close(1000, "bye"));
-    assert_eq!(code_and_text(&peer.last_word()).0, 1000);
+    assert_eq!(code_and_text(&peer.final_close()).0, 1000);
 }
 
 fn round(server: &Server) {

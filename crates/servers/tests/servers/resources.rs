@@ -8,7 +8,7 @@ use liveness::{Clock, Timestamp};
 
 use super::{Example, Server};
 use liveness_testing::eventually;
-use liveness_testing::raw_peer::{Peer, TEXT, frame, millis, rest};
+use liveness_testing::raw_peer::{Peer, TEXT, frame, millis, sleep};
 
 /// What a process holds.
 #[derive(Debug)]
@@ -74,7 +74,7 @@ fn nothing_that_a_peer_does_or_leaves_undone_makes_the_server_spin(example: Exam
     let mut shares = Vec::new();
 
     let idle: Vec<_> = (0..50).map(|_| server.peer()).collect();
-    shares.push(("50 idle connections", share(&server, || rest(millis(1500)))));
+    shares.push(("50 idle connections", share(&server, || sleep(millis(1500)))));
     drop(idle);
 
     let mut stuck: Vec<_> = (0..3).map(|_| server.peer()).collect();
@@ -82,8 +82,8 @@ fn nothing_that_a_peer_does_or_leaves_undone_makes_the_server_spin(example: Exam
         peer.write(&frame(TEXT, b"flood 30000000"));
     }
     // The parts that fit into the kernel's buffers are copied first.
-    rest(millis(300));
-    shares.push(("3 connections that never read", share(&server, || rest(millis(1500)))));
+    sleep(millis(300));
+    shares.push(("3 connections that never read", share(&server, || sleep(millis(1500)))));
     drop(stuck);
 
     let mut flooding: Vec<Peer<_>> = (0..2).map(|_| server.peer()).collect();
@@ -102,7 +102,7 @@ fn nothing_that_a_peer_does_or_leaves_undone_makes_the_server_spin(example: Exam
             for peer in &mut flooding {
                 let _ = peer.0.write(&pings);
             }
-            rest(millis(1));
+            sleep(millis(1));
         }
     });
     shares.push(("2 floods after the verdict", flood));
@@ -116,7 +116,7 @@ fn nothing_that_a_peer_does_or_leaves_undone_makes_the_server_spin(example: Exam
     let trickle = share(&server, || {
         for _ in 0..300 {
             dribbling.write(&[0]);
-            rest(millis(5));
+            sleep(millis(5));
         }
     });
     shares.push(("a frame of 60 MB at 200 bytes a second", trickle));

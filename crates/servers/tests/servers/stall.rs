@@ -14,7 +14,7 @@ use tungstenite::Message;
 use super::{Example, Server, reason};
 use liveness_testing::host::live_for;
 use liveness_testing::raw_peer::{
-    BINARY, FIN, PING, PONG, Peer, REQUEST, TEXT, close, frame, header, millis, rest,
+    BINARY, FIN, PING, PONG, Peer, REQUEST, TEXT, close, frame, header, millis, sleep,
 };
 
 const STALL: std::time::Duration = millis(3000);
@@ -28,7 +28,7 @@ impl Server {
 
 /// Answers pings, and talks or not.
 fn idle(server: &Server, number: u64) {
-    rest(millis(60 * number));
+    sleep(millis(60 * number));
     let mut client = tungstenite::client("ws://localhost/", server.dial()).unwrap().0;
     if number % 2 == 0 {
         client.send(Message::text("hello")).unwrap();
@@ -41,20 +41,20 @@ fn interrupted(server: &Server) {
     let mut peer = server.peer();
     peer.write(&header(FIN | BINARY, 10_000));
     peer.write(&[1; 5_000]);
-    rest(millis(500));
+    sleep(millis(500));
     // The server is stopped in the next 0.3 s, and wakes to the second half.
-    rest(STALL);
+    sleep(STALL);
     peer.write(&[1; 5_000]);
     assert_eq!(peer.next_of(BINARY).1.len(), 10_000);
     peer.write(&close(1000, ""));
-    peer.last_word();
+    peer.final_close();
 }
 
 /// The stall comes in the middle of the handshake.
 fn half_way(server: &Server) {
     let mut stream = server.dial();
     stream.write_all(&REQUEST[..50]).unwrap();
-    rest(millis(800) + STALL);
+    sleep(millis(800) + STALL);
     stream.write_all(&REQUEST[50..]).unwrap();
     let mut response = [0; 12];
     stream.read_exact(&mut response).unwrap();
@@ -65,13 +65,13 @@ fn half_way(server: &Server) {
 fn downloading(server: &Server) {
     let mut peer = server.peer();
     peer.write(&frame(TEXT, b"flood 12000000"));
-    rest(millis(300));
+    sleep(millis(300));
     let mut peer = Peer(Interrupted { stream: peer.0, before: 6_000_000 });
     for (opcode, len) in server.example.flood(12_000_000) {
         assert_eq!(peer.next_of(opcode).1.len(), len);
     }
     peer.write(&close(1000, ""));
-    peer.last_word();
+    peer.final_close();
 }
 
 /// A stream that pauses once, for longer than the stall, after so many bytes.
@@ -86,7 +86,7 @@ impl Read for Interrupted {
         if self.before > 0 {
             self.before = self.before.saturating_sub(count);
             if self.before == 0 {
-                rest(millis(500) + STALL);
+                sleep(millis(500) + STALL);
             }
         }
         Ok(count)
@@ -116,12 +116,12 @@ fn a_server_that_was_stopped_for_several_bounds_loses_nobody(example: Example) {
         for act in [interrupted, half_way, downloading] {
             scope.spawn(move || act(server));
         }
-        rest(millis(700));
+        sleep(millis(700));
         server.signal(Signal::STOP);
-        rest(STALL);
+        sleep(STALL);
         server.signal(Signal::CONT);
         // Who is dead is found out all the same.
-        rest(AFTER - millis(200));
+        sleep(AFTER - millis(200));
     });
     let lives = server.assert_proper_lives();
     drop(frozen);
@@ -158,14 +158,14 @@ fn go_round(server: &Server, number: usize, cycle: &Cycle) {
     while !cycle.over.load(Relaxed) {
         let (_, payload) = peer.next_of(PING);
         cycle.asked.fetch_add(1, Relaxed);
-        rest(patience);
+        sleep(patience);
         peer.write(&frame(PONG, &payload));
         cycle.asked.fetch_sub(1, Relaxed);
         pings += 1;
     }
     cycle.pings.lock().unwrap().push(pings);
     peer.write(&close(1000, ""));
-    peer.last_word();
+    peer.final_close();
 }
 
 with_each_server!(a_server_may_be_stopped_in_any_phase_of_the_cycle_again_and_again);
@@ -181,13 +181,13 @@ fn a_server_may_be_stopped_in_any_phase_of_the_cycle_again_and_again(example: Ex
         }
         // Two bounds each, and between them less than a cycle, a cycle, and more.
         for awake in [1100, 300, 700, 500] {
-            rest(millis(awake));
+            sleep(millis(awake));
             server.signal(Signal::STOP);
             asked.push(cycle.asked.load(Relaxed));
-            rest(millis(3000));
+            sleep(millis(3000));
             server.signal(Signal::CONT);
         }
-        rest(millis(1500));
+        sleep(millis(1500));
         cycle.over.store(true, Relaxed);
     });
     assert!(asked.iter().any(|asked| (1..CLIENTS).contains(asked)), "all in the same phase: {asked:?}");

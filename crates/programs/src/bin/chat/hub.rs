@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::extract::ws::Utf8Bytes;
 use liveness::driver::tokio::clock;
-use liveness::presence::Change;
+use liveness::presence::PresenceChange;
 use liveness::{Clock, CloseCode, Config, Status, Timestamp};
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
@@ -158,7 +158,7 @@ impl Hub {
         let Some(room) = connection.at.as_ref().and_then(|(place, _)| self.rooms.get_mut(place)) else {
             return;
         };
-        room.presence.mark(&key, health.status, now);
+        room.presence.set_status(&key, health.status, now);
         if health.status == Status::Offline {
             // Where its end has not been seen yet, it is on its way: nothing is told to it any more.
             room.members.remove(&key);
@@ -208,7 +208,7 @@ impl Hub {
         }
         let was = room.names.insert(user, name.clone()).filter(|was| *was != name);
         if room.members.insert(key) {
-            room.presence.enter(key, user, now);
+            room.presence.connect(key, user, now);
             if let Some(connection) = self.connections.get_mut(&key) {
                 connection.at = Some((place.clone(), user));
             }
@@ -247,7 +247,7 @@ impl Hub {
         };
         let Some(room) = self.rooms.get_mut(&place) else { return };
         let pages: Vec<_> = room.presence.connections(&user).copied().collect();
-        room.presence.log_out(&user, now);
+        room.presence.remove_user(&user, now);
         for page in pages {
             room.members.remove(&page);
             if let Some(connection) = self.connections.get_mut(&page) {
@@ -268,14 +268,14 @@ impl Hub {
         }
     }
 
-    fn tell_change(&mut self, place: &str, change: Change<User>, now: Timestamp) {
+    fn tell_change(&mut self, place: &str, change: PresenceChange<User>, now: Timestamp) {
         let Some(room) = self.rooms.get_mut(place) else { return };
         let words = json(&Tell::Change(room.person(*change.user(), change.status())));
         let what = match change {
-            Change::Joined(_) => "joined",
-            Change::Suspected(_) => "suspect",
-            Change::Recovered(_) => "recovered",
-            Change::Left(_) => "left",
+            PresenceChange::Joined(_) => "joined",
+            PresenceChange::Suspected(_) => "suspect",
+            PresenceChange::Recovered(_) => "recovered",
+            PresenceChange::Left(_) => "left",
         };
         let name = room.names.get(change.user()).map_or("", String::as_str);
         // Where nobody reads it, the chat goes on.

@@ -82,7 +82,7 @@ async fn upgrade(
 ) -> Response {
     let upgrade = upgrade.max_message_size(MESSAGE).max_frame_size(MESSAGE);
     upgrade.on_upgrade(async move |socket| {
-        let socket = LiveStream::new(socket, app.config).metered(peer.gauge).heartbeat(Heartbeat::Text);
+        let socket = LiveStream::new(socket, app.config).counted(peer.counters).heartbeat(Heartbeat::Text);
         converse(socket, app.hub).await;
     })
 }

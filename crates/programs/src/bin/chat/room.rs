@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use liveness::presence::{Change, Presence};
+use liveness::presence::{Presence, PresenceChange};
 use liveness::{Status, Timestamp, random_seed};
 
 use crate::words::{Key, Line, Person, User, alike};
@@ -78,7 +78,7 @@ impl Room {
         &self.lines[self.lines.len() - 1]
     }
 
-    pub(crate) fn poll(&mut self, now: Timestamp) -> Option<Change<User>> {
+    pub(crate) fn poll(&mut self, now: Timestamp) -> Option<PresenceChange<User>> {
         let change = self.presence.poll(now);
         if change.is_none() {
             // Names of those who came and went between two polls.

@@ -9,8 +9,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use futures_util::{SinkExt, StreamExt};
 use liveness::driver::axum::Peer;
-use liveness::driver::tokio::{Gauge, LiveStream};
-use liveness::{Action, Beat, CloseCode, Config, Status};
+use liveness::driver::tokio::{ByteCounters, LiveStream};
+use liveness::{Action, CloseCode, Config, Status, TextHeartbeat};
 use redis::Client;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
@@ -79,13 +79,13 @@ async fn upgrade(
     State(app): State<App>,
 ) -> Response {
     let upgrade = upgrade.max_message_size(MESSAGE).max_frame_size(MESSAGE);
-    upgrade.on_upgrade(async move |socket| converse(socket, peer.gauge, app).await)
+    upgrade.on_upgrade(async move |socket| converse(socket, peer.counters, app).await)
 }
 
 /// The whole life of a connection. What its machine finds out goes to the hub before what the page says after it.
-async fn converse(socket: WebSocket, gauge: Gauge, app: App) {
+async fn converse(socket: WebSocket, counters: ByteCounters, app: App) {
     let (marks, mut marked) = mpsc::unbounded_channel();
-    let socket = LiveStream::new(socket, app.config).metered(gauge);
+    let socket = LiveStream::new(socket, app.config).counted(counters);
     let mut socket = socket.on_action(move |action, _| {
         let status = match action {
             Action::MarkOnline => Status::Online,
@@ -115,10 +115,10 @@ async fn converse(socket: WebSocket, gauge: Gauge, app: App) {
                     let _ = app.hub.send(Input::Marked(conn, status)).await;
                 }
                 match message {
-                    Some(Ok(Message::Text(words))) => match Beat::parse(&words) {
+                    Some(Ok(Message::Text(words))) => match TextHeartbeat::parse(&words) {
                         // A page asks whether its node is there. Of the page the node asks by frames, as of any client.
-                        Some(beat) => {
-                            if let Some(answer) = beat.answer() {
+                        Some(heartbeat) => {
+                            if let Some(answer) = heartbeat.answer() {
                                 let _ = socket.send(Message::text(answer.to_string())).await;
                             }
                         }

@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use liveness::sim::Dice;
+use liveness::sim::Rng;
 use liveness::{Clock, Status, Timestamp};
 use redis::Client;
 
@@ -86,7 +86,7 @@ struct World {
     nodes: usize,
     /// At how many nodes the people of a room are.
     homes: usize,
-    dice: Dice,
+    rng: Rng,
     users: Vec<Place>,
     /// How many members each room has at each node, and at how many nodes there are any.
     members: Vec<Vec<u32>>,
@@ -212,7 +212,7 @@ fn entry(fields: &[&str]) -> usize {
 
 impl World {
     fn new(nodes: usize, users: usize, room: usize, homes: usize, seed: u64) -> Self {
-        let mut dice = Dice::new(seed);
+        let mut rng = Rng::new(seed);
         let rooms = (users / room).max(1);
         // The k-th room is as popular as 1 / (k + 20): a few large ones, and many of a handful.
         let popular = (0..rooms).flat_map(|k| {
@@ -222,7 +222,7 @@ impl World {
         let mut world = Self {
             nodes,
             homes: homes.min(nodes),
-            dice: Dice::new(dice.roll()),
+            rng: Rng::new(rng.next_u64()),
             users: Vec::with_capacity(users),
             members: vec![vec![0; nodes]; rooms],
             spread: vec![0; rooms],
@@ -237,7 +237,7 @@ impl World {
     }
 
     fn below(&mut self, end: usize) -> usize {
-        self.dice.below(end as u64) as usize
+        self.rng.below(end as u64) as usize
     }
 
     fn anywhere(&mut self) -> Place {
@@ -248,7 +248,7 @@ impl World {
 
     /// One of the homes of this room, which lie side by side from a place of its own on.
     fn node_for(&mut self, room: usize) -> usize {
-        let first = Dice::new(room as u64).below(self.nodes as u64) as usize;
+        let first = Rng::new(room as u64).below(self.nodes as u64) as usize;
         (first + self.below(self.homes)) % self.nodes
     }
 

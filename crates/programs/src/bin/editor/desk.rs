@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::extract::ws::Utf8Bytes;
 use liveness::driver::tokio::clock;
-use liveness::lease::{self, Lease, Loss, Refusal, Token};
-use liveness::presence::{self, Presence};
+use liveness::lease::{Lease, LeaseChange, Loss, Refusal, Token};
+use liveness::presence::{Presence, PresenceChange};
 use liveness::{Action, Clock, CloseCode, Config, Event, Fleet, Key, Status, Timestamp, random_seed};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
@@ -186,7 +186,7 @@ impl Desk {
             clock: clock(),
             pages: Fleet::new(config, random_seed()),
             people: Presence::with_linger(linger),
-            pen: Lease::continued(grace, Token::new(text.token)),
+            pen: Lease::resuming_after(grace, Token::new(text.token)),
             text,
             file,
             connections: BTreeMap::new(),
@@ -269,30 +269,24 @@ impl Desk {
         }
         while let Some(change) = self.people.poll(now) {
             self.changed = true;
-            match change {
-                presence::Change::Joined(user) | presence::Change::Recovered(user) => {
-                    self.pen.online(&user, now)
-                }
-                presence::Change::Suspected(user) => self.pen.suspect(&user, now),
-                presence::Change::Left(user) => {
-                    self.pen.offline(&user, now);
-                    self.known.remove(&user);
-                }
+            self.pen.set_status(change.user(), change.status(), now);
+            if let PresenceChange::Left(user) = change {
+                self.known.remove(&user);
             }
         }
         while let Some(change) = self.pen.poll(now) {
             self.changed = true;
             match change {
-                lease::Change::Granted { user, token } => {
+                LeaseChange::Granted { user, token } => {
                     (self.text.token, self.unsaved) = (token.get(), true);
                     self.tell_user(&user, &Tell::Granted { token: token.get() });
                 }
-                lease::Change::Frozen { .. } => {}
-                lease::Change::Thawed { user, .. } => self.tell_user(&user, &Tell::Thawed),
-                lease::Change::Lost { user, token, reason } => {
+                LeaseChange::Frozen { .. } => {}
+                LeaseChange::Thawed { user, .. } => self.tell_user(&user, &Tell::Thawed),
+                LeaseChange::Lost { user, token, reason } => {
                     self.tell_user(&user, &Tell::Lost { token: token.get(), why: loss(reason, "") });
                 }
-                lease::Change::Returned { user, token, reason, at } => {
+                LeaseChange::Returned { user, token, reason, at } => {
                     let why = loss(reason, &ago(now, at));
                     self.tell_user(&user, &Tell::Lost { token: token.get(), why });
                 }
@@ -374,7 +368,7 @@ impl Desk {
         };
         self.telling.push((key, order(&welcome)));
         // The new one first, so that they never were away. Two pages that write for one person would not know of each other.
-        self.people.enter(key, Arc::clone(&user), now);
+        self.people.connect(key, Arc::clone(&user), now);
         let others: Vec<Key> =
             self.people.connections(&user).copied().filter(|other| *other != key).collect();
         for other in others {
@@ -427,10 +421,10 @@ impl Desk {
             Refusal::Lost { reason, at, holder: user } => {
                 format!("{} {}", loss(*reason, &ago(now, *at)), holder(user))
             }
-            Refusal::Stale { holder: user } => {
+            Refusal::Outdated { holder: user } => {
                 format!("The pen was yours long ago, or before the server was started anew. {}", holder(user))
             }
-            Refusal::Foreign | Refusal::NeverGranted => "The pen was not yours.".to_owned(),
+            Refusal::WrongUser | Refusal::NeverGranted => "The pen was not yours.".to_owned(),
             other => other.to_string(),
         }
     }
@@ -505,7 +499,7 @@ fn loss(reason: Loss, ago: &str) -> String {
     match reason {
         Loss::Released => format!("You gave the pen back{ago}."),
         Loss::Offline => format!("You lost the pen{ago}: you were gone."),
-        Loss::Suspect => format!("You lost the pen{ago}: your page stood still while others waited."),
+        Loss::GraceExpired => format!("You lost the pen{ago}: your page stood still while others waited."),
         Loss::Revoked => format!("The pen was taken from you{ago}."),
         other => format!("You lost the pen{ago}: {other}."),
     }

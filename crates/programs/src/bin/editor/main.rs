@@ -26,7 +26,7 @@ use clap::Parser;
 use desk::{Desk, Input, Order};
 use futures_util::{SinkExt, StreamExt};
 use liveness::driver::axum::Peer;
-use liveness::driver::tokio::{Gauge, LiveStream};
+use liveness::driver::tokio::{ByteCounters, LiveStream};
 use liveness::{CloseCode, Config};
 use liveness_programs::web;
 use tokio::sync::{mpsc, oneshot};
@@ -82,12 +82,12 @@ async fn upgrade(
     State(app): State<App>,
 ) -> Response {
     let upgrade = upgrade.max_message_size(MESSAGE).max_frame_size(MESSAGE);
-    upgrade.on_upgrade(async move |socket| converse(socket, peer.gauge, app).await)
+    upgrade.on_upgrade(async move |socket| converse(socket, peer.counters, app).await)
 }
 
 /// The whole life of a connection: what the page says goes to the desk, what the desk says goes to the page.
-async fn converse(socket: WebSocket, gauge: Gauge, app: App) {
-    let mut socket = LiveStream::new(socket, app.config).metered(gauge);
+async fn converse(socket: WebSocket, counters: ByteCounters, app: App) {
+    let mut socket = LiveStream::new(socket, app.config).counted(counters);
     let (to_page, mut orders) = mpsc::channel(ORDERS);
     let (tell, told) = oneshot::channel();
     if app.desk.send(Input::Open(to_page, tell)).await.is_err() {

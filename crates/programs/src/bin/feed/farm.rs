@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use liveness::random_seed;
-use liveness::sim::Dice;
+use liveness::sim::Rng;
 use tokio::sync::watch;
 
 /// What the farm gives at a moment.
@@ -30,7 +30,7 @@ pub(crate) struct Farm {
 
 struct Log {
     figures: VecDeque<Figure>,
-    dice: Dice,
+    rng: Rng,
     /// How hard the wind blows now, and where it tends to.
     wind: f64,
     trend: f64,
@@ -39,7 +39,7 @@ struct Log {
 impl Farm {
     pub(crate) fn new(keeps: usize) -> Self {
         let seed = random_seed();
-        let log = Log { figures: VecDeque::new(), dice: Dice::new(seed), wind: 70.0, trend: 0.0 };
+        let log = Log { figures: VecDeque::new(), rng: Rng::new(seed), wind: 70.0, trend: 0.0 };
         Self {
             epoch: format!("{seed:016x}"),
             keeps: keeps.max(1),
@@ -100,7 +100,7 @@ impl Farm {
 impl Log {
     /// A gust after the other, drawn back to what is usual.
     fn blow(&mut self) -> f64 {
-        let gust = self.dice.below(2001) as f64 / 1000.0 - 1.0;
+        let gust = self.rng.below(2001) as f64 / 1000.0 - 1.0;
         self.trend = 0.94 * self.trend + 0.3 * gust;
         self.wind += self.trend + (70.0 - self.wind) * 0.015;
         self.wind = self.wind.clamp(0.0, 140.0);

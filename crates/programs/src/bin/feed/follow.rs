@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use futures_util::{SinkExt, StreamExt};
-use liveness::driver::tokio::{LiveStream, Metered, clock};
+use liveness::driver::tokio::{Counted, LiveStream, clock};
 use liveness::driver::{Heartbeat, tune};
-use liveness::reconnect::{Action, GiveUp, Policy, Reconnect};
+use liveness::reconnect::{GiveUpReason, Policy, Reconnect, ReconnectAction};
 use liveness::{Clock, Config, Reason, Timestamp, random_seed};
 use serde_json::Value;
 use tokio::net::TcpStream;
@@ -22,7 +22,7 @@ use tungstenite::client::IntoClientRequest;
 
 use liveness_programs::web::Failure;
 
-type Socket = LiveStream<WebSocketStream<MaybeTlsStream<Metered<TcpStream>>>>;
+type Socket = LiveStream<WebSocketStream<MaybeTlsStream<Counted<TcpStream>>>>;
 
 /// What has been received: whose count, and its last number.
 struct Place {
@@ -41,13 +41,13 @@ pub(crate) async fn follow(url: &str, config: Config) -> Result<(), Failure> {
     let mut place = Place { epoch: "-".to_owned(), last: 0 };
     loop {
         match reconnect.poll(clock.now()) {
-            Some(Action::Dial(attempt)) => {
+            Some(ReconnectAction::Dial(attempt)) => {
                 let abandoned = instant(clock, reconnect.poll_timeout());
                 match timeout_at(abandoned, dial(url, config)).await {
                     Ok(Ok(socket)) if reconnect.connected(attempt, clock.now()) => {
                         say(format_args!("connected"));
                         let reason = place.follow(socket).await?;
-                        say(format_args!("disconnected: {}", reason.as_str()));
+                        say(format_args!("disconnected: {}", reason.description()));
                         reconnect.closed(attempt, reason.connection_close_code(), clock.now());
                     }
                     Ok(Ok(_)) => {}
@@ -60,9 +60,9 @@ pub(crate) async fn follow(url: &str, config: Config) -> Result<(), Failure> {
                 }
             }
             // Which it is already: its future was dropped.
-            Some(Action::Abandon(_)) => say(format_args!("not connected in time")),
-            Some(Action::GiveUp(GiveUp::Closed(1000))) => return Ok(()),
-            Some(Action::GiveUp(reason)) => return Err(reason.into()),
+            Some(ReconnectAction::Abandon(_)) => say(format_args!("not connected in time")),
+            Some(ReconnectAction::GiveUp(GiveUpReason::Closed(1000))) => return Ok(()),
+            Some(ReconnectAction::GiveUp(reason)) => return Err(reason.into()),
             None => {
                 let next = reconnect.poll_timeout();
                 if let Some(wait) = clock.until(next) {
@@ -86,10 +86,10 @@ async fn dial(url: &str, config: Config) -> Result<Socket, Failure> {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let stream = TcpStream::connect((host, uri.port_u16().unwrap_or(if secure { 443 } else { 80 }))).await?;
     tune(&stream);
-    let stream = Metered::new(stream);
-    let gauge = stream.gauge().clone();
+    let stream = Counted::new(stream);
+    let counters = stream.counters().clone();
     let (socket, _) = client_async_tls(request, stream).await?;
-    Ok(LiveStream::new(socket, config).metered(gauge).heartbeat(Heartbeat::Text))
+    Ok(LiveStream::new(socket, config).counted(counters).heartbeat(Heartbeat::Text))
 }
 
 impl Place {

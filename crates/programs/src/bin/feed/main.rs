@@ -161,7 +161,7 @@ async fn upgrade(
     thawed(&app).await;
     upgrade.on_upgrade(async move |socket| {
         let mut orders = app.orders.subscribe();
-        let socket = LiveStream::new(socket, app.config).metered(peer.gauge);
+        let socket = LiveStream::new(socket, app.config).counted(peer.counters);
         let mut socket = socket.heartbeat(Heartbeat::Text);
         let order = tokio::select! {
             () = converse(&mut socket, &app) => return,

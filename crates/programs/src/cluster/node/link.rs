@@ -6,7 +6,7 @@ use std::iter::repeat;
 use std::time::Duration;
 
 use liveness::Timestamp;
-use liveness::reconnect::{Action, Attempt, OnClose, Policy, Reconnect, Status};
+use liveness::reconnect::{Attempt, DialStatus, OnClose, Policy, Reconnect, ReconnectAction};
 
 use super::Conn;
 use crate::cluster::settings::{LONGEST_REDIAL, Settings};
@@ -110,8 +110,8 @@ impl Link {
 
     fn attempt(&self) -> Option<Attempt> {
         match self.reconnect.status() {
-            Status::Dialling(attempt) | Status::Connected(attempt) => Some(attempt),
-            Status::Waiting(_) | Status::Finished(_) => None,
+            DialStatus::Dialling(attempt) | DialStatus::Connected(attempt) => Some(attempt),
+            DialStatus::Waiting(_) | DialStatus::Finished(_) => None,
         }
     }
 
@@ -186,10 +186,10 @@ impl Link {
 
     pub(super) fn poll(&mut self, now: Timestamp) -> Option<Output> {
         match self.reconnect.poll(now) {
-            Some(Action::Dial(attempt)) => return Some(Output::Dial(attempt)),
-            Some(Action::Abandon(_)) => return Some(Output::HangUp(self.lose())),
+            Some(ReconnectAction::Dial(attempt)) => return Some(Output::Dial(attempt)),
+            Some(ReconnectAction::Abandon(_)) => return Some(Output::HangUp(self.lose())),
             // There is no limit, and no code that ends it.
-            Some(Action::GiveUp(_)) | None => {}
+            Some(ReconnectAction::GiveUp(_)) | None => {}
         }
         if self.overdue_at().is_some_and(|at| at <= now) {
             if self.doubted.is_none() {

@@ -107,7 +107,7 @@ impl Node {
     /// What watches a page's connection has a verdict.
     pub fn mark(&mut self, conn: Conn, status: Status, now: Timestamp) {
         self.now = self.now.max(now);
-        self.local.mark(&conn, status, self.now);
+        self.local.set_status(&conn, status, self.now);
     }
 
     /// The dial succeeded. False: it is wanted no more, and is to be dropped.
@@ -253,7 +253,7 @@ impl Node {
         if self.local.user(&conn).is_some_and(|other| *other != user) {
             return self.tell(conn, Tell::Unfit { why: "a page is one person's" });
         }
-        self.local.enter(conn, user.clone(), self.now);
+        self.local.connect(conn, user.clone(), self.now);
         self.see_who_is_here();
         self.tell(conn, Tell::Welcome { state: Box::new(self.state()) });
         if self.is_known() && self.view.pen.holder == Some(user) {

@@ -79,7 +79,7 @@ impl View {
                 self.show_nodes();
                 let claimed = self.claims.remove(&inc).unwrap_or_default();
                 for user in &claimed {
-                    self.people.mark(&(inc, user.clone()), Status::Offline, now);
+                    self.people.set_status(&(inc, user.clone()), Status::Offline, now);
                 }
                 claimed.into_iter().collect()
             }
@@ -88,7 +88,7 @@ impl View {
                 vec![user]
             }
             News::Left(user) => {
-                self.people.log_out(&user, now);
+                self.people.remove_user(&user, now);
                 vec![user]
             }
             News::Pen(pen) => {
@@ -119,9 +119,9 @@ impl View {
         if status == Status::Offline {
             claimed.remove(&user);
         } else if claimed.insert(user.clone()) {
-            self.people.enter(connection.clone(), user, now);
+            self.people.connect(connection.clone(), user, now);
         }
-        self.people.mark(&connection, status, now);
+        self.people.set_status(&connection, status, now);
     }
 
     /// Whoever wants to know asks; the changes are not needed.

@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use axum::routing::any;
-use liveness::Beat;
+use liveness::TextHeartbeat;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
@@ -16,7 +16,7 @@ use crate::browser::{Browser, Page};
 use crate::proxy::{Proxy, Way};
 use liveness_programs::web;
 use liveness_testing::Program;
-use liveness_testing::raw_peer::{millis, rest};
+use liveness_testing::raw_peer::{millis, sleep};
 
 /// What each connection has said.
 type Heard = Arc<Mutex<Vec<Vec<String>>>>;
@@ -51,7 +51,10 @@ impl Half {
 
     fn pings_of(&self, connection: usize) -> usize {
         let heard = self.heard.lock().unwrap();
-        heard[connection].iter().filter(|words| matches!(Beat::parse(words), Some(Beat::Ping(_)))).count()
+        heard[connection]
+            .iter()
+            .filter(|words| matches!(TextHeartbeat::parse(words), Some(TextHeartbeat::Ping(_))))
+            .count()
     }
 }
 
@@ -74,7 +77,7 @@ async fn answer(mut socket: WebSocket, heard: &Heard) {
     while let Some(Ok(message)) = socket.recv().await {
         let Message::Text(words) = message else { continue };
         heard.lock().unwrap()[connection].push(words.to_string());
-        if let Some(answer) = Beat::parse(&words).and_then(|beat| beat.answer()) {
+        if let Some(answer) = TextHeartbeat::parse(&words).and_then(|heartbeat| heartbeat.answer()) {
             let _ = socket.send(Message::text(answer.to_string())).await;
         }
     }
@@ -121,7 +124,7 @@ fn a_link_that_is_cut_is_suspect_then_offline_within_the_bound_and_the_browsers_
     page.eval("half.live.configure({ interval: 600_000, timeout: 600_000, suspectAfter: Infinity });");
     let (_, before) = half.count();
     for event in ["new Event('online')", "new Event('offline')"] {
-        rest(millis(1100));
+        sleep(millis(1100));
         page.eval(&format!("dispatchEvent({event});"));
     }
     page.eventually("it has asked for each", |_| half.count().1 == before + 2);
@@ -153,10 +156,10 @@ fn a_tab_that_is_hidden_stopped_or_frozen_for_minutes_loses_no_server_and_asks_o
     sleepers[1].freeze();
     let asked = [&stopped, &frozen].map(|half| half.count().1);
 
-    rest(millis(120_000));
+    sleep(millis(120_000));
     sleepers[0].go_on();
     sleepers[1].thaw();
-    rest(millis(4000));
+    sleep(millis(4000));
     assert_eq!(stopped.count(), (1, asked[0] + 1), "{:?}", told(&sleepers[0]));
     // Chromium has closed the socket of the frozen page, as it does where one is kept for going back to; the page is told so
     // on waking, after it has asked.
@@ -166,7 +169,7 @@ fn a_tab_that_is_hidden_stopped_or_frozen_for_minutes_loses_no_server_and_asks_o
         assert_eq!([count_of(page, "suspect"), count_of(page, "online")], [0, online], "{:?}", told(page));
     }
 
-    rest(millis(70_000));
+    sleep(millis(70_000));
     let ticks = hidden.eval("return half.ticks;");
     let ticks: Vec<u64> = ticks.as_array().unwrap().iter().map(|tick| tick.as_u64().unwrap()).collect();
     let longest = ticks.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap();

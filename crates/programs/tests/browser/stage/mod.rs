@@ -92,7 +92,7 @@ async fn upgrade(
             lives.push(Vec::new());
             lives.len() - 1
         };
-        let socket = LiveStream::new(socket, app.config).metered(peer.gauge);
+        let socket = LiveStream::new(socket, app.config).counted(peer.counters);
         let mut socket = socket.on_action(move |action, _| app.lives.lock().unwrap()[life].push(action));
         let mut beat = interval(millis(100));
         beat.set_missed_tick_behavior(MissedTickBehavior::Skip);

@@ -7,8 +7,8 @@ use core::time::Duration;
 
 use crate::time::{Clock, Timestamp};
 
-/// A blocking socket: what a [`Meter`] can wrap.
-pub trait Socket: Read + Write {
+/// A blocking socket: what a [`CountingSocket`] can wrap.
+pub trait BlockingSocket: Read + Write {
     /// As [`TcpStream::set_read_timeout`].
     ///
     /// # Errors
@@ -39,7 +39,7 @@ pub trait Socket: Read + Write {
 
 macro_rules! socket {
     ($stream:ty) => {
-        impl Socket for $stream {
+        impl BlockingSocket for $stream {
             fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
                 self.set_read_timeout(timeout)
             }
@@ -63,32 +63,43 @@ socket!(TcpStream);
 #[cfg(unix)]
 socket!(std::os::unix::net::UnixStream);
 
-/// What a WebSocket runs over, with a [`Meter`] on the wire: the meter itself, or a TLS stream around it.
+/// What a WebSocket runs over, with a [`CountingSocket`] on the wire: that itself, or a TLS stream around it.
 ///
-/// TLS goes outside and the meter inside, for a record of TLS shows nothing until it is complete.
-pub trait Transport: Read + Write {
-    /// The socket under the meter.
-    type Socket: Socket;
-    /// The meter.
-    fn meter(&mut self) -> &mut Meter<Self::Socket>;
+/// TLS goes outside and the counting inside, for a record of TLS shows nothing until it is complete.
+///
+/// It is sealed: there are no other transports than these, so that it may grow.
+pub trait Transport: Read + Write + sealed::Sealed {
+    /// The socket whose bytes are counted.
+    type Socket: BlockingSocket;
+    /// The counting socket.
+    fn counting_socket(&mut self) -> &mut CountingSocket<Self::Socket>;
 }
 
-impl<S: Socket> Transport for Meter<S> {
+/// Keeps [`Transport`] to this crate.
+mod sealed {
+    #[expect(unnameable_types, reason = "who cannot name it cannot implement it")]
+    pub trait Sealed {}
+}
+
+impl<S: BlockingSocket> sealed::Sealed for CountingSocket<S> {}
+impl<S: BlockingSocket> Transport for CountingSocket<S> {
     type Socket = S;
-    fn meter(&mut self) -> &mut Meter<S> {
+    fn counting_socket(&mut self) -> &mut CountingSocket<S> {
         self
     }
 }
 
 #[cfg(feature = "rustls")]
-impl<C, S, D> Transport for rustls::StreamOwned<C, Meter<S>>
+impl<C, S> sealed::Sealed for rustls::StreamOwned<C, CountingSocket<S>> where S: BlockingSocket {}
+#[cfg(feature = "rustls")]
+impl<C, S, D> Transport for rustls::StreamOwned<C, CountingSocket<S>>
 where
     C: core::ops::DerefMut + core::ops::Deref<Target = rustls::ConnectionCommon<D>>,
-    S: Socket,
+    S: BlockingSocket,
     D: rustls::SideData,
 {
     type Socket = S;
-    fn meter(&mut self) -> &mut Meter<S> {
+    fn counting_socket(&mut self) -> &mut CountingSocket<S> {
         &mut self.sock
     }
 }
@@ -100,20 +111,20 @@ where
 /// its clock. A write that fails is `WouldBlock` too, for whoever is told of an error reads no further, and what the peer
 /// said before it left is still there to be read; the driver asks for the error.
 #[derive(Debug)]
-pub struct Meter<S> {
+pub struct CountingSocket<S> {
     socket: S,
     received: u64,
     sent: u64,
     ended: bool,
     /// Why nothing can be written any more.
-    broken: Option<io::Error>,
+    write_error: Option<io::Error>,
     pace: Pace,
     /// The timeouts that the socket has now, once a turn has set them.
     read_for: Option<Option<Duration>>,
     write_for: Option<Duration>,
 }
 
-/// How long the meter's caller may be kept.
+/// How long the caller may be kept.
 #[derive(Clone, Copy, Debug)]
 enum Pace {
     /// As long as the socket likes.
@@ -145,15 +156,15 @@ enum Writing {
     Blocked,
 }
 
-impl<S: Socket> Meter<S> {
-    /// Puts a meter on a socket.
+impl<S: BlockingSocket> CountingSocket<S> {
+    /// Counts the bytes through this socket.
     pub const fn new(socket: S) -> Self {
         Self {
             socket,
             received: 0,
             sent: 0,
             ended: false,
-            broken: None,
+            write_error: None,
             pace: Pace::Free,
             read_for: None,
             write_for: None,
@@ -230,12 +241,12 @@ impl<S: Socket> Meter<S> {
 
     /// Nothing can be written any more.
     pub(super) const fn is_broken(&self) -> bool {
-        self.broken.is_some()
+        self.write_error.is_some()
     }
 
     /// Why nothing can be written any more, once.
-    pub(super) fn take_break(&mut self) -> Option<io::Error> {
-        self.broken.replace(io::ErrorKind::BrokenPipe.into())
+    pub(super) fn take_write_error(&mut self) -> Option<io::Error> {
+        self.write_error.replace(io::ErrorKind::BrokenPipe.into())
     }
 
     pub(super) fn shutdown(&self, how: Shutdown) {
@@ -247,7 +258,7 @@ impl<S: Socket> Meter<S> {
         match result {
             Ok(0) if asked > 0 => self.ended = true,
             Ok(count) => self.received = self.received.saturating_add(count as u64),
-            Err(ref error) if interrupts(error) => {}
+            Err(ref error) if is_retryable(error) => {}
             Err(_) => self.ended = true,
         }
         result
@@ -275,13 +286,13 @@ fn timed_out(error: &io::Error) -> bool {
 }
 
 /// Nothing is wrong; try again.
-fn interrupts(error: &io::Error) -> bool {
+fn is_retryable(error: &io::Error) -> bool {
     timed_out(error) || error.kind() == io::ErrorKind::Interrupted
 }
 
 /// What ends a turn early, and nothing else, is `WouldBlock`.
-fn interrupted_blocks(error: io::Error) -> io::Error {
-    if interrupts(&error) {
+fn retryable_as_would_block(error: io::Error) -> io::Error {
+    if is_retryable(&error) {
         return io::ErrorKind::WouldBlock.into();
     }
     error
@@ -295,7 +306,7 @@ fn remaining(clock: Clock, deadline: Timestamp) -> io::Result<Duration> {
     }
 }
 
-impl<S: Socket> Meter<S> {
+impl<S: BlockingSocket> CountingSocket<S> {
     fn glance(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.socket.set_nonblocking(true)?;
         let result = self.socket.read(buffer);
@@ -335,16 +346,16 @@ impl<S: Socket> Meter<S> {
             }
         }
         match result {
-            Err(error) if !interrupts(&error) => {
-                self.broken = Some(error);
+            Err(error) if !is_retryable(&error) => {
+                self.write_error = Some(error);
                 Err(io::ErrorKind::WouldBlock.into())
             }
-            result => result.map_err(interrupted_blocks),
+            result => result.map_err(retryable_as_would_block),
         }
     }
 }
 
-impl<S: Socket> Read for Meter<S> {
+impl<S: BlockingSocket> Read for CountingSocket<S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let result = match self.pace {
             Pace::Free | Pace::Turn { read: Reading::Waiting, .. } => self.socket.read(buffer),
@@ -364,18 +375,18 @@ impl<S: Socket> Read for Meter<S> {
             result => {
                 *read = Reading::Spent;
                 // A signal, such as the one that continues a stopped process: look at the clock, then read again.
-                result.map_err(interrupted_blocks)
+                result.map_err(retryable_as_would_block)
             }
         }
     }
 }
 
-impl<S: Socket> Write for Meter<S> {
+impl<S: BlockingSocket> Write for CountingSocket<S> {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
         let result = match self.pace {
             Pace::Free => self.socket.write(buffer),
             Pace::Until { clock, deadline } => self.write_until(buffer, clock, deadline),
-            Pace::Turn { write: Writing::Open, .. } if self.broken.is_none() => self.write_in_turn(buffer),
+            Pace::Turn { write: Writing::Open, .. } if !self.is_broken() => self.write_in_turn(buffer),
             Pace::Turn { .. } => Err(io::ErrorKind::WouldBlock.into()),
         };
         self.sent = self.sent.saturating_add(*result.as_ref().unwrap_or(&0) as u64);

@@ -1,51 +1,51 @@
-//! What a WebSocket library's error means for the connection.
+//! Sorts the errors of WebSocket libraries.
 
 use crate::event::CloseCode;
 
-/// What an error means.
+/// What a WebSocket library's error means for the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Fault {
-    /// All is said: the closing handshake is complete.
-    Over,
+pub enum ErrorKind {
+    /// The closing handshake is complete.
+    Closed,
     /// The transport ended or failed.
-    Gone,
+    Transport,
     /// The peer broke the protocol, and is to be told so (RFC 6455 7.1.7).
-    Against(CloseCode),
+    Protocol(CloseCode),
     /// A message of ours was not taken; nothing else is wrong.
-    Refused,
+    Rejected,
 }
 
 #[cfg(any(feature = "tungstenite", feature = "tokio-tungstenite"))]
-impl From<&::tungstenite::Error> for Fault {
+impl From<&::tungstenite::Error> for ErrorKind {
     /// Sorts tungstenite's errors, for whoever drives its WebSocket. `WouldBlock` is none: turn it away before.
     ///
     /// ```
     /// use liveness::CloseCode;
-    /// use liveness::driver::Fault;
+    /// use liveness::driver::ErrorKind;
     /// use tungstenite::Error;
     /// use tungstenite::error::CapacityError;
     ///
     /// let large = Error::Capacity(CapacityError::MessageTooLong { size: 70_000, max_size: 65_536 });
-    /// assert_eq!(Fault::from(&large), Fault::Against(CloseCode::TOO_BIG)); // `close` with this code
-    /// assert_eq!(Fault::from(&Error::ConnectionClosed), Fault::Over); // `Event::Eof`
+    /// assert_eq!(ErrorKind::from(&large), ErrorKind::Protocol(CloseCode::TOO_BIG)); // `close` with this code
+    /// assert_eq!(ErrorKind::from(&Error::ConnectionClosed), ErrorKind::Closed); // `Event::Eof`
     /// ```
     fn from(error: &::tungstenite::Error) -> Self {
         use ::tungstenite::Error;
         use ::tungstenite::error::ProtocolError;
         match error {
-            Error::ConnectionClosed | Error::AlreadyClosed => Self::Over,
+            Error::ConnectionClosed | Error::AlreadyClosed => Self::Closed,
             Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) | Error::Io(_) | Error::Tls(_) => {
-                Self::Gone
+                Self::Transport
             }
-            Error::WriteBufferFull(_) => Self::Refused,
-            Error::Capacity(_) => Self::Against(CloseCode::TOO_BIG),
-            Error::Utf8(_) => Self::Against(CloseCode::INVALID_PAYLOAD),
+            Error::WriteBufferFull(_) => Self::Rejected,
+            Error::Capacity(_) => Self::Protocol(CloseCode::TOO_BIG),
+            Error::Utf8(_) => Self::Protocol(CloseCode::INVALID_PAYLOAD),
             Error::Protocol(_)
             | Error::AttackAttempt
             | Error::Url(_)
             | Error::Http(_)
-            | Error::HttpFormat(_) => Self::Against(CloseCode::PROTOCOL_ERROR),
+            | Error::HttpFormat(_) => Self::Protocol(CloseCode::PROTOCOL_ERROR),
         }
     }
 }

@@ -6,7 +6,7 @@ use core::task::{Context, Poll};
 
 use futures_util::{Sink, Stream};
 
-use crate::driver::Fault;
+use crate::driver::ErrorKind;
 use crate::event::CloseCode;
 use crate::payload::Payload;
 
@@ -15,9 +15,9 @@ use crate::payload::Payload;
 ///
 /// The library answers pings and echoes a Close by itself, as the common ones do. For an example see the source of the one
 /// for axum: forty lines.
-pub trait Socket:
-    Stream<Item = Result<<Self as Socket>::Message, <Self as Socket>::Failure>>
-    + Sink<<Self as Socket>::Message, Error = <Self as Socket>::Failure>
+pub trait MessageStream:
+    Stream<Item = Result<<Self as MessageStream>::Message, <Self as MessageStream>::Failure>>
+    + Sink<<Self as MessageStream>::Message, Error = <Self as MessageStream>::Failure>
     + Unpin
 {
     /// The library's message.
@@ -26,7 +26,7 @@ pub trait Socket:
     type Failure: core::error::Error + Unpin + 'static;
 
     /// What a message is.
-    fn kind(message: &Self::Message) -> Kind<'_>;
+    fn kind(message: &Self::Message) -> MessageKind<'_>;
 
     /// How many bytes it holds.
     fn len(message: &Self::Message) -> usize;
@@ -41,12 +41,12 @@ pub trait Socket:
     fn close(code: Option<CloseCode>, text: &str) -> Self::Message;
 
     /// What an error means.
-    fn fault(error: &Self::Failure) -> Fault;
+    fn error_kind(error: &Self::Failure) -> ErrorKind;
 
     /// Reads and drops what comes after an error, until the transport ends: where a peer has broken the protocol, to
     /// close at once would reset the connection, and our Close frame with it. A library that hides its transport
     /// cannot; then the connection is kept for `close_timeout`.
-    fn poll_swallow(&mut self, _cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_discard_input(&mut self, _cx: &mut Context<'_>) -> Poll<()> {
         Poll::Pending
     }
 }
@@ -54,7 +54,7 @@ pub trait Socket:
 /// What a message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Kind<'a> {
+pub enum MessageKind<'a> {
     /// A text message.
     Text(&'a str),
     /// A binary message, or a part of either.

@@ -3,7 +3,7 @@
 use proptest::strategy::{Strategy, ValueTree as _};
 use proptest::test_runner::TestRunner;
 
-pub(crate) fn draws<S: Strategy>(strategy: S, count: usize) -> impl Iterator<Item = S::Value> {
+pub(crate) fn samples<S: Strategy>(strategy: S, count: usize) -> impl Iterator<Item = S::Value> {
     let mut runner = TestRunner::deterministic();
     (0..count).map(move |_| strategy.new_tree(&mut runner).unwrap().current())
 }

@@ -9,11 +9,11 @@ use core::task::{Context, Poll};
 
 use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// What a [`Metered`] transport has counted. Clones show the same counts.
+/// What a [`Counted`] transport has counted. Clones show the same counts.
 ///
 /// It is how a [`LiveStream`](super::LiveStream) sees bytes move through a transport that it cannot reach.
 #[derive(Clone, Debug, Default)]
-pub struct Gauge(Arc<Counts>);
+pub struct ByteCounters(Arc<Counts>);
 
 /// Each written by one end of one transport, which is polled by one task at a time: no count needs a lock.
 #[derive(Debug, Default)]
@@ -27,7 +27,7 @@ struct Counts {
     error: Mutex<Option<io::Error>>,
 }
 
-impl Gauge {
+impl ByteCounters {
     /// Bytes received, modulo the size of a `usize`: made to be compared with an earlier count.
     #[must_use]
     pub fn received(&self) -> usize {
@@ -48,7 +48,7 @@ impl Gauge {
 
     /// From now on keeps an error of writing back: whoever is told of one reads no further, and what the peer said before
     /// it left is still there to be read.
-    pub(super) fn hold(&self) {
+    pub(super) fn hold_back_errors(&self) {
         self.0.holding.store(true, Ordering::Relaxed);
     }
 
@@ -58,7 +58,7 @@ impl Gauge {
     }
 
     /// Now it may be told.
-    pub(super) fn release(&self) {
+    pub(super) fn release_errors(&self) {
         self.0.holding.store(false, Ordering::Relaxed);
         self.0.broken.store(false, Ordering::Release);
     }
@@ -82,7 +82,7 @@ impl Gauge {
     }
 
     /// Instead of another attempt to write: nothing where one may be made.
-    fn refuses(&self) -> Option<Poll<io::Result<usize>>> {
+    fn refusal(&self) -> Option<Poll<io::Result<usize>>> {
         if self.is_broken() {
             return Some(Poll::Pending);
         }
@@ -100,29 +100,29 @@ impl Gauge {
     }
 }
 
-/// A gauge, and what it showed when it was last looked at.
+/// Counters, and what they showed when they were last looked at.
 #[derive(Debug)]
-pub(super) struct Readings {
-    pub(super) gauge: Gauge,
+pub(super) struct LastCounts {
+    pub(super) counters: ByteCounters,
     received: usize,
     sent: usize,
 }
 
-impl Readings {
-    pub(super) fn new(gauge: Gauge) -> Self {
-        let (received, sent) = (gauge.received(), gauge.sent());
-        Self { gauge, received, sent }
+impl LastCounts {
+    pub(super) fn new(counters: ByteCounters) -> Self {
+        let (received, sent) = (counters.received(), counters.sent());
+        Self { counters, received, sent }
     }
 
     /// Bytes have come since this was last asked.
     pub(super) fn has_received(&mut self) -> bool {
-        let received = self.gauge.received();
+        let received = self.counters.received();
         core::mem::replace(&mut self.received, received) != received
     }
 
     /// Bytes have gone since this was last asked.
     pub(super) fn has_sent(&mut self) -> bool {
-        let sent = self.gauge.sent();
+        let sent = self.counters.sent();
         core::mem::replace(&mut self.sent, sent) != sent
     }
 }
@@ -139,33 +139,33 @@ fn add(count: &AtomicUsize, more: usize) {
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> std::io::Result<()> {
-/// use liveness::driver::tokio::Metered;
+/// use liveness::driver::tokio::Counted;
 /// use tokio::io::{AsyncReadExt, AsyncWriteExt};
 ///
 /// # let (socket, mut peer) = tokio::io::duplex(64);
-/// let mut transport = Metered::new(socket);
-/// let gauge = transport.gauge().clone(); // for `LiveStream::metered`, whatever is put around the transport
+/// let mut transport = Counted::new(socket);
+/// let counters = transport.counters().clone(); // for `LiveStream::counted`, whatever is put around the transport
 /// peer.write_all(b"hello").await?;
 /// transport.read_exact(&mut [0; 5]).await?;
-/// assert_eq!((gauge.received(), gauge.sent()), (5, 0));
+/// assert_eq!((counters.received(), counters.sent()), (5, 0));
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Debug)]
-pub struct Metered<T> {
+pub struct Counted<T> {
     transport: T,
-    gauge: Gauge,
+    counters: ByteCounters,
 }
 
-impl<T> Metered<T> {
-    /// Puts a meter on a transport.
+impl<T> Counted<T> {
+    /// Counts the bytes through this transport.
     pub fn new(transport: T) -> Self {
-        Self { transport, gauge: Gauge::default() }
+        Self { transport, counters: ByteCounters::default() }
     }
 
     /// What it counts.
-    pub const fn gauge(&self) -> &Gauge {
-        &self.gauge
+    pub const fn counters(&self) -> &ByteCounters {
+        &self.counters
     }
 
     /// The transport.
@@ -174,7 +174,7 @@ impl<T> Metered<T> {
     }
 }
 
-impl<T: AsyncRead + Unpin> AsyncRead for Metered<T> {
+impl<T: AsyncRead + Unpin> AsyncRead for Counted<T> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -186,25 +186,25 @@ impl<T: AsyncRead + Unpin> AsyncRead for Metered<T> {
         match &polled {
             Poll::Ready(Ok(())) => {
                 let count = buffer.filled().len().saturating_sub(before);
-                add(&this.gauge.0.received, count);
+                add(&this.counters.0.received, count);
                 if count == 0 && room {
-                    this.gauge.0.ended.store(true, Ordering::Relaxed);
+                    this.counters.0.ended.store(true, Ordering::Relaxed);
                 }
             }
-            Poll::Ready(Err(error)) => this.gauge.note_error(error),
+            Poll::Ready(Err(error)) => this.counters.note_error(error),
             Poll::Pending => {}
         }
         polled
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for Metered<T> {
+impl<T: AsyncWrite + Unpin> AsyncWrite for Counted<T> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        if let Some(refusal) = this.gauge.refuses() {
+        if let Some(refusal) = this.counters.refusal() {
             return refusal;
         }
-        this.gauge.note_write(Pin::new(&mut this.transport).poll_write(cx, bytes))
+        this.counters.note_write(Pin::new(&mut this.transport).poll_write(cx, bytes))
     }
 
     fn poll_write_vectored(
@@ -213,10 +213,10 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Metered<T> {
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        if let Some(refusal) = this.gauge.refuses() {
+        if let Some(refusal) = this.counters.refusal() {
             return refusal;
         }
-        this.gauge.note_write(Pin::new(&mut this.transport).poll_write_vectored(cx, bytes))
+        this.counters.note_write(Pin::new(&mut this.transport).poll_write_vectored(cx, bytes))
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -22,14 +22,14 @@ use crate::payload::Payload;
 /// The drivers do all of it where they are told to (`driver::Heartbeat::Text`); a loop of one's own does what they do:
 ///
 /// ```
-/// use liveness::{Action, Beat, Config, Event, Liveness, Timestamp};
+/// use liveness::{Action, Config, Event, Liveness, TextHeartbeat, Timestamp};
 ///
 /// /// Hears a text message; returns what to send back, or the message if it is the application's.
 /// fn hear(peer: &mut Liveness, text: &str, now: Timestamp) -> Result<Option<String>, String> {
-///     let beat = Beat::parse(text);
-///     peer.handle(beat.as_ref().map_or(Event::Data, Beat::event), now);
-///     match beat {
-///         Some(beat) => Ok(beat.answer().map(|answer| answer.to_string())),
+///     let heartbeat = TextHeartbeat::parse(text);
+///     peer.handle(heartbeat.as_ref().map_or(Event::Data, TextHeartbeat::event), now);
+///     match heartbeat {
+///         Some(heartbeat) => Ok(heartbeat.answer().map(|answer| answer.to_string())),
 ///         None => Err(text.to_owned()),
 ///     }
 /// }
@@ -39,7 +39,7 @@ use crate::payload::Payload;
 /// peer.probe(start);
 /// let _online = peer.poll(start);
 /// let Some(Action::SendPing(payload)) = peer.poll(start) else { panic!("it was asked to") };
-/// let ping = Beat::Ping(payload).to_string(); // to be sent as a text message
+/// let ping = TextHeartbeat::Ping(payload).to_string(); // to be sent as a text message
 /// assert_eq!(hear(&mut peer, &ping.replace("ping", "pong"), start), Ok(None));
 /// assert_eq!(peer.stats().answers, 1);
 ///
@@ -48,14 +48,14 @@ use crate::payload::Payload;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "whoever reads these must know all that there are")]
-pub enum Beat {
+pub enum TextHeartbeat {
     /// The question.
     Ping(Payload),
     /// The answer to the ping with this payload.
     Pong(Payload),
 }
 
-impl Beat {
+impl TextHeartbeat {
     /// Reads a text message: `None` for all that is not exactly of this form, which is the application's.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
@@ -89,7 +89,7 @@ impl Beat {
 }
 
 /// The text message.
-impl fmt::Display for Beat {
+impl fmt::Display for TextHeartbeat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ping(payload) => write!(f, "ping {payload}"),

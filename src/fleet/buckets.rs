@@ -1,22 +1,22 @@
-//! Stacks of small numbers, in short blocks.
+//! Buckets of small numbers, in short blocks.
 
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::chunks::Chunks;
+use super::chunked_vec::ChunkedVec;
 
-/// Stacks of nodes: each node is in one of them, or in none.
+/// Buckets of nodes: each node is in one of them, or in none.
 ///
-/// A stack is a chain of blocks, all full but for the top one. So those who are taken off one after the other lie side by side
+/// A bucket is a chain of blocks, all full but for the top one. So those who are taken off one after the other lie side by side
 /// in memory, and it is known ahead who they are: in a list linked from node to node, each is only known when the
-/// one before has come from memory. To put a node on a stack, or to take it out of the middle of one, touches
+/// one before has come from memory. To put a node into a bucket, or to take it out of the middle of one, touches
 /// a few lines, and nothing else: the node on top takes its place.
-pub(super) struct Stacks {
+pub(super) struct Buckets {
     /// The top block of each.
     tops: Vec<u32>,
-    blocks: Chunks<Block>,
+    blocks: ChunkedVec<Block>,
     /// The block in which each node is.
-    homes: Chunks<Small>,
+    homes: ChunkedVec<Small>,
     /// The top of a chain of blocks that hold nothing.
     spare: u32,
 }
@@ -33,13 +33,13 @@ struct Block {
     nodes: [Small; ROOM],
     len: u8,
     /// Whose it is, and the block under it there.
-    stack: Small,
+    bucket: Small,
     below: Small,
 }
 
 impl Block {
     const EMPTY: Self =
-        Self { nodes: [Small::new(NONE); ROOM], len: 0, stack: Small::new(NONE), below: Small::new(NONE) };
+        Self { nodes: [Small::new(NONE); ROOM], len: 0, bucket: Small::new(NONE), below: Small::new(NONE) };
 
     fn nodes(&self) -> &[Small] {
         self.nodes.get(..usize::from(self.len)).unwrap_or(&[])
@@ -79,16 +79,16 @@ impl Small {
     }
 }
 
-impl Stacks {
+impl Buckets {
     /// Nodes are numbered from zero to below this.
     pub(super) const LIMIT: u32 = NONE;
 
-    /// So many stacks, all empty, and no node yet.
-    pub(super) fn new(stacks: u32) -> Self {
+    /// So many buckets, all empty, and no node yet.
+    pub(super) fn new(buckets: u32) -> Self {
         Self {
-            tops: vec![NONE; stacks as usize],
-            blocks: Chunks::new(Block::EMPTY),
-            homes: Chunks::new(Small::new(NONE)),
+            tops: vec![NONE; buckets as usize],
+            blocks: ChunkedVec::new(Block::EMPTY),
+            homes: ChunkedVec::new(Small::new(NONE)),
             spare: NONE,
         }
     }
@@ -98,24 +98,24 @@ impl Stacks {
         self.homes.len()
     }
 
-    /// One more node, in no stack. The caller keeps their number below `LIMIT`.
+    /// One more node, in no bucket. The caller keeps their number below `LIMIT`.
     pub(super) fn add_node(&mut self) {
         self.homes.push(Small::new(NONE));
     }
 
     /// The node on top.
     #[inline]
-    pub(super) fn top(&self, stack: u32) -> Option<u32> {
-        self.top_block(stack)?.nodes().last().map(|node| node.get())
+    pub(super) fn top(&self, bucket: u32) -> Option<u32> {
+        self.top_block(bucket)?.nodes().last().map(|node| node.get())
     }
 
-    pub(super) fn is_empty(&self, stack: u32) -> bool {
-        self.tops.get(stack as usize).is_none_or(|top| *top == NONE)
+    pub(super) fn is_empty(&self, bucket: u32) -> bool {
+        self.tops.get(bucket as usize).is_none_or(|top| *top == NONE)
     }
 
     /// Those that are taken off next, in some order: the nodes of the two blocks on top.
-    pub(super) fn next(&self, stack: u32) -> impl Iterator<Item = u32> + '_ {
-        let top = self.top_block(stack);
+    pub(super) fn next(&self, bucket: u32) -> impl Iterator<Item = u32> + '_ {
+        let top = self.top_block(bucket);
         let below = top.and_then(|top| self.blocks.get(top.below.get()));
         let nodes = |block: Option<_>| block.map_or(&[][..], Block::nodes);
         nodes(top).iter().chain(nodes(below)).map(|node| node.get())
@@ -127,17 +127,17 @@ impl Stacks {
     }
 
     /// Where a node is.
-    pub(super) fn stack_of(&self, node: u32) -> Option<u32> {
+    pub(super) fn bucket_of(&self, node: u32) -> Option<u32> {
         let home = self.homes.get(node)?;
-        self.blocks.get(home.get()).map(|block| block.stack.get())
+        self.blocks.get(home.get()).map(|block| block.bucket.get())
     }
 
-    /// Puts a node that is in no stack on top of this one.
-    pub(super) fn put(&mut self, node: u32, stack: u32) {
-        if self.top_block(stack).is_none_or(Block::is_full) {
-            self.add_block(stack);
+    /// Puts a node that is in no bucket on top of this one.
+    pub(super) fn put(&mut self, node: u32, bucket: u32) {
+        if self.top_block(bucket).is_none_or(Block::is_full) {
+            self.add_block(bucket);
         }
-        let Some(top) = self.tops.get(stack as usize).copied() else { return };
+        let Some(top) = self.tops.get(bucket as usize).copied() else { return };
         if let Some(block) = self.blocks.get_mut(top) {
             block.push(Small::new(node));
         }
@@ -146,12 +146,12 @@ impl Stacks {
         }
     }
 
-    /// Takes a node out of its stack, wherever it is in it. Gives back that stack if it is empty then.
+    /// Takes a node out of its bucket, wherever it is in it. Gives back that bucket if it is empty then.
     pub(super) fn take(&mut self, node: u32) -> Option<u32> {
         let home = core::mem::replace(self.homes.get_mut(node)?, Small::new(NONE));
         let node = Small::new(node);
-        let stack = self.blocks.get(home.get())?.stack.get();
-        let top = self.tops.get_mut(stack as usize)?;
+        let bucket = self.blocks.get(home.get())?.bucket.get();
+        let top = self.tops.get_mut(bucket as usize)?;
         let block = self.blocks.get_mut(*top)?;
         let last = block.pop()?;
         if block.len == 0 {
@@ -164,33 +164,33 @@ impl Stacks {
             *block.nodes.iter_mut().find(|place| **place == node)? = last;
             *self.homes.get_mut(last.get())? = home;
         }
-        is_empty.then_some(stack)
+        is_empty.then_some(bucket)
     }
 
-    /// A block that holds nothing on top of this stack.
-    fn add_block(&mut self, stack: u32) {
+    /// A block that holds nothing on top of this bucket.
+    fn add_block(&mut self, bucket: u32) {
         if self.spare == NONE {
             self.spare = self.blocks.len();
             self.blocks.push(Block::EMPTY);
         }
-        let Some(top) = self.tops.get_mut(stack as usize) else { return };
+        let Some(top) = self.tops.get_mut(bucket as usize) else { return };
         let Some(block) = self.blocks.get_mut(self.spare) else { return };
-        block.stack = Small::new(stack);
+        block.bucket = Small::new(bucket);
         let spare = core::mem::replace(&mut block.below, Small::new(*top));
         *top = core::mem::replace(&mut self.spare, spare.get());
     }
 
-    fn top_block(&self, stack: u32) -> Option<&Block> {
-        self.blocks.get(*self.tops.get(stack as usize)?)
+    fn top_block(&self, bucket: u32) -> Option<&Block> {
+        self.blocks.get(*self.tops.get(bucket as usize)?)
     }
 }
 
 #[cfg(test)]
-impl Stacks {
-    /// The nodes of a stack from its top downwards.
-    pub(super) fn iter(&self, stack: u32) -> impl Iterator<Item = u32> + '_ {
+impl Buckets {
+    /// The nodes of a bucket from its top downwards.
+    pub(super) fn iter(&self, bucket: u32) -> impl Iterator<Item = u32> + '_ {
         let blocks =
-            core::iter::successors(self.top_block(stack), |block| self.blocks.get(block.below.get()));
+            core::iter::successors(self.top_block(bucket), |block| self.blocks.get(block.below.get()));
         blocks.flat_map(|block| block.nodes().iter().rev()).map(|node| node.get())
     }
 }
@@ -202,9 +202,9 @@ mod tests {
 
     static_assertions::const_assert_eq!(size_of::<Block>(), 32);
 
-    /// Random lives of some stacks beside as many vectors: where the taken node was, that on top takes its place.
+    /// Random lives of some buckets beside as many vectors: where the taken node was, that on top takes its place.
     #[test]
-    fn stacks_are_as_vectors_with_swap_remove() {
+    fn buckets_are_as_vectors_with_swap_remove() {
         // Miri is a thousand times slower.
         let (seeds, steps) = if cfg!(miri) { (1, 400) } else { (50, 4_000) };
         for seed in 0..seeds {
@@ -213,41 +213,41 @@ mod tests {
                 draws += 1;
                 u32::try_from(mix(seed, draws) % below).unwrap()
             };
-            let mut stacks = Stacks::new(3);
+            let mut buckets = Buckets::new(3);
             let mut vectors: [Vec<u32>; 3] = Default::default();
-            (0..100).for_each(|_| stacks.add_node());
+            (0..100).for_each(|_| buckets.add_node());
             for _ in 0..steps {
                 // Long in one place for a while, so that blocks fill and run empty.
-                let (node, stack) = (draw(100), draw(3));
-                let place = vectors.iter().enumerate().find_map(|(stack, vector)| {
-                    vector.iter().position(|other| *other == node).map(|place| (stack, place))
+                let (node, bucket) = (draw(100), draw(3));
+                let place = vectors.iter().enumerate().find_map(|(bucket, vector)| {
+                    vector.iter().position(|other| *other == node).map(|place| (bucket, place))
                 });
-                assert_eq!(stacks.stack_of(node), place.map(|(stack, _)| u32::try_from(stack).unwrap()));
+                assert_eq!(buckets.bucket_of(node), place.map(|(bucket, _)| u32::try_from(bucket).unwrap()));
                 match place {
                     Some((from, place)) if draw(3) > 0 => {
                         vectors[from].swap_remove(place);
                         let emptied = vectors[from].is_empty().then(|| u32::try_from(from).unwrap());
-                        assert_eq!(stacks.take(node), emptied);
+                        assert_eq!(buckets.take(node), emptied);
                     }
                     Some(_) => {}
                     None => {
-                        vectors[stack as usize].push(node);
-                        stacks.put(node, stack);
+                        vectors[bucket as usize].push(node);
+                        buckets.put(node, bucket);
                     }
                 }
-                for (stack, vector) in (0..).zip(&vectors) {
+                for (bucket, vector) in (0..).zip(&vectors) {
                     assert!(
-                        stacks.iter(stack).eq(vector.iter().rev().copied()),
-                        "seed {seed}, stack {stack}"
+                        buckets.iter(bucket).eq(vector.iter().rev().copied()),
+                        "seed {seed}, bucket {bucket}"
                     );
                     assert_eq!(
-                        (stacks.top(stack), stacks.is_empty(stack)),
+                        (buckets.top(bucket), buckets.is_empty(bucket)),
                         (vector.last().copied(), vector.is_empty())
                     );
                 }
             }
             // Blocks are used again: all are full but three, or spare.
-            assert!(stacks.blocks.len() <= 100_u32.div_ceil(8) + 3, "seed {seed}");
+            assert!(buckets.blocks.len() <= 100_u32.div_ceil(8) + 3, "seed {seed}");
         }
     }
 }

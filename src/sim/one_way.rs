@@ -3,28 +3,28 @@
 use alloc::collections::VecDeque;
 use core::time::Duration;
 
-use super::dice::Dice;
+use super::rng::Rng;
 use crate::time::{Timestamp, nanos};
 
 /// What a direction does to what travels in it: latency, jitter, rate.
 ///
 /// ```
 /// use core::time::Duration;
-/// use liveness::sim::Path;
+/// use liveness::sim::LinkProfile;
 ///
 /// // A hotel's network: 80 ms, up to 200 ms more, 100 kB a second.
-/// const HOTEL: Path = Path::new(Duration::from_millis(80)).jitter(Duration::from_millis(200)).rate(100_000);
+/// const HOTEL: LinkProfile = LinkProfile::new(Duration::from_millis(80)).jitter(Duration::from_millis(200)).rate(100_000);
 /// # let _ = HOTEL;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Path {
+pub struct LinkProfile {
     latency: u64,
     jitter: u64,
     /// Bytes a second; `u64::MAX`: any number.
     rate: u64,
 }
 
-impl Path {
+impl LinkProfile {
     /// Everything arrives at once.
     pub const INSTANT: Self = Self::new(Duration::ZERO);
     /// A line at home: 15 ms and up to 5 ms more, 5 MB a second.
@@ -37,7 +37,7 @@ impl Path {
     pub const SATELLITE: Self =
         Self::new(Duration::from_millis(270)).jitter(Duration::from_millis(60)).rate(1_000_000);
 
-    /// A path that takes this long, always, for any number of bytes.
+    /// Every message takes this long, whatever its size.
     #[must_use]
     pub const fn new(latency: Duration) -> Self {
         Self { latency: nanos(latency), jitter: 0, rate: u64::MAX }
@@ -70,7 +70,7 @@ impl Path {
 /// One direction of a connection, as TCP makes it: what is sent arrives whole, once, in order, at its time; or, from some
 /// message on, not at all.
 ///
-/// - A message arrives when its last byte does: it leaves at the path's rate behind everything sent before, and travels
+/// - A message arrives when its last byte does: it leaves at the profile's rate behind everything sent before, and travels
 ///   for the latency and its share of the jitter. So the receiving end sees the rate kept too.
 /// - During an [`outage`](Self::outage) time stands still on the wire: nothing leaves, nothing arrives, nothing is lost.
 ///   Afterwards everything arrives that much later, in order; without a rate, in a burst, as TCP delivers it.
@@ -81,23 +81,23 @@ impl Path {
 /// ```
 /// use core::time::Duration;
 /// use liveness::Timestamp;
-/// use liveness::sim::{Path, Wire};
+/// use liveness::sim::{LinkProfile, OneWay};
 ///
 /// let at = Timestamp::from_millis;
-/// let mut wire = Wire::new(Path::new(Duration::from_millis(40)), 7);
-/// wire.send("one", 100, at(0));
-/// wire.outage(at(10), Duration::from_secs(3));
-/// wire.send("two", 100, at(50));
+/// let mut down = OneWay::new(LinkProfile::new(Duration::from_millis(40)), 7);
+/// down.send("one", 100, at(0));
+/// down.outage(at(10), Duration::from_secs(3));
+/// down.send("two", 100, at(50));
 ///
-/// assert_eq!(wire.poll_timeout(), Some(at(3040)));
-/// assert_eq!(wire.poll(at(3040)), Some("one"));
-/// assert_eq!(wire.poll(at(3040)), None);
-/// assert_eq!(wire.poll(at(3050)), Some("two"));
+/// assert_eq!(down.poll_timeout(), Some(at(3040)));
+/// assert_eq!(down.poll(at(3040)), Some("one"));
+/// assert_eq!(down.poll(at(3040)), None);
+/// assert_eq!(down.poll(at(3050)), Some("two"));
 /// ```
 #[derive(Clone, Debug)]
-pub struct Wire<T> {
-    path: Path,
-    dice: Dice,
+pub struct OneWay<T> {
+    profile: LinkProfile,
+    rng: Rng,
     latest: Timestamp,
     /// The time that counts on the wire stands still in an outage: it is behind by what those took that are over.
     stood: u64,
@@ -109,13 +109,13 @@ pub struct Wire<T> {
     under_way: VecDeque<(u64, T)>,
 }
 
-impl<T> Wire<T> {
-    /// An unbroken wire. The seed draws the jitter.
+impl<T> OneWay<T> {
+    /// An unbroken direction. The seed draws the jitter.
     #[must_use]
-    pub const fn new(path: Path, seed: u64) -> Self {
+    pub const fn new(profile: LinkProfile, seed: u64) -> Self {
         Self {
-            path,
-            dice: Dice::new(seed),
+            profile,
+            rng: Rng::new(seed),
             latest: Timestamp::ZERO,
             stood: 0,
             outages: VecDeque::new(),
@@ -128,10 +128,10 @@ impl<T> Wire<T> {
     /// Sends a message of so many bytes.
     pub fn send(&mut self, message: T, bytes: usize, now: Timestamp) {
         self.pass(now);
-        let took = self.path.transmission(bytes);
+        let took = self.profile.transmission(bytes);
         self.left_at = self.left_at.max(self.on_the_wire(self.latest)).saturating_add(took);
-        let jitter = self.dice.below(self.path.jitter.saturating_add(1));
-        let travelled = self.left_at.saturating_add(self.path.latency).saturating_add(jitter);
+        let jitter = self.rng.below(self.profile.jitter.saturating_add(1));
+        let travelled = self.left_at.saturating_add(self.profile.latency).saturating_add(jitter);
         // No earlier than its bytes can follow those of the message before.
         self.arrived_at = travelled.max(self.arrived_at.saturating_add(took));
         if self.on_the_clock(self.arrived_at) < u64::MAX {
@@ -178,7 +178,7 @@ impl<T> Wire<T> {
         }
     }
 
-    /// Cuts the wire for good: whatever has not arrived before that moment never will, and the sender is not told.
+    /// Cuts this direction for good: whatever has not arrived before that moment never will, and the sender is not told.
     pub fn cut(&mut self, at: Timestamp) {
         self.outage(at, Duration::MAX);
     }
@@ -199,11 +199,11 @@ impl<T> Wire<T> {
     /// How many bytes wait at the sending end, as in the kernel's buffer: for a sender that holds back.
     #[must_use]
     pub fn unsent(&self, now: Timestamp) -> usize {
-        if self.path.rate == u64::MAX {
+        if self.profile.rate == u64::MAX {
             return 0;
         }
         let waits = self.left_at.saturating_sub(self.on_the_wire(now.max(self.latest)));
-        let bytes = u128::from(waits).saturating_mul(self.path.rate.into()).div_ceil(1_000_000_000);
+        let bytes = u128::from(waits).saturating_mul(self.profile.rate.into()).div_ceil(1_000_000_000);
         usize::try_from(bytes).unwrap_or(usize::MAX)
     }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use liveness::{
-    Action, Beat, CloseCode, Config, ConfigBuilder, Event, Evidence, Liveness, Machine, Reason, Status,
-    Timestamp,
+    Action, CloseCode, Config, ConfigBuilder, Event, Evidence, Liveness, Monitor, Reason, Status,
+    TextHeartbeat, Timestamp,
 };
 use liveness_testing::REASONS;
 
@@ -23,7 +23,7 @@ fn each_reason_has_its_words_its_name_and_the_code_that_a_script_would_see() {
         (Reason::TransportClosed, "the transport was closed", "transport-closed", 1006),
         (Reason::LocalClosed, "closed by this side", "local-closed", 1000),
     ] {
-        assert_eq!((reason.as_str(), reason.to_string().as_str()), (words, name));
+        assert_eq!((reason.description(), reason.to_string().as_str()), (words, name));
         assert_eq!(reason.connection_close_code(), code, "{name}");
         // RFC 6455 5.5: they fit into a Close frame, beside its code.
         assert!((1..=123).contains(&words.len()), "{name}");
@@ -35,7 +35,9 @@ fn each_reason_has_its_words_its_name_and_the_code_that_a_script_would_see() {
 
 #[test]
 fn actions_and_states_are_shown_in_the_words_of_a_transcript() {
-    let Some(Beat::Ping(payload)) = Beat::parse("ping 0123456789abcdef") else { panic!("it is one") };
+    let Some(TextHeartbeat::Ping(payload)) = TextHeartbeat::parse("ping 0123456789abcdef") else {
+        panic!("it is one")
+    };
     for (action, says) in [
         (Action::MarkOnline, "online"),
         (Action::SendPing(payload), "ping 0123456789abcdef"),
@@ -155,7 +157,7 @@ fn short_times_are_told_in_small_units() {
 /// A driver that takes any machine gets every call through to this one.
 #[test]
 fn a_machine_behind_the_trait_is_the_machine() {
-    fn lives(machine: &mut impl Machine) -> Vec<Action> {
+    fn lives(machine: &mut impl Monitor) -> Vec<Action> {
         let now = Timestamp::from_secs(1);
         machine.probe(now);
         let mut actions: Vec<_> = std::iter::from_fn(|| machine.poll(now)).collect();
@@ -175,30 +177,30 @@ fn a_machine_behind_the_trait_is_the_machine() {
 #[test]
 fn a_beat_is_read_as_it_is_written_and_nothing_else_is_one() {
     for digits in ["0000000000000000", "0123456789abcdef", "ffffffffffffffff", "8000000000000001"] {
-        let ping = Beat::parse(&format!("ping {digits}")).unwrap();
-        let pong = Beat::parse(&format!("pong {digits}")).unwrap();
+        let ping = TextHeartbeat::parse(&format!("ping {digits}")).unwrap();
+        let pong = TextHeartbeat::parse(&format!("pong {digits}")).unwrap();
         assert_eq!(
             (ping.to_string(), pong.to_string()),
             (format!("ping {digits}"), format!("pong {digits}"))
         );
         assert_eq!((ping.answer(), pong.answer()), (Some(pong), None));
-        let Beat::Pong(payload) = pong else { panic!("{pong}") };
+        let TextHeartbeat::Pong(payload) = pong else { panic!("{pong}") };
         assert_eq!((ping.event(), pong.event()), (Event::Ping, Event::Pong(payload.as_bytes())));
         assert_eq!(u64::from_be_bytes(*payload.as_bytes()), u64::from_str_radix(digits, 16).unwrap());
     }
     for other in
         ["", "ping", "ping ", "ping 0123456789abcde", "ping 0123456789abcdef0", "ping 0123456789abcdeF"]
     {
-        assert_eq!(Beat::parse(other), None, "{other}");
+        assert_eq!(TextHeartbeat::parse(other), None, "{other}");
     }
     for other in
         ["ping 0123456789abcde/", "ping 0123456789abcde:", "ping 0123456789abcde`", "ping 0123456789abcdeg"]
     {
-        assert_eq!(Beat::parse(other), None, "{other}");
+        assert_eq!(TextHeartbeat::parse(other), None, "{other}");
     }
     for other in
         ["pang 0123456789abcdef", " ping 0123456789abcdef", "ping 0123456789abcdef ", "ping +123456789abcdef"]
     {
-        assert_eq!(Beat::parse(other), None, "{other}");
+        assert_eq!(TextHeartbeat::parse(other), None, "{other}");
     }
 }

@@ -5,11 +5,11 @@ use core::cmp::Ordering;
 
 use crate::time::Timestamp;
 
-/// A queue by time; what comes at the same moment comes in the order in which it was noted down.
+/// A queue by time; what comes at the same moment comes in the order in which it was pushed.
 #[derive(Clone, Debug)]
-pub(super) struct Agenda<T> {
+pub(super) struct EventQueue<T> {
     entries: BinaryHeap<Entry<T>>,
-    noted: u64,
+    pushed: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -19,14 +19,14 @@ struct Entry<T> {
     what: T,
 }
 
-impl<T> Agenda<T> {
+impl<T> EventQueue<T> {
     pub(super) const fn new() -> Self {
-        Self { entries: BinaryHeap::new(), noted: 0 }
+        Self { entries: BinaryHeap::new(), pushed: 0 }
     }
 
-    pub(super) fn note(&mut self, at: Timestamp, what: T) {
-        self.noted = self.noted.saturating_add(1);
-        self.entries.push(Entry { at, number: self.noted, what });
+    pub(super) fn push(&mut self, at: Timestamp, what: T) {
+        self.pushed = self.pushed.saturating_add(1);
+        self.entries.push(Entry { at, number: self.pushed, what });
     }
 
     pub(super) fn next_at(&self) -> Option<Timestamp> {
@@ -34,7 +34,7 @@ impl<T> Agenda<T> {
     }
 
     /// The next entry that is due by `now`.
-    pub(super) fn take(&mut self, now: Timestamp) -> Option<(Timestamp, T)> {
+    pub(super) fn pop_due(&mut self, now: Timestamp) -> Option<(Timestamp, T)> {
         if self.next_at()? > now {
             return None;
         }

@@ -19,7 +19,7 @@ impl Fleet {
     pub fn get(&self, key: Key) -> Result<Liveness, StaleKey> {
         let (config, state) = self.peek(key).ok_or(StaleKey)?;
         let mut state = *state;
-        self.catch_up(key.slot(), &mut state);
+        self.apply_pending_broadcast(key.slot(), &mut state);
         Ok(Liveness::from_parts(*config, state))
     }
 
@@ -29,7 +29,7 @@ impl Fleet {
     ///
     /// [`StaleKey`].
     pub fn status(&self, key: Key) -> Result<Status, StaleKey> {
-        if self.sweep.is_some() {
+        if self.broadcast.is_some() {
             return self.get(key).map(|machine| machine.status());
         }
         // Asked often, and answered without a copy.
@@ -80,7 +80,7 @@ impl Fleet {
         if state.tag() != key.tag().0 {
             return None;
         }
-        Some((self.classes.get(key.tag().class())?, state))
+        Some((self.configs.get(key.tag().config())?, state))
     }
 }
 

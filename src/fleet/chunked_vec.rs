@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 /// Items in chunks of a fixed size. Growth allocates one chunk and moves nothing, so that the millionth item costs what
 /// the first did, and a row of a million holds hardly more memory than they need.
-pub(super) struct Chunks<T> {
+pub(super) struct ChunkedVec<T> {
     chunks: Vec<Box<[T; CHUNK]>>,
     len: u32,
     /// What lies behind the last item, up to the end of its chunk.
@@ -17,7 +17,7 @@ pub(super) struct Chunks<T> {
 const CHUNK: usize = 1 << LOG;
 const LOG: u32 = 9;
 
-impl<T: Copy> Chunks<T> {
+impl<T: Copy> ChunkedVec<T> {
     pub(super) const fn new(filler: T) -> Self {
         Self { chunks: Vec::new(), len: 0, filler }
     }

@@ -5,33 +5,32 @@ use std::time::Duration;
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use liveness::driver::Heartbeat;
 use liveness::driver::tokio::LiveStream;
-use liveness::driver::tokio_tungstenite::LiveSocket;
-use liveness::{Action, Beat, CloseCode, Config, Evidence, Reason, Schedule, Status};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use liveness::{Action, CloseCode, Config, Evidence, Reason, Schedule, Status, TextHeartbeat};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tungstenite::Message;
 use tungstenite::protocol::Role;
 
-use super::support::{Peer, SECOND, Told, config, over_bytes, pair, reason};
+use super::support::{Actions, Live, Peer, SECOND, config, over_bytes, pair, reason};
 use liveness_testing::raw_peer::{BINARY, TEXT, frame};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-async fn beating(config: Config) -> (LiveSocket<DuplexStream>, Peer, Told) {
+async fn beating(config: Config) -> (Live, Peer, Actions) {
     let (live, client, told) = pair(config, 4096).await;
     (live.heartbeat(Heartbeat::Text), client, told)
 }
 
-fn parsed(message: &Message) -> Option<Beat> {
-    if let Message::Text(text) = message { Beat::parse(text) } else { None }
+fn parsed(message: &Message) -> Option<TextHeartbeat> {
+    if let Message::Text(text) = message { TextHeartbeat::parse(text) } else { None }
 }
 
 /// A page: its script answers pings, and returns what else it hears.
 async fn script(client: &mut Peer) -> Option<Message> {
     loop {
         let message = client.next().await?.ok()?;
-        match parsed(&message).and_then(|beat| beat.answer()) {
+        match parsed(&message).and_then(|heartbeat| heartbeat.answer()) {
             Some(answer) => client.send(Message::text(answer.to_string())).await.ok()?,
             None => return Some(message),
         }
@@ -176,7 +175,8 @@ async fn a_flood_of_pings_in_text_is_a_flood() {
 #[tokio::test(start_paused = true)]
 async fn a_page_that_asks_and_never_reads_is_owed_one_answer() {
     for evidence in [Evidence::AnyTraffic, Evidence::PongOnly] {
-        let free = Config::builder().interval(5 * SECOND).timeout(10 * SECOND).jitter(0).no_control_budget();
+        let free =
+            Config::builder().interval(5 * SECOND).timeout(10 * SECOND).jitter(0).unlimited_control_frames();
         let (live, mut client, _) = pair(free.evidence(evidence).build().unwrap(), 256).await;
         let mut live = live.heartbeat(Heartbeat::Text);
         let asking = tokio::spawn(async move {

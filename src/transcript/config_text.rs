@@ -4,24 +4,24 @@ use std::format;
 use std::string::ToString;
 
 use super::parse::{Parsed, number};
-use crate::config::{self, Config, ConfigBuilder};
+use crate::config::{Config, ConfigBuilder, SettingsParser};
 
 /// What [`Config`] reads, and the `seed`.
-pub(super) struct Settings {
-    config: config::Settings,
+pub(super) struct ConfigParser {
+    settings: SettingsParser,
     seed: Option<u64>,
 }
 
-impl Default for Settings {
+impl Default for ConfigParser {
     fn default() -> Self {
-        Self { config: config::Settings::new(Config::builder()), seed: None }
+        Self { settings: SettingsParser::new(Config::builder()), seed: None }
     }
 }
 
-impl Settings {
+impl ConfigParser {
     pub(super) fn set(&mut self, setting: &str) -> Parsed<()> {
         let Some(seed) = setting.strip_prefix("seed=") else {
-            return self.config.set(setting).map_err(|error| {
+            return self.settings.set(setting).map_err(|error| {
                 let seed = if error.is_unknown_key() { ", and in a transcript `seed`" } else { "" };
                 format!("{error}{seed}")
             });
@@ -33,7 +33,7 @@ impl Settings {
     }
 
     pub(super) const fn builder(&self) -> ConfigBuilder {
-        self.config.builder
+        self.settings.builder
     }
 
     pub(super) fn seed(&self) -> u64 {

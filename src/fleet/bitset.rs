@@ -5,13 +5,13 @@ use alloc::vec::Vec;
 
 /// A bit a number, and above each 64 of them a bit that says whether any is set: in a set of 65,536 the next member is
 /// found in at most 18 words, wherever it is.
-pub(super) struct Bits {
+pub(super) struct BitSet {
     words: Vec<u64>,
     /// Bit `n` of all: `words[n]` is not zero.
     occupied: Vec<u64>,
 }
 
-impl Bits {
+impl BitSet {
     /// An empty set of numbers below `size`.
     pub(super) fn new(size: u32) -> Self {
         let words = size.div_ceil(64) as usize;
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn the_next_member_is_found_in_its_word_in_another_and_in_another_group() {
-        let mut bits = Bits::new(65_536);
+        let mut bits = BitSet::new(65_536);
         assert_eq!(bits.next(0), None);
         for member in [3, 64, 4_095, 4_096, 65_535] {
             bits.insert(member);
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn a_word_with_another_member_stays_occupied() {
-        let mut bits = Bits::new(128);
+        let mut bits = BitSet::new(128);
         bits.insert(70);
         bits.insert(71);
         bits.remove(70);

@@ -3,8 +3,8 @@
 use std::net::TcpStream;
 
 use liveness::driver::Heartbeat;
-use liveness::driver::tungstenite::{LiveSocket, accept_unwatched};
-use liveness::{Beat, Config, Evidence, Reason, Schedule};
+use liveness::driver::tungstenite::{LiveSocket, accept_raw};
+use liveness::{Config, Evidence, Reason, Schedule, TextHeartbeat};
 use tungstenite::{Message, WebSocket};
 
 use liveness_testing::host::{Host, Life, Watched, brisk, leave, live_for, strict};
@@ -12,7 +12,7 @@ use liveness_testing::raw_peer::{TEXT, frame, millis};
 
 fn beating(config: Config) -> Host<Life> {
     Host::open(move |stream| {
-        let socket = accept_unwatched(stream, None).unwrap();
+        let socket = accept_raw(stream, None).unwrap();
         Watched::new(LiveSocket::new(socket, config).heartbeat(Heartbeat::Text)).life()
     })
 }
@@ -21,8 +21,8 @@ fn beating(config: Config) -> Host<Life> {
 fn answer(client: &mut WebSocket<TcpStream>, pings: u32) {
     for _ in 0..pings {
         let message = client.read().unwrap();
-        let beat = Beat::parse(message.to_text().unwrap()).expect("nothing else is said");
-        client.send(Message::text(beat.answer().unwrap().to_string())).unwrap();
+        let heartbeat = TextHeartbeat::parse(message.to_text().unwrap()).expect("nothing else is said");
+        client.send(Message::text(heartbeat.answer().unwrap().to_string())).unwrap();
     }
 }
 
@@ -88,8 +88,8 @@ fn a_flood_of_pings_in_text_is_a_flood() {
 #[test]
 fn a_program_that_asks_and_never_reads_is_given_up() {
     let host = Host::open(move |stream| {
-        let socket = accept_unwatched(stream, None).unwrap();
-        let socket = LiveSocket::new(socket, strict().no_control_budget().build_const());
+        let socket = accept_raw(stream, None).unwrap();
+        let socket = LiveSocket::new(socket, strict().unlimited_control_frames().build_const());
         let mut watched = Watched::new(socket.heartbeat(Heartbeat::Text));
         let offline = watched.socket.send(Message::binary(vec![0; 48 << 20])).unwrap_err();
         assert_eq!(offline.reason(), Reason::WriteStalled);

@@ -1,4 +1,4 @@
-//! Chance that can be repeated.
+//! Random numbers that can be repeated.
 
 use core::time::Duration;
 
@@ -10,36 +10,36 @@ use crate::time::{Timestamp, nanos};
 ///
 /// ```
 /// use core::time::Duration;
-/// use liveness::sim::Dice;
+/// use liveness::sim::Rng;
 ///
-/// let mut dice = Dice::new(7);
-/// assert!((1..=6).contains(&(1 + dice.below(6))));
-/// assert!(dice.duration(Duration::from_secs(3)) <= Duration::from_secs(3));
-/// assert_eq!(Dice::new(7).below(1000), Dice::new(7).below(1000));
+/// let mut rng = Rng::new(7);
+/// assert!((1..=6).contains(&(1 + rng.below(6))));
+/// assert!(rng.duration(Duration::from_secs(3)) <= Duration::from_secs(3));
+/// assert_eq!(Rng::new(7).below(1000), Rng::new(7).below(1000));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Dice {
+pub struct Rng {
     seed: u64,
-    rolled: u64,
+    drawn: u64,
 }
 
-impl Dice {
-    /// Dice that fall as this seed says.
+impl Rng {
+    /// The numbers that follow from this seed.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
-        Self { seed, rolled: 0 }
+        Self { seed, drawn: 0 }
     }
 
     /// Any number: a seed for something else.
-    pub const fn roll(&mut self) -> u64 {
-        let roll = mix(self.seed, self.rolled);
-        self.rolled = self.rolled.wrapping_add(1);
-        roll
+    pub const fn next_u64(&mut self) -> u64 {
+        let number = mix(self.seed, self.drawn);
+        self.drawn = self.drawn.wrapping_add(1);
+        number
     }
 
     /// A number less than `end`, each as likely as any other; zero where there is none.
     pub const fn below(&mut self, end: u64) -> u64 {
-        share(self.roll(), end)
+        share(self.next_u64(), end)
     }
 
     /// Yes, once in so many times.

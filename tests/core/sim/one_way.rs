@@ -1,12 +1,12 @@
-//! A wire against one that ticks: every nanosecond, bytes leave and messages travel, unless it is out.
+//! One direction of a link against one that ticks: every nanosecond, bytes leave and messages travel, unless it is out.
 
 use std::time::Duration;
 
 use liveness::Timestamp;
-use liveness::sim::{Link, Path, Wire};
+use liveness::sim::{Link, LinkProfile, OneWay};
 use proptest::prelude::*;
 
-use crate::draws::draws;
+use crate::samples::samples;
 
 const LONG: u64 = 10_000;
 
@@ -40,43 +40,43 @@ fn steps(cuts: bool) -> impl Strategy<Value = Vec<(u64, Step)>> {
 }
 
 /// A rate that takes so many nanoseconds for a byte; zero: none.
-fn path(latency: u64, byte: u64) -> Path {
-    let path = Path::new(Duration::from_nanos(latency));
-    1_000_000_000_u64.checked_div(byte).map_or(path, |rate| path.rate(rate))
+fn profile(latency: u64, byte: u64) -> LinkProfile {
+    let profile = LinkProfile::new(Duration::from_nanos(latency));
+    1_000_000_000_u64.checked_div(byte).map_or(profile, |rate| profile.rate(rate))
 }
 
 /// When each message arrives, in the order of arrival.
-fn arrivals(wire: &mut Wire<usize>, steps: &[(u64, Step)]) -> Vec<(usize, u64)> {
+fn arrivals(direction: &mut OneWay<usize>, steps: &[(u64, Step)]) -> Vec<(usize, u64)> {
     let (mut now, mut sent, mut arrived) = (0, 0, Vec::new());
     let mut latest = at(0);
-    let mut take = |wire: &mut Wire<usize>, now: u64, until: u64| {
+    let mut take = |direction: &mut OneWay<usize>, now: u64, until: u64| {
         latest = latest.max(at(now));
-        while let Some(due) = wire.poll_timeout().filter(|due| *due <= at(until)) {
+        while let Some(due) = direction.poll_timeout().filter(|due| *due <= at(until)) {
             if due > latest {
                 latest = due;
-                assert_eq!(wire.poll(due.saturating_sub(Duration::from_nanos(1))), None, "early");
+                assert_eq!(direction.poll(due.saturating_sub(Duration::from_nanos(1))), None, "early");
             }
-            arrived.push((wire.poll(due).expect("it is due"), due.as_nanos()));
+            arrived.push((direction.poll(due).expect("it is due"), due.as_nanos()));
         }
     };
     for (after, step) in steps {
         // What is due at the very moment of a step comes after it.
         if let Some(until) = (now + after).checked_sub(1) {
-            take(wire, now, until);
+            take(direction, now, until);
         }
         now += after;
         match step {
             Step::Send(bytes) => {
-                wire.send(sent, usize::try_from(*bytes).unwrap(), at(now));
+                direction.send(sent, usize::try_from(*bytes).unwrap(), at(now));
                 sent += 1;
             }
-            Step::Outage(from, Some(lasts)) => wire.outage(at(now + from), Duration::from_nanos(*lasts)),
-            Step::Outage(from, None) => wire.cut(at(now + from)),
-            Step::Poll => take(wire, now, now),
+            Step::Outage(from, Some(lasts)) => direction.outage(at(now + from), Duration::from_nanos(*lasts)),
+            Step::Outage(from, None) => direction.cut(at(now + from)),
+            Step::Poll => take(direction, now, now),
         }
     }
-    take(wire, now, u64::MAX - 1);
-    assert_eq!((wire.poll_timeout(), wire.under_way()), (None, 0));
+    take(direction, now, u64::MAX - 1);
+    assert_eq!((direction.poll_timeout(), direction.under_way()), (None, 0));
     arrived
 }
 
@@ -136,9 +136,9 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_wire_is_as_one_that_ticks(latency in 0..30_u64, byte in 0..5_u64, steps in steps(true)) {
+    fn a_direction_is_as_one_that_ticks(latency in 0..30_u64, byte in 0..5_u64, steps in steps(true)) {
         let byte = if byte == 3 { 8 } else { byte };
-        let arrived = arrivals(&mut Wire::new(path(latency, byte), 7), &steps);
+        let arrived = arrivals(&mut OneWay::new(profile(latency, byte), 7), &steps);
         prop_assert_eq!(arrived, ticking(latency, byte, &steps));
     }
 
@@ -151,8 +151,8 @@ proptest! {
         seed: u64,
         steps in steps(false),
     ) {
-        let path = Path::new(Duration::from_nanos(latency)).jitter(Duration::from_nanos(jitter)).rate(rate);
-        let arrived = arrivals(&mut Wire::new(path, seed), &steps);
+        let profile = LinkProfile::new(Duration::from_nanos(latency)).jitter(Duration::from_nanos(jitter)).rate(rate);
+        let arrived = arrivals(&mut OneWay::new(profile, seed), &steps);
         let mut sends = Vec::new();
         let mut now = 0;
         for (after, step) in &steps {
@@ -174,9 +174,9 @@ proptest! {
             let bytes = sends[first + 1..=last].iter().map(|(_, bytes)| bytes).sum();
             prop_assert!(arrived[last].1 - arrived[first].1 >= takes(bytes), "{first} to {last}");
         }
-        // Nor later than it must: each at most the jitter later than on a wire that has none.
-        let steady = Path::new(Duration::from_nanos(latency)).rate(rate);
-        for ((_, late), (_, punctual)) in arrived.iter().zip(arrivals(&mut Wire::new(steady, 0), &steps)) {
+        // Nor later than it must: each at most the jitter later than on a direction that has none.
+        let steady = LinkProfile::new(Duration::from_nanos(latency)).rate(rate);
+        for ((_, late), (_, punctual)) in arrived.iter().zip(arrivals(&mut OneWay::new(steady, 0), &steps)) {
             let out = steps.iter().map(|(_, step)| match step {
                 Step::Outage(_, Some(lasts)) => *lasts,
                 Step::Outage(_, None) | Step::Send(_) | Step::Poll => 0,
@@ -187,36 +187,36 @@ proptest! {
 
     #[test]
     fn the_same_seed_makes_the_same_run(seed: u64, steps in steps(true)) {
-        let path = Path::MOBILE;
-        prop_assert_eq!(arrivals(&mut Wire::new(path, seed), &steps), arrivals(&mut Wire::new(path, seed), &steps));
+        let profile = LinkProfile::MOBILE;
+        prop_assert_eq!(arrivals(&mut OneWay::new(profile, seed), &steps), arrivals(&mut OneWay::new(profile, seed), &steps));
     }
 
     #[test]
-    fn no_times_and_sizes_break_a_wire(
+    fn no_times_and_sizes_break_a_direction(
         calls in prop::collection::vec((0..4_u8, any::<Timestamp>(), any::<u64>(), any::<usize>()), 1..50),
         rate: u64,
     ) {
         let longest = Duration::from_nanos(u64::MAX);
-        for path in [Path::MOBILE, Path::new(longest).jitter(longest).rate(rate)] {
-            let mut wire = Wire::new(path, 7);
+        for profile in [LinkProfile::MOBILE, LinkProfile::new(longest).jitter(longest).rate(rate)] {
+            let mut direction = OneWay::new(profile, 7);
             for (call, at, nanos, bytes) in &calls {
                 match call {
-                    0 => wire.send((), *bytes, *at),
-                    1 => wire.outage(*at, Duration::from_nanos(*nanos)),
-                    2 => drop(wire.poll(*at)),
-                    _ => drop(wire.unsent(*at)),
+                    0 => direction.send((), *bytes, *at),
+                    1 => direction.outage(*at, Duration::from_nanos(*nanos)),
+                    2 => drop(direction.poll(*at)),
+                    _ => drop(direction.unsent(*at)),
                 }
             }
-            prop_assert_eq!(wire.poll_timeout().is_some(), wire.under_way() > 0);
+            prop_assert_eq!(direction.poll_timeout().is_some(), direction.under_way() > 0);
         }
     }
 }
 
 #[test]
-fn the_ticking_wire_loses_and_delays_as_often_as_it_delivers() {
-    // The twin of the comparison: it would hold on a wire where nothing ever happens.
+fn the_ticking_direction_loses_and_delays_as_often_as_it_delivers() {
+    // The twin of the comparison: it would hold on a direction where nothing ever happens.
     let (mut lost, mut delayed, mut punctual) = (0, 0, 0);
-    for steps in draws(steps(true), 200) {
+    for steps in samples(steps(true), 200) {
         let sent: Vec<u64> = steps
             .iter()
             .scan(0, |now, (after, step)| {
@@ -225,7 +225,7 @@ fn the_ticking_wire_loses_and_delays_as_often_as_it_delivers() {
             })
             .filter_map(|(now, step)| matches!(step, Step::Send(_)).then_some(now))
             .collect();
-        let arrived = arrivals(&mut Wire::new(path(10, 0), 7), &steps);
+        let arrived = arrivals(&mut OneWay::new(profile(10, 0), 7), &steps);
         lost += sent.len() - arrived.len();
         for (number, there) in arrived {
             if there == sent[number] + 10 { punctual += 1 } else { delayed += 1 }
@@ -236,37 +236,44 @@ fn the_ticking_wire_loses_and_delays_as_often_as_it_delivers() {
 
 #[test]
 fn an_outage_flushes_in_order_and_at_once_where_there_is_no_rate() {
-    let mut wire = Wire::new(Path::new(Duration::from_millis(5)), 7);
+    let mut direction = OneWay::new(LinkProfile::new(Duration::from_millis(5)), 7);
     let at = Timestamp::from_millis;
-    wire.send(0, 1000, at(0));
-    wire.outage(at(10), Duration::from_millis(90));
+    direction.send(0, 1000, at(0));
+    direction.outage(at(10), Duration::from_millis(90));
     for number in 1..10 {
-        wire.send(number, 1000, at(number * 10));
+        direction.send(number, 1000, at(number * 10));
     }
-    assert_eq!(wire.poll(at(5)), Some(0));
-    assert_eq!(wire.poll(at(104)), None);
-    assert_eq!((1..10).map(|_| wire.poll(at(105)).unwrap()).collect::<Vec<_>>(), (1..10).collect::<Vec<_>>());
+    assert_eq!(direction.poll(at(5)), Some(0));
+    assert_eq!(direction.poll(at(104)), None);
+    assert_eq!(
+        (1..10).map(|_| direction.poll(at(105)).unwrap()).collect::<Vec<_>>(),
+        (1..10).collect::<Vec<_>>()
+    );
 }
 
 #[test]
 fn what_would_arrive_before_a_cut_does_and_nothing_after() {
-    let mut wire = Wire::new(Path::new(Duration::from_millis(5)), 7);
+    let mut direction = OneWay::new(LinkProfile::new(Duration::from_millis(5)), 7);
     let at = Timestamp::from_millis;
-    wire.send("in time", 1, at(4));
-    wire.send("too late", 1, at(5));
-    wire.cut(at(10));
-    wire.send("much too late", 1, at(10));
-    assert_eq!((wire.poll(at(9)), wire.poll(Timestamp::MAX), wire.under_way()), (Some("in time"), None, 0));
-    assert!(!wire.is_out(at(9)) && wire.is_out(at(10)));
+    direction.send("in time", 1, at(4));
+    direction.send("too late", 1, at(5));
+    direction.cut(at(10));
+    direction.send("much too late", 1, at(10));
+    assert_eq!(
+        (direction.poll(at(9)), direction.poll(Timestamp::MAX), direction.under_way()),
+        (Some("in time"), None, 0)
+    );
+    assert!(!direction.is_out(at(9)) && direction.is_out(at(10)));
 }
 
 #[test]
 fn jitter_reaches_both_its_ends_and_what_lies_between() {
     let mut tenths = [0; 10];
     for seed in 0..10_000 {
-        let mut wire = Wire::new(Path::new(Duration::from_nanos(100)).jitter(Duration::from_nanos(99)), seed);
-        wire.send((), 1, Timestamp::ZERO);
-        let extra = wire.poll_timeout().unwrap().as_nanos() - 100;
+        let mut direction =
+            OneWay::new(LinkProfile::new(Duration::from_nanos(100)).jitter(Duration::from_nanos(99)), seed);
+        direction.send((), 1, Timestamp::ZERO);
+        let extra = direction.poll_timeout().unwrap().as_nanos() - 100;
         tenths[usize::try_from(extra / 10).unwrap()] += 1;
     }
     assert!(tenths.iter().all(|count| (850..=1150).contains(count)), "{tenths:?}");
@@ -274,27 +281,27 @@ fn jitter_reaches_both_its_ends_and_what_lies_between() {
 
 #[test]
 fn what_has_not_left_yet_is_known_to_the_byte() {
-    let mut wire = Wire::new(Path::HOME.rate(1000), 7);
+    let mut direction = OneWay::new(LinkProfile::HOME.rate(1000), 7);
     let at = Timestamp::from_millis;
-    wire.send((), 500, at(0));
-    wire.send((), 500, at(0));
-    assert_eq!([0, 1, 999, 1000].map(|now| wire.unsent(at(now))), [1000, 999, 1, 0]);
+    direction.send((), 500, at(0));
+    direction.send((), 500, at(0));
+    assert_eq!([0, 1, 999, 1000].map(|now| direction.unsent(at(now))), [1000, 999, 1, 0]);
     // A part of a byte has not left.
-    assert_eq!(wire.unsent(Timestamp::from_micros(1_500)), 999);
-    wire.outage(at(600), Duration::from_secs(9));
-    assert_eq!([600, 9600, 10_000].map(|now| wire.unsent(at(now))), [400, 400, 0]);
+    assert_eq!(direction.unsent(Timestamp::from_micros(1_500)), 999);
+    direction.outage(at(600), Duration::from_secs(9));
+    assert_eq!([600, 9600, 10_000].map(|now| direction.unsent(at(now))), [400, 400, 0]);
 }
 
 #[test]
 fn the_two_directions_of_a_link_are_two() {
-    let mut link = Link::asymmetric(Path::MOBILE, Path::INSTANT, 7);
+    let mut link = Link::asymmetric(LinkProfile::MOBILE, LinkProfile::INSTANT, 7);
     link.up.cut(Timestamp::ZERO);
     link.up.send("up", 1, Timestamp::ZERO);
     link.down.send("down", 1, Timestamp::ZERO);
     assert_eq!(link.poll_timeout(), Some(Timestamp::ZERO));
     assert_eq!((link.up.poll(Timestamp::MAX), link.down.poll(Timestamp::ZERO)), (None, Some("down")));
     // And their jitter is not the same.
-    let mut link = Link::new(Path::MOBILE, 7);
+    let mut link = Link::new(LinkProfile::MOBILE, 7);
     link.up.send("up", 1, Timestamp::ZERO);
     link.down.send("down", 1, Timestamp::ZERO);
     assert_ne!(link.up.poll_timeout(), link.down.poll_timeout());
@@ -303,14 +310,14 @@ fn the_two_directions_of_a_link_are_two() {
 #[test]
 fn a_year_on_the_wire_is_exact_to_the_nanosecond() {
     // 333 bytes a second, a byte each three seconds, and a second without every hour: a hundredth of the capacity.
-    let mut wire = Wire::new(Path::new(Duration::from_nanos(7)).rate(333), 7);
+    let mut direction = OneWay::new(LinkProfile::new(Duration::from_nanos(7)).rate(333), 7);
     let (mut now, hour) = (Timestamp::ZERO, Duration::from_secs(3600));
     for hours in 0..365 * 24 {
-        wire.outage(now, Duration::from_secs(1));
-        wire.send(hours, 1, now);
-        let due = wire.poll_timeout().unwrap();
+        direction.outage(now, Duration::from_secs(1));
+        direction.send(hours, 1, now);
+        let due = direction.poll_timeout().unwrap();
         assert_eq!(due.saturating_duration_since(now), Duration::from_nanos(1_000_000_000 + 3_003_004 + 7));
-        assert_eq!(wire.poll(due), Some(hours));
+        assert_eq!(direction.poll(due), Some(hours));
         now += hour;
     }
     assert_eq!(now, Timestamp::from_secs(365 * 24 * 3600));
