@@ -11,7 +11,7 @@ use axum::routing::any;
 use futures_util::{SinkExt, StreamExt};
 use liveness::driver::axum::{CountingListener, Peer};
 use liveness::driver::tokio::LiveStream;
-use liveness::{CloseCode, Config, Evidence, Reason, Stats};
+use liveness::{CloseCode, Config, Reason, Stats};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
