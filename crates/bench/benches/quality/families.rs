@@ -233,6 +233,15 @@ pub(crate) const FAMILIES: &[Family] = &[
         keeps_alive: true,
     },
     Family {
+        name: "MQTT",
+        says: "a client by the specification (3.1.1, 3.1.2.10): pings 20 s after our last message; closes when the answer takes `x`",
+        settings: |x| format!("20 s, {x:.1} s"),
+        make: |x, _, now| one_at_a_time(20.0, x, Heard::Sent, Heard::Pong, false, now).boxed(),
+        ours: false,
+        hears_pongs: true,
+        keeps_alive: false,
+    },
+    Family {
         name: "OpenSSH",
         says: "asks after each `x` without a byte; closes when three in a row brought none",
         settings: |x| format!("3 x {x:.1} s"),

@@ -84,7 +84,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         println!("{}", prediction(config, &world, args.seed));
         return Ok(ExitCode::SUCCESS);
     }
-    let study = Study::run(args.seed, if args.full { 480.0 } else { args.hours });
+    let study = Study::run(args.seed, if args.full { 400.0 } else { args.hours });
     let report = report::text(&study);
     println!("{report}");
     if args.write {

@@ -172,15 +172,22 @@ pub(crate) enum Heard {
     Messages,
     /// Any byte.
     Bytes,
+    /// What we send ourselves.
+    Sent,
 }
 
 impl Heard {
     fn hears(self, input: Input, pings: u32) -> bool {
         match input {
-            Input::Pong(ping) => self != Self::Pong || ping == pings,
-            Input::Data => self != Self::Pong,
+            Input::Pong(ping) => match self {
+                Self::Pong => ping == pings,
+                Self::Messages | Self::Bytes => true,
+                Self::Sent => false,
+            },
+            Input::Data => matches!(self, Self::Messages | Self::Bytes),
             Input::Progress => self == Self::Bytes,
-            Input::Wrote | Input::PingSent | Input::ReadPaused | Input::ReadResumed => false,
+            Input::Wrote => self == Self::Sent,
+            Input::PingSent | Input::ReadPaused | Input::ReadResumed => false,
         }
     }
 }
