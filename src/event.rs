@@ -9,8 +9,11 @@ use crate::payload::Payload;
 ///
 /// The first seven are the peer's side, and evidence that it lives ([`Evidence`](crate::Evidence) says which
 /// count). The last five are ours. They are never evidence: the kernel accepts bytes for a dead peer until its buffer is full.
+///
+/// Callers build these and only the machine matches them, so a later version may add kinds: a driver that does not report a new
+/// kind works as it did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "callers build these; a new kind is a new duty of every driver")]
+#[non_exhaustive]
 pub enum Event<'a> {
     /// A complete data message arrived.
     Data,
@@ -63,6 +66,28 @@ pub enum Action {
     Close(Option<CloseCode>),
     /// Close the transport and free everything. Nothing more will come.
     Disconnect,
+}
+
+/// The action as transcripts write it, for a log: `online`, `suspect`, `offline ping-timeout`, `close 3008`, `disconnect`. A ping
+/// is shown with its payload, `ping 0123456789abcdef`, where a transcript has its number.
+///
+/// ```
+/// use liveness::{Action, Reason};
+///
+/// assert_eq!(Action::MarkOffline(Reason::PingTimeout).to_string(), "offline ping-timeout");
+/// ```
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MarkOnline => f.write_str(Status::Online.word()),
+            Self::SendPing(payload) => write!(f, "ping {payload}"),
+            Self::MarkSuspect => f.write_str(Status::Suspect.word()),
+            Self::MarkOffline(reason) => write!(f, "{} {reason}", Status::Offline.word()),
+            Self::Close(Some(code)) => write!(f, "close {code}"),
+            Self::Close(None) => f.write_str("close"),
+            Self::Disconnect => f.write_str("disconnect"),
+        }
+    }
 }
 
 /// Why a peer went offline.
@@ -164,6 +189,23 @@ pub enum Status {
     Offline,
 }
 
+impl Status {
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Online => "online",
+            Self::Suspect => "suspect",
+            Self::Offline => "offline",
+        }
+    }
+}
+
+/// A word: `online`, `suspect` or `offline`.
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}
+
 /// A Close status code that may go on the wire (RFC 6455 7.4).
 ///
 /// 1004, 1005, 1006 and 1015 may never, nor anything below 1000 or above 4999; this type cannot hold them.
@@ -174,6 +216,15 @@ pub enum Status {
 /// assert_eq!(CloseCode::TIMEOUT.get(), 3008);
 /// assert!(CloseCode::new(4000).is_some());
 /// assert!(CloseCode::new(1006).is_none());
+///
+/// // A code that comes from a file is an error that says why it may not.
+/// let code = CloseCode::try_from(1012)?;
+/// assert_eq!((code, u16::from(code)), (CloseCode::SERVICE_RESTART, 1012));
+/// assert_eq!(
+///     CloseCode::try_from(1006).unwrap_err().to_string(),
+///     "1006 may not go on the wire: it says inside an endpoint that no Close frame came (RFC 6455 7.4.1)",
+/// );
+/// # Ok::<(), liveness::CloseCodeError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(transparent)]
@@ -186,6 +237,8 @@ impl CloseCode {
     pub const GOING_AWAY: Self = Self::known(1001);
     /// 1002: a protocol error.
     pub const PROTOCOL_ERROR: Self = Self::known(1002);
+    /// 1003: a kind of message that this side cannot accept, such as binary where it only knows text.
+    pub const UNSUPPORTED_DATA: Self = Self::known(1003);
     /// 1007: a payload that is not what its message type says, such as text that is not UTF-8.
     pub const INVALID_PAYLOAD: Self = Self::known(1007);
     /// 1008: a policy was violated.
@@ -194,6 +247,10 @@ impl CloseCode {
     pub const TOO_BIG: Self = Self::known(1009);
     /// 1011: the server met an unexpected condition.
     pub const INTERNAL_ERROR: Self = Self::known(1011);
+    /// 1012: the service restarts; a client may dial again after a random 5 to 30 s (IANA).
+    pub const SERVICE_RESTART: Self = Self::known(1012);
+    /// 1013: the service is overloaded; a client may dial again later (IANA).
+    pub const TRY_AGAIN_LATER: Self = Self::known(1013);
     /// 3008: timeout, as registered with IANA. What a peer that is given up is told.
     pub const TIMEOUT: Self = Self::known(3008);
 
@@ -226,3 +283,47 @@ impl fmt::Display for CloseCode {
         self.0.fmt(f)
     }
 }
+
+/// The code, if it may go on the wire; as [`CloseCode::new`], with the reason where it may not.
+impl TryFrom<u16> for CloseCode {
+    type Error = CloseCodeError;
+
+    fn try_from(code: u16) -> Result<Self, CloseCodeError> {
+        Self::new(code).ok_or(CloseCodeError { code })
+    }
+}
+
+impl From<CloseCode> for u16 {
+    fn from(code: CloseCode) -> Self {
+        code.get()
+    }
+}
+
+/// A Close status code that may not go on the wire, and why: from [`CloseCode::try_from`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CloseCodeError {
+    code: u16,
+}
+
+impl CloseCodeError {
+    /// The number that is no [`CloseCode`].
+    #[must_use]
+    pub const fn code(&self) -> u16 {
+        self.code
+    }
+}
+
+impl fmt::Display for CloseCodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let why = match self.code {
+            1004 => "it is reserved, and means nothing yet (RFC 6455 7.4.1)",
+            1005 => "it says inside an endpoint that a Close frame had no code (RFC 6455 7.4.1)",
+            1006 => "it says inside an endpoint that no Close frame came (RFC 6455 7.4.1)",
+            1015 => "it says inside an endpoint that the TLS handshake failed (RFC 6455 7.4.1)",
+            _ => "codes are 1000 to 4999 (RFC 6455 7.4.2)",
+        };
+        write!(f, "{} may not go on the wire: {why}", self.code)
+    }
+}
+
+impl core::error::Error for CloseCodeError {}

@@ -56,24 +56,35 @@
 //!
 //! # The rules
 //!
-//! 1. **When to ping**: [`Schedule`]. No new ping while one is awaited; [`probe`](Liveness::probe) makes one due now.
-//! 2. **Jitter** only shortens a wait; the first is drawn from the whole of (0, `interval`], as the rest of such a wait: a
-//!    million clients who reconnect at once are pinged evenly from then on.
-//! 3. **Evidence of life**: [`Evidence`]. It ends the wait for a ping. Sending never buys time.
-//! 4. **Two clocks of a ping**: until its last byte is written, [`write_timeout`](Config::write_timeout); from there, the
-//!    answer's [`timeout`](Config::timeout).
-//! 5. **No verdict at first sight**: the poll that sees one due notes it; it falls [`last_look`](Config::last_look) later.
-//! 6. **A stalled driver suspects itself first**: a deadline seen more than [`stall_tolerance`](Config::stall_tolerance)
-//!    late is forgiven once, with a fresh ping.
+//! Three clocks know nothing of each other: the schedule of pings, the writing of the newest ping, and the wait for an answer.
+//!
+//! 1. **When to ping**: [`Schedule`], whether an earlier ping waits for its answer or not, and whether reading is paused or
+//!    not. Only a ping that is still to be written holds back the next. [`probe`](Liveness::probe) makes one due now, or a
+//!    second after the latest.
+//! 2. **Jitter** only shortens a wait. The first wait is drawn from (0, `interval`], so that clients that reconnect together
+//!    are not pinged together.
+//! 3. **Evidence of life**: [`Evidence`]. It ends the wait for every ping before it. Sending never buys time.
+//! 4. **Two clocks of a ping**: its writing has [`write_timeout`](Config::write_timeout), renewed by each byte. The wait for
+//!    an answer begins when the first ping after the latest evidence is written, and lasts for
+//!    [`timeout`](Config::timeout). Later pings change nothing about it, but a probe may shorten it to
+//!    [`probe_timeout`](Config::probe_timeout).
+//! 5. **No verdict at first sight**: the first poll that sees a deadline passed only notes it. The verdict is given by a later
+//!    poll, at least [`last_look`](Config::last_look) after. [`Event::Unread`] begins the last look anew, until the clock that
+//!    ran out has run out a second time.
+//! 6. **A stalled driver suspects itself first**: a deadline that is seen more than
+//!    [`stall_tolerance`](Config::stall_tolerance) late is forgiven once, with a fresh ping.
 //! 7. **Verdict**: [`Action::MarkOffline`], [`Action::Close`], then [`Action::Disconnect`] when the peer closes too, at the
 //!    end of the transport, or after [`close_timeout`](Config::close_timeout).
-//! 8. **Suspicion**: [`Suspicion`]. A fast hint before a slow verdict.
+//! 8. **Suspicion**: [`Suspicion`]. A fast hint before a slow verdict, once a wait.
 //! 9. **Idle, silent, paused**: [`idle_timeout`](Config::idle_timeout) without data,
-//!    [`silence_timeout`](Config::silence_timeout) without anything; nothing waits for the peer while reading is paused.
+//!    [`silence_timeout`](Config::silence_timeout) without anything. While reading is paused nothing waits for the peer; pings
+//!    go on, and their writing is watched.
 //! 10. **Flood**: pings, and pongs that answer nothing, draw on [`control_budget`](Config::control_budget).
-//! 11. **Close**: a peer's Close is echoed; after `MarkOffline` no event changes the verdict.
+//! 11. **Close**: a peer's Close is echoed. A peer that breaks the protocol is told so ([`Event::Violation`]). After
+//!     `MarkOffline` no event changes the verdict.
 //! 12. **Clocks**: time inside never runs backwards; sums saturate; `Duration::MAX` is never.
-//! 13. **Order** where several fall due at once: idle, silence, the ping's deadline, suspicion, the next ping.
+//!     [`reconfigure`](Liveness::reconfigure) changes the lengths, not the moments that they count from.
+//! 13. **Order** where several fall due at once: idle, silence, the answer, the writing, suspicion, the next ping.
 //!
 //! # Many connections
 //!
@@ -92,7 +103,8 @@
 //! # What is promised
 //!
 //! For any driver, peer and clock: one `MarkOffline`, one `Disconnect`, last; a ping timeout only after a ping, its
-//! whole `timeout` without evidence, and two polls `last_look` apart; after `poll(now)` returned `None`,
+//! whole `timeout` (a probe's: `probe_timeout`) without evidence, and two polls `last_look` apart; no `interval` without a
+//! ping or, under [`Schedule::Quiet`], a write of ours; after `poll(now)` returned `None`,
 //! `poll_timeout()` is later than `now`; the same inputs give the same outputs. For a driver that reads what is readable
 //! between two polls: a peer whose answers reach us in time is never dropped, however late the driver is. And a
 //! dead one is noticed within [`Config::detection_bound`].
@@ -101,8 +113,8 @@
 //!
 //! | feature | gives | needs |
 //! |---|---|---|
-//! | `std` (default) | [`Clock`]; and `alloc` | nothing |
-//! | `alloc` | [`Fleet`]: a million connections on one thread; [`Presence`]; [`Lease`] | `alloc` |
+//! | `std` (default) | [`Clock`]; `random_seed`; and `alloc` | nothing |
+//! | `alloc` | [`Fleet`]: a million connections on one thread; [`Presence`]; [`Lease`]; a [`Config`] from text | `alloc` |
 //! | `transcript` | [`transcript`]: a connection's life as text; `Recorder` | `similar` |
 //! | `tungstenite` | [`driver::tungstenite`]: a blocking WebSocket that does its own heartbeating | `tungstenite`, `socket2` |
 //! | `rustls` | that driver over TLS | `rustls` |
@@ -111,6 +123,7 @@
 //! | `axum` | [`driver::axum`]: for that of axum | `axum` |
 //! | `tracing` | [`Traced`]: a machine that tells `tracing` of its life | `tracing` |
 //! | `sim` | [`sim`]: a simulated clock and network, to test a server with | `alloc` |
+//! | `serde` | `Serialize` for what is logged, `Deserialize` for [`Config`] in a file of settings | `serde` |
 //! | `arbitrary` | `Arbitrary` for [`Config`], [`Event`], [`Timestamp`] and [`CloseCode`], for fuzzing | `arbitrary` |
 //! | `proptest` | [`strategy`]: the same for property tests | `proptest` |
 //!
@@ -173,6 +186,8 @@ mod payload;
 pub mod presence;
 pub mod reconnect;
 mod rtt;
+#[cfg(feature = "serde")]
+mod serde;
 #[cfg(feature = "sim")]
 pub mod sim;
 mod state;
@@ -185,14 +200,18 @@ mod traced;
 #[cfg(feature = "transcript")]
 pub mod transcript;
 
-pub use config::{Config, ConfigBuilder, ConfigError, Evidence, Schedule, Suspicion};
-pub use event::{Action, CloseCode, Event, Reason, Status};
+pub use config::{Config, ConfigBuilder, ConfigError, ConfigWarning, Evidence, Schedule, Suspicion};
+#[cfg(feature = "alloc")]
+pub use config::{ParseConfigError, ParseDurationError, parse_duration};
+pub use event::{Action, CloseCode, CloseCodeError, Event, Reason, Status};
 #[cfg(feature = "alloc")]
 pub use fleet::{ConfigId, Fleet, FleetError, Key, StaleKey};
 #[cfg(feature = "alloc")]
 pub use lease::{Lease, LeaseChange};
 pub use liveness::{Liveness, Monitor, Report, Stats};
 pub use payload::Payload;
+#[cfg(feature = "std")]
+pub use payload::random_seed;
 #[cfg(feature = "alloc")]
 pub use presence::{Presence, PresenceChange};
 pub use reconnect::{Reconnect, ReconnectAction};

@@ -51,6 +51,25 @@ impl Payload {
     }
 }
 
+/// A random seed for a [`Liveness`](crate::Liveness), a `Fleet` or a [`Reconnect`](crate::Reconnect): another one at each call.
+///
+/// It comes from the keys of std's hash maps, which std draws from the system for each thread: nobody outside the process can
+/// guess it, and it must not be used as a cryptographic key. Where std has no randomness (`wasm32-unknown-unknown`), take a
+/// seed from the host instead.
+///
+/// ```
+/// use liveness::{Clock, Config, Liveness, random_seed};
+///
+/// let peer = Liveness::new(Config::DEFAULT, random_seed(), Clock::new().now());
+/// # assert!(!peer.is_finished());
+/// ```
+#[cfg(feature = "std")]
+#[must_use]
+pub fn random_seed() -> u64 {
+    use core::hash::BuildHasher as _;
+    std::collections::hash_map::RandomState::new().hash_one(0)
+}
+
 impl AsRef<[u8]> for Payload {
     fn as_ref(&self) -> &[u8] {
         &self.0

@@ -1,7 +1,7 @@
 //! Moments on the caller's clock, and (feature `std`) a clock to take them from.
 
 use core::fmt;
-use core::ops::{Add, AddAssign};
+use core::ops::{Add, AddAssign, Sub, SubAssign};
 use core::time::Duration;
 
 /// A moment: whole nanoseconds since an origin that the caller picks.
@@ -10,7 +10,8 @@ use core::time::Duration;
 /// do: [`Clock`] for `std`, a timer register on bare metal, a counter in a test. The origin is the caller's
 /// business; adding a constant to every moment of a life changes nothing.
 ///
-/// Arithmetic saturates. The far end, [`Timestamp::MAX`] (584 years after the origin), stands for *never*.
+/// All arithmetic saturates, the operators included: nothing is earlier than the origin, nothing later than the far end,
+/// [`Timestamp::MAX`] (584 years after the origin), and a difference is never below zero. The far end stands for *never*.
 ///
 /// ```
 /// use core::time::Duration;
@@ -18,10 +19,11 @@ use core::time::Duration;
 ///
 /// let start = Timestamp::from_secs(5);
 /// let later = start + Duration::from_millis(250);
-/// assert_eq!(later.saturating_duration_since(start), Duration::from_millis(250));
+/// assert_eq!(later - start, Duration::from_millis(250));
 /// // A clock that stepped back counts as no time.
-/// assert_eq!(start.saturating_duration_since(later), Duration::ZERO);
-/// // Past the far end there is nothing.
+/// assert_eq!(start - later, Duration::ZERO);
+/// // Past either end there is nothing.
+/// assert_eq!(start - Duration::from_secs(6), Timestamp::ZERO);
 /// assert_eq!(Timestamp::MAX + Duration::from_secs(1), Timestamp::MAX);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -64,6 +66,18 @@ impl Timestamp {
         self.0
     }
 
+    /// The time since the origin. Of [`Timestamp::MAX`], 584 years.
+    ///
+    /// ```
+    /// use liveness::Timestamp;
+    ///
+    /// assert_eq!(Timestamp::from_millis(1_500).as_duration().as_secs_f64(), 1.5);
+    /// ```
+    #[must_use]
+    pub const fn as_duration(self) -> Duration {
+        Duration::from_nanos(self.0)
+    }
+
     /// The moment `duration` later, at most [`Timestamp::MAX`].
     #[must_use]
     pub const fn saturating_add(self, duration: Duration) -> Self {
@@ -98,6 +112,14 @@ impl Timestamp {
     }
 }
 
+/// The moment this long after the origin; one more than 584 years after it is [`Timestamp::MAX`].
+impl From<Duration> for Timestamp {
+    fn from(since_origin: Duration) -> Self {
+        Self(nanos(since_origin))
+    }
+}
+
+/// Saturates at [`Timestamp::MAX`]: see [`Timestamp::saturating_add`].
 impl Add<Duration> for Timestamp {
     type Output = Self;
     fn add(self, duration: Duration) -> Self {
@@ -105,44 +127,111 @@ impl Add<Duration> for Timestamp {
     }
 }
 
+/// Saturates at [`Timestamp::MAX`]: see [`Timestamp::saturating_add`].
 impl AddAssign<Duration> for Timestamp {
     fn add_assign(&mut self, duration: Duration) {
         *self = self.saturating_add(duration);
     }
 }
 
-/// Seconds, exactly: `12.5s`, the way transcripts write moments.
+/// The time from the other moment to this; zero where the other is later: see [`Timestamp::saturating_duration_since`].
+impl Sub for Timestamp {
+    type Output = Duration;
+    fn sub(self, earlier: Self) -> Duration {
+        self.saturating_duration_since(earlier)
+    }
+}
+
+/// Saturates at [`Timestamp::ZERO`]: see [`Timestamp::saturating_sub`].
+impl Sub<Duration> for Timestamp {
+    type Output = Self;
+    fn sub(self, duration: Duration) -> Self {
+        self.saturating_sub(duration)
+    }
+}
+
+/// Saturates at [`Timestamp::ZERO`]: see [`Timestamp::saturating_sub`].
+impl SubAssign<Duration> for Timestamp {
+    fn sub_assign(&mut self, duration: Duration) {
+        *self = self.saturating_sub(duration);
+    }
+}
+
+/// Seconds, exactly: `12.5s`, the way transcripts write moments. A precision gives as many digits behind the point instead,
+/// at most nine, and rounds: for logs.
+///
+/// ```
+/// use liveness::Timestamp;
+///
+/// let moment = Timestamp::from_nanos(12_500_035_467);
+/// assert_eq!(format!("{moment}"), "12.500035467s");
+/// assert_eq!(format!("{moment:.3}"), "12.500s");
+/// assert_eq!(format!("{moment:>9.1}|"), "    12.5s|");
+/// ```
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Seconds(self.0).fmt(f)
     }
 }
 
-/// Nanoseconds, shown as seconds without trailing zeros (`0s`, `0.2s`, `12.000000001s`) and padded as a text is.
+/// Nanoseconds, shown as seconds without trailing zeros (`0s`, `0.2s`, `12.000000001s`) or with as many digits as a precision
+/// asks for, and padded as a text is.
 pub(crate) struct Seconds(pub(crate) u64);
 
 impl fmt::Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const SECOND: u64 = 1_000_000_000;
-        let (whole, mut fraction) = (self.0 / SECOND, self.0 % SECOND);
-        let mut digits = 9;
-        while digits > 0 && fraction % 10 == 0 {
-            fraction /= 10;
-            digits = usize::saturating_sub(digits, 1);
-        }
+        let (whole, fraction, digits) = match f.precision() {
+            None => exact(self.0),
+            Some(digits) => rounded(self.0, digits),
+        };
         // ilog10 is floor(log10), so one less than the number of digits; zero has one digit too. With the `s`, two.
         let whole_width = whole.checked_ilog10().map_or(2, |log| log.saturating_add(2)) as usize;
         let width = whole_width.saturating_add(if digits > 0 { digits.saturating_add(1) } else { 0 });
+        let padding = f.width().unwrap_or(0).saturating_sub(width);
+        let before = match f.align() {
+            Some(fmt::Alignment::Right) => padding,
+            Some(fmt::Alignment::Center) => padding / 2,
+            Some(fmt::Alignment::Left) | None => 0,
+        };
+        pad(f, before)?;
         if digits > 0 {
             write!(f, "{whole}.{fraction:0digits$}s")?;
         } else {
             write!(f, "{whole}s")?;
         }
-        for _ in width..f.width().unwrap_or(0) {
-            f.write_str(" ")?;
-        }
-        Ok(())
+        pad(f, padding.saturating_sub(before))
     }
+}
+
+fn pad(f: &mut fmt::Formatter<'_>, width: usize) -> fmt::Result {
+    use fmt::Write as _;
+    let fill = f.fill();
+    (0..width).try_for_each(|_| f.write_char(fill))
+}
+
+const SECOND: u64 = 1_000_000_000;
+
+/// Whole seconds, what is behind the point, and how many digits that has: as few as say it exactly.
+const fn exact(nanos: u64) -> (u64, u64, usize) {
+    let (whole, mut fraction) = (nanos / SECOND, nanos % SECOND);
+    let mut digits = 9_usize;
+    while digits > 0 && fraction % 10 == 0 {
+        fraction /= 10;
+        digits = digits.saturating_sub(1);
+    }
+    (whole, fraction, digits)
+}
+
+/// The same with at most `digits` digits: to the nearest, and a half up.
+fn rounded(nanos: u64, digits: usize) -> (u64, u64, usize) {
+    let digits = digits.min(9);
+    let (whole, mut fraction) = (nanos / SECOND, nanos % SECOND);
+    let (mut a_second, mut dropped) = (SECOND, 0);
+    for _ in digits..9 {
+        (fraction, dropped, a_second) = (fraction / 10, fraction % 10, a_second / 10);
+    }
+    fraction = fraction.saturating_add(u64::from(dropped >= 5));
+    if fraction == a_second { (whole.saturating_add(1), 0, digits) } else { (whole, fraction, digits) }
 }
 
 /// Whole nanoseconds of a duration; what does not fit is never.
@@ -198,6 +287,24 @@ impl Clock {
     #[must_use]
     pub fn at(&self, instant: std::time::Instant) -> Timestamp {
         Timestamp::ZERO.saturating_add(instant.saturating_duration_since(self.origin))
+    }
+
+    /// How long to wait from now for this deadline, for timers that want a duration: zero where it has passed. `None`, the
+    /// deadline that never comes, stays `None`: wait for ever, or for the next event.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use liveness::{Clock, Config, Liveness};
+    ///
+    /// let clock = Clock::new();
+    /// let peer = Liveness::new(Config::DEFAULT, 7, clock.now());
+    /// // It has to be marked online: there is nothing to wait for.
+    /// assert_eq!(clock.until(peer.poll_timeout()), Some(Duration::ZERO));
+    /// assert_eq!(clock.until(None), None);
+    /// ```
+    #[must_use]
+    pub fn until(&self, deadline: Option<Timestamp>) -> Option<Duration> {
+        deadline.map(|at| at.saturating_duration_since(self.now()))
     }
 
     /// The [`Instant`](std::time::Instant) of a moment, for timers that want one. Where the platform cannot

@@ -22,7 +22,10 @@ export class LiveSocket extends EventTarget {
   /** Leaves for good. 1000, or 3000 to 4999; the reason is at most 123 bytes. */
   close(code?: number, reason?: string): void;
 
-  /** Asks the server now. The browser's own events that tell of a new network, or of a page that wakes, do so by themselves. */
+  /**
+   * Asks the server now, or one second after it was asked last: it may be called at every keystroke. The answer may take
+   * `probeTimeout`. The browser's own events that tell of a new network, or of a page that wakes, do the same by themselves.
+   */
   probe(): void;
 
   /** Somebody asks to dial now: ends a wait, whatever the server asked for, and begins again after the end. */
@@ -49,8 +52,13 @@ export function load(source?: string | URL | Response | BufferSource | WebAssemb
 export interface Heartbeat {
   /** How long silence lasts, in either direction, before the server is asked. Default 20,000. */
   interval?: number;
-  /** How long an answer may take. Default 20,000; `Infinity`: for ever. */
+  /** How long an answer may take. Default 25,000; `Infinity`: for ever. */
   timeout?: number;
+  /**
+   * How long the answer to a ping of `probe()`, or of a page that wakes, may take, where that is shorter than what is left of
+   * `timeout`. Default `Infinity`: as long as any other.
+   */
+  probeTimeout?: number;
   /** How long an answer may take before the server is suspect. Default 5,000; `Infinity`, or not shorter than `timeout`: never. */
   suspectAfter?: number;
   /** How long nothing at all may arrive. Default `Infinity`. */

@@ -25,7 +25,8 @@ const LONGEST_TIMER = 2 ** 31 - 1;
 
 const DEFAULTS = {
   interval: 20_000,
-  timeout: 20_000,
+  timeout: 25_000,
+  probeTimeout: Infinity,
   suspectAfter: 5_000,
   silenceTimeout: Infinity,
   firstDelay: 1_000,
@@ -188,8 +189,9 @@ export class LiveSocket extends EventTarget {
     this.#turn();
   }
 
-  #set({ interval, timeout, suspectAfter, silenceTimeout, firstDelay, longestDelay }) {
-    const wrong = this.#machine.configure(interval, timeout, suspectAfter, silenceTimeout, this.#host.now());
+  #set({ interval, timeout, probeTimeout, suspectAfter, silenceTimeout, firstDelay, longestDelay }) {
+    const heartbeat = [interval, timeout, probeTimeout, suspectAfter, silenceTimeout];
+    const wrong = this.#machine.configure(...heartbeat, this.#host.now());
     if (wrong > 0) throw new RangeError(`${this.#text(wrong)} must be longer than zero`);
     this.#machine.set_backoff(firstDelay, longestDelay);
   }

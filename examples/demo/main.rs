@@ -70,8 +70,8 @@ impl Servers {
     fn port(&self, case: &Case, recipe: Recipe) -> u16 {
         match (case.place, recipe) {
             (Place::Here(_), Recipe::Textbook) => self.textbook.port(),
-            (Place::Here(Evidence::AnyTraffic), Recipe::Liveness) => self.any_traffic.port(),
             (Place::Here(Evidence::PongOnly), Recipe::Liveness) => self.pong_only.port(),
+            (Place::Here(_), Recipe::Liveness) => self.any_traffic.port(),
             (Place::Stalled, recipe) => self.stallable.port(recipe),
         }
     }

@@ -2,7 +2,6 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::LazyLock;
-use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use liveness::Timestamp;
@@ -196,7 +195,7 @@ fn print_news(lives: &[Life], printed: &mut Vec<usize>) -> io::Result<()> {
     news.sort_by_key(|(at, ..)| *at);
     let mut out = io::stdout().lock();
     for (at, life, change) in news {
-        let seconds = Duration::from_nanos(at.as_nanos()).as_secs_f64();
+        let seconds = at.as_duration().as_secs_f64();
         let recipe = match life.recipe {
             Recipe::Textbook => "textbook",
             Recipe::Liveness => "liveness",

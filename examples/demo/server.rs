@@ -7,9 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use liveness::driver::random_seed;
 use liveness::driver::tungstenite::{LiveSocket, accept_raw};
-use liveness::{Action, Clock, Config, Liveness};
+use liveness::{Action, Clock, Config, Liveness, random_seed};
 use tungstenite::Message;
 use tungstenite::protocol::WebSocketConfig;
 

@@ -3,7 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use super::{Config, Evidence, NEVER, Schedule, Setting, Suspicion, SuspicionKind};
+use super::{Config, Evidence, NEVER, Schedule, Suspicion, SuspicionKind};
 use crate::event::CloseCode;
 use crate::limiter::Budget;
 use crate::time::nanos;
@@ -120,11 +120,16 @@ impl ConfigBuilder {
         self
     }
 
-    /// The settings, if they make sense.
+    /// The settings, if each has a meaning.
+    ///
+    /// Some are accepted that are surely a mistake: an `interval` of a nanosecond, a `silence_timeout` shorter than the
+    /// `interval`, a `last_look` longer than the `timeout`. What the machine does with them is as well defined as with any others.
+    /// Tests, fuzzers and transcripts draw settings at random: if these were errors, each such tool would have to know how settings
+    /// depend on each other, and two settings could not be changed one after the other. [`Config::warnings`] names them.
     ///
     /// # Errors
     ///
-    /// The first field with a wrong value, and the rule that it breaks.
+    /// The first field with a value that has no meaning, and the rule that it breaks.
     pub const fn build(mut self) -> Result<Config, ConfigError> {
         self.config.stall_tolerance = match self.stall_tolerance {
             Some(tolerance) => nanos(tolerance),
@@ -143,17 +148,19 @@ impl ConfigBuilder {
         Ok(self.config)
     }
 
-    /// The settings, for a `const`: a wrong value fails to compile, with the rule that it breaks.
+    /// The settings, for a `const`: a wrong value fails to compile, with what [`build`](Self::build) says of it.
     ///
     /// # Panics
     ///
-    /// Outside a `const` or `static`, a wrong value panics: use [`ConfigBuilder::build`] there.
+    /// Outside a `const` or `static`, a wrong value panics, at the caller's line and with the same words. Settings that come
+    /// from a file or a flag want [`build`](Self::build), whose error can be shown.
     #[must_use]
+    #[track_caller]
     pub const fn build_const(self) -> Config {
         match self.build() {
             Ok(config) => config,
             #[expect(clippy::panic, reason = "in a const this is the compile error")]
-            Err(error) => panic!("{}", error.rule),
+            Err(error) => panic!("{}", error.message().as_str()),
         }
     }
 
@@ -165,16 +172,16 @@ impl ConfigBuilder {
             None => NEVER,
         };
         let rules: [(bool, &'static str, Value, &'static str); 11] = [
-            (config.interval == 0, "interval", Value::Nanos(0), INTERVAL_RULE),
-            (config.timeout == 0, "timeout", Value::Nanos(0), TIMEOUT_RULE),
-            (config.probe_timeout == 0, "probe_timeout", Value::Nanos(0), PROBE_RULE),
-            (config.idle_timeout == 0, "idle_timeout", Value::Nanos(0), IDLE_RULE),
-            (config.silence_timeout == 0, "silence_timeout", Value::Nanos(0), SILENCE_RULE),
-            (config.write_timeout == 0, "write_timeout", Value::Nanos(0), WRITE_RULE),
-            (config.close_timeout == NEVER, "close_timeout", Value::Nanos(NEVER), CLOSE_RULE),
-            (config.last_look == NEVER, "last_look", Value::Nanos(NEVER), LAST_LOOK_RULE),
-            (config.suspect_after == 0, "suspicion", Value::Nanos(0), SUSPICION_RULE),
-            (config.jitter > 100, "jitter", Value::Number(config.jitter as u64), JITTER_RULE),
+            (config.interval == 0, "interval", Value::ZERO, INTERVAL_RULE),
+            (config.timeout == 0, "timeout", Value::ZERO, TIMEOUT_RULE),
+            (config.probe_timeout == 0, "probe_timeout", Value::ZERO, PROBE_RULE),
+            (config.idle_timeout == 0, "idle_timeout", Value::ZERO, IDLE_RULE),
+            (config.silence_timeout == 0, "silence_timeout", Value::ZERO, SILENCE_RULE),
+            (config.write_timeout == 0, "write_timeout", Value::ZERO, WRITE_RULE),
+            (config.close_timeout == NEVER, "close_timeout", Value::FOR_EVER, CLOSE_RULE),
+            (config.last_look == NEVER, "last_look", Value::FOR_EVER, LAST_LOOK_RULE),
+            (config.suspect_after == 0, "suspicion", Value::ZERO, SUSPICION_RULE),
+            (config.jitter > 100, "jitter", Value::Number(config.jitter), JITTER_RULE),
             (burst == 0, "control_budget", Value::Number(0), BUDGET_RULE),
         ];
         let mut rules = rules.as_slice();
@@ -188,32 +195,37 @@ impl ConfigBuilder {
     }
 }
 
-const INTERVAL_RULE: &str = "`interval` must be longer than zero: pings would never end";
-const TIMEOUT_RULE: &str = "`timeout` must be longer than zero: no answer can come in no time";
-const PROBE_RULE: &str = "`probe_timeout` must be longer than zero: no answer can come in no time";
-const IDLE_RULE: &str = "`idle_timeout` must be longer than zero: every peer would be idle at once";
-const SILENCE_RULE: &str = "`silence_timeout` must be longer than zero: every peer would be silent at once";
-const WRITE_RULE: &str = "`write_timeout` must be longer than zero: no byte can be written in no time";
-const CLOSE_RULE: &str = "`close_timeout` must be shorter than for ever: a dead peer would never be let go";
-const LAST_LOOK_RULE: &str = "`last_look` must be shorter than for ever: no verdict would ever fall";
-const SUSPICION_RULE: &str = "`suspicion` must be longer than zero: every ping would make its peer suspect";
-const JITTER_RULE: &str =
-    "`jitter` must be at most 100 per cent: a wait cannot be shortened by more than all of it";
-const BUDGET_RULE: &str = "`control_budget` must be at least 1 in a burst: the first ping would be a flood";
+const INTERVAL_RULE: &str = "must be longer than zero: pings would never end";
+const TIMEOUT_RULE: &str = "must be longer than zero: no answer can come in no time";
+const PROBE_RULE: &str = "must be longer than zero: no answer can come in no time";
+const IDLE_RULE: &str = "must be longer than zero: every peer would be idle at once";
+const SILENCE_RULE: &str = "must be longer than zero: every peer would be silent at once";
+const WRITE_RULE: &str = "must be longer than zero: no byte can be written in no time";
+const CLOSE_RULE: &str = "must be shorter than for ever: a dead peer would never be let go";
+const LAST_LOOK_RULE: &str = "must be shorter than for ever: no verdict would ever fall";
+const SUSPICION_RULE: &str = "must be longer than zero: every ping would make its peer suspect";
+const JITTER_RULE: &str = "must be at most 100 per cent: a wait cannot be shortened by more than all of it";
+const BUDGET_RULE: &str = "must be at least 1 in a burst: the first ping would be a flood";
 
 /// A setting that cannot be: which one, what it was, and what would be right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConfigError {
     field: &'static str,
     value: Value,
-    /// "`field` must be ...: why": whole, for a compile error can show only a constant text.
+    /// "must be ...: why".
     rule: &'static str,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Value {
-    Nanos(u64),
-    Number(u64),
+    Duration(&'static str),
+    Number(u8),
+}
+
+impl Value {
+    /// The two durations that can be wrong, as they are shown.
+    const ZERO: Self = Self::Duration("0s");
+    const FOR_EVER: Self = Self::Duration("never");
 }
 
 impl ConfigError {
@@ -222,18 +234,68 @@ impl ConfigError {
     pub const fn field(&self) -> &'static str {
         self.field
     }
+
+    /// What `Display` says, put together without formatting: a const panic shows a text, but formats nothing.
+    const fn message(&self) -> Message {
+        let start = Message::EMPTY.and("`").and(self.field).and("` is ");
+        let value = match self.value {
+            Value::Duration(text) => start.and(text),
+            Value::Number(number) => start.and_number(number),
+        };
+        value.and(", but ").and(self.rule)
+    }
 }
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}` is ", self.field)?;
         match self.value {
-            Value::Nanos(value) => Setting(value).fmt(f)?,
-            Value::Number(value) => value.fmt(f)?,
+            Value::Duration(text) => f.write_str(text)?,
+            Value::Number(number) => number.fmt(f)?,
         }
-        let must = self.rule.split_once("` ").map_or(self.rule, |(_, must)| must);
-        write!(f, ", but {must}")
+        write!(f, ", but {}", self.rule)
     }
 }
 
 impl core::error::Error for ConfigError {}
+
+/// A short ASCII text, put together at compile time.
+struct Message {
+    bytes: [u8; 160],
+    len: usize,
+}
+
+impl Message {
+    const EMPTY: Self = Self { bytes: [0; 160], len: 0 };
+
+    /// With this text behind it, as far as there is room.
+    const fn and(mut self, text: &str) -> Self {
+        let mut text = text.as_bytes();
+        while let [first, rest @ ..] = text {
+            self = self.and_byte(*first);
+            text = rest;
+        }
+        self
+    }
+
+    const fn and_number(self, number: u8) -> Self {
+        let start = if number < 10 { self } else { self.and_number(number / 10) };
+        start.and_byte(b'0'.wrapping_add(number % 10))
+    }
+
+    const fn and_byte(mut self, byte: u8) -> Self {
+        if let Some((_, [place, ..])) = self.bytes.split_at_mut_checked(self.len) {
+            *place = byte;
+            self.len = self.len.saturating_add(1);
+        }
+        self
+    }
+
+    const fn as_str(&self) -> &str {
+        let (text, _) = self.bytes.split_at(self.len);
+        match core::str::from_utf8(text) {
+            Ok(text) => text,
+            Err(_) => "a setting that cannot be",
+        }
+    }
+}

@@ -1,32 +1,49 @@
 //! What a heartbeat should do: intervals, deadlines and policies, checked once.
 
 mod builder;
+#[cfg(feature = "alloc")]
+mod duration;
+#[cfg(feature = "alloc")]
+mod parse;
+mod presets;
+mod text;
+mod warning;
 
-use core::fmt;
 use core::time::Duration;
 
 pub use self::builder::{ConfigBuilder, ConfigError};
+#[cfg(feature = "alloc")]
+pub use self::duration::{ParseDurationError, parse_duration};
+#[cfg(feature = "alloc")]
+pub use self::parse::ParseConfigError;
+#[cfg(any(feature = "serde", feature = "transcript"))]
+pub(crate) use self::parse::Settings;
+#[cfg(feature = "serde")]
+pub(crate) use self::text::{SETTINGS, Show};
+pub use self::warning::ConfigWarning;
 use crate::event::CloseCode;
 use crate::limiter::Budget;
-use crate::time::{Seconds, duration, nanos};
+use crate::time::{duration, nanos};
 
 /// Never, in nanoseconds: what `Duration::MAX` becomes.
 pub(crate) const NEVER: u64 = u64::MAX;
 
 /// When a ping is due.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "a setting that callers choose from")]
+#[non_exhaustive]
 pub enum Schedule {
-    /// When either direction has been silent for `interval`. Cheapest: traffic replaces pings.
+    /// When either direction has been silent for `interval`, and not sooner than `interval` after the latest ping. Cheapest:
+    /// traffic replaces pings. A write of ours replaces none while nothing arrives.
     #[default]
     Quiet,
-    /// Each `interval` after the previous ping, whatever arrives. For steady round-trip times.
+    /// Each `interval` after the previous ping, whatever arrives. For steady round-trip times, and for peers that count
+    /// nothing but pings.
     Steady,
 }
 
 /// What counts as a sign of life.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "a setting that callers choose from")]
+#[non_exhaustive]
 pub enum Evidence {
     /// Every event of the peer's side.
     #[default]
@@ -37,12 +54,13 @@ pub enum Evidence {
 
 /// When an unanswered ping makes a peer suspect. A hint that takes nothing away; the verdict waits for `timeout`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "a setting that callers choose from")]
+#[non_exhaustive]
 pub enum Suspicion {
     /// No suspicion.
     #[default]
     Never,
-    /// After this long. Not shorter than `timeout`, it never fires.
+    /// After this long. Where it is not shorter than the clock's own timeout (`timeout`, a probe's `probe_timeout`, or
+    /// `write_timeout` while only the writing is waited for), it never fires.
     After(Duration),
     /// After the smoothed round-trip time and four times its variation (RFC 6298's timeout), at least `at_least`;
     /// never before the first sample.
@@ -121,7 +139,8 @@ const JITTER: u8 = 10;
 const CONTROL_BUDGET: Budget = Budget { burst: 128, per_second: 16 };
 
 impl Config {
-    /// Every setting at its default.
+    /// Every setting at its default: for any network and most proxies. [`BETWEEN_SERVERS`](Self::BETWEEN_SERVERS),
+    /// [`DESKTOP`](Self::DESKTOP) and [`MOBILE`](Self::MOBILE) are for peers that more is known about.
     ///
     /// ```
     /// use core::time::Duration;
@@ -241,13 +260,15 @@ impl Config {
         duration(if ping < silence { ping } else { silence })
     }
 
-    /// How long silence lasts before a ping. Default 20 s; `Duration::MAX`: no pings but for `probe`.
+    /// How long silence lasts before a ping. Default 20 s; `Duration::MAX`: no pings but for `probe`. Below a millisecond it is
+    /// accepted, and a [mistake](Self::warnings).
     #[must_use]
     pub const fn interval(&self) -> Duration {
         duration(self.interval)
     }
 
-    /// How long an answer may take. Default 25 s; `Duration::MAX`: for ever (keepalive only).
+    /// How long an answer may take. Default 25 s; `Duration::MAX`: for ever. Pings go on, so the connection is kept open
+    /// against the idle timers of proxies, and suspicion still counts.
     #[must_use]
     pub const fn timeout(&self) -> Duration {
         duration(self.timeout)
@@ -266,7 +287,8 @@ impl Config {
         duration(self.idle_timeout)
     }
 
-    /// How long a peer may send nothing at all. Default `Duration::MAX`: for ever.
+    /// How long a peer may send nothing at all. Default `Duration::MAX`: for ever. Not longer than `interval` it is accepted, and a
+    /// [mistake](Self::warnings): a peer that only answers pings is silent for that long.
     #[must_use]
     pub const fn silence_timeout(&self) -> Duration {
         duration(self.silence_timeout)
@@ -284,7 +306,8 @@ impl Config {
         duration(self.stall_tolerance)
     }
 
-    /// How long a verdict waits after it was first seen due. Default 10 ms; zero: it does not wait.
+    /// How long a verdict waits after it was first seen due. Default 10 ms; zero: it does not wait. Longer than `timeout` it is
+    /// accepted, and a [mistake](Self::warnings).
     #[must_use]
     pub const fn last_look(&self) -> Duration {
         duration(self.last_look)
@@ -297,7 +320,8 @@ impl Config {
         duration(self.write_timeout)
     }
 
-    /// When an unanswered ping makes a peer suspect. Default never.
+    /// When an unanswered ping makes a peer suspect. Default never. Not shorter than `timeout` it is accepted, and a
+    /// [mistake](Self::warnings): the verdict falls first.
     #[must_use]
     pub const fn suspicion(&self) -> Suspicion {
         match self.suspicion {
@@ -344,56 +368,5 @@ impl Config {
 impl Default for Config {
     fn default() -> Self {
         Self::DEFAULT
-    }
-}
-
-/// The settings as the `config` line of a transcript, every one under its own name.
-///
-/// ```
-/// assert!(liveness::Config::DEFAULT.to_string().starts_with("interval=20s timeout=25s schedule=quiet"));
-/// ```
-impl fmt::Display for Config {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "interval={} timeout={}", Setting(self.interval), Setting(self.timeout))?;
-        f.write_str(match self.schedule {
-            Schedule::Quiet => " schedule=quiet",
-            Schedule::Steady => " schedule=steady",
-        })?;
-        write!(f, " probe_timeout={}", Setting(self.probe_timeout))?;
-        f.write_str(match self.evidence {
-            Evidence::AnyTraffic => " evidence=any-traffic",
-            Evidence::PongOnly => " evidence=pong-only",
-        })?;
-        match self.suspicion {
-            SuspicionKind::Never => f.write_str(" suspicion=never"),
-            SuspicionKind::After => write!(f, " suspicion=after:{}", Setting(self.suspect_after)),
-            SuspicionKind::Adaptive => write!(f, " suspicion=adaptive:{}", Setting(self.suspect_after)),
-        }?;
-        write!(f, " idle_timeout={}", Setting(self.idle_timeout))?;
-        write!(f, " silence_timeout={}", Setting(self.silence_timeout))?;
-        write!(f, " close_timeout={} jitter={}", Setting(self.close_timeout), self.jitter)?;
-        write!(f, " stall_tolerance={}", Setting(self.stall_tolerance))?;
-        write!(f, " last_look={}", Setting(self.last_look))?;
-        write!(f, " write_timeout={}", Setting(self.write_timeout))?;
-        match self.control_budget {
-            Some(budget) => write!(f, " control_budget={}/{}", budget.burst, budget.per_second),
-            None => f.write_str(" control_budget=never"),
-        }?;
-        write!(f, " close_code={}", self.close_code)
-    }
-}
-
-impl fmt::Debug for Config {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Config({self})")
-    }
-}
-
-/// A duration of the config, as text.
-struct Setting(u64);
-
-impl fmt::Display for Setting {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0 == NEVER { f.write_str("never") } else { Seconds(self.0).fmt(f) }
     }
 }

@@ -4,10 +4,7 @@ use crate::event::CloseCode;
 
 /// What a WebSocket library's error means for the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "an error that means something else would need another treatment"
-)]
+#[non_exhaustive]
 pub enum ErrorKind {
     /// The closing handshake is complete.
     Closed,

@@ -17,11 +17,9 @@ pub mod tokio_tungstenite;
 pub mod tungstenite;
 
 use std::boxed::Box;
-use std::collections::hash_map::RandomState;
 use std::string::String;
 
 use core::fmt;
-use core::hash::BuildHasher as _;
 use core::time::Duration;
 
 use socket2::SockRef;
@@ -111,12 +109,6 @@ where
     let _ = socket.set_tcp_nodelay(true);
     #[cfg(any(target_os = "android", target_os = "linux"))]
     let _ = socket.set_tcp_notsent_lowat(UNSENT);
-}
-
-/// A seed that differs from connection to connection.
-#[must_use]
-pub fn random_seed() -> u64 {
-    RandomState::new().hash_one(0)
 }
 
 /// RFC 6455 5.5: a control frame holds 125 bytes, of which the code takes two.

@@ -22,7 +22,7 @@ impl Fleet {
         Ok(ConfigId(id))
     }
 
-    /// From now on another config for this connection: see [`Liveness::reconfigure`]. Its key stays.
+    /// From now on another config for this connection: see [`Liveness::reconfigure`](crate::Liveness::reconfigure). Its key stays.
     ///
     /// # Errors
     ///

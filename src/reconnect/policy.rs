@@ -6,7 +6,7 @@ use crate::time::nanos;
 
 /// Whether and how to dial again after a connection was closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "callers build these; there is no third thing to do")]
+#[non_exhaustive]
 pub enum OnClose {
     /// Dial again, `at_least` this long after the loss and, so that the clients of one server do not come back in one
     /// instant, later by a share of `spread` that is drawn evenly for each.

@@ -69,7 +69,10 @@ impl State {
     /// When the wait for an answer or, while there is none, the writing of a ping makes its peer suspect.
     #[inline]
     pub(super) fn suspect_due(&self, config: &Config, ping: Ping) -> Timestamp {
-        if config.suspect_after == NEVER || ping == Ping::Idle || self.flags.has(Flags::SUSPECT | Flags::SUSPECTED) {
+        if config.suspect_after == NEVER
+            || ping == Ping::Idle
+            || self.flags.has(Flags::SUSPECT | Flags::SUSPECTED)
+        {
             return Timestamp::MAX;
         }
         let after = match config.suspicion {

@@ -177,13 +177,15 @@ impl State {
         self.stage = Stage::Open(ping.after_evidence());
         self.forget(Verdict::NotedAnswer);
         if ping == Ping::AnsweringAndWriting {
-            // The writing goes on. Suspicion counts from where it does, or from a resumption since, and may come sooner.
+            // The writing goes on. Suspicion counts from where it does, or from a resumption since.
             self.wait_from = self.wait_from.max(self.wrote_at);
+        }
+        if ping.is_writing() {
+            // Suspicion may come sooner, by that or by a sample.
             self.wake();
         }
-        if self.flags.has(
-            Flags::PING_FORGIVEN | Flags::SUSPECT | Flags::PROBE_WAIT | Flags::PROBE_UNWRITTEN,
-        ) {
+        if self.flags.has(Flags::PING_FORGIVEN | Flags::SUSPECT | Flags::PROBE_WAIT | Flags::PROBE_UNWRITTEN)
+        {
             self.recover();
         }
     }
@@ -213,7 +215,10 @@ impl State {
     /// Bytes of ours entered the transport.
     fn wrote(&mut self, ping: Ping) {
         self.wrote_at = self.latest;
-        self.flags.take(Flags::SUSPECTED);
+        if self.flags.take(Flags::SUSPECTED) {
+            // From here on there may be another suspicion.
+            self.wake();
+        }
         // Rule 4: a write renews the writing's clock; nothing that we do renews the wait for an answer.
         self.forget(Verdict::NotedWriting);
         if ping.is_writing() && !ping.is_answering() {

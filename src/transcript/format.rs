@@ -160,14 +160,13 @@ impl Output {
 
 impl fmt::Display for Output {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Online => f.write_str("online"),
+        match *self {
+            Self::Online => Action::MarkOnline.fmt(f),
             Self::Ping(number) => write!(f, "ping #{number}"),
-            Self::Suspect => f.write_str("suspect"),
-            Self::Offline(reason) => write!(f, "offline {reason}"),
-            Self::Close(Some(code)) => write!(f, "close {code}"),
-            Self::Close(None) => f.write_str("close"),
-            Self::Disconnect => f.write_str("disconnect"),
+            Self::Suspect => Action::MarkSuspect.fmt(f),
+            Self::Offline(reason) => Action::MarkOffline(reason).fmt(f),
+            Self::Close(code) => Action::Close(code).fmt(f),
+            Self::Disconnect => Action::Disconnect.fmt(f),
         }
     }
 }

@@ -41,7 +41,7 @@
 //!
 //! Between inputs the driver polls exactly at `poll_timeout`. At one instant inputs come first. Outputs are
 //! `online`, `ping #N`, `suspect`, `offline REASON`, `close [CODE]` and `disconnect`. Before `open`, lines of
-//! `config KEY=VALUE ...` set any field of [`Config`](crate::Config) by its name, and `seed`.
+//! `config KEY=VALUE ...` set what [`Config`](crate::Config) reads of a text, and `seed`.
 
 mod config_text;
 mod draw;
@@ -50,7 +50,6 @@ mod parse;
 mod recorder;
 mod replay;
 
-pub use config_text::parse_duration;
 pub use format::{ParseError, Transcript};
 pub use recorder::Recorder;
 pub use replay::Replay;

@@ -6,10 +6,11 @@ use std::string::{String, ToString};
 use std::vec::Vec;
 
 use core::str::FromStr;
+use core::time::Duration;
 
-use super::config_text::{ConfigParser, parse_duration};
+use super::config_text::ConfigParser;
 use super::format::{Input, Kind, Line, Output, ParseError, Transcript};
-use crate::config::Config;
+use crate::config::{Config, parse_duration};
 use crate::event::{CloseCode, Reason};
 use crate::time::Timestamp;
 
@@ -18,6 +19,8 @@ impl FromStr for Transcript {
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
         let mut parser = Parser::default();
+        // Some editors begin a file with a mark of its encoding.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         for (index, text) in text.lines().enumerate() {
             // `lines` takes one carriage return off; a file may have been through worse.
             let text = text.trim_end_matches('\r');
@@ -50,9 +53,9 @@ impl Parser {
                 "the file ends here; expected a life, which begins with `0s < open`".into(),
             ));
         }
-        let config = self.config.builder.build();
+        let config = self.config.builder().build();
         let config = config.map_err(|error| ParseError::new(self.config_line, error.to_string()))?;
-        Ok(Transcript { config, seed: self.config.seed, lines: self.lines })
+        Ok(Transcript { config, seed: self.config.seed(), lines: self.lines })
     }
 
     fn line(&mut self, text: &str) -> Parsed<Kind> {
@@ -170,8 +173,8 @@ fn input(text: &str) -> Parsed<Input> {
         "unread" => alone(Input::Unread),
         "reconfigure" => reconfigure(argument),
         "local-close" => Ok(Input::LocalClose(close_code(argument)?)),
-        "stall" => Ok(Input::Stall { lasting: parse_duration(argument)?, deaf: false }),
-        "stall-deaf" => Ok(Input::Stall { lasting: parse_duration(argument)?, deaf: true }),
+        "stall" => Ok(Input::Stall { lasting: duration(argument)?, deaf: false }),
+        "stall-deaf" => Ok(Input::Stall { lasting: duration(argument)?, deaf: true }),
         "end" => alone(Input::End),
         _ => Err(format!("read {} as an input; expected {INPUTS}", shown(text))),
     }
@@ -185,6 +188,10 @@ fn reconfigure(argument: &str) -> Parsed<Input> {
     }
     ConfigParser::of(Config::builder()).set_all(&settings)?;
     Ok(Input::Reconfigure(settings))
+}
+
+fn duration(text: &str) -> Parsed<Duration> {
+    parse_duration(text).map_err(|error| error.to_string())
 }
 
 fn pong(argument: &str) -> Parsed<Input> {
@@ -243,11 +250,9 @@ fn reason(name: &str, code: Option<&str>) -> Parsed<Reason> {
     }
 }
 
-pub(super) fn close_code(text: &str) -> Parsed<CloseCode> {
-    let code = number(text, "a close code")?;
-    CloseCode::new(code).ok_or_else(|| {
-        format!("read the close code {code}, which may not go on the wire; expected 1000 to 4999 without 1004, 1005, 1006 and 1015 (RFC 6455 7.4)")
-    })
+fn close_code(text: &str) -> Parsed<CloseCode> {
+    let code = number::<u16>(text, "a close code")?;
+    CloseCode::try_from(code).map_err(|error| format!("read `{text}` as a close code; {error}"))
 }
 
 pub(super) fn number<T: FromStr>(text: &str, what: &str) -> Parsed<T> {
@@ -258,6 +263,6 @@ pub(super) fn number<T: FromStr>(text: &str, what: &str) -> Parsed<T> {
         .ok_or_else(|| format!("read {}; expected {what}", shown(text)))
 }
 
-pub(super) fn shown(text: &str) -> String {
+fn shown(text: &str) -> String {
     if text.is_empty() { "nothing".into() } else { format!("`{text}`") }
 }

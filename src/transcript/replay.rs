@@ -234,7 +234,7 @@ impl Driver<'_> {
                 let mut changed = ConfigParser::of(self.machine.config().to_builder());
                 changed.set_all(settings).map_err(|reason| ParseError::new(line, reason))?;
                 let config =
-                    changed.builder.build().map_err(|error| ParseError::new(line, error.to_string()))?;
+                    changed.builder().build().map_err(|error| ParseError::new(line, error.to_string()))?;
                 self.machine.reconfigure(config, self.now);
                 return Ok(());
             }

@@ -44,6 +44,7 @@ fn kinds(config: &Config) -> Vec<String> {
         Suspicion::Never => ("unsuspecting", Duration::MAX),
         Suspicion::After(after) => ("after", after),
         Suspicion::Adaptive { at_least } => ("adaptive", at_least),
+        other => panic!("{other:?} is not generated"),
     };
     let waits = [
         ("interval", config.interval()),

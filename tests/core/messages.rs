@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use liveness::{
-    Action, CloseCode, Config, ConfigBuilder, Event, Evidence, Liveness, Monitor, Reason, TextHeartbeat,
-    Timestamp,
+    Action, CloseCode, Config, ConfigBuilder, Event, Evidence, Liveness, Monitor, Reason, Status,
+    TextHeartbeat, Timestamp,
 };
 use liveness_testing::REASONS;
 
@@ -18,6 +18,12 @@ fn each_reason_has_its_words_its_name_and_the_code_that_a_script_would_see() {
         (Reason::Silent, "nothing was received for too long", "silent", 1006),
         (Reason::Idle, "no data was received for too long", "idle", 1006),
         (Reason::PingFlood, "too many control frames", "ping-flood", 1006),
+        (
+            Reason::ProtocolError(CloseCode::TOO_BIG),
+            "what was received breaks the protocol",
+            "protocol-error 1009",
+            1006,
+        ),
         (Reason::PeerClosed(Some(1001)), "closed by the peer", "peer-closed 1001", 1001),
         (Reason::PeerClosed(None), "closed by the peer", "peer-closed", 1005),
         (Reason::TransportClosed, "the transport was closed", "transport-closed", 1006),
@@ -31,6 +37,29 @@ fn each_reason_has_its_words_its_name_and_the_code_that_a_script_would_see() {
     }
     assert_eq!(named, BTreeSet::from(REASONS));
     assert_eq!((CloseCode::TIMEOUT.get(), CloseCode::GOING_AWAY.to_string().as_str()), (3008, "1001"));
+}
+
+#[test]
+fn actions_and_states_are_shown_in_the_words_of_a_transcript() {
+    let Some(TextHeartbeat::Ping(payload)) = TextHeartbeat::parse("ping 0123456789abcdef") else {
+        panic!("it is one")
+    };
+    for (action, says) in [
+        (Action::MarkOnline, "online"),
+        (Action::SendPing(payload), "ping 0123456789abcdef"),
+        (Action::MarkSuspect, "suspect"),
+        (Action::MarkOffline(Reason::PeerClosed(Some(1001))), "offline peer-closed 1001"),
+        (Action::Close(Some(CloseCode::TIMEOUT)), "close 3008"),
+        (Action::Close(None), "close"),
+        (Action::Disconnect, "disconnect"),
+    ] {
+        assert_eq!(action.to_string(), says);
+    }
+    for (status, says) in
+        [(Status::Online, "online"), (Status::Suspect, "suspect"), (Status::Offline, "offline")]
+    {
+        assert_eq!((status.to_string(), format!("{status:>9}|")), (says.to_owned(), format!("{says:>9}|")));
+    }
 }
 
 fn machine(set: impl FnOnce(ConfigBuilder) -> ConfigBuilder) -> Liveness {

@@ -1,5 +1,6 @@
 //! What people rely on without being told: sizes, auto traits, layouts.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use liveness::{Action, CloseCode, Config, Event, Liveness, Payload, Reason, Rtt, Stats, Status, Timestamp};
@@ -43,6 +44,7 @@ assert_impl_all!(liveness::lease::Holder<'static, String>: Send, Sync, Unpin, Co
 assert_impl_all!(liveness::lease::Loss: Send, Sync, Unpin, Copy, Eq);
 assert_impl_all!(liveness::lease::Refusal<String>: std::error::Error, Send, Sync);
 assert_impl_all!(liveness::ConfigError: std::error::Error, Send, Sync);
+assert_impl_all!(liveness::CloseCodeError: std::error::Error, Send, Sync);
 assert_impl_all!(liveness::transcript::ParseError: std::error::Error, Send, Sync);
 assert_impl_all!(liveness::reconnect::Policy: Send, Sync, Unpin, Copy);
 assert_impl_all!(liveness::reconnect::ReconnectAction: Send, Sync, Unpin, Copy);
@@ -68,8 +70,9 @@ mod growth {
     use liveness::reconnect::{GiveUpReason, OnClose};
     use liveness::sim::End;
     use liveness::{Action, Event, Evidence, FleetError, Reason, Schedule, Status, Suspicion};
+    use liveness::{LeaseChange, PresenceChange, ReconnectAction};
 
-    const fn may(
+    const fn answers(
         reason: Reason,
         fleet: FleetError,
         give_up: GiveUpReason,
@@ -105,22 +108,46 @@ mod growth {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one of each")]
-    const fn must_not(
+    /// What callers build, and only the crate matches.
+    const fn settings(
         event: Event<'_>,
-        action: Action,
-        status: Status,
         schedule: Schedule,
         evidence: Evidence,
         suspicion: Suspicion,
         on_close: OnClose,
-        end: End,
     ) {
         match event {
             Event::Data | Event::Progress | Event::Ping | Event::Pong(_) | Event::Close(_) | Event::Eof => {}
             Event::Wrote | Event::PingSent | Event::ReadPaused | Event::ReadResumed | Event::Unread => {}
             Event::Violation(_) => {}
+            _ => {}
         }
+        match schedule {
+            Schedule::Quiet | Schedule::Steady => {}
+            _ => {}
+        }
+        match evidence {
+            Evidence::AnyTraffic | Evidence::PongOnly => {}
+            _ => {}
+        }
+        match suspicion {
+            Suspicion::Never | Suspicion::After(_) | Suspicion::Adaptive { .. } => {}
+            _ => {}
+        }
+        match on_close {
+            OnClose::Redial { .. } | OnClose::Stop => {}
+            _ => {}
+        }
+    }
+
+    const fn must_not(
+        action: Action,
+        status: Status,
+        dial: ReconnectAction,
+        user: PresenceChange<()>,
+        lease: &LeaseChange<()>,
+        end: End,
+    ) {
         match action {
             Action::MarkOnline | Action::SendPing(_) | Action::MarkSuspect | Action::MarkOffline(_) => {}
             Action::Close(_) | Action::Disconnect => {}
@@ -128,14 +155,19 @@ mod growth {
         match status {
             Status::Online | Status::Suspect | Status::Offline => {}
         }
-        match (schedule, evidence) {
-            (Schedule::Quiet | Schedule::Steady, Evidence::AnyTraffic | Evidence::PongOnly) => {}
+        match dial {
+            ReconnectAction::Dial(_) | ReconnectAction::Abandon(_) | ReconnectAction::GiveUp(_) => {}
         }
-        match suspicion {
-            Suspicion::Never | Suspicion::After(_) | Suspicion::Adaptive { .. } => {}
+        match user {
+            PresenceChange::Joined(()) | PresenceChange::Suspected(()) => {}
+            PresenceChange::Recovered(()) | PresenceChange::Left(()) => {}
         }
-        match (on_close, end) {
-            (OnClose::Redial { .. } | OnClose::Stop, End::Client | End::Server) => {}
+        match lease {
+            LeaseChange::Granted { .. } | LeaseChange::Frozen { .. } => {}
+            LeaseChange::Thawed { .. } | LeaseChange::Lost { .. } | LeaseChange::Returned { .. } => {}
+        }
+        match end {
+            End::Client | End::Server => {}
         }
     }
 }
@@ -149,16 +181,43 @@ fn close_codes_are_those_that_may_go_on_the_wire() {
         assert!(!allowed.contains(&never), "{never}");
     }
     for known in [
-        CloseCode::NORMAL,
-        CloseCode::GOING_AWAY,
-        CloseCode::PROTOCOL_ERROR,
-        CloseCode::INVALID_PAYLOAD,
-        CloseCode::POLICY_VIOLATION,
-        CloseCode::TOO_BIG,
-        CloseCode::INTERNAL_ERROR,
-        CloseCode::TIMEOUT,
+        (CloseCode::NORMAL, 1000),
+        (CloseCode::GOING_AWAY, 1001),
+        (CloseCode::PROTOCOL_ERROR, 1002),
+        (CloseCode::UNSUPPORTED_DATA, 1003),
+        (CloseCode::INVALID_PAYLOAD, 1007),
+        (CloseCode::POLICY_VIOLATION, 1008),
+        (CloseCode::TOO_BIG, 1009),
+        (CloseCode::INTERNAL_ERROR, 1011),
+        (CloseCode::SERVICE_RESTART, 1012),
+        (CloseCode::TRY_AGAIN_LATER, 1013),
+        (CloseCode::TIMEOUT, 3008),
     ] {
-        assert_eq!(CloseCode::new(known.get()), Some(known));
+        assert_eq!(known, (CloseCode::new(known.1).unwrap(), u16::from(known.0)));
+    }
+}
+
+#[test]
+fn a_code_that_may_not_go_on_the_wire_is_an_error_that_says_why() {
+    for code in 0..=u16::MAX {
+        assert_eq!(CloseCode::try_from(code).ok(), CloseCode::new(code));
+    }
+    for (code, why) in [
+        (0, "codes are 1000 to 4999"),
+        (999, "codes are 1000 to 4999"),
+        (1004, "it is reserved"),
+        (1005, "a Close frame had no code"),
+        (1006, "no Close frame came"),
+        (1015, "the TLS handshake failed"),
+        (5000, "codes are 1000 to 4999"),
+    ] {
+        let error = CloseCode::try_from(code).unwrap_err();
+        assert_eq!(error.code(), code);
+        let says = error.to_string();
+        assert!(
+            says.starts_with(&format!("{code} may not go on the wire: ")) && says.contains(why),
+            "{says}"
+        );
     }
 }
 
@@ -192,4 +251,10 @@ fn a_payload_reads_the_same_as_bytes_and_as_text() {
     let Some(Action::SendPing(payload)) = machine.poll(Timestamp::ZERO) else { panic!("no ping") };
     let text: String = payload.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!((payload.to_string(), format!("{payload:?}")), (text.clone(), format!("Payload({text})")));
+}
+
+#[test]
+fn no_two_random_seeds_are_alike() {
+    let seeds: BTreeSet<u64> = std::iter::repeat_with(liveness::random_seed).take(1000).collect();
+    assert_eq!(seeds.len(), 1000);
 }

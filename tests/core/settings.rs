@@ -1,5 +1,6 @@
 //! Settings through the public door: what is set is what is got, what is wrong is named, and what follows from them.
 
+use std::panic::catch_unwind;
 use std::time::Duration;
 
 use liveness::{CloseCode, Config, ConfigBuilder, Evidence, Schedule, Suspicion};
@@ -60,6 +61,22 @@ fn the_defaults_are_those_that_are_documented() {
 }
 
 #[test]
+fn the_presets_ask_twice_before_a_verdict_and_find_the_dead_as_soon_as_they_say() {
+    for (preset, text, at_most) in [
+        (Config::BETWEEN_SERVERS, "interval=2s timeout=5s", 7_010),
+        (Config::DESKTOP, "interval=5s timeout=10s suspicion=after:2s", 15_010),
+        (Config::MOBILE, "interval=12s timeout=25s suspicion=after:4s", 37_010),
+    ] {
+        assert_eq!(text.parse(), Ok(preset));
+        assert!(preset.interval() * 2 <= preset.timeout());
+        assert_eq!(preset.detection_bound(Duration::ZERO), Duration::from_millis(at_most));
+        // Common proxies cut what is silent for a minute.
+        assert!(preset.interval() < secs(30));
+        assert_eq!(preset.warnings().count(), 0);
+    }
+}
+
+#[test]
 fn the_tolerance_is_a_quarter_of_the_timeout_and_never_where_that_is_never() {
     let tolerance = |timeout| Config::builder().timeout(timeout).build().unwrap().stall_tolerance();
     assert_eq!(tolerance(secs(10)), Duration::from_millis(2_500));
@@ -116,6 +133,7 @@ fn a_wrong_setting_is_named_with_its_value_and_the_rule() {
             "`suspicion` is 0s, but must be longer",
         ),
         (Config::builder().jitter(101), "jitter", "`jitter` is 101, but must be at most 100 per cent"),
+        (Config::builder().jitter(255), "jitter", "`jitter` is 255, but must be at most 100 per cent"),
         (
             Config::builder().control_budget(0, 16),
             "control_budget",
@@ -125,9 +143,76 @@ fn a_wrong_setting_is_named_with_its_value_and_the_rule() {
         let error = builder.build().unwrap_err();
         assert_eq!(error.field(), field);
         assert!(error.to_string().starts_with(says), "{error}");
+        // A panic says the same, and to the end.
+        let panic = catch_unwind(|| builder.build_const()).unwrap_err();
+        assert_eq!(panic.downcast_ref::<String>(), Some(&error.to_string()));
     }
     let edge = Config::builder().jitter(100).control_budget(1, 0).last_look(zero).close_timeout(zero);
     assert!(edge.build().is_ok());
+}
+
+#[test]
+fn settings_that_are_surely_a_mistake_are_accepted_and_named() {
+    // Both sides of each edge.
+    for (text, warning) in [
+        ("", None),
+        ("interval=1ms", None),
+        (
+            "interval=0.999999ms",
+            Some(
+                "`interval` is 0.000999999s: more than a thousand pings a second for each connection; write seconds",
+            ),
+        ),
+        ("silence_timeout=20.000000001s", None),
+        (
+            "silence_timeout=20s",
+            Some(
+                "`silence_timeout` is 20s, but `interval` is 20s: a peer that only answers pings is silent for as long, and is \
+                 closed; make `silence_timeout` longer than `interval` and a round trip",
+            ),
+        ),
+        // The end that only listens.
+        ("interval=never silence_timeout=1s", None),
+        ("interval=never silence_timeout=never", None),
+        ("timeout=1s last_look=1s", None),
+        ("timeout=never last_look=1h", None),
+        (
+            "timeout=1ms last_look=10ms",
+            Some(
+                "`last_look` is 0.01s, but `timeout` is 0.001s: a verdict takes longer to confirm than an answer may take; make \
+                 `last_look` a small part of `timeout`, such as 0.01s of some seconds",
+            ),
+        ),
+        ("timeout=5s suspicion=after:4.999999999s", None),
+        (
+            "timeout=5s suspicion=after:5s",
+            Some(
+                "`suspicion` is after 5s, but `timeout` is 5s: no peer is ever suspect; make `suspicion` shorter than `timeout`, \
+                 or never",
+            ),
+        ),
+        (
+            "timeout=5s suspicion=adaptive:6s write_timeout=6s",
+            Some(
+                "`suspicion` is after 6s, but `timeout` is 5s: no peer is ever suspect; make `suspicion` shorter than `timeout`, \
+                 or never",
+            ),
+        ),
+        // While it is written, a ping can make its peer suspect.
+        ("timeout=5s suspicion=after:6s write_timeout=7s", None),
+        ("timeout=never suspicion=after:6s", None),
+        ("timeout=never suspicion=never", None),
+    ] {
+        let config: Config = text.parse().unwrap();
+        let warnings: Vec<String> = config.warnings().map(|warning| warning.to_string()).collect();
+        assert_eq!(
+            warnings.iter().map(String::as_str).collect::<Vec<_>>(),
+            Vec::from_iter(warning),
+            "{text}"
+        );
+    }
+    let all: Config = "interval=1ns silence_timeout=1ns timeout=1ms suspicion=after:1s".parse().unwrap();
+    assert_eq!(all.warnings().count(), 4);
 }
 
 #[test]

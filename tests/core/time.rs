@@ -27,9 +27,19 @@ fn sums_stop_at_both_ends_of_time() {
     assert_eq!((one + second, one.saturating_add(second)), (two, two));
     assert_eq!((two.saturating_sub(second), one.saturating_sub(second * 2)), (one, Timestamp::ZERO));
     assert_eq!(
+        (two - second, one - second * 2, one - Duration::MAX),
+        (one, Timestamp::ZERO, Timestamp::ZERO)
+    );
+    assert_eq!(
         (two.saturating_duration_since(one), one.saturating_duration_since(two)),
         (second, Duration::ZERO)
     );
+    assert_eq!((two - one, one - two, one - one), (second, Duration::ZERO, Duration::ZERO));
+    let mut moment = two;
+    moment -= second;
+    assert_eq!(moment, one);
+    moment -= second * 2;
+    assert_eq!(moment, Timestamp::ZERO);
     let mut moment = one;
     moment += second;
     assert_eq!(moment, two);
@@ -40,6 +50,21 @@ fn sums_stop_at_both_ends_of_time() {
     assert_eq!(Timestamp::ZERO + century * 5, Timestamp::from_secs(500 * 365 * 24 * 3600));
     assert_eq!(Timestamp::ZERO + century * 6, Timestamp::MAX);
     assert_eq!(Timestamp::MAX.saturating_sub(century * 6), Timestamp::ZERO);
+}
+
+#[test]
+fn a_moment_is_the_time_since_its_origin() {
+    let longest = Duration::from_nanos(u64::MAX);
+    for (since_origin, moment) in [
+        (Duration::ZERO, Timestamp::ZERO),
+        (Duration::from_millis(1_500), Timestamp::from_millis(1_500)),
+        (longest, Timestamp::MAX),
+    ] {
+        assert_eq!((Timestamp::from(since_origin), moment.as_duration()), (moment, since_origin));
+    }
+    // What is past the far end is the far end.
+    assert_eq!(Timestamp::from(longest + Duration::from_nanos(1)), Timestamp::MAX);
+    assert_eq!(Timestamp::from(Duration::MAX), Timestamp::MAX);
 }
 
 #[test]
@@ -60,6 +85,48 @@ fn a_moment_is_written_in_seconds_exactly_and_padded_as_a_text_is() {
             assert_eq!(format!("{moment:width$}|"), format!("{says:width$}|"));
         }
     }
+}
+
+#[test]
+fn a_precision_rounds_a_moment_to_so_many_digits() {
+    for (nanos, digits, says) in [
+        (0, 0, "0s"),
+        (0, 3, "0.000s"),
+        (35_467, 3, "0.000s"),
+        (499_999_999, 0, "0s"),
+        (500_000_000, 0, "1s"),
+        (1_449_999_999, 1, "1.4s"),
+        (1_450_000_000, 1, "1.5s"),
+        (12_499_500_000, 3, "12.500s"),
+        (59_999_500_000, 3, "60.000s"),
+        (59_999_499_999, 3, "59.999s"),
+        (1_000_000_007, 8, "1.00000001s"),
+        (1_000_000_007, 9, "1.000000007s"),
+        // There are no more digits.
+        (1_000_000_007, 12, "1.000000007s"),
+        (u64::MAX, 0, "18446744074s"),
+        (u64::MAX, 9, "18446744073.709551615s"),
+    ] {
+        let moment = Timestamp::from_nanos(nanos);
+        assert_eq!(format!("{moment:.digits$}"), says);
+        for width in [0, 3, 12, 30] {
+            assert_eq!(format!("{moment:width$.digits$}|"), format!("{says:width$}|"));
+            assert_eq!(format!("{moment:>width$.digits$}|"), format!("{says:>width$}|"));
+            assert_eq!(format!("{moment:*^width$.digits$}|"), format!("{says:*^width$}|"));
+        }
+    }
+}
+
+#[test]
+fn a_deadline_that_never_comes_is_no_wait_and_one_that_has_passed_is_none() {
+    let (clock, hour) = (Clock::new(), Duration::from_secs(3600));
+    assert_eq!(clock.until(None), None);
+    assert_eq!(clock.until(Some(Timestamp::ZERO)), Some(Duration::ZERO));
+    let before = clock.now();
+    let wait = clock.until(Some(before + hour)).unwrap();
+    let after = clock.now();
+    // It was asked between the two, however long that took.
+    assert!((before + hour - after..=hour).contains(&wait), "{wait:?}");
 }
 
 #[test]

@@ -106,7 +106,11 @@ fn complaint(line: &str) -> String {
 #[test]
 fn a_malformed_line_is_named_with_what_was_read_and_what_was_expected() {
     for (line, read, expected) in [
-        ("soon < data", "`soon`", "expected a time such as `12.5s`"),
+        (
+            "soon < data",
+            "`soon`",
+            "no duration; write a number with a unit, such as `20s` or `250ms`, then `<`",
+        ),
         ("1s data", "`data`", "expected `<` and an input, or `>` and an output"),
         ("1s < dato", "`dato`", "expected `open`, `data`"),
         ("1s > dato", "`dato`", "expected `online`"),
@@ -116,16 +120,15 @@ fn a_malformed_line_is_named_with_what_was_read_and_what_was_expected() {
         ("1s < pong #1", "`pong #1` when 0 pings", "expected it later than `ping #1`"),
         ("1s < pong 0xabc", "`0xabc`", "two hexadecimal digits"),
         ("1s < close 70000", "`70000`", "16-bit code"),
-        ("1s < local-close 1005", "close code 1005", "may not go on the wire"),
-        ("1s < stall", "nothing", "expected a time"),
+        ("1s < local-close 1005", "`1005` as a close code", "1005 may not go on the wire: it says"),
+        ("1s < stall", "an empty text", "no duration"),
         ("1s < open", "`open` a second time", "new transcript"),
-        ("0.0000000001s < data", "`0.0000000001s`", "nothing finer than a nanosecond"),
-        ("99999999999999s < data", "`99999999999999s`", "at most 584 years"),
+        ("0.0000000001s < data", "`0.0000000001s`", "finer than a nanosecond"),
+        ("99999999999999s < data", "`99999999999999s`", "longer than 584 years"),
         ("1s < config interval=5s", "`config interval=5s`", "expected `open`"),
         ("config interval=5s", "`config` after `open`", "settings come first"),
     ] {
         let complaint = complaint(line);
-        assert!(complaint.starts_with("2: read "), "{complaint}");
         assert!(complaint.contains(read), "{complaint} should name {read}");
         assert!(complaint.contains(expected), "{complaint} should say {expected}");
     }
@@ -149,18 +152,32 @@ fn a_wrong_setting_is_named_with_its_line() {
         ("interval=0s", "1: `interval` is 0s, but must be longer than zero"),
         ("jitter=101", "1: `jitter` is 101, but must be at most 100 per cent"),
         ("close_timeout=never", "1: `close_timeout` is never, but must be shorter than for ever"),
-        ("intervall=5s", "1: read `intervall` as a setting; expected interval, timeout"),
-        ("interval", "1: read `interval` as a setting; expected KEY=VALUE"),
-        ("interval=5", "1: read `5`; expected a time such as `12.5s` or `200ms`, or `never`"),
-        ("interval=5s interval=6s", "1: read `interval` a second time"),
-        ("schedule=often", "1: read `often` as a schedule; expected `quiet` or `steady`"),
-        ("control_budget=5", "1: read `5`; expected frames in a burst"),
-        ("close_code=1006", "1: read the close code 1006, which may not go on the wire"),
-        ("suspicion=soon", "1: read `soon` as a suspicion; expected `never`"),
+        ("intervall=5s", "1: `intervall` is no setting; there are `interval`, `timeout`"),
+        ("interval", "1: `interval` is not KEY=VALUE"),
+        ("interval=5", "1: `interval`: `5` is no duration; write a number with a unit"),
+        ("interval=5s interval=6s", "1: `interval` is given twice"),
+        ("seed=5 seed=6", "1: `seed` is given twice"),
+        ("seed=five", "1: read `five`; expected a seed"),
+        ("schedule=often", "1: `schedule`: `often` is no schedule; write `quiet` or `steady`"),
+        ("control_budget=5", "1: `control_budget`: `5` is no budget; write frames in a burst"),
+        ("close_code=1006", "1: `close_code`: 1006 may not go on the wire"),
+        ("suspicion=soon", "1: `suspicion`: `soon` is no suspicion; write `never`"),
     ] {
         let error = format!("config {setting}\n0s < open\n").parse::<Transcript>().unwrap_err();
         assert!(error.to_string().starts_with(complaint), "{error} should begin with {complaint}");
     }
+    // Here, and only here, there is one more.
+    let error = "config intervall=5s\n0s < open\n".parse::<Transcript>().unwrap_err().to_string();
+    assert!(error.ends_with("and `close_code`, and in a transcript `seed`"), "{error}");
+}
+
+#[test]
+fn a_file_may_begin_with_the_mark_of_its_encoding() {
+    let life: Transcript = "\u{feff}0s < open\n1s < eof\n".parse().unwrap();
+    let blessed = life.replay().unwrap().blessed();
+    assert!(blessed.starts_with("0s < open\n"), "{blessed}");
+    // Anywhere else it is a character like another.
+    assert!("0s < open\n\u{feff}1s < eof\n".parse::<Transcript>().is_err());
 }
 
 #[test]

@@ -7,27 +7,29 @@ type Counting = liveness::driver::CountingSocket<std::net::TcpStream>;
 assert_impl_all!(liveness::driver::tungstenite::LiveSocket<Counting>: Send, Unpin);
 assert_impl_all!(liveness::driver::tungstenite::Offline: std::error::Error, Send, Sync);
 
-/// What may grow has a last arm here, and what must not has none: the first would be out of reach if it could not grow,
-/// and without it the second would not compile if it could.
+/// What may grow has a last arm here, which would be out of reach if it could not grow.
 #[deny(unreachable_patterns)]
 #[expect(dead_code, reason = "to compile is all that they have to do")]
 mod growth {
+    use liveness::driver::ErrorKind;
     use liveness::driver::tokio::{Error, MessageKind};
 
-    const fn may(error: &Error<()>) {
+    const fn may(error: &Error<()>, kind: MessageKind<'_>, fault: ErrorKind) {
         match error {
             Error::Offline { .. } | Error::Rejected(()) => {}
             _ => {}
         }
-    }
-
-    const fn must_not(kind: MessageKind<'_>) {
         match kind {
             MessageKind::Text(_)
             | MessageKind::Data
             | MessageKind::Ping
             | MessageKind::Pong(_)
             | MessageKind::Close(_) => {}
+            _ => {}
+        }
+        match fault {
+            ErrorKind::Closed | ErrorKind::Transport | ErrorKind::Protocol(_) | ErrorKind::Rejected => {}
+            _ => {}
         }
     }
 }

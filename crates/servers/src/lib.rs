@@ -13,10 +13,9 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::Parser;
-use liveness::{Action, Clock, Config};
+use liveness::{Action, Clock, Config, ParseConfigError};
 use socket2::SockRef;
 use tungstenite::Message;
 use tungstenite::protocol::WebSocketConfig;
@@ -54,6 +53,9 @@ pub struct Args {
     /// How long a ping may wait while the transport takes no byte; as long as the timeout if not given.
     #[arg(long, value_parser = setting("write_timeout"))]
     write_timeout: Option<String>,
+    /// How long a peer is waited for once it is given up or has closed.
+    #[arg(long, value_parser = setting("close_timeout"))]
+    close_timeout: Option<String>,
     /// Control frames allowed in a burst and a second, such as `128/16`, or `never`.
     #[arg(long, value_parser = setting("control_budget"))]
     control_budget: Option<String>,
@@ -63,14 +65,14 @@ pub struct Args {
 }
 
 /// Checks one setting, and keeps it as the text that it is.
-fn setting(key: &'static str) -> impl Fn(&str) -> Result<String, String> + Clone {
+fn setting(key: &'static str) -> impl Fn(&str) -> Result<String, ParseConfigError> + Clone {
     move |value| {
         let setting = format!("{key}={value}");
         setting.parse::<Config>().map(|_| setting)
     }
 }
 
-fn suspect_after(value: &str) -> Result<String, String> {
+fn suspect_after(value: &str) -> Result<String, ParseConfigError> {
     setting("suspicion")(&if value == "never" { value.into() } else { format!("after:{value}") })
 }
 
@@ -84,10 +86,11 @@ impl Args {
             &self.suspect_after,
             &self.idle_timeout,
             &self.write_timeout,
+            &self.close_timeout,
             &self.control_budget,
         ];
         let settings: Vec<&str> = settings.into_iter().flatten().map(String::as_str).collect();
-        settings.join(" ").parse()
+        settings.join(" ").parse().map_err(|error: ParseConfigError| error.to_string())
     }
 
     /// Opens the door, and says on stderr where it is; makes the folder to record into.
@@ -145,7 +148,7 @@ pub fn print(action: Action, connection: usize, clock: Clock) {
         Action::Disconnect => format!("disconnect {connection}"),
         Action::SendPing(_) | Action::Close(_) => return,
     };
-    let seconds = Duration::from_nanos(clock.now().as_nanos()).as_secs_f64();
+    let seconds = clock.now().as_duration().as_secs_f64();
     let mut out = io::stdout().lock();
     // Nobody may be listening any more; the connections are served all the same.
     let _ = writeln!(out, "{seconds:.3} {change}").and_then(|()| out.flush());

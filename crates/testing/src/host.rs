@@ -15,12 +15,20 @@ use tungstenite::{Error, Message, WebSocket};
 
 use crate::raw_peer::{PATIENCE, Peer, millis};
 
-/// Short intervals, and a timeout that the scheduler of a busy machine does not exceed by itself.
+/// For peers that are to live: short intervals, and a timeout that no busy machine exceeds by itself.
 pub const fn brisk() -> ConfigBuilder {
-    Config::builder().interval(millis(100)).timeout(millis(500)).close_timeout(millis(300))
+    Config::builder().interval(millis(100)).timeout(millis(20_000)).close_timeout(millis(300))
 }
 
-/// For peers that are to be given up: nobody has to be quick.
+/// For peers that are to live through `LONGER`, which is why their timeout is no longer than a busy machine needs.
+pub const fn outlasted() -> ConfigBuilder {
+    brisk().timeout(millis(3000))
+}
+
+/// Longer than silence may last where the timeout is to be `outlasted`: interval and timeout, and some more.
+pub const LONGER: Duration = millis(3500);
+
+/// For peers that are to be given up whatever they do: nobody has to be quick.
 pub const fn strict() -> ConfigBuilder {
     Config::builder().interval(millis(100)).timeout(millis(200)).close_timeout(millis(200))
 }
@@ -248,6 +256,21 @@ pub fn live_for(client: &mut WebSocket<TcpStream>, time: Duration) -> Vec<Messag
         }
     }
     client.get_ref().set_read_timeout(Some(PATIENCE)).unwrap();
+    messages
+}
+
+/// Reads until it has answered so many pings more; the data messages that came.
+pub fn answer_pings(client: &mut WebSocket<TcpStream>, pings: usize) -> Vec<Message> {
+    let (mut messages, mut answered) = (Vec::new(), 0);
+    while answered < pings {
+        match client.read().expect("the client was lost") {
+            Message::Ping(_) => answered += 1,
+            message @ (Message::Text(_) | Message::Binary(_)) => messages.push(message),
+            Message::Pong(_) | Message::Close(_) | Message::Frame(_) => {}
+        }
+    }
+    // The last answer waits for the next read.
+    client.flush().unwrap();
     messages
 }
 

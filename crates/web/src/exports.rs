@@ -139,11 +139,12 @@ extern "C" fn start(seed: u64, stable_after: f64, dial_timeout: f64, max_spread:
     }
 }
 
-/// Sets the heartbeat. 0, or the length of a text: the name of a setting that is not longer than zero, as all must be.
+/// Sets the heartbeat. 0, or the length of a text: the script's name of an option that is not longer than zero, as all must be.
 #[unsafe(no_mangle)]
 extern "C" fn configure(
     interval: f64,
     timeout: f64,
+    probe_timeout: f64,
     suspect_after: f64,
     silence_timeout: f64,
     now: f64,
@@ -155,6 +156,7 @@ extern "C" fn configure(
     let config = Config::builder()
         .interval(duration(interval))
         .timeout(duration(timeout))
+        .probe_timeout(duration(probe_timeout))
         .suspicion(suspicion)
         .silence_timeout(duration(silence_timeout))
         .build();
@@ -163,7 +165,17 @@ extern "C" fn configure(
             with(|link| link.configure(config, moment(now)));
             0
         }
-        Err(wrong) => tell(format_args!("{}", wrong.field())),
+        Err(wrong) => tell(format_args!("{}", option(wrong.field()))),
+    }
+}
+
+/// What the script calls this setting.
+fn option(field: &str) -> &str {
+    match field {
+        "probe_timeout" => "probeTimeout",
+        "suspicion" => "suspectAfter",
+        "silence_timeout" => "silenceTimeout",
+        same => same,
     }
 }
 

@@ -8,14 +8,12 @@ use crate::link::Action;
 #[derive(Debug)]
 pub(crate) struct Heart {
     pub(crate) machine: Liveness,
-    /// Told to be there, and not doubted since.
-    online: bool,
     opened: bool,
-    /// When the ping was handed out that nothing has arrived after.
-    pub(crate) asked_at: Option<Timestamp>,
-    /// The newest ping, while it may be a sample.
-    pub(crate) newest: Option<u64>,
-    pub(crate) sampled: bool,
+    /// A ping was handed out, and nothing has arrived since.
+    is_waiting: bool,
+    /// The newest ping, if its answer will be a round trip, and until it comes.
+    sample_of: Option<u64>,
+    sampled: bool,
     pub(crate) owed: Option<u64>,
     /// What the socket's buffer held when it was last looked at; and what of it goes before the end of the ping.
     buffer: u64,
@@ -28,10 +26,9 @@ impl Heart {
     pub(crate) fn new(config: Config, seed: u64, now: Timestamp) -> Self {
         Self {
             machine: Liveness::new(config, seed, now),
-            online: false,
             opened: true,
-            asked_at: None,
-            newest: None,
+            is_waiting: false,
+            sample_of: None,
             sampled: false,
             owed: None,
             buffer: 0,
@@ -41,10 +38,18 @@ impl Heart {
         }
     }
 
-    /// Another heartbeat is another machine. What is known of the server stays.
-    pub(crate) fn replace(&mut self, config: Config, seed: u64, now: Timestamp) {
-        self.machine = Liveness::new(config, seed, now);
-        self.newest = None;
+    /// An event of the server's side: whatever it is, it ends the wait for an answer.
+    pub(crate) fn hear(&mut self, event: Event<'_>, now: Timestamp) {
+        self.machine.handle(event, now);
+        self.is_waiting = false;
+    }
+
+    pub(crate) fn pong(&mut self, payload: u64, now: Timestamp) {
+        self.hear(Event::Pong(&payload.to_be_bytes()), now);
+        if self.sample_of == Some(payload) {
+            self.sample_of = None;
+            self.sampled = true;
+        }
     }
 
     pub(crate) fn sent(&mut self, before: u64, after: u64, now: Timestamp) {
@@ -100,20 +105,14 @@ impl Heart {
     pub(crate) fn poll(&mut self, now: Timestamp) -> Option<Action> {
         while let Some(action) = self.machine.poll(now) {
             match action {
-                // A machine that took the place of another has nothing new to tell.
-                liveness::Action::MarkOnline if self.online => {}
-                liveness::Action::MarkOnline => {
-                    self.online = true;
-                    return Some(Action::Online);
-                }
-                liveness::Action::MarkSuspect => {
-                    self.online = false;
-                    return Some(Action::Suspect);
-                }
+                liveness::Action::MarkOnline => return Some(Action::Online),
+                liveness::Action::MarkSuspect => return Some(Action::Suspect),
                 liveness::Action::SendPing(payload) => {
                     let payload = u64::from_be_bytes(*payload.as_bytes());
-                    self.asked_at = Some(now);
-                    self.newest = Some(payload);
+                    // The machine's rule 3: no earlier one is awaited, or waits to be written.
+                    let begins_the_wait = !self.is_waiting && self.ahead == 0;
+                    self.sample_of = begins_the_wait.then_some(payload);
+                    self.is_waiting = true;
                     return Some(Action::Ping(payload));
                 }
                 liveness::Action::MarkOffline(reason) => {

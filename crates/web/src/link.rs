@@ -52,9 +52,7 @@ pub struct Settings {
 /// What has arrived may wait behind the timer that looks for it: a browser's queues are served in any order. So a verdict waits
 /// this long for a second look.
 const LAST_LOOK: Duration = Duration::from_millis(50);
-/// A timer that is later than this belongs to a page that was not running, and is no look at all.
-const LATE: Duration = Duration::from_millis(10);
-/// A page that wakes is told so by several events. Within this time they are one.
+/// For this long after a page was told that it woke, what it finds lost it has lost asleep.
 const WAKING: Duration = Duration::from_secs(1);
 
 /// The connection of a page to its server.
@@ -74,15 +72,6 @@ pub struct Link<F> {
     woken_at: Option<Timestamp>,
     /// The wait that was told last.
     waiting: Option<Timestamp>,
-    late: Lateness,
-}
-
-/// Whether the page was running when it should have looked.
-#[derive(Clone, Copy, Debug, Default)]
-struct Lateness {
-    deferred_until: Option<Timestamp>,
-    /// It was deferred already: one that is always late is to come to a verdict.
-    excused: bool,
 }
 
 impl<F: FnMut() -> Doubling + Clone> Link<F> {
@@ -99,17 +88,18 @@ impl<F: FnMut() -> Doubling + Clone> Link<F> {
             heart: None,
             woken_at: None,
             waiting: None,
-            late: Lateness::default(),
         }
     }
 
-    /// Another heartbeat, from now on, or where an answer is awaited, from that on.
+    /// Another heartbeat, from now on: see [`Liveness::reconfigure`](liveness::Liveness::reconfigure).
     ///
     /// Whatever it says, a verdict waits 50 ms for its last look; the writing of a ping has a clock of its own; and the closing
     /// handshake is the browser's affair, so the next dial does not wait for it.
     pub fn configure(&mut self, heartbeat: Config, now: Timestamp) {
         self.settings.heartbeat = of_a_page(heartbeat);
-        self.settle(now);
+        if let Some(heart) = &mut self.heart {
+            heart.machine.reconfigure(self.settings.heartbeat, now);
+        }
     }
 
     /// The socket stands. False: nobody waits for it any more, and it must be closed.
@@ -120,7 +110,6 @@ impl<F: FnMut() -> Doubling + Clone> Link<F> {
             return false;
         }
         self.heart = Some(Heart::new(self.settings.heartbeat, self.rng.draw(), now));
-        self.late.deferred_until = None;
         true
     }
 
@@ -146,13 +135,15 @@ impl<F: FnMut() -> Doubling + Clone> Link<F> {
 
     /// A message for the application arrived.
     pub fn message(&mut self, now: Timestamp) {
-        self.hear(Event::Data, now);
+        if let Some(heart) = &mut self.heart {
+            heart.hear(Event::Data, now);
+        }
     }
 
     /// The server asks.
     pub fn ping(&mut self, payload: u64, now: Timestamp) {
-        self.hear(Event::Ping, now);
         if let Some(heart) = &mut self.heart {
+            heart.hear(Event::Ping, now);
             // RFC 6455 5.5.3: of several, the newest may be answered alone.
             heart.owed = Some(payload);
         }
@@ -160,14 +151,9 @@ impl<F: FnMut() -> Doubling + Clone> Link<F> {
 
     /// The server answers.
     pub fn pong(&mut self, payload: u64, now: Timestamp) {
-        self.take(Event::Pong(&payload.to_be_bytes()), now);
         if let Some(heart) = &mut self.heart {
-            if heart.newest == Some(payload) {
-                heart.newest = None;
-                heart.sampled = true;
-            }
+            heart.pong(payload, now);
         }
-        self.settle(now);
     }
 
     /// Something of ours was handed to the socket, whose buffer held so many bytes `before` it, and `after` it.
@@ -195,21 +181,13 @@ impl<F: FnMut() -> Doubling + Clone> Link<F> {
     /// The network is another, or the page runs, or is looked at, again.
     pub fn wake(&mut self, now: Timestamp) {
         self.reconnect.network_changed(now);
-        if !self.has_just_woken(now) {
-            self.probe(now);
-        }
+        self.probe(now);
         self.woken_at = Some(now);
     }
 
-    fn has_just_woken(&self, now: Timestamp) -> bool {
-        self.woken_at.is_some_and(|woken| now.saturating_duration_since(woken) < WAKING)
-    }
-
-    /// Asks now. While an answer is awaited that is not overdue, that will do.
+    /// Asks now, or a second after the latest ping: see [`Liveness::probe`](liveness::Liveness::probe).
     pub fn probe(&mut self, now: Timestamp) {
-        let timeout = self.settings.heartbeat.timeout();
-        let Some(heart) = &mut self.heart else { return };
-        if heart.asked_at.is_none_or(|at| now.saturating_duration_since(at) >= timeout) {
+        if let Some(heart) = &mut self.heart {
             heart.machine.probe(now);
         }
     }
@@ -230,17 +208,12 @@ impl<F: FnMut() -> Doubling + Clone> Link<F> {
             heart.machine.close(code, now);
         }
         self.reconnect.stop(now);
-        // There is nothing more to wait for.
-        self.late = Lateness { deferred_until: None, excused: true };
     }
 
     /// The next thing to do, one at a time: call until `None`.
     pub fn poll(&mut self, now: Timestamp) -> Option<Action> {
         if let Some(news) = self.heart.as_mut().and_then(Heart::news) {
             return Some(news);
-        }
-        if self.is_deferred(now) {
-            return None;
         }
         if let Some(heart) = &mut self.heart {
             if let Some(action) = heart.poll(now) {
@@ -270,7 +243,8 @@ impl<F: FnMut() -> Doubling + Clone> Link<F> {
     /// When to poll next, if nothing happens before; `None`: not before something does.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        self.late.deferred_until.or_else(|| self.due())
+        let heart = self.heart.as_ref().and_then(|heart| heart.machine.poll_timeout());
+        heart.into_iter().chain(self.reconnect.poll_timeout()).min()
     }
 
     /// How many dials there have been since the last connection that was stable.
@@ -287,31 +261,8 @@ impl<F: FnMut() -> Doubling + Clone> Link<F> {
 
     /// Why it stands as it does, while there is a connection.
     #[must_use]
-    pub fn report(&self, now: Timestamp) -> Option<Report<'_>> {
+    pub fn report(&self, now: Timestamp) -> Option<Report> {
         self.heart.as_ref().map(|heart| heart.machine.report(now))
-    }
-
-    fn hear(&mut self, event: Event<'_>, now: Timestamp) {
-        self.take(event, now);
-        self.settle(now);
-    }
-
-    /// An event of the server's side: whatever it is, it ends the wait for an answer.
-    fn take(&mut self, event: Event<'_>, now: Timestamp) {
-        let Some(heart) = &mut self.heart else { return };
-        heart.machine.handle(event, now);
-        heart.asked_at = None;
-        self.late.deferred_until = None;
-    }
-
-    /// A heartbeat that was changed is another machine. Not while an answer is awaited, or none would ever be overdue.
-    fn settle(&mut self, now: Timestamp) {
-        let Some(heart) = &mut self.heart else { return };
-        let config = self.settings.heartbeat;
-        let awaits = heart.asked_at.is_some() || heart.sampled || heart.machine.verdict().is_some();
-        if !awaits && *heart.machine.config() != config {
-            heart.replace(config, self.rng.draw(), now);
-        }
     }
 
     /// The connection is over.
@@ -321,7 +272,7 @@ impl<F: FnMut() -> Doubling + Clone> Link<F> {
             self.reconnect.closed(attempt, heart.reason.connection_close_code(), now);
         }
         // What was lost while the page slept, it has lost alone: there is nobody to be spread from.
-        if self.has_just_woken(now) {
+        if self.woken_at.is_some_and(|woken| now.saturating_duration_since(woken) < WAKING) {
             self.reconnect.network_changed(now);
         }
     }
@@ -335,41 +286,6 @@ impl<F: FnMut() -> Doubling + Clone> Link<F> {
         let news = until.filter(|_| self.waiting != until);
         self.waiting = until;
         news.map(Action::Wait)
-    }
-
-    fn due(&self) -> Option<Timestamp> {
-        let heart = self.heart.as_ref().and_then(|heart| heart.machine.poll_timeout());
-        heart.into_iter().chain(self.reconnect.poll_timeout()).min()
-    }
-
-    /// Nobody is judged by a look that comes late: what has arrived meanwhile is heard first. Once.
-    fn is_deferred(&mut self, now: Timestamp) -> bool {
-        if let Some(until) = self.late.deferred_until {
-            if now < until {
-                return true;
-            }
-            self.late.deferred_until = None;
-            return false;
-        }
-        if self.due().is_none_or(|due| now <= due + LATE) {
-            self.late.excused = false;
-            return false;
-        }
-        let deferred = self.awaits_something() && !self.late.excused;
-        if deferred {
-            self.late = Lateness { deferred_until: Some(now + LAST_LOOK), excused: true };
-        }
-        deferred
-    }
-
-    /// There is something that the server has not said in time, if it has not.
-    fn awaits_something(&self) -> bool {
-        match &self.heart {
-            Some(heart) => {
-                heart.asked_at.is_some() || self.settings.heartbeat.silence_timeout() != Duration::MAX
-            }
-            None => self.attempt.is_some(),
-        }
     }
 }
 

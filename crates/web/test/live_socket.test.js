@@ -165,7 +165,7 @@ test("timers that ring once a minute never make a live server offline, and a dea
 
 for (const events of [["resume"], ["resume", "visibilitychange"], ["pageshow", "resume", "visibilitychange", "online"], []]) {
   for (const awaited of [false, true]) {
-    test(`frozen for two minutes${awaited ? " with a ping on its way" : ""} and told so by ${events.length} events, it asks once`, async () => {
+    test(`frozen for two minutes${awaited ? " with a ping on its way" : ""} and told so by ${events.length} events, it asks at once`, async () => {
       const { world, live } = await connected({ interval: 20_000, timeout: 10_000 });
       world.answers(30);
       world.live(31_000);
@@ -175,7 +175,9 @@ for (const events of [["resume"], ["resume", "visibilitychange"], ["pageshow", "
       for (const type of events) world.happens(type);
       world.live(15_000);
       assert.deepEqual(only(world, "offline", "suspect", "dialling"), []);
-      assert.equal(pings(world).length, 1, JSON.stringify(world.story));
+      // Its timer asks, and the events, one second after that.
+      const asked = pings(world).map(({ at }) => at - 151_000);
+      assert.deepEqual(asked, events.length === 0 ? [0] : [0, 1000], JSON.stringify(world.story));
     });
   }
 }
@@ -193,6 +195,36 @@ test("a laptop that slept finds its server gone, and is back as soon as it can",
   world.happens("online");
   world.live(0);
   assert.equal(live.state, "dialling", "a new network ends the wait");
+});
+
+test("the answer to a page that wakes, or to a person who looks on, may take as long as it says", async () => {
+  const { world, live } = await connected({ interval: 20_000, timeout: 10_000, suspectAfter: Infinity, probeTimeout: 3000 });
+  world.answers();
+  world.live(60_000);
+  world.answers(2900);
+  live.probe();
+  world.live(4000);
+  assert.equal(live.state, "online");
+  world.server = null;
+  world.freeze(3 * 3600_000);
+  world.happens("online");
+  // Its timer asked when it woke; the probe comes a second later.
+  world.live(1000 + 3000 + 49);
+  assert.equal(live.state, "online");
+  world.live(1);
+  assert.equal(only(world, "offline")[0].detail.reason, "ping-timeout");
+});
+
+test("at every keystroke it may be told to ask, and asks once a second", async () => {
+  const { world, live } = await connected();
+  world.answers();
+  const from = world.now - 1000;
+  for (let stroke = 0; stroke < 30; stroke += 1) {
+    live.probe();
+    world.live(100);
+  }
+  world.live(1000);
+  assert.deepEqual(pings(world).map(({ at }) => at - from), [0, 1000, 2000, 3000]);
 });
 
 for (const [type, hidden] of [["online", false], ["visibilitychange", false], ["resume", false], ["pageshow", false], ["offline", false], ["visibilitychange", true]]) {
@@ -279,6 +311,9 @@ test("what is configured while connected counts from then on, and what cannot be
   assert.ok(pings(world).length >= 9);
   assert.throws(() => live.configure({ timeout: 0 }), { name: "RangeError", message: "timeout must be longer than zero" });
   assert.throws(() => live.configure({ interval: NaN }), RangeError);
+  for (const option of ["probeTimeout", "suspectAfter", "silenceTimeout"]) {
+    assert.throws(() => live.configure({ [option]: 0 }), { message: `${option} must be longer than zero` });
+  }
   world.live(10_000);
   assert.equal(live.state, "online");
   await world.socket({ silenceTimeout: 0 });
@@ -286,13 +321,17 @@ test("what is configured while connected counts from then on, and what cannot be
 });
 
 test("a wait of years is no wait of nothing", async () => {
+  const day = 24 * 3600_000;
   const { world, live } = await connected({ interval: Infinity, timeout: Infinity, suspectAfter: Infinity });
-  world.live(40 * 24 * 3600_000);
+  world.answers();
+  world.live(40 * day);
   assert.equal(live.state, "online");
   assert.deepEqual(pings(world), []);
-  live.configure({ interval: 30 * 24 * 3600_000, timeout: 1000 });
-  world.live(31 * 24 * 3600_000);
-  assert.equal(pings(world).length, 1);
+  // It counts from the start, so one is due; the next is further off than a browser's timer goes.
+  live.configure({ interval: 30 * day });
+  world.live(31 * day);
+  const [first, second, ...more] = pings(world).map(({ at }) => at / day);
+  assert.ok(first === 40 && second >= 67 && second <= 70 && more.length === 0, `${first}, ${second}, ${more}`);
 });
 
 test("a thousand messages set no timer each", async () => {

@@ -2,7 +2,7 @@
 
 import { LiveSocket, load, type LiveSocketOptions, type Reason } from "../liveness.js";
 
-const options: LiveSocketOptions = { interval: 10_000, suspectAfter: Infinity, binaryType: "arraybuffer" };
+const options: LiveSocketOptions = { interval: 10_000, probeTimeout: 3000, suspectAfter: Infinity, binaryType: "arraybuffer" };
 const live = new LiveSocket(() => new URL("wss://example.org/live"), options);
 live.addEventListener("offline", ({ detail }) => {
   const reason: Reason = detail.reason;

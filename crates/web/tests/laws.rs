@@ -21,6 +21,9 @@ fn backoff() -> Doubling {
 
 type Page = Link<fn() -> Doubling>;
 
+/// Probes are that far from the ping before.
+const PROBES_APART: Duration = millis(1000);
+
 /// Asks after 5 s, suspects after 1 s, gives up after 2 s.
 fn page(seed: u64) -> Page {
     let heartbeat = Config::builder()
@@ -133,8 +136,12 @@ struct Witness {
     online: Option<bool>,
     offline: bool,
     ended: bool,
-    pings: usize,
-    payload: Option<u64>,
+    /// The payload of the newest ping, and when it was handed out.
+    ping: Option<(u64, Timestamp)>,
+    /// How far a ping is from the one before, at least: a probe's second, or the shortest wait of the heartbeat.
+    apart: Duration,
+    /// Pings that came sooner, since the server was heard.
+    sooner: usize,
     /// What the socket holds.
     buffer: u64,
     dials: usize,
@@ -142,7 +149,12 @@ struct Witness {
 }
 
 impl Witness {
-    fn see(&mut self, action: Action) {
+    /// Of a [`page`].
+    fn new() -> Self {
+        Self { apart: PROBES_APART, ..Self::default() }
+    }
+
+    fn see(&mut self, action: Action, now: Timestamp) {
         match action {
             Action::Dial => {
                 assert!(!self.socket && !self.ended, "two sockets");
@@ -150,7 +162,8 @@ impl Witness {
             }
             Action::Open => {
                 assert!(self.socket && !self.open);
-                (self.open, self.online, self.offline, self.pings) = (true, None, false, 0);
+                (self.open, self.online, self.offline) = (true, None, false);
+                (self.ping, self.sooner) = (None, 0);
             }
             Action::Online => {
                 assert!(self.open && !self.offline && self.online != Some(true));
@@ -162,8 +175,12 @@ impl Witness {
             }
             Action::Ping(payload) => {
                 assert!(self.online.is_some() && !self.offline);
-                (self.payload, self.pings) = (Some(payload), self.pings + 1);
-                assert!(self.pings <= 2, "a burst of pings");
+                if self.ping.is_some_and(|(_, before)| now < before + self.apart) {
+                    self.sooner += 1;
+                }
+                // The one of a page that was not looking.
+                assert!(self.sooner <= 1, "a burst of pings");
+                self.ping = Some((payload, now));
             }
             Action::Pong(_) | Action::Rtt => assert!(self.open && !self.offline),
             Action::Offline(_) => {
@@ -185,7 +202,7 @@ impl Witness {
     fn look(&mut self, page: &mut Page, now: Timestamp) {
         let mut count = 0;
         while let Some(action) = page.poll(now) {
-            self.see(action);
+            self.see(action, now);
             if let Action::Ping(_) = action {
                 page.ping_sent(self.buffer, self.buffer + 21, now);
                 self.buffer += 21;
@@ -216,9 +233,9 @@ impl Witness {
                 page.closed(code, *now);
             }
             Step::Message | Step::Ping | Step::Answer | Step::Forge(_) if self.open => {
-                self.pings = 0;
+                self.sooner = 0;
                 if let Step::Answer = step {
-                    page.pong(self.payload.unwrap_or(0), *now);
+                    page.pong(self.ping.map_or(0, |(payload, _)| payload), *now);
                 } else if let Step::Forge(payload) = step {
                     page.pong(payload, *now);
                 } else if let Step::Ping = step {
@@ -246,6 +263,7 @@ impl Witness {
             Step::Configure(time) => {
                 let config = Config::builder().interval(millis(time)).timeout(millis(time)).build();
                 page.configure(config.unwrap(), *now);
+                self.apart = PROBES_APART.min(millis(time) * 9 / 10);
             }
         }
         self.look(page, *now);
@@ -257,30 +275,34 @@ proptest! {
     #[test]
     fn no_life_breaks_the_promises(steps in proptest::collection::vec(step(), 1..120), seed: u64) {
         let mut page = page(seed);
-        let (mut witness, mut now) = (Witness::default(), at(0));
+        let (mut witness, mut now) = (Witness::new(), at(0));
         for step in steps {
             witness.take(&mut page, step, &mut now);
         }
     }
 
     /// Whoever answers in time is never given up, however long the page sleeps, wherever in its cycle, and though on waking
-    /// its timer is served before what has arrived; if it is awake for a moment between two sleeps.
+    /// its timer is served before what has arrived, and whether or not it is told that it woke; if it is awake for a moment
+    /// between two sleeps.
     #[test]
     fn a_server_that_answers_in_time_is_never_offline(
         seed: u64,
-        sleeps in proptest::collection::vec((200_u64..9000, 100_u64..100_000), 1..40),
+        sleeps in proptest::collection::vec((200_u64..9000, 100_u64..100_000, any::<bool>()), 1..40),
     ) {
         let mut page = page(seed);
         prop_assert_eq!(page.poll(at(0)), Some(Action::Dial));
         prop_assert!(page.opened(at(0)));
         let mut server = Prompt { rng: Rng::new(seed), arrivals: Vec::new(), pings: 0 };
         let mut now = at(0);
-        for (awake, asleep) in sleeps {
+        for (awake, asleep, told) in sleeps {
             let end = now + millis(awake);
             server.live(&mut page, now, end)?;
             now = end + millis(asleep);
             if page.poll_timeout().is_some_and(|due| due <= now) {
                 server.look(&mut page, now)?;
+            }
+            if told {
+                page.wake(now);
             }
         }
         prop_assert!(server.pings > 0 || now < at(7000));
@@ -340,7 +362,7 @@ fn random_lives_have_dials_and_verdicts() {
         let lives = proptest::collection::vec(step(), 60..120);
         let steps = lives.new_tree(&mut runner).unwrap().current();
         let mut page = page(7);
-        let (mut witness, mut now) = (Witness::default(), at(0));
+        let (mut witness, mut now) = (Witness::new(), at(0));
         for step in steps {
             witness.take(&mut page, step, &mut now);
         }

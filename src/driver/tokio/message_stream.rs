@@ -53,7 +53,7 @@ pub trait MessageStream:
 
 /// What a message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "these are the messages there are (RFC 6455 11.8)")]
+#[non_exhaustive]
 pub enum MessageKind<'a> {
     /// A text message.
     Text(&'a str),

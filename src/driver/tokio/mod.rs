@@ -89,10 +89,11 @@ pub use self::message_stream::{MessageKind, MessageStream};
 use self::waiting::Timer;
 use self::waking::Wakers;
 use self::writing::ControlQueue;
-use super::{ActionObserver, Heartbeat, Inbox, random_seed};
+use super::{ActionObserver, Heartbeat, Inbox};
 use crate::config::Config;
 use crate::event::{Action, CloseCode, Reason, Status};
 use crate::liveness::{Liveness, Monitor};
+use crate::payload::random_seed;
 use crate::time::{Clock, Timestamp};
 
 /// Why a stream or a sink failed.

@@ -179,8 +179,9 @@ impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
         if self.discarding {
             return self.discard_input();
         }
-        if self.pongs_owed >= PONGS_OWED && !self.is_offline() && self.write_and_flush().is_pending() {
-            // Stop reading a peer that does not read our pongs.
+        let owes_much = self.pongs_owed >= PONGS_OWED && !self.is_offline();
+        if owes_much && self.write_and_flush().is_pending() && !self.is_broken() {
+            // Stop reading a peer that does not read our pongs. What a peer that has left said before is read all the same.
             self.pause();
             return ReadOutcome::Drained;
         }

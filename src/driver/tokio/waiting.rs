@@ -60,7 +60,7 @@ impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
         }
     }
 
-    fn is_broken(&self) -> bool {
+    pub(super) fn is_broken(&self) -> bool {
         self.socket.is_some() && self.counts.as_ref().is_some_and(|counts| counts.counters.is_broken())
     }
 

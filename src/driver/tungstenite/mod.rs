@@ -53,10 +53,11 @@ use tungstenite::{Message, WebSocket};
 pub use handshake::{accept, accept_hdr, accept_over, accept_raw, client, client_over};
 
 use super::counting_socket::Transport;
-use super::{ActionObserver, Heartbeat, Inbox, at_most_123_bytes, random_seed};
+use super::{ActionObserver, Heartbeat, Inbox, at_most_123_bytes};
 use crate::config::Config;
 use crate::event::{Action, CloseCode, Reason};
 use crate::liveness::{Liveness, Monitor};
+use crate::payload::random_seed;
 use crate::time::Clock;
 
 /// The connection is over, and closed.
@@ -143,10 +144,9 @@ impl<S: Transport, M: Monitor> LiveSocket<S, M> {
     /// ```no_run
     /// # #![allow(dead_code)]
     /// # fn serve(stream: std::net::TcpStream) -> Result<(), Box<dyn std::error::Error>> {
-    /// use liveness::driver::random_seed;
     /// use liveness::driver::tungstenite::{LiveSocket, accept_raw};
     /// use liveness::transcript::Recorder;
-    /// use liveness::{Clock, Config};
+    /// use liveness::{Clock, Config, random_seed};
     ///
     /// let socket = accept_raw(stream, None)?;
     /// let clock = Clock::new();
@@ -305,7 +305,7 @@ impl<S: Transport, M: Monitor> LiveSocket<S, M> {
             if !socket.can_write() {
                 return self.run_to_end();
             }
-            if self.is_broken() && !self.may_read() {
+            if self.is_broken() && !self.is_offline() && !self.inbox_has_room() {
                 // The caller has something to say, and nobody to say it to.
                 self.end_transport();
                 self.judge();

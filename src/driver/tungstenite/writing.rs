@@ -187,6 +187,8 @@ impl<S: Transport, M: Monitor> LiveSocket<S, M> {
             if self.is_offline() || self.socket.is_none() {
                 break;
             }
+            // What cannot be written any more is owed to nobody.
+            self.pongs_owed = 0;
             if !self.may_read() {
                 return;
             }

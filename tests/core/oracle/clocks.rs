@@ -195,6 +195,7 @@ impl Past<'_> {
                     Duration::from_nanos(smoothed.saturating_add(variation.saturating_mul(4))).max(at_least)
                 })
             }
+            other => panic!("the reference knows no {other:?}"),
         };
         // Once: evidence ends a suspicion but not the writing, and that gives no other for the same wait.
         let suspected = self.any_after(since, |fact| fact.what == What::Polled(Some(Output::Suspect)));
@@ -222,6 +223,7 @@ impl Past<'_> {
                 let wrote = self.at(self.last_or_opening(is_write));
                 pinged_at.max(wrote.min(self.at(self.latest_evidence())))
             }
+            other => panic!("the reference knows no {other:?}"),
         };
         probe_due.min(later(since, self.config().interval()))
     }

@@ -163,6 +163,7 @@ impl Opinion<'_> {
             OnClose::Redial { at_least, spread } => {
                 self.trouble(now, nanos(at_least), nanos(spread).min(self.settings.max_spread));
             }
+            other => panic!("the reference knows no {other:?}"),
         }
     }
 

@@ -23,6 +23,7 @@ pub(crate) fn exact(code: u16) -> OnClose {
     match OnClose::by_code(code) {
         OnClose::Redial { at_least, .. } => OnClose::Redial { at_least, spread: Duration::ZERO },
         OnClose::Stop => OnClose::Stop,
+        other => panic!("{other:?} is new here"),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Ends: what is still heard, what is still said, and who is told.
 
+use std::future::ready;
+
 use futures_util::stream::{self, FusedStream};
 use futures_util::{SinkExt, StreamExt};
 use liveness::driver::tokio::{Error, LiveStream};
@@ -37,6 +39,22 @@ async fn what_a_peer_said_before_it_left_is_heard_though_we_were_writing() {
         assert_eq!(heard[2], Message::text("two"));
         assert!(heard[3].is_close() && heard.len() == 4, "{heard:?}");
     }
+}
+
+/// More pongs than may be owed: they cannot be written any more, and must not keep us from reading.
+#[tokio::test(start_paused = true)]
+async fn pongs_that_cannot_be_written_lose_no_message() {
+    let (mut live, mut client, _) = pair(config(), 1 << 16).await;
+    for number in 0..100 {
+        client.send(Message::Ping("?".into())).await.unwrap();
+        client.send(Message::text(number.to_string())).await.unwrap();
+    }
+    client.send(Message::Close(None)).await.unwrap();
+    drop(client);
+    let heard: Vec<_> =
+        live.by_ref().map(Result::unwrap).filter(|message| ready(message.is_text())).collect().await;
+    assert_eq!(heard.len(), 100, "{:?}", live.liveness().verdict());
+    assert_eq!(live.liveness().verdict(), Some(Reason::PeerClosed(None)));
 }
 
 /// Nothing holds the error of writing back there, and it comes first.

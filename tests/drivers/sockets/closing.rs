@@ -1,6 +1,7 @@
 //! The ends that somebody chose: closes of either side, resets, and what was said before them.
 
 use std::net::Shutdown;
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use liveness::{CloseCode, Config, Reason};
@@ -54,7 +55,7 @@ fn a_code_that_may_not_go_on_the_wire_is_answered_by_1002() {
 
 #[test]
 fn a_peer_that_closes_and_never_hangs_up_is_cut_off() {
-    let host = reader(strict().build_const());
+    let host = reader(brisk().build_const());
     let mut peer = host.peer();
     peer.write(&close(1000, ""));
     let life = host.join();
@@ -64,7 +65,7 @@ fn a_peer_that_closes_and_never_hangs_up_is_cut_off() {
 
 #[test]
 fn a_peer_that_talks_on_after_its_close_is_cut_off_and_not_heard() {
-    let host = reader(strict().build_const());
+    let host = reader(brisk().build_const());
     let mut peer = host.peer();
     peer.write(&close(1000, ""));
     peer.write_until_the_end(&frame(TEXT, b"and another thing"), millis(0));
@@ -96,7 +97,6 @@ fn our_close_needs_no_answer() {
     let mut peer = host.peer();
     let life = host.join();
     assert_eq!(life.offline.reason(), Reason::LocalClosed);
-    assert!(life.lasted < PATIENCE / 2, "{life:?}");
     assert_eq!(code_and_text(&peer.final_close()), (1000, String::new()));
 }
 
@@ -188,11 +188,12 @@ fn an_end_in_the_middle_of_a_frame_is_the_end_of_the_transport() {
 
 /// It says more and leaves, while we still answer the first message: our writing fails, and what it said is here all the same.
 #[test]
-fn a_peer_that_leaves_while_we_write_is_heard_to_its_last_message() {
-    let host = served(brisk().build_const(), None, |life| {
+fn a_peer_that_leaves_while_we_write_is_heard_to_its_final_close() {
+    let (left, has_left) = channel();
+    let host = served(brisk().build_const(), None, move |life| {
         life.read_one(|_, _| ());
         // Everything has arrived, and whoever sent it is gone.
-        sleep(millis(200));
+        has_left.recv_timeout(PATIENCE).unwrap();
         for _ in 0..3 {
             if life.socket.send(Message::text("answer")).is_err() {
                 break;
@@ -205,6 +206,7 @@ fn a_peer_that_leaves_while_we_write_is_heard_to_its_last_message() {
         &[frame(TEXT, b"hello"), frame(TEXT, b"again"), frame(TEXT, b"bye"), close(1000, "")].concat(),
     );
     drop(peer);
+    left.send(()).unwrap();
     let life = host.join();
     assert_eq!(life.messages.len(), 3, "{life:?}");
     assert_eq!(life.offline.reason(), Reason::PeerClosed(Some(1000)), "{life:?}");
@@ -213,14 +215,16 @@ fn a_peer_that_leaves_while_we_write_is_heard_to_its_last_message() {
 /// The same with a pong that we owe: it cannot be written any more, and must not keep us from reading.
 #[test]
 fn a_pong_that_cannot_be_written_loses_no_message() {
-    let host = served(brisk().build_const(), None, |life| {
+    let (left, has_left) = channel();
+    let host = served(brisk().build_const(), None, move |life| {
         life.read_one(|_, _| ());
-        sleep(millis(200));
+        has_left.recv_timeout(PATIENCE).unwrap();
     });
     let mut peer = host.peer();
     let talk: Vec<u8> = (0..100).flat_map(|_| [frame(PING, b"?"), frame(TEXT, b"x")].concat()).collect();
     peer.write(&[frame(TEXT, b"hello"), talk, close(1000, "")].concat());
     drop(peer);
+    left.send(()).unwrap();
     let life = host.join();
     assert_eq!(life.messages.len(), 101, "{:?}", life.offline);
     assert_eq!(life.offline.reason(), Reason::PeerClosed(Some(1000)));
@@ -229,8 +233,9 @@ fn a_pong_that_cannot_be_written_loses_no_message() {
 /// What it said is more than is kept, and so more than can be read before the end is told.
 #[test]
 fn a_peer_that_leaves_much_unread_keeps_no_sender_waiting() {
-    let host = served(brisk().build_const(), None, |life| {
-        sleep(millis(200));
+    let (left, has_left) = channel();
+    let host = served(brisk().build_const(), None, move |life| {
+        has_left.recv_timeout(PATIENCE).unwrap();
         while life.socket.send(Message::text("anybody?")).is_ok() {
             sleep(millis(20));
         }
@@ -238,6 +243,7 @@ fn a_peer_that_leaves_much_unread_keeps_no_sender_waiting() {
     let mut peer = host.peer();
     peer.write(&frame(TEXT, b"x").repeat(200));
     drop(peer);
+    left.send(()).unwrap();
     let life = host.join();
     assert_eq!(life.offline.reason(), Reason::TransportClosed);
     assert!(life.messages.len() >= 64, "{life:?}");

@@ -5,7 +5,7 @@ use liveness::{Config, Evidence, Schedule};
 use socket2::SockRef;
 use tungstenite::Message;
 
-use liveness_testing::host::{Host, Watched, brisk, leave, live_for, reader};
+use liveness_testing::host::{Host, LONGER, Watched, answer_pings, brisk, leave, outlasted, reader};
 use liveness_testing::raw_peer::{
     BINARY, CONTINUATION, FIN, PING, PONG, Peer, TEXT, close, frame, header, millis, part, sleep,
 };
@@ -17,12 +17,11 @@ const MIB: usize = 1 << 20;
 fn an_idle_peer_that_answers_lives_through_many_intervals() {
     let host = reader(brisk().build_const());
     let mut client = host.client();
-    live_for(&mut client, millis(1200));
+    answer_pings(&mut client, 8);
     leave(client);
     let life = host.join();
     life.assert_closed_by_peer();
-    assert!(life.stats.pings >= 4, "{life:?}");
-    assert!(life.stats.answers >= life.stats.pings - 1, "{life:?}");
+    assert!(life.stats.answers >= 8 && life.stats.answers >= life.stats.pings - 1, "{life:?}");
     assert!(life.rtt.is_some());
 }
 
@@ -30,39 +29,39 @@ fn an_idle_peer_that_answers_lives_through_many_intervals() {
 fn an_idle_peer_lives_where_only_pongs_count() {
     let host = reader(brisk().evidence(Evidence::PongOnly).schedule(Schedule::Steady).build_const());
     let mut client = host.client();
-    live_for(&mut client, millis(1200));
+    answer_pings(&mut client, 8);
     leave(client);
     let life = host.join();
     life.assert_closed_by_peer();
-    assert!(life.stats.answers >= 4, "{life:?}");
+    assert!(life.stats.answers >= 8, "{life:?}");
 }
 
-/// Several timeouts long, and one frame: no pong can be sent inside it.
+/// Longer than the timeout, and one frame: no pong can be sent inside it.
 #[test]
 fn one_huge_frame_that_dribbles_keeps_its_sender_alive() {
-    let host = reader(brisk().build_const());
+    let host = reader(outlasted().build_const());
     let mut peer = host.peer();
     peer.write(&header(FIN | BINARY, 4 * MIB as u64));
     for _ in 0..64 {
         peer.write(&vec![7; 64 * KIB]);
-        sleep(millis(25));
+        sleep(LONGER / 64);
     }
     peer.write(&close(1000, ""));
     let life = host.join();
     life.assert_closed_by_peer();
     assert_eq!(life.messages, [Message::binary(vec![7; 4 * MIB])]);
-    assert!(life.lasted >= millis(64 * 25), "{life:?}");
+    assert!(life.lasted >= LONGER, "{life:?}");
     assert_eq!(life.stats.answers, 0);
 }
 
 /// However little comes, something comes.
 #[test]
 fn a_frame_that_trickles_byte_by_byte_keeps_its_sender_alive() {
-    let host = reader(brisk().build_const());
+    let host = reader(outlasted().build_const());
     let mut peer = host.peer();
     for byte in frame(TEXT, b"slow") {
         peer.write(&[byte]);
-        sleep(millis(150));
+        sleep(LONGER / 10);
     }
     peer.write(&close(1000, ""));
     let life = host.join();
@@ -106,13 +105,9 @@ fn fragments_with_a_ping_between_them_are_one_message_and_the_ping_is_answered()
 
 #[test]
 fn an_answer_that_is_late_but_in_time_is_an_answer() {
-    // The answer to a ping that was not the newest is no sample: the next must not go out before.
-    const CONFIG: Config = brisk()
-        .interval(millis(1500))
-        .timeout(millis(2000))
-        .evidence(Evidence::PongOnly)
-        .schedule(Schedule::Steady)
-        .build_const();
+    // The answer to a ping that is not the newest is no sample: the next must not go out before it.
+    const CONFIG: Config =
+        brisk().interval(millis(2000)).evidence(Evidence::PongOnly).schedule(Schedule::Steady).build_const();
     let host = reader(CONFIG);
     let mut peer = host.peer();
     for _ in 0..3 {
@@ -129,11 +124,11 @@ fn an_answer_that_is_late_but_in_time_is_an_answer() {
 
 #[test]
 fn talk_is_a_sign_of_life_where_any_traffic_counts() {
-    let host = reader(brisk().build_const());
+    let host = reader(outlasted().build_const());
     let mut peer = host.peer();
     for _ in 0..10 {
         peer.write(&frame(TEXT, b"nice weather"));
-        sleep(millis(150));
+        sleep(LONGER / 10);
     }
     peer.write(&close(1000, ""));
     let life = host.join();
@@ -141,37 +136,39 @@ fn talk_is_a_sign_of_life_where_any_traffic_counts() {
     assert_eq!((life.messages.len(), life.stats.answers), (10, 0), "{life:?}");
 }
 
-/// A download that takes several timeouts: the ping waits behind it, and the peer cannot answer what it has not read.
+/// A download that takes longer than the timeout: the ping waits behind it, and the peer cannot answer what it has not read.
 #[test]
 fn a_slow_reader_of_a_large_download_lives() {
     let host = Host::open(|stream| {
         // What the kernel holds when the ping is out must be read within the timeout: let it hold little.
         SockRef::from(&stream).set_send_buffer_size(64 * KIB).unwrap();
-        let mut watched = Watched::new(accept(stream, brisk().build_const()).unwrap());
+        let mut watched = Watched::new(accept(stream, outlasted().build_const()).unwrap());
         // The peer may have closed by the time it is out.
-        let _ = watched.socket.send(Message::binary(vec![0; 16 * MIB]));
+        let _ = watched.socket.send(Message::binary(vec![0; DOWNLOAD]));
         watched.life()
     });
     let stream = host.dial();
     SockRef::from(&stream).set_recv_buffer_size(64 * KIB).unwrap();
     let mut peer = Peer::shake_hands(Paced(stream));
-    assert_eq!(peer.next_of(BINARY).1.len(), 16 * MIB);
+    assert_eq!(peer.next_of(BINARY).1.len(), DOWNLOAD);
     let (_, payload) = peer.next_of(PING);
     peer.write(&frame(PONG, &payload));
     peer.write(&close(1000, ""));
     let life = host.join();
     life.assert_closed_by_peer();
-    assert!(life.lasted > millis(1500), "{life:?}");
+    assert!(life.lasted >= LONGER, "{life:?}");
 }
 
-/// Reads 8 MiB a second.
+const DOWNLOAD: usize = 16 * MIB;
+
+/// Reads a download in `LONGER`.
 struct Paced(std::net::TcpStream);
 
 impl std::io::Read for Paced {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let most = buffer.len().min(64 * KIB);
         let count = self.0.read(&mut buffer[..most])?;
-        sleep(std::time::Duration::from_secs(1).mul_f64(count as f64 / (8 * MIB) as f64));
+        sleep(LONGER.mul_f64(count as f64 / DOWNLOAD as f64));
         Ok(count)
     }
 }

@@ -7,7 +7,7 @@ use liveness::{CloseCode, Reason};
 use tungstenite::protocol::WebSocketConfig;
 use tungstenite::{Error, Message};
 
-use liveness_testing::host::{Life, served, strict};
+use liveness_testing::host::{Life, brisk, served};
 use liveness_testing::raw_peer::{
     BINARY, CLOSE, CONTINUATION, FIN, PING, TEXT, close, code_and_text, frame, header, part, unmasked,
 };
@@ -18,7 +18,7 @@ fn fails(bytes: &[u8], code: u16) -> Life {
     let mut settings = WebSocketConfig::default();
     settings.max_frame_size = Some(1000);
     settings.max_message_size = Some(2000);
-    let host = served(strict().build_const(), Some(settings), |_| ());
+    let host = served(brisk().build_const(), Some(settings), |_| ());
     let mut peer = host.peer();
     peer.write(&[frame(TEXT, b"hello"), bytes.to_vec()].concat());
     let (heard, text) = code_and_text(&peer.final_close());
@@ -103,7 +103,7 @@ fn nothing_after_the_wrong_frame_counts() {
 /// The peer has gone before it can be told; the cause is still what it did.
 #[test]
 fn a_wrong_frame_and_a_hasty_end_keep_the_first_cause() {
-    let host = served(strict().build_const(), None, |life| life.read_one(|_, _| ()));
+    let host = served(brisk().build_const(), None, |life| life.read_one(|_, _| ()));
     let mut peer = host.peer();
     peer.write(&[frame(TEXT, b"hello"), unmasked(TEXT, b"bare")].concat());
     drop(peer);
@@ -118,7 +118,7 @@ fn noise_is_refused_with_a_code_and_never_a_panic() {
     let (mut rng, mut refused) = (Rng::new(7), 0);
     for _ in 0..50 {
         let noise: Vec<u8> = (0..64).map(|_| rng.below(256) as u8).collect();
-        let host = served(strict().build_const(), None, |_| ());
+        let host = served(brisk().build_const(), None, |_| ());
         let mut peer = host.peer();
         peer.write(&noise);
         let _ = peer.0.shutdown(Shutdown::Write);

@@ -5,7 +5,7 @@ use liveness::transcript::Recorder;
 use liveness::{Clock, CloseCode, Config, Reason};
 use tungstenite::Message;
 
-use liveness_testing::host::{Host, Life, Watched, brisk, leave, live_for, strict};
+use liveness_testing::host::{Host, LONGER, Life, Watched, answer_pings, brisk, leave, outlasted, strict};
 use liveness_testing::raw_peer::{CLOSE, PING, PONG, TEXT, close, frame, millis, sleep};
 use liveness_testing::{Page, assert_replays};
 
@@ -33,7 +33,7 @@ fn a_conversation_replays() {
     for _ in 0..3 {
         client.send(Message::text("hello")).unwrap();
         client.send(Message::Ping("?".into())).unwrap();
-        live_for(&mut client, millis(250));
+        answer_pings(&mut client, 2);
     }
     leave(client);
     let (life, text) = host.join();
@@ -46,15 +46,15 @@ fn a_conversation_replays() {
 
 #[test]
 fn a_stall_replays() {
-    let host = recorded(brisk().build_const(), |life| {
-        for _ in 0..3 {
-            life.read_one(|_, _| sleep(millis(900)));
+    let host = recorded(outlasted().build_const(), |life| {
+        for stall in [millis(300), LONGER, millis(300)] {
+            life.read_one(|_, _| sleep(stall));
         }
     });
     let mut client = host.client();
     for _ in 0..3 {
         client.send(Message::text("hello")).unwrap();
-        live_for(&mut client, millis(900));
+        answer_pings(&mut client, 3);
     }
     leave(client);
     let (life, text) = host.join();
@@ -77,10 +77,13 @@ fn a_death_after_a_stall_replays() {
 
 #[test]
 fn a_stalled_write_and_a_full_inbox_replay() {
-    let host = recorded(strict().build_const(), |life| {
+    // The first ping waits behind it, and is not sent before.
+    let config = strict().interval(millis(1000)).jitter(0).build_const();
+    let host = recorded(config, |life| {
         drop(life.socket.send(Message::binary(vec![0; 32 << 20])));
     });
     let mut peer = host.peer();
+    peer.write(&frame(TEXT, b"this and that").repeat(100));
     peer.write_until_the_end(&frame(TEXT, b"and another thing"), millis(5));
     let (life, text) = host.join();
     assert_eq!(life.offline.reason(), Reason::WriteStalled);

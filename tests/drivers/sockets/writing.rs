@@ -2,29 +2,26 @@
 
 use liveness::driver::CountingSocket;
 use liveness::driver::tungstenite::{LiveSocket, accept_over};
-use liveness::{Clock, Reason};
+use liveness::{Clock, Reason, Timestamp};
 use tungstenite::protocol::WebSocketConfig;
 use tungstenite::{Error, Message};
 
-use liveness_testing::host::{Host, Stingy, Watched, brisk, echo, leave, served, strict};
-use liveness_testing::raw_peer::{
-    BINARY, PATIENCE, PING, PONG, TEXT, close, code_and_text, frame, millis, sleep,
-};
+use liveness_testing::host::{Host, LONGER, Stingy, Watched, brisk, echo, leave, outlasted, served};
+use liveness_testing::raw_peer::{BINARY, PATIENCE, PING, PONG, TEXT, close, code_and_text, frame, sleep};
 
 const MIB: usize = 1 << 20;
 
-/// A peer that has nothing to say must not hold up what it is told: a wait of one tick a message would take a minute.
+/// A peer that has nothing to say must not hold up what it is told: a wait of 5 ms a message, which is how long the driver looks
+/// for something to read while it has something to write, would take twice as long as is allowed.
 #[test]
 fn sending_to_a_silent_peer_takes_no_time() {
-    const COUNT: u32 = 8000;
+    const COUNT: u32 = 24_000;
     let host = served(brisk().timeout(PATIENCE).build_const(), None, |life| {
         let clock = Clock::new();
-        let start = clock.now();
         for _ in 0..COUNT {
             life.socket.send(Message::text("tick")).unwrap();
         }
-        let took = clock.now().saturating_duration_since(start);
-        assert!(took < millis(10_000), "{took:?}");
+        assert!(clock.now() < Timestamp::ZERO + PATIENCE, "it waits for each");
         let _ = life.socket.send(Message::binary(Vec::new()));
     });
     let mut client = host.client();
@@ -74,7 +71,7 @@ fn large_messages_come_back_whole() {
 /// Both sides write before they read: each must take what the other says, or neither gets anywhere.
 #[test]
 fn a_pong_is_read_in_the_middle_of_a_download() {
-    let host = served(brisk().write_timeout(PATIENCE).build_const(), None, |life| {
+    let host = served(outlasted().write_timeout(PATIENCE).build_const(), None, |life| {
         // The peer may have closed by the time it is out.
         let _ = life.socket.send(Message::binary(vec![0; 12 * MIB]));
     });
@@ -82,7 +79,7 @@ fn a_pong_is_read_in_the_middle_of_a_download() {
     // It reads nothing for a while, and says so: nothing that we write can be an obstacle to hearing it.
     for _ in 0..14 {
         peer.write(&frame(PING, b"wait"));
-        sleep(millis(100));
+        sleep(LONGER / 14);
     }
     assert_eq!(peer.next_of(BINARY).1.len(), 12 * MIB);
     assert_eq!(peer.next_of(PONG).1, b"wait");
@@ -99,7 +96,7 @@ fn narrow() -> Option<WebSocketConfig> {
 
 #[test]
 fn a_message_that_no_buffer_can_hold_ends_the_connection() {
-    let host = served(strict().build_const(), narrow(), |life| {
+    let host = served(brisk().build_const(), narrow(), |life| {
         // An answer that is owed: the buffer is in use, and the message would not fit into an empty one either.
         life.read_one(|_, _| ());
         let offline = life.socket.send(Message::binary(vec![0; 9 * MIB])).unwrap_err();

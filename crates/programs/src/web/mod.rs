@@ -59,13 +59,9 @@ use axum::routing::{MethodRouter, get};
 use axum::serve::ListenerExt;
 use liveness::driver::axum::{CountingListener, Peer};
 use liveness::driver::tune;
-use liveness::transcript::parse_duration;
-use liveness::{CloseCode, Config, ConfigBuilder, Suspicion};
+use liveness::{Config, ConfigBuilder, ParseConfigError, Suspicion, parse_duration};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-
-/// What a program says that has no room for one more. IANA: Try Again Later.
-pub const FULL: CloseCode = CloseCode::new(1013).unwrap();
 
 /// Only what the page brings along, and its own socket; and nobody may put the page into theirs.
 const POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; \
@@ -98,12 +94,12 @@ pub struct Args {
     suspect_after: Suspicion,
 }
 
-fn setting(key: &str, value: &str) -> Result<Config, String> {
+fn setting(key: &str, value: &str) -> Result<Config, ParseConfigError> {
     format!("{key}={value}").parse()
 }
 
 /// Reads `20s` or `250ms`.
-pub fn interval(value: &str) -> Result<Duration, String> {
+pub fn interval(value: &str) -> Result<Duration, ParseConfigError> {
     setting("interval", value).map(|config| config.interval())
 }
 
@@ -115,11 +111,11 @@ pub fn duration(value: &str) -> Result<Duration, String> {
     }
 }
 
-fn timeout(value: &str) -> Result<Duration, String> {
+fn timeout(value: &str) -> Result<Duration, ParseConfigError> {
     setting("timeout", value).map(|config| config.timeout())
 }
 
-fn suspicion(value: &str) -> Result<Suspicion, String> {
+fn suspicion(value: &str) -> Result<Suspicion, ParseConfigError> {
     if value == "never" {
         return Ok(Suspicion::Never);
     }
@@ -197,7 +193,8 @@ pub fn timing(config: &Config) -> Value {
         "timeout": millis(config.timeout()),
         "suspectAfter": match config.suspicion() {
             Suspicion::After(after) => millis(after),
-            Suspicion::Never | Suspicion::Adaptive { .. } => millis(Duration::MAX),
+            // The page's half knows no other kind.
+            Suspicion::Never | Suspicion::Adaptive { .. } | _ => millis(Duration::MAX),
         },
     })
 }

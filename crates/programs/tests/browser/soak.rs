@@ -192,7 +192,7 @@ impl Soak {
     /// Chooses whom and what, and lets it happen.
     fn strike(&mut self, clock: &Clock, program: Option<&mut Program>) {
         let until = clock.now() + between(&mut self.rng, millis(300), millis(6000));
-        let seconds = |moment: Timestamp| Duration::from_nanos(moment.as_nanos()).as_secs_f64();
+        let seconds = |moment: Timestamp| moment.as_duration().as_secs_f64();
         let when = format!("{:.1} to {:.1}:", seconds(clock.now()), seconds(until));
         let well = (0..self.links.len()).filter(|&index| self.links[index].trouble.is_none());
         let well: Vec<usize> = well.collect();

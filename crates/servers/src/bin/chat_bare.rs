@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 
-use liveness::driver::{random_seed, tune};
+use liveness::driver::tune;
 use liveness::presence::{Presence, PresenceChange};
-use liveness::{Action, Clock, Event, Fleet, Key, Timestamp};
+use liveness::{Action, Clock, Event, Fleet, Key, Timestamp, random_seed};
 use mio::{Events, Interest, Poll, Registry, Token, net::TcpListener, net::TcpStream};
 use tungstenite::handshake::MidHandshake;
 use tungstenite::handshake::server::{NoCallback, ServerHandshake};
@@ -117,7 +117,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     loop {
         let wake = [chat.fleet.poll_timeout(), chat.people.poll_timeout()].into_iter().flatten().min();
-        let wait = wake.map(|at| at.saturating_duration_since(clock.now()));
+        let wait = clock.until(wake);
         let polled = poll.poll(&mut events, wait);
         if polled.as_ref().is_err_and(|error| error.kind() != ErrorKind::Interrupted) {
             polled?; // an interrupted one: the process was stopped, and goes on

@@ -12,8 +12,8 @@ use std::time::Duration;
 use clap::Parser;
 use futures_util::{SinkExt, StreamExt};
 use liveness::driver::tokio::{Counted, LiveStream, clock};
-use liveness::driver::{random_seed, tune};
-use liveness::{Action, Clock, CloseCode, Config, Event, Liveness, Monitor, Timestamp};
+use liveness::driver::tune;
+use liveness::{Action, Clock, CloseCode, Config, Event, Liveness, Monitor, Timestamp, random_seed};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -93,8 +93,7 @@ struct PrintingMonitor {
 
 impl PrintingMonitor {
     fn print(&self, change: std::fmt::Arguments<'_>) {
-        let now = Duration::from_nanos(self.clock.now().as_nanos());
-        println!("{:.3} {change}", now.as_secs_f64());
+        println!("{:.3} {change}", self.clock.now().as_duration().as_secs_f64());
     }
 }
 
@@ -125,6 +124,10 @@ impl Monitor for PrintingMonitor {
 
     fn close(&mut self, code: CloseCode, now: Timestamp) {
         self.machine.close(code, now);
+    }
+
+    fn reconfigure(&mut self, config: Config, now: Timestamp) {
+        self.machine.reconfigure(config, now);
     }
 
     fn liveness(&self) -> &Liveness {

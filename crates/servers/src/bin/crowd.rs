@@ -178,7 +178,7 @@ async fn trial(name: &str, args: &Args) -> Result<bool, Failure> {
     let bound = config.detection_bound(Duration::from_millis(500));
     let (found, last) = server.count("offline", online - lost, bound * 3).await;
     drop(clients);
-    let slowest = Duration::from_nanos(last.as_nanos());
+    let slowest = last.as_duration();
     let per_client = args.clients as f64;
     println!(
         "{name:14} {online:>7} {lost:>7} {found:>9} {:>18} {:>22.1} {:>15.1}",

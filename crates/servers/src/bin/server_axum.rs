@@ -18,9 +18,9 @@ use clap::Parser;
 use futures_util::{SinkExt, StreamExt};
 use liveness::driver::axum::{CountingListener, Peer};
 use liveness::driver::tokio::{ByteCounters, LiveStream, clock};
-use liveness::driver::{random_seed, tune};
+use liveness::driver::tune;
 use liveness::transcript::Recorder;
-use liveness::{Clock, Config, Liveness, Monitor};
+use liveness::{Clock, Config, Liveness, Monitor, random_seed};
 use liveness_servers::{Args, MIB, complain, flood, print};
 use tokio::net::TcpListener;
 

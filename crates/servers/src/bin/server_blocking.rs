@@ -11,10 +11,10 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Parser;
+use liveness::driver::CountingSocket;
 use liveness::driver::tungstenite::{LiveSocket, Offline, accept_raw};
-use liveness::driver::{CountingSocket, random_seed};
 use liveness::transcript::Recorder;
-use liveness::{Clock, Config, Liveness, Monitor};
+use liveness::{Clock, Config, Liveness, Monitor, random_seed};
 use tungstenite::Message;
 
 use liveness_servers::{Args, MIB, complain};

@@ -15,9 +15,11 @@ use std::net::{Shutdown, UdpSocket};
 use std::time::Duration;
 
 use clap::Parser;
-use liveness::driver::{ErrorKind, random_seed, tune};
+use liveness::driver::{ErrorKind, tune};
 use liveness::transcript::Recorder;
-use liveness::{Action, Clock, CloseCode, ConfigId, Event, Fleet, Key, Reason, Status, Timestamp};
+use liveness::{
+    Action, Clock, CloseCode, ConfigId, Event, Fleet, Key, Reason, Status, Timestamp, random_seed,
+};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 use tungstenite::handshake::server::{NoCallback, ServerHandshake};
@@ -34,11 +36,10 @@ const WRITE_SHARE: u64 = MIB as u64;
 const OUTBOX: usize = 256 * 1024;
 /// The size of a `flood`'s messages. A ping waits behind one or two of them.
 const FLOOD_PART: usize = 64 * 1024;
-/// A peer that sends faster than its turns read is judged after so many: more bytes than a kernel keeps.
-const TURNS_BEFORE_VERDICT: u32 = 1024;
-/// Longer than until its next turn.
-const UNTIL_NEXT_TURN: Duration = Duration::from_secs(5);
-/// A peer that goes on sending after its verdict is read this often, and costs next to nothing.
+/// A peer that goes on sending after its verdict is read this much at a time, with a cooldown after, so that a flood costs next to
+/// nothing: the kernel's buffers fill, and hold it back. A Close behind ten thousand messages is found within a second.
+const MESSAGES_BEFORE_COOLDOWN: usize = 64;
+const BYTES_BEFORE_COOLDOWN: usize = 16 * 1024;
 const COOLDOWN: Duration = Duration::from_millis(5);
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// An operating system's timer cannot always express more.
@@ -72,8 +73,6 @@ struct Server {
     turns: VecDeque<usize>,
     /// Those who wait for a while before their turn, in the order of their time.
     cooling_down: VecDeque<(Timestamp, usize)>,
-    /// Those who are not read, with the time by which they must have taken more, and what they had taken.
-    stuck: VecDeque<(Timestamp, Key, u64)>,
 }
 
 type Handshake = MidHandshake<ServerHandshake<Wire, NoCallback>>;
@@ -91,14 +90,10 @@ struct Peer {
     ping_end: Option<u64>,
     /// Too much is unsent, and the machine knows that we do not listen.
     paused: bool,
-    /// It is in `stuck`.
-    watched: bool,
     /// Nothing that arrives can be understood any more; it is only waited for to end.
     discarding: bool,
     /// Our Close is in the outbox.
     close_queued: bool,
-    /// Its latest turns, so many of them, each left something unread.
-    unread: u32,
 }
 
 fn main() -> Result<(), Box<dyn error::Error>> {
@@ -121,7 +116,6 @@ fn main() -> Result<(), Box<dyn error::Error>> {
         peers: Vec::new(),
         turns: VecDeque::new(),
         cooling_down: VecDeque::new(),
-        stuck: VecDeque::new(),
     };
     Ok(server.run()?)
 }
@@ -151,7 +145,6 @@ impl Server {
                 events = Events::with_capacity(2 * events.capacity());
                 continue;
             }
-            self.give_up_stuck(now);
             // Read before you poll: an answer that lies unread in the kernel has not been heard. One time for all, so that
             // between two looks at a deadline the sockets are always read. Where this stops early, `poll_timeout` is the
             // present, and we come straight back.
@@ -164,9 +157,8 @@ impl Server {
     fn wait(&mut self, events: &mut Events) -> io::Result<()> {
         let handshake = self.handshakes.first_key_value().map(|(_, (_, deadline))| *deadline);
         let cooldown = self.cooling_down.front().map(|(until, _)| *until);
-        let stuck = self.stuck.front().map(|(by, ..)| *by);
-        let next = [self.fleet.poll_timeout(), handshake, cooldown, stuck].into_iter().flatten().min();
-        let left = next.map_or(LONGEST_WAIT, |next| next.saturating_duration_since(self.clock.now()));
+        let next = [self.fleet.poll_timeout(), handshake, cooldown].into_iter().flatten().min();
+        let left = self.clock.until(next).unwrap_or(LONGEST_WAIT);
         let left = if self.turns.is_empty() { left.min(LONGEST_WAIT) } else { Duration::ZERO };
         match self.poll.poll(events, Some(left)) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(error),
@@ -194,28 +186,6 @@ impl Server {
         self.turns.extend(self.cooling_down.drain(..over).map(|(_, token)| token));
         let late = self.handshakes.iter().take_while(|(_, (_, deadline))| *deadline <= now);
         self.turns.extend(late.map(|(token, _)| *token));
-    }
-
-    /// Whose ping left before we stopped to listen has no clock: its answer could not be heard, and no other ping goes out. If it
-    /// takes nothing either, its transport has failed.
-    fn give_up_stuck(&mut self, now: Timestamp) {
-        while self.stuck.front().is_some_and(|(by, ..)| *by <= now) {
-            let Some((by, key, taken)) = self.stuck.pop_front() else { break };
-            let Some(mut turn) = self.peer(key) else { continue };
-            let Ok(machine) = turn.fleet.get(key) else { continue };
-            let sent = turn.wire().sent;
-            // Where we looked this late, we may have slept, and the network with us.
-            let late = now.saturating_duration_since(by) > machine.config().stall_tolerance();
-            let has_a_clock = machine.poll_timeout().is_some();
-            if !turn.peer.paused || turn.is_offline() {
-                turn.peer.watched = false;
-            } else if sent > taken || late || has_a_clock {
-                let by = now + machine.config().write_timeout();
-                self.stuck.push_back((by, key, sent));
-            } else {
-                turn.handle(Event::Eof);
-            }
-        }
     }
 
     fn cool_down(&mut self, token: usize) {
@@ -304,10 +274,8 @@ impl Server {
             flood: 0,
             ping_end: None,
             paused: false,
-            watched: false,
             discarding: false,
             close_queued: false,
-            unread: 0,
         };
         if self.peers.len() <= key.index() {
             self.peers.resize_with(key.index() + 1, || None);
@@ -322,13 +290,11 @@ impl Server {
         let received = turn.wire().received;
         turn.receive();
         turn.send();
-        turn.defer_if_unread();
-        let watched = turn.watch_if_stuck();
+        turn.tell_if_unread();
         let over = turn.is_offline();
         // After the verdict, a peer that still talks waits a while before it is read again: else each of its bytes would cost a turn.
         let more = turn.has_more() || (over && turn.wire().received > received);
         turn.peer.queued = more;
-        self.stuck.extend(watched);
         match more {
             true if over => self.cool_down(token(key)),
             true => self.turns.push_back(token(key)),
@@ -380,9 +346,12 @@ struct Turn<'a> {
 impl Turn<'_> {
     /// Reads a share: to the end of what has arrived, or until the outbox is full or the verdict falls.
     fn receive(&mut self) {
-        self.wire().share = READ_SHARE;
         let judged = self.is_offline();
-        while !self.peer.discarding && self.may_read() && (judged || !self.is_offline()) {
+        let (bytes, mut messages) =
+            if judged { (BYTES_BEFORE_COOLDOWN, MESSAGES_BEFORE_COOLDOWN) } else { (READ_SHARE, usize::MAX) };
+        self.wire().share = bytes;
+        while !self.peer.discarding && messages > 0 && self.may_read() && (judged || !self.is_offline()) {
+            messages -= 1;
             let received = self.wire().received;
             match self.peer.socket.read() {
                 // After the verdict nothing but a Close, or the end, can change anything.
@@ -401,6 +370,7 @@ impl Turn<'_> {
                 self.send();
             }
         }
+        // Not more than the share of this turn either.
         let mut scrap = [0; 4096];
         while self.peer.discarding && self.wire().read(&mut scrap).is_ok_and(|count| count > 0) {}
         if self.wire().ended {
@@ -433,24 +403,23 @@ impl Turn<'_> {
 
     /// Sorts tungstenite's errors: not now, all is said, the transport is gone, or the peer broke the rules.
     fn on_error(&mut self, error: Error) {
-        let code = match ErrorKind::from(&error) {
+        match ErrorKind::from(&error) {
             // Or not now: the wire knows whether this is the end.
             ErrorKind::Transport => return,
-            ErrorKind::Closed => {
-                self.peer.discarding = true;
-                return;
+            ErrorKind::Closed => {}
+            // RFC 6455 7.1.7: fail the connection. Where one frame ends and the next begins is lost.
+            ErrorKind::Protocol(code) => self.handle(Event::Violation(code)),
+            ErrorKind::Rejected => {
+                let _ = self.fleet.close(self.peer.key, CloseCode::INTERNAL_ERROR, self.clock.now());
             }
-            ErrorKind::Protocol(code) => code,
-            ErrorKind::Rejected => CloseCode::INTERNAL_ERROR,
-        };
-        // RFC 6455 7.1.7: fail the connection. Where one frame ends and the next begins is lost.
+            other => complain(format_args!("{other:?} is new here: {error}")),
+        }
         self.peer.discarding = true;
-        let _ = self.fleet.close(self.peer.key, code, self.clock.now());
     }
 
     fn close(&mut self, code: Option<CloseCode>) {
         (self.peer.flood, self.peer.close_queued) = (0, true);
-        let verdict = self.fleet.get(self.peer.key).ok().and_then(|machine| machine.verdict());
+        let verdict = self.fleet.verdict(self.peer.key).ok().flatten();
         let reason = verdict.map_or("", Reason::description).into();
         let closed = match verdict {
             // Tungstenite has the echo ready.
@@ -497,23 +466,10 @@ impl Turn<'_> {
         }
     }
 
-    /// By when more must have been taken, of one who is read no more.
-    fn watch_if_stuck(&mut self) -> Option<(Timestamp, Key, u64)> {
-        if !self.peer.paused || std::mem::replace(&mut self.peer.watched, true) {
-            return None;
-        }
-        let machine = self.fleet.get(self.peer.key).ok()?;
-        Some((self.clock.now() + machine.config().write_timeout(), self.peer.key, self.wire().sent))
-    }
-
-    /// Who has been silent cannot be judged before all has been heard; the others need not wait for it.
-    fn defer_if_unread(&mut self) {
-        let unread = self.wire().readable && !self.peer.paused && !self.is_offline();
-        if unread && self.peer.unread < TURNS_BEFORE_VERDICT {
-            self.peer.unread += 1;
-            let _ = self.fleet.defer(self.peer.key, self.clock.now() + UNTIL_NEXT_TURN);
-        } else if std::mem::take(&mut self.peer.unread) > 0 {
-            let _ = self.fleet.defer(self.peer.key, Timestamp::ZERO);
+    /// A verdict that what lies unread may refute is put off, within the machine's bound.
+    fn tell_if_unread(&mut self) {
+        if self.wire().readable && !self.peer.paused {
+            self.handle(Event::Unread);
         }
     }
 

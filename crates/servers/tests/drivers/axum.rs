@@ -11,7 +11,7 @@ use axum::routing::any;
 use futures_util::{SinkExt, StreamExt};
 use liveness::driver::axum::{CountingListener, Peer};
 use liveness::driver::tokio::LiveStream;
-use liveness::{Config, Evidence, Reason, Stats};
+use liveness::{CloseCode, Config, Evidence, Reason, Stats};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -158,7 +158,8 @@ async fn errors_that_hide_their_type_are_still_told_apart() {
         if code.is_none() {
             stream.shutdown().await.unwrap();
         }
-        let expected = if code.is_some() { Reason::LocalClosed } else { Reason::TransportClosed };
+        let violation = code.and_then(CloseCode::new);
+        let expected = violation.map_or(Reason::TransportClosed, Reason::ProtocolError);
         assert_eq!(end(&mut ends).await.0, Some(expected));
         let mut found = Vec::new();
         let _ = timeout(PATIENCE, stream.read_to_end(&mut found)).await.unwrap();

@@ -1,5 +1,6 @@
-//! Of the drivers, what needs axum, TLS or a subscriber of `tracing`.
+//! Of the drivers and of what is logged, what needs axum, TLS, a subscriber of `tracing` or a format of serde.
 
 mod axum;
+mod formats;
 mod tls;
 mod traced;

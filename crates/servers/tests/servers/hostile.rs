@@ -214,7 +214,9 @@ fn hostile_clients_leave_the_server_as_it_was(example: Example) {
     });
     let lives = server.assert_proper_lives();
     for (expected, at_least) in [
-        ("local-closed", 22),
+        ("protocol-error 1002", 16),
+        ("protocol-error 1007", 2),
+        ("protocol-error 1009", 4),
         ("ping-flood", 2),
         ("ping-timeout", 2),
         ("transport-closed", 16),
@@ -227,7 +229,7 @@ fn hostile_clients_leave_the_server_as_it_was(example: Example) {
         let [.., offline, disconnect] = life else { return false };
         disconnect.at - offline.at > 4.9
     };
-    for life in lives.values().filter(|life| reason(life) == "local-closed") {
+    for life in lives.values().filter(|life| reason(life).starts_with("protocol-error")) {
         assert_eq!(kept(life), example == Example::Axum, "{life:?}");
     }
 }

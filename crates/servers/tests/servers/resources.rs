@@ -1,14 +1,19 @@
-//! What the process holds, and how much of a processor it takes.
+//! What the process holds, and what it does.
+//!
+//! How fast a machine is decides nothing here: what is asked for are counts. A server's threads sleep once for each thing that
+//! happens, or for each rest that fits into the time, and a flood is taken by shares, with a rest after each.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
 use liveness::{Clock, Timestamp};
+use socket2::SockRef;
 
-use super::{Example, Server};
+use super::{Example, Server, reason};
 use liveness_testing::eventually;
-use liveness_testing::raw_peer::{Peer, TEXT, frame, millis, sleep};
+use liveness_testing::raw_peer::{BINARY, FIN, PING, Peer, TEXT, close, frame, header, millis, sleep};
 
 /// What a process holds.
 #[derive(Debug)]
@@ -48,83 +53,231 @@ impl Resources {
     }
 }
 
-/// Processor time since the start, user's and system's.
-fn processor_time(server: &Server) -> Duration {
-    let stat = fs::read_to_string(format!("/proc/{}/stat", server.child.id())).unwrap();
-    // The name, in parentheses, may hold anything; after it, fields 14 and 15 are the twelfth and thirteenth.
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
-    let ticks: u64 = fields[11..13].iter().map(|field| field.parse::<u64>().unwrap()).sum();
-    // A hundred ticks a second on every Linux that anyone runs.
-    Duration::from_millis(ticks * 10)
+/// What a server has done meanwhile.
+#[derive(Debug)]
+struct Work {
+    /// How often its threads went to sleep. One that wakes for nothing, again and again, does so each time.
+    sleeps: u64,
+    /// In so many of the looks at it no thread had anything to do. One that never sleeps is never seen asleep, however little of
+    /// the processor it is given.
+    asleep: u64,
+    lasted: Duration,
 }
 
-/// The share of one processor that the server takes while this goes on.
-fn share(server: &Server, act: impl FnOnce()) -> f64 {
-    let clock = Clock::new();
-    let before = processor_time(server);
-    act();
-    let took = clock.now().saturating_duration_since(Timestamp::ZERO);
-    (processor_time(server) - before).as_secs_f64() / took.as_secs_f64()
+impl Work {
+    const LOOKS: u64 = 150;
+
+    /// Acts before each look, with a rest between the two.
+    fn of(server: &Server, mut act: impl FnMut(u64)) -> Self {
+        let (clock, before) = (Clock::new(), sleeps(server));
+        let mut asleep = 0;
+        for look in 0..Self::LOOKS {
+            act(look);
+            sleep(millis(10));
+            asleep += u64::from(is_asleep(server));
+        }
+        let lasted = clock.now().saturating_duration_since(Timestamp::ZERO);
+        Self { sleeps: sleeps(server) - before, asleep, lasted }
+    }
+
+    #[track_caller]
+    fn assert_calm(&self, what: &str, sleeps: u64) {
+        println!("{what}: {self:?}, {sleeps} sleeps allowed");
+        assert!(self.sleeps <= sleeps, "{what}: it wakes for nothing: {self:?}, {sleeps} allowed");
+        assert!(self.asleep > Self::LOOKS / 10, "{what}: it spins: {self:?}");
+    }
 }
 
-with_each_server!(nothing_that_a_peer_does_or_leaves_undone_makes_the_server_spin);
+/// How often a rest of this length fits in, the last one begun.
+fn rests(time: Duration, rest: Duration) -> u64 {
+    u64::try_from(time.as_nanos().div_ceil(rest.as_nanos())).unwrap()
+}
 
-fn nothing_that_a_peer_does_or_leaves_undone_makes_the_server_spin(example: Example) {
-    let server = Server::start(example, &["--interval", "200ms", "--timeout", "2s"]);
-    let mut shares = Vec::new();
+/// A file of each of its threads.
+fn of_threads(server: &Server, file: &str) -> Vec<String> {
+    let tasks = fs::read_dir(format!("/proc/{}/task", server.child.id())).unwrap();
+    // A thread may have ended meanwhile.
+    tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join(file)).ok()).collect()
+}
 
-    let idle: Vec<_> = (0..50).map(|_| server.peer()).collect();
-    shares.push(("50 idle connections", share(&server, || sleep(millis(1500)))));
-    drop(idle);
+/// Context switches that a thread asked for.
+fn sleeps(server: &Server) -> u64 {
+    let of_thread = |status: &String| {
+        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:")).unwrap();
+        line.trim().parse::<u64>().unwrap()
+    };
+    of_threads(server, "status").iter().map(of_thread).sum()
+}
 
+/// No thread runs, or would run if there were a processor for it.
+fn is_asleep(server: &Server) -> bool {
+    // The name, in parentheses, may hold anything; after it comes the state.
+    !of_threads(server, "stat").iter().any(|stat| stat.rsplit(')').next().unwrap().starts_with(" R"))
+}
+
+/// Nobody is given up in these tests unless for what it does, and nobody is let go unless at its end.
+const PATIENT: [&str; 6] = ["--interval", "200ms", "--timeout", "3600s", "--close-timeout", "3600s"];
+
+with_each_server!(
+    what_waits_costs_a_turn_for_each_thing_that_happens,
+    a_flood_after_the_verdict_is_taken_by_shares,
+    the_end_is_found_behind_a_flood_after_the_verdict
+);
+
+fn what_waits_costs_a_turn_for_each_thing_that_happens(example: Example) {
+    let server = Server::start(example, &PATIENT);
+    let mut idle: Vec<_> = (0..50).map(|_| server.peer()).collect();
+    let work = Work::of(&server, |_| ());
+    let pings: u64 = idle.iter_mut().map(pings_so_far).sum();
+    assert!(pings >= 50, "{pings}");
+    work.assert_calm("50 idle connections", 4 * pings + 100);
+
+    let server = Server::start(example, &PATIENT);
     let mut stuck: Vec<_> = (0..3).map(|_| server.peer()).collect();
     for peer in &mut stuck {
         peer.write(&frame(TEXT, b"flood 30000000"));
     }
     // The parts that fit into the kernel's buffers are copied first.
     sleep(millis(300));
-    shares.push(("3 connections that never read", share(&server, || sleep(millis(1500)))));
-    drop(stuck);
+    let work = Work::of(&server, |_| ());
+    // The blocking driver looks every 5 ms at the soonest whether there is room again, and whether anything has come.
+    let looks = if example == Example::Blocking { 3 * 2 * rests(work.lasted, millis(5)) } else { 0 };
+    work.assert_calm("3 connections that never read", looks + 100);
 
-    let mut flooding: Vec<Peer<_>> = (0..2).map(|_| server.peer()).collect();
-    let pings = frame(liveness_testing::raw_peer::PING, b"!").repeat(200);
-    for peer in &mut flooding {
-        peer.0.set_nonblocking(true).unwrap();
-        let _ = peer.0.write_all(&pings);
-    }
-    eventually("they are refused", || {
-        let refused = |life: &Vec<super::Change>| super::reason(life) == "ping-flood";
-        server.lives().values().filter(|life| refused(life)).count() == 2
-    });
-    let flood = share(&server, || {
-        let clock = Clock::new();
-        while clock.now() < Timestamp::from_millis(1500) {
-            for peer in &mut flooding {
-                let _ = peer.0.write(&pings);
-            }
-            sleep(millis(1));
-        }
-    });
-    shares.push(("2 floods after the verdict", flood));
-    drop(flooding);
-
+    let server = Server::start(example, &PATIENT);
     let mut dribbling = server.peer();
-    dribbling.write(&liveness_testing::raw_peer::header(
-        liveness_testing::raw_peer::FIN | liveness_testing::raw_peer::BINARY,
-        60_000_000,
-    ));
-    let trickle = share(&server, || {
-        for _ in 0..300 {
+    dribbling.write(&header(FIN | BINARY, 60_000_000));
+    let mut dribbled = 0;
+    let work = Work::of(&server, |look| {
+        if look % 3 == 0 {
             dribbling.write(&[0]);
-            sleep(millis(5));
+            dribbled += 1;
         }
     });
-    shares.push(("a frame of 60 MB at 200 bytes a second", trickle));
-    drop(dribbling);
+    work.assert_calm("a frame that dribbles", 4 * (dribbled + pings_so_far(&mut dribbling)) + 100);
+}
 
-    server.assert_proper_lives();
-    println!("{shares:.3?}");
-    for (what, share) in &shares {
-        assert!(*share < 0.25, "{what}: {shares:?}");
+/// How many pings lie here. Nothing else has been sent.
+fn pings_so_far(peer: &mut Peer<TcpStream>) -> u64 {
+    const LEN: usize = 2 + 8;
+    peer.0.set_nonblocking(true).unwrap();
+    let mut pings = Vec::new();
+    let error = peer.0.read_to_end(&mut pings).unwrap_err();
+    assert_eq!((error.kind(), pings.len() % LEN), (ErrorKind::WouldBlock, 0));
+    assert!(pings.chunks(LEN).all(|ping| ping[..2] == [FIN | PING, 8]));
+    (pings.len() / LEN) as u64
+}
+
+/// One that is refused for its pings.
+fn refused(server: &Server) -> Peer<TcpStream> {
+    let refused = || server.lives().values().filter(|life| reason(life) == "ping-flood").count();
+    let before = refused();
+    let mut peer = server.peer();
+    peer.write(&frame(PING, b"!").repeat(200));
+    eventually("it is refused", || refused() > before);
+    peer
+}
+
+/// So many frames, then a rest of this length: what the servers allow themselves for a peer that floods on.
+const SHARE: u64 = 64;
+const REST: Duration = millis(5);
+/// What a library reads ahead, and what moves while we look.
+const READ_AHEAD: u64 = 64 * 1024;
+
+/// The flooders write whatever their sockets take, and see how much the server has taken by now. A rest has a least length, so
+/// there is a most that may be taken in this time, on any machine.
+fn a_flood_after_the_verdict_is_taken_by_shares(example: Example) {
+    let server = Server::start(example, &PATIENT);
+    let mut flooders = [(); 2].map(|()| Flooder::new(refused(&server)));
+    let clock = Clock::new();
+    let mut looks = Vec::new();
+    while clock.now() < Timestamp::from_millis(1500) {
+        flooders.iter_mut().for_each(Flooder::write_what_fits);
+        let taken: u64 = flooders.iter().map(Flooder::taken).sum();
+        let shares = rests(clock.now().saturating_duration_since(Timestamp::ZERO), REST) + 1;
+        // Of two flooders, and twice.
+        looks.push((taken, 2 * 2 * (shares * SHARE * PING_LEN + READ_AHEAD)));
+        sleep(millis(1));
     }
+    println!("{:?} bytes taken and allowed", looks.last().unwrap());
+    assert!(flooders.iter().all(|flooder| flooder.held_back), "a socket took everything");
+    for (taken, allowed) in looks {
+        assert!(taken <= allowed, "{taken} bytes taken, {allowed} allowed");
+    }
+}
+
+const PING_LEN: u64 = 2 + 4 + 1;
+
+struct Flooder {
+    peer: Peer<TcpStream>,
+    pings: Vec<u8>,
+    written: usize,
+    /// Its socket has taken no more.
+    held_back: bool,
+}
+
+impl Flooder {
+    fn new(peer: Peer<TcpStream>) -> Self {
+        peer.0.set_nonblocking(true).unwrap();
+        SockRef::from(&peer.0).set_send_buffer_size(16 * 1024).unwrap();
+        Self { peer, pings: frame(PING, b"!").repeat(200), written: 0, held_back: false }
+    }
+
+    fn write_what_fits(&mut self) {
+        // The server may be as quick as we are: a bound on the loop.
+        for _ in 0..1000 {
+            // On from where the last write ended, within a frame perhaps.
+            match self.peer.0.write(&self.pings[self.written % self.pings.len()..]) {
+                Ok(count) => self.written += count,
+                Err(error) => {
+                    assert_eq!(error.kind(), ErrorKind::WouldBlock);
+                    self.held_back = true;
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Bytes that the server has read, or fewer: an acknowledgement may be on its way, and there was more than these.
+    fn taken(&self) -> u64 {
+        (self.written as u64).saturating_sub(unread(&self.peer.0))
+    }
+}
+
+/// Behind so much that a rest after each message would take minutes, and a rest after a share takes two seconds.
+fn the_end_is_found_behind_a_flood_after_the_verdict(example: Example) {
+    let server = Server::start(example, &PATIENT);
+    // The blocking driver does rest after each message.
+    let messages = if example == Example::Blocking { 1000 } else { 20_000 };
+    for with_a_close in [true, false] {
+        let before = server.count("disconnect");
+        let mut peer = refused(&server);
+        peer.write(&frame(PING, b"!").repeat(messages));
+        if with_a_close {
+            peer.write(&close(1000, ""));
+        } else {
+            peer.0.shutdown(Shutdown::Write).unwrap();
+        }
+        eventually("it is let go", || server.count("disconnect") > before);
+    }
+    server.assert_proper_lives();
+}
+
+/// What of a connection to the server is in the kernel: sent and not arrived, or arrived and not read.
+fn unread(stream: &TcpStream) -> u64 {
+    let (ours, theirs) = (stream.local_addr().unwrap().port(), stream.peer_addr().unwrap().port());
+    let table = fs::read_to_string("/proc/net/tcp").unwrap();
+    // `sl local_address rem_address st tx_queue:rx_queue`, all of it hexadecimal.
+    let lines = table.lines().skip(1).map(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let port = |address: &str| u16::from_str_radix(address.rsplit(':').next().unwrap(), 16).unwrap();
+        let (sent, arrived) = fields[4].split_once(':').unwrap();
+        let bytes = |queue| u64::from_str_radix(queue, 16).unwrap();
+        ((port(fields[1]), port(fields[2])), bytes(sent), bytes(arrived))
+    });
+    lines.fold(0, |sum, (ports, sent, arrived)| match ports {
+        ports if ports == (ours, theirs) => sum + sent,
+        ports if ports == (theirs, ours) => sum + arrived,
+        _ => sum,
+    })
 }

@@ -31,7 +31,7 @@ use hub::{Health, Hub, Input, Order};
 use liveness::driver::Heartbeat;
 use liveness::driver::axum::Peer;
 use liveness::driver::tokio::LiveStream;
-use liveness::{Config, Schedule};
+use liveness::{CloseCode, Config, Schedule};
 use liveness_programs::web;
 use tokio::sync::{mpsc, oneshot, watch};
 use words::Key;
@@ -100,7 +100,7 @@ async fn converse(socket: LiveStream<WebSocket>, hub: mpsc::Sender<Input>) {
     // Where the hub is gone, so is the program: here and below.
     let _ = hub.send(Input::Open(outbox, tell)).await;
     let Ok(key) = told.await else {
-        socket.close(web::FULL, "too many are here");
+        socket.close(CloseCode::TRY_AGAIN_LATER, "too many are here");
         while socket.next().await.is_some() {}
         return;
     };

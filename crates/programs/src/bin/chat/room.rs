@@ -3,9 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use liveness::driver::random_seed;
 use liveness::presence::{Presence, PresenceChange};
-use liveness::{Status, Timestamp};
+use liveness::{Status, Timestamp, random_seed};
 
 use crate::words::{Key, Line, Person, User, alike};
 

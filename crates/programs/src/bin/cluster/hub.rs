@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::extract::ws::Utf8Bytes;
-use liveness::driver::random_seed;
 use liveness::driver::tokio::clock;
 use liveness::reconnect::Attempt;
-use liveness::{Clock, Status, Timestamp};
+use liveness::{Clock, Status, Timestamp, random_seed};
 use redis::{Client, RedisResult};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;

@@ -34,7 +34,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use liveness::Config;
-use liveness::transcript::parse_duration;
+use liveness::parse_duration;
 use liveness_programs::cluster::settings::Settings;
 use liveness_programs::web;
 use tokio::signal;

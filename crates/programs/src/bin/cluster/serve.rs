@@ -100,7 +100,7 @@ async fn converse(socket: WebSocket, counters: ByteCounters, app: App) {
     let (tell, told) = oneshot::channel();
     let _ = app.hub.send(Input::Open(page, tell)).await;
     let Ok(conn) = told.await else {
-        socket.close(web::FULL, "too many are here");
+        socket.close(CloseCode::TRY_AGAIN_LATER, "too many are here");
         while socket.next().await.is_some() {}
         return;
     };

@@ -7,11 +7,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::extract::ws::Utf8Bytes;
-use liveness::driver::random_seed;
 use liveness::driver::tokio::clock;
 use liveness::lease::{Lease, LeaseChange, Loss, Refusal, Token};
 use liveness::presence::{Presence, PresenceChange};
-use liveness::{Action, Clock, CloseCode, Config, Event, Fleet, Key, Status, Timestamp};
+use liveness::{Action, Clock, CloseCode, Config, Event, Fleet, Key, Status, Timestamp, random_seed};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 

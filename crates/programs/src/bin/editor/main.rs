@@ -95,7 +95,7 @@ async fn converse(socket: WebSocket, counters: ByteCounters, app: App) {
     }
     let key = told.await.ok();
     if key.is_none() {
-        socket.close(web::FULL, "too many are here");
+        socket.close(CloseCode::TRY_AGAIN_LATER, "too many are here");
     }
     let mut listening = key.is_some();
     loop {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use liveness::driver::random_seed;
+use liveness::random_seed;
 use liveness::sim::Rng;
 use tokio::sync::watch;
 

@@ -10,9 +10,9 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use futures_util::{SinkExt, StreamExt};
 use liveness::driver::tokio::{Counted, LiveStream, clock};
-use liveness::driver::{Heartbeat, random_seed, tune};
+use liveness::driver::{Heartbeat, tune};
 use liveness::reconnect::{GiveUpReason, Policy, Reconnect, ReconnectAction};
-use liveness::{Clock, Config, Reason, Timestamp};
+use liveness::{Clock, Config, Reason, Timestamp, random_seed};
 use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::time::{sleep_until, timeout_at};
@@ -65,8 +65,7 @@ pub(crate) async fn follow(url: &str, config: Config) -> Result<(), Failure> {
             Some(ReconnectAction::GiveUp(reason)) => return Err(reason.into()),
             None => {
                 let next = reconnect.poll_timeout();
-                if let Some(at) = next {
-                    let wait = at.saturating_duration_since(clock.now());
+                if let Some(wait) = clock.until(next) {
                     say(format_args!("next attempt in {:.1} s", wait.as_secs_f64()));
                 }
                 sleep_until(instant(clock, next)).await;
