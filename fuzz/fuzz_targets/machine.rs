@@ -28,7 +28,9 @@ impl<'a> Happening<'a> {
     /// How often it happens, and the nanoseconds between.
     fn times(&self) -> (usize, u64) {
         match self {
-            Self::Typing(keystrokes, apart) => (1 + usize::from(*keystrokes % 16), u64::from(*apart) * 1_000_000),
+            Self::Typing(keystrokes, apart) => {
+                (1 + usize::from(*keystrokes % 16), u64::from(*apart) * 1_000_000)
+            }
             Self::Event(_)
             | Self::Answer(_)
             | Self::Probe
