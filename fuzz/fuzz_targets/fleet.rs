@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use liveness::{Config, Event, Timestamp};
+use liveness::{CloseCode, Config, Event, Timestamp};
 use world::{Step, World};
 
 /// From a nanosecond, where a turn of the wheel is a fraction of any wait, to seconds, where it is many waits.
@@ -63,9 +63,13 @@ enum Happening {
     PingSent(u8),
     ReadPaused(u8),
     ReadResumed(u8),
+    Unread(u8),
     PeerClose(u8, Option<u16>),
+    Violation(u8, CloseCode),
     Eof(u8),
     Probe(u8),
+    /// A probe for each of so many keystrokes.
+    Typing(u8, u8),
     Close(u8),
     Reconfigure(u8, u8),
     ProbeAll,
@@ -80,6 +84,11 @@ enum Happening {
 }
 
 impl Happening {
+    fn steps(&self) -> impl Iterator<Item = Step> {
+        let times = if let Self::Typing(_, keystrokes) = self { 1 + keystrokes % 8 } else { 1 };
+        std::iter::repeat_n(self.step(), times.into())
+    }
+
     fn step(&self) -> Step {
         const MILLI: u64 = 1_000_000;
         const HOUR: u64 = 3_600_000 * MILLI;
@@ -96,9 +105,11 @@ impl Happening {
             Self::PingSent(which) => event(which, Event::PingSent),
             Self::ReadPaused(which) => event(which, Event::ReadPaused),
             Self::ReadResumed(which) => event(which, Event::ReadResumed),
+            Self::Unread(which) => event(which, Event::Unread),
             Self::PeerClose(which, code) => event(which, Event::Close(code)),
+            Self::Violation(which, code) => event(which, Event::Violation(code)),
             Self::Eof(which) => event(which, Event::Eof),
-            Self::Probe(which) => Step::Probe { which },
+            Self::Probe(which) | Self::Typing(which, _) => Step::Probe { which },
             Self::Close(which) => Step::Close { which },
             Self::Reconfigure(which, config) => Step::Reconfigure { which, config },
             Self::ProbeAll => Step::ProbeAll,
@@ -133,7 +144,7 @@ fuzz_target!(|life: Life| {
     let mut world = World::new(&life.configs, life.seed, life.tick.length(), life.start.at());
     world.patience = WAKES;
     let crowd = (0..life.crowd % 100).map(|config| Step::Insert { config });
-    for step in crowd.chain(life.happenings.iter().take(STEPS).map(Happening::step)) {
+    for step in crowd.chain(life.happenings.iter().flat_map(Happening::steps).take(STEPS)) {
         world.step(step);
     }
     world.finish(WAKES);

@@ -16,18 +16,38 @@ enum Happening<'a> {
     Event(Event<'a>),
     Answer(u8),
     Probe,
+    /// A probe for each of so many keystrokes, each so many milliseconds after the last.
+    Typing(u8, u8),
     Close(CloseCode),
+    Reconfigure(Config),
     StepBack(u32),
     Nothing,
 }
 
 impl<'a> Happening<'a> {
+    /// How often it happens, and the nanoseconds between.
+    fn times(&self) -> (usize, u64) {
+        match self {
+            Self::Typing(keystrokes, apart) => {
+                (1 + usize::from(*keystrokes % 16), u64::from(*apart) * 1_000_000)
+            }
+            Self::Event(_)
+            | Self::Answer(_)
+            | Self::Probe
+            | Self::Close(_)
+            | Self::Reconfigure(_)
+            | Self::StepBack(_)
+            | Self::Nothing => (1, 0),
+        }
+    }
+
     fn what(&self) -> What<'a> {
         match self {
             Self::Event(event) => What::Event(*event),
             Self::Answer(back) => What::Answer(u32::from(*back % 4)),
-            Self::Probe => What::Probe,
+            Self::Probe | Self::Typing(..) => What::Probe,
             Self::Close(code) => What::Close(*code),
+            Self::Reconfigure(config) => What::Reconfigure(*config),
             Self::StepBack(by) => What::StepBack((*by).into()),
             Self::Nothing => What::Nothing,
         }
@@ -57,19 +77,29 @@ impl Gap {
     }
 }
 
+fn steps<'a>(happenings: &[(Gap, Happening<'a>, Option<bool>)]) -> Vec<Step<'a>> {
+    let steps = happenings.iter().flat_map(|(after, happening, poll)| {
+        let (times, apart) = happening.times();
+        let step = |after| Step { after, what: happening.what(), poll: *poll };
+        std::iter::once(step(after.nanos())).chain((1..times).map(move |_| step(apart)))
+    });
+    steps.take(400).collect()
+}
+
 fuzz_target!(|life: Life<'_>| {
     let (config, start, happenings) = life;
-    let steps: Vec<Step<'_>> = happenings
-        .iter()
-        .take(400)
-        .map(|(after, happening, poll)| Step { after: after.nanos(), what: happening.what(), poll: *poll })
-        .collect();
+    let steps = steps(&happenings);
     let start = Timestamp::from_secs(start.into());
     let calm = World::live(config, start, &steps, false);
     let nervous = World::live(config, start, &steps, true);
     assert_eq!(calm.actions(), nervous.actions(), "extra polls changed a life:\n{}", calm.transcript);
-    let judged = world::justified(&config, &calm).and(world::fresh(&config, &calm));
-    let laws = world::once(&calm).and(judged).and(world::bounded_chatter(&calm)).and(world::complete(&calm));
+    // The others speak of lengths: they are for lives with one config.
+    let mut laws = world::once(&calm);
+    if !steps.iter().any(|step| matches!(step.what, What::Reconfigure(_))) {
+        let judged = world::justified(&config, &calm).and(world::fresh(&config, &calm));
+        let pinged = world::bounded_chatter(&calm).and(world::kept_alive(&calm));
+        laws = laws.and(judged).and(pinged).and(world::complete(&calm));
+    }
     if let Err(broken) = laws {
         panic!("{broken}");
     }

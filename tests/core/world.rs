@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use liveness::transcript::Recorder;
-use liveness::{Action, CloseCode, Config, Event, Evidence, Monitor, Reason, Timestamp};
+use liveness::{Action, CloseCode, Config, Event, Evidence, Monitor, Reason, Schedule, Timestamp};
 
 /// Something that happens to a machine, `after` the last.
 #[derive(Clone, Debug)]
@@ -22,32 +22,118 @@ pub(crate) enum What<'a> {
     Event(Event<'a>),
     /// A pong to the ping this many before the newest.
     Answer(u32),
+    /// A pong to the ping of this number, from 0.
+    AnswerTo(usize),
     Probe,
     Close(CloseCode),
+    /// New settings. The laws that speak of lengths are not for a life that was reconfigured.
+    Reconfigure(Config),
     /// The clock says an earlier time.
     StepBack(u64),
     Nothing,
 }
+
+/// How long the driver keeps time when all have fallen silent.
+const POLLS_TO_THE_END: u32 = 200;
 
 /// What a watcher notes down of a life.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Note {
     Did(Action),
     Evidence,
+    Probed,
     PolledInVain,
+    /// A poll in vain, and a verdict waited for its last look.
+    Noted,
 }
 
 /// A life and all that was seen of it.
 pub(crate) struct Life {
+    config: Config,
     notes: Vec<(Timestamp, Note)>,
     /// So many of the notes were made before the steps ended, and everybody fell silent.
     before_the_silence: usize,
-    /// The first poll that left a peer online who had been silent for longer than `detection_bound`: how long, and the bound.
-    overlooked: Option<(Duration, Duration)>,
+    faults: Faults,
+    /// Stalls that were forgiven.
+    pub(crate) forgiven: u16,
     pub(crate) transcript: String,
 }
 
+/// What was still so after some poll: the first time, for how long, and how long it may have been so.
+#[derive(Clone, Copy, Default)]
+struct Faults {
+    /// The peer had been silent, and was online.
+    overlooked: Option<(Duration, Duration)>,
+    /// The transport had taken nothing, and the peer was online.
+    stuck: Option<(Duration, Duration)>,
+    /// We had neither pinged nor, under the Quiet schedule, written.
+    neglected: Option<(Duration, Duration)>,
+}
+
 impl Life {
+    /// The config's `interval` less its `jitter`.
+    fn shortest_wait(&self) -> Duration {
+        let interval = self.config.interval();
+        if interval == Duration::MAX {
+            interval
+        } else {
+            interval - interval / 100 * self.config.jitter().into()
+        }
+    }
+
+    /// The notes up to the verdict, if it was that no ping was answered, and when it fell.
+    fn until_ping_timeout(&self) -> Option<(Timestamp, &[(Timestamp, Note)])> {
+        let timed_out = Note::Did(Action::MarkOffline(Reason::PingTimeout));
+        let verdict = self.notes.iter().position(|(_, note)| *note == timed_out)?;
+        Some((self.notes[verdict].0, &self.notes[..verdict]))
+    }
+
+    /// The pings in these notes since the latest evidence, and how long each may go unanswered: one that `probe` brought for
+    /// `probe_timeout` at most.
+    fn awaited(&self, notes: &[(Timestamp, Note)]) -> Vec<(Timestamp, Duration)> {
+        let mut pings = Vec::new();
+        let mut patience = self.config.timeout();
+        for (at, note) in notes {
+            match note {
+                Note::Evidence => pings.clear(),
+                Note::Probed => patience = patience.min(self.config.probe_timeout()),
+                Note::Did(Action::SendPing(_)) => {
+                    pings.push((*at, std::mem::replace(&mut patience, self.config.timeout())));
+                }
+                Note::Did(_) | Note::PolledInVain | Note::Noted => {}
+            }
+        }
+        pings
+    }
+
+    /// Whether it timed out sooner than the whole `timeout` after the first ping that was awaited, because of a probe.
+    pub(crate) fn shortened(&self) -> Option<bool> {
+        let (at, before) = self.until_ping_timeout()?;
+        let (first, _) = self.awaited(before)[0];
+        Some(at < first + self.config.timeout())
+    }
+
+    /// How many pings went out while another was awaited.
+    pub(crate) fn overlapping(&self) -> usize {
+        let (mut awaited, mut overlapping) = (false, 0);
+        for (_, note) in &self.notes {
+            match note {
+                Note::Evidence => awaited = false,
+                Note::Did(Action::SendPing(_)) => {
+                    overlapping += usize::from(std::mem::replace(&mut awaited, true))
+                }
+                Note::Did(_) | Note::Probed | Note::PolledInVain | Note::Noted => {}
+            }
+        }
+        overlapping
+    }
+
+    /// How often a verdict waited for its last look, and came to nothing.
+    pub(crate) fn reprieves(&self) -> usize {
+        let looks: Vec<_> = self.notes.iter().map(|(_, note)| *note).filter(is_look).collect();
+        looks.windows(2).filter(|pair| pair[0] == Note::Noted && pair[1] == Note::PolledInVain).count()
+    }
+
     fn broken(&self, how: &str) -> Result<(), String> {
         Err(format!("this life {how}:\n{}", self.transcript))
     }
@@ -64,7 +150,7 @@ impl Life {
 fn actions(notes: &[(Timestamp, Note)]) -> Vec<(Timestamp, Action)> {
     let actions = notes.iter().filter_map(|(at, note)| match note {
         Note::Did(action) => Some((*at, *action)),
-        Note::Evidence | Note::PolledInVain => None,
+        Note::Evidence | Note::Probed | Note::PolledInVain | Note::Noted => None,
     });
     actions.collect()
 }
@@ -79,19 +165,33 @@ pub(crate) struct World<'a> {
     latest: Timestamp,
     notes: Vec<(Timestamp, Note)>,
     before_the_silence: usize,
-    silence: Silence,
-    overlooked: Option<(Duration, Duration)>,
+    /// How long the peer has been silent, as `detection_bound` counts.
+    silence: Watch,
+    /// How long the transport has taken nothing.
+    stillness: Watch,
+    /// When we last pinged or, under the Quiet schedule, wrote.
+    spoke_at: Timestamp,
+    /// We do not listen: it is no silence.
+    paused: bool,
+    /// A ping is being written.
+    writing: bool,
+    faults: Faults,
     /// Poll as often as anyone could: at every hand-in, twice, and just before.
     nervous: bool,
 }
 
-/// How long the peer has been silent, as `detection_bound` counts, and how late its driver was meanwhile.
+/// How long something has been so, how late the driver was meanwhile, and whether it reported `Unread`.
 #[derive(Clone, Copy)]
-struct Silence {
+struct Watch {
     since: Timestamp,
     late: Duration,
-    /// We do not listen: it is no silence.
-    paused: bool,
+    unread: bool,
+}
+
+impl Watch {
+    const fn new(since: Timestamp) -> Self {
+        Self { since, late: Duration::ZERO, unread: false }
+    }
 }
 
 impl World<'_> {
@@ -132,13 +232,18 @@ impl World<'_> {
             latest: start,
             notes: Vec::new(),
             before_the_silence: 0,
-            silence: Silence { since: start, late: Duration::ZERO, paused: false },
-            overlooked: None,
+            silence: Watch::new(start),
+            stillness: Watch::new(start),
+            spoke_at: start,
+            paused: false,
+            writing: false,
+            faults: Faults::default(),
             nervous,
         };
         world.lives_to_its_end(next)?;
-        let World { notes, before_the_silence, overlooked, .. } = world;
-        Ok(Life { notes, before_the_silence, overlooked, transcript: String::new() })
+        let forgiven = world.machine.liveness().stats().stalls_forgiven;
+        let World { notes, before_the_silence, faults, .. } = world;
+        Ok(Life { config, notes, before_the_silence, faults, forgiven, transcript: String::new() })
     }
 
     fn lives_to_its_end<'b>(
@@ -150,14 +255,19 @@ impl World<'_> {
             self.step(&step)?;
         }
         self.before_the_silence = self.notes.len();
-        // Then nobody says anything any more, and the driver keeps time. What is left of a life is short: a ping and one of
-        // rule 6, a verdict or two that are noted, and the end.
-        for _ in 0..20 {
+        // Then nobody says anything any more, and the driver keeps time: some pings, a verdict or two that are noted, and the
+        // end.
+        for _ in 0..POLLS_TO_THE_END {
             let Some(due) = self.due() else { return Ok(()) };
             self.now = due.max(self.latest);
             self.poll()?;
         }
-        Err("this life does not end".to_owned())
+        // Each interval takes a ping, and a few polls.
+        let config = self.machine.liveness().config();
+        let bound = config.detection_bound(Duration::ZERO);
+        let endless =
+            bound == Duration::MAX || bound > config.interval().saturating_mul(POLLS_TO_THE_END / 8);
+        if self.paused || endless { Ok(()) } else { Err("this life does not end".to_owned()) }
     }
 
     /// What the driver knows: when to poll next.
@@ -192,21 +302,9 @@ impl World<'_> {
     /// The driver was to poll before this moment, and has not yet.
     fn note_lateness(&mut self) {
         let late = self.due().map_or(Duration::ZERO, |due| self.latest().saturating_duration_since(due));
-        self.silence.late = self.silence.late.max(late);
-    }
-
-    fn break_silence(&mut self, what: What<'_>) {
-        let paused = match what {
-            What::Event(Event::ReadPaused) => true,
-            What::Event(Event::ReadResumed) => false,
-            What::Event(_)
-            | What::Answer(_)
-            | What::Probe
-            | What::Close(_)
-            | What::StepBack(_)
-            | What::Nothing => self.silence.paused,
-        };
-        self.silence = Silence { since: self.latest, late: Duration::ZERO, paused };
+        for watch in [&mut self.silence, &mut self.stillness] {
+            watch.late = watch.late.max(late);
+        }
     }
 
     fn hand_in(&mut self, what: What<'_>) {
@@ -214,26 +312,20 @@ impl World<'_> {
         let open = self.machine.liveness().verdict().is_none();
         let any = self.config.evidence() == Evidence::AnyTraffic;
         let mut evidence = false;
-        let mut ours = false;
         match what {
             What::Event(event) => {
-                // While the ping is being written, and while nobody is listened to, the bound begins anew.
-                let bytes = matches!(event, Event::Wrote | Event::PingSent);
-                ours = bytes && self.config.write_timeout() < Duration::MAX
-                    || matches!(event, Event::ReadPaused | Event::ReadResumed);
-                let theirs = matches!(event, Event::Data | Event::Progress | Event::Ping | Event::Pong(_));
                 self.machine.handle(event, self.now);
-                evidence = any && theirs;
+                evidence =
+                    any && matches!(event, Event::Data | Event::Progress | Event::Ping | Event::Pong(_));
             }
             What::Answer(back) => {
                 let Some(number) = self.payloads.len().checked_sub(back as usize + 1) else { return };
-                let payload = self.payloads[number].clone();
-                self.machine.handle(Event::Pong(&payload), self.now);
-                evidence = any || number >= self.answered;
-                self.answered = self.answered.max(number + 1);
+                evidence = self.answer(number) || any;
             }
+            What::AnswerTo(number) => evidence = self.answer(number) || any,
             What::Probe => self.machine.probe(self.now),
             What::Close(code) => self.machine.close(code, self.now),
+            What::Reconfigure(config) => self.machine.reconfigure(config, self.now),
             What::StepBack(by) => {
                 self.now = self.now.saturating_sub(Duration::from_nanos(by));
                 return;
@@ -242,12 +334,51 @@ impl World<'_> {
             What::Nothing => return,
         }
         self.latest = self.latest.max(self.now);
+        if matches!(what, What::Probe) {
+            self.notes.push((self.latest, Note::Probed));
+        }
         if evidence && open && self.machine.liveness().verdict().is_none() {
             self.notes.push((self.latest, Note::Evidence));
         }
-        if evidence || ours {
-            self.break_silence(what);
+        if evidence {
+            self.silence = Watch::new(self.latest);
+            // A late driver is forgiven once more.
+            if self.stillness.late > self.config.stall_tolerance() {
+                self.stillness = Watch::new(self.latest);
+            }
         }
+        if let What::Event(event) = what {
+            self.note_ours(event);
+        }
+    }
+
+    /// A pong to that ping. True if it answers.
+    fn answer(&mut self, number: usize) -> bool {
+        let payload = self.payloads[number].clone();
+        self.machine.handle(Event::Pong(&payload), self.now);
+        let answers = number >= self.answered;
+        self.answered = self.answered.max(number + 1);
+        answers
+    }
+
+    /// What our side did. While a ping may be in writing each byte of ours begins the bounds anew, and so do the two ends of a
+    /// pause.
+    fn note_ours(&mut self, event: Event<'_>) {
+        if matches!(event, Event::Wrote | Event::PingSent) {
+            if self.config.write_timeout() < Duration::MAX {
+                self.silence = Watch::new(self.latest);
+            }
+            self.stillness = Watch::new(self.latest);
+            if self.config.schedule() == Schedule::Quiet {
+                self.spoke_at = self.latest;
+            }
+            self.writing &= event != Event::PingSent;
+        }
+        if matches!(event, Event::ReadPaused | Event::ReadResumed) {
+            self.silence = Watch::new(self.latest);
+            self.paused = event == Event::ReadPaused;
+        }
+        self.silence.unread |= event == Event::Unread;
     }
 
     /// Half the way to the next poll, if nothing falls due before.
@@ -271,13 +402,16 @@ impl World<'_> {
             unless(early, "a poll before poll_timeout gave an action")?;
             if let Action::SendPing(payload) = action {
                 self.payloads.push(payload.as_bytes().to_vec());
+                self.spoke_at = self.latest;
+                self.writing = self.config.write_timeout() < Duration::MAX;
             }
             self.notes.push((self.latest, Note::Did(action)));
             burst += 1;
             unless(burst > 4, "a burst of more than 4 actions")?;
         }
-        self.notes.push((self.latest, Note::PolledInVain));
-        self.look_for_the_overlooked();
+        let noted = self.is_verdict_noted();
+        self.notes.push((self.latest, if noted { Note::Noted } else { Note::PolledInVain }));
+        self.look_for_faults(noted);
         let next = self.due();
         unless(next.is_some_and(|next| next <= self.latest), "poll would spin")?;
         if self.nervous {
@@ -294,13 +428,53 @@ impl World<'_> {
 }
 
 impl World<'_> {
-    fn look_for_the_overlooked(&mut self) {
-        let bound = self.config.detection_bound(self.silence.late);
-        let silent = self.latest.saturating_duration_since(self.silence.since);
-        let online = self.machine.liveness().verdict().is_none();
-        if online && !self.silence.paused && silent > bound && self.overlooked.is_none() {
-            self.overlooked = Some((silent, bound));
+    /// A verdict waits for its last look: `reconfigure` would forget it, and what fell due would be due again.
+    fn is_verdict_noted(&self) -> bool {
+        let mut copy = self.machine.liveness().clone();
+        copy.reconfigure(*copy.config(), self.latest);
+        copy.verdict().is_none() && copy.poll_timeout().is_some_and(|due| due <= self.latest)
+    }
+
+    fn look_for_faults(&mut self, noted: bool) {
+        if self.machine.liveness().verdict().is_some() {
+            return;
         }
+        let (config, now) = (&self.config, self.latest);
+        let longer = |since: Timestamp, bound: Duration| {
+            let lasting = now.saturating_duration_since(since);
+            (lasting > bound).then_some((lasting, bound))
+        };
+        let overlooked = longer(self.silence.since, self.silence_bound()).filter(|_| !self.paused);
+        let stuck = longer(self.stillness.since, self.stillness_bound()).filter(|_| self.paused);
+        // At the end of an interval at the latest.
+        let interval = config.interval().saturating_sub(Duration::from_nanos(1));
+        let neglected = longer(self.spoke_at, interval).filter(|_| !noted && !self.writing);
+        let faults = &mut self.faults;
+        faults.overlooked = faults.overlooked.or(overlooked);
+        faults.stuck = faults.stuck.or(stuck);
+        faults.neglected = faults.neglected.or(neglected);
+    }
+
+    /// Complete: what lies unread may refute each verdict for as long as its clock took.
+    fn silence_bound(&self) -> Duration {
+        let bound = self.config.detection_bound(self.silence.late);
+        if !self.silence.unread {
+            return bound;
+        }
+        let silence = Some(self.config.silence_timeout()).filter(|timeout| *timeout < Duration::MAX);
+        let again = silence.unwrap_or(Duration::ZERO).max(self.config.timeout());
+        bound.saturating_add(again).saturating_add(self.config.last_look())
+    }
+
+    /// Complete, in a pause: `interval + write_timeout + last_look + 3d` after the last byte, and once more `write_timeout + d`
+    /// where the driver was so late that it was forgiven.
+    fn stillness_bound(&self) -> Duration {
+        let (config, late) = (&self.config, self.stillness.late);
+        let stalled = late > config.stall_tolerance();
+        let times = if stalled { 2 } else { 1 };
+        let writing = config.write_timeout().saturating_mul(times);
+        let lateness = late.saturating_mul(2 + times);
+        config.interval().saturating_add(writing).saturating_add(config.last_look()).saturating_add(lateness)
     }
 }
 
@@ -328,66 +502,112 @@ pub(crate) fn once(life: &Life) -> Result<(), String> {
     }
 }
 
-/// Justified: a ping timeout only after a ping, its whole `timeout` without evidence, and two polls `last_look` apart after
-/// the deadline.
+/// Justified: a ping timeout only after a ping, its whole `timeout` (a probe's: `probe_timeout`) without evidence, and two polls
+/// `last_look` apart after the deadline.
 pub(crate) fn justified(config: &Config, life: &Life) -> Result<(), String> {
-    let timed_out = Note::Did(Action::MarkOffline(Reason::PingTimeout));
-    let Some(verdict) = life.notes.iter().position(|(_, note)| *note == timed_out) else { return Ok(()) };
-    let (at, before) = (life.notes[verdict].0, &life.notes[..verdict]);
-    let is_ping = |(_, note): &(_, Note)| matches!(note, Note::Did(Action::SendPing(_)));
-    let Some(ping) = before.iter().rposition(is_ping) else { return life.broken("times out without a ping") };
-    let deadline = before[ping].0 + config.timeout();
-    if at < deadline {
+    let Some((at, before)) = life.until_ping_timeout() else { return Ok(()) };
+    let pings = life.awaited(before);
+    if pings.is_empty() {
+        return life.broken("times out without a ping since the latest evidence");
+    }
+    let deadlines: Vec<_> = pings.iter().map(|(ping, patience)| *ping + *patience).collect();
+    if deadlines.iter().all(|deadline| *deadline > at) {
         return life.broken("times out early");
     }
-    if before[ping..].iter().any(|(_, note)| *note == Note::Evidence) {
-        return life.broken("times out in spite of evidence");
-    }
-    let first_sight = before[ping..].iter().any(|(seen, note)| {
-        *note == Note::PolledInVain && *seen >= deadline && *seen + config.last_look() <= at
-    });
-    if !first_sight && !config.last_look().is_zero() {
+    let seen = |deadline: &Timestamp| {
+        before.iter().any(|(seen, note)| {
+            matches!(note, Note::PolledInVain | Note::Noted)
+                && seen >= deadline
+                && *seen + config.last_look() <= at
+        })
+    };
+    if !deadlines.iter().any(seen) && !config.last_look().is_zero() {
         return life.broken("times out at first sight");
     }
     Ok(())
 }
 
-/// Fresh: a ping timeout never falls within `timeout` of the latest evidence.
+/// Fresh: a ping timeout never falls within `timeout` (`probe_timeout`) of the latest evidence.
 pub(crate) fn fresh(config: &Config, life: &Life) -> Result<(), String> {
-    let timed_out = Note::Did(Action::MarkOffline(Reason::PingTimeout));
-    let Some(verdict) = life.notes.iter().position(|(_, note)| *note == timed_out) else { return Ok(()) };
-    let (at, before) = (life.notes[verdict].0, &life.notes[..verdict]);
-    match before.iter().rfind(|(_, note)| *note == Note::Evidence) {
-        Some((heard, _)) if at.saturating_duration_since(*heard) < config.timeout() => {
-            life.broken("times out though it was just heard")
-        }
-        Some(_) | None => Ok(()),
-    }
-}
-
-/// Bounded chatter: between two pieces of evidence at most one ping and one of rule 6.
-pub(crate) fn bounded_chatter(life: &Life) -> Result<(), String> {
-    let mut pings = 0;
-    for (_, note) in &life.notes {
-        match note {
-            Note::Evidence => pings = 0,
-            Note::Did(Action::SendPing(_)) => pings += 1,
-            Note::Did(_) | Note::PolledInVain => {}
-        }
-        if pings > 2 {
-            return life.broken("is pinged a third time without evidence");
-        }
+    let Some((at, before)) = life.until_ping_timeout() else { return Ok(()) };
+    let Some((heard, _)) = before.iter().rfind(|(_, note)| *note == Note::Evidence) else { return Ok(()) };
+    let patience = life.awaited(before).iter().map(|(_, patience)| *patience).min();
+    if at.saturating_duration_since(*heard) < patience.unwrap_or(config.timeout()) {
+        return life.broken("times out though it was just heard");
     }
     Ok(())
 }
 
-/// Complete: after every poll, a peer that is online was heard within `detection_bound` of the lateness that its driver had
-/// since.
-pub(crate) fn complete(life: &Life) -> Result<(), String> {
-    match life.overlooked {
-        Some((silent, bound)) => life.broken(&format!("overlooks a silence of {silent:?}, beyond {bound:?}")),
+/// What brought a ping sooner than a shortest wait after the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Early {
+    /// `probe`, and the one before was a second ago.
+    Probe,
+    /// Nothing that a watcher sees: rule 6.
+    Unasked,
+}
+
+/// The pings that came sooner than a shortest wait after the one before, apart for each piece of evidence.
+pub(crate) fn early_pings(life: &Life) -> Vec<Vec<Early>> {
+    let mut early = vec![Vec::new()];
+    let (mut latest, mut probed) = (None, false);
+    for (at, note) in &life.notes {
+        match note {
+            Note::Probed => probed = true,
+            Note::Evidence => early.push(Vec::new()),
+            Note::Did(Action::SendPing(_)) => {
+                let asked = std::mem::replace(&mut probed, false);
+                let Some(latest) = latest.replace(*at) else { continue };
+                let wait = at.saturating_duration_since(latest);
+                if wait < life.shortest_wait() {
+                    let spaced = asked && wait >= Duration::from_secs(1);
+                    early.last_mut().unwrap().push(if spaced { Early::Probe } else { Early::Unasked });
+                }
+            }
+            Note::Did(_) | Note::PolledInVain | Note::Noted => {}
+        }
+    }
+    early
+}
+
+/// Bounded chatter: pings are at least a shortest wait apart, except the first, one of rule 6 between two pieces of evidence,
+/// and those that `probe` brought, a second apart.
+pub(crate) fn bounded_chatter(life: &Life) -> Result<(), String> {
+    let unasked = |early: Vec<Early>| early.iter().filter(|early| **early == Early::Unasked).count();
+    if early_pings(life).into_iter().map(unasked).any(|unasked| unasked > 1) {
+        return life.broken("is pinged too soon twice without evidence");
+    }
+    Ok(())
+}
+
+/// Kept alive: while neither verdict nor write phase stands in the way, no `interval` passes without a ping or, under Quiet,
+/// without a write of ours.
+pub(crate) fn kept_alive(life: &Life) -> Result<(), String> {
+    match life.faults.neglected {
+        Some((lasting, interval)) => {
+            life.broken(&format!("hears nothing of us for {lasting:?}, beyond {interval:?}"))
+        }
         None => Ok(()),
     }
+}
+
+/// Complete: after every poll, a peer that is online was heard within `detection_bound` of the lateness that its driver had
+/// since; and in a pause, the transport took something within its own bound.
+pub(crate) fn complete(life: &Life) -> Result<(), String> {
+    match (life.faults.overlooked, life.faults.stuck) {
+        (Some((silent, bound)), _) => {
+            life.broken(&format!("overlooks a silence of {silent:?}, beyond {bound:?}"))
+        }
+        (None, Some((still, bound))) => {
+            life.broken(&format!("overlooks that nothing was written for {still:?}, beyond {bound:?}"))
+        }
+        (None, None) => Ok(()),
+    }
+}
+
+/// What became of a poll: a verdict was noted before it, or fell, or neither.
+fn is_look(note: &Note) -> bool {
+    matches!(note, Note::PolledInVain | Note::Noted | Note::Did(Action::MarkOffline(_)))
 }
 
 pub(crate) fn is_offline(action: &Action) -> bool {

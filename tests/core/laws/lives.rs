@@ -15,7 +15,11 @@ pub(super) const SECOND: u64 = 1_000_000_000;
 
 /// Some seconds each, as the gaps are.
 pub(crate) fn settings() -> impl Strategy<Value = Config> {
-    configs(Duration::from_secs(1))
+    let probe_timeouts = prop::option::weighted(0.6, 1..=8_u64);
+    (configs(Duration::from_secs(1)), probe_timeouts).prop_map(|(config, probe_timeout)| {
+        let probe_timeout = probe_timeout.map_or(Duration::MAX, Duration::from_secs);
+        config.to_builder().probe_timeout(probe_timeout).build().unwrap()
+    })
 }
 
 /// Where the steps of a life come from.
@@ -55,6 +59,12 @@ pub(super) enum Driver {
     Spurious,
     /// Its clock steps back, and sleeps through hours.
     Jumping,
+    /// It probes now and then.
+    Probing,
+    /// It stops reading now and then.
+    Pausing,
+    /// It reads nothing in one turn, says so, and all in the next.
+    Piecemeal,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,8 +82,16 @@ pub(super) enum Peer {
     Dribbling,
 }
 
-pub(super) const DRIVERS: [Driver; 5] =
-    [Driver::Punctual, Driver::Late, Driver::TimersFirst, Driver::Spurious, Driver::Jumping];
+pub(super) const DRIVERS: [Driver; 8] = [
+    Driver::Punctual,
+    Driver::Late,
+    Driver::TimersFirst,
+    Driver::Spurious,
+    Driver::Jumping,
+    Driver::Probing,
+    Driver::Pausing,
+    Driver::Piecemeal,
+];
 pub(super) const PEERS: [Peer; 6] =
     [Peer::Live, Peer::Dead, Peer::Late, Peer::Forging, Peer::Flooding, Peer::Dribbling];
 
@@ -114,6 +132,10 @@ struct Table {
     coming: Vec<(Timestamp, Coming)>,
     /// When the peer says something unasked.
     speaks_at: Timestamp,
+    /// We are not reading until then.
+    paused_until: Option<Timestamp>,
+    /// What arrived until the last turn lies unread.
+    unread: bool,
     steps: VecDeque<Step<'static>>,
 }
 
@@ -121,6 +143,13 @@ struct Table {
 enum Coming {
     Answer(usize),
     Event(Event<'static>),
+}
+
+impl Coming {
+    /// The transport's doing, which needs no reading.
+    fn is_ours(self) -> bool {
+        matches!(self, Self::Event(Event::PingSent))
+    }
 }
 
 impl Table {
@@ -132,6 +161,8 @@ impl Table {
             pings: 0,
             coming: Vec::new(),
             speaks_at: start + Duration::from_secs(1),
+            paused_until: None,
+            unread: false,
             steps: VecDeque::new(),
         }
     }
@@ -140,29 +171,59 @@ impl Table {
     fn turn(&mut self, world: &World<'_>, chance: &Chance) -> Option<()> {
         self.answer_pings(world, chance);
         let now = world.latest();
-        let arrival = self.coming.iter().map(|(at, _)| *at).chain(self.speaks()).min();
+        let paused = self.paused_until.is_some();
+        let arrivals = self.coming.iter().filter(|(_, what)| what.is_ours() || !paused).map(|(at, _)| *at);
+        let arrival = arrivals.chain(self.speaks().filter(|_| !paused)).chain(self.paused_until).min();
         let wakes = self.wakes(now, world.due().into_iter().chain(arrival).min()?, chance);
         self.speak(wakes, chance);
-        self.coming.sort_by_key(|(at, _)| *at);
-        let readable = self.coming.partition_point(|(at, _)| *at <= wakes);
-        let pings = self.pings;
-        let read = self.coming.drain(..readable).map(|(_, what)| match what {
-            Coming::Answer(number) => What::Answer((pings - 1 - number) as u32),
-            Coming::Event(event) => What::Event(event),
-        });
-        let read: Vec<_> = read.collect();
-        let after = wakes.saturating_duration_since(now).as_nanos() as u64;
-        let first = self.driver == Driver::TimersFirst;
-        self.steps.push_back(Step { after, what: What::Nothing, poll: first.then_some(true) });
-        self.steps.extend(read.into_iter().map(|what| Step { after: 0, what, poll: None }));
-        if !first {
-            self.steps.push_back(Step { after: 0, what: What::Nothing, poll: Some(false) });
+        self.step(wakes.saturating_duration_since(now), What::Nothing, None);
+        if self.driver == Driver::TimersFirst {
+            self.step(Duration::ZERO, What::Nothing, Some(true));
+        }
+        self.read(wakes, chance);
+        if self.driver == Driver::Probing && chance.whim < 25 {
+            self.step(Duration::ZERO, What::Probe, None);
+        }
+        if self.driver == Driver::Pausing && chance.whim < 15 && self.paused_until.is_none() {
+            self.paused_until = Some(wakes + Duration::from_millis(200) * chance.late.into());
+            self.step(Duration::ZERO, What::Event(Event::ReadPaused), None);
+        }
+        if self.driver != Driver::TimersFirst {
+            self.step(Duration::ZERO, What::Nothing, Some(false));
         }
         if self.driver == Driver::Jumping && chance.whim < 20 {
-            let back = What::StepBack(u64::from(chance.late) * SECOND / 5);
-            self.steps.push_back(Step { after: 0, what: back, poll: Some(false) });
+            self.step(Duration::ZERO, What::StepBack(u64::from(chance.late) * SECOND / 5), Some(false));
         }
         Some(())
+    }
+
+    fn step(&mut self, after: Duration, what: What<'static>, poll: Option<bool>) {
+        self.steps.push_back(Step { after: after.as_nanos() as u64, what, poll });
+    }
+
+    /// What arrived until then is read, unless reading is paused or put off.
+    fn read(&mut self, wakes: Timestamp, chance: &Chance) {
+        if self.paused_until.is_some_and(|until| until <= wakes) {
+            self.paused_until = None;
+            self.step(Duration::ZERO, What::Event(Event::ReadResumed), None);
+        }
+        self.unread = self.driver == Driver::Piecemeal && chance.whim < 50 && !self.unread;
+        let reads = self.paused_until.is_none() && !self.unread;
+        self.coming.sort_by_key(|(at, _)| *at);
+        let (now, later) = std::mem::take(&mut self.coming)
+            .into_iter()
+            .partition(|(at, what)| *at <= wakes && (reads || what.is_ours()));
+        self.coming = later;
+        for (_, what) in now {
+            let what = match what {
+                Coming::Answer(number) => What::AnswerTo(number),
+                Coming::Event(event) => What::Event(event),
+            };
+            self.step(Duration::ZERO, what, None);
+        }
+        if self.unread {
+            self.step(Duration::ZERO, What::Event(Event::Unread), None);
+        }
     }
 
     /// When the driver sees what happens, or falls due, at this moment.
@@ -170,7 +231,9 @@ impl Table {
         let some = Duration::from_millis(50) * chance.late.into();
         let moment = moment.max(now);
         match self.driver {
-            Driver::Punctual => moment,
+            Driver::Punctual | Driver::Probing | Driver::Pausing => moment,
+            // It comes back for the rest.
+            Driver::Piecemeal => moment + Duration::from_millis(5) * chance.late.into(),
             Driver::Late | Driver::TimersFirst => moment + some,
             Driver::Spurious => moment.min(now + some),
             Driver::Jumping if chance.whim > 95 => moment + Duration::from_secs(3600) * chance.late.into(),
@@ -184,7 +247,10 @@ impl Table {
             // Never is long enough at an hour.
             whole.min(Duration::from_secs(3600)) / 100 * share.into()
         };
+        // Any ping of theirs may be a probe's.
+        let probes = self.driver == Driver::Probing;
         let timeout = self.config.timeout();
+        let timeout = if probes { timeout.min(self.config.probe_timeout()) } else { timeout };
         for (number, at) in world.pings().enumerate().skip(self.pings) {
             // A dead peer's window is full now and then.
             if self.peer != Peer::Dead || chance.whim < 50 {
@@ -238,10 +304,11 @@ fn whats() -> impl Strategy<Value = What<'static>> {
         1 => Just(What::Event(Event::Ping)),
         1 => Just(What::Event(Event::Pong(b"forged"))),
         1 => Just(What::Event(Event::Wrote)),
-        2 => Just(What::Event(Event::PingSent)),
+        4 => Just(What::Event(Event::PingSent)),
         1 => Just(What::Event(Event::ReadPaused)),
         1 => Just(What::Event(Event::ReadResumed)),
-        1 => Just(What::Probe),
+        1 => Just(What::Event(Event::Unread)),
+        2 => Just(What::Probe),
         1 => (0..20 * SECOND).prop_map(What::StepBack),
     ]
 }
@@ -257,12 +324,22 @@ fn gaps() -> impl Strategy<Value = u64> {
 }
 
 pub(super) fn steps() -> impl Strategy<Value = Vec<Step<'static>>> {
-    let step = (gaps(), whats(), prop::option::weighted(0.8, any::<bool>()));
+    steps_of(whats().boxed())
+}
+
+/// The same, and the settings change.
+fn changing_steps() -> impl Strategy<Value = Vec<Step<'static>>> {
+    steps_of(prop_oneof![20 => whats(), 1 => settings().prop_map(What::Reconfigure)].boxed())
+}
+
+fn steps_of(whats: BoxedStrategy<What<'static>>) -> impl Strategy<Value = Vec<Step<'static>>> {
+    let step = (gaps(), whats, prop::option::weighted(0.8, any::<bool>()));
     let life = vec(step.prop_map(|(after, what, poll)| Step { after, what, poll }), 1..200);
     let last = prop_oneof![
         6 => Just(What::Nothing),
         1 => Just(What::Close(CloseCode::NORMAL)),
         1 => Just(What::Event(Event::Close(Some(1000)))),
+        1 => Just(What::Event(Event::Violation(CloseCode::TOO_BIG))),
         1 => Just(What::Event(Event::Eof)),
     ];
     (life, last).prop_map(|(mut life, what)| {
@@ -287,4 +364,9 @@ pub(super) fn meetings(drivers: &'static [Driver], peers: &'static [Peer]) -> im
 
 pub(super) fn stories() -> impl Strategy<Value = Story> {
     prop_oneof![steps().prop_map(Story::Steps), meetings(&DRIVERS, &PEERS).prop_map(Story::Meeting)]
+}
+
+/// The same, and the settings change.
+pub(super) fn changing_stories() -> impl Strategy<Value = Story> {
+    prop_oneof![changing_steps().prop_map(Story::Steps), meetings(&DRIVERS, &PEERS).prop_map(Story::Meeting)]
 }

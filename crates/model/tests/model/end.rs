@@ -1,5 +1,7 @@
 //! An end: machine, driver and watcher; and what travels between two of them.
 
+use liveness::Reason;
+
 use super::plan::Plan;
 
 /// What travels. A ping and its pong carry the real payload, and the ping's number for those who watch.
@@ -21,6 +23,7 @@ pub(super) struct Question {
 /// The promises, each with a property of its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Promise {
+    Justified,
     Accurate,
     Complete,
     /// Rule 6, by its name in the design: a stalled driver suspects itself first.
@@ -30,6 +33,7 @@ pub(super) enum Promise {
     NoSpin,
     ExactWakeUps,
     BoundedChatter,
+    KeptAlive,
 }
 
 /// What the latest step brought: the witnesses that the interesting things do happen.
@@ -40,6 +44,14 @@ pub(super) struct News {
     pub(super) forgiven: bool,
     pub(super) recovered: bool,
     pub(super) healed: bool,
+    /// A ping went out while the answer to an earlier one was awaited.
+    pub(super) overlapped: bool,
+    pub(super) pinged_in_a_pause: bool,
+    /// A ping timeout before `timeout` was over: a probe had shortened the wait.
+    pub(super) probed_in_vain: bool,
+    /// Evidence came while a ping was being written, and then it was written.
+    pub(super) written_after_evidence: bool,
+    pub(super) write_stalled: bool,
 }
 
 /// How far a life has come, as seen in its actions.
@@ -53,18 +65,66 @@ pub(super) enum Stage {
     Gone,
 }
 
-/// The newest ping that this end asked, while nothing has ended the wait for its answer.
+/// A clock of rule 4 as a watcher keeps it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Asked {
-    pub(super) number: u32,
-    pub(super) at: u64,
-    /// Its answer was in our input buffer within `timeout`: the assumption of `Accurate`.
+pub(super) struct Clock {
+    pub(super) from: u64,
+    pub(super) length: u64,
+    /// The first poll at its end or later.
+    pub(super) seen: Option<u64>,
+}
+
+impl Clock {
+    pub(super) const fn new(from: u64, length: u64) -> Self {
+        Self { from, length, seen: None }
+    }
+
+    pub(super) const fn end(&self) -> u64 {
+        self.from + self.length
+    }
+
+    pub(super) fn see(&mut self, now: u64) {
+        if now >= self.end() {
+            self.seen.get_or_insert(now);
+        }
+    }
+
+    /// It ran out, and was seen twice since, `last_look` apart.
+    fn was_looked_at(&self, now: u64, plan: &Plan) -> bool {
+        self.seen.is_some_and(|seen| now >= seen + plan.last_look)
+    }
+
+    /// Its end was first seen so late that the driver had stalled.
+    fn was_seen_late(&self, plan: &Plan) -> bool {
+        self.seen.is_some_and(|seen| seen - self.end() > plan.stall_tolerance)
+    }
+
+    /// As it looks from now; what is long over is only over.
+    pub(super) fn ages(&self, now: u64, plan: &Plan) -> (u64, u64, Option<(u64, bool)>) {
+        let seen = self.seen.map(|seen| ((now - seen).min(plan.last_look), self.was_seen_late(plan)));
+        ((now - self.from).min(self.length + 1), self.length, seen)
+    }
+}
+
+/// The wait for an answer, while nothing has ended it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Wait {
+    pub(super) clock: Clock,
+    /// An answer was in our input buffer before its end: the assumption of `Accurate`.
     pub(super) answered_in_time: bool,
-    /// A driver that polls before it reads has looked, and read, at the deadline or later. What comes at the very instant
-    /// of the deadline, but after that, comes too late; ticks cannot tell these apart, so the order within one does.
+    /// A driver that polls before it reads has looked, and read, at the end or later. What comes at the very instant of the
+    /// end, but after that, comes too late; ticks cannot tell these apart, so the order within one does.
     pub(super) over: bool,
-    /// The first poll at the deadline or later was so late that the driver had stalled.
-    pub(super) seen_late: Option<bool>,
+}
+
+/// The newest ping, while it waits to be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Unwritten {
+    pub(super) question: Question,
+    pub(super) clock: Clock,
+    /// Evidence came since it was handed out: no wait begins with it.
+    pub(super) refuted: bool,
+    pub(super) probe: bool,
 }
 
 /// One end: machine, driver, and a watcher who knows what the machine is told and what it says.
@@ -74,13 +134,22 @@ pub(super) struct End<M> {
     /// What has arrived and is not read.
     pub(super) inbox: Vec<Frame>,
     pub(super) stage: Stage,
-    /// The latest evidence handed in; then the verdict.
+    /// The latest evidence handed in or, where writes are reported, the latest byte written; then the verdict.
     pub(super) since: u64,
     /// The most that a poll was late, in ticks, since then.
     pub(super) lateness: u64,
-    pub(super) asked: Option<Asked>,
-    /// Pings since the latest evidence.
-    pub(super) chatter: u8,
+    pub(super) wait: Option<Wait>,
+    pub(super) unwritten: Option<Unwritten>,
+    /// The latest ping; before the first there is none.
+    pub(super) pinged: Option<u64>,
+    /// The latest ping or, under Quiet, the latest write of ours; before the first, the opening.
+    pub(super) fed: u64,
+    /// The ping of rule 6 went out since the latest evidence.
+    pub(super) forgiven: bool,
+    /// A probe was asked for, and no ping went out since.
+    pub(super) probing: bool,
+    /// For how many ticks the driver has not read.
+    pub(super) paused: Option<u64>,
     /// For how many ticks the driver has slept over work.
     pub(super) stalled: u64,
     pub(super) broken: Option<Promise>,
@@ -95,14 +164,54 @@ pub(super) struct Wire {
 }
 
 impl<M> End<M> {
-    /// What a ping timeout would break now.
-    pub(super) fn unjust(&self, now: u64, plan: &Plan) -> Option<Promise> {
-        // The wait must have lasted, with nothing to end it, and no answer in its time.
-        let due = self.asked.filter(|asked| now > asked.at + plan.timeout && !asked.answered_in_time);
-        match due {
-            None => Some(Promise::Accurate),
-            Some(asked) if asked.seen_late == Some(true) && self.chatter < 2 => Some(Promise::SuspectsItself),
-            Some(_) => None,
+    /// Evidence of the peer, handed in now (rule 3).
+    pub(super) fn hear(&mut self, now: u64) {
+        (self.since, self.lateness, self.forgiven, self.wait) = (now, 0, false, None);
+        if let Some(unwritten) = &mut self.unwritten {
+            unwritten.refuted = true;
         }
+    }
+
+    /// A ping was written now: the wait for an answer may begin with it, and a probe's may shorten it (rule 4).
+    pub(super) fn await_answer(&mut self, probe: bool, now: u64, plan: &Plan) {
+        let wait = self.wait.get_or_insert(Wait {
+            clock: Clock::new(now, plan.timeout),
+            answered_in_time: false,
+            over: false,
+        });
+        // Paused, nothing runs out; the wait that starts anew at the resumption is a probe's.
+        let Some(length) = plan.probe_timeout.filter(|_| probe) else { return };
+        if self.paused.is_some() && length < wait.clock.length || now + length < wait.clock.end() {
+            wait.clock = Clock::new(now, length);
+        }
+    }
+
+    /// What this verdict would break now.
+    pub(super) fn unjust(&self, reason: Reason, now: u64, plan: &Plan) -> Option<Promise> {
+        // What else there is in these worlds is said by the peer or by the caller.
+        let (clock, in_time) = if reason == Reason::PingTimeout {
+            let wait = self.wait.filter(|_| self.paused.is_none());
+            (wait.map(|wait| wait.clock), wait.is_some_and(|wait| wait.answered_in_time))
+        } else if reason == Reason::WriteStalled {
+            (self.unwritten.map(|unwritten| unwritten.clock), false)
+        } else {
+            return None;
+        };
+        match clock {
+            Some(clock) if clock.was_looked_at(now, plan) => {
+                if in_time {
+                    Some(Promise::Accurate)
+                } else {
+                    (clock.was_seen_late(plan) && !self.forgiven).then_some(Promise::SuspectsItself)
+                }
+            }
+            Some(_) | None => Some(Promise::Justified),
+        }
+    }
+
+    /// Nothing may stand in the way of the next ping: no write phase, and no verdict that may be noted.
+    pub(super) fn may_ping(&self, now: u64) -> bool {
+        let overdue = self.paused.is_none() && self.wait.is_some_and(|wait| now >= wait.clock.end());
+        self.unwritten.is_none() && !overdue
     }
 }

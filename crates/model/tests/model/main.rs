@@ -18,7 +18,10 @@
 //!   often as it likes, while what arrives lies in its input buffer. Awake, it reads all there is and then polls; or
 //!   (`timers_first`) polls, reads, and polls. It answers pings, unless it has sent its Close, and closes its transport at
 //!   `Disconnect`.
-//! - **Applications** that close, or send a message, at any moment (`leaves`, `talks`).
+//! - **Pauses**: a driver stops to read at any moment, for up to `longest_pause` seconds, and then reads all there is.
+//! - **The write phase**: where an end has a `write_timeout`, a ping of it waits until its transport takes the last byte, at
+//!   any moment or never; other bytes may be taken before. What else it sends does not wait.
+//! - **Applications** that close, send a message or probe, at any moment (`leaves`, `talks`, `probes`).
 //!
 //! # What makes it finite
 //!
@@ -31,9 +34,9 @@
 //!
 //! # What is not modelled
 //!
-//! The write phase (`write_timeout`, `Wrote`, `PingSent`), pauses in reading, idleness and silence, adaptive suspicion, the
-//! control budget, jitter, clocks that step, pings from `probe`, partial frames, forged pongs, a kernel that reports the dead
-//! path by itself, and resets (an `Eof` that overtakes data). The property tests have those; here is every order of the rest.
+//! Idleness and silence, `Unread`, adaptive suspicion, the control budget, violations, `reconfigure`, jitter, clocks that step,
+//! partial frames, forged pongs, a kernel that reports the dead path by itself, and resets (an `Eof` that overtakes data). The
+//! property tests have those; here is every order of the rest.
 
 mod end;
 mod key;
@@ -59,8 +62,8 @@ impl Model for Plan {
 
     fn init_states(&self) -> Vec<Self::State> {
         let world = |earlier| {
-            let machine = |opened| Liveness::new(self.config(), SEED, at(opened));
-            World::new(*self, [machine(START), machine(START - earlier)], earlier)
+            let machine = |who, opened| Liveness::new(self.config(who), SEED, at(opened));
+            World::new(*self, [machine(0, START), machine(1, START - earlier)], earlier)
         };
         (0..self.interval).map(world).collect()
     }
@@ -77,6 +80,7 @@ impl Model for Plan {
 
     fn properties(&self) -> Vec<Property<Self>> {
         let mut properties = vec![
+            Property::always("Justified", |_, world: &World<_>| world.keeps(Promise::Justified)),
             Property::always("Accurate", |_, world: &World<_>| world.keeps(Promise::Accurate)),
             Property::always("Complete", |_, world: &World<_>| world.keeps(Promise::Complete)),
             Property::always("A stalled driver suspects itself first", |_, world: &World<_>| {
@@ -86,13 +90,18 @@ impl Model for Plan {
             Property::always("No spin", |_, world: &World<_>| world.keeps(Promise::NoSpin)),
             Property::always("Exact wake-ups", |_, world: &World<_>| world.keeps(Promise::ExactWakeUps)),
             Property::always("Bounded chatter", |_, world: &World<_>| world.keeps(Promise::BoundedChatter)),
+            Property::always("Kept alive", |_, world: &World<_>| world.keeps(Promise::KeptAlive)),
             Property::always("Let go", |_, world: &World<_>| world.keeps(Promise::LetGo)),
             Property::always("No deadlock", |_, world: &World<_>| !world.is_stuck()),
             Property::sometimes("a verdict falls", |_, world: &World<_>| world.news.timed_out),
-            Property::sometimes("both ends find the other dead", |_, world: &World<_>| {
-                world.both(|machine| machine.verdict() == Some(Reason::PingTimeout))
-            }),
         ];
+        properties.extend(self.witnesses_of_own_steps());
+        if !self.own_steps() && !self.talks {
+            // So far the others are walked only where no depth is set.
+            properties.push(Property::sometimes("both ends find the other dead", |_, world: &World<_>| {
+                world.both(|machine| machine.verdict() == Some(Reason::PingTimeout))
+            }));
+        }
         if !self.dead {
             properties.extend([
                 Property::sometimes("a ping is answered", |_, world: &World<_>| world.news.answered),
@@ -102,6 +111,12 @@ impl Model for Plan {
         if self.longest_stall.iter().any(|stall| *stall > self.stall_tolerance) {
             properties
                 .push(Property::sometimes("a stall is forgiven", |_, world: &World<_>| world.news.forgiven));
+        }
+        if self.timeout > self.interval {
+            properties.push(Property::sometimes(
+                "a ping goes out while an earlier one is awaited",
+                |_, world: &World<_>| world.news.overlapped,
+            ));
         }
         if self.suspicion.is_some() {
             properties.push(Property::sometimes("a suspected peer recovers", |_, world: &World<_>| {
@@ -118,6 +133,38 @@ impl Model for Plan {
                 world.wires.iter().all(|wire| wire.cut)
                     && world.ends.iter().all(|end| end.stage == Stage::Gone)
             }));
+        }
+        properties
+    }
+}
+
+impl Plan {
+    /// Ends do more of themselves than to close and to talk.
+    fn own_steps(&self) -> bool {
+        self.longest_pause != [0, 0] || self.probes != [false, false] || self.write_timeout != [None, None]
+    }
+
+    fn witnesses_of_own_steps(&self) -> Vec<Property<Self>> {
+        let mut properties = Vec::new();
+        if self.longest_pause != [0, 0] {
+            properties.push(Property::sometimes("a ping goes out in a pause", |_, world: &World<_>| {
+                world.news.pinged_in_a_pause
+            }));
+        }
+        if self.probes != [false, false] {
+            properties.push(Property::sometimes("a probe finds the other dead", |_, world: &World<_>| {
+                world.news.probed_in_vain
+            }));
+        }
+        if self.write_timeout != [None, None] {
+            properties.extend([
+                Property::sometimes("a ping cannot be written", |_, world: &World<_>| {
+                    world.news.write_stalled
+                }),
+                Property::sometimes("evidence comes before the ping is written", |_, world: &World<_>| {
+                    world.news.written_after_evidence
+                }),
+            ]);
         }
         properties
     }
@@ -191,6 +238,19 @@ const SUSPICION: Plan =
     Plan { name: "suspicion", longest_stall: [2, 0], interval: 2, suspicion: Some(1), ..Plan::BASE };
 const GOODBYES: Plan = Plan { name: "goodbyes", cuts: true, leaves: true, ..Plan::BASE };
 const TALK: Plan = Plan { name: "talk", talks: true, interval: 2, ..Plan::BASE };
+const OVERLAP: Plan = Plan { name: "overlap", interval: 2, timeout: 3, ..Plan::BASE };
+const OVERLAP_ONLY_PONGS: Plan = Plan { name: "overlap pongs", evidence: Evidence::PongOnly, ..OVERLAP };
+const OVERLAP_STALLS: Plan = Plan { name: "overlap stalls", longest_stall: [3, 0], ..OVERLAP };
+const PAUSES: Plan = Plan { name: "pauses", longest_pause: [3, 0], ..OVERLAP };
+const PROBES: Plan = Plan {
+    name: "probes",
+    timeout: 3,
+    probes: [true, false],
+    probe_timeout: Some(1),
+    longest_stall: [2, 0],
+    ..Plan::BASE
+};
+const WRITES: Plan = Plan { name: "writes", write_timeout: [Some(2), None], ..OVERLAP };
 
 #[test]
 fn a_slow_link() {
@@ -249,5 +309,35 @@ fn goodbyes() {
 
 #[test]
 fn ends_that_talk() {
-    check(TALK, 14, 70_000);
+    check(TALK, 11, 30_000);
+}
+
+#[test]
+fn pings_that_overlap() {
+    check(OVERLAP, 16, 4_000);
+}
+
+#[test]
+fn pings_that_overlap_and_a_driver_that_stalls() {
+    check(OVERLAP_STALLS, 15, 20_000);
+}
+
+#[test]
+fn pings_that_overlap_and_only_pongs_count() {
+    check(OVERLAP_ONLY_PONGS, 16, 4_000);
+}
+
+#[test]
+fn pauses() {
+    check(PAUSES, 14, 30_000);
+}
+
+#[test]
+fn probes() {
+    check(PROBES, 11, 25_000);
+}
+
+#[test]
+fn pings_that_wait_to_be_written() {
+    check(WRITES, 14, 15_000);
 }

@@ -20,8 +20,15 @@ pub(super) struct Plan {
     pub(super) schedule: Schedule,
     /// For how many seconds each driver may sleep over work, any number of times.
     pub(super) longest_stall: [u64; 2],
+    /// For how many seconds each driver may stop to read, any number of times.
+    pub(super) longest_pause: [u64; 2],
     /// Which of the drivers poll once before they read.
     pub(super) timers_first: [bool; 2],
+    /// Which of the ends may probe; and how long the wait of a probe is.
+    pub(super) probes: [bool; 2],
+    pub(super) probe_timeout: Option<u64>,
+    /// How long each end's pings may wait to be written, where its driver reports the writing.
+    pub(super) write_timeout: [Option<u64>; 2],
     /// How many frames an arrival may leave under way.
     pub(super) behind: usize,
     /// The link is cut both ways from the start.
@@ -43,7 +50,11 @@ impl Plan {
         evidence: Evidence::AnyTraffic,
         schedule: Schedule::Quiet,
         longest_stall: [0, 0],
+        longest_pause: [0, 0],
         timers_first: [false, false],
+        probes: [false, false],
+        probe_timeout: None,
+        write_timeout: [None, None],
         behind: 0,
         dead: false,
         cuts: false,
@@ -51,11 +62,15 @@ impl Plan {
         talks: false,
     };
 
-    pub(super) fn config(&self) -> Config {
+    /// The settings of this end's machine.
+    pub(super) fn config(&self, who: usize) -> Config {
         let seconds = Duration::from_secs;
+        let or_never = |timeout: Option<u64>| timeout.map_or(Duration::MAX, seconds);
         let config = Config::builder()
             .interval(seconds(self.interval))
             .timeout(seconds(self.timeout))
+            .probe_timeout(or_never(self.probe_timeout))
+            .write_timeout(or_never(self.write_timeout[who]))
             .last_look(seconds(self.last_look))
             .stall_tolerance(seconds(self.stall_tolerance))
             .close_timeout(seconds(self.close_timeout))
@@ -69,7 +84,8 @@ impl Plan {
 
     /// What is older than this has fallen due, and was seen late if it is seen now.
     pub(super) fn horizon(&self) -> u64 {
-        let answer = self.timeout + self.last_look + self.stall_tolerance;
-        1 + self.interval.max(answer).max(self.close_timeout)
+        let write = self.write_timeout.iter().flatten().max().copied().unwrap_or(0);
+        let verdict = self.timeout.max(write) + self.last_look + self.stall_tolerance;
+        1 + self.interval.max(verdict).max(self.close_timeout)
     }
 }

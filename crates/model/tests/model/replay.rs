@@ -21,10 +21,9 @@ impl Lives {
         let earlier = path.first().map_or(0, |(first, _)| first.earlier);
         let mut transcripts = [String::new(), String::new()];
         let [client, server] = &mut transcripts;
-        let config = plan.config();
         let machines = [
-            Recorder::new(config, SEED, at(START), client),
-            Recorder::new(config, SEED, at(START - earlier), server),
+            Recorder::new(plan.config(0), SEED, at(START), client),
+            Recorder::new(plan.config(1), SEED, at(START - earlier), server),
         ];
         let mut world = World::new(*plan, machines, earlier);
         let mut steps = String::new();
@@ -62,5 +61,10 @@ fn in_words(step: Step) -> String {
         }
         Step::Leave(who) => format!("the {} wants out", WHO[who]),
         Step::Say(who) => format!("the {} sends a message", WHO[who]),
+        Step::Probe(who) => format!("the {} probes", WHO[who]),
+        Step::Pause(who) => format!("the {} stops to read", WHO[who]),
+        Step::Resume(who, frames) => format!("{frames} frames arrive, and the {} reads again", WHO[who]),
+        Step::Write(who) => format!("bytes of the {} enter the transport", WHO[who]),
+        Step::SendPing(who) => format!("the ping of the {} enters the transport", WHO[who]),
     }
 }

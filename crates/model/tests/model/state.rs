@@ -5,6 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use liveness::Liveness;
 
 use super::end::{Frame, Promise, Stage};
+use super::key::FAR_BACK;
 use super::world::World;
 
 impl PartialEq for World<Liveness> {
@@ -51,17 +52,23 @@ impl World<Liveness> {
     fn half(&self, who: usize) -> u64 {
         let mut hash = DefaultHasher::new();
         let (end, wire) = (&self.ends[who], &self.wires[who]);
-        (self.plan.timers_first[who], self.plan.longest_stall[who]).hash(&mut hash);
+        let plan = &self.plan;
+        (plan.timers_first[who], plan.longest_stall[who], plan.longest_pause[who]).hash(&mut hash);
+        (plan.probes[who], plan.write_timeout[who]).hash(&mut hash);
         (end.key, end.stage, end.broken).hash(&mut hash);
         if end.stage != Stage::Gone {
-            (end.lateness, end.stalled, self.now - end.since).hash(&mut hash);
+            (end.lateness, end.stalled, end.paused, self.now - end.since).hash(&mut hash);
         }
         if matches!(end.stage, Stage::Online | Stage::Suspect) {
-            let asked = end.asked.map(|asked| {
-                let age = (self.now - asked.at).min(self.plan.timeout + 1);
-                (age, asked.answered_in_time, asked.over || age > self.plan.timeout, asked.seen_late)
+            let wait = end.wait.map(|wait| {
+                let ages = wait.clock.ages(self.now, plan);
+                (ages, wait.answered_in_time, wait.over || ages.0 > wait.clock.length)
             });
-            (end.chatter, asked).hash(&mut hash);
+            let unwritten = end
+                .unwritten
+                .map(|unwritten| (unwritten.clock.ages(self.now, plan), unwritten.refuted, unwritten.probe));
+            let pinged = end.pinged.map(|pinged| (self.now - pinged).min(plan.interval));
+            (wait, unwritten, pinged, self.now - end.fed, end.forgiven, end.probing).hash(&mut hash);
         }
         (end.inbox.len(), wire.frames.len(), wire.cut).hash(&mut hash);
         for frame in &end.inbox {
@@ -73,9 +80,11 @@ impl World<Liveness> {
         hash.finish()
     }
 
-    /// A ping counts from the newest of its end: the numbers themselves only grow.
+    /// A ping counts from the newest of its end: the numbers themselves only grow. Those far back are alike: on an honest
+    /// stream each is answered once, and in order.
     fn hash_frame(&self, frame: Frame, from: usize, hash: &mut DefaultHasher) {
-        let before_newest = |asker: usize, number| self.machine(asker).stats().pings - number;
+        let before_newest =
+            |asker: usize, number: u32| (self.machine(asker).stats().pings - number).min(FAR_BACK);
         match frame {
             Frame::Ping(question) => (0, before_newest(from, question.number)).hash(hash),
             Frame::Pong(question) => (1, before_newest(1 - from, question.number)).hash(hash),

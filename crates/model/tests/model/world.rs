@@ -4,9 +4,9 @@
 
 use std::time::Duration;
 
-use liveness::{Action, CloseCode, Event, Evidence, Liveness, Monitor, Reason, Timestamp};
+use liveness::{Action, CloseCode, Event, Evidence, Liveness, Monitor, Reason, Schedule, Timestamp};
 
-use super::end::{Asked, End, Frame, News, Promise, Question, Stage, Wire};
+use super::end::{Clock, End, Frame, News, Promise, Question, Stage, Unwritten, Wire};
 use super::key;
 use super::plan::Plan;
 
@@ -22,8 +22,18 @@ pub(super) enum Step {
     Cut(usize, usize),
     /// The application at this end closes.
     Leave(usize),
-    /// The application at this end sends a message.
+    /// The application at this end sends a message, and the transport takes it.
     Say(usize),
+    /// The application at this end asks whether the peer is still there.
+    Probe(usize),
+    /// The driver of this end stops to read.
+    Pause(usize),
+    /// So many frames reach the input buffer of this end. Its driver starts to read again, all that has arrived.
+    Resume(usize, usize),
+    /// The transport takes bytes of this end, but not yet the last of its ping.
+    Write(usize),
+    /// The transport takes the last byte of the ping that waits at this end.
+    SendPing(usize),
 }
 
 #[derive(Clone, Debug)]
@@ -53,8 +63,13 @@ impl<M: Monitor> World<M> {
             stage: Stage::Unborn,
             since,
             lateness: 0,
-            asked: None,
-            chatter: 0,
+            wait: None,
+            unwritten: None,
+            pinged: None,
+            fed: since,
+            forgiven: false,
+            probing: false,
+            paused: None,
             stalled: 0,
             broken: None,
             key: 0,
@@ -80,8 +95,14 @@ impl<M: Monitor> World<M> {
             if self.has_work(who) {
                 steps.push(Step::Turn(who, 0));
             }
-            steps.extend(self.arriving(who).map(|frames| Step::Turn(who, frames)));
+            if self.ends[who].paused.is_some() {
+                steps.push(Step::Resume(who, 0));
+                steps.extend(self.arriving(who).map(|frames| Step::Resume(who, frames)));
+            } else {
+                steps.extend(self.arriving(who).map(|frames| Step::Turn(who, frames)));
+            }
             if self.is_open(who) {
+                self.own_steps(who, steps);
                 if self.plan.leaves {
                     steps.push(Step::Leave(who));
                 }
@@ -99,12 +120,29 @@ impl<M: Monitor> World<M> {
             return;
         }
         let awake = |who: usize| self.ends[who].stalled == self.plan.longest_stall[who];
-        if (0..2).any(|who| self.has_work(who) && awake(who)) {
+        let reads_again = |who: usize| self.ends[who].paused == Some(self.plan.longest_pause[who]);
+        if (0..2).any(|who| self.has_work(who) && awake(who) || reads_again(who)) {
             return;
         }
-        let sleeping = |who| (0..1).chain(if awake(who) { 0..0 } else { self.arriving(who) });
+        // What arrives in a pause might as well arrive at its end.
+        let deaf = |who: usize| awake(who) || self.ends[who].paused.is_some();
+        let sleeping = |who| (0..1).chain(if deaf(who) { 0..0 } else { self.arriving(who) });
         for first in sleeping(0) {
             steps.extend(sleeping(1).map(|second| Step::Tick([first, second])));
+        }
+    }
+
+    /// What an end may do of itself, beside closing and talking.
+    fn own_steps(&self, who: usize, steps: &mut Vec<Step>) {
+        let end = &self.ends[who];
+        if self.plan.probes[who] && !end.probing {
+            steps.push(Step::Probe(who));
+        }
+        if self.plan.longest_pause[who] > 0 && end.paused.is_none() {
+            steps.push(Step::Pause(who));
+        }
+        if end.unwritten.is_some() {
+            steps.extend([Step::Write(who), Step::SendPing(who)]);
         }
     }
 
@@ -133,22 +171,105 @@ impl<M: Monitor> World<M> {
                 self.ends[who].machine.close(CloseCode::NORMAL, at(self.now));
                 self.poll(who);
             }
-            Step::Say(who) => self.send(who, Frame::Data),
+            Step::Say(who) => {
+                self.ends[who].machine.handle(Event::Wrote, at(self.now));
+                self.feed(who);
+                self.send(who, Frame::Data);
+                self.turn(who);
+            }
+            Step::Probe(who) => {
+                self.ends[who].machine.probe(at(self.now));
+                self.ends[who].probing = true;
+                self.turn(who);
+            }
+            Step::Pause(who) => {
+                self.ends[who].machine.handle(Event::ReadPaused, at(self.now));
+                self.ends[who].paused = Some(0);
+                self.poll(who);
+            }
+            Step::Resume(who, frames) => {
+                self.resume(who);
+                self.deliver(who, frames);
+                self.turn(who);
+            }
+            Step::Write(who) => {
+                self.write(who, Event::Wrote);
+                self.turn(who);
+            }
+            Step::SendPing(who) => {
+                self.write(who, Event::PingSent);
+                self.sent(who);
+                self.turn(who);
+            }
         }
         match step {
             Step::Tick(_) => (0..2).for_each(|who| self.look(who)),
-            Step::Turn(who, _) | Step::Leave(who) => self.look(who),
-            Step::Cut(..) | Step::Say(_) => {}
+            Step::Turn(who, _)
+            | Step::Leave(who)
+            | Step::Say(who)
+            | Step::Probe(who)
+            | Step::Pause(who)
+            | Step::Resume(who, _)
+            | Step::Write(who)
+            | Step::SendPing(who) => self.look(who),
+            Step::Cut(..) => {}
         }
+    }
+
+    /// What waits for the peer starts anew (rule 9).
+    fn resume(&mut self, who: usize) {
+        self.ends[who].machine.handle(Event::ReadResumed, at(self.now));
+        let end = &mut self.ends[who];
+        end.paused = None;
+        if self.plan.write_timeout[who].is_none() || end.unwritten.is_none() {
+            (end.since, end.lateness) = (self.now, 0);
+        }
+        if let Some(wait) = &mut end.wait {
+            wait.clock = Clock::new(self.now, wait.clock.length);
+            (wait.answered_in_time, wait.over) = (false, false);
+        }
+    }
+
+    /// The driver reports a write of ours while a ping waits to be written.
+    fn write(&mut self, who: usize, event: Event<'_>) {
+        self.ends[who].machine.handle(event, at(self.now));
+        self.feed(who);
+        let end = &mut self.ends[who];
+        (end.since, end.lateness) = (self.now, 0);
+        if let Some(unwritten) = &mut end.unwritten {
+            unwritten.clock = Clock::new(self.now, unwritten.clock.length);
+        }
+    }
+
+    /// A write of ours keeps the path alive; under Steady only a ping does.
+    fn feed(&mut self, who: usize) {
+        if self.plan.schedule == Schedule::Quiet {
+            self.ends[who].fed = self.now;
+        }
+    }
+
+    /// The ping that waited is under way.
+    fn sent(&mut self, who: usize) {
+        let (now, plan) = (self.now, self.plan);
+        let end = &mut self.ends[who];
+        let Some(unwritten) = end.unwritten.take() else { return };
+        if unwritten.refuted {
+            self.news.written_after_evidence = true;
+        } else {
+            end.await_answer(unwritten.probe, now, &plan);
+        }
+        self.send(who, Frame::Ping(unwritten.question));
     }
 
     fn turn(&mut self, who: usize) {
         if self.plan.timers_first[who] {
             self.poll(who);
         }
-        self.read(who);
-        if let Some(asked) = &mut self.ends[who].asked {
-            asked.over = self.plan.timers_first[who] && self.now >= asked.at + self.plan.timeout;
+        if self.ends[who].paused.is_none() {
+            self.read(who);
+            if let Some(wait) = &mut self.ends[who].wait {
+                wait.over = self.plan.timers_first[who] && self.now >= wait.clock.end();
+            }
         }
         self.poll(who);
         self.ends[who].stalled = 0;
@@ -169,7 +290,8 @@ impl<M: Monitor> World<M> {
     /// Something to read, or a poll that is due.
     fn has_work(&self, who: usize) -> bool {
         let due = self.machine(who).poll_timeout().is_some_and(|due| due <= at(self.now));
-        self.ends[who].stage != Stage::Gone && (due || !self.ends[who].inbox.is_empty())
+        let end = &self.ends[who];
+        end.stage != Stage::Gone && (due || end.paused.is_none() && !end.inbox.is_empty())
     }
 
     fn tick(&mut self) {
@@ -184,23 +306,30 @@ impl<M: Monitor> World<M> {
             {
                 self.ends[who].broken = Some(Promise::ExactWakeUps);
             }
+            self.ends[who].paused = self.ends[who].paused.map(|ticks| ticks + 1);
         }
         self.now += 1;
         (0..2).for_each(|who| self.hold_to_the_bounds(who));
     }
 
-    /// Complete, and that nobody is kept after a verdict: with the lateness that this driver really had.
+    /// Complete, kept alive, and that nobody is kept after a verdict: with the lateness that this driver really had.
     fn hold_to_the_bounds(&mut self, who: usize) {
         let late = match self.machine(who).poll_timeout() {
             Some(due) => at(self.now).saturating_duration_since(due).as_secs(),
             None => 0,
         };
-        let (config, now) = (self.plan.config(), self.now);
+        let (config, interval, now) = (self.plan.config(who), self.plan.interval, self.now);
         let end = &mut self.ends[who];
         end.lateness = end.lateness.max(late);
         let lateness = Duration::from_secs(end.lateness);
         let (bound, promise) = match end.stage {
             Stage::Unborn | Stage::Online | Stage::Suspect => {
+                if end.may_ping(now) && now - end.fed > interval + late {
+                    end.broken = end.broken.or(Some(Promise::KeptAlive));
+                }
+                if end.paused.is_some() {
+                    return;
+                }
                 (config.detection_bound(lateness), Promise::Complete)
             }
             Stage::Offline | Stage::Closing => (config.close_timeout() + lateness, Promise::LetGo),
@@ -214,11 +343,11 @@ impl<M: Monitor> World<M> {
     fn deliver(&mut self, who: usize, frames: usize) {
         let end = &mut self.ends[who];
         for frame in self.wires[1 - who].frames.drain(..frames) {
-            if let (Frame::Pong(question), Some(asked)) = (frame, &mut end.asked) {
-                let last_moment = asked.at + self.plan.timeout;
-                let in_time = self.now <= last_moment && !asked.over && question.number == asked.number;
-                asked.answered_in_time |= in_time;
-                self.news.healed |= in_time && self.now == last_moment;
+            // On an honest stream each pong answers, and once.
+            if let (Frame::Pong(_), Some(wait)) = (frame, &mut end.wait) {
+                let in_time = self.now <= wait.clock.end() && !wait.over;
+                wait.answered_in_time |= in_time;
+                self.news.healed |= in_time && self.now == wait.clock.end();
             }
             end.inbox.push(frame);
         }
@@ -250,47 +379,45 @@ impl<M: Monitor> World<M> {
                 Frame::Fin => machine.handle(Event::Eof, now),
             }
             let evidence = match frame {
-                // On an honest stream each pong answers, and once.
+                // As above: it answers.
                 Frame::Pong(_) => true,
                 Frame::Ping(_) | Frame::Data => self.plan.evidence == Evidence::AnyTraffic,
                 Frame::Close(_) | Frame::Fin => false,
             };
             if open && evidence {
                 self.news.answered |= matches!(frame, Frame::Pong(_));
-                let end = &mut self.ends[who];
-                (end.since, end.lateness, end.chatter, end.asked) = (self.now, 0, 0, None);
+                self.ends[who].hear(self.now);
             }
         }
     }
 
     /// Polls until there is nothing to do, as every driver must.
     fn poll(&mut self, who: usize) {
-        self.note_first_sight(who);
-        let forgiven = self.machine(who).stats().stalls_forgiven;
+        let end = &mut self.ends[who];
+        if end.paused.is_none() {
+            end.wait.iter_mut().for_each(|wait| wait.clock.see(self.now));
+        }
+        end.unwritten.iter_mut().for_each(|unwritten| unwritten.clock.see(self.now));
         let mut burst = 0;
-        while let Some(action) = self.ends[who].machine.poll(at(self.now)) {
+        loop {
+            let forgiven = self.machine(who).stats().stalls_forgiven;
+            let Some(action) = self.ends[who].machine.poll(at(self.now)) else { break };
             burst += 1;
-            let broken = if burst > 4 { Some(Promise::NoSpin) } else { self.act(who, action) };
+            let fresh = self.machine(who).stats().stalls_forgiven > forgiven;
+            self.news.forgiven |= fresh;
+            let broken = if burst > 4 { Some(Promise::NoSpin) } else { self.act(who, action, fresh) };
             if broken.is_some() {
                 self.ends[who].broken = broken;
                 return;
             }
         }
-        self.news.forgiven |= self.machine(who).stats().stalls_forgiven > forgiven;
         if self.machine(who).poll_timeout().is_some_and(|due| due <= at(self.now)) {
             self.ends[who].broken = Some(Promise::NoSpin);
         }
     }
 
-    fn note_first_sight(&mut self, who: usize) {
-        let Some(asked) = &mut self.ends[who].asked else { return };
-        if let Some(late) = self.now.checked_sub(asked.at + self.plan.timeout) {
-            asked.seen_late.get_or_insert(late > self.plan.stall_tolerance);
-        }
-    }
-
     /// The driver carries out an action; the watcher says which promise it breaks.
-    fn act(&mut self, who: usize, action: Action) -> Option<Promise> {
+    fn act(&mut self, who: usize, action: Action, fresh: bool) -> Option<Promise> {
         use Stage::{Closing, Gone, Offline, Online, Suspect, Unborn};
         let stage = self.ends[who].stage;
         let verdict = self.machine(who).verdict();
@@ -301,13 +428,18 @@ impl<M: Monitor> World<M> {
                 self.news.recovered = true;
             }
             (Action::MarkSuspect, Online) => self.ends[who].stage = Suspect,
-            (Action::SendPing(payload), Online | Suspect) => return self.ask(who, *payload.as_bytes()),
+            (Action::SendPing(payload), Online | Suspect) => {
+                return self.ask(who, *payload.as_bytes(), fresh);
+            }
             (Action::MarkOffline(reason), Online | Suspect) => {
                 let end = &mut self.ends[who];
-                let broken =
-                    if reason == Reason::PingTimeout { end.unjust(self.now, &self.plan) } else { None };
+                let broken = end.unjust(reason, self.now, &self.plan);
+                let short = end.wait.is_some_and(|wait| wait.clock.length < self.plan.timeout);
                 (end.stage, end.since, end.lateness) = (Offline, self.now, 0);
+                (end.unwritten, end.paused) = (None, None);
                 self.news.timed_out |= reason == Reason::PingTimeout;
+                self.news.probed_in_vain |= reason == Reason::PingTimeout && short;
+                self.news.write_stalled |= reason == Reason::WriteStalled;
                 return broken;
             }
             (Action::Close(code), Offline) if verdict != Some(Reason::TransportClosed) => {
@@ -321,15 +453,34 @@ impl<M: Monitor> World<M> {
         None
     }
 
-    fn ask(&mut self, who: usize, payload: [u8; 8]) -> Option<Promise> {
-        let number = self.machine(who).stats().pings;
-        self.send(who, Frame::Ping(Question { number, payload }));
+    /// A ping is handed out; `fresh` where it is that of rule 6.
+    fn ask(&mut self, who: usize, payload: [u8; 8], fresh: bool) -> Option<Promise> {
+        let (now, plan) = (self.now, self.plan);
+        let question = Question { number: self.machine(who).stats().pings, payload };
         let end = &mut self.ends[who];
-        end.asked =
-            Some(Asked { number, at: self.now, answered_in_time: false, over: false, seen_late: None });
-        end.chatter += 1;
-        // One ping, and one of rule 6.
-        (end.chatter > 2).then_some(Promise::BoundedChatter)
+        let probe = std::mem::take(&mut end.probing);
+        let spaced = end.pinged.is_none_or(|pinged| now - pinged >= if probe { 1 } else { plan.interval });
+        let broken = !(spaced || fresh && !end.forgiven);
+        let unwritten = end.unwritten.is_some();
+        (end.pinged, end.fed) = (Some(now), now);
+        self.news.overlapped |= end.wait.is_some() && !fresh;
+        self.news.pinged_in_a_pause |= end.paused.is_some();
+        let mut probe = probe;
+        if fresh {
+            // The wait starts anew with it, and is a probe's where it was one.
+            let short = end.wait.is_some_and(|wait| wait.clock.length < plan.timeout);
+            probe |= short || end.unwritten.is_some_and(|unwritten| unwritten.probe);
+            (end.wait, end.unwritten, end.forgiven) = (None, None, true);
+        }
+        if let Some(length) = plan.write_timeout[who] {
+            let clock = Clock::new(now, length);
+            end.unwritten = Some(Unwritten { question, clock, refuted: false, probe });
+        } else {
+            end.await_answer(probe, now, &plan);
+            self.send(who, Frame::Ping(question));
+        }
+        // A ping that waits to be written holds back the next, but for the fresh one.
+        (broken || unwritten && !fresh).then_some(Promise::BoundedChatter)
     }
 
     fn disconnect(&mut self, who: usize) {
