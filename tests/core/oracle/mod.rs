@@ -54,13 +54,13 @@ fn machine_and_reference_agree_on_every_life() {
 fn lives_of_every_kind_are_lived() {
     // The twin: nothing would differ in a world where nothing ever happens.
     let tally = RefCell::new(Tally::default());
-    let outcome = runner(SEED, CASES).run(&lives::lives(), |life| {
+    let outcome = runner(SEED, CASES * 2 / 3).run(&lives::lives(), |life| {
         tally.borrow_mut().add(&world::live(&life).map_err(TestCaseError::fail)?);
         Ok(())
     });
     assert!(outcome.is_ok(), "the other test says where they differ");
     let tally = tally.into_inner();
     for kind in REASONS.into_iter().chain(tally::KINDS) {
-        assert!(tally.of(kind) >= 5, "{kind} is rare: {tally:?}");
+        assert!(tally.of(kind) >= 3, "{kind} is rare: {tally:?}");
     }
 }
