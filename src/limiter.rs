@@ -9,6 +9,17 @@ pub(crate) struct Budget {
     pub(crate) per_second: u32,
 }
 
+impl Budget {
+    /// The nanoseconds that a token takes to come: at least one, as more than one token a nanosecond is as good as one. `None`
+    /// where none ever comes.
+    const fn per_token(self) -> Option<u64> {
+        match 1_000_000_000_u64.checked_div(self.per_second as u64) {
+            Some(0) => Some(1),
+            other => other,
+        }
+    }
+}
+
 /// What has been drawn, as the virtual scheduling form of the generic cell rate algorithm keeps it (ITU-T I.371): the
 /// moment at which the bucket will be full again. One moment, and nothing to do as time passes. With a rate of zero it
 /// counts frames instead.
@@ -22,12 +33,10 @@ impl Limiter {
     /// Draws one token; false where none is left. Rounding is in the peer's favour: a token takes whole nanoseconds to
     /// come, never longer than its share of a second, so a peer within the budget is never refused.
     pub(crate) fn draw(&mut self, budget: Budget, now: Timestamp) -> bool {
-        let Some(per_token) = 1_000_000_000_u64.checked_div(u64::from(budget.per_second)) else {
+        let Some(per_token) = budget.per_token() else {
             self.0 = self.0.saturating_add(1);
             return self.0 <= u64::from(budget.burst);
         };
-        // More than one token a nanosecond is as good as one.
-        let per_token = per_token.max(1);
         let full_at = self.0.max(now.as_nanos()).saturating_add(per_token);
         let allowed = now.after(per_token.saturating_mul(u64::from(budget.burst))).as_nanos();
         if full_at > allowed {
@@ -35,6 +44,23 @@ impl Limiter {
         }
         self.0 = full_at;
         true
+    }
+
+    /// The same tokens missing from a bucket of another budget. Rounding is in the peer's favour here too.
+    pub(crate) fn converted(self, old: Option<Budget>, new: Option<Budget>, now: Timestamp) -> Self {
+        if old == new {
+            return self;
+        }
+        let (Some(old), Some(new)) = (old, new) else { return Self::FULL };
+        let missing = match old.per_token() {
+            None => self.0,
+            Some(per_token) => self.0.saturating_sub(now.as_nanos()).checked_div(per_token).unwrap_or(0),
+        };
+        let missing = missing.min(u64::from(new.burst));
+        Self(match new.per_token() {
+            None => missing,
+            Some(per_token) => now.after(per_token.saturating_mul(missing)).as_nanos(),
+        })
     }
 }
 
@@ -79,6 +105,29 @@ mod tests {
         let budget = Budget { burst: 2, per_second: 0 };
         assert_eq!(drawn(&mut limiter, budget, Timestamp::ZERO), 2);
         assert_eq!(drawn(&mut limiter, budget, Timestamp::MAX), 0);
+    }
+
+    #[test]
+    fn a_bucket_of_another_budget_lacks_as_many() {
+        let budgets =
+            [(3, 0), (3, 2), (3, 1_000_000)].map(|(burst, per_second)| Budget { burst, per_second });
+        for (old, new) in budgets.into_iter().flat_map(|old| budgets.map(|new| (old, new))) {
+            for now in [Timestamp::ZERO, Timestamp::from_secs(9)] {
+                for taken in 0..=3 {
+                    let mut limiter = Limiter::FULL;
+                    assert!((0..taken).all(|_| limiter.draw(old, now)));
+                    let mut limiter = limiter.converted(Some(old), Some(new), now);
+                    assert_eq!(drawn(&mut limiter, new, now), 3 - taken, "{old:?}, {new:?}, {now}");
+                }
+            }
+        }
+        let mut empty = Limiter::FULL;
+        assert_eq!(drawn(&mut empty, BUDGET, Timestamp::ZERO), 3);
+        let smaller = Budget { burst: 2, per_second: 2 };
+        let mut empty = empty.converted(Some(BUDGET), Some(smaller), Timestamp::ZERO);
+        assert_eq!(drawn(&mut empty, smaller, Timestamp::from_millis(499)), 0);
+        assert_eq!(drawn(&mut empty, smaller, Timestamp::from_millis(500)), 1);
+        assert_eq!(empty.converted(None, Some(BUDGET), Timestamp::ZERO), Limiter::FULL);
     }
 
     #[test]

@@ -132,8 +132,8 @@ impl Liveness {
     /// # Ok::<(), liveness::ConfigError>(())
     /// ```
     pub fn reconfigure(&mut self, config: Config, now: Timestamp) {
+        self.state.reconfigure(&self.config, &config, now);
         self.config = config;
-        self.state.reconfigure(&self.config, now);
     }
 
     /// The oldest ping that is not answered yet; `None` where all are, and after the verdict. For a peer whose answers name no

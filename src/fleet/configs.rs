@@ -30,9 +30,9 @@ impl Fleet {
     /// gone.
     pub fn reconfigure(&mut self, key: Key, config_id: ConfigId, now: Timestamp) -> Result<(), FleetError> {
         let config = *self.configs.get(usize::from(config_id.0)).ok_or(FleetError::UnknownConfig)?;
-        self.change(key, now, |state, _, now| {
+        self.change(key, now, |state, old, now| {
             state.set_reconfigured(true);
-            state.reconfigure(&config, now);
+            state.reconfigure(old, &config, now);
         })?;
         self.reconfigured.insert(key.slot(), config_id);
         self.notify_observer(key, |machine, now| machine.reconfigure(config, now));

@@ -23,7 +23,7 @@ impl State {
 
     /// Rule 12: from now on these settings. The moments that they count from stay; a verdict that was only noted is
     /// forgotten.
-    pub(crate) fn reconfigure(&mut self, config: &Config, now: Timestamp) {
+    pub(crate) fn reconfigure(&mut self, old: &Config, config: &Config, now: Timestamp) {
         self.advance(now);
         self.wake();
         let Stage::Open(ping) = self.stage else { return };
@@ -32,6 +32,7 @@ impl State {
             // Rule 4: nothing more is told of its writing, so it counts as written.
             self.written(config, ping, self.latest);
         }
+        self.limiter = self.limiter.converted(old.control_budget, config.control_budget, self.latest);
     }
 
     /// The oldest ping that is not answered yet.

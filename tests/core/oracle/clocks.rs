@@ -203,8 +203,8 @@ impl Past<'_> {
         }
     }
 
-    /// Rule 1.
-    pub(super) fn ping_due(self) -> u64 {
+    /// Rule 1, for a look at `now`.
+    pub(super) fn ping_due(self, now: u64) -> u64 {
         if self.unwritten().is_some() {
             return u64::MAX;
         }
@@ -212,7 +212,8 @@ impl Past<'_> {
         let pinged_at = self.at(latest_ping.unwrap_or(0));
         let probe_due = self.probe().map_or(u64::MAX, |probe| {
             let spaced = latest_ping.map_or(0, |ping| later(self.at(ping), PROBE_SPACING));
-            self.at(probe).max(spaced)
+            // The end of time is never: a probe that waits until then asks no more.
+            if now == u64::MAX { u64::MAX } else { self.at(probe).max(spaced) }
         });
         let since = match self.config().schedule() {
             Schedule::Steady => pinged_at,

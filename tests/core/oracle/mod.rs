@@ -44,8 +44,8 @@ fn machine_and_reference_agree_on_every_life() {
     });
     match outcome {
         Ok(()) => {}
-        Err(TestError::Fail(difference, _)) => {
-            panic!("ORACLE_SEED={seed}, the shortest life that differs:\n{difference}");
+        Err(TestError::Fail(difference, life)) => {
+            panic!("ORACLE_SEED={seed}, the shortest life that differs:\n{difference}\n{life:?}");
         }
         Err(TestError::Abort(reason)) => panic!("{reason}"),
     }

@@ -195,7 +195,7 @@ impl Reference {
         if !self.past().is_suspect() && reached(self.past().suspicion_due(), now) {
             return Some(Output::Suspect);
         }
-        reached(self.past().ping_due(), now).then(|| Output::Ping(self.past().pings() + 1))
+        reached(self.past().ping_due(now), now).then(|| Output::Ping(self.past().pings() + 1))
     }
 
     /// Rule 5: the verdict that waits: a deadline that still stands, and was seen by a poll. While one waits no poll looks at
@@ -307,7 +307,7 @@ impl Reference {
     pub(super) fn poll_timeout(&self) -> Option<u64> {
         let past = self.past();
         let latest = past.latest();
-        let mut moments = vec![latest, past.suspicion_due(), past.ping_due(), self.close_due()];
+        let mut moments = vec![latest, past.suspicion_due(), past.ping_due(latest), self.close_due()];
         moments.extend(past.deadlines().iter().map(|deadline| deadline.due));
         let last_look = nanos(past.config().last_look());
         moments.extend(self.noted().map(|noted| past.at(noted.look).saturating_add(last_look)));

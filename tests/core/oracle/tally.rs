@@ -165,7 +165,8 @@ fn note_ping(past: Past<'_>, index: usize, mut note: impl FnMut(bool, &str)) {
         let asked =
             then.first_after(then.newest_ping().unwrap_or(0), |fact| fact.what == What::In(Input::Probe));
         note(
-            asked.is_some_and(|probe| then.at(probe) < after.latest()) && then.ping_due() == after.latest(),
+            asked.is_some_and(|probe| then.at(probe) < after.latest())
+                && then.ping_due(after.latest()) == after.latest(),
             "ping of a probe held back by another",
         );
     }
