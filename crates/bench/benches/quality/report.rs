@@ -83,11 +83,7 @@ fn conclusions(study: &Study, text: &mut String) {
             let _ = writeln!(text, "- {one}");
         }
     };
-    list(
-        text,
-        "Live peers that `liveness` lost where nothing but our side was amiss",
-        &study.inexcusable(),
-    );
+    list(text, "Live peers that `liveness` lost where nothing but our side was amiss", &study.inexcusable());
     let _ = writeln!(text, "Worlds like that in which another rule did so: {}.", study.telling().join("; "));
     list(
         text,
