@@ -83,15 +83,11 @@ fn conclusions(study: &Study, text: &mut String) {
             let _ = writeln!(text, "- {one}");
         }
     };
-    list(
-        text,
-        "Live peers that `liveness` closed where nothing but our side was amiss",
-        &study.inexcusable(),
-    );
+    list(text, "Live peers that `liveness` lost where nothing but our side was amiss", &study.inexcusable());
     let _ = writeln!(text, "Worlds like that in which another rule did so: {}.", study.telling().join("; "));
     list(
         text,
-        "Settings of `liveness` that another rule beats, with fewer live peers closed *and* the dead found sooner, and that no \
+        "Settings of `liveness` that another rule beats, with fewer live peers lost *and* the dead found sooner, and that no \
          other setting of it makes good",
         &study.beaten(),
     );
