@@ -10,7 +10,7 @@ use serde::de::{DeserializeSeed, Error as _, MapAccess, Visitor};
 use serde::ser::SerializeStruct;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::config::{Config, SETTINGS, Settings, Show, parse_duration};
+use crate::config::{Config, SETTINGS, SettingsParser, Show, parse_duration};
 use crate::event::{CloseCode, Reason, Status};
 use crate::liveness::Stats;
 use crate::payload::Payload;
@@ -101,7 +101,7 @@ impl<'de> Visitor<'de> for Map {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Config, A::Error> {
-        let mut settings = Settings::new(Config::builder());
+        let mut settings = SettingsParser::new(Config::builder());
         while let Some(key) = map.next_key::<String>()? {
             let value = map.next_value_seed(Value { key: &key })?;
             settings.set_value(&key, &value).map_err(A::Error::custom)?;

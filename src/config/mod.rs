@@ -17,7 +17,7 @@ pub use self::duration::{ParseDurationError, parse_duration};
 #[cfg(feature = "alloc")]
 pub use self::parse::ParseConfigError;
 #[cfg(any(feature = "serde", feature = "transcript"))]
-pub(crate) use self::parse::Settings;
+pub(crate) use self::parse::SettingsParser;
 #[cfg(feature = "serde")]
 pub(crate) use self::text::{SETTINGS, Show};
 pub use self::warning::ConfigWarning;

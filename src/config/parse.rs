@@ -51,7 +51,7 @@ impl FromStr for Config {
     type Err = ParseConfigError;
 
     fn from_str(text: &str) -> Result<Self, ParseConfigError> {
-        let mut settings = Settings::new(Self::builder());
+        let mut settings = SettingsParser::new(Self::builder());
         for setting in text.split_whitespace() {
             settings.set(setting)?;
         }
@@ -60,13 +60,13 @@ impl FromStr for Config {
 }
 
 /// Settings that come one by one, and each once at most.
-pub(crate) struct Settings {
+pub(crate) struct SettingsParser {
     pub(crate) builder: ConfigBuilder,
     /// A bit for each of `SETTINGS`.
     seen: u16,
 }
 
-impl Settings {
+impl SettingsParser {
     /// What is not named stays as it is here.
     pub(crate) const fn new(builder: ConfigBuilder) -> Self {
         Self { builder, seen: 0 }

@@ -7,8 +7,8 @@ use super::{Config, Suspicion};
 impl Config {
     /// For servers that talk to each other: `interval` 2 s, `timeout` 5 s, all else at its default.
     ///
-    /// A dead server is found after 6 s on average and 7 s at most. Between servers hardly anything is lost, so that 5 s are for
-    /// a process that pauses: they cover the first four of TCP's retransmissions, which come after about 0.3, 0.7, 1.4 and 2.8 s.
+    /// A dead server is found after 6 s on average and 7 s at most. Between servers hardly anything is lost. The 5 s are for a
+    /// process that pauses, and cover the first four of TCP's retransmissions, which come after about 0.3, 0.7, 1.4 and 2.8 s.
     ///
     /// The `interval` of each of these presets is at most half of its `timeout`. So a second ping goes out while the first is
     /// awaited, and a ping that the peer's program has lost closes nobody. A ping each 2 s is cheap between servers.

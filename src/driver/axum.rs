@@ -110,7 +110,7 @@ impl<L: Listener> Listener for CountingListener<L> {
     }
 }
 
-/// Who connected, and the counters of its connection: the connect info of a [`CountingListener`] listener.
+/// Who connected, and the counters of its connection: the connect info of a [`CountingListener`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Peer<A = SocketAddr> {

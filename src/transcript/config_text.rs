@@ -4,11 +4,11 @@ use std::format;
 use std::string::ToString;
 
 use super::parse::{Parsed, number};
-use crate::config::{self, Config, ConfigBuilder};
+use crate::config::{Config, ConfigBuilder, SettingsParser};
 
 /// What [`Config`] reads, and the `seed`.
 pub(super) struct ConfigParser {
-    config: config::Settings,
+    settings: SettingsParser,
     seed: Option<u64>,
 }
 
@@ -20,19 +20,19 @@ impl Default for ConfigParser {
 
 impl ConfigParser {
     pub(super) fn of(builder: ConfigBuilder) -> Self {
-        Self { config: config::Settings::new(builder), seed: None }
+        Self { settings: SettingsParser::new(builder), seed: None }
     }
 
     /// Several, none of them the seed, which belongs to one connection.
     pub(super) fn set_all<T: AsRef<str>>(&mut self, settings: &[T]) -> Parsed<()> {
         settings
             .iter()
-            .try_for_each(|setting| self.config.set(setting.as_ref()).map_err(|error| error.to_string()))
+            .try_for_each(|setting| self.settings.set(setting.as_ref()).map_err(|error| error.to_string()))
     }
 
     pub(super) fn set(&mut self, setting: &str) -> Parsed<()> {
         let Some(seed) = setting.strip_prefix("seed=") else {
-            return self.config.set(setting).map_err(|error| {
+            return self.settings.set(setting).map_err(|error| {
                 let seed = if error.is_unknown_key() { ", and in a transcript `seed`" } else { "" };
                 format!("{error}{seed}")
             });
@@ -44,7 +44,7 @@ impl ConfigParser {
     }
 
     pub(super) const fn builder(&self) -> ConfigBuilder {
-        self.config.builder
+        self.settings.builder
     }
 
     pub(super) fn seed(&self) -> u64 {

@@ -38,13 +38,16 @@ assert_impl_all!(liveness::FleetError: std::error::Error, Send, Sync);
 assert_impl_all!(liveness::Lease<String>: Send, Sync, Unpin, Clone);
 assert_eq_size!(liveness::lease::Token, u64);
 assert_impl_all!(liveness::lease::Token: Send, Sync, Unpin, Copy, Ord, Default, std::hash::Hash);
-assert_impl_all!(liveness::LeaseChange<String>: Send, Sync, Unpin, Clone, Eq);
+assert_impl_all!(liveness::lease::LeaseChange<String>: Send, Sync, Unpin, Clone, Eq);
 // A copy, whatever names the users.
 assert_impl_all!(liveness::lease::Holder<'static, String>: Send, Sync, Unpin, Copy, Eq);
 assert_impl_all!(liveness::lease::Loss: Send, Sync, Unpin, Copy, Eq);
 assert_impl_all!(liveness::lease::Refusal<String>: std::error::Error, Send, Sync);
 assert_impl_all!(liveness::ConfigError: std::error::Error, Send, Sync);
 assert_impl_all!(liveness::CloseCodeError: std::error::Error, Send, Sync);
+assert_impl_all!(liveness::ParseConfigError: std::error::Error, Send, Sync, Clone, Eq);
+assert_impl_all!(liveness::ParseDurationError: std::error::Error, Send, Sync, Clone, Eq);
+assert_impl_all!(liveness::ConfigWarning: Send, Sync, Unpin, Copy, Eq, std::hash::Hash);
 assert_impl_all!(liveness::transcript::ParseError: std::error::Error, Send, Sync);
 assert_impl_all!(liveness::reconnect::Policy: Send, Sync, Unpin, Copy);
 assert_impl_all!(liveness::reconnect::ReconnectAction: Send, Sync, Unpin, Copy);
@@ -66,11 +69,11 @@ assert_impl_all!(liveness::sim::SimClock: Send, Unpin);
 #[deny(unreachable_patterns)]
 #[expect(dead_code, reason = "to compile is all that they have to do")]
 mod growth {
-    use liveness::lease::{Loss, Refusal};
-    use liveness::reconnect::{GiveUpReason, OnClose};
+    use liveness::lease::{LeaseChange, Loss, Refusal};
+    use liveness::presence::PresenceChange;
+    use liveness::reconnect::{GiveUpReason, OnClose, ReconnectAction};
     use liveness::sim::End;
     use liveness::{Action, Event, Evidence, FleetError, Reason, Schedule, Status, Suspicion};
-    use liveness::{LeaseChange, PresenceChange, ReconnectAction};
 
     const fn answers(
         reason: Reason,
@@ -82,11 +85,12 @@ mod growth {
         use Reason::*;
         match reason {
             PingTimeout | WriteStalled | Silent | Idle | PingFlood | PeerClosed(_) => {}
-            TransportClosed | LocalClosed => {}
+            TransportClosed | LocalClosed | ProtocolError(_) => {}
             _ => {}
         }
         match fleet {
-            FleetError::Full | FleetError::TooManyConfigs | FleetError::UnknownConfig => {}
+            FleetError::Full | FleetError::TooManyConfigs => {}
+            FleetError::UnknownConfig | FleetError::StaleKey => {}
             _ => {}
         }
         match give_up {

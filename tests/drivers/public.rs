@@ -14,20 +14,17 @@ mod growth {
     use liveness::driver::ErrorKind;
     use liveness::driver::tokio::{Error, MessageKind};
 
-    const fn may(error: &Error<()>, kind: MessageKind<'_>, fault: ErrorKind) {
+    const fn may(error: &Error<()>, message: MessageKind<'_>, kind: ErrorKind) {
         match error {
             Error::Offline { .. } | Error::Rejected(()) => {}
             _ => {}
         }
-        match kind {
-            MessageKind::Text(_)
-            | MessageKind::Data
-            | MessageKind::Ping
-            | MessageKind::Pong(_)
-            | MessageKind::Close(_) => {}
+        match message {
+            MessageKind::Text(_) | MessageKind::Data => {}
+            MessageKind::Ping | MessageKind::Pong(_) | MessageKind::Close(_) => {}
             _ => {}
         }
-        match fault {
+        match kind {
             ErrorKind::Closed | ErrorKind::Transport | ErrorKind::Protocol(_) | ErrorKind::Rejected => {}
             _ => {}
         }

@@ -45,7 +45,8 @@ pub trait MessageStream:
 
     /// Reads and drops what comes after an error, until the transport ends: where a peer has broken the protocol, to
     /// close at once would reset the connection, and our Close frame with it. A library that hides its transport
-    /// cannot; then the connection is kept for `close_timeout`.
+    /// cannot; then the connection is kept for `close_timeout`. `Pending`, so that a peer that sends without end costs little: nothing
+    /// is there, or a share of what is there was read, and the driver asks again after a pause.
     fn poll_discard_input(&mut self, _cx: &mut Context<'_>) -> Poll<()> {
         Poll::Pending
     }

@@ -178,8 +178,8 @@ pub struct LiveStream<S: MessageStream, M: Monitor = Liveness> {
     pongs_owed: usize,
     /// Nothing that arrives can be understood any more; it is only waited for to end.
     discarding: bool,
-    /// Once the verdict has fallen: control frames dropped since the last cooldown, and when that ends.
-    dropped: usize,
+    /// Once the verdict has fallen: messages since the last cooldown, and when that ends.
+    since_cooldown: usize,
     cooldown_until: Timestamp,
     /// The Close that the caller wants, or that tells the peer what it did wrong.
     close_message: Option<S::Message>,
@@ -240,7 +240,7 @@ impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
             ping_unflushed: false,
             pongs_owed: 0,
             discarding: false,
-            dropped: 0,
+            since_cooldown: 0,
             cooldown_until: Timestamp::ZERO,
             close_message: None,
             cause: None,

@@ -181,7 +181,7 @@ impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
         }
         let owes_much = self.pongs_owed >= PONGS_OWED && !self.is_offline();
         if owes_much && self.write_and_flush().is_pending() && !self.is_broken() {
-            // Stop reading a peer that does not read our pongs. What a peer that has left said before is read all the same.
+            // Stop reading a peer that does not read our pongs, unless it has left: then all that it said is still to be read.
             self.pause();
             return ReadOutcome::Drained;
         }
@@ -220,6 +220,10 @@ impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
             let mut cx = Context::from_waker(&self.waker);
             if self.socket.as_mut().is_some_and(|socket| socket.poll_discard_input(&mut cx).is_ready()) {
                 self.handle(Event::Eof);
+            } else if self.counts.as_mut().is_none_or(LastCounts::has_received) {
+                // There may be more, and nobody is woken for it.
+                self.read_the_clock();
+                self.cooldown_until = self.now.saturating_add(COOLDOWN);
             }
         }
         ReadOutcome::Drained
@@ -249,11 +253,11 @@ impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
             self.control.drop_heartbeats();
         }
         self.handle(event);
+        if offline {
+            self.cool_down_after_many();
+        }
         match kind {
-            MessageKind::Ping | MessageKind::Pong(_) if offline => {
-                self.cool_down_after_many();
-                ReadOutcome::Other
-            }
+            MessageKind::Ping | MessageKind::Pong(_) if offline => ReadOutcome::Other,
             // The answer to a ping of ours, of which the caller knows nothing.
             MessageKind::Pong(_) if self.machine.liveness().stats().answers != answers => ReadOutcome::Other,
             MessageKind::Text(_)
@@ -277,9 +281,9 @@ impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
     }
 
     fn cool_down_after_many(&mut self) {
-        self.dropped = self.dropped.saturating_add(1);
-        if self.dropped >= FRAMES_BEFORE_COOLDOWN {
-            self.dropped = 0;
+        self.since_cooldown = self.since_cooldown.saturating_add(1);
+        if self.since_cooldown >= FRAMES_BEFORE_COOLDOWN {
+            self.since_cooldown = 0;
             self.cooldown_until = self.now.saturating_add(COOLDOWN);
         }
     }

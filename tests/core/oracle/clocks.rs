@@ -141,10 +141,7 @@ impl Past<'_> {
         if self.verdict().is_some() {
             return None;
         }
-        let pong = |fact: &Fact| match fact.what {
-            What::In(Input::Pong(number)) => number,
-            _ => None,
-        };
+        let pong = |fact: &Fact| if let What::In(Input::Pong(number)) = fact.what { number } else { None };
         // An answer settles the earlier ones too.
         let oldest = self.facts().iter().filter_map(pong).max().unwrap_or(0) + 1;
         (oldest <= self.pings()).then_some(oldest)

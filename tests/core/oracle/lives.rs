@@ -217,14 +217,21 @@ fn news() -> impl Strategy<Value = What> {
     ]
 }
 
-/// Anything; or everybody is silent until a verdict is noted, and before its last look there is news.
+/// Anything; or everybody is silent until a verdict is noted, and before its last look there is news; or somebody asks, the
+/// driver sleeps, and its fresh ping is written.
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let any = (gaps(), whats(), polls()).prop_map(|(gap, what, polls)| vec![Step { gap, what, polls }]);
     let last_look = (gaps(), news(), polls()).prop_map(|(gap, what, polls)| {
         let seen = Step { gap, what: What::Silence, polls: Polls::Never };
         vec![seen, Step { gap: Gap::None, what, polls }]
     });
-    vec(prop_oneof![12 => any, 1 => last_look], 1..200).prop_map(|steps| steps.concat())
+    let asleep = gaps().prop_map(|gap| {
+        let step = |gap, what| Step { gap, what, polls: Polls::After };
+        let asks = step(gap, What::Probe);
+        let sleeps = step(Gap::DueAnd(Setting::StallTolerance, 1), What::Nothing);
+        vec![asks, sleeps, step(Gap::None, What::PingSent), step(Gap::None, What::Silence)]
+    });
+    vec(prop_oneof![48 => any, 4 => last_look, 1 => asleep], 1..200).prop_map(|steps| steps.concat())
 }
 
 /// Exactly periodic: the reference draws no jitter.

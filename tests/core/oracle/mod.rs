@@ -17,7 +17,7 @@ use liveness_testing::REASONS;
 use tally::Tally;
 
 const SEED: u64 = 1;
-const CASES: u64 = 1500;
+const CASES: u64 = 800;
 
 fn from_env(name: &str, default: u64) -> u64 {
     match std::env::var(name) {
@@ -37,9 +37,10 @@ fn runner(seed: u64, cases: u64) -> TestRunner {
 #[test]
 fn machine_and_reference_agree_on_every_life() {
     let (seed, cases) = (from_env("ORACLE_SEED", SEED), from_env("ORACLE_CASES", CASES));
-    let outcome = runner(seed, cases).run(&lives::lives(), |life| match world::live(&life) {
-        Ok(_) => Ok(()),
-        Err(difference) => Err(TestCaseError::fail(difference)),
+    let tally = RefCell::new(Tally::default());
+    let outcome = runner(seed, cases).run(&lives::lives(), |life| {
+        tally.borrow_mut().add(&world::live(&life).map_err(TestCaseError::fail)?);
+        Ok(())
     });
     match outcome {
         Ok(()) => {}
@@ -48,19 +49,9 @@ fn machine_and_reference_agree_on_every_life() {
         }
         Err(TestError::Abort(reason)) => panic!("{reason}"),
     }
-}
-
-#[test]
-fn lives_of_every_kind_are_lived() {
-    // The twin: nothing would differ in a world where nothing ever happens.
-    let tally = RefCell::new(Tally::default());
-    let outcome = runner(SEED, CASES).run(&lives::lives(), |life| {
-        tally.borrow_mut().add(&world::live(&life).map_err(TestCaseError::fail)?);
-        Ok(())
-    });
-    assert!(outcome.is_ok(), "the other test says where they differ");
+    // Nothing would differ in a world where nothing ever happens.
     let tally = tally.into_inner();
-    for kind in REASONS.into_iter().chain(tally::KINDS) {
-        assert!(tally.of(kind) >= 5, "{kind} is rare: {tally:?}");
+    for kind in REASONS.into_iter().chain(tally::KINDS).filter(|_| cases >= CASES) {
+        assert!(tally.of(kind) >= 3, "{kind} is rare: {tally:?}");
     }
 }

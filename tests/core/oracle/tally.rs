@@ -8,7 +8,7 @@ use liveness::{Reason, Suspicion};
 use super::history::{Fact, History, Input, Output, Overdue, Past, What, is_mercy};
 
 /// What must happen many times, beside each reason of an end.
-pub(super) const KINDS: [&str; 45] = [
+pub(super) const KINDS: [&str; 46] = [
     "protocol-error",
     "suspected",
     "suspected while written",
@@ -47,6 +47,7 @@ pub(super) const KINDS: [&str; 45] = [
     "ping though no answer is ever due",
     "ping of a probe held back by another",
     "fresh ping of a probe",
+    "fresh ping in place of a probe's",
     "fresh ping in place of one unwritten while one was awaited",
     "wait shortened",
     "wait not shortened",
@@ -148,6 +149,10 @@ fn note_ping(past: Past<'_>, index: usize, mut note: impl FnMut(bool, &str)) {
     let (then, after) = (past.when_sent(index), past.before(index + 1));
     if is_mercy(&past.facts()[index - 1]) {
         note(after.is_of_a_probe(index), "fresh ping of a probe");
+        let replaced = then.unwritten().filter(|replaced| *replaced > then.latest_evidence());
+        let passed_on =
+            replaced.is_some_and(|replaced| then.is_of_a_probe(replaced)) && then.wait().is_none();
+        note(passed_on, "fresh ping in place of a probe's");
         let both = then.unwritten().is_some() && then.wait().is_some();
         note(both, "fresh ping in place of one unwritten while one was awaited");
     } else {

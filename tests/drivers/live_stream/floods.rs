@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use liveness::{Evidence, Reason};
+use liveness::{CloseCode, Evidence, Reason};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, split};
 use tokio::time::{Instant, sleep, timeout};
 use tungstenite::Message;
@@ -127,6 +127,45 @@ async fn a_pong_behind_a_backlog_is_found_before_the_verdict() {
         sleep(13 * MILLI).await;
     }
     assert!(live.liveness().stats().answers > 5);
+    peer.abort();
+}
+
+/// Five seconds to close in, 16 KiB each 5 ms, and what fits into the pipe.
+const DISCARDED: usize = 1000 * (16 << 10) + (64 << 10);
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_after_a_broken_frame_is_cut_off_and_costs_little() {
+    let (mut live, mut theirs) = over_bytes(config(), 64 << 10, None).await;
+    let peer = tokio::spawn(async move {
+        theirs.write_all(b"\x82\x01x").await.unwrap();
+        let mut sent = 0;
+        while sent < 10 * DISCARDED && theirs.write_all(&[0; 4096]).await.is_ok() {
+            sent += 4096;
+        }
+        sent
+    });
+    assert_eq!(reason(live.next().await), Reason::LocalClosed);
+    drop(live);
+    let sent = peer.await.unwrap();
+    assert!((1 << 20..2 * DISCARDED).contains(&sent), "{sent}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn talk_after_the_verdict_is_heard_64_messages_at_a_time() {
+    let (mut live, mut theirs) = over_bytes(config(), 1024, None).await;
+    live.close(CloseCode::NORMAL, "");
+    let peer = tokio::spawn(async move {
+        let mut sent: u32 = 0;
+        while sent < 1_000_000 && theirs.write_all(b"\x82\x81\0\0\0\0x").await.is_ok() {
+            sent += 1;
+        }
+    });
+    let mut heard = 0;
+    while live.next().await.is_some() {
+        heard += 1;
+    }
+    // Five seconds to close in, 64 each 5 ms.
+    assert!((10_000..=64 * 1001).contains(&heard), "{heard}");
     peer.abort();
 }
 

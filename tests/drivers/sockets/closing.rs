@@ -188,7 +188,7 @@ fn an_end_in_the_middle_of_a_frame_is_the_end_of_the_transport() {
 
 /// It says more and leaves, while we still answer the first message: our writing fails, and what it said is here all the same.
 #[test]
-fn a_peer_that_leaves_while_we_write_is_heard_to_its_final_close() {
+fn a_peer_that_leaves_while_we_write_is_heard_to_its_last_message() {
     let (left, has_left) = channel();
     let host = served(brisk().build_const(), None, move |life| {
         life.read_one(|_, _| ());

@@ -129,7 +129,7 @@ fn a_caller_that_only_sends_keeps_its_peer() {
                 assert_eq!(payload, "there?".as_bytes());
                 pongs += 1;
             }
-            _ => {}
+            other => panic!("{other:?}"),
         }
     }
     leave(client);

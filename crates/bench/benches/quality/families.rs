@@ -6,7 +6,7 @@ use liveness::{Config, Evidence, Suspicion};
 
 use crate::chance::{Nanos, nanos};
 use crate::ours::Ours;
-use crate::recipes::{Count, Floored, Gorilla, Heard, LastHeard, OneAtATime, Phi, Sweep, Textbook};
+use crate::recipes::{Count, EngineIo, Floored, Gorilla, Heard, LastHeard, OneAtATime, Phi, Sweep, Textbook};
 use crate::rule::{Input, Rule, Want};
 
 impl Rule for Box<dyn Rule> {
@@ -36,6 +36,8 @@ pub(crate) struct Family {
     pub(crate) make: Make,
     pub(crate) ours: bool,
     pub(crate) hears_pongs: bool,
+    /// What is turned is the timeout alone, and may be never.
+    pub(crate) keeps_alive: bool,
 }
 
 impl Family {
@@ -53,6 +55,7 @@ pub(crate) const FAMILIES: &[Family] = &[
         make: |x, seed, now| liveness(20.0, x, |config| config, seed, now),
         ours: true,
         hears_pongs: true,
+        keeps_alive: true,
     },
     Family {
         name: "liveness, 12 s",
@@ -61,6 +64,7 @@ pub(crate) const FAMILIES: &[Family] = &[
         make: |x, seed, now| liveness(12.0, x, |config| config, seed, now),
         ours: true,
         hears_pongs: true,
+        keeps_alive: true,
     },
     Family {
         name: "liveness, 6 s",
@@ -69,6 +73,7 @@ pub(crate) const FAMILIES: &[Family] = &[
         make: |x, seed, now| liveness(6.0, x, |config| config, seed, now),
         ours: true,
         hears_pongs: true,
+        keeps_alive: true,
     },
     Family {
         name: "liveness, 3 s",
@@ -77,6 +82,7 @@ pub(crate) const FAMILIES: &[Family] = &[
         make: |x, seed, now| liveness(3.0, x, |config| config, seed, now),
         ours: true,
         hears_pongs: true,
+        keeps_alive: true,
     },
     Family {
         name: "liveness, 1 s",
@@ -85,6 +91,7 @@ pub(crate) const FAMILIES: &[Family] = &[
         make: |x, seed, now| liveness(1.0, x, |config| config, seed, now),
         ours: true,
         hears_pongs: true,
+        keeps_alive: true,
     },
     Family {
         name: "liveness, pong-only",
@@ -93,6 +100,7 @@ pub(crate) const FAMILIES: &[Family] = &[
         make: |x, seed, now| liveness(20.0, x, |config| config.evidence(Evidence::PongOnly), seed, now),
         ours: true,
         hears_pongs: true,
+        keeps_alive: true,
     },
     Family {
         name: "textbook loop",
@@ -100,10 +108,12 @@ pub(crate) const FAMILIES: &[Family] = &[
         settings: |x| format!("20 s, {x:.1} s"),
         make: |x, _, now| {
             let (interval, timeout) = (nanos(20.0), nanos(x));
-            Box::new(Textbook { interval, timeout, ping_at: now + interval, deadline: now + timeout })
+            let deadline = now.saturating_add(timeout);
+            Box::new(Textbook { interval, timeout, ping_at: now + interval, deadline })
         },
         ours: false,
         hears_pongs: false,
+        keeps_alive: true,
     },
     Family {
         name: "gorilla chat",
@@ -115,6 +125,7 @@ pub(crate) const FAMILIES: &[Family] = &[
         },
         ours: false,
         hears_pongs: true,
+        keeps_alive: false,
     },
     Family {
         name: "ws isAlive",
@@ -123,14 +134,28 @@ pub(crate) const FAMILIES: &[Family] = &[
         make: |x, _, now| Box::new(Sweep { interval: nanos(x), sweep_at: now + nanos(x), alive: true }),
         ours: false,
         hears_pongs: true,
+        keeps_alive: false,
     },
     Family {
         name: "python-websockets",
         says: "pings 20 s after the last ping; closes when its pong takes `x`",
         settings: |x| format!("20 s, {x:.1} s"),
-        make: |x, _, now| one_at_a_time(20.0, x, Heard::Pong, Heard::Pong, false, now).boxed(),
+        make: |x, _, now| {
+            if x.is_finite() {
+                return one_at_a_time(20.0, x, Heard::Pong, Heard::Pong, false, now).boxed();
+            }
+            // Without a `ping_timeout` it waits for no pong: what is left is a ping every 20 s.
+            let interval = nanos(20.0);
+            Box::new(Textbook {
+                interval,
+                timeout: Nanos::MAX,
+                ping_at: now + interval,
+                deadline: Nanos::MAX,
+            })
+        },
         ours: false,
         hears_pongs: true,
+        keeps_alive: true,
     },
     Family {
         name: "aiohttp heartbeat",
@@ -139,6 +164,7 @@ pub(crate) const FAMILIES: &[Family] = &[
         make: |x, _, now| one_at_a_time(x, x / 2.0, Heard::Messages, Heard::Messages, true, now).boxed(),
         ours: false,
         hears_pongs: true,
+        keeps_alive: false,
     },
     Family {
         name: "actix example",
@@ -147,6 +173,7 @@ pub(crate) const FAMILIES: &[Family] = &[
         make: |x, _, now| last_heard(x / 2.0, x, Heard::Pong, now),
         ours: false,
         hears_pongs: true,
+        keeps_alive: false,
     },
     Family {
         name: "jsonrpsee",
@@ -155,6 +182,7 @@ pub(crate) const FAMILIES: &[Family] = &[
         make: |x, _, now| last_heard(x, x * 4.0 / 3.0, Heard::Messages, now),
         ours: false,
         hears_pongs: true,
+        keeps_alive: false,
     },
     Family {
         name: "hyper h2",
@@ -163,6 +191,7 @@ pub(crate) const FAMILIES: &[Family] = &[
         make: |x, _, now| one_at_a_time(20.0, x, Heard::Messages, Heard::Pong, false, now).boxed(),
         ours: false,
         hears_pongs: true,
+        keeps_alive: true,
     },
     Family {
         name: "gRPC",
@@ -171,6 +200,7 @@ pub(crate) const FAMILIES: &[Family] = &[
         make: |x, _, now| one_at_a_time(20.0, x, Heard::Bytes, Heard::Bytes, false, now).boxed(),
         ours: false,
         hears_pongs: true,
+        keeps_alive: true,
     },
     Family {
         name: "gRPC, and 3 RTO",
@@ -182,14 +212,34 @@ pub(crate) const FAMILIES: &[Family] = &[
         },
         ours: false,
         hears_pongs: true,
+        keeps_alive: false,
     },
     Family {
         name: "engine.io",
-        says: "pings 20 s after the last pong; closes when the next takes `x`",
+        says: "6.6.13: pings 20 s after the last pong; closes when the next takes `x`; the first message meanwhile starts `x` anew, once a ping",
         settings: |x| format!("20 s, {x:.1} s"),
-        make: |x, _, now| one_at_a_time(20.0, x, Heard::Pong, Heard::Pong, true, now).boxed(),
+        make: |x, _, now| {
+            let interval = nanos(20.0);
+            Box::new(EngineIo {
+                interval,
+                timeout: nanos(x),
+                ping_at: now + interval,
+                deadline: None,
+                extended: false,
+            })
+        },
         ours: false,
         hears_pongs: true,
+        keeps_alive: true,
+    },
+    Family {
+        name: "MQTT",
+        says: "a client by the specification (3.1.1, 3.1.2.10): pings 20 s after our last message; closes when the answer takes `x`",
+        settings: |x| format!("20 s, {x:.1} s"),
+        make: |x, _, now| one_at_a_time(20.0, x, Heard::Sent, Heard::Pong, false, now).boxed(),
+        ours: false,
+        hears_pongs: true,
+        keeps_alive: false,
     },
     Family {
         name: "OpenSSH",
@@ -198,6 +248,7 @@ pub(crate) const FAMILIES: &[Family] = &[
         make: |x, _, now| Box::new(Count { interval: nanos(x), most: 3, missed: 0, at: now + nanos(x) }),
         ours: false,
         hears_pongs: true,
+        keeps_alive: false,
     },
     Family {
         name: "phi accrual",
@@ -206,6 +257,7 @@ pub(crate) const FAMILIES: &[Family] = &[
         make: |x, _, now| Box::new(Phi::new(nanos(1.0), nanos(x), now)),
         ours: false,
         hears_pongs: true,
+        keeps_alive: false,
     },
     Family {
         name: "phi accrual, 20 s",
@@ -214,6 +266,7 @@ pub(crate) const FAMILIES: &[Family] = &[
         make: |x, _, now| Box::new(Phi::new(nanos(20.0), nanos(x), now)),
         ours: false,
         hears_pongs: true,
+        keeps_alive: false,
     },
 ];
 
@@ -244,10 +297,9 @@ fn liveness(
     seed: u64,
     now: Nanos,
 ) -> Box<dyn Rule> {
-    let builder = Config::builder()
-        .interval(Duration::from_secs_f64(interval))
-        .timeout(Duration::from_secs_f64(timeout))
-        .write_timeout(Duration::from_secs_f64(timeout));
+    let timeout = Duration::try_from_secs_f64(timeout).unwrap_or(Duration::MAX);
+    let builder =
+        Config::builder().interval(Duration::from_secs_f64(interval)).timeout(timeout).write_timeout(timeout);
     let config = more(builder).build().expect("settings of this bench");
     Box::new(Ours::new(config, seed, now))
 }
@@ -269,7 +321,7 @@ fn one_at_a_time(
         from_the_answer,
         ping_at: now + interval,
         sent_at: now,
-        deadline: Nanos::MAX,
+        deadline: None,
         pings: 0,
     }
 }

@@ -27,6 +27,8 @@ impl Rule for Ours {
             Input::Pong(ping) => Event::Pong(self.payloads[ping as usize - 1].as_bytes()),
             Input::Wrote => Event::Wrote,
             Input::PingSent => Event::PingSent,
+            Input::ReadPaused => Event::ReadPaused,
+            Input::ReadResumed => Event::ReadResumed,
         };
         self.machine.handle(event, now);
     }

@@ -29,6 +29,8 @@ pub(crate) struct Pipe {
     busy_until: Nanos,
     /// The latest arrival: nothing overtakes it.
     arrived: Nanos,
+    /// Bytes that had not left at the cut, or were written since: they stay in the send buffer.
+    stuck: f64,
 }
 
 /// What becomes of what is written.
@@ -56,6 +58,7 @@ impl Pipe {
             cut_at,
             busy_until: 0,
             arrived: 0,
+            stuck: 0.0,
         }
     }
 
@@ -66,7 +69,16 @@ impl Pipe {
         self.busy_until = left;
         let taken = left.saturating_sub(nanos(BUFFER / self.rate)).max(now);
         let arrives = self.attempts(left, outages);
-        Written { starts, left, taken: if taken < self.cut_at { taken } else { Nanos::MAX }, arrives }
+        self.stuck += if starts >= self.cut_at {
+            bytes
+        } else if left > self.cut_at {
+            seconds(left - self.cut_at) * self.rate
+        } else {
+            0.0
+        };
+        // The kernel does not know of the cut: it takes bytes until its buffer is full.
+        let taken = if self.stuck <= BUFFER { taken } else { Nanos::MAX };
+        Written { starts, left, taken, arrives }
     }
 
     /// When what leaves at `left` arrives: tried again and again, each time after twice the wait, until it is neither lost nor

@@ -20,7 +20,7 @@ const SHOWN: [&str; 8] = [
     "upload",
     "download",
     "pauses, timers first",
-    "sleep, counted",
+    "lost pings",
 ];
 
 /// The rules that are drawn, with their colours: distinct for the colour-blind too (Okabe and Ito), ours in black.

@@ -19,7 +19,7 @@ pub(crate) struct Textbook {
 impl Rule for Textbook {
     fn tell(&mut self, input: Input, now: Nanos) {
         if input == Input::Data {
-            self.deadline = now + self.timeout;
+            self.deadline = now.saturating_add(self.timeout);
         }
     }
 
@@ -109,8 +109,58 @@ pub(crate) struct OneAtATime {
     pub(crate) from_the_answer: bool,
     pub(crate) ping_at: Nanos,
     pub(crate) sent_at: Nanos,
-    pub(crate) deadline: Nanos,
+    /// `None`: no ping waits for its answer.
+    pub(crate) deadline: Option<Nanos>,
     pub(crate) pings: u32,
+}
+
+/// engine.io's server, version 6.6.13: a ping `interval` after the last pong, and a deadline for the next pong. The first
+/// other message that comes while it waits starts the wait anew, once a ping. Without a pong there is no other ping.
+pub(crate) struct EngineIo {
+    pub(crate) interval: Nanos,
+    pub(crate) timeout: Nanos,
+    pub(crate) ping_at: Nanos,
+    /// `None`: no ping waits for its pong.
+    pub(crate) deadline: Option<Nanos>,
+    pub(crate) extended: bool,
+}
+
+impl Rule for EngineIo {
+    fn tell(&mut self, input: Input, now: Nanos) {
+        match input {
+            // Its heartbeat is a message without a payload: any pong answers.
+            Input::Pong(_) => {
+                self.deadline = None;
+                self.ping_at = now + self.interval;
+            }
+            Input::Data if self.deadline.is_some() && !self.extended => {
+                self.deadline = Some(now.saturating_add(self.timeout));
+                self.extended = true;
+            }
+            Input::Data
+            | Input::Progress
+            | Input::Wrote
+            | Input::PingSent
+            | Input::ReadPaused
+            | Input::ReadResumed => {}
+        }
+    }
+
+    fn poll(&mut self, now: Nanos) -> Option<Want> {
+        if now >= self.deadline.unwrap_or(Nanos::MAX) {
+            return Some(Want::Close);
+        }
+        (now >= self.ping_at).then(|| {
+            self.ping_at = Nanos::MAX;
+            self.deadline = Some(now.saturating_add(self.timeout));
+            self.extended = false;
+            Want::Ping
+        })
+    }
+
+    fn next(&self) -> Nanos {
+        self.deadline.unwrap_or(Nanos::MAX).min(self.ping_at)
+    }
 }
 
 /// What a rule listens to.
@@ -122,49 +172,53 @@ pub(crate) enum Heard {
     Messages,
     /// Any byte.
     Bytes,
+    /// What we send ourselves.
+    Sent,
 }
 
 impl Heard {
     fn hears(self, input: Input, pings: u32) -> bool {
         match input {
-            Input::Pong(ping) => self != Self::Pong || ping == pings,
-            Input::Data => self != Self::Pong,
+            Input::Pong(ping) => match self {
+                Self::Pong => ping == pings,
+                Self::Messages | Self::Bytes => true,
+                Self::Sent => false,
+            },
+            Input::Data => matches!(self, Self::Messages | Self::Bytes),
             Input::Progress => self == Self::Bytes,
-            Input::Wrote | Input::PingSent => false,
+            Input::Wrote => self == Self::Sent,
+            Input::PingSent | Input::ReadPaused | Input::ReadResumed => false,
         }
     }
 }
 
 impl Rule for OneAtATime {
     fn tell(&mut self, input: Input, now: Nanos) {
-        if self.deadline != Nanos::MAX && self.answers.hears(input, self.pings) {
-            self.deadline = Nanos::MAX;
+        if self.deadline.is_some() && self.answers.hears(input, self.pings) {
+            self.deadline = None;
             let from = if self.from_the_answer { now } else { self.sent_at };
             self.ping_at = now.max(from + self.interval);
         }
-        if self.deadline == Nanos::MAX
-            && self.puts_off != Heard::Pong
-            && self.puts_off.hears(input, self.pings)
-        {
+        if self.deadline.is_none() && self.puts_off != Heard::Pong && self.puts_off.hears(input, self.pings) {
             self.ping_at = now + self.interval;
         }
     }
 
     fn poll(&mut self, now: Nanos) -> Option<Want> {
-        if now >= self.deadline {
-            return Some(Want::Close);
+        if let Some(deadline) = self.deadline {
+            return (now >= deadline).then_some(Want::Close);
         }
-        if self.deadline != Nanos::MAX || now < self.ping_at {
+        if now < self.ping_at {
             return None;
         }
         self.pings += 1;
         self.sent_at = now;
-        self.deadline = now + self.timeout;
+        self.deadline = Some(now.saturating_add(self.timeout));
         Some(Want::Ping)
     }
 
     fn next(&self) -> Nanos {
-        if self.deadline == Nanos::MAX { self.ping_at } else { self.deadline }
+        self.deadline.unwrap_or(self.ping_at)
     }
 }
 

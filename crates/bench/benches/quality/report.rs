@@ -7,20 +7,31 @@ use std::fs;
 use crate::families::{FAMILIES, SUSPICIONS};
 use crate::plot;
 use crate::score::{Rate, Score};
-use crate::study::{SHOWN, Study, TARGETS};
+use crate::study::{SHOWN, Study, TARGETS, judging_worlds};
 use crate::world::WORLDS;
 use liveness_bench::table::{Table, number};
 
 /// The worlds that are looked at together, by what is amiss in them.
 const GROUPS: &[(&str, &[&str])] = &[
     ("The network", &["lan", "wan", "bad wan", "mobile", "satellite"]),
-    ("The peer", &["chat", "slow pongs", "peer stalls", "deaf", "mute"]),
+    ("The peer", &["chat", "slow pongs", "lost pings", "peer stalls", "deaf", "mute"]),
     ("Much to send", &["upload", "download", "streaming"]),
     (
         "Our own host",
-        &["busy loop", "pauses", "pauses, timers first", "sleep, counted", "sleep, not counted"],
+        &[
+            "busy loop",
+            "pauses",
+            "pauses, timers first",
+            "reading pauses",
+            "sleep, counted",
+            "sleep, not counted",
+        ],
     ),
+    (PROXY, &["proxy, our silence", "proxy, their silence", "keepalive"]),
 ];
+
+/// In these worlds a live peer is lost by the proxy's hand, too.
+const PROXY: &str = "A proxy in between";
 
 /// A ping and its pong, with the headers of TCP and IP.
 const BYTES_A_PING: f64 = 2.0 * crate::simulate::CONTROL;
@@ -39,8 +50,13 @@ pub(crate) fn text(study: &Study) -> String {
     let _ = writeln!(text, "{}", settings(study));
     for (name, worlds) in GROUPS {
         let _ = writeln!(text, "### {name}\n");
-        let _ = writeln!(text, "Live peers closed, a connection and day, at {} s:\n", TARGETS[SHOWN]);
+        let lost = if *name == PROXY { "closed, or cut by the proxy" } else { "closed" };
+        let _ = writeln!(text, "Live peers {lost}, a connection and day, at {} s:\n", TARGETS[SHOWN]);
         let _ = writeln!(text, "{}", by_world(study, worlds, |score| closes(score.mistakes_a_day())));
+        if *name == PROXY {
+            let _ = writeln!(text, "Of those, cut by the proxy for our silence / for theirs:\n");
+            let _ = writeln!(text, "{}", by_world(study, worlds, cuts));
+        }
         let _ = writeln!(text, "Seconds from death to close, mean / p50 / p99 / longest:\n");
         let _ = writeln!(text, "{}", by_world(study, worlds, detection));
     }
@@ -91,16 +107,17 @@ fn settings(study: &Study) -> Table {
     table
 }
 
-/// A row for each rule that has a setting, a column for each of these worlds.
+/// A row for each rule that has a setting somewhere, a column for each of these worlds.
 fn by_world(study: &Study, worlds: &[&str], cell: impl Fn(&Score) -> String) -> Table {
     let columns: Vec<usize> =
         worlds.iter().filter_map(|name| WORLDS.iter().position(|world| world.name == *name)).collect();
     let mut table = Table::new([""].iter().chain(worlds).copied());
     for (index, family) in FAMILIES.iter().enumerate() {
-        let scores: Option<Vec<&Score>> =
+        let scores: Vec<Option<&Score>> =
             columns.iter().map(|world| study.scores[*world][index][SHOWN].as_ref()).collect();
-        if let Some(scores) = scores {
-            table.row([family.name.to_owned()].into_iter().chain(scores.into_iter().map(&cell)));
+        if scores.iter().any(Option::is_some) {
+            let cells = scores.into_iter().map(|score| score.map_or_else(|| "-".to_owned(), &cell));
+            table.row([family.name.to_owned()].into_iter().chain(cells));
         }
     }
     table
@@ -111,6 +128,11 @@ fn closes(rate: Rate) -> String {
         return format!("0 (< {:.2})", rate.most);
     }
     format!("{} ({} to {})", number(Some(rate.mean)), number(Some(rate.least)), number(Some(rate.most)))
+}
+
+fn cuts(score: &Score) -> String {
+    let (ours, theirs) = score.cuts_a_day();
+    format!("{} / {}", number(Some(ours)), number(Some(theirs)))
 }
 
 fn detection(score: &Score) -> String {
@@ -162,7 +184,7 @@ fn costs(study: &Study) -> Table {
 
 fn doubts(study: &Study) -> Table {
     let mut table = Table::new([""].into_iter().chain(SUSPICIONS.iter().map(|(name, _)| *name)));
-    for (world, scores) in WORLDS.iter().zip(&study.doubts) {
+    for (world, scores) in judging_worlds().zip(&study.doubts) {
         let cells = scores.iter().map(|score| {
             let (after, share) = score.doubted();
             let after = if after.is_nan() { "-".to_owned() } else { format!("{after:.1} s") };

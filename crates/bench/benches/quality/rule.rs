@@ -15,6 +15,19 @@ pub(crate) enum Input {
     Wrote,
     /// The last byte of the newest ping did.
     PingSent,
+    /// We stop reading, and start again. Most rules have no ear for it.
+    ReadPaused,
+    ReadResumed,
+}
+
+impl Input {
+    /// It has to be read: it waits while nobody reads.
+    pub(crate) fn is_read(self) -> bool {
+        match self {
+            Self::Progress | Self::Data | Self::Pong(_) => true,
+            Self::Wrote | Self::PingSent | Self::ReadPaused | Self::ReadResumed => false,
+        }
+    }
 }
 
 /// What a rule wants.

@@ -10,6 +10,8 @@ use crate::world::World;
 pub(crate) struct Score {
     pub(crate) days: f64,
     pub(crate) mistakes: u64,
+    cut_for_ours: u64,
+    cut_for_theirs: u64,
     pub(crate) doubts: u64,
     pings: u64,
     wakes: u64,
@@ -42,6 +44,8 @@ impl Score {
     fn add(&mut self, outcome: &Outcome) {
         self.days += outcome.lived / 86_400.0;
         self.mistakes += u64::from(outcome.mistakes);
+        self.cut_for_ours += u64::from(outcome.cut_for_ours);
+        self.cut_for_theirs += u64::from(outcome.cut_for_theirs);
         self.doubts += u64::from(outcome.doubts);
         self.pings += outcome.pings;
         self.wakes += outcome.wakes;
@@ -54,6 +58,11 @@ impl Score {
 
     pub(crate) fn mistakes_a_day(&self) -> Rate {
         rate(self.mistakes, self.days)
+    }
+
+    /// Live peers that a proxy cut, for our silence and for theirs.
+    pub(crate) fn cuts_a_day(&self) -> (f64, f64) {
+        (self.cut_for_ours as f64 / self.days, self.cut_for_theirs as f64 / self.days)
     }
 
     pub(crate) fn doubts_a_day(&self) -> Rate {

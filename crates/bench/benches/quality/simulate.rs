@@ -1,21 +1,27 @@
 //! One life: a connection in its world, judged by a rule until the peer dies and is found out.
 
+mod traffic;
+
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use crate::chance::{MILLI, Nanos, SECOND, gap, nanos, number, seconds, unit};
+use crate::chance::{Nanos, SECOND, nanos, number, seconds, unit};
 use crate::pipe::{Pipe, Written};
+use crate::proxy::{Proxy, Side};
 use crate::rule::{Input, Rule, Want};
 use crate::spells::Spells;
-use crate::world::{Death, Talk, World};
+use crate::world::{Death, World};
 
 /// What a rule did in a life.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Outcome {
     /// Seconds connected to a live peer.
     pub(crate) lived: f64,
-    /// Closes of a live peer.
+    /// Live peers lost: closed by the rule, or cut by the proxy.
     pub(crate) mistakes: u32,
+    /// Those that the proxy cut, for our silence and for theirs.
+    pub(crate) cut_for_ours: u32,
+    pub(crate) cut_for_theirs: u32,
     /// Live peers greyed out, who answered later.
     pub(crate) doubts: u32,
     pub(crate) pings: u64,
@@ -41,13 +47,38 @@ const CHUNK: f64 = 64_000.0;
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum What {
-    PeerHears { connection: u32, ping: u32 },
-    PeerAnswers { connection: u32, ping: u32 },
-    PeerTalks { turn: u64 },
-    WeTalk { turn: u64 },
-    Chunks { connection: u32, written: usize, of: u32, ours: bool },
-    Arrives { connection: u32, input: Input },
-    Timer { connection: u32, set: u64 },
+    PeerHears {
+        connection: u32,
+        ping: u32,
+    },
+    PeerAnswers {
+        connection: u32,
+        ping: u32,
+    },
+    PeerTalks {
+        turn: u64,
+    },
+    WeTalk {
+        turn: u64,
+    },
+    Chunks {
+        connection: u32,
+        written: usize,
+        of: u32,
+        ours: bool,
+    },
+    Arrives {
+        connection: u32,
+        input: Input,
+    },
+    Timer {
+        connection: u32,
+        set: u64,
+    },
+    /// The proxy looks at its clocks.
+    Silence {
+        connection: u32,
+    },
     Awake,
     Reconnect,
     End,
@@ -61,6 +92,7 @@ pub(crate) struct Simulation<'a, M> {
     outages: Spells,
     peer_stalls: Spells,
     driver_stalls: Spells,
+    read_pauses: Spells,
     sleeps: Spells,
     /// Moments, and in their order what happens.
     agenda: BinaryHeap<Reverse<(Nanos, u64, What)>>,
@@ -68,6 +100,9 @@ pub(crate) struct Simulation<'a, M> {
     written: Vec<(Written, f64)>,
     /// What has arrived while nobody read.
     unread: Vec<Input>,
+    /// The rule knows that nobody reads.
+    paused: bool,
+    proxy: Proxy,
     awake_at: Nanos,
     connection: u32,
     /// Ours and theirs.
@@ -103,11 +138,14 @@ impl<'a, R: Rule, M: Fn(u64, Nanos) -> R> Simulation<'a, M> {
             outages,
             peer_stalls: spells(world.peer_stalls, 6),
             driver_stalls: spells(world.driver_stalls, 7),
+            read_pauses: spells(world.read_pauses, 15),
             sleeps,
             agenda: BinaryHeap::new(),
             entered: 0,
             written: Vec::new(),
             unread: Vec::new(),
+            paused: false,
+            proxy: Proxy::new(world.proxy, 0),
             awake_at: 0,
             connection: 0,
             pipes,
@@ -130,12 +168,18 @@ impl<'a, R: Rule, M: Fn(u64, Nanos) -> R> Simulation<'a, M> {
         if let Some(talk) = self.world.we_talk {
             self.enter(self.next_word(talk, 9, 0, 0), What::WeTalk { turn: 0 });
         }
+        for edge in self.read_pauses.edges().collect::<Vec<_>>() {
+            self.enter(edge, What::Awake);
+        }
         let mut rule = Some(self.connect(0));
         self.serve(&mut rule, 0);
         while let Some(Reverse((now, _, what))) = self.agenda.pop() {
             match what {
                 What::End => return self.lived_until(self.dies_at),
                 What::PeerHears { connection, ping } if connection == self.connection => {
+                    if unit(number(self.seed, 14, now)) < self.world.lost_pings {
+                        continue;
+                    }
                     let slow = self.world.slow_pongs * unit(number(self.seed, 10, now));
                     let stalled = self.peer_stalls.end_at(now).unwrap_or(now);
                     self.enter(stalled.max(now + nanos(slow)), What::PeerAnswers { connection, ping });
@@ -150,12 +194,18 @@ impl<'a, R: Rule, M: Fn(u64, Nanos) -> R> Simulation<'a, M> {
                     self.chunk(now, written, of, ours);
                 }
                 What::Arrives { connection, input } if connection == self.connection => {
+                    if input.is_read() {
+                        self.proxy.pass(Side::Theirs, now);
+                    }
                     self.unread.push(input);
                     self.serve(&mut rule, now);
                 }
                 What::Timer { connection, set } if connection == self.connection && set == self.set => {
                     self.timer = Nanos::MAX;
                     self.serve(&mut rule, now);
+                }
+                What::Silence { connection } if connection == self.connection => {
+                    self.look_for_silence(&mut rule, now);
                 }
                 What::Awake => self.serve(&mut rule, now),
                 What::Reconnect => {
@@ -167,6 +217,7 @@ impl<'a, R: Rule, M: Fn(u64, Nanos) -> R> Simulation<'a, M> {
                 | What::PeerAnswers { .. }
                 | What::Chunks { .. }
                 | What::Arrives { .. }
+                | What::Silence { .. }
                 | What::Timer { .. } => {}
             }
             if self.outcome.found.is_some() {
@@ -193,9 +244,7 @@ impl<'a, R: Rule, M: Fn(u64, Nanos) -> R> Simulation<'a, M> {
         let due = judge.next() <= clock;
         self.outcome.wakes += u64::from(due && now < self.dies_at);
         let mut closed = self.world.timers_first && self.poll(judge, now, clock);
-        for input in std::mem::take(&mut self.unread) {
-            judge.tell(input, clock);
-        }
+        self.read(judge, now, clock);
         closed = closed || self.poll(judge, now, clock);
         if closed {
             *rule = None;
@@ -212,6 +261,22 @@ impl<'a, R: Rule, M: Fn(u64, Nanos) -> R> Simulation<'a, M> {
             self.timer = at;
             self.set += 1;
             self.enter(at, What::Timer { connection: self.connection, set: self.set });
+        }
+    }
+
+    /// Tells the rule what has arrived, or leaves it in the kernel while nobody reads.
+    fn read(&mut self, rule: &mut R, now: Nanos, clock: Nanos) {
+        let paused = self.read_pauses.end_at(now).is_some();
+        if paused != self.paused {
+            self.paused = paused;
+            rule.tell(if paused { Input::ReadPaused } else { Input::ReadResumed }, clock);
+        }
+        for input in std::mem::take(&mut self.unread) {
+            if paused && input.is_read() {
+                self.unread.push(input);
+            } else {
+                rule.tell(input, clock);
+            }
         }
     }
 
@@ -238,6 +303,7 @@ impl<'a, R: Rule, M: Fn(u64, Nanos) -> R> Simulation<'a, M> {
         self.pings += 1;
         self.outcome.pings += u64::from(now < self.dies_at);
         let written = self.pipes[0].write(now, CONTROL, &self.outages);
+        self.proxy.pass(Side::Ours, written.left);
         self.arrive(written.taken, Input::PingSent);
         if written.arrives != Nanos::MAX {
             let ping = self.pings;
@@ -250,6 +316,27 @@ impl<'a, R: Rule, M: Fn(u64, Nanos) -> R> Simulation<'a, M> {
             self.outcome.found = Some(self.since_death(now));
             return self.lived_until(self.dies_at);
         }
+        self.lose(now);
+    }
+
+    /// The proxy cuts, unless something came through since it looked last. After the death the verdict is the rule's alone.
+    fn look_for_silence(&mut self, rule: &mut Option<R>, now: Nanos) {
+        if now >= self.dies_at {
+            return;
+        }
+        let (at, side) = self.proxy.cut();
+        if at > now {
+            return self.enter(at, What::Silence { connection: self.connection });
+        }
+        match side {
+            Side::Ours => self.outcome.cut_for_ours += 1,
+            Side::Theirs => self.outcome.cut_for_theirs += 1,
+        }
+        *rule = None;
+        self.lose(now);
+    }
+
+    fn lose(&mut self, now: Nanos) {
         self.outcome.mistakes += 1;
         self.lived_until(now);
         self.connection += 1;
@@ -278,6 +365,12 @@ impl<'a, R: Rule, M: Fn(u64, Nanos) -> R> Simulation<'a, M> {
         self.pipes = pipes(self.world, self.seed, now, self.dies_at);
         self.connected_at = now;
         self.unread.clear();
+        self.paused = false;
+        self.proxy = Proxy::new(self.world.proxy, now);
+        let (looks_at, _) = self.proxy.cut();
+        if looks_at != Nanos::MAX {
+            self.enter(looks_at, What::Silence { connection: self.connection });
+        }
         self.written.clear();
         self.suspected = false;
         self.pings = 0;
@@ -288,70 +381,6 @@ impl<'a, R: Rule, M: Fn(u64, Nanos) -> R> Simulation<'a, M> {
     /// What the host's clock shows.
     fn clock(&self, now: Nanos) -> Nanos {
         if self.world.clock_counts_sleep { now } else { now - self.sleeps.spent_until(now) }
-    }
-
-    fn next_word(&self, talk: Talk, what: u64, turn: u64, now: Nanos) -> Nanos {
-        let wait = if talk.streaming { talk.every } else { gap(number(self.seed, what, turn), talk.every) };
-        now + nanos(wait).max(MILLI)
-    }
-
-    fn peer_talks(&mut self, now: Nanos, turn: u64, connected: bool) {
-        let Some(talk) = self.world.peer_talks else { return };
-        // The dead say nothing, unless they are only deaf.
-        if now >= self.dies_at && self.world.death != Death::Deaf {
-            return;
-        }
-        // A stalled process says it afterwards. A frame that has not left yet puts off the next.
-        let stalled = self.peer_stalls.end_at(now);
-        if stalled.is_none() && connected && self.pipes[1].busy_seconds(now) < 1.0 {
-            let written = self.pipes[1].write(now, talk.bytes, &self.outages);
-            self.large(written, talk.bytes, false);
-            self.arrive(written.arrives, Input::Data);
-        }
-        let from = stalled.unwrap_or(now);
-        self.enter(self.next_word(talk, 8, turn + 1, from), What::PeerTalks { turn: turn + 1 });
-    }
-
-    fn we_talk(&mut self, rule: &mut Option<R>, now: Nanos, turn: u64) {
-        let Some(talk) = self.world.we_talk else { return };
-        let held = self.driver_stalls.end_at(now).max(self.sleeps.end_at(now));
-        if held.is_none() && rule.is_some() && self.pipes[0].busy_seconds(now) < 30.0 {
-            let written = self.pipes[0].write(now, talk.bytes, &self.outages);
-            self.large(written, talk.bytes, true);
-            self.arrive(written.taken, Input::Wrote);
-        }
-        let from = held.unwrap_or(now);
-        self.enter(self.next_word(talk, 9, turn + 1, from), What::WeTalk { turn: turn + 1 });
-    }
-
-    /// A message of many chunks is seen to move, at either end.
-    fn large(&mut self, written: Written, bytes: f64, ours: bool) {
-        if bytes > CHUNK {
-            self.written.push((written, bytes));
-            let index = self.written.len() - 1;
-            let connection = self.connection;
-            self.enter(written.starts, What::Chunks { connection, written: index, of: 1, ours });
-        }
-    }
-
-    /// One chunk of a large message has left.
-    fn chunk(&mut self, now: Nanos, written: usize, number: u32, ours: bool) {
-        let (Written { starts, left, .. }, bytes) = self.written[written];
-        // The dead take nothing more.
-        if now >= self.dies_at {
-            return;
-        }
-        if ours {
-            self.arrive(now, Input::Wrote);
-        } else if let Some(arrives) = self.pipes[1].flight(now, &self.outages) {
-            self.arrive(arrives, Input::Progress);
-        }
-        let chunks = bytes / CHUNK;
-        let next = starts + ((left - starts) as f64 * f64::from(number) / chunks) as Nanos;
-        if f64::from(number) < chunks {
-            let connection = self.connection;
-            self.enter(next, What::Chunks { connection, written, of: number + 1, ours });
-        }
     }
 
     fn arrive(&mut self, at: Nanos, input: Input) {

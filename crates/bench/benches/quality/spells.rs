@@ -45,6 +45,11 @@ impl Spells {
         Self { all }
     }
 
+    /// Where one starts or ends.
+    pub(crate) fn edges(&self) -> impl Iterator<Item = Nanos> + '_ {
+        self.all.iter().flat_map(|spell| [spell.start, spell.end])
+    }
+
     /// The latest that has started.
     fn latest(&self, now: Nanos) -> Option<Spell> {
         let next = self.all.partition_point(|spell| spell.start <= now);

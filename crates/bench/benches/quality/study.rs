@@ -10,7 +10,7 @@ use crate::score::Score;
 use crate::world::{WORLDS, World};
 
 /// Mean detection times in the first world, in seconds: where all rules are made alike.
-pub(crate) const TARGETS: [f64; 6] = [12.0, 13.0, 15.0, 20.0, 30.0, 45.0];
+pub(crate) const TARGETS: [f64; 6] = [12.0, 13.0, 15.0, 20.0, 34.0, 45.0];
 
 /// The one whose tables are printed: that of this crate's defaults.
 pub(crate) const SHOWN: usize = 4;
@@ -24,7 +24,7 @@ pub(crate) struct Study {
     pub(crate) settings: Vec<Vec<Option<f64>>>,
     /// By world, family and target.
     pub(crate) scores: Vec<Vec<Vec<Option<Score>>>>,
-    /// By world and kind of suspicion, at the timeout of the shown target.
+    /// By world of `judging_worlds` and kind of suspicion, at the timeout of the shown target.
     pub(crate) doubts: Vec<Vec<Score>>,
     /// Whose the lives are.
     pub(crate) seed: u64,
@@ -41,7 +41,11 @@ impl Study {
         let mut scores = in_parallel(WORLDS.len() * per_world, |cell| {
             let (world, cell) = (&WORLDS[cell / per_world], cell % per_world);
             let (family, target) = (cell / TARGETS.len(), cell % TARGETS.len());
-            let x = settings[family][target]?;
+            let x = if world.keepalive {
+                (FAMILIES[family].keeps_alive && target == SHOWN).then_some(f64::INFINITY)?
+            } else {
+                settings[family][target]?
+            };
             Some(score(world, FAMILIES[family].make, x, seed, hours))
         })
         .into_iter();
@@ -50,8 +54,9 @@ impl Study {
             .map(|_| FAMILIES.iter().map(|_| scores.by_ref().take(TARGETS.len()).collect()).collect())
             .collect();
         let timeout = settings[0][SHOWN].expect("ours can be calibrated");
-        let doubts = in_parallel(WORLDS.len() * SUSPICIONS.len(), |cell| {
-            let (world, suspicion) = (&WORLDS[cell / SUSPICIONS.len()], SUSPICIONS[cell % SUSPICIONS.len()]);
+        let judging: Vec<&World> = judging_worlds().collect();
+        let doubts = in_parallel(judging.len() * SUSPICIONS.len(), |cell| {
+            let (world, suspicion) = (judging[cell / SUSPICIONS.len()], SUSPICIONS[cell % SUSPICIONS.len()]);
             score(world, suspicion.1, timeout, seed, hours)
         });
         let doubts = doubts.chunks(SUSPICIONS.len()).map(<[_]>::to_vec).collect();
@@ -104,6 +109,11 @@ impl Study {
         }
         found
     }
+}
+
+/// Those in which a verdict is asked for.
+pub(crate) fn judging_worlds() -> impl Iterator<Item = &'static World> {
+    WORLDS.iter().filter(|world| !world.keepalive)
 }
 
 /// A rule at one setting in one world.

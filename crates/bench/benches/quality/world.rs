@@ -1,5 +1,6 @@
 //! The worlds: what networks, peers and hosts do to a connection.
 
+use crate::proxy::{Limits, NO_PROXY};
 use crate::spells::Often;
 
 /// What both directions of a path have in common.
@@ -48,7 +49,14 @@ pub(crate) struct World {
     pub(crate) peer_stalls: Option<Often>,
     /// A ping is answered after up to so many seconds.
     pub(crate) slow_pongs: f64,
+    /// The share of pings that arrive and that the peer's program never answers.
+    pub(crate) lost_pings: f64,
+    pub(crate) proxy: Limits,
+    /// Every rule that has a timeout by itself has it at never.
+    pub(crate) keepalive: bool,
     pub(crate) driver_stalls: Option<Often>,
+    /// Our side does not read; its timers go on.
+    pub(crate) read_pauses: Option<Often>,
     /// The host is suspended, and its network with it.
     pub(crate) sleeps: Option<Often>,
     pub(crate) clock_counts_sleep: bool,
@@ -75,7 +83,11 @@ const IDLE: World = World {
     we_talk: None,
     peer_stalls: None,
     slow_pongs: 0.0,
+    lost_pings: 0.0,
+    proxy: NO_PROXY,
+    keepalive: false,
     driver_stalls: None,
+    read_pauses: None,
     sleeps: None,
     clock_counts_sleep: true,
     timers_first: false,
@@ -158,6 +170,35 @@ pub(crate) const WORLDS: &[World] = &[
         ..IDLE
     },
     World {
+        name: "lost pings",
+        says: "the peer's program loses one ping in twenty, as a page does before its handler is there",
+        lost_pings: 0.05,
+        fair: false,
+        ..IDLE
+    },
+    World {
+        name: "proxy, our silence",
+        says: "the peer says something every 5 s, and we nothing; a proxy cuts after 60 s without a byte from us",
+        peer_talks: Some(Talk { every: 5.0, bytes: 200.0, streaming: false }),
+        proxy: Limits { ours: 60.0, ..NO_PROXY },
+        ..IDLE
+    },
+    World {
+        name: "proxy, their silence",
+        says: "we say something every 5 s, and the peer nothing; a proxy cuts after 60 s without a byte from the peer",
+        we_talk: Some(Talk { every: 5.0, bytes: 200.0, streaming: false }),
+        proxy: Limits { theirs: 60.0, ..NO_PROXY },
+        ..IDLE
+    },
+    World {
+        name: "keepalive",
+        says: "all timeouts are never, and the peer answers no ping; a proxy cuts after 60 s without a byte from us",
+        lost_pings: 1.0,
+        proxy: Limits { ours: 60.0, ..NO_PROXY },
+        keepalive: true,
+        ..IDLE
+    },
+    World {
         name: "busy loop",
         says: "92 ms round trip; our loop is busy four fifths of the time, 20 ms to 1 s at a stretch, and serves timers before sockets",
         network: FAR,
@@ -178,6 +219,13 @@ pub(crate) const WORLDS: &[World] = &[
         network: FAR,
         driver_stalls: Some(Often { every: 30.0, shortest: 0.1, longest: 30.0 }),
         timers_first: true,
+        ..IDLE
+    },
+    World {
+        name: "reading pauses",
+        says: "the peer says something every 5 s; our loop stops reading for a minute, every five minutes; its timers go on",
+        peer_talks: Some(Talk { every: 5.0, bytes: 200.0, streaming: false }),
+        read_pauses: Some(Often { every: 300.0, shortest: 60.0, longest: 60.0 }),
         ..IDLE
     },
     World {

@@ -32,11 +32,12 @@ use tokio::time::timeout;
 
 use crate::runtime;
 use liveness_testing::eventually;
+use liveness_testing::raw_peer::PATIENCE;
 
 pub(crate) use thirtyfour::Key;
 
 /// How long one call may take; what hangs for longer is stopped, not slow.
-const CALL: Duration = Duration::from_secs(20);
+const CALL: Duration = PATIENCE;
 
 /// What a browser in the tests is: without what would dial out.
 const SWITCHES: [&str; 11] = [

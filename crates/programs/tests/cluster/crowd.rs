@@ -31,7 +31,7 @@ pub(crate) struct Written {
     pub(crate) acknowledged: Timestamp,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Ledger {
     /// The nodes that each user is connected to.
     pub(crate) here: BTreeMap<String, BTreeSet<usize>>,

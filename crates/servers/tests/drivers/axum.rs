@@ -11,7 +11,7 @@ use axum::routing::any;
 use futures_util::{SinkExt, StreamExt};
 use liveness::driver::axum::{CountingListener, Peer};
 use liveness::driver::tokio::LiveStream;
-use liveness::{CloseCode, Config, Evidence, Reason, Stats};
+use liveness::{CloseCode, Config, Reason, Stats};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -21,9 +21,10 @@ use tungstenite::protocol::CloseFrame;
 
 use liveness_testing::raw_peer::PATIENCE;
 
-/// Short, for a test; long, for a machine that is busy.
 const INTERVAL: Duration = Duration::from_millis(150);
-const TIMEOUT: Duration = Duration::from_millis(450);
+/// For clients that are to be given up, and for those that are to live: no busy machine is so late.
+const SHORT: Duration = Duration::from_millis(450);
+const LONG: Duration = Duration::from_secs(20);
 
 /// How a connection ended.
 type Ends = mpsc::UnboundedReceiver<(Option<Reason>, Stats)>;
@@ -50,11 +51,10 @@ async fn echo(upgrade: WebSocketUpgrade, peer: ConnectInfo<Peer>, State(app): St
     })
 }
 
-async fn serve(evidence: Evidence, counted: bool) -> (SocketAddr, Ends) {
+async fn serve(timeout: Duration, counted: bool) -> (SocketAddr, Ends) {
     let config = Config::builder()
         .interval(INTERVAL)
-        .timeout(TIMEOUT)
-        .evidence(evidence)
+        .timeout(timeout)
         .close_timeout(Duration::from_millis(300))
         .build()
         .unwrap();
@@ -78,27 +78,24 @@ async fn end(ends: &mut Ends) -> (Option<Reason>, Stats) {
 
 #[tokio::test]
 async fn a_client_that_only_reads_lives_and_closes_properly() {
-    let (address, mut ends) = serve(Evidence::AnyTraffic, true).await;
+    let (address, mut ends) = serve(LONG, true).await;
     let mut client = connect(address).await;
-    // Ten intervals of nothing but pings.
-    let quiet = timeout(10 * INTERVAL, async {
-        while let Some(message) = client.next().await {
-            assert!(message.unwrap().is_ping());
-        }
-    });
-    assert!(quiet.await.is_err(), "it was let go");
+    for _ in 0..8 {
+        let message = timeout(PATIENCE, client.next()).await.expect("a ping comes");
+        assert!(message.expect("it was let go").unwrap().is_ping());
+    }
     client.send(WsMessage::text("still here")).await.unwrap();
     while client.next().await.unwrap().unwrap() != WsMessage::text("still here") {}
     client.close(Some(CloseFrame { code: 1000.into(), reason: "bye".into() })).await.unwrap();
     while client.next().await.is_some_and(|message| message.is_ok()) {}
     let (reason, stats) = end(&mut ends).await;
     assert_eq!(reason, Some(Reason::PeerClosed(Some(1000))));
-    assert!(stats.answers >= 3, "{stats:?}");
+    assert!(stats.answers >= 8, "{stats:?}");
 }
 
 #[tokio::test]
 async fn a_frozen_client_is_given_up_and_told_so() {
-    let (address, mut ends) = serve(Evidence::AnyTraffic, true).await;
+    let (address, mut ends) = serve(SHORT, true).await;
     let mut client = connect(address).await;
     client.send(WsMessage::text("one moment")).await.unwrap();
     assert_eq!(end(&mut ends).await.0, Some(Reason::PingTimeout));
@@ -110,17 +107,18 @@ async fn a_frozen_client_is_given_up_and_told_so() {
 
 #[tokio::test]
 async fn one_frame_that_dribbles_keeps_its_sender_where_bytes_are_seen() {
-    for counted in [true, false] {
-        let (address, mut ends) = serve(Evidence::AnyTraffic, counted).await;
+    // Five seconds of it, which is longer than the timeout; and more than enough to be given up in.
+    for (counted, len) in [(true, 50), (false, 120)] {
+        let (address, mut ends) = serve(Duration::from_secs(4), counted).await;
         let mut stream = connect(address).await.into_inner();
         let dribble = async {
-            stream.write_all(&[0x82, 0x80 | 60, 0, 0, 0, 0]).await?;
-            for _ in 0..60 {
+            stream.write_all(&[0x82, 0x80 | len, 0, 0, 0, 0]).await?;
+            for _ in 0..len {
                 stream.write_all(b"x").await?;
-                sleep(TIMEOUT / 12).await;
+                sleep(Duration::from_millis(100)).await;
             }
             // Header and echo.
-            let mut echo = [0; 62];
+            let mut echo = [0; 122];
             loop {
                 stream.read_exact(&mut echo[..2]).await?;
                 let len = usize::from(echo[1]);
@@ -132,7 +130,7 @@ async fn one_frame_that_dribbles_keeps_its_sender_where_bytes_are_seen() {
         };
         let echoed = timeout(PATIENCE, dribble).await.unwrap();
         if counted {
-            assert_eq!(echoed.unwrap(), 60);
+            assert_eq!(echoed.unwrap(), usize::from(len));
             drop(stream);
             assert_eq!(end(&mut ends).await.0, Some(Reason::TransportClosed));
         } else {
@@ -152,7 +150,7 @@ async fn errors_that_hide_their_type_are_still_told_apart() {
         // Nothing at all: the transport just ends.
         (b"", None),
     ] {
-        let (address, mut ends) = serve(Evidence::AnyTraffic, true).await;
+        let (address, mut ends) = serve(LONG, true).await;
         let mut stream = connect(address).await.into_inner();
         stream.write_all(bytes).await.unwrap();
         if code.is_none() {
@@ -171,7 +169,7 @@ async fn errors_that_hide_their_type_are_still_told_apart() {
 #[tokio::test]
 async fn a_reset_is_the_end_of_the_transport() {
     for counted in [true, false] {
-        let (address, mut ends) = serve(Evidence::AnyTraffic, counted).await;
+        let (address, mut ends) = serve(LONG, counted).await;
         let stream = connect(address).await.into_inner();
         stream.set_zero_linger().unwrap();
         drop(stream);

@@ -158,7 +158,7 @@ fn what_is_logged_is_in_the_words_of_a_transcript() {
         (to_value(CloseCode::TIMEOUT), json!(3008)),
         (
             to_value(peer.rtt()),
-            json!({"latest": "0.04s", "smoothed": "0.04s", "variance": "0.02s", "min": "0.04s"}),
+            json!({"latest": "0.04s", "smoothed": "0.04s", "variation": "0.02s", "min": "0.04s"}),
         ),
         (
             to_value(peer.stats()),

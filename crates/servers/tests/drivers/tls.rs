@@ -13,7 +13,7 @@ use socket2::SockRef;
 use tungstenite::Message;
 use tungstenite::protocol::WebSocketConfig;
 
-use liveness_testing::host::{Host, Life, Stingy, Watched, brisk, strict};
+use liveness_testing::host::{Host, LONGER, Life, Stingy, Watched, brisk, outlasted, strict};
 use liveness_testing::raw_peer::{
     BINARY, FIN, PING, PONG, Peer, close, code_and_text, frame, header, millis, sleep,
 };
@@ -77,7 +77,7 @@ fn served(
 /// Half a record, a rest, the other half: pieces that mean nothing to TLS yet are signs of life where bytes are counted.
 #[test]
 fn a_large_message_that_dribbles_in_keeps_its_sender_alive() {
-    let (host, mut peer) = served(brisk().build_const(), |_| ());
+    let (host, mut peer) = served(outlasted().build_const(), |_| ());
     let mut message = header(FIN | BINARY, 256 * KIB as u64);
     message.extend(vec![7; 256 * KIB]);
     let mut wire = Vec::new();
@@ -89,41 +89,42 @@ fn a_large_message_that_dribbles_in_keeps_its_sender_alive() {
     }
     for piece in wire.chunks(5 * KIB) {
         peer.0.sock.write_all(piece).unwrap();
-        sleep(millis(30));
+        sleep(LONGER / 50);
     }
     peer.write(&close(1000, ""));
     let life = host.join();
     life.assert_closed_by_peer();
     assert_eq!(life.messages, [Message::binary(vec![7; 256 * KIB])]);
-    assert!(life.lasted > millis(1200));
+    assert!(life.lasted >= LONGER, "{life:?}");
 }
 
 /// One record that takes longer than any timeout.
 #[test]
 fn one_record_that_trickles_in_keeps_its_sender_alive() {
-    let (host, mut peer) = served(brisk().build_const(), |_| ());
+    let (host, mut peer) = served(outlasted().build_const(), |_| ());
     peer.0.conn.writer().write_all(&frame(BINARY, b"small")).unwrap();
     let mut wire = Vec::new();
     peer.0.conn.write_tls(&mut wire).unwrap();
     for byte in wire {
         peer.0.sock.write_all(&[byte]).unwrap();
-        sleep(millis(40));
+        sleep(LONGER / 30);
     }
     peer.write(&close(1000, ""));
     let life = host.join();
     life.assert_closed_by_peer();
     assert_eq!(life.messages, [Message::binary(b"small".to_vec())]);
+    assert!(life.lasted >= LONGER, "{life:?}");
 }
 
 #[test]
 fn a_slow_reader_of_a_large_download_lives() {
-    let (host, mut peer) = served(brisk().build_const(), |life| {
+    let (host, mut peer) = served(outlasted().build_const(), |life| {
         // The peer may have closed by the time it is out.
         let _ = life.socket.send(Message::binary(vec![0; 16 * MIB]));
     });
-    // Several timeouts in all, each rest far shorter than one.
+    // Longer than the timeout in all, each rest far shorter.
     for _ in 0..12 {
-        sleep(millis(150));
+        sleep(LONGER / 12);
         peer.0.read_exact(&mut vec![0; MIB]).unwrap();
     }
     peer.0.read_exact(&mut vec![0; 4 * MIB + 10]).unwrap();
@@ -135,7 +136,7 @@ fn a_slow_reader_of_a_large_download_lives() {
 /// Both directions at once: what it says is heard while nothing that we write gets through.
 #[test]
 fn talk_is_heard_while_our_writing_is_blocked() {
-    let (host, mut peer) = served(brisk().build_const(), |life| {
+    let (host, mut peer) = served(outlasted().build_const(), |life| {
         // The peer may have closed by the time it is out.
         let _ = life.socket.send(Message::binary(vec![0; 16 * MIB]));
     });
@@ -143,7 +144,7 @@ fn talk_is_heard_while_our_writing_is_blocked() {
     upload.extend(vec![1; 100 * KIB]);
     for piece in upload.chunks(5 * KIB) {
         peer.write(piece);
-        sleep(millis(80));
+        sleep(LONGER / 20);
     }
     assert_eq!(peer.next_of(BINARY).1.len(), 16 * MIB);
     peer.write(&close(1000, ""));
@@ -161,7 +162,8 @@ fn a_frozen_peer_is_given_up_and_its_socket_closes() {
 
 #[test]
 fn a_peer_that_never_reads_stalls_our_writing_and_is_given_up() {
-    let (host, peer) = served(strict().build_const(), |life| {
+    // The first ping waits behind it, and is not sent before.
+    let (host, peer) = served(strict().interval(millis(1000)).jitter(0).build_const(), |life| {
         let offline = life.socket.send(Message::binary(vec![0; 48 * MIB])).unwrap_err();
         assert_eq!(offline.reason(), Reason::WriteStalled);
     });
@@ -171,7 +173,7 @@ fn a_peer_that_never_reads_stalls_our_writing_and_is_given_up() {
 
 #[test]
 fn a_close_is_echoed() {
-    let (host, mut peer) = served(strict().build_const(), |_| ());
+    let (host, mut peer) = served(brisk().build_const(), |_| ());
     peer.write(&close(1001, "bye"));
     assert_eq!(code_and_text(&peer.final_close()).0, 1001);
     assert_eq!(host.join().offline.reason(), Reason::PeerClosed(Some(1001)));
@@ -201,7 +203,7 @@ fn a_full_buffer_of_tls_is_no_reset() {
 /// RFC 8446 6.1: the peer sends no more; TLS says so before the transport does.
 #[test]
 fn the_end_of_tls_is_the_end_of_the_transport() {
-    let (host, mut peer) = served(strict().build_const(), |_| ());
+    let (host, mut peer) = served(brisk().build_const(), |_| ());
     peer.0.conn.send_close_notify();
     peer.0.conn.complete_io(&mut peer.0.sock).unwrap();
     assert_eq!(host.join().offline.reason(), Reason::TransportClosed);
@@ -233,7 +235,7 @@ fn both_ends_are_watched_and_talk() {
 
 #[test]
 fn a_ping_is_answered() {
-    let (host, mut peer) = served(strict().build_const(), |_| ());
+    let (host, mut peer) = served(brisk().build_const(), |_| ());
     peer.write(&frame(PING, b"?"));
     assert_eq!(peer.next_of(PONG).1, b"?");
     peer.write(&close(1000, ""));

@@ -128,8 +128,11 @@ fn what_waits_costs_a_turn_for_each_thing_that_happens(example: Example) {
     let server = Server::start(example, &PATIENT);
     let mut idle: Vec<_> = (0..50).map(|_| server.peer()).collect();
     let work = Work::of(&server, |_| ());
-    let pings: u64 = idle.iter_mut().map(pings_so_far).sum();
-    assert!(pings >= 50, "{pings}");
+    let mut pings = 0;
+    eventually("they are asked", || {
+        pings += idle.iter_mut().map(new_pings).sum::<u64>();
+        pings >= 50
+    });
     work.assert_calm("50 idle connections", 4 * pings + 100);
 
     let server = Server::start(example, &PATIENT);
@@ -137,8 +140,12 @@ fn what_waits_costs_a_turn_for_each_thing_that_happens(example: Example) {
     for peer in &mut stuck {
         peer.write(&frame(TEXT, b"flood 30000000"));
     }
-    // The parts that fit into the kernel's buffers are copied first.
-    sleep(millis(300));
+    eventually("the kernel's buffers are full", || {
+        (0..10).all(|_| {
+            sleep(millis(10));
+            is_asleep(&server)
+        })
+    });
     let work = Work::of(&server, |_| ());
     // The blocking driver looks every 5 ms at the soonest whether there is room again, and whether anything has come.
     let looks = if example == Example::Blocking { 3 * 2 * rests(work.lasted, millis(5)) } else { 0 };
@@ -154,11 +161,11 @@ fn what_waits_costs_a_turn_for_each_thing_that_happens(example: Example) {
             dribbled += 1;
         }
     });
-    work.assert_calm("a frame that dribbles", 4 * (dribbled + pings_so_far(&mut dribbling)) + 100);
+    work.assert_calm("a frame that dribbles", 4 * (dribbled + new_pings(&mut dribbling)) + 100);
 }
 
-/// How many pings lie here. Nothing else has been sent.
-fn pings_so_far(peer: &mut Peer<TcpStream>) -> u64 {
+/// How many pings have come since it was last asked. Nothing else is sent.
+fn new_pings(peer: &mut Peer<TcpStream>) -> u64 {
     const LEN: usize = 2 + 8;
     peer.0.set_nonblocking(true).unwrap();
     let mut pings = Vec::new();

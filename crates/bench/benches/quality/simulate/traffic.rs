@@ -1,0 +1,75 @@
+//! What both ends say to each other beside pings.
+
+use crate::chance::{MILLI, Nanos, gap, nanos, number};
+use crate::pipe::Written;
+use crate::proxy::Side;
+use crate::rule::{Input, Rule};
+use crate::simulate::{CHUNK, Simulation, What};
+use crate::world::{Death, Talk};
+
+impl<R: Rule, M: Fn(u64, Nanos) -> R> Simulation<'_, M> {
+    pub(super) fn next_word(&self, talk: Talk, what: u64, turn: u64, now: Nanos) -> Nanos {
+        let wait = if talk.streaming { talk.every } else { gap(number(self.seed, what, turn), talk.every) };
+        now + nanos(wait).max(MILLI)
+    }
+
+    pub(super) fn peer_talks(&mut self, now: Nanos, turn: u64, connected: bool) {
+        let Some(talk) = self.world.peer_talks else { return };
+        // The dead say nothing, unless they are only deaf.
+        if now >= self.dies_at && self.world.death != Death::Deaf {
+            return;
+        }
+        // A stalled process says it afterwards. A frame that has not left yet puts off the next.
+        let stalled = self.peer_stalls.end_at(now);
+        if stalled.is_none() && connected && self.pipes[1].busy_seconds(now) < 1.0 {
+            let written = self.pipes[1].write(now, talk.bytes, &self.outages);
+            self.large(written, talk.bytes, false);
+            self.arrive(written.arrives, Input::Data);
+        }
+        let from = stalled.unwrap_or(now);
+        self.enter(self.next_word(talk, 8, turn + 1, from), What::PeerTalks { turn: turn + 1 });
+    }
+
+    pub(super) fn we_talk(&mut self, rule: &mut Option<R>, now: Nanos, turn: u64) {
+        let Some(talk) = self.world.we_talk else { return };
+        let held = self.driver_stalls.end_at(now).max(self.sleeps.end_at(now));
+        if held.is_none() && rule.is_some() && self.pipes[0].busy_seconds(now) < 30.0 {
+            let written = self.pipes[0].write(now, talk.bytes, &self.outages);
+            self.proxy.pass(Side::Ours, written.left);
+            self.large(written, talk.bytes, true);
+            self.arrive(written.taken, Input::Wrote);
+        }
+        let from = held.unwrap_or(now);
+        self.enter(self.next_word(talk, 9, turn + 1, from), What::WeTalk { turn: turn + 1 });
+    }
+
+    /// A message of many chunks is seen to move, at either end.
+    fn large(&mut self, written: Written, bytes: f64, ours: bool) {
+        if bytes > CHUNK {
+            self.written.push((written, bytes));
+            let index = self.written.len() - 1;
+            let connection = self.connection;
+            self.enter(written.starts, What::Chunks { connection, written: index, of: 1, ours });
+        }
+    }
+
+    /// One chunk of a large message has left.
+    pub(super) fn chunk(&mut self, now: Nanos, written: usize, number: u32, ours: bool) {
+        let (Written { starts, left, .. }, bytes) = self.written[written];
+        // The dead take nothing more.
+        if now >= self.dies_at {
+            return;
+        }
+        if ours {
+            self.arrive(now, Input::Wrote);
+        } else if let Some(arrives) = self.pipes[1].flight(now, &self.outages) {
+            self.arrive(arrives, Input::Progress);
+        }
+        let chunks = bytes / CHUNK;
+        let next = starts + ((left - starts) as f64 * f64::from(number) / chunks) as Nanos;
+        if f64::from(number) < chunks {
+            let connection = self.connection;
+            self.enter(next, What::Chunks { connection, written, of: number + 1, ours });
+        }
+    }
+}
