@@ -240,16 +240,10 @@ const GOODBYES: Plan = Plan { name: "goodbyes", cuts: true, leaves: true, ..Plan
 const TALK: Plan = Plan { name: "talk", talks: true, interval: 2, ..Plan::BASE };
 const OVERLAP: Plan = Plan { name: "overlap", interval: 2, timeout: 3, ..Plan::BASE };
 const OVERLAP_ONLY_PONGS: Plan = Plan { name: "overlap pongs", evidence: Evidence::PongOnly, ..OVERLAP };
-const OVERLAP_STALLS: Plan = Plan { name: "overlap stalls", longest_stall: [3, 0], ..OVERLAP };
-const PAUSES: Plan = Plan { name: "pauses", longest_pause: [3, 0], ..OVERLAP };
-const PROBES: Plan = Plan {
-    name: "probes",
-    timeout: 3,
-    probes: [true, false],
-    probe_timeout: Some(1),
-    longest_stall: [2, 0],
-    ..Plan::BASE
-};
+const OVERLAP_STALLS: Plan = Plan { name: "overlap stalls", longest_stall: [2, 0], ..OVERLAP };
+const PAUSES: Plan = Plan { name: "pauses", longest_pause: [3, 0], ..Plan::BASE };
+const PROBES: Plan =
+    Plan { name: "probes", timeout: 3, probes: [true, false], probe_timeout: Some(1), ..Plan::BASE };
 const WRITES: Plan = Plan { name: "writes", write_timeout: [Some(2), None], ..OVERLAP };
 
 #[test]
@@ -319,7 +313,7 @@ fn pings_that_overlap() {
 
 #[test]
 fn pings_that_overlap_and_a_driver_that_stalls() {
-    check(OVERLAP_STALLS, 15, 20_000);
+    check(OVERLAP_STALLS, 15, 10_000);
 }
 
 #[test]
@@ -329,15 +323,15 @@ fn pings_that_overlap_and_only_pongs_count() {
 
 #[test]
 fn pauses() {
-    check(PAUSES, 14, 30_000);
+    check(PAUSES, 15, 10_000);
 }
 
 #[test]
 fn probes() {
-    check(PROBES, 11, 25_000);
+    check(PROBES, 14, 10_000);
 }
 
 #[test]
 fn pings_that_wait_to_be_written() {
-    check(WRITES, 14, 15_000);
+    check(WRITES, 15, 30_000);
 }
