@@ -224,7 +224,7 @@ impl Reference {
     fn may_be_refuted(&self, noted: Noted, now: u64) -> bool {
         let Deadline { overdue, due, length } = noted.deadline;
         let unread = self.past().any_after(noted.look, |fact| fact.what == What::In(Input::Unread));
-        unread && overdue != Overdue::Write && !reached(due.saturating_add(nanos(length)), now)
+        unread && overdue != Overdue::Write && now < due.saturating_add(nanos(length))
     }
 
     /// Rule 6: the first sight, now, is so late that we were not looking; once between two pieces of evidence or, for
@@ -243,13 +243,14 @@ impl Reference {
     }
 
     /// When a punctual driver would have seen this deadline. The page does not say so, but one that came while another verdict
-    /// waited for its last look was not to be looked at before that was over.
+    /// waited for its last look was not to be looked at before that was over. Nor was any deadline where the last look began anew:
+    /// somebody was looking then.
     fn to_be_seen_at(&self, due: u64) -> u64 {
         let past = self.past();
         let Some(look) = past.last(|fact| fact.what == What::Held) else { return due };
-        // That verdict was seen before its first look began.
+        // That verdict was seen just before its first look began.
         let noted = past.before(look).last_or_opening(|fact| matches!(fact.what, What::Saw(..)));
-        if past.at(noted) <= due {
+        if past.at(noted) <= due || noted + 1 < look {
             due.max(past.at(look).saturating_add(nanos(past.config().last_look())))
         } else {
             due
