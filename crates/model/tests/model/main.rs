@@ -241,7 +241,7 @@ const TALK: Plan = Plan { name: "talk", talks: true, interval: 2, ..Plan::BASE }
 const OVERLAP: Plan = Plan { name: "overlap", interval: 2, timeout: 3, ..Plan::BASE };
 const OVERLAP_ONLY_PONGS: Plan = Plan { name: "overlap pongs", evidence: Evidence::PongOnly, ..OVERLAP };
 const OVERLAP_STALLS: Plan = Plan { name: "overlap stalls", longest_stall: [2, 0], ..OVERLAP };
-const PAUSES: Plan = Plan { name: "pauses", longest_pause: [3, 0], ..Plan::BASE };
+const PAUSES: Plan = Plan { name: "pauses", longest_pause: [2, 0], ..Plan::BASE };
 const PROBES: Plan =
     Plan { name: "probes", timeout: 3, probes: [true, false], probe_timeout: Some(1), ..Plan::BASE };
 const WRITES: Plan = Plan { name: "writes", write_timeout: [Some(2), None], ..OVERLAP };
