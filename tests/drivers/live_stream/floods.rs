@@ -144,7 +144,7 @@ async fn a_flood_after_a_broken_frame_is_cut_off_and_costs_little() {
         }
         sent
     });
-    assert_eq!(reason(live.next().await), Reason::LocalClosed);
+    assert_eq!(reason(live.next().await), Reason::ProtocolError(CloseCode::PROTOCOL_ERROR));
     drop(live);
     let sent = peer.await.unwrap();
     assert!((1 << 20..2 * DISCARDED).contains(&sent), "{sent}");
