@@ -55,6 +55,26 @@ async fn a_page_that_answers_in_text_lives_for_a_day_and_its_program_sees_no_bea
     page.abort();
 }
 
+/// Its script installs its handler some seconds after the socket opened: what came before is lost to it, the first ping too.
+#[tokio::test(start_paused = true)]
+async fn a_page_that_never_heard_the_first_ping_is_asked_again_and_lives() {
+    for (timeout_after, lives) in [(12 * SECOND, true), (3 * SECOND, false)] {
+        let config = Config::builder().interval(5 * SECOND).timeout(timeout_after).jitter(0);
+        let (mut live, mut client, _) = beating(config.build().unwrap()).await;
+        let page = tokio::spawn(async move {
+            let lost = client.next().await.unwrap().unwrap();
+            assert!(parsed(&lost).is_some(), "{lost:?}");
+            script(&mut client).await
+        });
+        let end = timeout(DAY, live.next()).await;
+        assert_eq!(end.is_err(), lives, "{timeout_after:?}");
+        // Its first ping is the only one that is never answered.
+        let stats = live.liveness().stats();
+        assert_eq!(stats.answers > 1000, lives, "{stats:?}");
+        page.abort();
+    }
+}
+
 /// What answers a Ping is the browser: the reason why this exists.
 #[tokio::test(start_paused = true)]
 async fn a_page_whose_script_hangs_is_given_up_though_its_browser_answers_every_frame() {
