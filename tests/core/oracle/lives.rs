@@ -218,20 +218,26 @@ fn news() -> impl Strategy<Value = What> {
 }
 
 /// Anything; or everybody is silent until a verdict is noted, and before its last look there is news; or somebody asks, the
-/// driver sleeps, and its fresh ping is written.
+/// driver sleeps, and its fresh ping is written; or a ping is written late, and the peer talks before and after.
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let any = (gaps(), whats(), polls()).prop_map(|(gap, what, polls)| vec![Step { gap, what, polls }]);
     let last_look = (gaps(), news(), polls()).prop_map(|(gap, what, polls)| {
         let seen = Step { gap, what: What::Silence, polls: Polls::Never };
         vec![seen, Step { gap: Gap::None, what, polls }]
     });
-    let asleep = gaps().prop_map(|gap| {
-        let step = |gap, what| Step { gap, what, polls: Polls::After };
+    let step = |gap, what| Step { gap, what, polls: Polls::After };
+    let late = gaps().prop_map(move |gap| {
+        let suspected = step(Gap::Setting(Setting::Suspicion, 0), What::Nothing);
+        let written = [What::PingSent, What::Data].map(|what| step(Gap::None, what));
+        [&[step(gap, What::Probe), step(Gap::None, What::Data), suspected][..], &written].concat()
+    });
+    let asleep = gaps().prop_map(move |gap| {
         let asks = step(gap, What::Probe);
         let sleeps = step(Gap::DueAnd(Setting::StallTolerance, 1), What::Nothing);
         vec![asks, sleeps, step(Gap::None, What::PingSent), step(Gap::None, What::Silence)]
     });
-    vec(prop_oneof![48 => any, 4 => last_look, 1 => asleep], 1..200).prop_map(|steps| steps.concat())
+    vec(prop_oneof![48 => any, 4 => last_look, 1 => asleep, 1 => late], 1..200)
+        .prop_map(|steps| steps.concat())
 }
 
 /// Exactly periodic: the reference draws no jitter.

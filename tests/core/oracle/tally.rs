@@ -8,13 +8,14 @@ use liveness::{Reason, Suspicion};
 use super::history::{Fact, History, Input, Output, Overdue, Past, What, is_mercy};
 
 /// What must happen many times, beside each reason of an end.
-pub(super) const KINDS: [&str; 46] = [
+pub(super) const KINDS: [&str; 47] = [
     "protocol-error",
     "suspected",
     "suspected while written",
     "suspected in a shortened wait",
     "suspicion survived",
     "suspicion survived while written",
+    "suspicion of a writing that was over survived",
     "answer forgiven",
     "write forgiven",
     "silence forgiven",
@@ -98,6 +99,9 @@ fn kinds(past: Past<'_>, index: usize, fact: &Fact) -> Vec<String> {
         What::Polled(Some(Output::Online)) if before.did(Output::Online) => {
             note(true, "suspicion survived");
             note(before.unwritten().is_some(), "suspicion survived while written");
+            let then = before.before(before.last_mark().unwrap());
+            let over = before.unwritten() != then.unwritten();
+            note(then.wait().is_none() && over, "suspicion of a writing that was over survived");
         }
         What::Polled(Some(Output::Ping(_))) => note_ping(past, index, note),
         What::Forgave(overdue) => note(true, &format!("{} forgiven", name(overdue))),
