@@ -54,7 +54,7 @@ impl State {
         now >= self.latest
             && self.stage == Stage::Open(Ping::Idle)
             && self.verdict == Verdict::None
-            && !self.flags.has(Flags::SILENCE_FORGIVEN)
+            && !self.flags.has(Flags::SILENCE_FORGIVEN | Flags::SUSPECT)
             && config.evidence == Evidence::AnyTraffic
     }
 
