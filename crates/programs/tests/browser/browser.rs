@@ -64,8 +64,10 @@ const AWAKE: [&str; 3] = [
 const THROTTLED: [&str; 1] = ["--enable-features=IntensiveWakeUpThrottling:grace_period_seconds/1"];
 
 /// The driver and its browsers live for as long as somebody holds the other end of this input, in a group of processes that
-/// then ends as a whole: a test that is killed leaves nothing running.
-const UNTIL_END_OF_INPUT: &str = r#""$0" --port=0 </dev/null & read -r _; kill -KILL 0"#;
+/// then ends as a whole: a test that is killed leaves nothing running. What the driver says ends when it does.
+const UNTIL_END_OF_INPUT: &str = r#""$0" --port=0 </dev/null & exec >&-; read -r _; kill -KILL 0"#;
+/// It looks for a free port, takes it later, and ends if another program has taken it meanwhile.
+const STARTS: usize = 5;
 
 /// Two tests at a time, however many threads there are: they mostly wait, but each has several pages, and what is timed is to be
 /// quiet around.
@@ -116,17 +118,7 @@ impl Browser {
     }
 
     fn start(turn: Option<Turn>) -> Self {
-        let chromedriver = installed("chromedriver");
-        let mut command = Command::new("sh");
-        command.args(["-c", UNTIL_END_OF_INPUT, &chromedriver.display().to_string()]);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0);
-        let mut driver = command.spawn().unwrap();
-        let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
-        let started = |line: &String| line.contains("started successfully on port");
-        let line = lines.by_ref().map_while(Result::ok).find(started).expect("chromedriver starts");
-        let port = line.split_whitespace().last().unwrap().trim_end_matches('.').to_owned();
-        // It blocks where nobody reads what it says.
-        thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
+        let (driver, port) = (0..STARTS).find_map(|_| start_driver()).expect("chromedriver starts");
         let profiles = tempfile::Builder::new().prefix("liveness-browser-").tempdir().unwrap();
         Self { driver, url: format!("http://127.0.0.1:{port}"), profiles, opened: Mutex::new(0), _turn: turn }
     }
@@ -174,9 +166,32 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        drop(self.driver.stdin.take());
-        let _ = self.driver.wait();
+        end(&mut self.driver);
     }
+}
+
+/// The driver and its port; `None` where it has ended at once.
+fn start_driver() -> Option<(Child, String)> {
+    let chromedriver = installed("chromedriver");
+    let mut command = Command::new("sh");
+    command.args(["-c", UNTIL_END_OF_INPUT, &chromedriver.display().to_string()]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0);
+    let mut driver = command.spawn().unwrap();
+    let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
+    let started = |line: &String| line.contains("started successfully on port");
+    let Some(line) = lines.by_ref().map_while(Result::ok).find(started) else {
+        end(&mut driver);
+        return None;
+    };
+    let port = line.split_whitespace().last().unwrap().trim_end_matches('.').to_owned();
+    // It blocks where nobody reads what it says.
+    thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
+    Some((driver, port))
+}
+
+fn end(driver: &mut Child) {
+    drop(driver.stdin.take());
+    let _ = driver.wait();
 }
 
 /// What comes of it, where it comes in time.
