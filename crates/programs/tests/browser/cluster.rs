@@ -7,7 +7,9 @@ use liveness_testing::Program;
 use liveness_testing::raw_peer::{millis, sleep};
 
 fn node(name: &'static str, redis: &RedisServer) -> Program {
-    Program::start(crate::CLUSTER, &["--node", name, "--redis", &redis.url()])
+    // No page is suspect, or given up, for being on a busy machine.
+    let patient = ["--suspect-after", "5s", "--timeout", "15s"];
+    Program::start(crate::CLUSTER, &[&["--node", name, "--redis", &redis.url()], &patient[..]].concat())
 }
 
 fn enter(browser: &Browser, node: &Program, user: &str) -> Page {

@@ -471,6 +471,6 @@ fn after_a_soak_the_text_is_what_was_typed() {
     settled.sort_unstable();
     let typed: Vec<usize> = (0..typed).collect();
     assert_eq!(settled, typed, "taken: {taken:?}; refused: {refused:?}");
-    // On a busy machine most of it comes too late.
-    assert!(taken.len() > 3 && refused.len() > 3, "{text}");
+    // How much of it came too late is the machine's affair, and refusals have tests of their own.
+    assert!(!taken.is_empty(), "{text}");
 }
