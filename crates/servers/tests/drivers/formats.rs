@@ -26,6 +26,7 @@ fn settings_are_a_map_of_the_names_and_texts_that_they_are_shown_with() {
         "interval": "20s",
         "timeout": "never",
         "schedule": "steady",
+        "probe_timeout": "never",
         "evidence": "pong-only",
         "suspicion": "after:2s",
         "idle_timeout": "never",

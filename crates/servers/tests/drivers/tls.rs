@@ -15,7 +15,7 @@ use tungstenite::protocol::WebSocketConfig;
 
 use liveness_testing::host::{Host, LONGER, Life, Stingy, Watched, brisk, outlasted, strict};
 use liveness_testing::raw_peer::{
-    BINARY, FIN, PING, PONG, Peer, close, code_and_text, frame, header, millis, sleep,
+    BINARY, FIN, PATIENCE, PING, PONG, Peer, close, code_and_text, frame, header, millis, sleep,
 };
 
 const KIB: usize = 1 << 10;
@@ -136,7 +136,8 @@ fn a_slow_reader_of_a_large_download_lives() {
 /// Both directions at once: what it says is heard while nothing that we write gets through.
 #[test]
 fn talk_is_heard_while_our_writing_is_blocked() {
-    let (host, mut peer) = served(outlasted().build_const(), |life| {
+    // For so long it takes nothing: talk does not excuse that.
+    let (host, mut peer) = served(outlasted().write_timeout(PATIENCE).build_const(), |life| {
         // The peer may have closed by the time it is out.
         let _ = life.socket.send(Message::binary(vec![0; 16 * MIB]));
     });

@@ -165,7 +165,7 @@ fn stop_reading(server: &Server, number: u64, mut peer: Peer<TcpStream>) {
     wait_for(server, number, "disconnect");
 }
 
-/// Lets one ping go out, talks without end, and reads nothing: from where it is not read any more, no answer can be awaited.
+/// Lets one ping go out, talks without end, and reads nothing: the echoes stay with us, and talk does not excuse that.
 fn talk_unread(_: &Server, _: u64, mut peer: Peer<TcpStream>) {
     peer.next_of(PING);
     peer.write_until_the_end(&frame(BINARY, &[7; 1000]), Duration::ZERO);
@@ -313,7 +313,7 @@ fn each_fault_is_told_from_life(example: Example) {
         client(chat_in_vain, "ping-timeout", Once),
         client(forge, "ping-timeout", Once),
         client(replay, "ping-timeout", Once),
-        client(talk_unread, "transport-closed", Perhaps),
+        client(talk_unread, "write-stalled", Perhaps),
         client(read_slowly, "peer-closed 1000", Perhaps),
         client(answer_late, "peer-closed 1000", Often),
     ];
