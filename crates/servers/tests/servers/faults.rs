@@ -266,7 +266,7 @@ impl Client {
     #[track_caller]
     fn assert_judged(&self, life: &[Change]) {
         let shown = format!("{} expected: {life:#?}", self.reason);
-        assert_eq!(reason(life), self.reason, "{shown}");
+        assert!(self.reason.split(" or ").any(|expected| reason(life) == expected), "{shown}");
         let words: Vec<&str> = life.iter().map(|change| change.what.as_str()).collect();
         let as_expected = match self.suspicion {
             Suspicion::Never => words == ["online", "offline", "disconnect"],
@@ -277,7 +277,7 @@ impl Client {
         assert!(as_expected, "{:?} suspect, {shown}", self.suspicion);
         let at = |what: &str| life.iter().find(|change| change.what == what).unwrap().at;
         let (online, offline) = (at("online"), at("offline"));
-        if matches!(self.reason, "ping-timeout" | "write-stalled") {
+        if matches!(&*reason(life), "ping-timeout" | "write-stalled") {
             // How late at the most is the machine's affair: simulated clocks hold the rules to it.
             assert!(offline - online >= TIMEOUT.as_secs_f64(), "too early, {shown}");
         }
@@ -313,7 +313,8 @@ fn each_fault_is_told_from_life(example: Example) {
         client(chat_in_vain, "ping-timeout", Once),
         client(forge, "ping-timeout", Once),
         client(replay, "ping-timeout", Once),
-        client(talk_unread, "write-stalled", Perhaps),
+        // Whether its latest ping still fits into the kernel is the kernel's affair.
+        client(talk_unread, "write-stalled or ping-timeout", Perhaps),
         client(read_slowly, "peer-closed 1000", Perhaps),
         client(answer_late, "peer-closed 1000", Often),
     ];
