@@ -277,7 +277,7 @@ impl Client {
         assert!(as_expected, "{:?} suspect, {shown}", self.suspicion);
         let at = |what: &str| life.iter().find(|change| change.what == what).unwrap().at;
         let (online, offline) = (at("online"), at("offline"));
-        if matches!(&*reason(life), "ping-timeout" | "write-stalled") {
+        if matches!(reason(life), "ping-timeout" | "write-stalled") {
             // How late at the most is the machine's affair: simulated clocks hold the rules to it.
             assert!(offline - online >= TIMEOUT.as_secs_f64(), "too early, {shown}");
         }
