@@ -169,6 +169,7 @@ extern crate std;
 #[cfg(feature = "arbitrary")]
 mod arbitrary;
 mod config;
+pub mod dialect;
 #[cfg(any(feature = "tungstenite", feature = "tokio"))]
 pub mod driver;
 mod event;

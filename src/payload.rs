@@ -30,8 +30,19 @@ impl Payload {
         &self.0
     }
 
-    /// What sixteen hexadecimal digits say, in lower case, as [`Display`](fmt::Display) writes them.
-    pub(crate) fn from_digits(digits: &str) -> Option<Self> {
+    /// Reads sixteen hexadecimal digits in lower case, as [`Display`](fmt::Display) writes them; `None` for any other text. For a
+    /// [dialect](crate::dialect) of one's own, whose answers carry the digits back.
+    ///
+    /// ```
+    /// use liveness::Payload;
+    ///
+    /// let payload = Payload::from_digits("0123456789abcdef").ok_or("no payload")?;
+    /// assert_eq!(payload.to_string(), "0123456789abcdef");
+    /// assert_eq!(Payload::from_digits("0123456789ABCDEF"), None);
+    /// # Ok::<(), &str>(())
+    /// ```
+    #[must_use]
+    pub fn from_digits(digits: &str) -> Option<Self> {
         let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
         if digits.len() != 16 || !digits.bytes().all(is_digit) {
             return None;

@@ -1,0 +1,128 @@
+//! Centrifugo, and whatever is built on the library centrifuge.
+//!
+//! ```text
+//! server: {"id":1,"connect":{"ping":25,"pong":true, …}}      how often, and whether it wants an answer
+//! server: {}                                                 an empty reply
+//! client: {}                                                 an empty command, at once
+//! ```
+//!
+//! Only the server asks. In protobuf an empty message with its length before it is one zero byte.
+//!
+//! A server that has more to say joins replies with line feeds, and the empty one may be among them. Such a message is data:
+//! **the program that splits it answers each empty line of it** with `{}`. What this dialect has answered the program never
+//! sees, so nothing is answered twice, which would end the connection.
+//!
+//! Source: `client.go` and `config.go` of centrifugal/centrifuge at 1d8f99f (25 s, 10 s; `DisconnectNoPong` is 3012);
+//! centrifuge-js
+//! 5.8.0.
+
+use core::time::Duration;
+
+use super::configs::{asks, closes_with, listens};
+use super::{Dialect, Exact, Heard, JsonValue, Message, Out};
+use crate::config::Config;
+use crate::payload::Payload;
+
+/// The client's end, in JSON: it answers, and never asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Client {
+    answers: bool,
+}
+
+/// The server's end, in JSON: it asks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_structs, reason = "it has nothing inside, and never will")]
+pub struct Server;
+
+impl Client {
+    /// For a server that wants an answer: `"pong":true`, as servers have it by default.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { answers: true }
+    }
+
+    /// For a server that wants none, and closes a client that answers.
+    #[must_use]
+    pub const fn silent() -> Self {
+        Self { answers: false }
+    }
+}
+
+impl Default for Client {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The client's end in protobuf.
+#[must_use]
+pub const fn protobuf_client() -> Exact {
+    Exact::binary(&[0], &[0]).only_answers()
+}
+
+/// The server's end in protobuf.
+#[must_use]
+pub const fn protobuf_server() -> Exact {
+    Exact::binary(&[0], &[0]).only_asks()
+}
+
+/// For a server that asks each 25 s, the default. Others say so in their reply to `connect`: [`connect`], [`client_config`].
+pub const CLIENT_CONFIG: Config = client_config(Duration::from_secs(25));
+
+/// Each 25 s, with 10 s to answer, and 3012 ("no pong"): the library's own numbers.
+pub const SERVER_CONFIG: Config = closes_with(3012, asks(Duration::from_secs(25), Duration::from_secs(10)));
+
+/// For a server that asks each `ping`: 10 s more without anything, the official client's `maxServerPingDelay`.
+#[must_use]
+pub const fn client_config(ping: Duration) -> Config {
+    listens(ping.saturating_add(Duration::from_secs(10)))
+}
+
+/// Reads how often the server asks, and whether it wants an answer, from its reply to `connect`; `None` if the message is none,
+/// has other replies beside it, or is longer than a dialect looks at.
+///
+/// ```
+/// use core::time::Duration;
+/// use liveness::dialect::centrifugo;
+///
+/// let reply = r#"{"id":1,"connect":{"client":"c","version":"5","ping":25,"pong":true}}"#;
+/// assert_eq!(centrifugo::connect(reply), Some((Duration::from_secs(25), true)));
+/// ```
+#[must_use]
+pub fn connect(message: &str) -> Option<(Duration, bool)> {
+    let connect = JsonValue::read(message)?.field("connect")?;
+    let ping = connect.field("ping")?.number()?;
+    let pong = connect.field("pong").is_some_and(|pong| pong.raw() == "true");
+    Some((Duration::from_secs(ping), pong))
+}
+
+fn is_empty(message: Message<'_>) -> bool {
+    message.text().and_then(JsonValue::read).is_some_and(JsonValue::is_empty_object)
+}
+
+impl Dialect for Client {
+    fn hear(&mut self, message: Message<'_>, answer: &mut dyn Out) -> Heard {
+        if !is_empty(message) {
+            return Heard::Data;
+        }
+        if self.answers {
+            answer.text(format_args!("{{}}"));
+        }
+        Heard::Beat
+    }
+
+    fn ask(&mut self, _: Payload, _: &mut dyn Out) -> bool {
+        false
+    }
+}
+
+impl Dialect for Server {
+    fn hear(&mut self, message: Message<'_>, _: &mut dyn Out) -> Heard {
+        if is_empty(message) { Heard::SomeAnswer } else { Heard::Data }
+    }
+
+    fn ask(&mut self, _: Payload, beat: &mut dyn Out) -> bool {
+        beat.text(format_args!("{{}}"));
+        true
+    }
+}

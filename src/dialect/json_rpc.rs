@@ -1,0 +1,84 @@
+//! JSON-RPC 2.0 with a method `ping`, as the Model Context Protocol has it.
+//!
+//! ```text
+//! either: {"jsonrpc":"2.0","method":"ping","id":"live0123456789abcdef"}
+//! other:  {"jsonrpc":"2.0","id":"live0123456789abcdef","result":{}}
+//! ```
+//!
+//! Identifiers are the caller's. Ours begin with `live`, so that no call of the program has one of them; whatever comes back
+//! with it is the answer, an error too ("method not found" was said by somebody who lives).
+//!
+//! Source: "JSON-RPC 2.0 Specification"; Model Context Protocol 2025-11-25, "Ping".
+
+use super::configs::asks_where_quiet;
+use super::{Dialect, Heard, JsonValue, Message, Out};
+use crate::config::Config;
+use crate::payload::Payload;
+
+/// An end of JSON-RPC, either one. The peer's `ping` is answered with an empty object; without an `id` it is a notification,
+/// and is not.
+///
+/// ```
+/// use liveness::dialect::{Dialect as _, Heard, Message, OutBuffer, json_rpc};
+///
+/// let mut rpc = json_rpc::JsonRpc::new();
+/// let mut out = OutBuffer::new();
+/// let heard = rpc.hear(Message::Text(r#"{"jsonrpc":"2.0","id":7,"method":"ping"}"#), &mut out);
+/// assert_eq!((heard, out.message()), (Heard::Beat, Some(Message::Text(r#"{"jsonrpc":"2.0","id":7,"result":{}}"#))));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct JsonRpc {
+    method: &'static str,
+}
+
+/// This crate's defaults, for the protocol has no numbers.
+pub const CONFIG: Config = asks_where_quiet(Config::DEFAULT.interval(), Config::DEFAULT.timeout());
+
+/// What the identifiers of our own pings begin with.
+const OURS: &str = "live";
+/// The longest identifier that is written back; an answer with it fits in what is looked at.
+const LONGEST_ID: usize = 128;
+
+impl JsonRpc {
+    /// With the method `ping`.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self::with_method("ping")
+    }
+
+    /// With another method, of letters, digits, `/`, `_`, `.` and `-`: it is written as it is.
+    #[must_use]
+    pub const fn with_method(method: &'static str) -> Self {
+        Self { method }
+    }
+}
+
+impl Default for JsonRpc {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Dialect for JsonRpc {
+    fn hear(&mut self, message: Message<'_>, answer: &mut dyn Out) -> Heard {
+        let Some(value) = message.text().and_then(JsonValue::read) else { return Heard::Data };
+        let id = value.field("id");
+        let Some(method) = value.field("method") else {
+            let is_answer = value.field("result").is_some() || value.field("error").is_some();
+            let digits = id.filter(|_| is_answer).and_then(|id| id.bare()?.strip_prefix(OURS));
+            return digits.and_then(Payload::from_digits).map_or(Heard::Data, Heard::Answer);
+        };
+        if !method.is(self.method) || id.is_some_and(|id| id.raw().len() > LONGEST_ID) {
+            return Heard::Data;
+        }
+        if let Some(id) = id {
+            answer.text(format_args!(r#"{{"jsonrpc":"2.0","id":{},"result":{{}}}}"#, id.raw()));
+        }
+        Heard::Beat
+    }
+
+    fn ask(&mut self, ping: Payload, beat: &mut dyn Out) -> bool {
+        beat.text(format_args!(r#"{{"jsonrpc":"2.0","method":"{}","id":"{OURS}{ping}"}}"#, self.method));
+        true
+    }
+}

@@ -1,0 +1,154 @@
+//! Phoenix Channels, and Supabase's realtime, which is one.
+//!
+//! ```text
+//! client: [null,"2","phoenix","heartbeat",{}]
+//! server: [null,"2","phoenix","phx_reply",{"status":"ok","response":{}}]
+//! ```
+//!
+//! That is the serializer of version 2.0.0. The older one has the same as an object with `topic`, `event`, `payload` and `ref`.
+//! Only the client asks. The second element, `ref`, is a string of the client's choice, and the reply has it again: here it is
+//! `live` and the ping's sixteen digits, which no counter of the program gives.
+//!
+//! Source: phoenix 1.8.16 (`assets/js/phoenix/socket.js`, `serializer.js`; `Phoenix.Endpoint.socket/3`, `:timeout`), and
+//! "Writing a Channels Client" of its guides.
+
+use core::time::Duration;
+
+use super::configs::{asks, listens};
+use super::{Dialect, Heard, JsonValue, Message, Out};
+use crate::config::Config;
+use crate::payload::Payload;
+
+/// The client's end: it asks.
+///
+/// ```
+/// use liveness::dialect::{Dialect as _, Heard, Message, OutBuffer, phoenix};
+///
+/// let mut dialect = phoenix::Client::new();
+/// let ping = liveness::Payload::from_digits("0123456789abcdef").ok_or("no payload")?;
+/// let mut beat = OutBuffer::new();
+/// assert!(dialect.ask(ping, &mut beat));
+/// assert_eq!(beat.message(), Some(Message::Text(r#"[null,"live0123456789abcdef","phoenix","heartbeat",{}]"#)));
+/// let reply = r#"[null,"live0123456789abcdef","phoenix","phx_reply",{"status":"ok","response":{}}]"#;
+/// assert_eq!(dialect.hear(Message::Text(reply), &mut beat), Heard::Answer(ping));
+/// # Ok::<(), &str>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Client {
+    version: Version,
+}
+
+/// The server's end: it answers, in the serializer in which it was asked, and never asks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_structs, reason = "it has nothing inside, and never will")]
+pub struct Server;
+
+/// How messages are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Version {
+    Arrays,
+    Objects,
+}
+
+impl Client {
+    /// Each 30 s, whatever flows, with 30 s to answer: the official client's numbers, whose timeout is its interval. The server
+    /// closes a client of which it has received nothing for 60 s.
+    pub const CONFIG: Config = asks(Duration::from_secs(30), Duration::from_secs(30));
+
+    /// 25 s and 25 s: @supabase/realtime-js.
+    pub const SUPABASE_CONFIG: Config = asks(Duration::from_secs(25), Duration::from_secs(25));
+
+    /// For `vsn=2.0.0`.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { version: Version::Arrays }
+    }
+
+    /// For `vsn=1.0.0`.
+    #[must_use]
+    pub const fn version_1() -> Self {
+        Self { version: Version::Objects }
+    }
+}
+
+impl Default for Client {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Server {
+    /// 60 s without anything: Phoenix's `:timeout`.
+    pub const CONFIG: Config = listens(Duration::from_secs(60));
+}
+
+/// What a heartbeat and its reply have in common.
+#[derive(Clone, Copy)]
+struct Envelope<'a> {
+    id: JsonValue<'a>,
+    event: JsonValue<'a>,
+    version: Version,
+}
+
+impl<'a> Envelope<'a> {
+    /// A message of the topic `phoenix`.
+    fn read(message: Message<'a>) -> Option<Self> {
+        let value = message.text().and_then(JsonValue::read)?;
+        let (topic, id, event, version) = if value.is_object() {
+            (value.field("topic")?, value.field("ref")?, value.field("event")?, Version::Objects)
+        } else {
+            (value.element(2)?, value.element(1)?, value.element(3)?, Version::Arrays)
+        };
+        topic.is("phoenix").then_some(Self { id, event, version })
+    }
+}
+
+/// What the references of our own heartbeats begin with.
+const OURS: &str = "live";
+/// The longest reference that is written back; a reply with it fits in what is looked at.
+const LONGEST_REF: usize = 128;
+
+impl Dialect for Client {
+    fn hear(&mut self, message: Message<'_>, _: &mut dyn Out) -> Heard {
+        let Some(envelope) = Envelope::read(message) else { return Heard::Data };
+        if !envelope.event.is("phx_reply") {
+            return Heard::Data;
+        }
+        // A reference with an escape in it is none of ours.
+        let digits = envelope.id.bare().and_then(|id| id.strip_prefix(OURS));
+        digits.and_then(Payload::from_digits).map_or(Heard::Data, Heard::Answer)
+    }
+
+    fn ask(&mut self, ping: Payload, beat: &mut dyn Out) -> bool {
+        match self.version {
+            Version::Arrays => beat.text(format_args!(r#"[null,"{OURS}{ping}","phoenix","heartbeat",{{}}]"#)),
+            Version::Objects => beat.text(format_args!(
+                r#"{{"topic":"phoenix","event":"heartbeat","payload":{{}},"ref":"{OURS}{ping}"}}"#
+            )),
+        }
+        true
+    }
+}
+
+impl Dialect for Server {
+    fn hear(&mut self, message: Message<'_>, answer: &mut dyn Out) -> Heard {
+        let Some(Envelope { id, event, version }) = Envelope::read(message) else { return Heard::Data };
+        let id = id.raw();
+        if !event.is("heartbeat") || id.len() > LONGEST_REF {
+            return Heard::Data;
+        }
+        match version {
+            Version::Arrays => answer.text(format_args!(
+                r#"[null,{id},"phoenix","phx_reply",{{"status":"ok","response":{{}}}}]"#
+            )),
+            Version::Objects => answer.text(format_args!(
+                r#"{{"topic":"phoenix","event":"phx_reply","payload":{{"status":"ok","response":{{}}}},"ref":{id}}}"#
+            )),
+        }
+        Heard::Beat
+    }
+
+    fn ask(&mut self, _: Payload, _: &mut dyn Out) -> bool {
+        false
+    }
+}
