@@ -1,5 +1,6 @@
 //! What decides, in simulated time: no socket, no thread, no runtime.
 
+mod dialect;
 mod fleet;
 mod generated;
 mod laws;

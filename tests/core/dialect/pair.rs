@@ -1,0 +1,167 @@
+//! Two ends of a protocol, in simulated time: each machine on its own dialect, and nothing between them but messages.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use liveness::dialect::Dialect;
+use liveness::{Action, Config, Event, Liveness, Reason, Timestamp};
+
+use super::{Sent, Written, heard, peers};
+
+/// How long a message is under way.
+pub(crate) const LATENCY: Duration = Duration::from_millis(30);
+
+/// One end, and the loop of the module's docs around it.
+pub(crate) struct End {
+    pub(crate) machine: Liveness,
+    dialect: Box<dyn Dialect>,
+    arriving: VecDeque<(Timestamp, Written)>,
+    /// It sends data so often.
+    pub(crate) talks: Option<Duration>,
+    talks_at: Timestamp,
+    /// It does nothing until then.
+    frozen_until: Timestamp,
+    /// When it sent a heartbeat of its own accord.
+    pub(crate) beats: Vec<Timestamp>,
+    /// What it sent because it was asked.
+    pub(crate) answers: usize,
+    /// What it took for the program's.
+    pub(crate) data: usize,
+    /// What it took for the heartbeat's.
+    pub(crate) heartbeats: usize,
+    pub(crate) verdict: Option<(Timestamp, Reason)>,
+}
+
+impl End {
+    fn new(end: &peers::End, seed: u64) -> Self {
+        Self {
+            machine: Liveness::new(end.config, seed, Timestamp::ZERO),
+            dialect: (end.dialect)(),
+            arriving: VecDeque::new(),
+            talks: None,
+            talks_at: Timestamp::ZERO,
+            frozen_until: Timestamp::ZERO,
+            beats: Vec::new(),
+            answers: 0,
+            data: 0,
+            heartbeats: 0,
+            verdict: None,
+        }
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        self.machine.config()
+    }
+
+    /// All that it heard.
+    pub(crate) const fn heard(&self) -> usize {
+        self.data + self.heartbeats
+    }
+
+    /// When it next has something to do.
+    fn next(&self) -> Option<Timestamp> {
+        if self.verdict.is_some() {
+            return None;
+        }
+        let arrival = self.arriving.front().map(|(at, _)| *at);
+        let talk = self.talks.map(|_| self.talks_at);
+        [arrival, talk, self.machine.poll_timeout()]
+            .into_iter()
+            .flatten()
+            .min()
+            .map(|at| at.max(self.frozen_until))
+    }
+
+    /// Takes its turn, if it has something to do; what it sends is under way to the other.
+    fn turn_if_due(&mut self, other: &mut Self, now: Timestamp) {
+        if self.next().is_some_and(|at| at <= now) {
+            let sent = self.turn(now);
+            other.arriving.extend(sent.into_iter().map(|message| (now + LATENCY, message)));
+        }
+    }
+
+    /// Reads what has arrived, then polls; what it sends.
+    fn turn(&mut self, now: Timestamp) -> Vec<Written> {
+        let mut sends = Vec::new();
+        while self.arriving.front().is_some_and(|(at, _)| *at <= now) {
+            let Some((_, message)) = self.arriving.pop_front() else { break };
+            let (heard, answers) = heard(&mut self.dialect, message.message());
+            self.machine.handle(heard.event(self.machine.awaited().as_ref()), now);
+            let is_data = heard == liveness::dialect::Heard::Data;
+            self.data += usize::from(is_data);
+            self.heartbeats += usize::from(!is_data);
+            self.answers += answers.len();
+            sends.extend(answers);
+        }
+        if let Some(each) = self.talks.filter(|_| self.talks_at <= now) {
+            sends.push(Written::Text("something of the program's".into()));
+            self.talks_at = now + each;
+        }
+        while let Some(action) = self.machine.poll(now) {
+            match action {
+                Action::SendPing(payload) => {
+                    let mut beat = Sent::default();
+                    if self.dialect.ask(payload, &mut beat) {
+                        self.beats.push(now);
+                    }
+                    sends.extend(beat.0);
+                }
+                Action::MarkOffline(reason) => self.verdict = Some((now, reason)),
+                Action::MarkOnline | Action::MarkSuspect | Action::Close(_) | Action::Disconnect => {}
+            }
+        }
+        if !sends.is_empty() {
+            self.machine.handle(Event::Wrote, now);
+        }
+        sends
+    }
+}
+
+/// Both.
+pub(crate) struct Pair {
+    pub(crate) client: End,
+    pub(crate) server: End,
+    pub(crate) now: Timestamp,
+}
+
+impl Pair {
+    pub(crate) fn new(protocol: &peers::Protocol, seed: u64) -> Self {
+        let (client, server) = (End::new(&protocol.client, seed), End::new(&protocol.server, seed + 1));
+        Self { client, server, now: Timestamp::ZERO }
+    }
+
+    /// Both send data so often.
+    pub(crate) fn talking(mut self, each: Duration) -> Self {
+        (self.client.talks, self.server.talks) = (Some(each), Some(each));
+        self
+    }
+
+    pub(crate) fn freeze_client(&mut self, lasts: Duration) {
+        self.client.frozen_until = self.now + lasts;
+    }
+
+    pub(crate) fn freeze_server(&mut self, lasts: Duration) {
+        self.server.frozen_until = self.now + lasts;
+    }
+
+    pub(crate) fn probe(&mut self) {
+        self.client.machine.probe(self.now);
+        self.server.machine.probe(self.now);
+    }
+
+    /// Lives on until then, or until a verdict.
+    pub(crate) fn run(&mut self, until: Timestamp) {
+        for _ in 0..200_000 {
+            let next = self.client.next().into_iter().chain(self.server.next()).min();
+            let Some(next) = next.filter(|next| *next <= until) else {
+                self.now = until;
+                return;
+            };
+            self.now = self.now.max(next);
+            let (now, client, server) = (self.now, &mut self.client, &mut self.server);
+            client.turn_if_due(server, now);
+            server.turn_if_due(client, now);
+        }
+        panic!("it never ends");
+    }
+}
