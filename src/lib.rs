@@ -91,6 +91,11 @@
 //! A [`Liveness`] is for a loop or a task that serves one connection. One loop that serves many keeps them in a [`Fleet`]
 //! (feature `alloc`): the same events and actions, each with a key, and one deadline for all.
 //!
+//! # Heartbeats inside messages
+//!
+//! Many protocols carry theirs in ordinary messages: socket.io, GraphQL, Phoenix, Discord, SignalR, most exchanges. [`dialect`] has
+//! them, without an allocation: which message is a heartbeat, what answers it, and the [`Config`] that goes with it.
+//!
 //! # What follows from a verdict
 //!
 //! - The client dials again: [`Reconnect`] says when, by what the server said and by any backoff, and spreads the herd of

@@ -1,5 +1,6 @@
 //! Heartbeats inside messages: what is on the wire, and the lives that it makes.
 
+mod gallery;
 mod json;
 mod laws;
 mod lives;

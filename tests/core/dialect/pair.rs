@@ -72,12 +72,14 @@ impl End {
             .map(|at| at.max(self.frozen_until))
     }
 
-    /// Takes its turn, if it has something to do; what it sends is under way to the other.
-    fn turn_if_due(&mut self, other: &mut Self, now: Timestamp) {
-        if self.next().is_some_and(|at| at <= now) {
-            let sent = self.turn(now);
-            other.arriving.extend(sent.into_iter().map(|message| (now + LATENCY, message)));
+    /// Takes its turn, if it has something to do. What it sends is under way to the other.
+    fn turn_if_due(&mut self, other: &mut Self, now: Timestamp) -> Vec<Written> {
+        if self.next().is_none_or(|at| at > now) {
+            return Vec::new();
         }
+        let sent = self.turn(now);
+        other.arriving.extend(sent.iter().map(|message| (now + LATENCY, message.clone())));
+        sent
     }
 
     /// Reads what has arrived, then polls; what it sends.
@@ -122,12 +124,14 @@ pub(crate) struct Pair {
     pub(crate) client: End,
     pub(crate) server: End,
     pub(crate) now: Timestamp,
+    /// What was sent: when, by whom.
+    pub(crate) log: Vec<(Timestamp, &'static str, Written)>,
 }
 
 impl Pair {
     pub(crate) fn new(protocol: &peers::Protocol, seed: u64) -> Self {
         let (client, server) = (End::new(&protocol.client, seed), End::new(&protocol.server, seed + 1));
-        Self { client, server, now: Timestamp::ZERO }
+        Self { client, server, now: Timestamp::ZERO, log: Vec::new() }
     }
 
     /// Both send data so often.
@@ -159,8 +163,10 @@ impl Pair {
             };
             self.now = self.now.max(next);
             let (now, client, server) = (self.now, &mut self.client, &mut self.server);
-            client.turn_if_due(server, now);
-            server.turn_if_due(client, now);
+            let sent = client.turn_if_due(server, now);
+            self.log.extend(sent.into_iter().map(|message| (now, "client", message)));
+            let sent = server.turn_if_due(client, now);
+            self.log.extend(sent.into_iter().map(|message| (now, "server", message)));
         }
         panic!("it never ends");
     }

@@ -15,6 +15,8 @@ use liveness::{Config, Payload};
 pub(crate) struct End {
     pub(crate) dialect: fn() -> Box<dyn Dialect>,
     pub(crate) config: Config,
+    /// The same two as they are written in a program.
+    pub(crate) code: [&'static str; 2],
 }
 
 /// Two ends that understand each other.
@@ -101,7 +103,11 @@ const ASKS_EACH_30_S: Config = JUDGES_NOBODY
 
 macro_rules! end {
     ($dialect:expr, $config:expr) => {
-        End { dialect: || Box::new($dialect), config: $config }
+        End {
+            dialect: || Box::new($dialect),
+            config: $config,
+            code: [stringify!($dialect), stringify!($config)],
+        }
     };
 }
 
@@ -117,7 +123,6 @@ macro_rules! protocols {
 
 /// All of them.
 pub(crate) fn protocols() -> Vec<Protocol> {
-    const PLAIN: Config = ping_pong::CONFIG;
     let mut all = protocols! {
         "text heartbeats": TextHeartbeats, Config::DEFAULT; TextHeartbeats, Config::DEFAULT;
         "engine.io": engine_io::client(), engine_io::CLIENT_CONFIG; engine_io::server(), engine_io::SERVER_CONFIG;
@@ -130,8 +135,8 @@ pub(crate) fn protocols() -> Vec<Protocol> {
         "phoenix": phoenix::Client::new(), phoenix::Client::CONFIG; phoenix::Server, phoenix::Server::CONFIG;
         "phoenix 1": phoenix::Client::version_1(), phoenix::Client::CONFIG; phoenix::Server, phoenix::Server::CONFIG;
         "supabase": phoenix::Client::new(), phoenix::Client::SUPABASE_CONFIG; phoenix::Server, phoenix::Server::CONFIG;
-        "ping and pong": ping_pong::texts(), PLAIN; ping_pong::texts(), PLAIN;
-        "ping and pong in JSON": ping_pong::json(), PLAIN; ping_pong::json().id("id"), PLAIN;
+        "ping and pong": ping_pong::texts(), ping_pong::CONFIG; ping_pong::texts(), ping_pong::CONFIG;
+        "ping and pong in JSON": ping_pong::json(), ping_pong::CONFIG; ping_pong::json().id("id"), ping_pong::CONFIG;
         "json-rpc": json_rpc::JsonRpc::new(), json_rpc::CONFIG; json_rpc::JsonRpc::new(), json_rpc::CONFIG;
         "pusher": pusher::dialect(), pusher::CLIENT_CONFIG; pusher::dialect(), pusher::SERVER_CONFIG;
         "discord": discord::Client::new(|| Some(251)), discord::CLIENT_CONFIG; discord_server(), ASKS_EACH_30_S;
