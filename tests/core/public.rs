@@ -57,6 +57,22 @@ assert_impl_all!(liveness::Reconnect<std::array::IntoIter<Duration, 3>>: Send, S
 // A copy by accident would dial twice.
 assert_not_impl_any!(liveness::Reconnect<std::iter::Empty<Duration>>: Copy);
 
+assert_impl_all!(liveness::dialect::OutBuffer: Send, Sync, Unpin, Clone, Default);
+assert_impl_all!(liveness::dialect::Exact: Send, Sync, Unpin, Copy, Eq, std::hash::Hash);
+assert_impl_all!(liveness::dialect::Json: Send, Sync, Unpin, Copy, Eq, std::hash::Hash);
+assert_impl_all!(liveness::dialect::JsonValue<'static>: Send, Sync, Unpin, Copy, Eq);
+assert_impl_all!(liveness::dialect::Message<'static>: Send, Sync, Unpin, Copy, Eq, std::hash::Hash);
+assert_impl_all!(liveness::dialect::Heard: Send, Sync, Unpin, Copy, Eq, std::hash::Hash);
+// A connection has a dialect of any kind in one place, and may say which by name.
+assert_impl_all!(Box<dyn liveness::dialect::Dialect + Send>: liveness::dialect::Dialect, Send);
+assert_impl_all!(&mut dyn liveness::dialect::Dialect: liveness::dialect::Dialect);
+static_assertions::assert_obj_safe!(liveness::dialect::Out);
+// They are made where a `const` is made.
+const _: (liveness::dialect::Exact, Config) =
+    (liveness::dialect::engine_io::server(), liveness::dialect::engine_io::SERVER_CONFIG);
+const _: liveness::dialect::NumberedJson = liveness::dialect::Json::new("type", "ping", "pong").numbers("id");
+const _: Config = liveness::dialect::discord::client_config(Duration::ZERO);
+
 assert_impl_all!(Payload: Send, Sync, Unpin, Copy, std::hash::Hash);
 assert_impl_all!(liveness::ConfigId: Send, Sync, Unpin, Copy);
 assert_impl_all!(liveness::Clock: Send, Sync, Unpin, Copy);
