@@ -86,7 +86,8 @@ pub const BYBIT_CONFIG: Config = asks(Duration::from_secs(20), Config::DEFAULT.t
 
 impl Dialect for Bybit {
     fn hear(&mut self, message: Message<'_>, _: &mut dyn Out) -> Heard {
-        let Some(value) = message.text().and_then(JsonValue::read) else { return Heard::Data };
+        let value = message.text().and_then(|text| JsonValue::read_if(text, &["pong"]));
+        let Some(value) = value else { return Heard::Data };
         let has = |name, text| value.field(name).is_some_and(|field| field.is(text));
         let answers = has("op", "pong") || (has("op", "ping") && has("ret_msg", "pong"));
         if !answers {
@@ -130,7 +131,8 @@ pub const KRAKEN_CONFIG: Config =
 
 impl Dialect for Kraken {
     fn hear(&mut self, message: Message<'_>, answer: &mut dyn Out) -> Heard {
-        let Some(value) = message.text().and_then(JsonValue::read) else { return Heard::Data };
+        let value = message.text().and_then(|text| JsonValue::read_if(text, &["heartbeat", "pong"]));
+        let Some(value) = value else { return Heard::Data };
         if value.field("channel").is_some_and(|channel| channel.is("heartbeat")) {
             return Heard::Beat;
         }

@@ -108,6 +108,12 @@ impl Json {
         self
     }
 
+    /// Reads a message that may be one of the two.
+    fn read<'a>(&self, message: Message<'a>) -> Option<JsonValue<'a>> {
+        let values = [self.ping.value, self.pong.map_or(self.ping.value, |pong| pong.value)];
+        JsonValue::read_if(message.text()?, &values)
+    }
+
     fn is_pong(&self, value: JsonValue<'_>) -> bool {
         self.role != Role::Answers && self.pong.is_some_and(|pong| pong.is_in(value))
     }
@@ -146,7 +152,7 @@ impl Field {
 
 impl Dialect for Json {
     fn hear(&mut self, message: Message<'_>, answer: &mut dyn Out) -> Heard {
-        let Some(value) = message.text().and_then(JsonValue::read) else { return Heard::Data };
+        let Some(value) = self.read(message) else { return Heard::Data };
         if !self.is_pong(value) {
             return self.answer(value, answer);
         }
@@ -196,8 +202,7 @@ impl NumberedJson {
 
 impl Dialect for NumberedJson {
     fn hear(&mut self, message: Message<'_>, answer: &mut dyn Out) -> Heard {
-        let value = message.text().and_then(JsonValue::read);
-        value.map_or(Heard::Data, |value| self.hear_value(value, answer))
+        self.json.read(message).map_or(Heard::Data, |value| self.hear_value(value, answer))
     }
 
     fn ask(&mut self, ping: Payload, beat: &mut dyn Out) -> bool {

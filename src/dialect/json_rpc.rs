@@ -61,7 +61,8 @@ impl Default for JsonRpc {
 
 impl Dialect for JsonRpc {
     fn hear(&mut self, message: Message<'_>, answer: &mut dyn Out) -> Heard {
-        let Some(value) = message.text().and_then(JsonValue::read) else { return Heard::Data };
+        let value = message.text().and_then(|text| JsonValue::read_if(text, &[self.method, OURS]));
+        let Some(value) = value else { return Heard::Data };
         let id = value.field("id");
         let Some(method) = value.field("method") else {
             let is_answer = value.field("result").is_some() || value.field("error").is_some();

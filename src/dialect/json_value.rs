@@ -50,6 +50,12 @@ impl<'a> JsonValue<'a> {
         scanner.peek().is_none().then_some(value)
     }
 
+    /// Reads a text that has a string with one of these beginnings; `None` for any other, and that is found out much sooner. Most
+    /// messages are data, and have none of the strings by which a heartbeat is told.
+    pub(super) fn read_if(text: &'a str, beginnings: &[&str]) -> Option<Self> {
+        may_have(text.as_bytes(), beginnings).then(|| Self::read(text)).flatten()
+    }
+
     /// The value of this field of an object. Of several fields of one name it is the last, as for JavaScript.
     #[must_use]
     pub fn field(self, name: &str) -> Option<Self> {
@@ -80,7 +86,11 @@ impl<'a> JsonValue<'a> {
     /// It is this string.
     #[must_use]
     pub fn is(self, text: &str) -> bool {
-        self.decoded().is_some_and(|decoded| decoded.eq(text.chars().map(Some)))
+        let Some(bare) = self.bare() else { return false };
+        if bare.as_bytes().contains(&b'\\') {
+            return Decoder(bare.chars()).eq(text.chars().map(Some));
+        }
+        bare == text
     }
 
     /// It is `null`.
@@ -125,7 +135,7 @@ impl<'a> JsonValue<'a> {
     /// Lets this read what a string says.
     pub(super) fn with_text<R>(self, read: impl FnOnce(&str) -> R) -> Option<R> {
         let mut text = OutBuffer::new();
-        for character in self.decoded()? {
+        for character in Decoder(self.bare()?.chars()) {
             text.push(character?.encode_utf8(&mut [0; 4]).as_bytes()).ok()?;
         }
         Some(read(text.as_text()?))
@@ -135,10 +145,15 @@ impl<'a> JsonValue<'a> {
     pub(super) fn bare(self) -> Option<&'a str> {
         self.text.strip_prefix('"')?.strip_suffix('"')
     }
+}
 
-    fn decoded(self) -> Option<Decoder<'a>> {
-        Some(Decoder(self.bare()?.chars()))
+/// Whether there may be a string that begins so. With an escape in the text there may be any: it can be spelled otherwise.
+fn may_have(text: &[u8], beginnings: &[&str]) -> bool {
+    if text.contains(&b'\\') {
+        return true;
     }
+    let mut strings = text.split(|byte| *byte == b'"').skip(1);
+    strings.any(|string| beginnings.iter().any(|beginning| string.starts_with(beginning.as_bytes())))
 }
 
 /// A place in a text. Each method takes one piece of JSON from it, or `None`, and then the text is none.
@@ -239,16 +254,32 @@ impl<'a> Scanner<'a> {
             return None;
         }
         let start = self.at;
+        let mut escapes = false;
         loop {
+            self.plain_text();
             match self.next()? {
                 b'"' => break,
                 // Whatever it escapes, it is no end. Whether it may be escaped is the decoder's affair.
-                b'\\' => self.next().map(|_| ())?,
-                _ => {}
+                b'\\' => {
+                    self.next()?;
+                    escapes = true;
+                }
+                // A control character.
+                _ => return None,
             }
+        }
+        if !escapes {
+            return Some(());
         }
         let inside = self.text.get(start..self.at.saturating_sub(1))?;
         Decoder(inside.chars()).all(|decoded| decoded.is_some()).then_some(())
+    }
+
+    /// What stands for itself in a string: most of a message is that.
+    fn plain_text(&mut self) {
+        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        let plain = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | ..=0x1f));
+        self.at = self.at.saturating_add(plain.unwrap_or(rest.len()));
     }
 
     fn word(&mut self, word: &str) -> Option<()> {

@@ -93,16 +93,18 @@ struct Envelope<'a> {
 impl<'a> Envelope<'a> {
     /// A message of the topic `phoenix`.
     fn read(message: Message<'a>) -> Option<Self> {
-        let value = message.text().and_then(JsonValue::read)?;
+        let value = JsonValue::read_if(message.text()?, &[TOPIC])?;
         let (topic, id, event, version) = if value.is_object() {
             (value.field("topic")?, value.field("ref")?, value.field("event")?, Version::Objects)
         } else {
             (value.element(2)?, value.element(1)?, value.element(3)?, Version::Arrays)
         };
-        topic.is("phoenix").then_some(Self { id, event, version })
+        topic.is(TOPIC).then_some(Self { id, event, version })
     }
 }
 
+/// The topic of all heartbeats.
+const TOPIC: &str = "phoenix";
 /// What the references of our own heartbeats begin with.
 const OURS: &str = "live";
 /// The longest reference that is written back; a reply with it fits in what is looked at.

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
+use liveness::dialect::{Dialect, Message, OutBuffer, engine_io, graphql, hear};
 use liveness::{Action, Config, Event, Liveness, Payload, Timestamp};
 use tungstenite::WebSocket;
 use tungstenite::protocol::Role;
@@ -107,6 +108,28 @@ fn ping_cycle(bencher: Bencher<'_, '_>) {
         let payload = ping(machine, now);
         machine.handle(Event::Pong(payload.as_bytes()), now);
         assert!(machine.poll(now).is_none());
+    });
+}
+
+/// What a dialect adds to a message: its own heartbeat, small data, and data that is too long to be looked into.
+#[divan::bench(args = ["exact, its own", "exact, 200 bytes", "json, its own", "json, 200 bytes", "json, 300 bytes"])]
+fn dialect(bencher: Bencher<'_, '_>, what: &str) {
+    let (mut exact, mut json) = (engine_io::client(), graphql::TransportWs);
+    let data = |length: usize| {
+        format!(r#"{{"id":"1","type":"next","payload":{{"data":{{"text":"{}"}}}}}}"#, "x".repeat(length - 55))
+    };
+    let text = match what {
+        "exact, its own" => "2".to_owned(),
+        "json, its own" => r#"{"type":"ping"}"#.to_owned(),
+        "json, 300 bytes" => data(300),
+        _ => data(200),
+    };
+    let dialect: &mut dyn Dialect = if what.starts_with("exact") { &mut exact } else { &mut json };
+    let mut answer = OutBuffer::new();
+    bencher.counter(ItemsCount::new(MACHINES)).bench_local(|| {
+        for _ in 0..MACHINES {
+            black_box(hear(dialect, Message::Text(black_box(&text)), &mut answer));
+        }
     });
 }
 
