@@ -66,7 +66,7 @@ fn assert_heard(text: &str, theirs: &Value) {
 /// Beyond what is claimed: too long, too deep, or with what may be a number too large. It may stand in a string: then this text
 /// is no evidence either way.
 fn is_beyond(text: &str, value: &Value) -> bool {
-    text.len() > LONGEST || levels(value) > 32 || has_large_number(text)
+    text.len() > LONGEST || levels(value) > 16 || has_large_number(text)
 }
 
 fn levels(value: &Value) -> usize {

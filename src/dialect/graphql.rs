@@ -43,8 +43,8 @@ impl TransportWs {
     /// on no numbers; `timeout` is this crate's default.
     pub const SERVER_CONFIG: Config = asks_where_quiet(Duration::from_secs(12), Config::DEFAULT.timeout());
 
-    /// For a client: asks each 10 s, because some servers close a client that does not (juniper after 15 s, whatever else it
-    /// says).
+    /// For a client: asks each 10 s. Servers may want to be asked (`keepalive_timeout` of async-graphql, the keep-alive of juniper),
+    /// and the protocol agrees on no number.
     pub const CLIENT_CONFIG: Config = asks(Duration::from_secs(10), Config::DEFAULT.timeout());
 }
 

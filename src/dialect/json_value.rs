@@ -10,7 +10,7 @@ use crate::payload::Payload;
 /// It is read by its fields, whatever their order, their white space and the escapes in their strings: Python writes
 /// `{"type": "ping"}`, JavaScript `{"type":"ping"}`, and `{"\u0074ype":"ping"}` is the same object.
 ///
-/// It is stricter than JSON where readers differ or numbers overflow, so that what it reads, every reader reads so: at most 32
+/// It is stricter than JSON where readers differ or numbers overflow, so that what it reads, every reader reads so: at most 16
 /// levels, numbers of at most 64 characters with an exponent of at most two digits, no half of a surrogate pair. All else that
 /// is JSON is read.
 ///
@@ -30,8 +30,8 @@ pub struct JsonValue<'a> {
     text: &'a str,
 }
 
-/// More levels than any heartbeat has, and few enough for the smallest stack.
-const LEVELS: u8 = 32;
+/// More levels than any heartbeat has. Each of them takes some of the stack.
+const LEVELS: u8 = 16;
 /// With [`EXPONENT`], less than the largest number that a reader of 64-bit floats takes.
 const NUMBER: usize = 64;
 const EXPONENT: usize = 2;
@@ -53,7 +53,8 @@ impl<'a> JsonValue<'a> {
     /// Reads a text that has a string with one of these beginnings; `None` for any other, and that is found out much sooner. Most
     /// messages are data, and have none of the strings by which a heartbeat is told.
     pub(super) fn read_if(text: &'a str, beginnings: &[&str]) -> Option<Self> {
-        may_have(text.as_bytes(), beginnings).then(|| Self::read(text)).flatten()
+        let may_be = text.len() <= LONGEST && may_have(text.as_bytes(), beginnings);
+        may_be.then(|| Self::read(text)).flatten()
     }
 
     /// The value of this field of an object. Of several fields of one name it is the last, as for JavaScript.

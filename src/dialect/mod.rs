@@ -60,7 +60,7 @@
 //! | [`Heard::Beat`] | [`Event::Ping`] | the peer asked, or told that it lives |
 //! | [`Heard::Answer`] | [`Event::Pong`] with its payload | it answers that ping, and all before it |
 //! | [`Heard::SomeAnswer`] | [`Event::Pong`] with [`awaited`](crate::Liveness::awaited) | messages keep their order: it answers the oldest |
-//! | [`Heard::SomeAnswer`], none awaited | [`Event::Pong`] of nothing | a pong that nobody asked for: it is traffic, and costs the peer of its budget |
+//! | [`Heard::SomeAnswer`], none awaited | [`Event::Pong`] of nothing | a pong that nobody asked for: traffic that draws on [`control_budget`](crate::Config::control_budget) |
 //!
 //! [`Heard::event`] is this table. Only what is `Data` puts off [`idle_timeout`](crate::Config::idle_timeout).
 //!
