@@ -542,3 +542,42 @@ fn what_is_longer_than_256_bytes_is_data_unlooked() {
     assert_eq!(heard(&mut Never, Message::Text(&ping(257))), (DATA, vec![]));
     assert_eq!(heard(&mut Never, Message::Binary(&[0; 257])), (DATA, vec![]));
 }
+
+/// An identifier of at most 128 bytes comes back; with a longer one the answer might not fit, and the message is data.
+#[test]
+fn identifiers_come_back_up_to_128_bytes() {
+    let phoenix = |id: &str| format!(r#"[null,{id},"phoenix","heartbeat",{{}}]"#);
+    let rpc = |id: &str| format!(r#"{{"jsonrpc":"2.0","method":"ping","id":{id}}}"#);
+    let json = |id: &str| format!(r#"{{"type":"ping","id":{id}}}"#);
+    let [longest, too_long] = [126, 127].map(|length| format!("\"{}\"", "x".repeat(length)));
+    let mut with_id = ping_pong::json().id("id");
+    let dialects: [(&mut dyn Dialect, &dyn Fn(&str) -> String); 3] =
+        [(&mut phoenix::Server, &phoenix), (&mut json_rpc::JsonRpc::new(), &rpc), (&mut with_id, &json)];
+    for (dialect, message) in dialects {
+        let (means, answers) = heard(dialect, Message::Text(&message(&longest)));
+        let [Written::Text(answer)] = &answers[..] else { panic!("{answers:?}") };
+        assert!(means == BEAT && answer.contains(&longest) && answer.len() <= 256, "{answer}");
+        assert_eq!(heard(dialect, Message::Text(&message(&too_long))), (DATA, vec![]));
+    }
+}
+
+/// An answer that nobody asked for is a pong of nothing: it puts no idleness off, and costs the peer of its budget.
+#[test]
+fn an_answer_to_nothing_is_a_pong_of_nothing() {
+    use liveness::{Action, Config, Event, Liveness, Reason, Timestamp};
+    let ping = payload(PING);
+    assert_eq!(SOME.event(None), Event::Pong(b""));
+    assert_eq!(SOME.event(Some(&ping)), Event::Pong(ping.as_bytes()));
+    assert_eq!(answer().event(None), Event::Pong(ping.as_bytes()));
+    assert_eq!((DATA.event(Some(&ping)), BEAT.event(Some(&ping))), (Event::Data, Event::Ping));
+
+    let config = Config::builder().control_budget(3, 0).build().unwrap();
+    let mut peer = Liveness::new(config, 7, Timestamp::ZERO);
+    for _ in 0..4 {
+        let (heard, _) = heard(&mut engine_io::server(), Message::Text("3"));
+        peer.handle(heard.event(peer.awaited().as_ref()), Timestamp::ZERO);
+    }
+    let offline =
+        std::iter::from_fn(|| peer.poll(Timestamp::ZERO)).find(|action| *action != Action::MarkOnline);
+    assert_eq!(offline, Some(Action::MarkOffline(Reason::PingFlood)));
+}
