@@ -245,3 +245,50 @@ fn no_config_is_a_mistake() {
         }
     }
 }
+
+/// The schedule and the budget are the protocol's: a mistake here kills more connections than a wrong byte.
+#[test]
+fn each_protocol_has_its_schedule_and_its_budget() {
+    use liveness::dialect::{
+        action_cable, ddp, discord, engine_io, exchange, graphql, json_rpc, phoenix, ping_pong, pusher,
+        signalr, stomp,
+    };
+    let steady = [
+        engine_io::SERVER_CONFIG,
+        graphql::TransportWs::CLIENT_CONFIG,
+        graphql::KEEP_ALIVE_SERVER_CONFIG,
+        phoenix::Client::CONFIG,
+        ping_pong::CONFIG,
+        pusher::CLIENT_CONFIG,
+        discord::CLIENT_CONFIG,
+        signalr::CONFIG,
+        stomp::CONFIG,
+        stomp::HeartBeat::default().config(stomp::HeartBeat::default()),
+        action_cable::SERVER_CONFIG,
+        exchange::OKX_CONFIG,
+        exchange::BYBIT_CONFIG,
+        exchange::KRAKEN_CONFIG,
+    ];
+    for config in steady {
+        assert_eq!(config.schedule(), Schedule::Steady);
+    }
+    for config in [graphql::TransportWs::SERVER_CONFIG, pusher::SERVER_CONFIG, json_rpc::CONFIG, ddp::CONFIG]
+    {
+        assert_eq!(config.schedule(), Schedule::Quiet);
+    }
+    // Beats that nobody answers may come in any number; what is answered may not.
+    let any_number = [
+        Mute::config(Duration::from_secs(10)),
+        graphql::KEEP_ALIVE_CLIENT_CONFIG,
+        signalr::CONFIG,
+        stomp::CONFIG,
+        action_cable::CLIENT_CONFIG,
+        exchange::KRAKEN_CONFIG,
+    ];
+    for config in any_number {
+        assert_eq!(config.control_budget(), None);
+    }
+    for config in [engine_io::CLIENT_CONFIG, phoenix::Server::CONFIG, graphql::TransportWs::SERVER_CONFIG] {
+        assert_eq!(config.control_budget(), Config::DEFAULT.control_budget());
+    }
+}

@@ -184,6 +184,7 @@ fn stomp_agrees_on_each_direction_by_itself() {
     assert_eq!(config.interval(), Duration::from_secs(6)); // three quarters of 8 s
     assert_eq!(config.silence_timeout(), Duration::from_secs(12)); // twice 6 s
     assert_eq!(stomp::HeartBeat::of("CONNECTED\nversion:1.2\n\nheart-beat:1,1\0"), Some(Default::default()));
+    assert_eq!(stomp::HeartBeat::of("heart-beat:1,1\n\n\0"), Some(Default::default())); // that is its command
     assert_eq!(stomp::HeartBeat::of("CONNECTED\nheart-beat:often\n\n\0"), None);
     assert_eq!(stomp::HeartBeat::of("CONNECTED\nheart-beat:1,-1\n\n\0"), None);
     // Neither sends, neither wants: no pings, no verdict.

@@ -581,3 +581,21 @@ fn an_answer_to_nothing_is_a_pong_of_nothing() {
         std::iter::from_fn(|| peer.poll(Timestamp::ZERO)).find(|action| *action != Action::MarkOnline);
     assert_eq!(offline, Some(Action::MarkOffline(Reason::PingFlood)));
 }
+
+#[test]
+fn what_does_not_fit_is_not_sent_in_half() {
+    use liveness::dialect::{Out as _, OutBuffer};
+    let mut out = OutBuffer::new();
+    out.text(format_args!("{:256}", "x"));
+    assert_eq!(out.message().map(|message| message.as_bytes().len()), Some(256));
+    out.text(format_args!("{:256}{}", "x", "y"));
+    assert_eq!(out.message(), None);
+    out.binary(&[7; 256]);
+    assert_eq!(out.message(), Some(Message::Binary(&[7; 256])));
+    out.binary(&[7; 257]);
+    assert_eq!(out.message(), None);
+    out.text(format_args!("{}", ""));
+    assert_eq!(out.message(), Some(Message::Text("")));
+    out.clear();
+    assert_eq!(out.message(), None);
+}
