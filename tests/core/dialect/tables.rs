@@ -125,7 +125,7 @@ fn objects_are_told_by_a_field() {
     );
     assert_eq!(heard(&mut { json }, Message::Binary(br#"{"type":"ping"}"#)), (DATA, vec![]));
     // What we write is JSON, whatever the names are.
-    asks(Json::new("a\"b\\", "\n\u{1}é", "x").with("v", "[1]"), r#"{"a\"b\\":"\u000a\u0001é","v":[1]}"#);
+    asks(Json::new("a\"b\\", "\n\u{1f}é", "x").with("v", "[1]"), r#"{"a\"b\\":"\u000a\u001fé","v":[1]}"#);
 }
 
 #[test]
