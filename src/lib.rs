@@ -188,6 +188,8 @@ pub mod reconnect;
 mod rtt;
 #[cfg(feature = "serde")]
 mod serde;
+#[cfg(feature = "alloc")]
+pub mod session;
 #[cfg(feature = "sim")]
 pub mod sim;
 mod state;

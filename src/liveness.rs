@@ -94,6 +94,22 @@ impl Liveness {
         self.state.next_due(&self.config).or_never()
     }
 
+    /// When to wake, for a driver with a timer for each connection: [`poll_timeout`](Self::poll_timeout), and for a ping of
+    /// the schedule up to a 256th of the interval later, at most 50 ms.
+    ///
+    /// Such pings ring on a grid: where connections share the origin of their timestamps, many of them wake together, and a
+    /// crowd costs one wake-up a line and not one a connection. Deadlines that may end in a verdict are not moved.
+    #[must_use]
+    pub fn wake_at(&self) -> Option<Timestamp> {
+        self.state.next_wake(&self.config).or_never()
+    }
+
+    /// Whether a poll at `now` would hold something against the peer that unread input could refute: read first.
+    #[must_use]
+    pub fn would_judge(&self, now: Timestamp) -> bool {
+        self.state.would_judge(&self.config, now)
+    }
+
     /// [`Action::Disconnect`] has been given out; nothing more will come.
     #[must_use]
     pub const fn is_finished(&self) -> bool {

@@ -7,7 +7,6 @@
 pub mod axum;
 #[cfg(feature = "tungstenite")]
 mod counting_socket;
-mod error_kind;
 mod inbox;
 #[cfg(feature = "tokio")]
 pub mod tokio;
@@ -26,12 +25,12 @@ use socket2::SockRef;
 
 #[cfg(feature = "tungstenite")]
 pub use self::counting_socket::{BlockingSocket, CountingSocket, Transport};
-pub use self::error_kind::ErrorKind;
 use self::inbox::Inbox;
 pub use self::inbox::{INBOX_BYTES, INBOX_MESSAGES};
 use crate::config::Evidence;
 use crate::event::Action;
 use crate::liveness::Liveness;
+pub use crate::session::ErrorKind;
 use crate::text_heartbeat::TextHeartbeat;
 
 /// How long the opening handshake may take, from the first byte to the last: 10 s.

@@ -1,0 +1,176 @@
+//! The reading side: what is kept, when reading stops, what the machine hears of it.
+
+use core::time::Duration;
+
+use super::{Inbound, Peer, Session};
+use crate::event::Event;
+use crate::time::Timestamp;
+
+/// After its verdict, a peer is read this much at a time, with a rest after: so a flood costs next to nothing, and a Close
+/// behind ten thousand messages is found within a second.
+const FRAMES_BEFORE_REST: usize = 64;
+const BYTES_BEFORE_REST: usize = 16 * 1024;
+const REST: Duration = Duration::from_millis(5);
+
+/// What was read since the last rest, and when that ends. Only a peer that is offline is given any.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rest {
+    frames: usize,
+    bytes: usize,
+    pub(super) until: Timestamp,
+}
+
+impl Rest {
+    pub(super) const NONE: Self = Self { frames: 0, bytes: 0, until: Timestamp::ZERO };
+
+    fn count(&mut self, frames: usize, bytes: usize, now: Timestamp) {
+        self.frames = self.frames.saturating_add(frames);
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.frames >= FRAMES_BEFORE_REST || self.bytes >= BYTES_BEFORE_REST {
+            *self = Self { until: now.saturating_add(REST), ..Self::NONE };
+        }
+    }
+}
+
+impl<T> Session<T> {
+    /// Whether to read now. False while reading is paused or rests, while too many answers are owed, and after the end.
+    #[must_use]
+    #[inline]
+    pub fn wants_read(&self, now: Timestamp) -> bool {
+        if self.ended || self.owes_too_much() {
+            return false;
+        }
+        if self.offline { now >= self.rest.until } else { !self.paused }
+    }
+
+    /// This many bytes arrived. Where the transport is out of reach, nobody says so, and only whole messages are seen.
+    #[inline]
+    pub fn received_bytes(&mut self, count: usize, now: Timestamp) {
+        if count > 0 {
+            self.progress = true;
+            if self.offline {
+                self.rest.count(0, count, now);
+            }
+        }
+    }
+
+    /// The library read this. True: it is a message for the caller. Hand it over and say [`delivered`](Self::delivered), or
+    /// [`keep`](Self::keep) it. False: it is none of the caller's.
+    #[inline]
+    pub fn received(&mut self, inbound: Inbound<'_>, peer: &mut impl Peer, now: Timestamp) -> bool {
+        self.progress = false;
+        if self.offline {
+            self.rest.count(1, 0, now);
+        }
+        match inbound {
+            Inbound::Data => {
+                self.hear(Event::Data, peer, now);
+                return true;
+            }
+            Inbound::Beat => self.hear(Event::Ping, peer, now),
+            Inbound::Answer(payload) | Inbound::Pong(payload) => self.hear(Event::Pong(payload), peer, now),
+            Inbound::Ping(payload) => {
+                self.owe_pong(payload);
+                self.hear(Event::Ping, peer, now);
+            }
+            Inbound::Close(code) => {
+                self.peer_closed = true;
+                self.on_peer_close();
+                self.hear(Event::Close(code), peer, now);
+            }
+        }
+        false
+    }
+
+    /// Keeps a message for a caller that does not wait for one. After the verdict, one that finds no room is dropped.
+    pub fn keep(&mut self, message: T, bytes: usize, peer: &mut impl Peer, now: Timestamp) {
+        if self.offline && self.inbox.is_full(&self.limits) {
+            return;
+        }
+        self.inbox.push(message, bytes);
+        self.pause_if(self.inbox.is_full(&self.limits), peer, now);
+    }
+
+    /// The oldest message that was kept. Reading may go on after it.
+    pub fn take(&mut self, peer: &mut impl Peer, now: Timestamp) -> Option<T> {
+        let message = self.inbox.pop()?;
+        self.resume_if_room(peer, now);
+        self.delivered(now);
+        Some(message)
+    }
+
+    /// The caller was handed a message. What has arrived behind it waits for the caller from now on.
+    #[inline]
+    pub fn delivered(&mut self, now: Timestamp) {
+        self.away_since = Some(now);
+    }
+
+    /// Everything that had arrived is read.
+    ///
+    /// Do not say so where a read stopped for another reason: a share that was spent, a task's budget, a layer of TLS that
+    /// still holds plaintext. That is [`read_suspended`](Self::read_suspended).
+    pub fn read_blocked(&mut self, peer: &mut impl Peer, now: Timestamp) {
+        self.report_progress(peer, now);
+        self.away_since = None;
+        if self.write_broken {
+            // The last words of a peer that is gone have been heard.
+            self.end(peer, now);
+        }
+    }
+
+    /// This turn ends, and something may be left unread: a verdict that it might refute is put off.
+    pub fn read_suspended(&mut self, peer: &mut impl Peer, now: Timestamp) {
+        self.report_progress(peer, now);
+        if !self.paused && !self.ended {
+            peer.handle(Event::Unread, now);
+        }
+    }
+
+    /// How many messages are kept for the caller.
+    #[must_use]
+    pub fn kept(&self) -> usize {
+        self.inbox.len()
+    }
+
+    /// Reading is paused: the caller does not take what was kept, or the peer does not take what it asked for.
+    #[must_use]
+    pub const fn is_paused(&self) -> bool {
+        self.paused
+    }
+
+    fn report_progress(&mut self, peer: &mut impl Peer, now: Timestamp) {
+        if core::mem::take(&mut self.progress) && !self.discarding {
+            self.hear(Event::Progress, peer, now);
+        }
+    }
+
+    /// Hands in what the peer did. If it may have waited for us, the machine learns that first: no verdict falls before the
+    /// rest is read, and no round trip measures the caller.
+    #[inline]
+    pub(super) fn hear(&mut self, event: Event<'_>, peer: &mut impl Peer, now: Timestamp) {
+        if let Some(since) = self.away_since {
+            if now.saturating_duration_since(since) > peer.last_look() {
+                self.away_since = None;
+                peer.handle(Event::Unread, now);
+            }
+        }
+        peer.handle(event, now);
+    }
+
+    /// While nobody reads, nothing that waits for the peer may run.
+    pub(super) fn pause_if(&mut self, stopped: bool, peer: &mut impl Peer, now: Timestamp) {
+        if stopped && !self.paused && !self.offline && !self.ended {
+            self.paused = true;
+            peer.handle(Event::ReadPaused, now);
+        }
+    }
+
+    /// Half of the room must be free: otherwise a slow caller would cost a pause for each message.
+    pub(super) fn resume_if_room(&mut self, peer: &mut impl Peer, now: Timestamp) {
+        let room = self.inbox.is_below_half(&self.limits) && self.answers_owed() <= self.limits.answers / 2;
+        if self.paused && room {
+            self.paused = false;
+            peer.handle(Event::ReadResumed, now);
+        }
+    }
+}
