@@ -5,8 +5,6 @@
 
 #[cfg(feature = "axum")]
 pub mod axum;
-#[cfg(feature = "tungstenite")]
-mod counting_socket;
 mod inbox;
 #[cfg(feature = "tokio")]
 pub mod tokio;
@@ -23,8 +21,6 @@ use core::time::Duration;
 
 use socket2::SockRef;
 
-#[cfg(feature = "tungstenite")]
-pub use self::counting_socket::{BlockingSocket, CountingSocket, Transport};
 use self::inbox::Inbox;
 pub use self::inbox::{INBOX_BYTES, INBOX_MESSAGES};
 use crate::config::Evidence;

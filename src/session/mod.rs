@@ -190,8 +190,13 @@ impl<T> Session<T> {
     /// Keeps at most this much. Say it before anything is read.
     #[must_use]
     pub const fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
+        self.set_limits(limits);
         self
+    }
+
+    /// As [`limits`](Self::limits), in place.
+    pub const fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
     }
 
     /// The library answers neither a Ping nor a Close: [`poll_write`](Self::poll_write) brings the Pong and the echo.

@@ -114,6 +114,12 @@ impl<T> Session<T> {
         self.next_write().is_some()
     }
 
+    /// The write half of the transport is to be shut: [`Outbound::ShutdownWrite`] comes next.
+    #[must_use]
+    pub fn wants_shutdown(&self) -> bool {
+        matches!(self.next_write(), Some(Next::Shut))
+    }
+
     /// The library may hold something that has not left: flush it before waiting.
     #[must_use]
     pub const fn wants_flush(&self) -> bool {
