@@ -1,6 +1,8 @@
 //! A fleet and as many machines alone are told the same: the world of `tests/core/fleet/world.rs` compares them to the bit.
 #![no_main]
 
+#[path = "../../tests/core/mirror.rs"]
+mod mirror;
 #[path = "../../tests/core/fleet/world.rs"]
 mod world;
 

@@ -47,7 +47,7 @@ impl Queue {
 
 /// Both directions of a connection, as tungstenite's stream.
 #[derive(Debug, Default)]
-pub struct Pipe {
+pub(super) struct Pipe {
     pub(super) input: Queue,
     pub(super) output: Queue,
     /// What comes after the last byte of the input.

@@ -180,7 +180,7 @@ impl Connection {
             self.session.read_suspended(&mut self.peer, now);
         }
         let action = self.peer.poll(now)?;
-        self.session.act(action, self.peer.verdict());
+        self.session.act(action, self.peer.liveness().verdict());
         self.pump(now);
         Some(action)
     }
@@ -189,7 +189,7 @@ impl Connection {
     #[must_use]
     pub fn poll_timeout(&self, now: Timestamp) -> Option<Timestamp> {
         let own = self.session.poll_timeout(now);
-        [self.peer.wake_at(), own].into_iter().flatten().min()
+        [self.peer.liveness().wake_at(), own].into_iter().flatten().min()
     }
 
     /// Closes with this code and text, of which 123 bytes are sent. Go on with the turns until [`Action::Disconnect`], at the
@@ -214,7 +214,7 @@ impl Connection {
     pub fn abandon(&mut self, now: Timestamp) {
         self.session.close(CloseCode::GOING_AWAY, "", &mut self.peer, now);
         while let Some(action) = self.peer.poll(now) {
-            self.session.act(action, self.peer.verdict());
+            self.session.act(action, self.peer.liveness().verdict());
         }
         self.force_close(now);
         self.peer.handle(Event::Eof, now);
@@ -230,7 +230,7 @@ impl Connection {
     /// Why the connection is over; `None` before the verdict.
     #[must_use]
     pub fn offline(&self) -> Option<Offline> {
-        let reason = self.peer.verdict()?;
+        let reason = self.peer.liveness().verdict()?;
         let broken = self.write_error.as_ref().filter(|_| reason == Reason::TransportClosed);
         Some(Offline { reason, cause: self.cause.as_ref().or(broken).cloned() })
     }
