@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use liveness::driver::CountingSocket;
+use liveness::driver::tungstenite::CountingSocket;
 use liveness::driver::tungstenite::{LiveSocket, Offline, accept};
 use liveness::presence::{Presence, PresenceChange};
 use liveness::{Clock, Status};

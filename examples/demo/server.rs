@@ -94,7 +94,7 @@ pub(crate) fn open(config: Config, record: Recorder) -> io::Result<Door> {
 
 fn serve(stream: TcpStream, config: Config, link: Link, record: Recorder) {
     let Ok(socket) = accept_raw(stream, Some(settings())) else { return };
-    let socket = LiveSocket::new(socket, config);
+    let socket = socket.watch(config);
     let clock = socket.clock();
     let watch = move |action, peer: &Liveness| {
         if let Some(change) = change(action, peer, clock) {

@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use liveness::driver::tungstenite::{LiveSocket, Offline, accept_raw};
-use liveness::driver::{BlockingSocket, CountingSocket, Transport};
+use liveness::driver::tungstenite::{
+    BlockingSocket, CountingSocket, Error as SendError, LiveSocket, Offline, Transport, accept_raw,
+};
 use liveness::{Action, Clock, Config, ConfigBuilder, Reason, Rtt, Stats};
 use tungstenite::protocol::WebSocketConfig;
 use tungstenite::{Error, Message, WebSocket};
@@ -107,7 +108,7 @@ pub fn served(
 ) -> Host<Life> {
     Host::open(move |stream| {
         let socket = accept_raw(stream, settings).unwrap();
-        let mut watched = Watched::new(LiveSocket::new(socket, config));
+        let mut watched = Watched::new(socket.watch(config));
         act(&mut watched);
         watched.life()
     })
@@ -154,6 +155,7 @@ impl<S: Transport> Watched<S> {
     /// Lives to the end. The laws of every life are checked here.
     pub fn life(mut self) -> Life {
         self.read_to_the_end();
+        self.socket.finish();
         let lasted = self.opened.now().saturating_duration_since(liveness::Timestamp::ZERO);
         let actions = self.actions.lock().unwrap().clone();
         let offline = self.offline.unwrap();
@@ -166,15 +168,18 @@ impl<S: Transport> Watched<S> {
         assert!(self.socket.liveness().is_finished());
         // The end is the end, however often one asks.
         assert_eq!(self.socket.read().unwrap_err().reason(), offline.reason());
-        assert_eq!(self.socket.send(Message::text("?")).unwrap_err().reason(), offline.reason());
+        let Err(SendError::Offline(refused)) = self.socket.send(Message::text("?")) else { panic!("sent") };
+        assert_eq!(refused.reason(), offline.reason());
         let machine = self.socket.liveness();
         Life { messages: self.messages, offline, actions, stats: machine.stats(), rtt: machine.rtt(), lasted }
     }
 }
 
-/// A socket whose first writes take next to nothing.
+/// A socket some of whose first writes take next to nothing.
 pub struct Stingy {
     pub stream: TcpStream,
+    /// So many writes go through before.
+    pub after: usize,
     /// So many of them, and so many bytes each: none is not now.
     pub writes: usize,
     pub takes: usize,
@@ -182,12 +187,16 @@ pub struct Stingy {
 
 impl Stingy {
     pub const fn never(stream: TcpStream) -> Self {
-        Self { stream, writes: 0, takes: 0 }
+        Self { stream, after: 0, writes: 0, takes: 0 }
     }
 }
 
 impl Write for Stingy {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        if let Some(left) = self.after.checked_sub(1) {
+            self.after = left;
+            return self.stream.write(buffer);
+        }
         let Some(left) = self.writes.checked_sub(1) else { return self.stream.write(buffer) };
         self.writes = left;
         match self.takes {
@@ -207,14 +216,13 @@ impl Read for Stingy {
 }
 
 impl BlockingSocket for Stingy {
-    fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        self.stream.set_read_timeout(timeout)
-    }
-    fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        self.stream.set_write_timeout(timeout)
-    }
     fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
         self.stream.set_nonblocking(nonblocking)
+    }
+    fn wait(&self, read: bool, write: bool, timeout: Option<Duration>) -> io::Result<()> {
+        // It says that it can take nothing, and says so again a moment later.
+        let timeout = if self.after == 0 && self.writes > 0 { Some(millis(5)) } else { timeout };
+        BlockingSocket::wait(&self.stream, read, write && (self.after > 0 || self.writes == 0), timeout)
     }
     fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         self.stream.shutdown(how)

@@ -61,7 +61,7 @@ use tungstenite::protocol::CloseFrame;
 
 pub use self::connection::{Connection, SendError};
 pub use self::handshake::{Handshake, Opened};
-pub use self::open::{accept, accept_hdr, accept_over, client, client_over, connect};
+pub use self::open::{accept, accept_hdr, accept_over, accept_raw, client, client_over, connect};
 pub use self::transport::{BlockingSocket, CountingSocket, Transport};
 use super::Heartbeat;
 use crate::config::Config;
@@ -120,6 +120,17 @@ pub enum Error {
     Offline(Offline),
     /// The message is larger than tungstenite's setting `max_write_buffer_size` allows. The connection lives on.
     TooLarge(Message),
+}
+
+impl Error {
+    /// Why the connection is over; `None` where it is not.
+    #[must_use]
+    pub const fn reason(&self) -> Option<Reason> {
+        match self {
+            Self::Offline(offline) => Some(offline.reason()),
+            Self::TooLarge(_) => None,
+        }
+    }
 }
 
 impl fmt::Display for Error {

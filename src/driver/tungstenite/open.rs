@@ -24,7 +24,19 @@ use crate::time::Clock;
 ///
 /// Those of the handshake, which fails where it takes longer than [`HANDSHAKE_TIMEOUT`].
 pub fn accept<S: BlockingSocket>(stream: S, config: Config) -> Result<LiveSocket<CountingSocket<S>>, Error> {
-    Ok(accept_over(CountingSocket::new(stream), None)?.watch(config))
+    Ok(accept_raw(stream, None)?.watch(config))
+}
+
+/// Accepts a WebSocket with tungstenite's own settings. [`Ready::watch`] begins the heartbeat.
+///
+/// # Errors
+///
+/// Those of the handshake, which fails where it takes longer than [`HANDSHAKE_TIMEOUT`].
+pub fn accept_raw<S: BlockingSocket>(
+    stream: S,
+    settings: Option<WebSocketConfig>,
+) -> Result<Ready<CountingSocket<S>>, Error> {
+    accept_over(CountingSocket::new(stream), settings)
 }
 
 /// Accepts a WebSocket over any [`Transport`], such as a TLS stream around a [`CountingSocket`], with tungstenite's own

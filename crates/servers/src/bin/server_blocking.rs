@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Parser;
-use liveness::driver::CountingSocket;
+use liveness::driver::tungstenite::CountingSocket;
 use liveness::driver::tungstenite::{LiveSocket, Offline, accept_raw};
 use liveness::transcript::Recorder;
 use liveness::{Clock, Config};
@@ -41,9 +41,9 @@ fn main() -> Result<(), String> {
 fn serve(stream: TcpStream, connection: usize, config: Config, args: &Args, clock: Clock) {
     let Ok(socket) = accept_raw(stream, Some(liveness_servers::limits())) else { return };
     match args.record(connection) {
-        Ok(None) => converse(LiveSocket::new(socket, config), connection, clock),
+        Ok(None) => converse(socket.watch(config), connection, clock),
         Ok(Some(sink)) => {
-            let socket = LiveSocket::new(socket, config).observe(Recorder::new(sink));
+            let socket = socket.watch(config).observe(Recorder::new(sink));
             converse(socket, connection, clock);
         }
         Err(error) => complain(format_args!("connection {connection}: no record: {error}")),
