@@ -63,6 +63,10 @@ impl Opened {
         self.response.as_ref()
     }
 
+    pub(super) fn pipe(&mut self) -> &mut Pipe {
+        self.socket.get_mut()
+    }
+
     pub(super) fn take_response(&mut self) -> Option<Response> {
         self.response.take()
     }

@@ -321,14 +321,15 @@ impl<S: Transport> LiveSocket<S> {
             Err(SendError::Full(message)) => return Err(Error::TooLarge(message)),
             Err(SendError::Closed(_)) => return self.refuse(),
         }
+        let end = self.connection.end_of_output();
         loop {
             let now = self.clock.now();
             self.turn(now);
+            if self.connection.bytes_sent() >= end {
+                return Ok(());
+            }
             if self.connection.offline().is_some() {
                 return self.refuse();
-            }
-            if self.connection.unsent() == 0 {
-                return Ok(());
             }
             self.connection.writer_waits(now);
             self.wait(None);
@@ -372,9 +373,11 @@ impl<S: Transport> LiveSocket<S> {
         self.offline()
     }
 
-    /// Makes a ping due now: the network changed, the laptop woke, a user is waiting. It goes out with the next call.
+    /// Makes a ping due now: the network changed, the laptop woke, a user is waiting.
     pub fn probe(&mut self) {
-        self.connection.probe(self.clock.now());
+        let now = self.clock.now();
+        self.connection.probe(now);
+        self.turn(now);
     }
 
     /// A message that has arrived, or one turn of waiting for it.
@@ -417,22 +420,23 @@ impl<S: Transport> LiveSocket<S> {
     }
 
     fn judge(&mut self, now: Timestamp) {
-        while let Some(action) = self.connection.poll(now) {
-            if action == Action::Disconnect {
-                self.transport.close_layer();
-                self.shutdown(Shutdown::Both);
-            }
-        }
+        self.poll(now);
         self.write();
         if self.connection.wants_shutdown() {
             self.transport.close_layer();
             self.shutdown(Shutdown::Write);
             self.connection.shut(now);
             // The end may have come with it.
-            while let Some(action) = self.connection.poll(now) {
-                if action == Action::Disconnect {
-                    self.shutdown(Shutdown::Both);
-                }
+            self.poll(now);
+        }
+    }
+
+    fn poll(&mut self, now: Timestamp) {
+        while let Some(action) = self.connection.poll(now) {
+            if action == Action::Disconnect {
+                let _ = self.connection.write_rest(&mut self.transport);
+                self.transport.close_layer();
+                self.shutdown(Shutdown::Both);
             }
         }
     }

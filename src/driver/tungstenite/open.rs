@@ -11,12 +11,12 @@ use tungstenite::handshake::client::Response;
 use tungstenite::handshake::server::Callback;
 use tungstenite::protocol::WebSocketConfig;
 
-use super::handshake::{Handshake, Opened};
+use super::handshake::Handshake;
 use super::transport::{BlockingSocket, CountingSocket, Transport};
 use super::{LiveSocket, Ready};
 use crate::config::Config;
 use crate::driver::HANDSHAKE_TIMEOUT;
-use crate::time::Clock;
+use crate::time::{Clock, Timestamp};
 
 /// Accepts a WebSocket from a client, and watches it.
 ///
@@ -181,36 +181,55 @@ fn open<S: Transport>(
     transport.counting_socket().get_ref().set_nonblocking(true)?;
     loop {
         let opened = handshake.poll();
+        if let Ok(Some(mut opened)) = opened {
+            // The response, at a server.
+            while !opened.pipe().output.is_empty() || transport.wants_write() {
+                let pipe = opened.pipe();
+                match write_once(&mut transport, pipe.output.as_slice()) {
+                    Err(error) if would_block(&error) => wait(&mut transport, false, true, clock, deadline)?,
+                    written => opened.pipe().output.consume(written?),
+                }
+            }
+            let response = opened.take_response();
+            return Ok((Ready { transport, opened }, response));
+        }
         while handshake.wants_write() || transport.wants_write() {
             match handshake.write_to(&mut transport) {
                 Err(error) if would_block(&error) => break,
-                result => drop(result?),
+                written => drop(written?),
             }
         }
-        if let Some(opened) = opened? {
-            return Ok(ready(transport, opened));
-        }
+        opened?;
         match handshake.read_from(&mut transport) {
             Err(error) if would_block(&error) => {
-                let left = deadline.saturating_duration_since(clock.now());
-                if left.is_zero() {
-                    let late = "the handshake took longer than 10 s";
-                    return Err(io::Error::new(io::ErrorKind::TimedOut, late).into());
-                }
                 let write = handshake.wants_write() || transport.wants_write();
-                transport.counting_socket().get_ref().wait(true, write, Some(left))?;
+                wait(&mut transport, true, write, clock, deadline)?;
             }
-            result => drop(result?),
+            read => drop(read?),
         }
     }
 }
 
-fn ready<S>(transport: S, mut opened: Opened) -> (Ready<S>, Option<Response>) {
-    let response = opened.take_response();
-    (Ready { transport, opened }, response)
+fn write_once(transport: &mut impl Transport, bytes: &[u8]) -> io::Result<usize> {
+    let count = if bytes.is_empty() { 0 } else { transport.write(bytes)? };
+    transport.flush().map(|()| count)
+}
+
+fn wait(
+    transport: &mut impl Transport,
+    read: bool,
+    write: bool,
+    clock: Clock,
+    deadline: Timestamp,
+) -> io::Result<()> {
+    let left = deadline.saturating_duration_since(clock.now());
+    if left.is_zero() {
+        return Err(io::Error::new(io::ErrorKind::TimedOut, "the handshake took longer than 10 s"));
+    }
+    transport.counting_socket().get_ref().wait(read, write, Some(left))
 }
 
 /// Try again, once the socket is ready. A signal is no failure either.
-pub(super) fn would_block(error: &io::Error) -> bool {
+fn would_block(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }

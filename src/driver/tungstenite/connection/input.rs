@@ -141,7 +141,7 @@ impl Connection {
         let is_callers = self.session.received(inbound, &mut self.peer, now);
         if is_callers {
             let bytes = message.len();
-            self.session.keep(message, bytes, &mut self.peer, now);
+            self.session.keep(message, bytes);
         } else if let Message::Close(frame) = message {
             self.close_frame = frame;
         }

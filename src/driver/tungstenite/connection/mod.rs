@@ -28,7 +28,8 @@ use crate::time::Timestamp;
 /// 1. while [`wants_write`](Self::wants_write): [`write_to`](Self::write_to), until it is `WouldBlock`;
 /// 2. while [`wants_read`](Self::wants_read): [`read_from`](Self::read_from), until it is `WouldBlock`; take the messages with
 ///    [`recv`](Self::recv);
-/// 3. [`poll`](Self::poll) until `None`; what it gives is done already, but for [`Action::Disconnect`]: close the socket;
+/// 3. [`poll`](Self::poll) until `None`; what it gives is done already, except [`Action::Disconnect`]: then
+///    [`write_rest`](Self::write_rest) and close the socket;
 /// 4. where [`wants_shutdown`](Self::wants_shutdown): shut the socket's write half, and say [`shut`](Self::shut);
 /// 5. wait until the socket is readable, where `wants_read`, or writable, where `wants_write`, or until
 ///    [`poll_timeout`](Self::poll_timeout).
@@ -54,6 +55,7 @@ use crate::time::Timestamp;
 ///     }
 ///     while let Some(action) = peer.poll(now) {
 ///         if let Action::Disconnect = action {
+///             let _ = peer.write_rest(socket);
 ///             return peer.offline().map_or(Ok(()), Err);
 ///         }
 ///     }
@@ -168,7 +170,7 @@ impl Connection {
         self.peer.observe(observer, now);
     }
 
-    /// What is to be done next; call it until `None`. It is done already, but for [`Action::Disconnect`]: close the transport.
+    /// What is to be done next; call it until `None`. It is done already, except [`Action::Disconnect`]: close the transport.
     ///
     /// Read before you poll: an answer that lies unread in the kernel has not been heard.
     #[must_use = "a dropped action is a death never reported"]

@@ -181,13 +181,28 @@ impl Connection {
         clean
     }
 
+    /// How many bytes have entered the transport.
+    pub(in crate::driver::tungstenite) const fn bytes_sent(&self) -> u64 {
+        self.session.bytes_sent()
+    }
+
+    /// How many will have when all has that is taken now.
+    pub(in crate::driver::tungstenite) fn end_of_output(&self) -> u64 {
+        self.session.bytes_sent().saturating_add(self.unsent() as u64)
+    }
+
     /// The caller waits to write, and does not read.
     pub(in crate::driver::tungstenite) fn writer_waits(&mut self, now: Timestamp) {
         self.session.writer_waits(&mut self.peer, now);
     }
 
-    /// Writes what a transport takes of what is left, when nobody judges any more.
-    pub(in crate::driver::tungstenite) fn write_rest(&mut self, transport: &mut impl Write) -> io::Result<()> {
+    /// Writes what the transport takes at once of what is left: a last try, before it is closed. The Close frame may be among
+    /// it, for a peer that has only shut its own half.
+    ///
+    /// # Errors
+    ///
+    /// Those of the transport. Nothing depends on them any more.
+    pub fn write_rest(&mut self, transport: &mut impl Write) -> io::Result<()> {
         while !self.outgoing().is_empty() {
             let count = write_uninterrupted(transport, self.outgoing())?;
             self.socket.get_mut().output.consume(count);
