@@ -65,7 +65,7 @@ impl<T> Session<T> {
         match inbound {
             Inbound::Data => {
                 self.hear(Event::Data, peer, now);
-                return true;
+                return !self.lost_message;
             }
             Inbound::Beat => self.hear(Event::Ping, peer, now),
             Inbound::Answer(payload) | Inbound::Pong(payload) => self.hear(Event::Pong(payload), peer, now),
@@ -76,15 +76,19 @@ impl<T> Session<T> {
             Inbound::Close(code) => {
                 self.peer_closed = true;
                 self.on_peer_close();
-                self.hear(Event::Close(code), peer, now);
+                if !self.holds_back_close(peer) {
+                    self.hear(Event::Close(code), peer, now);
+                }
             }
         }
         false
     }
 
-    /// Keeps a message for a caller that does not wait for one. After the verdict, one that finds no room is dropped.
+    /// Keeps a message for a caller that does not wait for one. After the verdict, one that finds no room is dropped, and
+    /// all that comes after it: what the caller is given has no gap.
     pub fn keep(&mut self, message: T, bytes: usize, peer: &mut impl Peer, now: Timestamp) {
-        if self.offline && self.inbox.is_full(&self.limits) {
+        self.lost_message |= self.offline && self.inbox.is_full(&self.limits);
+        if self.lost_message {
             return;
         }
         self.inbox.push(message, bytes);
