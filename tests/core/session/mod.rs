@@ -4,3 +4,6 @@
 mod closing;
 mod desk;
 mod ending;
+mod pausing;
+mod reading;
+mod writing;
