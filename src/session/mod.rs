@@ -122,6 +122,8 @@ pub struct Session<T> {
     away_since: Option<Timestamp>,
     /// What still arrives means nothing: it is dropped until the transport ends.
     discarding: bool,
+    /// After the verdict a message found no room: the caller gets none of those behind it.
+    lost_message: bool,
     rest: Rest,
 
     /// Bytes that have left.
@@ -170,6 +172,7 @@ impl<T> Session<T> {
             progress: false,
             away_since: None,
             discarding: false,
+            lost_message: false,
             rest: Rest::NONE,
             sent: 0,
             counted: false,

@@ -65,7 +65,7 @@ impl<T> Session<T> {
         match inbound {
             Inbound::Data => {
                 self.hear(Event::Data, peer, now);
-                return true;
+                return !self.lost_message;
             }
             Inbound::Beat => self.hear(Event::Ping, peer, now),
             Inbound::Answer(payload) | Inbound::Pong(payload) => self.hear(Event::Pong(payload), peer, now),
@@ -76,15 +76,21 @@ impl<T> Session<T> {
             Inbound::Close(code) => {
                 self.peer_closed = true;
                 self.on_peer_close();
-                self.hear(Event::Close(code), peer, now);
+                // After a verdict the session itself knows what is left to wait for: at a server our Close, at a client
+                // the end of the transport (RFC 6455 7.1.1).
+                if peer.verdict().is_none() {
+                    self.hear(Event::Close(code), peer, now);
+                }
             }
         }
         false
     }
 
-    /// Keeps a message for a caller that does not wait for one. After the verdict, one that finds no room is dropped.
+    /// Keeps a message for a caller that does not wait for one. After the verdict, one that finds no room is dropped, and
+    /// all that comes after it: what the caller is given has no gap.
     pub fn keep(&mut self, message: T, bytes: usize) {
-        if !(self.offline && self.inbox.is_full(&self.limits)) {
+        self.lost_message |= self.offline && self.inbox.is_full(&self.limits);
+        if !self.lost_message {
             self.inbox.push(message, bytes);
         }
     }

@@ -236,6 +236,8 @@ impl<T> Session<T> {
         } else if matches!(self.close, CloseState::Open) {
             let text = self.close_text.take();
             let text = text.unwrap_or_else(|| verdict.map_or("", Reason::description).into());
+            // RFC 6455 5.5.1: there is no text without a code.
+            let text = if code.is_some() { text } else { String::new() };
             self.drop_ping();
             self.close = CloseState::Wanted(code, text, 2);
         }
@@ -250,9 +252,14 @@ impl<T> Session<T> {
     }
 
     pub(super) fn owe_pong(&mut self, payload: &[u8]) {
+        // Nothing follows a Close of ours, nobody waits for an answer behind one of the peer's, and nothing can be written
+        // where writing failed. An answer that were owed all the same would keep us from reading on.
+        if self.has_closed() || self.peer_closed || self.write_broken {
+            return;
+        }
         if self.library_answers {
             self.give(true);
-        } else if !self.offline && !self.peer_closed && !self.write_broken {
+        } else if !self.offline {
             self.pong = Some(payload.into());
         }
     }
@@ -271,6 +278,11 @@ impl<T> Session<T> {
     /// violation both ends do: the peer learns that nothing more will come.
     fn must_shut(&self) -> bool {
         self.discarding || (self.peer_closed && self.role == Role::Server)
+    }
+
+    /// Our Close is the library's, or further.
+    const fn has_closed(&self) -> bool {
+        matches!(self.close, CloseState::InLibrary | CloseState::Sent)
     }
 
     pub(super) fn answers_owed(&self) -> usize {

@@ -12,6 +12,7 @@ mod presence;
 mod public;
 mod reconnect;
 mod samples;
+mod session;
 mod settings;
 mod sim;
 mod text;
