@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -178,27 +179,29 @@ impl<S: Transport> Watched<S> {
 /// A socket some of whose first writes take next to nothing.
 pub struct Stingy {
     pub stream: TcpStream,
-    /// So many writes go through before.
-    pub after: usize,
+    /// From when on.
+    pub armed: Arc<AtomicBool>,
     /// So many of them, and so many bytes each: none is not now.
     pub writes: usize,
     pub takes: usize,
 }
 
 impl Stingy {
-    pub const fn never(stream: TcpStream) -> Self {
-        Self { stream, after: 0, writes: 0, takes: 0 }
+    pub fn never(stream: TcpStream) -> Self {
+        Self { stream, armed: Arc::default(), writes: 0, takes: 0 }
+    }
+
+    fn is_armed(&self) -> bool {
+        self.armed.load(Ordering::Relaxed) && self.writes > 0
     }
 }
 
 impl Write for Stingy {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        if let Some(left) = self.after.checked_sub(1) {
-            self.after = left;
+        if !self.is_armed() {
             return self.stream.write(buffer);
         }
-        let Some(left) = self.writes.checked_sub(1) else { return self.stream.write(buffer) };
-        self.writes = left;
+        self.writes -= 1;
         match self.takes {
             0 => Err(ErrorKind::WouldBlock.into()),
             most => self.stream.write(&buffer[..buffer.len().min(most)]),
@@ -221,8 +224,8 @@ impl BlockingSocket for Stingy {
     }
     fn wait(&self, read: bool, write: bool, timeout: Option<Duration>) -> io::Result<()> {
         // It says that it can take nothing, and says so again a moment later.
-        let timeout = if self.after == 0 && self.writes > 0 { Some(millis(5)) } else { timeout };
-        BlockingSocket::wait(&self.stream, read, write && (self.after > 0 || self.writes == 0), timeout)
+        let timeout = if self.is_armed() { Some(millis(5)) } else { timeout };
+        BlockingSocket::wait(&self.stream, read, write && !self.is_armed(), timeout)
     }
     fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         self.stream.shutdown(how)

@@ -1,5 +1,8 @@
 //! What goes out: in order, complete, without hurry and without delay.
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
 use liveness::driver::tungstenite::{CountingSocket, Error, accept_over};
 use liveness::{Clock, Timestamp};
 use tungstenite::protocol::WebSocketConfig;
@@ -113,9 +116,11 @@ fn a_message_that_no_buffer_can_hold_is_refused_and_the_connection_lives() {
 #[test]
 fn a_full_buffer_loses_no_ping() {
     let host = Host::open(|stream| {
-        // After the response of the handshake, one try each few milliseconds: until long after a ping is due.
-        let stingy = Stingy { stream, after: 1, writes: 60, takes: 0 };
+        // After the handshake, one try each few milliseconds: until long after a ping is due.
+        let stingy = Stingy { writes: 60, ..Stingy::never(stream) };
+        let armed = Arc::clone(&stingy.armed);
         let socket = accept_over(CountingSocket::new(stingy), narrow()).unwrap();
+        armed.store(true, Ordering::Relaxed);
         let mut watched = Watched::new(socket.watch(brisk().build_const()));
         // Ten bytes of header, and two to spare.
         let _ = watched.socket.send(Message::binary(vec![0; 8 * MIB - 12]));
