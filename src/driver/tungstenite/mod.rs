@@ -175,7 +175,7 @@ impl<S: Transport> Ready<S> {
     pub fn watch(self, config: Config) -> LiveSocket<S> {
         let clock = Clock::new();
         let connection = self.opened.watch(config, random_seed(), clock.now());
-        LiveSocket { transport: self.transport, connection, clock }
+        LiveSocket { transport: self.transport, connection, clock, writable: true }
     }
 }
 
@@ -187,6 +187,9 @@ pub struct LiveSocket<S: Transport> {
     transport: S,
     connection: Connection,
     clock: Clock,
+    /// The socket takes bytes, as far as is known. A system says that it does when it has a good deal of room, and may take
+    /// some before: those would be a ping's, which then counts as sent although nothing moves.
+    writable: bool,
 }
 
 impl<S: Transport> LiveSocket<S> {
@@ -454,14 +457,15 @@ impl<S: Transport> LiveSocket<S> {
     }
 
     fn write(&mut self) {
-        while self.connection.wants_write() || self.transport.wants_write() {
+        while self.writable && (self.connection.wants_write() || self.transport.wants_write()) {
             let now = self.clock.now();
             let before = self.transport.counting_socket().sent();
             let written = self.connection.write_to(&mut self.transport, now);
             if written.is_err() && self.transport.counting_socket().sent() > before {
                 self.connection.note_sent(now);
             }
-            if !matches!(written, Ok(1..)) {
+            self.writable = written.is_ok();
+            if matches!(written, Ok(0)) {
                 return;
             }
         }
@@ -474,15 +478,13 @@ impl<S: Transport> LiveSocket<S> {
         let timeout = [due, patience].into_iter().flatten().min();
         let read = self.connection.wants_read(now);
         let write = self.connection.wants_write() || self.transport.wants_write();
-        let waited = if read || write {
-            self.transport.counting_socket().get_ref().wait(read, write, timeout)
-        } else {
+        if !read && !write {
             // Asked for nothing, a socket that has failed would be ready all the time.
-            sleep(timeout.unwrap_or(Duration::ZERO));
-            Ok(())
-        };
-        if let Err(error) = waited {
-            self.connection.receive_end(Err(error), now);
+            return sleep(timeout.unwrap_or(Duration::ZERO));
+        }
+        match self.transport.counting_socket().get_ref().wait(read, write, timeout) {
+            Ok(writable) => self.writable |= writable,
+            Err(error) => self.connection.receive_end(Err(error), now),
         }
     }
 

@@ -226,7 +226,7 @@ fn wait(
     if left.is_zero() {
         return Err(io::Error::new(io::ErrorKind::TimedOut, "the handshake took longer than 10 s"));
     }
-    transport.counting_socket().get_ref().wait(read, write, Some(left))
+    transport.counting_socket().get_ref().wait(read, write, Some(left)).map(drop)
 }
 
 /// Try again, once the socket is ready. A signal is no failure either.

@@ -20,7 +20,8 @@ impl Connection {
     /// the end.
     #[must_use]
     pub fn wants_read(&self, now: Timestamp) -> bool {
-        self.session.wants_read(now) && self.socket.get_ref().end.is_none()
+        // What has come is decoded before more is asked for: otherwise a flood would pile up here.
+        self.session.wants_read(now) && !self.undecoded && self.socket.get_ref().end.is_none()
     }
 
     /// One read of the transport, and what it brings. Messages wait for [`recv`](Self::recv).

@@ -132,7 +132,7 @@ impl Connection {
             peer: Observed::new(Liveness::new(config.for_drivers(), seed, now)),
             heartbeat: Heartbeat::Frames,
             drained: false,
-            // What came with the handshake.
+            // Frames may have come with the handshake.
             undecoded: true,
             closed: false,
             unflushed: 0,
