@@ -40,7 +40,7 @@ impl<T> Session<T> {
         if self.ended || self.owes_too_much() {
             return false;
         }
-        if self.offline { now >= self.rest.until } else { !self.paused }
+        if self.offline { now >= self.rest.until } else { !self.paused && !self.inbox.is_full(&self.limits) }
     }
 
     /// This many bytes arrived. Where the transport is out of reach, nobody says so, and only whole messages are seen.
@@ -83,17 +83,16 @@ impl<T> Session<T> {
     }
 
     /// Keeps a message for a caller that does not wait for one. After the verdict, one that finds no room is dropped.
-    pub fn keep(&mut self, message: T, bytes: usize, peer: &mut impl Peer, now: Timestamp) {
-        if self.offline && self.inbox.is_full(&self.limits) {
-            return;
+    pub fn keep(&mut self, message: T, bytes: usize) {
+        if !(self.offline && self.inbox.is_full(&self.limits)) {
+            self.inbox.push(message, bytes);
         }
-        self.inbox.push(message, bytes);
-        self.pause_if(self.inbox.is_full(&self.limits), peer, now);
     }
 
     /// The oldest message that was kept. Reading may go on after it.
     pub fn take(&mut self, peer: &mut impl Peer, now: Timestamp) -> Option<T> {
         let message = self.inbox.pop()?;
+        self.full_and_idle = false;
         self.resume_if_room(peer, now);
         self.delivered(now);
         Some(message)
@@ -119,9 +118,19 @@ impl<T> Session<T> {
     }
 
     /// This turn ends, and something may be left unread: a verdict that it might refute is put off.
+    ///
+    /// Where the inbox was full at the end of the turn before, too, and the caller has taken nothing since, nobody reads: then
+    /// reading is paused. A caller that reads on, however slowly, pauses nothing, because each pause begins the wait for an
+    /// answer anew.
     pub fn read_suspended(&mut self, peer: &mut impl Peer, now: Timestamp) {
         self.report_progress(peer, now);
-        if !self.paused && !self.ended {
+        if self.paused || self.ended {
+            return;
+        }
+        let full = self.inbox.is_full(&self.limits);
+        if core::mem::replace(&mut self.full_and_idle, full) && full {
+            self.pause_if(true, peer, now);
+        } else {
             peer.handle(Event::Unread, now);
         }
     }
