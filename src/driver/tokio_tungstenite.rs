@@ -61,8 +61,8 @@ where
     Ok(LiveStream::new(socket, config).counted(counters))
 }
 
-/// Accepts a WebSocket with tungstenite's own settings, ready for [`LiveStream::new`] or [`LiveStream::with_machine`], and
-/// for [`LiveStream::counted`].
+/// Accepts a WebSocket with tungstenite's own settings, ready for [`LiveStream::new`] and
+/// [`LiveStream::counted`].
 ///
 /// # Errors
 ///

@@ -31,7 +31,7 @@
 //!
 //! // The caller writes and does not read: what arrives is kept for it.
 //! assert!(session.received(Inbound::Data, &mut peer, now));
-//! session.keep("hello".into(), 5, &mut peer, now);
+//! session.keep("hello".into(), 5);
 //! session.read_blocked(&mut peer, now);
 //! assert_eq!(session.take(&mut peer, now).as_deref(), Some("hello"));
 //!
@@ -114,6 +114,8 @@ pub struct Session<T> {
     inbox: Inbox<T>,
     /// Nobody reads, and the machine knows.
     paused: bool,
+    /// Since when each turn ends with a full inbox, of which nothing was taken.
+    full_since: Option<Timestamp>,
     /// Bytes came that have completed nothing yet.
     progress: bool,
     /// Since when the caller has had a message and not asked for another, while more may have arrived.
@@ -166,6 +168,7 @@ impl<T> Session<T> {
             library_answers: true,
             inbox: Inbox::new(),
             paused: false,
+            full_since: None,
             progress: false,
             away_since: None,
             discarding: false,
@@ -193,8 +196,13 @@ impl<T> Session<T> {
     /// Keeps at most this much. Say it before anything is read.
     #[must_use]
     pub const fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
+        self.set_limits(limits);
         self
+    }
+
+    /// As [`limits`](Self::limits), in place.
+    pub const fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
     }
 
     /// The library answers neither a Ping nor a Close: [`poll_write`](Self::poll_write) brings the Pong and the echo.

@@ -40,7 +40,7 @@ impl<T> Session<T> {
         if self.ended || self.owes_too_much() {
             return false;
         }
-        if self.offline { now >= self.rest.until } else { !self.paused }
+        if self.offline { now >= self.rest.until } else { !self.paused && !self.inbox.is_full(&self.limits) }
     }
 
     /// This many bytes arrived. Where the transport is out of reach, nobody says so, and only whole messages are seen.
@@ -86,18 +86,17 @@ impl<T> Session<T> {
 
     /// Keeps a message for a caller that does not wait for one. After the verdict, one that finds no room is dropped, and
     /// all that comes after it: what the caller is given has no gap.
-    pub fn keep(&mut self, message: T, bytes: usize, peer: &mut impl Peer, now: Timestamp) {
+    pub fn keep(&mut self, message: T, bytes: usize) {
         self.lost_message |= self.offline && self.inbox.is_full(&self.limits);
-        if self.lost_message {
-            return;
+        if !self.lost_message {
+            self.inbox.push(message, bytes);
         }
-        self.inbox.push(message, bytes);
-        self.pause_if(self.inbox.is_full(&self.limits), peer, now);
     }
 
     /// The oldest message that was kept. Reading may go on after it.
     pub fn take(&mut self, peer: &mut impl Peer, now: Timestamp) -> Option<T> {
         let message = self.inbox.pop()?;
+        self.full_since = None;
         self.resume_if_room(peer, now);
         self.delivered(now);
         Some(message)
@@ -123,9 +122,20 @@ impl<T> Session<T> {
     }
 
     /// This turn ends, and something may be left unread: a verdict that it might refute is put off.
+    ///
+    /// Where the inbox was full at the end of an earlier turn, longer than a last look ago, and the caller has taken nothing
+    /// since, nobody reads: then reading is paused. A caller that reads on, however slowly, pauses nothing, because each pause
+    /// begins the wait for an answer anew.
     pub fn read_suspended(&mut self, peer: &mut impl Peer, now: Timestamp) {
         self.report_progress(peer, now);
-        if !self.paused && !self.ended {
+        if self.paused || self.ended {
+            return;
+        }
+        self.full_since = self.inbox.is_full(&self.limits).then(|| self.full_since.unwrap_or(now));
+        // A turn may take several passes, each of which ends here.
+        if self.full_since.is_some_and(|since| now.saturating_duration_since(since) > peer.last_look()) {
+            self.pause_if(true, peer, now);
+        } else {
             peer.handle(Event::Unread, now);
         }
     }

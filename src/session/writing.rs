@@ -114,6 +114,12 @@ impl<T> Session<T> {
         self.next_write().is_some()
     }
 
+    /// The write half of the transport is to be shut: [`Outbound::ShutdownWrite`] comes next.
+    #[must_use]
+    pub fn wants_shutdown(&self) -> bool {
+        matches!(self.next_write(), Some(Next::Shut))
+    }
+
     /// The library may hold something that has not left: flush it before waiting.
     #[must_use]
     pub const fn wants_flush(&self) -> bool {
@@ -198,6 +204,12 @@ impl<T> Session<T> {
         self.resume_if_room(peer, now);
     }
 
+    /// How many bytes of ours have entered the transport in all, where they are counted.
+    #[must_use]
+    pub const fn bytes_sent(&self) -> u64 {
+        self.sent
+    }
+
     /// Nothing can be written any more. Reading goes on, to hear what the peer said last.
     #[must_use]
     pub const fn is_write_broken(&self) -> bool {
@@ -207,7 +219,7 @@ impl<T> Session<T> {
     /// The caller waits to write, and does not read. Where nothing can be written any more, and what arrived last finds no
     /// room because the caller does not take what came before it, there is nothing left to wait for.
     pub fn writer_waits(&mut self, peer: &mut impl Peer, now: Timestamp) {
-        if self.write_broken && self.paused {
+        if self.write_broken && !self.wants_read(now) && !self.offline {
             self.end(peer, now);
         }
     }

@@ -74,7 +74,6 @@ mod waiting;
 mod waking;
 mod writing;
 
-use std::boxed::Box;
 use std::sync::Arc;
 
 use core::fmt;
@@ -89,10 +88,11 @@ pub use self::message_stream::{MessageKind, MessageStream};
 use self::waiting::Timer;
 use self::waking::Wakers;
 use self::writing::ControlQueue;
-use super::{ActionObserver, Heartbeat, Inbox};
+use super::{Heartbeat, Inbox};
 use crate::config::Config;
 use crate::event::{Action, CloseCode, Reason, Status};
-use crate::liveness::{Liveness, Monitor};
+use crate::liveness::Liveness;
+use crate::observer::{Observed, Observer, OnAction};
 use crate::payload::random_seed;
 use crate::time::{Clock, Timestamp};
 
@@ -142,10 +142,10 @@ impl<E: core::error::Error + 'static> core::error::Error for Error<E> {
 }
 
 /// A WebSocket and the machine that judges its peer. The module's page says how to use it.
-pub struct LiveStream<S: MessageStream, M: Monitor = Liveness> {
+pub struct LiveStream<S: MessageStream> {
     /// `None` once disconnected.
     socket: Option<S>,
-    machine: M,
+    machine: Observed,
     heartbeat: Heartbeat,
     clock: Clock,
     /// The latest look at the clock. Bytes are dated by the read that brought them.
@@ -188,7 +188,6 @@ pub struct LiveStream<S: MessageStream, M: Monitor = Liveness> {
     had_cause: bool,
     /// The end has been reported to the reader.
     end_reported: bool,
-    observer: Option<ActionObserver>,
     status: Option<watch::Sender<Status>>,
 }
 
@@ -209,18 +208,10 @@ impl<S: MessageStream> LiveStream<S> {
     pub fn new(socket: S, config: Config) -> Self {
         let clock = clock();
         let machine = Liveness::new(config.for_drivers(), random_seed(), Timestamp::ZERO);
-        Self::with_machine(socket, machine, clock)
-    }
-}
-
-impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
-    /// Watches a WebSocket with a machine of the caller's, such as a `Recorder`, that was made at the time of this
-    /// [`clock`](clock()), with a config [for drivers](Config::for_drivers).
-    pub fn with_machine(socket: S, machine: M, clock: Clock) -> Self {
         let wakers = Arc::new(Wakers::default());
         Self {
             socket: Some(socket),
-            machine,
+            machine: Observed::new(machine),
             heartbeat: Heartbeat::Frames,
             clock,
             now: Timestamp::ZERO,
@@ -246,7 +237,6 @@ impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
             cause: None,
             had_cause: false,
             end_reported: false,
-            observer: None,
             status: None,
         }
     }
@@ -287,15 +277,24 @@ impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
         self
     }
 
-    /// Shows every action to `observer` as it is carried out: `MarkOnline`, `MarkSuspect`, `MarkOffline` and
+    /// Shows every action to `observer` before it is carried out: `MarkOnline`, `MarkSuspect`, `MarkOffline` and
     /// `Disconnect` are what a presence list wants.
     ///
     /// The verdict may fall while messages that came before it still wait to be read, so `MarkOffline` may come before the
     /// last of them do. Where a message begins something that the verdict ends, such as a user's connection in a
     /// [`Presence`](crate::Presence), end it after the last message as well.
     #[must_use]
-    pub fn on_action(mut self, observer: impl FnMut(Action, &Liveness) + Send + 'static) -> Self {
-        self.observer = Some(Box::new(observer));
+    pub fn on_action(self, observer: impl FnMut(Action, &Liveness) + Send + 'static) -> Self {
+        self.observe(OnAction::new(observer))
+    }
+
+    /// Tells this observer too of every input and every action: a `Recorder`, a `Traced`, one of your
+    /// own. Several may be attached.
+    ///
+    /// Say it before the stream is first polled where it is to see the whole life.
+    #[must_use]
+    pub fn observe(mut self, observer: impl Observer + Send + 'static) -> Self {
+        self.machine.observe(observer, self.clock.now());
         self
     }
 
@@ -359,7 +358,7 @@ impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
     }
 }
 
-impl<S: MessageStream, M: Monitor> fmt::Debug for LiveStream<S, M> {
+impl<S: MessageStream> fmt::Debug for LiveStream<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LiveStream")
             .field("machine", self.machine.liveness())

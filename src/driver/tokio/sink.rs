@@ -10,10 +10,9 @@ use super::waking::Half;
 use super::{Error, LiveStream};
 use crate::driver::ErrorKind;
 use crate::event::{CloseCode, Reason};
-use crate::liveness::Monitor;
 
 /// Messages as the socket takes them. A Close among them is [`close`](LiveStream::close): it begins the end.
-impl<S: MessageStream, M: Monitor + Unpin> Sink<S::Message> for LiveStream<S, M> {
+impl<S: MessageStream> Sink<S::Message> for LiveStream<S> {
     type Error = Error<S::Failure>;
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
@@ -77,7 +76,7 @@ impl<S: MessageStream, M: Monitor + Unpin> Sink<S::Message> for LiveStream<S, M>
     }
 }
 
-impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
+impl<S: MessageStream> LiveStream<S> {
     /// Everything is written, or can never be.
     fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {

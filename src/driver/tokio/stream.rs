@@ -11,11 +11,10 @@ use super::turn::ReadOutcome;
 use super::waking::Half;
 use super::{Error, LiveStream};
 use crate::event::Reason;
-use crate::liveness::Monitor;
 
 /// Messages as the socket gives them, control frames too, but for the answers to the machine's own pings. After a proper
 /// close by either side it ends, as the socket's own does; after any other end, with an [`Error::Offline`] first.
-impl<S: MessageStream, M: Monitor + Unpin> Stream for LiveStream<S, M> {
+impl<S: MessageStream> Stream for LiveStream<S> {
     type Item = Result<S::Message, Error<S::Failure>>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -48,13 +47,13 @@ impl<S: MessageStream, M: Monitor + Unpin> Stream for LiveStream<S, M> {
     }
 }
 
-impl<S: MessageStream, M: Monitor + Unpin> FusedStream for LiveStream<S, M> {
+impl<S: MessageStream> FusedStream for LiveStream<S> {
     fn is_terminated(&self) -> bool {
         self.end_reported
     }
 }
 
-impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
+impl<S: MessageStream> LiveStream<S> {
     /// From here on nobody listens, until the next call.
     fn deliver<T>(&mut self, message: T) -> Poll<Option<Result<T, Error<S::Failure>>>> {
         self.absent_since = Some(self.now);

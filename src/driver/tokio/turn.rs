@@ -14,7 +14,6 @@ use super::message_stream::{MessageKind, MessageStream};
 use super::{Error, LiveStream};
 use crate::driver::{ErrorKind, Heartbeat, PONGS_OWED, READS_BEFORE_VERDICT, close_text, pong_owed};
 use crate::event::{Action, Event, Reason, Status};
-use crate::liveness::Monitor;
 use crate::text_heartbeat::TextHeartbeat;
 use crate::time::Timestamp;
 
@@ -32,7 +31,7 @@ pub(super) enum ReadOutcome<T> {
     Drained,
 }
 
-impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
+impl<S: MessageStream> LiveStream<S> {
     pub(super) fn read_the_clock(&mut self) {
         self.now = self.clock.at(Instant::now().into_std());
         self.clock_stale = false;
@@ -133,9 +132,6 @@ impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
     pub(super) fn poll_machine(&mut self, now: Timestamp) {
         while let Some(action) = self.machine.poll(now) {
             self.carry_out(action);
-            if let Some(observer) = &mut self.observer {
-                observer(action, self.machine.liveness());
-            }
             let status = self.machine.liveness().status();
             if let Some(watched) = &self.status {
                 watched.send_if_modified(|old| core::mem::replace(old, status) != status);

@@ -14,10 +14,9 @@ use super::turn::COOLDOWN;
 use super::waking::Half;
 use crate::driver::PONGS_OWED;
 use crate::event::Event;
-use crate::liveness::Monitor;
 use crate::time::{Clock, Timestamp};
 
-impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
+impl<S: MessageStream> LiveStream<S> {
     /// Nothing is due, and the timer will fire when something is.
     pub(super) fn is_idle(&mut self) -> bool {
         let idle = !self.is_due() && self.arm_timer();

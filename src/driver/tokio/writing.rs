@@ -8,7 +8,6 @@ use super::byte_counters::LastCounts;
 use super::message_stream::MessageStream;
 use crate::driver::ErrorKind;
 use crate::event::Event;
-use crate::liveness::Monitor;
 
 /// Messages of which the caller knows nothing, in the order in which they are written. One that is still unwritten is worth
 /// nothing beside a newer one of its kind: so a peer that asks and does not read costs no memory.
@@ -40,7 +39,7 @@ impl<T> ControlQueue<T> {
     }
 }
 
-impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
+impl<S: MessageStream> LiveStream<S> {
     /// Writes what the machine wants written, then flushes. Ready: nothing of ours waits any more.
     pub(super) fn write_and_flush(&mut self) -> Poll<()> {
         ready!(self.write_control());

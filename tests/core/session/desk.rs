@@ -64,13 +64,20 @@ impl Desk {
     pub(crate) fn keep(&mut self, messages: &[&'static str]) {
         for message in messages {
             assert!(self.hear(Inbound::Data));
-            self.session.keep(message, 1, &mut self.machine, self.now);
+            self.session.keep(message, 1);
         }
     }
 
     pub(crate) fn keep_bytes(&mut self, message: &'static str, bytes: usize) {
         assert!(self.hear(Inbound::Data));
-        self.session.keep(message, bytes, &mut self.machine, self.now);
+        self.session.keep(message, bytes);
+    }
+
+    /// The inbox is full at the end of this turn and of one a second later: nobody reads.
+    pub(crate) fn nobody_reads(&mut self) {
+        self.read_suspended();
+        self.pass(secs(1));
+        self.read_suspended();
     }
 
     /// As many Pings as that.
