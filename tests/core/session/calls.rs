@@ -94,7 +94,7 @@ fn live(choices: &mut Choices<'_>) -> Seen {
         life.seen.discarded |= both.session.is_discarding();
         life.seen.broken |= both.session.is_write_broken();
     }
-    life.seen.offline |= both.machine.verdict().is_some();
+    life.seen.offline |= both.verdict().is_some();
     life.seen.disconnected |= both.session.is_disconnected();
     life.seen
 }

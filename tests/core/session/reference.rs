@@ -6,7 +6,7 @@ use std::time::Duration;
 use liveness::session::{ErrorKind, Inbound, Limits, Outbound, Role};
 use liveness::{Action, CloseCode, Config, Event, Liveness, Payload, Reason, Timestamp};
 
-/// What a machine was told, without what it was about.
+/// What a machine is told, without what it is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Told {
     Peer,
@@ -17,6 +17,19 @@ pub(crate) enum Told {
     Paused,
     Resumed,
     Unread,
+}
+
+pub(crate) const fn told(event: Event<'_>) -> Told {
+    match event {
+        Event::Close(_) => Told::Close,
+        Event::Eof => Told::Eof,
+        Event::Wrote => Told::Wrote,
+        Event::PingSent => Told::PingSent,
+        Event::ReadPaused => Told::Paused,
+        Event::ReadResumed => Told::Resumed,
+        Event::Unread => Told::Unread,
+        _ => Told::Peer,
+    }
 }
 
 /// What the library was given and has not let go.
@@ -48,7 +61,8 @@ enum Ours {
 #[derive(Debug)]
 pub(crate) struct Reference {
     pub(crate) machine: Liveness,
-    pub(crate) told: Vec<(Timestamp, Told)>,
+    /// What it was told and nobody has looked at.
+    pub(crate) told: Vec<Told>,
     limits: Limits,
     server: bool,
     library_answers: bool,
@@ -121,17 +135,7 @@ impl Reference {
     }
 
     fn tell(&mut self, event: Event<'_>, now: Timestamp) {
-        let told = match event {
-            Event::Close(_) => Told::Close,
-            Event::Eof => Told::Eof,
-            Event::Wrote => Told::Wrote,
-            Event::PingSent => Told::PingSent,
-            Event::ReadPaused => Told::Paused,
-            Event::ReadResumed => Told::Resumed,
-            Event::Unread => Told::Unread,
-            _ => Told::Peer,
-        };
-        self.told.push((now, told));
+        self.told.push(told(event));
         self.machine.handle(event, now);
     }
 
