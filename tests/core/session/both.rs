@@ -14,13 +14,7 @@ pub(crate) struct Both {
 }
 
 impl Both {
-    pub(crate) fn new(
-        role: Role,
-        limits: Limits,
-        library_answers: bool,
-        config: Config,
-        start: Timestamp,
-    ) -> Self {
+    pub(crate) fn new(role: Role, limits: Limits, library_answers: bool, config: Config, start: Timestamp) -> Self {
         let session = Session::new(role).limits(limits);
         Self {
             session: if library_answers { session } else { session.answers_itself() },
@@ -60,7 +54,7 @@ impl Both {
 
     pub(crate) fn keep(&mut self, message: u32, bytes: usize) {
         self.session.keep(message, bytes);
-        self.reference.keep(message, bytes);
+        self.reference.keep(message, bytes, self.now);
         self.compare();
     }
 
