@@ -180,13 +180,7 @@ impl<T> Session<T> {
         }
         match &mut self.close {
             CloseState::Wanted(_, _, flushes) => *flushes = flushes.saturating_sub(1),
-            CloseState::InLibrary => {
-                self.close = CloseState::Sent;
-                if self.peer_closed {
-                    // It was held back until ours had left.
-                    peer.handle(Event::Close(None), now);
-                }
-            }
+            CloseState::InLibrary => self.close = CloseState::Sent,
             CloseState::Open | CloseState::Sent => {}
         }
     }
@@ -284,11 +278,6 @@ impl<T> Session<T> {
     /// violation both ends do: the peer learns that nothing more will come.
     fn must_shut(&self) -> bool {
         self.discarding || (self.peer_closed && self.role == Role::Server)
-    }
-
-    /// After our verdict, the peer's Close ends the wait for it: not before our own has left, while it can.
-    pub(super) fn holds_back_close(&self, peer: &impl Peer) -> bool {
-        peer.verdict().is_some() && self.close != CloseState::Sent && !self.write_broken
     }
 
     /// Our Close is the library's, or further.

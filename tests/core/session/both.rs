@@ -30,13 +30,7 @@ pub(crate) struct Both {
 }
 
 impl Both {
-    pub(crate) fn new(
-        role: Role,
-        limits: Limits,
-        library_answers: bool,
-        config: Config,
-        start: Timestamp,
-    ) -> Self {
+    pub(crate) fn new(role: Role, limits: Limits, library_answers: bool, config: Config, start: Timestamp) -> Self {
         let session = Session::new(role).limits(limits);
         let mut machine = Observed::new(Liveness::new(config, 7, start));
         let heard = Arc::default();
@@ -84,7 +78,7 @@ impl Both {
 
     pub(crate) fn keep(&mut self, message: u32, bytes: usize) {
         self.session.keep(message, bytes);
-        self.reference.keep(message, bytes);
+        self.reference.keep(message, bytes, self.now);
         self.compare();
     }
 

@@ -107,7 +107,6 @@ fn reading_goes_on_for_the_last_words_although_answers_were_owed() {
 fn a_full_inbox_is_emptied_before_the_last_words_are_read() {
     let mut desk = Desk::new(Role::Server);
     desk.keep(&["a", "b", "c"]);
-    desk.nobody_reads();
     desk.write_failed();
     assert!(!desk.wants_read() && desk.machine_is_paused());
     desk.take();
@@ -209,7 +208,6 @@ fn what_is_full_at_the_end_pauses_nothing() {
     desk.read_ended();
     let told = desk.machine.clone();
     desk.session.keep("c", 1);
-    desk.nobody_reads();
     assert_eq!(desk.machine, told);
     assert!(!desk.session.is_paused());
 }

@@ -76,8 +76,6 @@ pub(crate) struct Reference {
     bytes: u64,
     counted: bool,
     paused: bool,
-    /// The ends of turns at which the inbox was full, since something was taken or there was room.
-    full_turns: Vec<Timestamp>,
     part: bool,
     away: Option<Timestamp>,
     bad: bool,
@@ -94,13 +92,7 @@ pub(crate) struct Reference {
 }
 
 impl Reference {
-    pub(crate) fn new(
-        role: Role,
-        limits: Limits,
-        library_answers: bool,
-        config: Config,
-        start: Timestamp,
-    ) -> Self {
+    pub(crate) fn new(role: Role, limits: Limits, library_answers: bool, config: Config, start: Timestamp) -> Self {
         Self {
             machine: Liveness::new(config, 7, start),
             told: Vec::new(),
@@ -117,7 +109,6 @@ impl Reference {
             bytes: 0,
             counted: false,
             paused: false,
-            full_turns: Vec::new(),
             part: false,
             away: None,
             bad: false,
@@ -180,7 +171,7 @@ impl Reference {
         } else if self.marked_offline {
             now >= self.rest
         } else {
-            !self.paused && !self.full()
+            !self.paused
         }
     }
 
@@ -280,12 +271,16 @@ impl Reference {
         false
     }
 
-    pub(crate) fn keep(&mut self, message: u32, bytes: usize) {
+    pub(crate) fn keep(&mut self, message: u32, bytes: usize, now: Timestamp) {
         if self.marked_offline && self.full() {
             self.lost = true;
         }
-        if !self.lost {
-            self.kept.push((message, bytes));
+        if self.lost {
+            return;
+        }
+        self.kept.push((message, bytes));
+        if self.full() {
+            self.pause(now);
         }
     }
 
@@ -308,7 +303,6 @@ impl Reference {
             return None;
         }
         let (message, _) = self.kept.remove(0);
-        self.full_turns.clear();
         self.resume(now);
         self.away = Some(now);
         Some(message)
@@ -334,21 +328,8 @@ impl Reference {
 
     pub(crate) fn read_suspended(&mut self, now: Timestamp) {
         self.tell_of_parts(now);
-        if self.paused || self.over {
-            return;
-        }
-        if !self.full() {
-            self.full_turns.clear();
-            return self.tell(Event::Unread, now);
-        }
-        self.full_turns.push(now);
-        let last_look = self.machine.config().last_look();
-        let earlier =
-            self.full_turns.first().is_some_and(|turn| now.saturating_duration_since(*turn) > last_look);
-        if !earlier {
+        if !self.paused && !self.over {
             self.tell(Event::Unread, now);
-        } else {
-            self.pause(now);
         }
     }
 
@@ -516,7 +497,7 @@ impl Reference {
     }
 
     pub(crate) fn writer_waits(&mut self, now: Timestamp) {
-        if self.cannot_write && !self.marked_offline && !self.wants_read(now) {
+        if self.cannot_write && self.paused {
             self.end(now);
         }
     }
