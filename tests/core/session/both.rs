@@ -30,7 +30,13 @@ pub(crate) struct Both {
 }
 
 impl Both {
-    pub(crate) fn new(role: Role, limits: Limits, library_answers: bool, config: Config, start: Timestamp) -> Self {
+    pub(crate) fn new(
+        role: Role,
+        limits: Limits,
+        library_answers: bool,
+        config: Config,
+        start: Timestamp,
+    ) -> Self {
         let session = Session::new(role).limits(limits);
         let mut machine = Observed::new(Liveness::new(config, 7, start));
         let heard = Arc::default();
@@ -78,7 +84,7 @@ impl Both {
 
     pub(crate) fn keep(&mut self, message: u32, bytes: usize) {
         self.session.keep(message, bytes);
-        self.reference.keep(message, bytes, self.now);
+        self.reference.keep(message, bytes);
         self.compare();
     }
 
