@@ -1,5 +1,7 @@
 //! One command for every connection, carried out for a few at a time.
 
+use alloc::vec::Vec;
+
 use super::configs::config_of;
 use super::observe::hand_in;
 use super::{Fleet, Slot};
@@ -16,6 +18,8 @@ pub(super) struct Broadcast {
     /// The slots that are left.
     next: u32,
     end: u32,
+    /// Those among them that are observed and have had the command: nobody is told of one input twice.
+    told: Vec<u32>,
 }
 
 /// How many slots of a broadcast a poll serves: they lie side by side, and each takes a few nanoseconds.
@@ -24,7 +28,13 @@ const SLOTS_A_POLL: u32 = 128;
 impl Broadcast {
     /// What is still to come for this slot, and as of when.
     pub(super) fn pending(&self, slot: u32) -> Option<(Input<'static>, Timestamp)> {
-        (self.next..self.end).contains(&slot).then_some((self.command, self.at))
+        let left = (self.next..self.end).contains(&slot) && !self.told.contains(&slot);
+        left.then_some((self.command, self.at))
+    }
+
+    /// The observers of this slot have been told of the command.
+    pub(super) fn note_told(&mut self, slot: u32) {
+        self.told.push(slot);
     }
 }
 
@@ -33,7 +43,7 @@ impl Fleet {
         // Two at once are rare enough to be done with the first on the spot.
         while !self.continue_broadcast() {}
         let at = self.advance(now);
-        self.broadcast = Some(Broadcast { command, at, next: 0, end: self.states.len() });
+        self.broadcast = Some(Broadcast { command, at, next: 0, end: self.states.len(), told: Vec::new() });
     }
 
     /// A few slots more; true where none is left.
@@ -47,8 +57,9 @@ impl Fleet {
             }
             if let Some(Slot(state)) = self.states.get_mut(slot) {
                 if let Some(config) = config_of(&self.configs, &self.reconfigured, slot, state) {
-                    let observers = self.observers.get_mut(&slot);
-                    hand_in(state, config, observers, broadcast.command, broadcast.at);
+                    if let Some((command, at)) = broadcast.pending(slot) {
+                        hand_in(state, config, self.observers.get_mut(&slot), command, at);
+                    }
                     self.wheel.set_due(slot);
                 }
             }

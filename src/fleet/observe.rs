@@ -60,10 +60,13 @@ impl Fleet {
         let state = find(&mut self.states, key).ok_or(StaleKey)?;
         let config = config_of(&self.configs, &self.reconfigured, key.slot(), state).ok_or(StaleKey)?;
         let mut observers = self.observers.get_mut(&key.slot());
-        if let Some((command, at)) =
-            self.broadcast.as_ref().and_then(|broadcast| broadcast.pending(key.slot()))
-        {
-            hand_in(state, config, observers.as_deref_mut(), command, at);
+        if let Some(broadcast) = &mut self.broadcast {
+            if let Some((command, at)) = broadcast.pending(key.slot()) {
+                hand_in(state, config, observers.as_deref_mut(), command, at);
+                if observers.is_some() {
+                    broadcast.note_told(key.slot());
+                }
+            }
         }
         hand_in(state, config, observers, input, now);
         if state.is_awake() {

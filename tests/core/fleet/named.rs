@@ -360,8 +360,7 @@ fn who_is_watched_sees_that_all_are_closed_before_anything_that_comes_after() {
             text.lines().filter_map(|line| line.split_once(" < ")).map(|(_, came)| came).collect();
         let expected: &[&str] = match spoken_to {
             false => &["open", "local-close 1001", "eof"],
-            // Told in time, and once more when its turn comes, which changes nothing.
-            true => &["open", "local-close 1001", "data", "local-close 1001", "eof"],
+            true => &["open", "local-close 1001", "data", "eof"],
         };
         assert_eq!(came, expected, "{text}");
         assert_replays(&text);
