@@ -118,6 +118,10 @@ pub struct Session<T> {
     progress: bool,
     /// Since when the caller has had a message and not asked for another, while more may have arrived.
     away_since: Option<Timestamp>,
+    /// When the caller was last handed a message.
+    delivered_at: Option<Timestamp>,
+    /// When it was last known what had arrived.
+    looked_at: Timestamp,
     /// What still arrives means nothing: it is dropped until the transport ends.
     discarding: bool,
     /// After the verdict a message found no room: the caller gets none of those behind it.
@@ -168,6 +172,8 @@ impl<T> Session<T> {
             paused: false,
             progress: false,
             away_since: None,
+            delivered_at: None,
+            looked_at: Timestamp::ZERO,
             discarding: false,
             lost_message: false,
             rest: Rest::NONE,
@@ -194,6 +200,13 @@ impl<T> Session<T> {
     #[must_use]
     pub const fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// This is the other end than it was made for. Say it before anything is read.
+    #[must_use]
+    pub const fn role(mut self, role: Role) -> Self {
+        self.role = role;
         self
     }
 

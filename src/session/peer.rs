@@ -18,6 +18,8 @@ pub trait Peer: sealed::Sealed {
     fn verdict(&self) -> Option<Reason>;
     /// As [`Config::last_look`](crate::Config::last_look).
     fn last_look(&self) -> Duration;
+    /// As [`Config::timeout`](crate::Config::timeout).
+    fn timeout(&self) -> Duration;
 }
 
 /// Keeps [`Peer`] to this crate.
@@ -40,5 +42,8 @@ impl Peer for Liveness {
     }
     fn last_look(&self) -> Duration {
         self.config().last_look()
+    }
+    fn timeout(&self) -> Duration {
+        self.config().timeout()
     }
 }

@@ -32,6 +32,9 @@ impl Rest {
     }
 }
 
+/// A caller that only writes is read for this often: a ping of the peer's waits no longer for its answer.
+const LOOK_WHILE_WRITING: Duration = Duration::from_millis(50);
+
 impl<T> Session<T> {
     /// Whether to read now. False while reading is paused or rests, while too many answers are owed, and after the end.
     #[must_use]
@@ -41,6 +44,25 @@ impl<T> Session<T> {
             return false;
         }
         if self.offline { now >= self.rest.until } else { !self.paused }
+    }
+
+    /// Whether to read on ahead of the caller, because a verdict is due that something unread may refute. Until it is not,
+    /// [`keep`](Self::keep) what comes; where this ends it, say [`read_suspended`](Self::read_suspended).
+    ///
+    /// A caller that takes its messages is left room to take more: what lies unread then puts the verdict off, for as long as
+    /// `Unread` does. One that takes none is read for until there is no room, and then nobody is judged: reading is paused.
+    #[must_use]
+    pub fn wants_read_ahead(&self, peer: &impl Peer, now: Timestamp) -> bool {
+        let takes = |at| now.saturating_duration_since(at) <= peer.timeout();
+        self.wants_read(now)
+            && (self.inbox.is_below_half(&self.limits) || !self.delivered_at.is_some_and(takes))
+    }
+
+    /// Nobody has read for 50 ms: a caller that only writes should read, once what it has to say is written, and
+    /// [`keep`](Self::keep) what comes. Otherwise the peer's pings wait, and its Close is never noticed.
+    #[must_use]
+    pub fn is_behind(&self, now: Timestamp) -> bool {
+        now.saturating_duration_since(self.looked_at) >= LOOK_WHILE_WRITING && self.wants_read(now)
     }
 
     /// This many bytes arrived. Where the transport is out of reach, nobody says so, and only whole messages are seen.
@@ -59,6 +81,7 @@ impl<T> Session<T> {
     #[inline]
     pub fn received(&mut self, inbound: Inbound<'_>, peer: &mut impl Peer, now: Timestamp) -> bool {
         self.progress = false;
+        self.looked_at = now;
         if self.offline {
             self.rest.count(1, 0, now);
         }
@@ -107,6 +130,7 @@ impl<T> Session<T> {
     #[inline]
     pub fn delivered(&mut self, now: Timestamp) {
         self.away_since = Some(now);
+        self.delivered_at = Some(now);
     }
 
     /// Everything that had arrived is read.
@@ -116,6 +140,7 @@ impl<T> Session<T> {
     pub fn read_blocked(&mut self, peer: &mut impl Peer, now: Timestamp) {
         self.report_progress(peer, now);
         self.away_since = None;
+        self.looked_at = now;
         if self.write_broken {
             // The last words of a peer that is gone have been heard.
             self.end(peer, now);

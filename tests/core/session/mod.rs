@@ -4,3 +4,4 @@
 mod closing;
 mod desk;
 mod ending;
+mod looking;
