@@ -7,6 +7,7 @@
 pub mod axum;
 #[cfg(feature = "tungstenite")]
 mod counting_socket;
+#[cfg(feature = "tungstenite")]
 mod inbox;
 #[cfg(feature = "tokio")]
 pub mod tokio;
