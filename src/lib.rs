@@ -91,6 +91,12 @@
 //! A [`Liveness`] is for a loop or a task that serves one connection. One loop that serves many keeps them in a [`Fleet`]
 //! (feature `alloc`): the same events and actions, each with a key, and one deadline for all.
 //!
+//! # Who looks on
+//!
+//! A recorder of transcripts, `tracing`, a metric, a presence list: each is an [`Observer`] (feature `alloc`), told every input and
+//! every action with its time. Several may be attached at run time, to an [`Observed`] machine, to a driver's socket or to a
+//! connection of a fleet. None of them changes what the machine does.
+//!
 //! # What follows from a verdict
 //!
 //! - The client dials again: [`Reconnect`] says when, by what the server said and by any backoff, and spreads the herd of
@@ -114,14 +120,14 @@
 //! | feature | gives | needs |
 //! |---|---|---|
 //! | `std` (default) | [`Clock`]; `random_seed`; and `alloc` | nothing |
-//! | `alloc` | [`Fleet`]: a million connections on one thread; [`Presence`]; [`Lease`]; a [`Config`] from text | `alloc` |
+//! | `alloc` | [`Fleet`]: a million connections on one thread; [`Presence`]; [`Lease`]; [`Observer`]; a [`Config`] from text | `alloc` |
 //! | `transcript` | [`transcript`]: a connection's life as text; `Recorder` | `similar` |
 //! | `tungstenite` | [`driver::tungstenite`]: a blocking WebSocket that does its own heartbeating | `tungstenite`, `socket2` |
 //! | `rustls` | that driver over TLS | `rustls` |
 //! | `tokio` | [`driver::tokio`]: the same for any WebSocket that is a stream and a sink | `tokio`, `futures-util`, `socket2` |
 //! | `tokio-tungstenite` | [`driver::tokio_tungstenite`]: for that of tokio-tungstenite | `tokio-tungstenite` |
 //! | `axum` | [`driver::axum`]: for that of axum | `axum` |
-//! | `tracing` | [`Traced`]: a machine that tells `tracing` of its life | `tracing` |
+//! | `tracing` | [`Traced`]: an observer that tells `tracing` of a life | `tracing`, `alloc` |
 //! | `sim` | [`sim`]: a simulated clock and network, to test a server with | `alloc` |
 //! | `serde` | `Serialize` for what is logged, `Deserialize` for [`Config`] in a file of settings | `serde` |
 //! | `arbitrary` | `Arbitrary` for [`Config`], [`Event`], [`Timestamp`] and [`CloseCode`], for fuzzing | `arbitrary` |
@@ -131,7 +137,7 @@
 #![cfg_attr(not(feature = "std"), doc = "[`Clock`]: #features")]
 #![cfg_attr(
     not(feature = "alloc"),
-    doc = "[`Fleet`]: #features\n[`Presence`]: #features\n[`Lease`]: #features"
+    doc = "[`Fleet`]: #features\n[`Presence`]: #features\n[`Lease`]: #features\n[`Observer`]: #features\n[`Observed`]: #features"
 )]
 #![cfg_attr(not(feature = "transcript"), doc = "[`transcript`]: #features")]
 #![cfg_attr(not(feature = "tungstenite"), doc = "[`driver::tungstenite`]: #features")]
@@ -181,6 +187,8 @@ pub mod guide {}
 pub mod lease;
 mod limiter;
 mod liveness;
+#[cfg(feature = "alloc")]
+mod observer;
 mod payload;
 #[cfg(feature = "alloc")]
 pub mod presence;
@@ -210,7 +218,9 @@ pub use event::{Action, CloseCode, CloseCodeError, Event, Reason, Status};
 pub use fleet::{ConfigId, Fleet, FleetError, Key, StaleKey};
 #[cfg(feature = "alloc")]
 pub use lease::{Lease, LeaseChange};
-pub use liveness::{Liveness, Monitor, Report, Stats};
+pub use liveness::{Liveness, Report, Stats};
+#[cfg(feature = "alloc")]
+pub use observer::{Input, Observed, Observer, OnAction};
 pub use payload::Payload;
 #[cfg(feature = "std")]
 pub use payload::random_seed;

@@ -212,43 +212,6 @@ impl Liveness {
     }
 }
 
-/// What a driver runs: a [`Liveness`], or a wrapper that observes one, such as a `Recorder`.
-pub trait Monitor {
-    /// As [`Liveness::handle`].
-    fn handle(&mut self, event: Event<'_>, now: Timestamp);
-    /// As [`Liveness::poll`].
-    fn poll(&mut self, now: Timestamp) -> Option<Action>;
-    /// As [`Liveness::probe`].
-    fn probe(&mut self, now: Timestamp);
-    /// As [`Liveness::close`].
-    fn close(&mut self, code: CloseCode, now: Timestamp);
-    /// As [`Liveness::reconfigure`].
-    fn reconfigure(&mut self, config: Config, now: Timestamp);
-    /// The machine itself, for every question.
-    fn liveness(&self) -> &Liveness;
-}
-
-impl Monitor for Liveness {
-    fn handle(&mut self, event: Event<'_>, now: Timestamp) {
-        self.handle(event, now);
-    }
-    fn poll(&mut self, now: Timestamp) -> Option<Action> {
-        self.poll(now)
-    }
-    fn probe(&mut self, now: Timestamp) {
-        self.probe(now);
-    }
-    fn close(&mut self, code: CloseCode, now: Timestamp) {
-        self.close(code, now);
-    }
-    fn reconfigure(&mut self, config: Config, now: Timestamp) {
-        self.reconfigure(config, now);
-    }
-    fn liveness(&self) -> &Liveness {
-        self
-    }
-}
-
 /// What an operator graphs. Counts stop at their largest value instead of starting again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]

@@ -1,4 +1,4 @@
-//! Drivers: what joins a [`Monitor`](crate::Monitor) to the sockets of one ecosystem.
+//! Drivers: what joins an [`Observed`](crate::Observed) machine to the sockets of one ecosystem.
 //!
 //! A driver is thin. It sees bytes move, reads before it polls, takes the time from the clock, and carries out the
 //! actions. All decisions are the machine's. Where the peer is a page, [`Heartbeat::Text`] is the option to know.
@@ -16,7 +16,6 @@ pub mod tokio_tungstenite;
 #[cfg(feature = "tungstenite")]
 pub mod tungstenite;
 
-use std::boxed::Box;
 use std::string::String;
 
 use core::fmt;
@@ -29,7 +28,6 @@ pub use self::counting_socket::{BlockingSocket, CountingSocket, Transport};
 use self::inbox::Inbox;
 pub use self::inbox::{INBOX_BYTES, INBOX_MESSAGES};
 use crate::config::Evidence;
-use crate::event::Action;
 use crate::liveness::Liveness;
 pub use crate::session::ErrorKind;
 use crate::text_heartbeat::TextHeartbeat;
@@ -65,9 +63,6 @@ impl Heartbeat {
         }
     }
 }
-
-/// Is shown every action as it is carried out.
-type ActionObserver = Box<dyn FnMut(Action, &Liveness) + Send>;
 
 /// What a Ping of the peer adds to the pongs owed. Where only pongs are evidence, pings keep nobody alive: there the clocks
 /// run on and bound what is owed, and to stop reading would but stop them.

@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use crate::event::{CloseCode, Event, Reason};
 use crate::liveness::Liveness;
+use crate::observer::Observed;
 use crate::time::Timestamp;
 
 /// A machine that a [`Session`](super::Session) reports to: a [`Liveness`], an observed one, or a fleet's entry.
@@ -45,5 +46,25 @@ impl Peer for Liveness {
     }
     fn timeout(&self) -> Duration {
         self.config().timeout()
+    }
+}
+
+impl sealed::Sealed for Observed {}
+impl Peer for Observed {
+    #[inline]
+    fn handle(&mut self, event: Event<'_>, now: Timestamp) {
+        self.handle(event, now);
+    }
+    fn close(&mut self, code: CloseCode, now: Timestamp) {
+        self.close(code, now);
+    }
+    fn verdict(&self) -> Option<Reason> {
+        self.liveness().verdict()
+    }
+    fn last_look(&self) -> Duration {
+        self.liveness().config().last_look()
+    }
+    fn timeout(&self) -> Duration {
+        self.liveness().config().timeout()
     }
 }

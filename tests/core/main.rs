@@ -5,6 +5,8 @@ mod generated;
 mod laws;
 mod lease;
 mod messages;
+mod mirror;
+mod observer;
 mod oracle;
 mod presence;
 mod public;

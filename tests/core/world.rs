@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use liveness::transcript::Recorder;
-use liveness::{Action, CloseCode, Config, Event, Evidence, Monitor, Reason, Schedule, Timestamp};
+use liveness::transcript::{Page, Recorder};
+use liveness::{Action, CloseCode, Config, Event, Evidence, Liveness, Observed, Reason, Schedule, Timestamp};
 
 /// Something that happens to a machine, `after` the last.
 #[derive(Clone, Debug)]
@@ -156,9 +156,9 @@ fn actions(notes: &[(Timestamp, Note)]) -> Vec<(Timestamp, Action)> {
 }
 
 /// A machine, a driver that does as the steps say, and a watcher.
-pub(crate) struct World<'a> {
+pub(crate) struct World {
     config: Config,
-    machine: Recorder<&'a mut String>,
+    machine: Observed,
     payloads: Vec<Vec<u8>>,
     answered: usize,
     now: Timestamp,
@@ -194,7 +194,7 @@ impl Watch {
     }
 }
 
-impl World<'_> {
+impl World {
     pub(crate) fn live(config: Config, start: Timestamp, steps: &[Step<'_>], nervous: bool) -> Life {
         let mut steps = steps.iter();
         Self::live_by(config, start, nervous, |_| steps.next().cloned())
@@ -205,13 +205,12 @@ impl World<'_> {
         config: Config,
         start: Timestamp,
         nervous: bool,
-        next: impl FnMut(&World<'_>) -> Option<Step<'b>>,
+        next: impl FnMut(&World) -> Option<Step<'b>>,
     ) -> Life {
-        let mut transcript = String::new();
-        let lived = Self::watch(config, start, nervous, &mut transcript, next);
-        match lived {
-            Ok(life) => Life { transcript, ..life },
-            Err(how) => panic!("{how}:\n{transcript}"),
+        let page = Page::default();
+        match Self::watch(config, start, nervous, &page, next) {
+            Ok(life) => Life { transcript: page.text(), ..life },
+            Err(how) => panic!("{how}:\n{}", page.text()),
         }
     }
 
@@ -220,12 +219,14 @@ impl World<'_> {
         config: Config,
         start: Timestamp,
         nervous: bool,
-        transcript: &mut String,
-        next: impl FnMut(&World<'_>) -> Option<Step<'b>>,
+        page: &Page,
+        next: impl FnMut(&World) -> Option<Step<'b>>,
     ) -> Result<Life, String> {
-        let mut world = World {
+        let mut machine = Observed::new(Liveness::new(config, 7, start));
+        machine.observe(Recorder::new(page.clone()), start);
+        let mut world = Self {
             config,
-            machine: Recorder::new(config, 7, start, transcript),
+            machine,
             payloads: Vec::new(),
             answered: 0,
             now: start,
@@ -242,13 +243,13 @@ impl World<'_> {
         };
         world.lives_to_its_end(next)?;
         let forgiven = world.machine.liveness().stats().stalls_forgiven;
-        let World { notes, before_the_silence, faults, .. } = world;
+        let Self { notes, before_the_silence, faults, .. } = world;
         Ok(Life { config, notes, before_the_silence, faults, forgiven, transcript: String::new() })
     }
 
     fn lives_to_its_end<'b>(
         &mut self,
-        mut next: impl FnMut(&World<'_>) -> Option<Step<'b>>,
+        mut next: impl FnMut(&World) -> Option<Step<'b>>,
     ) -> Result<(), String> {
         self.poll()?;
         while let Some(step) = next(self) {
@@ -427,7 +428,7 @@ impl World<'_> {
     }
 }
 
-impl World<'_> {
+impl World {
     /// A verdict waits for its last look: `reconfigure` would forget it, and what fell due would be due again.
     fn is_verdict_noted(&self) -> bool {
         let mut copy = self.machine.liveness().clone();

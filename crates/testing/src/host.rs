@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use liveness::driver::tungstenite::{LiveSocket, Offline, accept_raw};
 use liveness::driver::{BlockingSocket, CountingSocket, Transport};
-use liveness::{Action, Clock, Config, ConfigBuilder, Liveness, Monitor, Reason, Rtt, Stats};
+use liveness::{Action, Clock, Config, ConfigBuilder, Reason, Rtt, Stats};
 use tungstenite::protocol::WebSocketConfig;
 use tungstenite::{Error, Message, WebSocket};
 
@@ -114,16 +114,16 @@ pub fn served(
 }
 
 /// A socket, and a record of what happens to it.
-pub struct Watched<S: Transport, M: Monitor = Liveness> {
-    pub socket: LiveSocket<S, M>,
+pub struct Watched<S: Transport> {
+    pub socket: LiveSocket<S>,
     pub messages: Vec<Message>,
     opened: Clock,
     actions: Arc<Mutex<Vec<Action>>>,
     offline: Option<Offline>,
 }
 
-impl<S: Transport, M: Monitor> Watched<S, M> {
-    pub fn new(socket: LiveSocket<S, M>) -> Self {
+impl<S: Transport> Watched<S> {
+    pub fn new(socket: LiveSocket<S>) -> Self {
         let actions = Arc::new(Mutex::new(Vec::new()));
         let log = Arc::clone(&actions);
         let socket = socket.on_action(move |action, _| log.lock().unwrap().push(action));
@@ -134,14 +134,14 @@ impl<S: Transport, M: Monitor> Watched<S, M> {
         self.read_each(|_, _| ());
     }
 
-    pub fn read_each(&mut self, mut then: impl FnMut(&mut LiveSocket<S, M>, &Message)) {
+    pub fn read_each(&mut self, mut then: impl FnMut(&mut LiveSocket<S>, &Message)) {
         while self.offline.is_none() {
             self.read_one(&mut then);
         }
     }
 
     /// Reads one message, or the end.
-    pub fn read_one(&mut self, then: impl FnOnce(&mut LiveSocket<S, M>, &Message)) {
+    pub fn read_one(&mut self, then: impl FnOnce(&mut LiveSocket<S>, &Message)) {
         match self.socket.read() {
             Ok(message) => {
                 then(&mut self.socket, &message);

@@ -87,7 +87,7 @@ mod turn;
 mod waking;
 mod writing;
 
-use std::boxed::Box;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use core::fmt;
@@ -101,10 +101,11 @@ pub use self::byte_counters::{ByteCounters, Counted};
 pub use self::error::{Cause, Error};
 pub use self::timer::{Timer, TokioTimer, clock};
 use self::waking::Wakers;
-use super::{ActionObserver, Heartbeat};
+use super::Heartbeat;
 use crate::config::Config;
 use crate::event::{Action, CloseCode, Status};
 use crate::liveness::Liveness;
+use crate::observer::{Observed, Observer, OnAction};
 use crate::payload::random_seed;
 use crate::session::{Limits, Role, Session};
 use crate::time::{Clock, Timestamp};
@@ -115,7 +116,7 @@ use crate::time::{Clock, Timestamp};
 pub struct LiveStream<S: Socket<A>, A: Adapter<S> = <S as WebSocket>::Adapter, T: Timer = TokioTimer> {
     /// `None` once disconnected.
     socket: Option<S>,
-    machine: Liveness,
+    machine: Observed,
     session: Session<A::Message>,
     heartbeat: Heartbeat,
     timer: T,
@@ -144,7 +145,6 @@ pub struct LiveStream<S: Socket<A>, A: Adapter<S> = <S as WebSocket>::Adapter, T
     /// The reader has been told a verdict; that all is over.
     verdict_told: bool,
     end_told: bool,
-    observer: Option<ActionObserver>,
     status: Option<watch::Sender<Status>>,
 }
 
@@ -181,7 +181,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
         let session = Session::new(Role::Server);
         Self {
             socket: Some(socket),
-            machine: Liveness::new(config.for_drivers(), random_seed(), now),
+            machine: Observed::new(Liveness::new(config.for_drivers(), random_seed(), now)),
             session: if A::ANSWERS { session } else { session.answers_itself() },
             heartbeat: Heartbeat::Frames,
             timer,
@@ -199,7 +199,6 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
             cause: None,
             verdict_told: false,
             end_told: false,
-            observer: None,
             status: None,
         }
     }
@@ -255,15 +254,24 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
         self
     }
 
-    /// Shows every action to `observer` as it is carried out: `MarkOnline`, `MarkSuspect`, `MarkOffline` and
+    /// Shows every action to `observer` before it is carried out: `MarkOnline`, `MarkSuspect`, `MarkOffline` and
     /// `Disconnect` are what a presence list wants.
     ///
     /// The verdict may fall while messages that came before it still wait to be read, so `MarkOffline` may come before the
     /// last of them do. Where a message begins something that the verdict ends, such as a user's connection in a
     /// [`Presence`](crate::Presence), end it after the last message as well.
     #[must_use]
-    pub fn on_action(mut self, observer: impl FnMut(Action, &Liveness) + Send + 'static) -> Self {
-        self.observer = Some(Box::new(observer));
+    pub fn on_action(self, observer: impl FnMut(Action, &Liveness) + Send + 'static) -> Self {
+        self.observe(OnAction::new(observer))
+    }
+
+    /// Tells this observer too of every input and every action: a `Recorder`, a `Traced`, one of your
+    /// own. Several may be attached.
+    ///
+    /// Say it before the stream is first polled where it is to see the whole life.
+    #[must_use]
+    pub fn observe(mut self, observer: impl Observer + Send + 'static) -> Self {
+        self.machine.observe(observer, self.timer.now());
         self
     }
 
@@ -282,13 +290,13 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
     /// # }
     /// ```
     pub fn watch(&mut self) -> watch::Receiver<Status> {
-        let status = self.machine.status();
+        let status = self.liveness().status();
         self.status.get_or_insert_with(|| watch::Sender::new(status)).subscribe()
     }
 
     /// The machine: its `status`, `verdict`, `rtt`, `stats` and `report`.
     pub const fn liveness(&self) -> &Liveness {
-        &self.machine
+        self.machine.liveness()
     }
 
     /// The present moment, by the machine's clock: for its `report`.
@@ -337,7 +345,12 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
 
 impl<S: Socket<A>, A: Adapter<S>, T: Timer> Drop for LiveStream<S, A, T> {
     fn drop(&mut self) {
-        self.abandon();
+        if std::thread::panicking() {
+            // One more panic, of an observer or of the library, would abort the process.
+            let _ = catch_unwind(AssertUnwindSafe(|| self.abandon()));
+        } else {
+            self.abandon();
+        }
     }
 }
 
@@ -347,7 +360,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> Unpin for LiveStream<S, A, T> {}
 impl<S: Socket<A>, A: Adapter<S>, T: Timer> fmt::Debug for LiveStream<S, A, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LiveStream")
-            .field("machine", &self.machine)
+            .field("machine", self.liveness())
             .field("open", &self.socket.is_some())
             .field("session", &self.session)
             .finish_non_exhaustive()

@@ -102,7 +102,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
 
     /// What the reader is told once there is no more to read.
     fn end<M>(&mut self) -> Option<Option<Result<M, Error>>> {
-        let proper = match self.machine.verdict() {
+        let proper = match self.liveness().verdict() {
             None => return None,
             Some(reason) => matches!(reason, Reason::PeerClosed(_) | Reason::LocalClosed),
         };

@@ -63,7 +63,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
             return;
         }
         let _ = self.write();
-        if self.machine.would_judge(now) {
+        if self.liveness().would_judge(now) {
             self.read_ahead(|this| this.session.wants_read_ahead(&this.machine, this.now));
         }
         self.poll_machine(now);
@@ -73,16 +73,12 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
     /// Carries out what the machine wants done as of `now`.
     pub(super) fn poll_machine(&mut self, now: Timestamp) {
         while let Some(action) = self.machine.poll(now) {
-            self.session.act(action, self.machine.verdict());
+            let verdict = self.liveness().verdict();
+            self.session.act(action, verdict);
             if action == Action::Disconnect {
                 self.disconnect();
             }
-            // An observer that panics is gone, and not told once more when all this is dropped.
-            if let Some(mut observer) = self.observer.take() {
-                observer(action, &self.machine);
-                self.observer = Some(observer);
-            }
-            let status = self.machine.status();
+            let status = self.liveness().status();
             if let Some(watched) = &self.status {
                 watched.send_if_modified(|old| core::mem::replace(old, status) != status);
             }
@@ -153,11 +149,11 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
     }
 
     pub(super) fn is_offline(&self) -> bool {
-        self.machine.verdict().is_some()
+        self.liveness().verdict().is_some()
     }
 
     pub(super) fn offline_error(&self) -> Error {
-        let reason = self.machine.verdict().unwrap_or(Reason::TransportClosed);
+        let reason = self.liveness().verdict().unwrap_or(Reason::TransportClosed);
         // An error beside another reason did not end the connection.
         let by_error = matches!(reason, Reason::TransportClosed | Reason::ProtocolError(_));
         Error::Offline { reason, cause: self.cause.clone().filter(|_| by_error) }
@@ -188,7 +184,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
         if self.socket.is_none() {
             return true;
         }
-        let due = self.machine.wake_at().unwrap_or(Timestamp::MAX);
+        let due = self.liveness().wake_at().unwrap_or(Timestamp::MAX);
         let due = if self.deferred { self.now.saturating_add(UNTIL_NEXT_TURN) } else { due };
         let due = self.session.poll_timeout(self.now).map_or(due, |rest| due.min(rest));
         let fired = self.alarm <= self.now;
@@ -202,7 +198,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
     /// Whoever dropped this wants nothing of it any more, and may be gone by a panic. Observers are told the end; the peer, if
     /// its socket takes a Close at once.
     pub(super) fn abandon(&mut self) {
-        if self.machine.is_finished() {
+        if self.liveness().is_finished() {
             return;
         }
         self.read_the_clock();

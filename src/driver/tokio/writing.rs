@@ -86,7 +86,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
     fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         loop {
             self.begin_turn();
-            if !matches!(self.machine.verdict(), None | Some(Reason::LocalClosed)) {
+            if !matches!(self.liveness().verdict(), None | Some(Reason::LocalClosed)) {
                 return Poll::Ready(Err(self.offline_error()));
             }
             let is_written = self.write().is_ready();

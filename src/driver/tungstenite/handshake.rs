@@ -27,7 +27,7 @@ pub fn accept<S: BlockingSocket>(
     Ok(LiveSocket::new(accept_raw(stream, None)?, config))
 }
 
-/// Accepts a WebSocket with tungstenite's own settings, ready for [`LiveSocket::new`] or [`LiveSocket::with_machine`].
+/// Accepts a WebSocket with tungstenite's own settings, ready for [`LiveSocket::new`].
 ///
 /// # Errors
 ///

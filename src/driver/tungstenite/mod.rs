@@ -41,7 +41,6 @@ mod handshake;
 mod turn;
 mod writing;
 
-use std::boxed::Box;
 use std::string::String;
 
 use core::fmt;
@@ -53,10 +52,11 @@ use tungstenite::{Message, WebSocket};
 pub use handshake::{accept, accept_hdr, accept_over, accept_raw, client, client_over};
 
 use super::counting_socket::Transport;
-use super::{ActionObserver, Heartbeat, Inbox, at_most_123_bytes};
+use super::{Heartbeat, Inbox, at_most_123_bytes};
 use crate::config::Config;
 use crate::event::{Action, CloseCode, Reason};
-use crate::liveness::{Liveness, Monitor};
+use crate::liveness::Liveness;
+use crate::observer::{Observed, Observer, OnAction};
 use crate::payload::random_seed;
 use crate::time::Clock;
 
@@ -99,13 +99,12 @@ impl core::error::Error for Offline {
 ///
 /// Bytes that are there are read before any deadline is judged, and the time of a judgement is taken before that
 /// reading: a process that was stopped in between judges nobody by what it had not read.
-pub struct LiveSocket<S: Transport, M: Monitor = Liveness> {
+pub struct LiveSocket<S: Transport> {
     /// `None` once disconnected.
     socket: Option<WebSocket<S>>,
-    machine: M,
+    machine: Observed,
     heartbeat: Heartbeat,
     clock: Clock,
-    observer: Option<ActionObserver>,
     inbox: Inbox<Message>,
     /// Reading is paused: the inbox is full, or too many pongs are owed.
     paused: bool,
@@ -133,37 +132,11 @@ impl<S: Transport> LiveSocket<S> {
     pub fn new(socket: WebSocket<S>, config: Config) -> Self {
         let clock = Clock::new();
         let machine = Liveness::new(config.for_drivers(), random_seed(), clock.now());
-        Self::with_machine(socket, machine, clock)
-    }
-}
-
-impl<S: Transport, M: Monitor> LiveSocket<S, M> {
-    /// Watches a WebSocket with a machine of the caller's, such as a
-    /// [`Recorder`](crate::transcript::Recorder), that was made at this clock's time, with a config [for drivers](Config::for_drivers).
-    ///
-    /// ```no_run
-    /// # #![allow(dead_code)]
-    /// # fn serve(stream: std::net::TcpStream) -> Result<(), Box<dyn std::error::Error>> {
-    /// use liveness::driver::tungstenite::{LiveSocket, accept_raw};
-    /// use liveness::transcript::Recorder;
-    /// use liveness::{Clock, Config, random_seed};
-    ///
-    /// let socket = accept_raw(stream, None)?;
-    /// let clock = Clock::new();
-    /// let life = String::new(); // or a file
-    /// let machine = Recorder::new(Config::DEFAULT.for_drivers(), random_seed(), clock.now(), life);
-    /// let mut socket = LiveSocket::with_machine(socket, machine, clock);
-    /// # let _ = socket.read();
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn with_machine(socket: WebSocket<S>, machine: M, clock: Clock) -> Self {
         Self {
             socket: Some(socket),
-            machine,
+            machine: Observed::new(machine),
             heartbeat: Heartbeat::Frames,
             clock,
-            observer: None,
             inbox: Inbox::new(),
             paused: false,
             unflushed: false,
@@ -197,15 +170,37 @@ impl<S: Transport, M: Monitor> LiveSocket<S, M> {
         self
     }
 
-    /// Shows every action to `observer` as it is carried out: `MarkOnline`, `MarkSuspect`, `MarkOffline` and
+    /// Shows every action to `observer` before it is carried out: `MarkOnline`, `MarkSuspect`, `MarkOffline` and
     /// `Disconnect` are what a presence list wants.
     ///
     /// The verdict may fall while messages that came before it still wait to be read, so `MarkOffline` may come before the
     /// last of them do. Where a message begins something that the verdict ends, such as a user's connection in a
     /// [`Presence`](crate::Presence), end it after the last message as well.
     #[must_use]
-    pub fn on_action(mut self, observer: impl FnMut(Action, &Liveness) + Send + 'static) -> Self {
-        self.observer = Some(Box::new(observer));
+    pub fn on_action(self, observer: impl FnMut(Action, &Liveness) + Send + 'static) -> Self {
+        self.observe(OnAction::new(observer))
+    }
+
+    /// Tells this observer too of every input and every action: a `Recorder`, a `Traced`, one of your
+    /// own. Several may be attached.
+    ///
+    /// ```no_run
+    /// # #![allow(dead_code)]
+    /// # fn serve(stream: std::net::TcpStream) -> Result<(), Box<dyn std::error::Error>> {
+    /// use liveness::Config;
+    /// use liveness::driver::tungstenite::accept;
+    /// use liveness::transcript::{Page, Recorder};
+    ///
+    /// let life = Page::default(); // or a file
+    /// let mut socket = accept(stream, Config::DEFAULT)?.observe(Recorder::new(life.clone()));
+    /// while socket.read().is_ok() {}
+    /// println!("{}", life.text());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn observe(mut self, observer: impl Observer + Send + 'static) -> Self {
+        self.machine.observe(observer, self.clock.now());
         self
     }
 
@@ -360,7 +355,7 @@ impl<S: Transport, M: Monitor> LiveSocket<S, M> {
     }
 }
 
-impl<S: Transport, M: Monitor> fmt::Debug for LiveSocket<S, M> {
+impl<S: Transport> fmt::Debug for LiveSocket<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LiveSocket")
             .field("machine", self.machine.liveness())

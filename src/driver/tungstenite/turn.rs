@@ -11,7 +11,6 @@ use super::LiveSocket;
 use crate::driver::counting_socket::Transport;
 use crate::driver::{Heartbeat, PONGS_OWED, READS_BEFORE_VERDICT, pong_owed};
 use crate::event::{Action, Event, Status};
-use crate::liveness::Monitor;
 use crate::text_heartbeat::TextHeartbeat;
 
 /// How long one attempt to write may block: often enough for the pongs of a peer that reads slowly.
@@ -28,7 +27,7 @@ pub(super) enum ReadOutcome {
     Drained,
 }
 
-impl<S: Transport, M: Monitor> LiveSocket<S, M> {
+impl<S: Transport> LiveSocket<S> {
     /// Writes what waits, reads what comes within `patience`, and judges if a deadline has come.
     pub(super) fn turn(&mut self, patience: Option<Duration>) {
         self.flush();
@@ -70,9 +69,6 @@ impl<S: Transport, M: Monitor> LiveSocket<S, M> {
         }
         while let Some(action) = self.machine.poll(now) {
             self.carry_out(action);
-            if let Some(observer) = &mut self.observer {
-                observer(action, self.machine.liveness());
-            }
         }
         self.flush();
     }

@@ -13,9 +13,8 @@ use super::{LiveSocket, Offline};
 use crate::driver::counting_socket::Transport;
 use crate::driver::{ErrorKind, READS_BEFORE_VERDICT, close_text};
 use crate::event::{CloseCode, Event, Reason};
-use crate::liveness::Monitor;
 
-impl<S: Transport, M: Monitor> LiveSocket<S, M> {
+impl<S: Transport> LiveSocket<S> {
     /// Gives a message to tungstenite, and back if its buffer is full.
     pub(super) fn write(&mut self, message: Message) -> Option<Message> {
         let clean = !self.unflushed;

@@ -11,8 +11,8 @@ use std::time::Duration;
 use liveness::{Action, Config, Event, Liveness, Reason, Schedule, Timestamp};
 use proptest::prelude::*;
 
-pub(crate) use self::lives::settings;
-use self::lives::{DRIVERS, PEERS, Peer, SECOND, changing_stories, steps, stories};
+use self::lives::{DRIVERS, PEERS, Peer, SECOND, changing_stories, stories};
+pub(crate) use self::lives::{settings, steps};
 use crate::samples::samples;
 use crate::world::{self, Early, World, is_offline};
 use liveness_testing::REASONS;

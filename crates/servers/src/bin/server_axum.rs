@@ -17,10 +17,10 @@ use axum::serve::ListenerExt;
 use clap::Parser;
 use futures_util::{SinkExt, StreamExt};
 use liveness::driver::axum::{CountingListener, Peer};
-use liveness::driver::tokio::{ByteCounters, LiveStream, clock};
+use liveness::driver::tokio::{LiveStream, clock};
 use liveness::driver::tune;
 use liveness::transcript::Recorder;
-use liveness::{Clock, Config, Liveness, Monitor, random_seed};
+use liveness::{Clock, Config};
 use liveness_servers::{Args, MIB, complain, flood, print};
 use tokio::net::TcpListener;
 
@@ -35,7 +35,7 @@ struct App {
 #[tokio::main]
 async fn main() -> Result<(), String> {
     let args = Arc::new(Args::parse());
-    let config = args.config()?.for_drivers();
+    let config = args.config()?;
     let listener = args.listen()?;
     listener.set_nonblocking(true).map_err(|error| error.to_string())?;
     let listener = TcpListener::from_std(listener).map_err(|error| error.to_string())?;
@@ -54,29 +54,21 @@ async fn upgrade(
     let upgrade = upgrade.max_message_size(64 * MIB).max_frame_size(64 * MIB).read_buffer_size(16 * 1024);
     upgrade.on_upgrade(async move |socket| {
         let connection = app.connections.fetch_add(1, Ordering::Relaxed) + 1;
-        match app.args.record(connection) {
-            Ok(None) => {
-                let machine = Liveness::new(app.config, random_seed(), app.clock.now());
-                converse(socket, peer.counters, machine, connection, app.clock).await;
-            }
-            Ok(Some(sink)) => {
-                let machine = Recorder::new(app.config, random_seed(), app.clock.now(), sink);
-                converse(socket, peer.counters, machine, connection, app.clock).await;
-            }
-            Err(error) => complain(format_args!("connection {connection}: no record: {error}")),
-        }
+        let record = match app.args.record(connection) {
+            Ok(record) => record,
+            Err(error) => return complain(format_args!("connection {connection}: no record: {error}")),
+        };
+        let socket = LiveStream::new(socket, app.config).counted(peer.counters);
+        let socket = match record {
+            Some(sink) => socket.observe(Recorder::new(sink)),
+            None => socket,
+        };
+        converse(socket, connection, app.clock).await;
     })
 }
 
 /// The whole life of a connection: its own loop, as without heartbeats.
-async fn converse<M: Monitor + Unpin>(
-    socket: WebSocket,
-    counters: ByteCounters,
-    machine: M,
-    connection: usize,
-    clock: Clock,
-) {
-    let socket = LiveStream::with_machine(socket, machine, clock).counted(counters);
+async fn converse(socket: LiveStream<WebSocket>, connection: usize, clock: Clock) {
     let mut socket = socket.on_action(move |action, _| print(action, connection, clock));
     while let Some(message) = socket.next().await {
         match message {

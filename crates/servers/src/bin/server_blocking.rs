@@ -14,7 +14,7 @@ use clap::Parser;
 use liveness::driver::CountingSocket;
 use liveness::driver::tungstenite::{LiveSocket, Offline, accept_raw};
 use liveness::transcript::Recorder;
-use liveness::{Clock, Config, Liveness, Monitor, random_seed};
+use liveness::{Clock, Config};
 use tungstenite::Message;
 
 use liveness_servers::{Args, MIB, complain};
@@ -43,17 +43,16 @@ fn serve(stream: TcpStream, connection: usize, config: Config, args: &Args, cloc
     match args.record(connection) {
         Ok(None) => converse(LiveSocket::new(socket, config), connection, clock),
         Ok(Some(sink)) => {
-            let machine = Recorder::new(config.for_drivers(), random_seed(), clock.now(), sink);
-            converse(LiveSocket::with_machine(socket, machine, clock), connection, clock);
+            let socket = LiveSocket::new(socket, config).observe(Recorder::new(sink));
+            converse(socket, connection, clock);
         }
         Err(error) => complain(format_args!("connection {connection}: no record: {error}")),
     }
 }
 
 /// The whole life of a connection: its own loop, as without heartbeats.
-fn converse<M: Monitor>(socket: LiveSocket<CountingSocket<TcpStream>, M>, connection: usize, clock: Clock) {
-    let mut socket =
-        socket.on_action(move |action, _: &Liveness| liveness_servers::print(action, connection, clock));
+fn converse(socket: LiveSocket<CountingSocket<TcpStream>>, connection: usize, clock: Clock) {
+    let mut socket = socket.on_action(move |action, _| liveness_servers::print(action, connection, clock));
     loop {
         let answered = socket.read().and_then(|message| answer(&mut socket, message));
         if answered.is_err() && socket.liveness().is_finished() {
@@ -62,10 +61,7 @@ fn converse<M: Monitor>(socket: LiveSocket<CountingSocket<TcpStream>, M>, connec
     }
 }
 
-fn answer<M: Monitor>(
-    socket: &mut LiveSocket<CountingSocket<TcpStream>, M>,
-    message: Message,
-) -> Result<(), Offline> {
+fn answer(socket: &mut LiveSocket<CountingSocket<TcpStream>>, message: Message) -> Result<(), Offline> {
     let wanted = if let Message::Text(text) = &message { liveness_servers::flood(text) } else { None };
     let Some(bytes) = wanted else { return socket.send(message) };
     for fragment in liveness_servers::fragments(bytes) {

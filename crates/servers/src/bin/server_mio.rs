@@ -17,9 +17,7 @@ use std::time::Duration;
 use clap::Parser;
 use liveness::driver::{ErrorKind, tune};
 use liveness::transcript::Recorder;
-use liveness::{
-    Action, Clock, CloseCode, ConfigId, Event, Fleet, Key, Reason, Status, Timestamp, random_seed,
-};
+use liveness::{Action, Clock, CloseCode, Event, Fleet, Key, Reason, Status, Timestamp, random_seed};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 use tungstenite::handshake::server::{NoCallback, ServerHandshake};
@@ -254,12 +252,11 @@ impl Server {
 
     fn welcome(&mut self, number: usize, mut socket: WebSocket<Wire>) -> Result<(), Box<dyn error::Error>> {
         let now = self.clock.now();
-        let key = match self.args.record(number)? {
-            None => self.fleet.insert(now)?,
-            Some(sink) => self.fleet.insert_observed(ConfigId::default(), now, |config, seed, now| {
-                Box::new(Recorder::new(config, seed, now, sink))
-            })?,
-        };
+        let record = self.args.record(number)?;
+        let key = self.fleet.insert(now)?;
+        if let Some(sink) = record {
+            self.fleet.observe(key, Recorder::new(sink), now)?;
+        }
         let (token, both) = (token(key), Interest::READABLE | Interest::WRITABLE);
         if let Err(error) = self.poll.registry().reregister(&mut socket.get_mut().stream, Token(token), both)
         {
