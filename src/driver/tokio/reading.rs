@@ -45,7 +45,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> Stream for LiveStream<S, A, T> {
             this.begin_turn();
             if this.session.wants_write() {
                 // An answer does not wait behind a peer that talks without end.
-                let _ = this.write_own();
+                let _ = this.write();
             }
             if let Some(message) = this.take() {
                 return Poll::Ready(Some(Ok(message)));
@@ -107,6 +107,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
             Some(reason) => matches!(reason, Reason::PeerClosed(_) | Reason::LocalClosed),
         };
         if !proper && !core::mem::replace(&mut self.verdict_told, true) {
+            self.end_told = self.socket.is_none();
             return Some(Some(Err(self.offline_error())));
         }
         self.end_told |= self.socket.is_none();

@@ -126,11 +126,17 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
         }
     }
 
-    /// Gives the library what the session wants written, in its order.
+    /// Gives the library what the session wants written, in its order, and each frame into an empty buffer: that may have a
+    /// limit, and a frame that found no room would be lost.
     pub(super) fn write_own(&mut self) -> Poll<()> {
         while self.session.wants_write() {
-            if self.session.is_frame_next() && !ready!(self.poll_room()) {
-                continue;
+            if self.session.is_frame_next() {
+                if self.session.wants_flush() {
+                    ready!(self.flush());
+                }
+                if !ready!(self.poll_room()) {
+                    continue;
+                }
             }
             match self.session.poll_write() {
                 None => break,
