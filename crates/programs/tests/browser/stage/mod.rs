@@ -4,12 +4,12 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use axum::extract::ws::{Message, WebSocketUpgrade};
-use axum::extract::{ConnectInfo, State};
+use axum::extract::State;
 use axum::response::Response;
 use axum::routing::any;
 use clap::Parser;
 use futures_util::{SinkExt, StreamExt};
-use liveness::driver::axum::Peer;
+use liveness::driver::axum::Counters;
 use liveness::driver::tokio::LiveStream;
 use liveness::{Action, Config};
 use tokio::time::{MissedTickBehavior, interval};
@@ -83,7 +83,7 @@ impl Drop for Stage {
 
 async fn upgrade(
     upgrade: WebSocketUpgrade,
-    ConnectInfo(peer): ConnectInfo<Peer>,
+    counters: Counters,
     State(app): State<App>,
 ) -> Response {
     upgrade.on_upgrade(async move |socket| {
@@ -92,7 +92,7 @@ async fn upgrade(
             lives.push(Vec::new());
             lives.len() - 1
         };
-        let socket = LiveStream::new(socket, app.config).counted(peer.counters);
+        let socket = LiveStream::new(socket, app.config).counted(counters);
         let mut socket = socket.on_action(move |action, _| app.lives.lock().unwrap()[life].push(action));
         let mut beat = interval(millis(100));
         beat.set_missed_tick_behavior(MissedTickBehavior::Skip);
