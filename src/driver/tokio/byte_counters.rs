@@ -112,11 +112,7 @@ impl ByteCounters {
     }
 
     /// What became of an attempt to write; one that fails is held back as one that has to wait.
-    fn note_write(
-        &self,
-        written: Poll<io::Result<usize>>,
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<usize>> {
+    fn note_write(&self, written: Poll<io::Result<usize>>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         match written {
             Poll::Ready(Ok(count)) => add(&self.0.sent, count),
             Poll::Ready(Err(error)) => {

@@ -308,7 +308,9 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
     pub fn close_frame(&self) -> Option<(u16, &str)> {
         match A::kind(self.close_frame.as_ref()?) {
             MessageKind::Close(close) => close,
-            MessageKind::Text(_) | MessageKind::Binary(_) | MessageKind::Ping(_) | MessageKind::Pong(_) => None,
+            MessageKind::Text(_) | MessageKind::Binary(_) | MessageKind::Ping(_) | MessageKind::Pong(_) => {
+                None
+            }
         }
     }
 

@@ -139,9 +139,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
             Outbound::Answer(message) => Some(message),
             Outbound::Ping(payload) => Some(match self.heartbeat {
                 Heartbeat::Frames => A::ping(payload.as_bytes()),
-                Heartbeat::Text => {
-                    A::text(std::string::ToString::to_string(&TextHeartbeat::Ping(payload)))
-                }
+                Heartbeat::Text => A::text(std::string::ToString::to_string(&TextHeartbeat::Ping(payload))),
             }),
             Outbound::Close(code, text) => Some(A::close(code, &text)),
             Outbound::Flush | Outbound::ShutdownWrite => None,

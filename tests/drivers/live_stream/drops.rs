@@ -80,7 +80,9 @@ async fn a_sink_that_is_closed_and_dropped_is_over() {
     SinkExt::close(&mut live).await.unwrap();
     drop(live);
     assert_over(&told, Reason::LocalClosed, "closed and dropped");
-    assert!(matches!(client.next().await, Some(Ok(Message::Close(Some(frame)))) if frame.code == 1000.into()));
+    assert!(
+        matches!(client.next().await, Some(Ok(Message::Close(Some(frame)))) if frame.code == 1000.into())
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -17,7 +17,9 @@ async fn said_to_a_flood(pings_at_a_time: usize) -> Vec<u8> {
         said.write_all(&ping.repeat(400)).await.unwrap();
     };
     let served = async {
-        let Some(Err(Error::Offline { reason, .. })) = server.next().await else { panic!("expected the end") };
+        let Some(Err(Error::Offline { reason, .. })) = server.next().await else {
+            panic!("expected the end")
+        };
         assert!(server.next().await.is_none());
         reason
     };

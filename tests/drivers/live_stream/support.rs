@@ -11,8 +11,8 @@ use liveness::{Action, Config, Reason};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, duplex};
 use tokio::sync::mpsc;
 use tokio_tungstenite::WebSocketStream;
-use tungstenite::protocol::{Role, WebSocketConfig};
 use tungstenite::Message;
+use tungstenite::protocol::{Role, WebSocketConfig};
 
 pub(super) const SECOND: Duration = Duration::from_secs(1);
 

@@ -69,14 +69,19 @@ async fn pings_after_a_stalled_write_pile_up_no_answers() {
     });
     while live.next().await.is_some() {}
     let asked = asked.load(Relaxed);
-    assert!(asked <= 64 + 1024 / 131 + 1, "{asked} pings were read, and as many answers are kept");
+    // What fits into the pipe, and into the library's buffer.
+    assert!(asked <= 64 + 2 * (1024 / 131 + 1), "{asked} pings were read, and as many answers are kept");
 }
 
 /// Counts how often it is shut.
 struct Shut<T>(T, Arc<AtomicU32>);
 
 impl<T: AsyncRead + Unpin> AsyncRead for Shut<T> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.0).poll_read(cx, buffer)
     }
 }
@@ -137,7 +142,11 @@ impl Wake for Bell {
 struct Failing(DuplexStream);
 
 impl AsyncRead for Failing {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.0).poll_read(cx, buffer)
     }
 }
@@ -185,7 +194,9 @@ async fn an_error_that_is_held_back_is_released_with_the_stream() {
             drop(live);
             continue;
         }
-        let Poll::Ready(Err(Error::Offline { reason: Reason::TransportClosed, cause: Some(cause) })) = flushed else {
+        let Poll::Ready(Err(Error::Offline { reason: Reason::TransportClosed, cause: Some(cause) })) =
+            flushed
+        else {
             panic!("{flushed:?}")
         };
         assert!(cause.to_string().contains("reset"), "{cause}");

@@ -91,7 +91,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     });
-    let chat = async move |upgrade: WebSocketUpgrade, ConnectInfo(from): ConnectInfo<SocketAddr>, counters: Counters| {
+    let chat = async move |upgrade: WebSocketUpgrade,
+                           ConnectInfo(from): ConnectInfo<SocketAddr>,
+                           counters: Counters| {
         let live = move |socket| LiveStream::new(socket, config).counted(counters);
         upgrade.on_upgrade(move |socket| serve(live(socket), from, room))
     };

@@ -3,8 +3,8 @@
 //! `cargo run -p liveness-servers --bin metrics`, connect to `ws://127.0.0.1:8080/socket`, look at `http://127.0.0.1:8080/metrics`.
 
 use axum::Router;
-use axum::extract::ws::{WebSocket, WebSocketUpgrade};
 use axum::extract::State;
+use axum::extract::ws::{WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use axum::routing::{any, get};
 use clap::Parser;
@@ -56,11 +56,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-async fn upgrade(
-    upgrade: WebSocketUpgrade,
-    counters: Counters,
-    State(config): State<Config>,
-) -> Response {
+async fn upgrade(upgrade: WebSocketUpgrade, counters: Counters, State(config): State<Config>) -> Response {
     upgrade.on_upgrade(async move |socket| {
         let mut exported = Exported::default();
         let socket = LiveStream::new(socket, config).counted(counters);

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::Router;
-use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::State;
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use axum::routing::any;
 use clap::Parser;
@@ -37,17 +37,13 @@ async fn main() -> Result<(), String> {
     let listener = args.listen()?;
     listener.set_nonblocking(true).map_err(|error| error.to_string())?;
     let listener = TcpListener::from_std(listener).map_err(|error| error.to_string())?;
-    
+
     let app = App { args, config, clock: clock(), connections: Arc::default() };
     let router = Router::new().fallback(any(upgrade)).with_state(app);
     axum::serve(CountingListener(listener), make_service(router)).await.map_err(|error| error.to_string())
 }
 
-async fn upgrade(
-    upgrade: WebSocketUpgrade,
-    counters: Counters,
-    State(app): State<App>,
-) -> Response {
+async fn upgrade(upgrade: WebSocketUpgrade, counters: Counters, State(app): State<App>) -> Response {
     let upgrade = upgrade.max_message_size(64 * MIB).max_frame_size(64 * MIB).read_buffer_size(16 * 1024);
     upgrade.on_upgrade(async move |socket| {
         let connection = app.connections.fetch_add(1, Ordering::Relaxed) + 1;

@@ -75,11 +75,7 @@ async fn main() -> Result<(), web::Failure> {
     web::serve(listener, page).await
 }
 
-async fn upgrade(
-    upgrade: WebSocketUpgrade,
-    counters: Counters,
-    State(app): State<App>,
-) -> Response {
+async fn upgrade(upgrade: WebSocketUpgrade, counters: Counters, State(app): State<App>) -> Response {
     let upgrade = upgrade.max_message_size(MESSAGE).max_frame_size(MESSAGE);
     upgrade.on_upgrade(async move |socket| {
         let socket = LiveStream::new(socket, app.config).counted(counters).heartbeat(Heartbeat::Text);

@@ -18,8 +18,8 @@ mod text;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::State;
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use axum::routing::any;
 use clap::Parser;
@@ -76,11 +76,7 @@ async fn main() -> Result<(), web::Failure> {
     }
 }
 
-async fn upgrade(
-    upgrade: WebSocketUpgrade,
-    counters: Counters,
-    State(app): State<App>,
-) -> Response {
+async fn upgrade(upgrade: WebSocketUpgrade, counters: Counters, State(app): State<App>) -> Response {
     let upgrade = upgrade.max_message_size(MESSAGE).max_frame_size(MESSAGE);
     upgrade.on_upgrade(async move |socket| converse(socket, counters, app).await)
 }

@@ -21,8 +21,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::State;
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use axum::routing::any;
 use clap::Parser;
@@ -152,11 +152,7 @@ fn unix_millis() -> u64 {
     now.ok().and_then(|now| u64::try_from(now.as_millis()).ok()).unwrap_or(0)
 }
 
-async fn upgrade(
-    upgrade: WebSocketUpgrade,
-    counters: Counters,
-    State(app): State<Arc<App>>,
-) -> Response {
+async fn upgrade(upgrade: WebSocketUpgrade, counters: Counters, State(app): State<Arc<App>>) -> Response {
     // Who is frozen opens no connection either.
     thawed(&app).await;
     upgrade.on_upgrade(async move |socket| {
