@@ -64,6 +64,7 @@ pub trait Adapter<S: ?Sized> {
     fn ping(payload: &[u8]) -> Self::Message;
 
     /// A Pong with this payload, where the library answers no Ping itself.
+    #[must_use]
     fn pong(_payload: &[u8]) -> Option<Self::Message> {
         None
     }

@@ -87,10 +87,11 @@ mod turn;
 mod waking;
 mod writing;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::catch_unwind;
 use std::sync::Arc;
 
 use core::fmt;
+use core::panic::AssertUnwindSafe;
 use core::task::Waker;
 
 use ::tokio::sync::watch;
