@@ -31,7 +31,7 @@
 //!
 //! // The caller writes and does not read: what arrives is kept for it.
 //! assert!(session.received(Inbound::Data, &mut peer, now));
-//! session.keep("hello".into(), 5, &mut peer, now);
+//! session.keep("hello".into(), 5);
 //! session.read_blocked(&mut peer, now);
 //! assert_eq!(session.take(&mut peer, now).as_deref(), Some("hello"));
 //!
@@ -114,12 +114,12 @@ pub struct Session<T> {
     inbox: Inbox<T>,
     /// Nobody reads, and the machine knows.
     paused: bool,
+    /// The inbox was full when the latest turn ended, and nothing was taken since.
+    full_and_idle: bool,
     /// Bytes came that have completed nothing yet.
     progress: bool,
     /// Since when the caller has had a message and not asked for another, while more may have arrived.
     away_since: Option<Timestamp>,
-    /// When the caller was last handed a message.
-    delivered_at: Option<Timestamp>,
     /// When it was last known what had arrived.
     looked_at: Timestamp,
     /// What still arrives means nothing: it is dropped until the transport ends.
@@ -170,9 +170,9 @@ impl<T> Session<T> {
             library_answers: true,
             inbox: Inbox::new(),
             paused: false,
+            full_and_idle: false,
             progress: false,
             away_since: None,
-            delivered_at: None,
             looked_at: Timestamp::ZERO,
             discarding: false,
             lost_message: false,
@@ -199,15 +199,18 @@ impl<T> Session<T> {
     /// Keeps at most this much. Say it before anything is read.
     #[must_use]
     pub const fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
+        self.set_limits(limits);
         self
     }
 
     /// This is the other end than it was made for. Say it before anything is read.
-    #[must_use]
-    pub const fn role(mut self, role: Role) -> Self {
+    pub const fn set_role(&mut self, role: Role) {
         self.role = role;
-        self
+    }
+
+    /// As [`limits`](Self::limits), in place.
+    pub const fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
     }
 
     /// The library answers neither a Ping nor a Close: [`poll_write`](Self::poll_write) brings the Pong and the echo.

@@ -19,8 +19,6 @@ pub trait Peer: sealed::Sealed {
     fn verdict(&self) -> Option<Reason>;
     /// As [`Config::last_look`](crate::Config::last_look).
     fn last_look(&self) -> Duration;
-    /// As [`Config::timeout`](crate::Config::timeout).
-    fn timeout(&self) -> Duration;
 }
 
 /// Keeps [`Peer`] to this crate.
@@ -44,9 +42,6 @@ impl Peer for Liveness {
     fn last_look(&self) -> Duration {
         self.config().last_look()
     }
-    fn timeout(&self) -> Duration {
-        self.config().timeout()
-    }
 }
 
 impl sealed::Sealed for Observed {}
@@ -63,8 +58,5 @@ impl Peer for Observed {
     }
     fn last_look(&self) -> Duration {
         self.liveness().config().last_look()
-    }
-    fn timeout(&self) -> Duration {
-        self.liveness().config().timeout()
     }
 }

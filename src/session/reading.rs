@@ -43,19 +43,7 @@ impl<T> Session<T> {
         if self.ended || self.owes_too_much() {
             return false;
         }
-        if self.offline { now >= self.rest.until } else { !self.paused }
-    }
-
-    /// Whether to read on ahead of the caller, because a verdict is due that something unread may refute. Until it is not,
-    /// [`keep`](Self::keep) what comes; where this ends it, say [`read_suspended`](Self::read_suspended).
-    ///
-    /// A caller that takes its messages is left room to take more: what lies unread then puts the verdict off, for as long as
-    /// `Unread` does. One that takes none is read for until there is no room, and then nobody is judged: reading is paused.
-    #[must_use]
-    pub fn wants_read_ahead(&self, peer: &impl Peer, now: Timestamp) -> bool {
-        let takes = |at| now.saturating_duration_since(at) <= peer.timeout();
-        self.wants_read(now)
-            && (self.inbox.is_below_half(&self.limits) || !self.delivered_at.is_some_and(takes))
+        if self.offline { now >= self.rest.until } else { !self.paused && !self.inbox.is_full(&self.limits) }
     }
 
     /// Nobody has read for 50 ms: a caller that only writes should read, once what it has to say is written, and
@@ -99,7 +87,9 @@ impl<T> Session<T> {
             Inbound::Close(code) => {
                 self.peer_closed = true;
                 self.on_peer_close();
-                if !self.holds_back_close(peer) {
+                // After a verdict the session itself knows what is left to wait for: at a server our Close, at a client
+                // the end of the transport (RFC 6455 7.1.1).
+                if peer.verdict().is_none() {
                     self.hear(Event::Close(code), peer, now);
                 }
             }
@@ -109,18 +99,17 @@ impl<T> Session<T> {
 
     /// Keeps a message for a caller that does not wait for one. After the verdict, one that finds no room is dropped, and
     /// all that comes after it: what the caller is given has no gap.
-    pub fn keep(&mut self, message: T, bytes: usize, peer: &mut impl Peer, now: Timestamp) {
+    pub fn keep(&mut self, message: T, bytes: usize) {
         self.lost_message |= self.offline && self.inbox.is_full(&self.limits);
-        if self.lost_message {
-            return;
+        if !self.lost_message {
+            self.inbox.push(message, bytes);
         }
-        self.inbox.push(message, bytes);
-        self.pause_if(self.inbox.is_full(&self.limits), peer, now);
     }
 
     /// The oldest message that was kept. Reading may go on after it.
     pub fn take(&mut self, peer: &mut impl Peer, now: Timestamp) -> Option<T> {
         let message = self.inbox.pop()?;
+        self.full_and_idle = false;
         self.resume_if_room(peer, now);
         self.delivered(now);
         Some(message)
@@ -130,7 +119,6 @@ impl<T> Session<T> {
     #[inline]
     pub fn delivered(&mut self, now: Timestamp) {
         self.away_since = Some(now);
-        self.delivered_at = Some(now);
     }
 
     /// Everything that had arrived is read.
@@ -148,9 +136,19 @@ impl<T> Session<T> {
     }
 
     /// This turn ends, and something may be left unread: a verdict that it might refute is put off.
+    ///
+    /// Where the inbox was full at the end of the turn before, too, and the caller has taken nothing since, nobody reads: then
+    /// reading is paused. A caller that reads on, however slowly, pauses nothing, because each pause begins the wait for an
+    /// answer anew.
     pub fn read_suspended(&mut self, peer: &mut impl Peer, now: Timestamp) {
         self.report_progress(peer, now);
-        if !self.paused && !self.ended {
+        if self.paused || self.ended {
+            return;
+        }
+        let full = self.inbox.is_full(&self.limits);
+        if core::mem::replace(&mut self.full_and_idle, full) && full {
+            self.pause_if(true, peer, now);
+        } else {
             peer.handle(Event::Unread, now);
         }
     }

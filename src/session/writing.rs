@@ -124,6 +124,12 @@ impl<T> Session<T> {
         }
     }
 
+    /// The write half of the transport is to be shut: [`Outbound::ShutdownWrite`] comes next.
+    #[must_use]
+    pub fn wants_shutdown(&self) -> bool {
+        matches!(self.next_write(), Some(Next::Shut))
+    }
+
     /// The library may hold something that has not left: flush it before waiting.
     #[must_use]
     pub const fn wants_flush(&self) -> bool {
@@ -184,13 +190,7 @@ impl<T> Session<T> {
         }
         match &mut self.close {
             CloseState::Wanted(_, _, flushes) => *flushes = flushes.saturating_sub(1),
-            CloseState::InLibrary => {
-                self.close = CloseState::Sent;
-                if self.peer_closed {
-                    // It was held back until ours had left.
-                    peer.handle(Event::Close(None), now);
-                }
-            }
+            CloseState::InLibrary => self.close = CloseState::Sent,
             CloseState::Open | CloseState::Sent => {}
         }
     }
@@ -226,6 +226,12 @@ impl<T> Session<T> {
         }
     }
 
+    /// How many bytes of ours have entered the transport in all, where they are counted.
+    #[must_use]
+    pub const fn bytes_sent(&self) -> u64 {
+        self.sent
+    }
+
     /// Nothing can be written any more. Reading goes on, to hear what the peer said last.
     #[must_use]
     pub const fn is_write_broken(&self) -> bool {
@@ -235,7 +241,7 @@ impl<T> Session<T> {
     /// The caller waits to write, and does not read. Where nothing can be written any more, and what arrived last finds no
     /// room because the caller does not take what came before it, there is nothing left to wait for.
     pub fn writer_waits(&mut self, peer: &mut impl Peer, now: Timestamp) {
-        if self.write_broken && self.paused {
+        if self.write_broken && !self.wants_read(now) && !self.offline {
             self.end(peer, now);
         }
     }
@@ -300,11 +306,6 @@ impl<T> Session<T> {
     /// violation both ends do: the peer learns that nothing more will come.
     fn must_shut(&self) -> bool {
         self.discarding || (self.peer_closed && self.role == Role::Server)
-    }
-
-    /// After our verdict, the peer's Close ends the wait for it: not before our own has left, while it can.
-    pub(super) fn holds_back_close(&self, peer: &impl Peer) -> bool {
-        peer.verdict().is_some() && self.close != CloseState::Sent && !self.write_broken
     }
 
     /// Our Close is the library's, or further.

@@ -2,7 +2,7 @@
 
 use static_assertions::assert_impl_all;
 
-type Counting = liveness::driver::CountingSocket<std::net::TcpStream>;
+type Counting = liveness::driver::tungstenite::CountingSocket<std::net::TcpStream>;
 // A driver moves into a thread or a task of its own.
 assert_impl_all!(liveness::driver::tungstenite::LiveSocket<Counting>: Send, Unpin);
 assert_impl_all!(liveness::driver::tungstenite::Offline: std::error::Error, Send, Sync);

@@ -215,7 +215,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
     /// (RFC 6455 7.1.1). Without it, it is the server's end. Say it before the stream is first polled.
     #[must_use]
     pub fn role(mut self, role: Role) -> Self {
-        self.session = core::mem::replace(&mut self.session, Session::new(role)).role(role);
+        self.session.set_role(role);
         self
     }
 
@@ -223,7 +223,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
     /// first polled.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
-        self.session = core::mem::replace(&mut self.session, Session::new(Role::Server)).limits(limits);
+        self.session.set_limits(limits);
         self
     }
 

@@ -114,15 +114,12 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
         self.end_told.then_some(None)
     }
 
-    /// Reads and keeps what comes, as long as that is wanted.
-    pub(super) fn read_ahead(&mut self, is_wanted: fn(&Self) -> bool) {
+    /// Reads for a caller that does not wait for a message, and keeps what comes.
+    pub(super) fn read_ahead(&mut self) {
         for _ in 0..READS_PER_TURN {
-            if !is_wanted(self) {
+            if !self.session.wants_read(self.now) {
                 // It may be that too many answers are owed.
                 let _ = self.write_own();
-                if !is_wanted(self) {
-                    break;
-                }
             }
             match self.read() {
                 Read::Message(message) => self.keep(message),
@@ -136,7 +133,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
 
     fn keep(&mut self, message: A::Message) {
         let bytes = A::kind(&message).len();
-        self.session.keep(message, bytes, &mut self.machine, self.now);
+        self.session.keep(message, bytes);
         self.wakers.wake_reader();
     }
 

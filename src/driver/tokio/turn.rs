@@ -64,7 +64,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
         }
         let _ = self.write();
         if self.liveness().would_judge(now) {
-            self.read_ahead(|this| this.session.wants_read_ahead(&this.machine, this.now));
+            self.read_ahead();
         }
         self.poll_machine(now);
         let _ = self.write();

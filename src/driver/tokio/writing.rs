@@ -103,14 +103,14 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
     /// Listens while the socket takes no more: the pongs of a peer that reads slowly are among what comes. False where
     /// there is something to do before waiting.
     fn wait_to_write(&mut self, cx: &Context<'_>) -> bool {
-        self.read_ahead(|this| this.session.wants_read(this.now));
+        self.read_ahead();
         self.session.writer_waits(&mut self.machine, self.now);
         self.may_wait(Half::Write, cx)
     }
 
     /// Listens for a caller that does not, answers, and judges.
     fn look(&mut self) {
-        self.read_ahead(|this| this.session.wants_read(this.now));
+        self.read_ahead();
         let _ = self.write();
         self.check_deadlines();
     }

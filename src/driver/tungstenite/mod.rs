@@ -1,8 +1,7 @@
-//! Blocking tungstenite: a WebSocket that does its own heartbeating.
+//! Tungstenite: a WebSocket that does its own heartbeating. [`LiveSocket`] blocks; [`Connection`] is for a loop of your own.
 //!
-//! [`accept`] or [`client`] a socket, then call [`LiveSocket::read`] in a loop, as before. Pings go out and deadlines
-//! are kept while it waits; when the peer is given up, it closes the socket and returns the reason as an error: once the
-//! peer has closed too, or after `close_timeout`. [`on_action`](LiveSocket::on_action) tells of the verdict itself.
+//! [`accept`] or [`connect`] a socket, then call [`LiveSocket::read`] in a loop, as before. Pings go out and deadlines are kept
+//! while it waits. When the peer is given up, `read` returns the reason as an error, at the moment of the verdict.
 //!
 //! ```no_run
 //! use std::net::TcpListener;
@@ -28,43 +27,61 @@
 //!
 //! A thread that also has to say what other threads want said reads with [`LiveSocket::read_within`].
 //!
-//! What tungstenite does by itself stays its own: it answers pings and echoes a Close; the driver sees to it that
-//! both are flushed.
+//! # The end
+//!
+//! At the verdict a Close frame is written, as far as the peer takes it. Then drop the socket: it is closed at once. To wait
+//! until the peer has closed too, at most `close_timeout`, call [`LiveSocket::finish`].
+//! After [`LiveSocket::close`] `read` goes on with what the peer said last, and ends when the peer has closed.
+//!
+//! A socket that is dropped before its verdict, by an early return or a panic, tells its observers: `MarkOffline` with
+//! `LocalClosed`, then `Disconnect`. No list of people keeps a ghost.
 //!
 //! # What it costs, what it bounds
 //!
-//! No thread and no timer: socket timeouts are set from `poll_timeout`. While a large message is being written, the
-//! driver goes on reading, for the peer's pongs count; up to [`INBOX_MESSAGES`](super::INBOX_MESSAGES) messages or [`INBOX_BYTES`](super::INBOX_BYTES) are kept
-//! for the next [`LiveSocket::read`], then it stops listening and says so to the machine: nobody is judged unheard.
+//! No thread and no timer. The socket is non-blocking, and each wait is one `poll(2)`, or `WSAPoll` on Windows, until the socket
+//! is ready or the next deadline. While a large message is being written, the driver goes on reading, because the peer's
+//! pongs count. What arrives meanwhile is kept for the next [`LiveSocket::read`], up to its [`Limits`]; then reading is paused,
+//! and the machine knows.
 
+mod connection;
 mod handshake;
-mod turn;
-mod writing;
+mod open;
+mod pipe;
+mod transport;
 
-use std::string::String;
+use std::io;
+use std::net::Shutdown;
+use std::sync::Arc;
 
 use core::fmt;
 use core::time::Duration;
 
+use tungstenite::Message;
 use tungstenite::protocol::CloseFrame;
-use tungstenite::{Message, WebSocket};
 
-pub use handshake::{accept, accept_hdr, accept_over, accept_raw, client, client_over};
-
-use super::counting_socket::Transport;
-use super::{Heartbeat, Inbox, at_most_123_bytes};
+pub use self::connection::{Connection, SendError};
+pub use self::handshake::{Handshake, Opened};
+pub use self::open::{accept, accept_hdr, accept_over, accept_raw, client, client_over, connect};
+pub use self::transport::{BlockingSocket, CountingSocket, Transport};
+use super::Heartbeat;
 use crate::config::Config;
 use crate::event::{Action, CloseCode, Reason};
 use crate::liveness::Liveness;
-use crate::observer::{Observed, Observer, OnAction};
+use crate::observer::{Observer, OnAction};
 use crate::payload::random_seed;
-use crate::time::Clock;
+use crate::session::Limits;
+use crate::time::{Clock, Timestamp};
 
-/// The connection is over, and closed.
-#[derive(Debug)]
+/// One turn reads this often before it judges: more than a full inbox, and a bound where a peer sends faster than we read.
+const READS_BEFORE_VERDICT: usize = 64;
+/// A dropped socket reads this often, so that bytes that lie unread do not reset the connection, and with it our Close.
+const READS_BEFORE_CLOSE: usize = 4;
+
+/// The connection is over.
+#[derive(Clone, Debug)]
 pub struct Offline {
     reason: Reason,
-    cause: Option<tungstenite::Error>,
+    cause: Option<Arc<tungstenite::Error>>,
 }
 
 impl Offline {
@@ -76,8 +93,8 @@ impl Offline {
 
     /// Tungstenite's error, where one ended the connection: a frame against the protocol, a socket that failed.
     #[must_use]
-    pub const fn cause(&self) -> Option<&tungstenite::Error> {
-        self.cause.as_ref()
+    pub fn cause(&self) -> Option<&tungstenite::Error> {
+        self.cause.as_deref()
     }
 }
 
@@ -91,65 +108,88 @@ impl fmt::Display for Offline {
 
 impl core::error::Error for Offline {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        self.cause.as_ref().map(|cause| cause as _)
+        self.cause.as_ref().map(|cause| &**cause as _)
     }
 }
 
-/// A WebSocket and the machine that judges its peer.
+/// Why a message was not sent.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The connection is over or closing.
+    Offline(Offline),
+    /// The message is larger than tungstenite's setting `max_write_buffer_size` allows. The connection lives on.
+    TooLarge(Message),
+}
+
+impl Error {
+    /// Why the connection is over; `None` where it is not.
+    #[must_use]
+    pub const fn reason(&self) -> Option<Reason> {
+        match self {
+            Self::Offline(offline) => Some(offline.reason()),
+            Self::TooLarge(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Offline(offline) => offline.fmt(f),
+            Self::TooLarge(message) => {
+                write!(f, "not sent: a message of {} bytes exceeds max_write_buffer_size", message.len())
+            }
+        }
+    }
+}
+
+impl core::error::Error for Error {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Offline(offline) => offline.source(),
+            Self::TooLarge(_) => None,
+        }
+    }
+}
+
+impl From<Offline> for Error {
+    fn from(offline: Offline) -> Self {
+        Self::Offline(offline)
+    }
+}
+
+/// A WebSocket whose opening handshake is done, and that is not watched yet.
+#[derive(Debug)]
+pub struct Ready<S> {
+    transport: S,
+    opened: Opened,
+}
+
+impl<S: Transport> Ready<S> {
+    /// Begins the heartbeat.
+    ///
+    /// A driver sees writes, so a `write_timeout` of never becomes as long as `timeout`: otherwise a ping behind a large
+    /// download would count as written long before it is.
+    #[must_use]
+    pub fn watch(self, config: Config) -> LiveSocket<S> {
+        let clock = Clock::new();
+        let connection = self.opened.watch(config, random_seed(), clock.now());
+        LiveSocket { transport: self.transport, connection, clock }
+    }
+}
+
+/// A blocking WebSocket and the machine that judges its peer.
 ///
 /// Bytes that are there are read before any deadline is judged, and the time of a judgement is taken before that
 /// reading: a process that was stopped in between judges nobody by what it had not read.
 pub struct LiveSocket<S: Transport> {
-    /// `None` once disconnected.
-    socket: Option<WebSocket<S>>,
-    machine: Observed,
-    heartbeat: Heartbeat,
+    transport: S,
+    connection: Connection,
     clock: Clock,
-    inbox: Inbox<Message>,
-    /// Reading is paused: the inbox is full, or too many pongs are owed.
-    paused: bool,
-    /// Something may wait in tungstenite's write buffer.
-    unflushed: bool,
-    /// A ping is in that buffer.
-    ping_unflushed: bool,
-    /// Pongs that went into it since it was last empty.
-    pongs_owed: usize,
-    /// To the newest ping of the peer's that came as a text message.
-    answer: Option<Message>,
-    /// Nothing that arrives can be understood any more; it is only waited for to end.
-    discarding: bool,
-    cause: Option<tungstenite::Error>,
-    /// What the caller gave as the text of its Close.
-    close_text: Option<String>,
-    close_frame: Option<CloseFrame>,
 }
 
 impl<S: Transport> LiveSocket<S> {
-    /// Watches a WebSocket that is open.
-    ///
-    /// A driver sees writes, so a `write_timeout` of never becomes as long as `timeout`: else a ping behind a large
-    /// download would count as written long before it is.
-    pub fn new(socket: WebSocket<S>, config: Config) -> Self {
-        let clock = Clock::new();
-        let machine = Liveness::new(config.for_drivers(), random_seed(), clock.now());
-        Self {
-            socket: Some(socket),
-            machine: Observed::new(machine),
-            heartbeat: Heartbeat::Frames,
-            clock,
-            inbox: Inbox::new(),
-            paused: false,
-            unflushed: false,
-            ping_unflushed: false,
-            pongs_owed: 0,
-            answer: None,
-            discarding: false,
-            cause: None,
-            close_text: None,
-            close_frame: None,
-        }
-    }
-
     /// Sends and takes pings and pongs of this kind; without it, frames. Say it before anything is read.
     ///
     /// ```no_run
@@ -165,12 +205,26 @@ impl<S: Transport> LiveSocket<S> {
     /// # }
     /// ```
     #[must_use]
-    pub const fn heartbeat(mut self, heartbeat: Heartbeat) -> Self {
-        self.heartbeat = heartbeat;
+    pub fn heartbeat(mut self, heartbeat: Heartbeat) -> Self {
+        self.connection.set_heartbeat(heartbeat);
         self
     }
 
-    /// Shows every action to `observer` before it is carried out: `MarkOnline`, `MarkSuspect`, `MarkOffline` and
+    /// Keeps at most this much while the caller writes and does not read. Say it before anything is read.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.connection.set_limits(limits);
+        self
+    }
+
+    /// Shows each input and each action to an observer from here on, such as a [recorder](crate::transcript::Recorder).
+    #[must_use]
+    pub fn observe(mut self, observer: impl Observer + Send + 'static) -> Self {
+        self.connection.observe(observer, self.clock.now());
+        self
+    }
+
+    /// Shows each action to `observer` before it is carried out: `MarkOnline`, `MarkSuspect`, `MarkOffline` and
     /// `Disconnect` are what a presence list wants.
     ///
     /// The verdict may fall while messages that came before it still wait to be read, so `MarkOffline` may come before the
@@ -181,32 +235,9 @@ impl<S: Transport> LiveSocket<S> {
         self.observe(OnAction::new(observer))
     }
 
-    /// Tells this observer too of every input and every action: a `Recorder`, a `Traced`, one of your
-    /// own. Several may be attached.
-    ///
-    /// ```no_run
-    /// # #![allow(dead_code)]
-    /// # fn serve(stream: std::net::TcpStream) -> Result<(), Box<dyn std::error::Error>> {
-    /// use liveness::Config;
-    /// use liveness::driver::tungstenite::accept;
-    /// use liveness::transcript::{Page, Recorder};
-    ///
-    /// let life = Page::default(); // or a file
-    /// let mut socket = accept(stream, Config::DEFAULT)?.observe(Recorder::new(life.clone()));
-    /// while socket.read().is_ok() {}
-    /// println!("{}", life.text());
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[must_use]
-    pub fn observe(mut self, observer: impl Observer + Send + 'static) -> Self {
-        self.machine.observe(observer, self.clock.now());
-        self
-    }
-
     /// The machine: its `status`, `rtt`, `stats` and `report`.
-    pub fn liveness(&self) -> &Liveness {
-        self.machine.liveness()
+    pub const fn liveness(&self) -> &Liveness {
+        self.connection.liveness()
     }
 
     /// The clock of the machine's timestamps.
@@ -214,16 +245,22 @@ impl<S: Transport> LiveSocket<S> {
         self.clock
     }
 
+    /// The transport.
+    pub const fn get_ref(&self) -> &S {
+        &self.transport
+    }
+
     /// The Close frame that the peer sent, once it has.
     pub const fn close_frame(&self) -> Option<&CloseFrame> {
-        self.close_frame.as_ref()
+        self.connection.close_frame()
     }
 
     /// The next data message; until it comes, all the heartbeating.
     ///
     /// # Errors
     ///
-    /// [`Offline`], when the connection is over and its socket closed. Messages that arrived before come first.
+    /// [`Offline`], at the verdict. Messages that arrived before come first. After [`close`](Self::close) it comes when the peer
+    /// has closed too.
     pub fn read(&mut self) -> Result<Message, Offline> {
         loop {
             if let Some(message) = self.take_or_wait(None)? {
@@ -272,59 +309,34 @@ impl<S: Transport> LiveSocket<S> {
         }
     }
 
-    /// A message that has arrived, or one turn of waiting for it.
-    fn take_or_wait(&mut self, patience: Option<Duration>) -> Result<Option<Message>, Offline> {
-        if self.is_due() {
-            self.judge();
-        }
-        let message = self.dequeue();
-        if message.is_some() {
-            return Ok(message);
-        }
-        if self.socket.is_none() {
-            return Err(self.offline_error());
-        }
-        self.turn(patience);
-        Ok(self.dequeue())
-    }
-
-    /// Writes a message and flushes it, heartbeating and reading while the peer is slow to take it.
+    /// Writes a message and flushes it, heartbeating and reading while the peer is slow to take it. A Close among the
+    /// messages is [`close`](Self::close).
     ///
     /// # Errors
     ///
-    /// [`Offline`], when the connection is over or closing.
-    pub fn send(&mut self, message: Message) -> Result<(), Offline> {
-        let mut message = Some(message);
+    /// [`Error::Offline`], at the verdict or when the connection is closing; [`Error::TooLarge`], and the connection lives on.
+    pub fn send(&mut self, message: Message) -> Result<(), Error> {
+        match self.connection.send(message, self.clock.now()) {
+            Ok(()) => {}
+            Err(SendError::Full(message)) => return Err(Error::TooLarge(message)),
+            Err(SendError::Closed(_)) => return self.refuse(),
+        }
+        let end = self.connection.end_of_output();
         loop {
-            let Some(socket) = &mut self.socket else { return Err(self.offline_error()) };
-            if !socket.can_write() {
-                return self.run_to_end();
+            let now = self.clock.now();
+            self.turn(now);
+            if self.connection.bytes_sent() >= end {
+                return Ok(());
             }
-            if self.is_broken() && !self.is_offline() && !self.inbox_has_room() {
-                // The caller has something to say, and nobody to say it to.
-                self.end_transport();
-                self.judge();
-                continue;
+            if self.connection.offline().is_some() {
+                return self.refuse();
             }
-            match message.take() {
-                Some(Message::Close(frame)) => {
-                    let code = frame.as_ref().and_then(|frame| CloseCode::new(frame.code.into()));
-                    let text = frame.as_ref().map_or("", |frame| frame.reason.as_str());
-                    self.close(code.unwrap_or(CloseCode::NORMAL), text);
-                }
-                Some(unwritten) => {
-                    message = self.write(unwritten);
-                    if message.is_some() {
-                        self.turn(Some(Duration::ZERO));
-                    }
-                }
-                None if self.unflushed => self.turn(Some(Duration::ZERO)),
-                None => return Ok(()),
-            }
+            self.connection.writer_waits(now);
+            self.wait(None);
         }
     }
 
-    /// Closes: a Close frame with this code and text, at most 123 bytes of it, then [`read`](Self::read) until it
+    /// Closes: a Close frame with this code and text, at most 123 bytes of it. Then [`read`](Self::read) until it
     /// returns [`Offline`], at the latest after `close_timeout`:
     ///
     /// ```no_run
@@ -339,30 +351,185 @@ impl<S: Transport> LiveSocket<S> {
     /// # }
     /// ```
     pub fn close(&mut self, code: CloseCode, text: &str) {
-        self.close_text = Some(at_most_123_bytes(text).into());
-        self.machine.close(code, self.clock.now());
-        self.judge();
+        let now = self.clock.now();
+        self.connection.close(code, text, now);
+        self.judge(now);
+    }
+
+    /// Waits until the connection is closed on both sides, at most `close_timeout` after its verdict; messages that still come
+    /// are dropped. Without a verdict by then, it is [closed](Self::close) with 1000.
+    pub fn finish(&mut self) -> Offline {
+        if self.connection.offline().is_none() {
+            self.close(CloseCode::NORMAL, "");
+        }
+        while !self.connection.is_finished() {
+            let now = self.clock.now();
+            self.turn(now);
+            while self.connection.recv(now).is_some() {}
+            if !self.connection.is_finished() {
+                self.wait(None);
+            }
+        }
+        self.offline()
     }
 
     /// Makes a ping due now: the network changed, the laptop woke, a user is waiting.
     pub fn probe(&mut self) {
-        self.machine.probe(self.clock.now());
-        if !self.may_read() {
-            // The caller has not read for long, and does not read now.
-            self.pause();
+        let now = self.clock.now();
+        self.connection.probe(now);
+        self.turn(now);
+    }
+
+    /// A message that has arrived, or one turn of waiting for it.
+    fn take_or_wait(&mut self, patience: Option<Duration>) -> Result<Option<Message>, Offline> {
+        let now = self.clock.now();
+        if self.connection.poll_timeout(now).is_some_and(|due| due <= now) {
+            self.turn(now);
         }
-        self.judge();
+        if let Some(message) = self.connection.recv(now) {
+            return Ok(Some(message));
+        }
+        self.turn(now);
+        if let Some(message) = self.connection.recv(now) {
+            return Ok(Some(message));
+        }
+        match self.connection.offline() {
+            // What the peer said last is still to be read.
+            Some(offline) if offline.reason != Reason::LocalClosed || self.connection.is_finished() => {
+                Err(offline)
+            }
+            _ if patience == Some(Duration::ZERO) => Ok(None),
+            _ => {
+                self.wait(patience);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Writes what waits, reads what has arrived, judges what is due.
+    fn turn(&mut self, now: Timestamp) {
+        self.write();
+        let due = self.connection.poll_timeout(now).is_some_and(|due| due <= now);
+        let reads = if due { READS_BEFORE_VERDICT } else { 1 };
+        for _ in 0..reads {
+            if !self.connection.wants_read(now) || self.read_once(now).is_err() {
+                break;
+            }
+        }
+        self.judge(now);
+    }
+
+    fn judge(&mut self, now: Timestamp) {
+        self.poll(now);
+        self.write();
+        if self.connection.wants_shutdown() {
+            self.transport.close_layer();
+            self.shutdown(Shutdown::Write);
+            self.connection.shut(now);
+            // The end may have come with it.
+            self.poll(now);
+        }
+    }
+
+    fn poll(&mut self, now: Timestamp) {
+        while let Some(action) = self.connection.poll(now) {
+            if action == Action::Disconnect {
+                let _ = self.connection.write_rest(&mut self.transport);
+                self.transport.close_layer();
+                self.shutdown(Shutdown::Both);
+            }
+        }
+    }
+
+    fn read_once(&mut self, now: Timestamp) -> io::Result<usize> {
+        let before = self.transport.counting_socket().received();
+        let read = self.connection.read_from(&mut self.transport, now);
+        let below = self.transport.counting_socket().received().saturating_sub(before);
+        if read.is_err() && below > 0 {
+            // A part of a record of TLS.
+            self.connection.note_received(usize::try_from(below).unwrap_or(usize::MAX), now);
+            self.connection.nothing_to_read(now);
+        }
+        read
+    }
+
+    fn write(&mut self) {
+        while self.connection.wants_write() || self.transport.wants_write() {
+            let now = self.clock.now();
+            let before = self.transport.counting_socket().sent();
+            let written = self.connection.write_to(&mut self.transport, now);
+            if written.is_err() && self.transport.counting_socket().sent() > before {
+                self.connection.note_sent(now);
+            }
+            if !matches!(written, Ok(1..)) {
+                return;
+            }
+        }
+    }
+
+    /// Until the socket is ready, a deadline has come or the patience is over.
+    fn wait(&mut self, patience: Option<Duration>) {
+        let now = self.clock.now();
+        let due = self.connection.poll_timeout(now).map(|due| due.saturating_duration_since(now));
+        let timeout = [due, patience].into_iter().flatten().min();
+        let read = self.connection.wants_read(now);
+        let write = self.connection.wants_write() || self.transport.wants_write();
+        let waited = if read || write {
+            self.transport.counting_socket().get_ref().wait(read, write, timeout)
+        } else {
+            // Asked for nothing, a socket that has failed would be ready all the time.
+            sleep(timeout.unwrap_or(Duration::ZERO));
+            Ok(())
+        };
+        if let Err(error) = waited {
+            self.connection.receive_end(Err(error), now);
+        }
+    }
+
+    fn shutdown(&mut self, how: Shutdown) {
+        // It fails where the connection is gone already, which is what was wanted.
+        let _ = self.transport.counting_socket().get_ref().shutdown(how);
+    }
+
+    fn refuse(&mut self) -> Result<(), Error> {
+        let now = self.clock.now();
+        self.connection.writer_waits(now);
+        self.turn(now);
+        Err(self.offline().into())
+    }
+
+    fn offline(&self) -> Offline {
+        self.connection.offline().unwrap_or(Offline { reason: Reason::TransportClosed, cause: None })
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "it is a wait of the driver's, with nothing else to wait for")]
+fn sleep(duration: Duration) {
+    std::thread::sleep(duration);
+}
+
+/// Tells the observers, and the peer as far as that is done at once.
+impl<S: Transport> Drop for LiveSocket<S> {
+    fn drop(&mut self) {
+        if self.connection.is_finished() {
+            return;
+        }
+        let now = self.clock.now();
+        self.connection.abandon(now);
+        let _ = self.connection.write_rest(&mut self.transport);
+        self.transport.close_layer();
+        self.shutdown(Shutdown::Write);
+        let mut scrap = [0; 16 * 1024];
+        for _ in 0..READS_BEFORE_CLOSE {
+            if !matches!(io::Read::read(&mut self.transport, &mut scrap), Ok(1..)) {
+                break;
+            }
+        }
     }
 }
 
 impl<S: Transport> fmt::Debug for LiveSocket<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LiveSocket")
-            .field("machine", self.machine.liveness())
-            .field("open", &self.socket.is_some())
-            .field("inbox", &self.inbox.len())
-            .field("paused", &self.paused)
-            .field("unflushed", &self.unflushed)
-            .finish_non_exhaustive()
+        f.debug_struct("LiveSocket").field("connection", &self.connection).finish_non_exhaustive()
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use liveness::session::{Inbound, Limits, Outbound, Role, Session};
-use liveness::{Action, Config, ConfigBuilder, Evidence, Liveness, Reason, Timestamp};
+use liveness::{Action, Config, ConfigBuilder, Evidence, Liveness, Payload, Reason, Timestamp};
 
 /// Three, so that half is no whole number.
 pub(crate) const SMALL: Limits = Limits { messages: 3, bytes: 1_000, answers: 4 };
@@ -25,6 +25,8 @@ pub(crate) struct Desk {
     pub(crate) session: Session<&'static str>,
     pub(crate) machine: Liveness,
     pub(crate) now: Timestamp,
+    /// Of the newest ping that was handed out.
+    payload: Option<Payload>,
 }
 
 impl Desk {
@@ -43,7 +45,7 @@ impl Desk {
 
     pub(crate) fn with(session: Session<&'static str>, config: ConfigBuilder) -> Self {
         let machine = Liveness::new(config.build().unwrap(), 7, Timestamp::ZERO);
-        let mut desk = Self { session, machine, now: Timestamp::ZERO };
+        let mut desk = Self { session, machine, now: Timestamp::ZERO, payload: None };
         assert_eq!(desk.judge(), ["online"]);
         desk
     }
@@ -62,13 +64,13 @@ impl Desk {
     pub(crate) fn keep(&mut self, messages: &[&'static str]) {
         for message in messages {
             assert!(self.hear(Inbound::Data));
-            self.session.keep(message, 1, &mut self.machine, self.now);
+            self.session.keep(message, 1);
         }
     }
 
     pub(crate) fn keep_bytes(&mut self, message: &'static str, bytes: usize) {
         assert!(self.hear(Inbound::Data));
-        self.session.keep(message, bytes, &mut self.machine, self.now);
+        self.session.keep(message, bytes);
     }
 
     /// As many Pings as that.
@@ -78,9 +80,9 @@ impl Desk {
         }
     }
 
-    /// The answer to the oldest ping that waits for one.
+    /// The answer to the newest ping.
     pub(crate) fn answered(&mut self) {
-        let payload = self.machine.awaited().unwrap();
+        let payload = self.payload.unwrap();
         assert!(!self.hear(Inbound::Pong(payload.as_bytes())));
     }
 
@@ -171,7 +173,10 @@ impl Desk {
         while let Some(action) = self.machine.poll(self.now) {
             done.push(match action {
                 Action::MarkOnline => "online".to_owned(),
-                Action::SendPing(_) => "ping".to_owned(),
+                Action::SendPing(payload) => {
+                    self.payload = Some(payload);
+                    "ping".to_owned()
+                }
                 Action::MarkSuspect => "suspect".to_owned(),
                 Action::MarkOffline(reason) => format!("offline {reason}"),
                 Action::Close(Some(code)) => format!("close {code}"),
@@ -194,7 +199,8 @@ impl Desk {
         self.verdict_by_turns(end, |_| ())
     }
 
-    /// The same, with something to be done before each poll: the rest of the turn.
+    /// The same, with something to be done before each poll: the rest of the turn. What the poll gives is done in a turn of
+    /// its own.
     pub(crate) fn verdict_by_turns(
         &mut self,
         end: Timestamp,
@@ -204,7 +210,9 @@ impl Desk {
             let Some(due) = self.machine.poll_timeout().filter(|due| *due <= end) else { break };
             self.now = self.now.max(due);
             turn(self);
-            self.judge();
+            while !self.judge().is_empty() {
+                turn(self);
+            }
             if self.machine.verdict().is_some() {
                 break;
             }

@@ -4,12 +4,6 @@ use liveness::session::{ErrorKind, Inbound, Role};
 
 use super::desk::{Desk, millis, secs};
 
-impl Desk {
-    fn wants_read_ahead(&self) -> bool {
-        self.session.wants_read_ahead(&self.machine, self.now)
-    }
-}
-
 #[test]
 fn a_caller_that_only_writes_is_read_for_each_50_ms() {
     let mut desk = Desk::new(Role::Server);
@@ -25,30 +19,6 @@ fn a_caller_that_only_writes_is_read_for_each_50_ms() {
     desk.keep(&["a", "b", "c"]);
     desk.pass(secs(1));
     assert!(desk.machine_is_paused() && !desk.session.is_behind(desk.now));
-}
-
-#[test]
-fn a_caller_that_takes_its_messages_is_left_room_and_one_that_takes_none_is_not() {
-    let mut desk = Desk::new(Role::Server);
-    desk.keep(&["a"]);
-    assert!(desk.wants_read_ahead(), "one of three is below half");
-    desk.keep(&["b"]);
-    assert!(desk.wants_read_ahead(), "nobody takes them: on until there is no room");
-    desk.keep(&["c"]);
-    assert!(!desk.wants_read_ahead() && desk.machine_is_paused());
-
-    let mut desk = Desk::new(Role::Server);
-    assert!(desk.hear(Inbound::Data));
-    desk.session.delivered(desk.now);
-    desk.keep(&["a"]);
-    assert!(desk.wants_read_ahead());
-    desk.keep(&["b"]);
-    assert!(!desk.wants_read_ahead() && desk.wants_read());
-    // It takes no more for as long as an answer may take.
-    desk.pass(secs(10));
-    assert!(!desk.wants_read_ahead());
-    desk.pass(millis(1));
-    assert!(desk.wants_read_ahead());
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What a recorder writes down beside a real socket replays to the same life.
 
-use liveness::driver::tungstenite::{LiveSocket, accept_raw};
+use liveness::driver::tungstenite::accept_raw;
 use liveness::transcript::{Page, Recorder};
 use liveness::{CloseCode, Config, Reason};
 use tungstenite::Message;
@@ -9,14 +9,14 @@ use liveness_testing::assert_replays;
 use liveness_testing::host::{Host, LONGER, Life, Watched, answer_pings, brisk, leave, outlasted, strict};
 use liveness_testing::raw_peer::{CLOSE, PING, PONG, TEXT, close, frame, millis, sleep};
 
-type Recorded = Watched<liveness::driver::CountingSocket<std::net::TcpStream>>;
+type Recorded = Watched<liveness::driver::tungstenite::CountingSocket<std::net::TcpStream>>;
 
 /// A server that does as told, then reads until the end, and is written down.
 fn recorded(config: Config, act: impl FnOnce(&mut Recorded) + Send + 'static) -> Host<(Life, String)> {
     Host::open(move |stream| {
         let socket = accept_raw(stream, None).unwrap();
         let page = Page::default();
-        let socket = LiveSocket::new(socket, config).observe(Recorder::new(page.clone()));
+        let socket = socket.watch(config).observe(Recorder::new(page.clone()));
         let mut watched = Watched::new(socket);
         act(&mut watched);
         (watched.life(), page.text())
