@@ -122,6 +122,7 @@
 //! | `std` (default) | [`Clock`]; `random_seed`; and `alloc` | nothing |
 //! | `alloc` | [`Fleet`]: a million connections on one thread; [`Presence`]; [`Lease`]; [`Observer`]; a [`Config`] from text | `alloc` |
 //! | `transcript` | [`transcript`]: a connection's life as text; `Recorder` | `similar` |
+//! | `tune` | [`driver::tune`]: prepares a TCP socket for heartbeats; all drivers bring it | `socket2` |
 //! | `tungstenite` | [`driver::tungstenite`]: a blocking WebSocket that does its own heartbeating | `tungstenite`, `socket2` |
 //! | `rustls` | that driver over TLS | `rustls` |
 //! | `tokio` | [`driver::tokio`]: the same for any WebSocket that is a stream and a sink | `tokio`, `futures-util`, `socket2` |
@@ -140,6 +141,7 @@
     doc = "[`Fleet`]: #features\n[`Presence`]: #features\n[`Lease`]: #features\n[`Observer`]: #features\n[`Observed`]: #features"
 )]
 #![cfg_attr(not(feature = "transcript"), doc = "[`transcript`]: #features")]
+#![cfg_attr(not(feature = "tune"), doc = "[`driver::tune`]: #features")]
 #![cfg_attr(not(feature = "tungstenite"), doc = "[`driver::tungstenite`]: #features")]
 #![cfg_attr(not(feature = "tokio"), doc = "[`driver::tokio`]: #features")]
 #![cfg_attr(not(feature = "tokio-tungstenite"), doc = "[`driver::tokio_tungstenite`]: #features")]
@@ -175,7 +177,7 @@ extern crate std;
 #[cfg(feature = "arbitrary")]
 mod arbitrary;
 mod config;
-#[cfg(any(feature = "tungstenite", feature = "tokio"))]
+#[cfg(feature = "tune")]
 pub mod driver;
 mod event;
 #[cfg(feature = "alloc")]

@@ -120,6 +120,8 @@ pub struct Session<T> {
     progress: bool,
     /// Since when the caller has had a message and not asked for another, while more may have arrived.
     away_since: Option<Timestamp>,
+    /// When it was last known what had arrived.
+    looked_at: Timestamp,
     /// What still arrives means nothing: it is dropped until the transport ends.
     discarding: bool,
     /// After the verdict a message found no room: the caller gets none of those behind it.
@@ -171,6 +173,7 @@ impl<T> Session<T> {
             full_since: None,
             progress: false,
             away_since: None,
+            looked_at: Timestamp::ZERO,
             discarding: false,
             lost_message: false,
             rest: Rest::NONE,
@@ -198,6 +201,11 @@ impl<T> Session<T> {
     pub const fn limits(mut self, limits: Limits) -> Self {
         self.set_limits(limits);
         self
+    }
+
+    /// This is the other end than it was made for. Say it before anything is read.
+    pub const fn set_role(&mut self, role: Role) {
+        self.role = role;
     }
 
     /// As [`limits`](Self::limits), in place.

@@ -32,6 +32,9 @@ impl Rest {
     }
 }
 
+/// A caller that only writes is read for this often: a ping of the peer's waits no longer for its answer.
+const LOOK_WHILE_WRITING: Duration = Duration::from_millis(50);
+
 impl<T> Session<T> {
     /// Whether to read now. False while reading is paused or rests, while too many answers are owed, and after the end.
     #[must_use]
@@ -41,6 +44,13 @@ impl<T> Session<T> {
             return false;
         }
         if self.offline { now >= self.rest.until } else { !self.paused && !self.inbox.is_full(&self.limits) }
+    }
+
+    /// Nobody has read for 50 ms: a caller that only writes should read, once what it has to say is written, and
+    /// [`keep`](Self::keep) what comes. Otherwise the peer's pings wait, and its Close is never noticed.
+    #[must_use]
+    pub fn is_behind(&self, now: Timestamp) -> bool {
+        now.saturating_duration_since(self.looked_at) >= LOOK_WHILE_WRITING && self.wants_read(now)
     }
 
     /// This many bytes arrived. Where the transport is out of reach, nobody says so, and only whole messages are seen.
@@ -59,6 +69,7 @@ impl<T> Session<T> {
     #[inline]
     pub fn received(&mut self, inbound: Inbound<'_>, peer: &mut impl Peer, now: Timestamp) -> bool {
         self.progress = false;
+        self.looked_at = now;
         if self.offline {
             self.rest.count(1, 0, now);
         }
@@ -117,6 +128,7 @@ impl<T> Session<T> {
     pub fn read_blocked(&mut self, peer: &mut impl Peer, now: Timestamp) {
         self.report_progress(peer, now);
         self.away_since = None;
+        self.looked_at = now;
         if self.write_broken {
             // The last words of a peer that is gone have been heard.
             self.end(peer, now);

@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 
-use super::{Peer, Role, Session};
+use super::{ErrorKind, Peer, Role, Session};
 use crate::event::{CloseCode, Event, Reason};
 use crate::payload::Payload;
 use crate::time::Timestamp;
@@ -114,6 +114,16 @@ impl<T> Session<T> {
         self.next_write().is_some()
     }
 
+    /// [`poll_write`](Self::poll_write) would bring a frame or a message next. Where a library has to be asked for room first,
+    /// ask it now: what it has no room for stays here, where a newer ping takes its place.
+    #[must_use]
+    pub fn is_frame_next(&self) -> bool {
+        match self.next_write() {
+            Some(Next::Pong | Next::Answer | Next::Ping(_) | Next::Close) => true,
+            Some(Next::Flush | Next::Shut) | None => false,
+        }
+    }
+
     /// The write half of the transport is to be shut: [`Outbound::ShutdownWrite`] comes next.
     #[must_use]
     pub fn wants_shutdown(&self) -> bool {
@@ -196,6 +206,24 @@ impl<T> Session<T> {
         self.write_broken = true;
         self.drop_writes();
         self.resume_if_room(peer, now);
+    }
+
+    /// The library failed to write, flush or frame something. Whether this error is the cause of the end: keep it.
+    ///
+    /// One that is [`ErrorKind::Rejected`] is the message's fault. Any other ends writing: [`write_failed`](Self::write_failed).
+    pub fn failed_to_write(&mut self, kind: ErrorKind, peer: &mut impl Peer, now: Timestamp) -> bool {
+        match kind {
+            ErrorKind::Rejected => false,
+            ErrorKind::Closed => {
+                self.library_closed(peer, now);
+                false
+            }
+            ErrorKind::Transport | ErrorKind::Protocol(_) => {
+                let first = self.is_first_cause(peer);
+                self.write_failed(peer, now);
+                first
+            }
+        }
     }
 
     /// How many bytes of ours have entered the transport in all, where they are counted.

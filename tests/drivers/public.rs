@@ -14,14 +14,14 @@ mod growth {
     use liveness::driver::ErrorKind;
     use liveness::driver::tokio::{Error, MessageKind};
 
-    const fn may(error: &Error<()>, message: MessageKind<'_>, kind: ErrorKind) {
+    const fn may(error: &Error, message: MessageKind<'_>, kind: ErrorKind) {
         match error {
-            Error::Offline { .. } | Error::Rejected(()) => {}
+            Error::Offline { .. } | Error::Rejected(_) => {}
             _ => {}
         }
         match message {
-            MessageKind::Text(_) | MessageKind::Data => {}
-            MessageKind::Ping | MessageKind::Pong(_) | MessageKind::Close(_) => {}
+            MessageKind::Text(_) | MessageKind::Binary(_) => {}
+            MessageKind::Ping(_) | MessageKind::Pong(_) | MessageKind::Close(_) => {}
             _ => {}
         }
         match kind {

@@ -9,6 +9,7 @@ mod desk;
 mod ending;
 mod laws;
 mod library;
+mod looking;
 mod pausing;
 mod reading;
 mod reference;

@@ -13,6 +13,7 @@ use clap::Parser;
 use futures_util::{SinkExt, StreamExt};
 use liveness::driver::tokio::{Counted, LiveStream};
 use liveness::driver::tune;
+use liveness::session::Role;
 use liveness::{Action, CloseCode, Config, Liveness, Observer, Timestamp};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpStream;
@@ -79,7 +80,7 @@ async fn connect(url: &str, config: Config) -> Result<Socket, Failure> {
     let stream = Counted::new(stream);
     let counters = stream.counters().clone();
     let (socket, _) = tokio_tungstenite::client_async_tls(request, stream).await?;
-    Ok(LiveStream::new(socket, config).counted(counters).observe(Printer::default()))
+    Ok(LiveStream::new(socket, config).role(Role::Client).counted(counters).observe(Printer::default()))
 }
 
 /// Prints what changes.

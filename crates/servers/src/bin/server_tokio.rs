@@ -61,11 +61,11 @@ async fn serve(stream: TcpStream, connection: usize, args: Arc<Args>, config: Co
 /// The whole life of a connection: its own loop, as without heartbeats.
 async fn converse(socket: LiveStream<WebSocketStream<Counted<TcpStream>>>, connection: usize, clock: Clock) {
     let mut socket = socket.on_action(move |action, _| print(action, connection, clock));
+    // To the very end: the peer is told why, and given the time to hear it.
     while let Some(message) = socket.next().await {
-        match message {
+        if let Ok(message) = message {
             // Where an answer cannot be sent, the stream ends too, and says why.
-            Ok(message @ (Message::Text(_) | Message::Binary(_))) => drop(answer(&mut socket, message).await),
-            Ok(Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_)) | Err(_) => {}
+            let _ = answer(&mut socket, message).await;
         }
     }
 }
