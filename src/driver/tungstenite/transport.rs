@@ -72,7 +72,10 @@ fn rounded_up(timeout: Duration) -> Timespec {
     let millis = timeout.min(LONGEST).as_nanos().div_ceil(1_000_000);
     let millis = u64::try_from(millis).unwrap_or(u64::MAX);
     let whole = Duration::from_millis(millis);
-    Timespec { tv_sec: whole.as_secs().cast_signed(), tv_nsec: i64::from(whole.subsec_nanos()) as _ }
+    Timespec {
+        tv_sec: i64::try_from(whole.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: i64::from(whole.subsec_nanos()) as _,
+    }
 }
 
 /// What a WebSocket runs over, with a [`CountingSocket`] on the wire: that itself, or a TLS stream around it.
