@@ -84,6 +84,8 @@ pub struct Connection {
     drained: bool,
     /// Frames that have come may still be in the input, because the session wanted no more.
     undecoded: bool,
+    /// Since when the caller has not asked for them.
+    waiting_since: Option<Timestamp>,
     /// Tungstenite says that both Close frames have passed, and reads no more.
     closed: bool,
     /// Bytes that the transport took, and has not flushed.
@@ -134,6 +136,7 @@ impl Connection {
             drained: false,
             // Frames may have come with the handshake.
             undecoded: true,
+            waiting_since: None,
             closed: false,
             unflushed: 0,
             suspended_at: None,
