@@ -56,6 +56,11 @@ impl<T: Send + 'static> Host<T> {
         Self { address, outcome }
     }
 
+    /// Where it listens.
+    pub const fn port(&self) -> u16 {
+        self.address.port()
+    }
+
     /// A connected stream that waits no longer than `PATIENCE` for anything.
     pub fn dial(&self) -> TcpStream {
         let stream = TcpStream::connect(self.address).unwrap();

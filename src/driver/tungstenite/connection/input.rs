@@ -26,12 +26,11 @@ impl Connection {
     }
 
     /// Whether to hear all that has come, although the caller has not taken the message before it: where a verdict is due that
-    /// it may refute, where the caller does not ask for it, and after the verdict. Otherwise a Close that came behind a message
-    /// would refuse the answer to it.
+    /// it may refute, and where the caller does not ask for it. Otherwise a Close that came behind a message would refuse the
+    /// answer to it.
     fn reads_ahead(&self, now: Timestamp) -> bool {
         let waits = |since| now.saturating_duration_since(since) >= LOOK_WHILE_WRITING;
-        let machine = self.peer.liveness();
-        machine.would_judge(now) || machine.verdict().is_some() || self.waiting_since.is_some_and(waits)
+        self.peer.liveness().would_judge(now) || self.waiting_since.is_some_and(waits)
     }
 
     /// Whether a caller that only writes should look what has come.
