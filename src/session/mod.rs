@@ -114,8 +114,8 @@ pub struct Session<T> {
     inbox: Inbox<T>,
     /// Nobody reads, and the machine knows.
     paused: bool,
-    /// The inbox was full when the latest turn ended, and nothing was taken since.
-    full_and_idle: bool,
+    /// Since when each turn ends with a full inbox, of which nothing was taken.
+    full_since: Option<Timestamp>,
     /// Bytes came that have completed nothing yet.
     progress: bool,
     /// Since when the caller has had a message and not asked for another, while more may have arrived.
@@ -170,7 +170,7 @@ impl<T> Session<T> {
             library_answers: true,
             inbox: Inbox::new(),
             paused: false,
-            full_and_idle: false,
+            full_since: None,
             progress: false,
             away_since: None,
             looked_at: Timestamp::ZERO,

@@ -109,7 +109,7 @@ impl<T> Session<T> {
     /// The oldest message that was kept. Reading may go on after it.
     pub fn take(&mut self, peer: &mut impl Peer, now: Timestamp) -> Option<T> {
         let message = self.inbox.pop()?;
-        self.full_and_idle = false;
+        self.full_since = None;
         self.resume_if_room(peer, now);
         self.delivered(now);
         Some(message)
@@ -137,16 +137,17 @@ impl<T> Session<T> {
 
     /// This turn ends, and something may be left unread: a verdict that it might refute is put off.
     ///
-    /// Where the inbox was full at the end of the turn before, too, and the caller has taken nothing since, nobody reads: then
-    /// reading is paused. A caller that reads on, however slowly, pauses nothing, because each pause begins the wait for an
-    /// answer anew.
+    /// Where the inbox was full at the end of an earlier turn, longer than a last look ago, and the caller has taken nothing
+    /// since, nobody reads: then reading is paused. A caller that reads on, however slowly, pauses nothing, because each pause
+    /// begins the wait for an answer anew.
     pub fn read_suspended(&mut self, peer: &mut impl Peer, now: Timestamp) {
         self.report_progress(peer, now);
         if self.paused || self.ended {
             return;
         }
-        let full = self.inbox.is_full(&self.limits);
-        if core::mem::replace(&mut self.full_and_idle, full) && full {
+        self.full_since = self.inbox.is_full(&self.limits).then(|| self.full_since.unwrap_or(now));
+        // A turn may take several passes, each of which ends here: where the machine had something to do, for one.
+        if self.full_since.is_some_and(|since| now.saturating_duration_since(since) > peer.last_look()) {
             self.pause_if(true, peer, now);
         } else {
             peer.handle(Event::Unread, now);

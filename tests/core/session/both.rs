@@ -1,33 +1,63 @@
 //! A session and the reference are told the same, and must answer the same, always; and so must the machines behind them.
 
-use liveness::session::{ErrorKind, Inbound, Limits, Outbound, Role, Session};
-use liveness::{Action, CloseCode, Config, Liveness, Timestamp};
+use std::sync::{Arc, Mutex};
 
-use super::reference::Reference;
+use liveness::session::{ErrorKind, Inbound, Limits, Outbound, Role, Session};
+use liveness::{Action, CloseCode, Config, Input, Liveness, Observed, Observer, Reason, Timestamp};
+
+use super::reference::{Reference, Told, told};
+
+/// Writes down what the machine is told.
+struct Ear(Arc<Mutex<Vec<Told>>>);
+
+impl Observer for Ear {
+    fn input(&mut self, input: &Input<'_>, _: &Liveness, _: Timestamp) {
+        if let Input::Event(event) = input {
+            self.0.lock().unwrap().push(told(*event));
+        }
+    }
+}
 
 #[derive(Debug)]
 pub(crate) struct Both {
     pub(crate) session: Session<u32>,
-    pub(crate) machine: Liveness,
+    pub(crate) machine: Observed,
+    heard: Arc<Mutex<Vec<Told>>>,
     pub(crate) reference: Reference,
     pub(crate) now: Timestamp,
+    /// All that the machine was told and nobody has looked at.
+    pub(crate) told: Vec<Told>,
 }
 
 impl Both {
-    pub(crate) fn new(role: Role, limits: Limits, library_answers: bool, config: Config, start: Timestamp) -> Self {
+    pub(crate) fn new(
+        role: Role,
+        limits: Limits,
+        library_answers: bool,
+        config: Config,
+        start: Timestamp,
+    ) -> Self {
         let session = Session::new(role).limits(limits);
+        let mut machine = Observed::new(Liveness::new(config, 7, start));
+        let heard = Arc::default();
+        machine.observe(Ear(Arc::clone(&heard)), start);
         Self {
             session: if library_answers { session } else { session.answers_itself() },
-            machine: Liveness::new(config, 7, start),
+            machine,
+            heard,
             reference: Reference::new(role, limits, library_answers, config, start),
             now: start,
+            told: Vec::new(),
         }
     }
 
     /// All that can be asked, asked of both.
     fn compare(&mut self) {
-        let (session, reference, now) = (&self.session, &self.reference, self.now);
-        assert_eq!(self.machine, reference.machine, "the machines were not told the same");
+        let (session, reference, now) = (&self.session, &mut self.reference, self.now);
+        let heard = std::mem::take(&mut *self.heard.lock().unwrap());
+        assert_eq!(heard, reference.told, "the machines were not told the same");
+        self.told.append(&mut reference.told);
+        assert_eq!(*self.machine.liveness(), reference.machine, "what the machines believe");
         assert_eq!(session.wants_read(now), reference.wants_read(now), "wants_read");
         assert_eq!(session.poll_timeout(now), reference.poll_timeout(now), "poll_timeout");
         assert_eq!(session.wants_flush(), reference.wants_flush(), "wants_flush");
@@ -54,7 +84,7 @@ impl Both {
 
     pub(crate) fn keep(&mut self, message: u32, bytes: usize) {
         self.session.keep(message, bytes);
-        self.reference.keep(message, bytes, self.now);
+        self.reference.keep(message, bytes);
         self.compare();
     }
 
@@ -174,15 +204,22 @@ impl Both {
         let action = self.machine.poll(self.now);
         assert_eq!(action, self.reference.machine.poll(self.now), "poll");
         if let Some(action) = action {
-            self.session.act(action, self.machine.verdict());
+            self.session.act(action, self.verdict());
             self.reference.act(action);
         }
         self.compare();
         action
     }
 
+    pub(crate) fn verdict(&self) -> Option<Reason> {
+        self.machine.liveness().verdict()
+    }
+
     /// When the driver wakes by itself.
     pub(crate) fn poll_timeout(&self) -> Option<Timestamp> {
-        [self.machine.poll_timeout(), self.session.poll_timeout(self.now)].into_iter().flatten().min()
+        [self.machine.liveness().poll_timeout(), self.session.poll_timeout(self.now)]
+            .into_iter()
+            .flatten()
+            .min()
     }
 }

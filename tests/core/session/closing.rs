@@ -32,6 +32,7 @@ fn pings_behind_our_close_are_owed_no_answer() {
     desk.pinged(10);
     assert!(desk.wants_read() && !desk.session.wants_flush());
     desk.hear(Inbound::Close(Some(1000)));
+    desk.session.read_ended(&mut desk.machine, desk.now);
     assert_eq!(desk.judge(), ["disconnect"]);
 }
 
@@ -41,7 +42,13 @@ fn where_both_close_at_once_ours_leaves_before_the_transport_goes() {
         desk.close("enough");
         desk.hear(Inbound::Close(Some(1001)));
         assert_eq!(desk.judge(), ["offline local-closed", "close 1000"]);
-        assert_eq!(desk.write()[..4], ["flush", "flush", "close 1000 enough", "flush"]);
+        let written = desk.write();
+        assert_eq!(written[..4], ["flush", "flush", "close 1000 enough", "flush"]);
+        match written.get(4).map(String::as_str) {
+            Some("shut") => {}
+            // A client's server hangs up.
+            _ => desk.session.read_ended(&mut desk.machine, desk.now),
+        }
         assert_eq!(desk.judge(), ["disconnect"]);
     }
 }
@@ -212,17 +219,27 @@ fn where_the_library_is_done_a_server_hangs_up_and_a_client_is_told_the_end() {
     assert_eq!(desk.judge(), ["offline transport-closed", "disconnect"]);
 }
 
+/// RFC 6455 7.1.1.
 #[test]
-fn a_close_of_ours_that_the_peer_answers_ends_at_once() {
-    for role in [Role::Server, Role::Client] {
-        let mut desk = Desk::new(role);
-        desk.close("");
-        desk.judge();
-        desk.write();
-        assert!(desk.judge().is_empty() && desk.wants_read());
-        desk.hear(Inbound::Close(Some(1000)));
-        assert_eq!(desk.judge(), ["disconnect"]);
-    }
+fn where_the_peer_answers_our_close_a_server_hangs_up_and_a_client_waits_for_the_server_to() {
+    let mut desk = Desk::new(Role::Server);
+    desk.close("");
+    desk.judge();
+    assert_eq!(desk.write().last().map(String::as_str), Some("flush"));
+    assert!(desk.judge().is_empty() && desk.wants_read());
+    desk.hear(Inbound::Close(Some(1000)));
+    assert!(desk.judge().is_empty());
+    assert_eq!(desk.write(), ["shut"]);
+    assert_eq!(desk.judge(), ["disconnect"]);
+
+    let mut desk = Desk::new(Role::Client);
+    desk.close("");
+    desk.judge();
+    desk.write();
+    desk.hear(Inbound::Close(Some(1000)));
+    assert!(desk.judge().is_empty() && desk.write().is_empty() && desk.wants_read());
+    desk.session.read_ended(&mut desk.machine, desk.now);
+    assert_eq!(desk.judge(), ["disconnect"]);
 }
 
 #[test]
@@ -384,7 +401,7 @@ fn or_16_kib_at_a_time() {
 
 #[test]
 fn a_close_behind_ten_thousand_messages_is_found_within_a_second() {
-    let mut desk = Desk::new(Role::Client);
+    let mut desk = Desk::new(Role::Server);
     desk.close("");
     desk.judge();
     desk.write();
@@ -396,8 +413,9 @@ fn a_close_behind_ten_thousand_messages_is_found_within_a_second() {
         desk.hear(Inbound::Data);
     }
     desk.hear(Inbound::Close(Some(1000)));
-    assert_eq!(desk.judge(), ["disconnect"]);
     assert!(desk.now < Timestamp::from_secs(1));
+    assert_eq!(desk.write(), ["shut"]);
+    assert_eq!(desk.judge(), ["disconnect"]);
 }
 
 #[test]

@@ -73,6 +73,13 @@ impl Desk {
         self.session.keep(message, bytes);
     }
 
+    /// The inbox is full at the end of this turn and of one a second later: nobody reads.
+    pub(crate) fn nobody_reads(&mut self) {
+        self.read_suspended();
+        self.pass(secs(1));
+        self.read_suspended();
+    }
+
     /// As many Pings as that.
     pub(crate) fn pinged(&mut self, times: usize) {
         for _ in 0..times {

@@ -84,12 +84,14 @@ fn a_failed_write_after_our_close_ends_the_wait_when_all_is_read() {
     desk.read_blocked();
     assert_eq!(desk.judge(), ["disconnect"]);
 
-    // The peer's Close is not held back for one of ours that cannot leave.
+    // Nor is there more to wait for than what lies unread where the peer closes too.
     let mut desk = Desk::new(Role::Server);
     desk.session.close(CloseCode::NORMAL, "", &mut desk.machine, desk.now);
     desk.judge();
     desk.write_failed();
     desk.hear(Inbound::Close(None));
+    assert!(desk.judge().is_empty());
+    desk.read_blocked();
     assert_eq!(desk.judge(), ["disconnect"]);
 }
 
@@ -107,6 +109,7 @@ fn reading_goes_on_for_the_last_words_although_answers_were_owed() {
 fn a_full_inbox_is_emptied_before_the_last_words_are_read() {
     let mut desk = Desk::new(Role::Server);
     desk.keep(&["a", "b", "c"]);
+    desk.nobody_reads();
     desk.write_failed();
     assert!(!desk.wants_read() && desk.machine_is_paused());
     desk.take();
@@ -208,6 +211,7 @@ fn what_is_full_at_the_end_pauses_nothing() {
     desk.read_ended();
     let told = desk.machine.clone();
     desk.session.keep("c", 1);
+    desk.nobody_reads();
     assert_eq!(desk.machine, told);
     assert!(!desk.session.is_paused());
 }

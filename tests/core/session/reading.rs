@@ -1,5 +1,7 @@
 //! What is kept for a caller, when reading stops, and what the machine learns of what lay unread.
 
+use std::time::Duration;
+
 use liveness::session::{Inbound, Limits, Role, Session};
 use liveness::{Reason, Timestamp};
 
@@ -36,6 +38,8 @@ fn reading_is_paused_when_the_inbox_is_full_and_resumed_below_half() {
     desk.keep(&["a", "b"]);
     assert!(desk.wants_read() && !desk.session.is_paused() && !desk.machine_is_paused());
     desk.keep(&["c"]);
+    assert!(!desk.wants_read() && !desk.machine_is_paused(), "the caller may be about to take one");
+    desk.nobody_reads();
     assert!(!desk.wants_read() && desk.session.is_paused() && desk.machine_is_paused());
     // Half of three is one.
     desk.take();
@@ -45,11 +49,63 @@ fn reading_is_paused_when_the_inbox_is_full_and_resumed_below_half() {
 }
 
 #[test]
+fn a_caller_that_reads_on_pauses_nothing_however_slowly_it_does() {
+    let mut desk = Desk::new(Role::Server);
+    desk.keep(&["a", "b", "c"]);
+    for _ in 0..100 {
+        // Each turn takes two passes: in the first the machine had something to do.
+        desk.read_suspended();
+        desk.pass(millis(10));
+        desk.read_suspended();
+        assert!(!desk.session.is_paused() && !desk.machine_is_paused());
+        desk.pass(secs(6));
+        desk.take();
+        assert!(desk.wants_read());
+        desk.keep(&["d"]);
+    }
+}
+
+#[test]
+fn nobody_reads_where_nothing_was_taken_for_longer_than_a_last_look() {
+    for (later, paused) in [(Duration::ZERO, false), (Duration::from_nanos(1), true)] {
+        let mut desk = Desk::new(Role::Server);
+        desk.keep(&["a", "b", "c"]);
+        desk.pass(secs(3));
+        desk.read_suspended();
+        desk.pass(millis(10) + later);
+        desk.read_suspended();
+        assert_eq!((desk.session.is_paused(), desk.machine_is_paused()), (paused, paused));
+    }
+    // There was room at the end of a turn in between.
+    let mut desk = Desk::new(Role::Server);
+    desk.keep(&["a", "b"]);
+    desk.read_suspended();
+    desk.pass(secs(1));
+    desk.keep(&["c"]);
+    desk.read_suspended();
+    assert!(!desk.session.is_paused());
+    desk.pass(secs(1));
+    desk.read_suspended();
+    assert!(desk.session.is_paused());
+}
+
+#[test]
+fn what_lies_behind_a_full_inbox_puts_a_verdict_off_before_it_pauses_reading() {
+    let mut desk = noted();
+    desk.keep(&["a", "b", "c"]);
+    desk.read_suspended();
+    desk.pass(millis(10));
+    assert!(desk.judge().is_empty());
+    assert_eq!(desk.machine.verdict(), None);
+}
+
+#[test]
 fn bytes_fill_the_inbox_too_and_a_message_is_taken_whole() {
     let mut desk = Desk::new(Role::Server);
     desk.keep_bytes("a", 999);
     assert!(desk.wants_read());
     desk.keep_bytes("b", 1 << 30);
+    desk.nobody_reads();
     assert!(!desk.wants_read() && desk.machine_is_paused());
     desk.take();
     assert!(!desk.wants_read(), "the large one is still there");
@@ -63,6 +119,7 @@ fn half_of_the_bytes_must_be_free_too() {
         let mut desk = Desk::new(Role::Server);
         desk.keep_bytes("a", 1_000 - kept);
         desk.keep_bytes("b", kept);
+        desk.nobody_reads();
         assert!(!desk.wants_read());
         desk.take();
         assert_eq!(desk.wants_read(), resumed, "{kept} of 1,000 bytes");
@@ -124,6 +181,7 @@ fn a_mute_peer_is_found_by_a_caller_that_only_writes_and_reads_nothing() {
 fn while_reading_is_paused_only_the_writing_is_judged() {
     let mut desk = Desk::new(Role::Server);
     desk.keep(&["a", "b", "c"]);
+    desk.nobody_reads();
     // What is written is taken: nothing is held against a peer that we do not listen to.
     let verdict = desk.verdict_by_turns(Timestamp::from_secs(300), |desk| drop(desk.write()));
     assert_eq!(verdict, None);
@@ -139,6 +197,7 @@ fn the_wait_for_an_answer_starts_anew_at_the_resumption() {
     desk.ping_due();
     desk.write();
     desk.keep(&["a", "b", "c"]);
+    desk.nobody_reads();
     // The data is evidence, so ask again, in the pause.
     desk.ping_due();
     desk.write();
@@ -189,7 +248,7 @@ fn a_caller_that_comes_back_at_once_spoils_no_round_trip() {
 
     let mut desk = asked();
     desk.session.delivered(desk.now);
-    desk.pass(millis(10) + std::time::Duration::from_nanos(1));
+    desk.pass(millis(10) + Duration::from_nanos(1));
     desk.answered();
     assert_eq!(desk.machine.rtt(), None);
 }
@@ -345,6 +404,7 @@ fn nothing_lies_unread_where_all_was_read_or_reading_is_paused_or_over() {
 
     let mut desk = Desk::new(Role::Server);
     desk.keep(&["a", "b", "c"]);
+    desk.nobody_reads();
     let paused = desk.machine.clone();
     desk.read_suspended();
     assert_eq!(desk.machine, paused);
@@ -403,4 +463,35 @@ fn a_message_that_takes_a_minute_to_arrive_is_no_silence() {
         desk.read_blocked();
     });
     assert_eq!(verdict, None);
+}
+
+/// Fault 4 again, by way of reading ahead: for a verdict that may be refuted the caller's inbox fills up.
+#[test]
+fn a_mute_talker_is_found_although_a_slow_caller_is_read_ahead_of() {
+    for away in [millis(100), secs(1), secs(3), secs(6), secs(15)] {
+        let mut desk = Desk::pong_only(Role::Server);
+        let mut turns = 0;
+        while desk.machine.verdict().is_none() {
+            // There is always more than is taken; each turn takes two passes.
+            for _ in 0..2 {
+                desk.write();
+                while desk.wants_read() && desk.machine.would_judge(desk.now) {
+                    desk.keep(&["x"]);
+                }
+                desk.read_suspended();
+                desk.judge();
+            }
+            if desk.take().is_none() {
+                assert!(desk.hear(Inbound::Data));
+                desk.session.delivered(desk.now);
+            }
+            desk.pass(away);
+            turns += 1;
+            assert!(turns < 10_000, "away for {away:?}: immortal");
+        }
+        assert_eq!(desk.machine.verdict(), Some(Reason::PingTimeout));
+        let config = desk.machine.config();
+        let bound = config.detection_bound(away) + config.timeout() + config.last_look() + away;
+        assert!(desk.now <= Timestamp::ZERO + bound, "away for {away:?}: found at {}", desk.now);
+    }
 }

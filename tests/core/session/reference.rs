@@ -6,7 +6,7 @@ use std::time::Duration;
 use liveness::session::{ErrorKind, Inbound, Limits, Outbound, Role};
 use liveness::{Action, CloseCode, Config, Event, Liveness, Payload, Reason, Timestamp};
 
-/// What a machine was told, without what it was about.
+/// What a machine is told, without what it is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Told {
     Peer,
@@ -17,6 +17,19 @@ pub(crate) enum Told {
     Paused,
     Resumed,
     Unread,
+}
+
+pub(crate) const fn told(event: Event<'_>) -> Told {
+    match event {
+        Event::Close(_) => Told::Close,
+        Event::Eof => Told::Eof,
+        Event::Wrote => Told::Wrote,
+        Event::PingSent => Told::PingSent,
+        Event::ReadPaused => Told::Paused,
+        Event::ReadResumed => Told::Resumed,
+        Event::Unread => Told::Unread,
+        _ => Told::Peer,
+    }
 }
 
 /// What the library was given and has not let go.
@@ -48,7 +61,8 @@ enum Ours {
 #[derive(Debug)]
 pub(crate) struct Reference {
     pub(crate) machine: Liveness,
-    pub(crate) told: Vec<(Timestamp, Told)>,
+    /// What it was told and nobody has looked at.
+    pub(crate) told: Vec<Told>,
     limits: Limits,
     server: bool,
     library_answers: bool,
@@ -62,6 +76,8 @@ pub(crate) struct Reference {
     bytes: u64,
     counted: bool,
     paused: bool,
+    /// The ends of turns at which the inbox was full, since something was taken or there was room.
+    full_turns: Vec<Timestamp>,
     part: bool,
     away: Option<Timestamp>,
     bad: bool,
@@ -78,7 +94,13 @@ pub(crate) struct Reference {
 }
 
 impl Reference {
-    pub(crate) fn new(role: Role, limits: Limits, library_answers: bool, config: Config, start: Timestamp) -> Self {
+    pub(crate) fn new(
+        role: Role,
+        limits: Limits,
+        library_answers: bool,
+        config: Config,
+        start: Timestamp,
+    ) -> Self {
         Self {
             machine: Liveness::new(config, 7, start),
             told: Vec::new(),
@@ -95,6 +117,7 @@ impl Reference {
             bytes: 0,
             counted: false,
             paused: false,
+            full_turns: Vec::new(),
             part: false,
             away: None,
             bad: false,
@@ -112,17 +135,7 @@ impl Reference {
     }
 
     fn tell(&mut self, event: Event<'_>, now: Timestamp) {
-        let told = match event {
-            Event::Close(_) => Told::Close,
-            Event::Eof => Told::Eof,
-            Event::Wrote => Told::Wrote,
-            Event::PingSent => Told::PingSent,
-            Event::ReadPaused => Told::Paused,
-            Event::ReadResumed => Told::Resumed,
-            Event::Unread => Told::Unread,
-            _ => Told::Peer,
-        };
-        self.told.push((now, told));
+        self.told.push(told(event));
         self.machine.handle(event, now);
     }
 
@@ -167,7 +180,7 @@ impl Reference {
         } else if self.marked_offline {
             now >= self.rest
         } else {
-            !self.paused
+            !self.paused && !self.full()
         }
     }
 
@@ -256,9 +269,7 @@ impl Reference {
                 if self.library_answers {
                     self.given.push(Given::Other);
                 }
-                let ours_comes_first =
-                    self.machine.verdict().is_some() && self.close != Ours::Left && !self.cannot_write;
-                if !ours_comes_first {
+                if self.machine.verdict().is_none() {
                     self.tell_of_peer(Event::Close(code), now);
                 }
             }
@@ -267,16 +278,12 @@ impl Reference {
         false
     }
 
-    pub(crate) fn keep(&mut self, message: u32, bytes: usize, now: Timestamp) {
+    pub(crate) fn keep(&mut self, message: u32, bytes: usize) {
         if self.marked_offline && self.full() {
             self.lost = true;
         }
-        if self.lost {
-            return;
-        }
-        self.kept.push((message, bytes));
-        if self.full() {
-            self.pause(now);
+        if !self.lost {
+            self.kept.push((message, bytes));
         }
     }
 
@@ -299,6 +306,7 @@ impl Reference {
             return None;
         }
         let (message, _) = self.kept.remove(0);
+        self.full_turns.clear();
         self.resume(now);
         self.away = Some(now);
         Some(message)
@@ -324,8 +332,21 @@ impl Reference {
 
     pub(crate) fn read_suspended(&mut self, now: Timestamp) {
         self.tell_of_parts(now);
-        if !self.paused && !self.over {
+        if self.paused || self.over {
+            return;
+        }
+        if !self.full() {
+            self.full_turns.clear();
+            return self.tell(Event::Unread, now);
+        }
+        self.full_turns.push(now);
+        let last_look = self.machine.config().last_look();
+        let earlier =
+            self.full_turns.first().is_some_and(|turn| now.saturating_duration_since(*turn) > last_look);
+        if !earlier {
             self.tell(Event::Unread, now);
+        } else {
+            self.pause(now);
         }
     }
 
@@ -457,12 +478,7 @@ impl Reference {
             Ours::Owed(code, text, flushes) => {
                 self.close = Ours::Owed(code, text, flushes.saturating_sub(1));
             }
-            Ours::Theirs => {
-                self.close = Ours::Left;
-                if self.peer_closed {
-                    self.tell(Event::Close(None), now);
-                }
-            }
+            Ours::Theirs => self.close = Ours::Left,
             Ours::Nothing | Ours::Left => {}
         }
     }
@@ -493,7 +509,7 @@ impl Reference {
     }
 
     pub(crate) fn writer_waits(&mut self, now: Timestamp) {
-        if self.cannot_write && self.paused {
+        if self.cannot_write && !self.marked_offline && !self.wants_read(now) {
             self.end(now);
         }
     }

@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering;
 
 use liveness::driver::tungstenite::{CountingSocket, Error, accept_over};
 use liveness::{Clock, Timestamp};
-use tungstenite::protocol::WebSocketConfig;
 use tungstenite::Message;
+use tungstenite::protocol::WebSocketConfig;
 
 use liveness_testing::host::{Host, LONGER, Stingy, Watched, brisk, echo, leave, outlasted, served};
 use liveness_testing::raw_peer::{BINARY, PATIENCE, PING, PONG, TEXT, close, frame, sleep};

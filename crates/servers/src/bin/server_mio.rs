@@ -158,7 +158,8 @@ impl Server {
             match self.listener.accept() {
                 Ok((stream, _)) => self.greet(stream),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::ConnectionAborted) => {}
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::ConnectionAborted) => {}
                 Err(error) => {
                     // Out of files. Left alone, the client would wait unserved, and its edge would not come again.
                     self.spare = None;

@@ -141,10 +141,9 @@ impl Connection {
                 Outbound::Answer(message) => self.socket.write(message),
                 Outbound::Pong(payload) => self.socket.write(Message::Pong(payload.into_vec().into())),
                 Outbound::Ping(payload) => self.write_ping(payload, now),
-                Outbound::Close(code, text) => self.socket.close(code.map(|code| CloseFrame {
-                    code: code.get().into(),
-                    reason: text.into(),
-                })),
+                Outbound::Close(code, text) => self
+                    .socket
+                    .close(code.map(|code| CloseFrame { code: code.get().into(), reason: text.into() })),
                 Outbound::Flush if self.flush_if_clean(now) => Ok(()),
                 Outbound::Flush | Outbound::ShutdownWrite => return,
             };
