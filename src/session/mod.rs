@@ -116,6 +116,8 @@ pub struct Session<T> {
     paused: bool,
     /// Since when each turn ends with a full inbox, of which nothing was taken.
     full_since: Option<Timestamp>,
+    /// When the caller was last handed a message.
+    delivered_at: Option<Timestamp>,
     /// Bytes came that have completed nothing yet.
     progress: bool,
     /// Since when the caller has had a message and not asked for another, while more may have arrived.
@@ -171,6 +173,7 @@ impl<T> Session<T> {
             inbox: Inbox::new(),
             paused: false,
             full_since: None,
+            delivered_at: None,
             progress: false,
             away_since: None,
             looked_at: Timestamp::ZERO,

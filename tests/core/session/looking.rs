@@ -21,6 +21,20 @@ fn a_caller_that_only_writes_is_read_for_each_50_ms() {
     assert!(!desk.session.is_behind(desk.now));
 }
 
+/// It takes none for longer than a verdict is put off: what it has not read is no reason to give anybody up.
+#[test]
+fn a_caller_that_takes_a_message_an_hour_is_no_reader() {
+    for (away, paused) in [(secs(20), false), (secs(20) + millis(1), true)] {
+        let mut desk = Desk::pong_only(Role::Server);
+        assert!(desk.hear(Inbound::Data));
+        desk.session.delivered(desk.now);
+        desk.pass(away);
+        desk.keep(&["a", "b", "c"]);
+        desk.read_suspended();
+        assert_eq!(desk.machine_is_paused(), paused, "{away:?}");
+    }
+}
+
 #[test]
 fn a_library_is_asked_for_room_before_a_frame_and_not_before_a_flush() {
     let mut desk = Desk::new(Role::Server);
