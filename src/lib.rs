@@ -125,7 +125,7 @@
 //! | `tune` | [`driver::tune`]: prepares a TCP socket for heartbeats; all drivers bring it | `socket2` |
 //! | `tungstenite` | [`driver::tungstenite`]: a blocking WebSocket that does its own heartbeating | `tungstenite`, `socket2` |
 //! | `rustls` | that driver over TLS | `rustls` |
-//! | `tokio` | [`driver::tokio`]: the same for any WebSocket that is a stream and a sink | `tokio`, `futures-util`, `socket2` |
+//! | `tokio` | [`driver::tokio`]: the same for any WebSocket that is a stream and a sink | `tokio`, `futures-util`, `tune` |
 //! | `tokio-tungstenite` | [`driver::tokio_tungstenite`]: for that of tokio-tungstenite | `tokio-tungstenite` |
 //! | `axum` | [`driver::axum`]: for that of axum | `axum` |
 //! | `tracing` | [`Traced`]: an observer that tells `tracing` of a life | `tracing`, `alloc` |

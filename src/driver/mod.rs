@@ -69,7 +69,7 @@ const UNSENT: u32 = 128 * 1024;
 /// counts as sent long before it leaves. With 128 KiB it waits where the driver sees it wait, and its answer is in time.
 /// Throughput does not suffer: this limits what has not been sent, not what is under way.
 ///
-/// The blocking driver and [axum](self::axum)'s listener do it by themselves. Call it on a tokio stream before it is wrapped, and
+/// The blocking driver and axum's listener do it by themselves. Call it on a tokio stream before it is wrapped, and
 /// on any socket of a loop of your own, such as mio's: two small writes in a row are else 40 ms apart. On Linux a listener
 /// hands down what it has, so that it is enough to tune that:
 ///

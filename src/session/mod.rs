@@ -1,9 +1,9 @@
 //! What one connection's driver decides, beside moving bytes.
 //!
-//! Between a [`Liveness`] and a socket lie decisions that are no rules of time: what is kept for a caller that does not
+//! Between a [`Liveness`](crate::Liveness) and a socket lie decisions that are no rules of time: what is kept for a caller that does not
 //! read, when reading stops, in which order our own frames go out, what is left to do after a verdict. A [`Session`] takes
 //! them, and nothing else does. It has no socket, no clock, no waker and no thread. It does not own the machine, so that a
-//! [`Liveness`], an observed one or a fleet's entry can be behind it: each input names its [`Peer`].
+//! [`Liveness`](crate::Liveness), an observed one or a fleet's entry can be behind it: each input names its [`Peer`].
 //!
 //! # The turn
 //!
@@ -118,6 +118,8 @@ pub struct Session<T> {
     paused: bool,
     /// Since when each turn ends with a full inbox, of which nothing was taken.
     full_since: Option<Timestamp>,
+    /// When the caller was last handed a message.
+    delivered_at: Option<Timestamp>,
     /// Bytes came that have completed nothing yet.
     progress: bool,
     /// Since when the caller has had a message and not asked for another, while more may have arrived.
@@ -173,6 +175,7 @@ impl<T> Session<T> {
             inbox: Inbox::new(),
             paused: false,
             full_since: None,
+            delivered_at: None,
             progress: false,
             away_since: None,
             looked_at: Timestamp::ZERO,

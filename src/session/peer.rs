@@ -19,6 +19,8 @@ pub trait Peer: sealed::Sealed {
     fn verdict(&self) -> Option<Reason>;
     /// As [`Config::last_look`](crate::Config::last_look).
     fn last_look(&self) -> Duration;
+    /// As [`Config::timeout`](crate::Config::timeout).
+    fn timeout(&self) -> Duration;
 }
 
 /// Keeps [`Peer`] to this crate.
@@ -42,6 +44,9 @@ impl Peer for Liveness {
     fn last_look(&self) -> Duration {
         self.config().last_look()
     }
+    fn timeout(&self) -> Duration {
+        self.config().timeout()
+    }
 }
 
 impl sealed::Sealed for Observed {}
@@ -58,5 +63,8 @@ impl Peer for Observed {
     }
     fn last_look(&self) -> Duration {
         self.liveness().config().last_look()
+    }
+    fn timeout(&self) -> Duration {
+        self.liveness().config().timeout()
     }
 }

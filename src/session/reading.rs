@@ -119,6 +119,7 @@ impl<T> Session<T> {
     #[inline]
     pub fn delivered(&mut self, now: Timestamp) {
         self.away_since = Some(now);
+        self.delivered_at = Some(now);
     }
 
     /// Everything that had arrived is read.
@@ -138,16 +139,21 @@ impl<T> Session<T> {
     /// This turn ends, and something may be left unread: a verdict that it might refute is put off.
     ///
     /// Where the inbox was full at the end of an earlier turn, longer than a last look ago, and the caller has taken nothing
-    /// since, nobody reads: then reading is paused. A caller that reads on, however slowly, pauses nothing, because each pause
-    /// begins the wait for an answer anew.
+    /// since, nobody reads: then reading is paused. A caller that reads on pauses nothing, because each pause begins the wait for
+    /// an answer anew; unless it has taken none for two `timeout`s, in which `Unread` would have put a verdict off in vain: it
+    /// reads too little for anybody to be judged by it.
     pub fn read_suspended(&mut self, peer: &mut impl Peer, now: Timestamp) {
         self.report_progress(peer, now);
         if self.paused || self.ended {
             return;
         }
-        self.full_since = self.inbox.is_full(&self.limits).then(|| self.full_since.unwrap_or(now));
+        let is_full = self.inbox.is_full(&self.limits);
+        self.full_since = is_full.then(|| self.full_since.unwrap_or(now));
+        let longer_ago =
+            |at: Option<Timestamp>, than| at.is_some_and(|at| now.saturating_duration_since(at) > than);
         // A turn may take several passes, each of which ends here: where the machine had something to do, for one.
-        if self.full_since.is_some_and(|since| now.saturating_duration_since(since) > peer.last_look()) {
+        let idle = longer_ago(self.full_since, peer.last_look());
+        if idle || (is_full && longer_ago(self.delivered_at, peer.timeout().saturating_mul(2))) {
             self.pause_if(true, peer, now);
         } else {
             peer.handle(Event::Unread, now);

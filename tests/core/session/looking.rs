@@ -15,11 +15,25 @@ fn a_caller_that_only_writes_is_read_for_each_50_ms() {
     desk.hear(Inbound::Ping(b"?"));
     desk.read_blocked();
     assert!(!desk.session.is_behind(desk.now));
-    // Where reading is paused there is nothing to look at.
+    // Where there is no room for more there is nothing to look at.
     desk.keep(&["a", "b", "c"]);
     desk.nobody_reads();
     desk.pass(secs(1));
-    assert!(desk.machine_is_paused() && !desk.session.is_behind(desk.now));
+    assert!(!desk.session.is_behind(desk.now));
+}
+
+/// It takes none for longer than a verdict is put off: what it has not read is no reason to give anybody up.
+#[test]
+fn a_caller_that_takes_a_message_an_hour_is_no_reader() {
+    for (away, paused) in [(secs(20), false), (secs(20) + millis(1), true)] {
+        let mut desk = Desk::pong_only(Role::Server);
+        assert!(desk.hear(Inbound::Data));
+        desk.session.delivered(desk.now);
+        desk.pass(away);
+        desk.keep(&["a", "b", "c"]);
+        desk.read_suspended();
+        assert_eq!(desk.machine_is_paused(), paused, "{away:?}");
+    }
 }
 
 #[test]

@@ -78,6 +78,7 @@ pub(crate) struct Reference {
     paused: bool,
     /// The ends of turns at which the inbox was full, since something was taken or there was room.
     full_turns: Vec<Timestamp>,
+    handed: Option<Timestamp>,
     part: bool,
     away: Option<Timestamp>,
     bad: bool,
@@ -118,6 +119,7 @@ impl Reference {
             counted: false,
             paused: false,
             full_turns: Vec::new(),
+            handed: None,
             part: false,
             away: None,
             bad: false,
@@ -309,11 +311,13 @@ impl Reference {
         self.full_turns.clear();
         self.resume(now);
         self.away = Some(now);
+        self.handed = Some(now);
         Some(message)
     }
 
     pub(crate) fn delivered(&mut self, now: Timestamp) {
         self.away = Some(now);
+        self.handed = Some(now);
     }
 
     fn tell_of_parts(&mut self, now: Timestamp) {
@@ -343,7 +347,9 @@ impl Reference {
         let last_look = self.machine.config().last_look();
         let earlier =
             self.full_turns.first().is_some_and(|turn| now.saturating_duration_since(*turn) > last_look);
-        if !earlier {
+        let timeout = self.machine.config().timeout();
+        let seldom = self.handed.is_some_and(|at| now.saturating_duration_since(at) > timeout * 2);
+        if !earlier && !seldom {
             self.tell(Event::Unread, now);
         } else {
             self.pause(now);

@@ -95,13 +95,11 @@ impl Sink<Frame> for Picky {
 
 type Incoming = UnboundedSender<Result<Frame, Unreadable>>;
 
-/// A stream and a sink by channels, and their other ends. The sink fails once that is told it by a text `fail`.
-fn halves() -> (
-    impl Stream<Item = Result<Frame, Unreadable>> + Unpin,
-    impl Sink<Frame, Error = std::io::Error> + Unpin,
-    Incoming,
-    UnboundedReceiver<Frame>,
-) {
+type Source = Pin<Box<dyn Stream<Item = Result<Frame, Unreadable>> + Send>>;
+type Drain = Pin<Box<dyn Sink<Frame, Error = std::io::Error> + Send>>;
+
+/// A stream and a sink by channels, and their other ends. The sink fails at a text `fail`.
+fn halves() -> (Source, Drain, Incoming, UnboundedReceiver<Frame>) {
     let (incoming, mut arrived) = unbounded_channel();
     let (outgoing, sent) = unbounded_channel();
     // One that is polled again after an error panics.
@@ -112,19 +110,10 @@ fn halves() -> (
         let _ = outgoing.send(frame);
         Ok(outgoing)
     });
-    (stream::poll_fn(move |cx| arrived.poll_recv(cx)), Box::pin(sink), incoming, sent)
+    (Box::pin(stream::poll_fn(move |cx| arrived.poll_recv(cx))), Box::pin(sink), incoming, sent)
 }
 
-fn live(
-    config: Config,
-) -> (
-    LiveStream<
-        impl Stream<Item = Result<Frame, Unreadable>> + Sink<Frame, Error = std::io::Error> + Unpin,
-        Bare,
-    >,
-    Incoming,
-    UnboundedReceiver<Frame>,
-) {
+fn live(config: Config) -> (LiveStream<Joined<Source, Drain>, Bare>, Incoming, UnboundedReceiver<Frame>) {
     let (stream, sink, incoming, sent) = halves();
     (LiveStream::with_adapter(Bare, Joined(stream, sink), config), incoming, sent)
 }

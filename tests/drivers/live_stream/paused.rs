@@ -140,7 +140,7 @@ async fn a_caller_that_stays_away_for_an_hour_loses_nobody() {
             sleep(Duration::from_secs(3600)).await;
         }
         assert!(matches!(live.next().await, Some(Ok(_))));
-        assert_eq!(live.liveness().status(), Status::Online);
+        assert_eq!(live.liveness().status(), Status::Online, "{evidence:?} {told:?}");
         peer.abort();
     }
 }
