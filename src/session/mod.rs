@@ -23,7 +23,7 @@
 //!
 //! ```
 //! use liveness::session::{Inbound, Outbound, Role, Session};
-//! use liveness::{Action, Config, Liveness, Timestamp};
+//! use liveness::{Config, Liveness, Timestamp};
 //!
 //! let now = Timestamp::ZERO;
 //! let mut peer = Liveness::new(Config::DEFAULT, 7, now);

@@ -142,10 +142,8 @@ fn a_mute_reader_of_an_endless_stream_is_found() {
         let mut narrow = Narrow { room: 10_000, bytes: Vec::new() };
         while peer.write_to(&mut narrow, now).is_ok() {}
         peer.nothing_to_read(now);
-        offline = polled(&mut peer, now).into_iter().find_map(|action| match action {
-            Action::MarkOffline(reason) => Some(reason),
-            _ => None,
-        });
+        let _ = polled(&mut peer, now);
+        offline = peer.offline().map(|offline| offline.reason());
     }
     assert_eq!(offline, Some(Reason::PingTimeout));
     assert!(now <= at(0) + CONFIG.for_drivers().detection_bound(Duration::from_millis(10)));

@@ -26,7 +26,6 @@ use crate::time::Timestamp;
 ///
 /// ```
 /// use liveness::driver::tungstenite::Handshake;
-/// use liveness::session::Role;
 /// use liveness::{Config, Timestamp};
 ///
 /// let now = Timestamp::ZERO;

@@ -62,7 +62,7 @@ use crate::time::Timestamp;
 ///     Ok(()) // now wait for the socket, or until `peer.poll_timeout(now)`
 /// }
 ///
-/// # use liveness::{Config, Timestamp, session::Role};
+/// # use liveness::{Config, session::Role};
 /// # struct Nothing;
 /// # impl Read for Nothing { fn read(&mut self, _: &mut [u8]) -> io::Result<usize> { Ok(0) } }
 /// # impl Write for Nothing {
