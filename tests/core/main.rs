@@ -2,6 +2,7 @@
 
 mod fleet;
 mod generated;
+mod grid;
 mod laws;
 mod lease;
 mod messages;
