@@ -69,6 +69,8 @@ pub use self::error_kind::ErrorKind;
 use self::inbox::Inbox;
 pub use self::inbox::Limits;
 pub use self::peer::Peer;
+#[cfg(feature = "tungstenite")]
+pub(crate) use self::reading::LOOK_WHILE_WRITING;
 use self::reading::Rest;
 pub use self::writing::Outbound;
 use self::writing::{CloseState, Ping};

@@ -33,7 +33,7 @@ impl Rest {
 }
 
 /// A caller that only writes is read for this often: a ping of the peer's waits no longer for its answer.
-const LOOK_WHILE_WRITING: Duration = Duration::from_millis(50);
+pub(crate) const LOOK_WHILE_WRITING: Duration = Duration::from_millis(50);
 
 impl<T> Session<T> {
     /// Whether to read now. False while reading is paused or rests, while too many answers are owed, and after the end.

@@ -170,6 +170,8 @@ impl State {
     /// Whether a poll at `now` would note or give a verdict that unread input could refute.
     #[cold]
     pub(crate) fn would_judge(&self, config: &Config, now: Timestamp) -> bool {
+        // Rule 12: an earlier time is the latest.
+        let now = now.max(self.latest);
         let due = match (self.stage, self.verdict) {
             (Stage::Open(_), Verdict::NotedIdle | Verdict::NotedSilence | Verdict::NotedAnswer) => {
                 self.last_look_due(config)

@@ -10,6 +10,7 @@ mod observer;
 mod oracle;
 mod presence;
 mod public;
+mod questions;
 mod reconnect;
 mod samples;
 mod session;

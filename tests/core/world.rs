@@ -8,6 +8,8 @@ use std::time::Duration;
 use liveness::transcript::{Page, Recorder};
 use liveness::{Action, CloseCode, Config, Event, Evidence, Liveness, Observed, Reason, Schedule, Timestamp};
 
+use super::questions;
+
 /// Something that happens to a machine, `after` the last.
 #[derive(Clone, Debug)]
 pub(crate) struct Step<'a> {
@@ -56,7 +58,16 @@ pub(crate) struct Life {
     faults: Faults,
     /// Stalls that were forgiven.
     pub(crate) forgiven: u16,
+    pub(crate) asked: Asked,
     pub(crate) transcript: String,
+}
+
+/// How often a poll held something against the peer that unread input could refute, and how often a ping waited for a line of
+/// the grid.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Asked {
+    pub(crate) judged: usize,
+    pub(crate) waited: usize,
 }
 
 /// What was still so after some poll: the first time, for how long, and how long it may have been so.
@@ -176,6 +187,7 @@ pub(crate) struct World {
     /// A ping is being written.
     writing: bool,
     faults: Faults,
+    asked: Asked,
     /// Poll as often as anyone could: at every hand-in, twice, and just before.
     nervous: bool,
 }
@@ -239,12 +251,13 @@ impl World {
             paused: false,
             writing: false,
             faults: Faults::default(),
+            asked: Asked::default(),
             nervous,
         };
         world.lives_to_its_end(next)?;
         let forgiven = world.machine.liveness().stats().stalls_forgiven;
-        let Self { notes, before_the_silence, faults, .. } = world;
-        Ok(Life { config, notes, before_the_silence, faults, forgiven, transcript: String::new() })
+        let Self { notes, before_the_silence, faults, asked, .. } = world;
+        Ok(Life { config, notes, before_the_silence, faults, forgiven, asked, transcript: String::new() })
     }
 
     fn lives_to_its_end<'b>(
@@ -398,6 +411,8 @@ impl World {
         self.note_lateness();
         let due = self.due();
         let early = due.is_none_or(|due| due > self.latest);
+        let judges = questions::judges_as_it_says(self.machine.liveness(), self.now, self.latest)?;
+        self.asked.judged += usize::from(judges);
         let mut burst = 0;
         while let Some(action) = self.machine.poll(self.now) {
             unless(early, "a poll before poll_timeout gave an action")?;
@@ -415,6 +430,7 @@ impl World {
         self.look_for_faults(noted);
         let next = self.due();
         unless(next.is_some_and(|next| next <= self.latest), "poll would spin")?;
+        self.asked.waited += usize::from(questions::wakes_as_it_says(self.machine.liveness())?);
         if self.nervous {
             unless(self.machine.poll(self.now).is_some(), "a second poll gave an action")?;
             if let Some(next) = self.due() {

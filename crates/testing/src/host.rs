@@ -56,6 +56,11 @@ impl<T: Send + 'static> Host<T> {
         Self { address, outcome }
     }
 
+    /// Where it listens.
+    pub const fn port(&self) -> u16 {
+        self.address.port()
+    }
+
     /// A connected stream that waits no longer than `PATIENCE` for anything.
     pub fn dial(&self) -> TcpStream {
         let stream = TcpStream::connect(self.address).unwrap();
@@ -222,10 +227,11 @@ impl BlockingSocket for Stingy {
     fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
         self.stream.set_nonblocking(nonblocking)
     }
-    fn wait(&self, read: bool, write: bool, timeout: Option<Duration>) -> io::Result<()> {
+    fn wait(&self, read: bool, write: bool, timeout: Option<Duration>) -> io::Result<bool> {
         // It says that it can take nothing, and says so again a moment later.
         let timeout = if self.is_armed() { Some(millis(5)) } else { timeout };
-        BlockingSocket::wait(&self.stream, read, write && !self.is_armed(), timeout)
+        let writable = BlockingSocket::wait(&self.stream, read, write && !self.is_armed(), timeout)?;
+        Ok(writable || self.is_armed())
     }
     fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         self.stream.shutdown(how)

@@ -176,7 +176,7 @@ impl<'a> Handshake<'a> {
     fn advance(&mut self) -> Result<Option<Opened>, Error> {
         let Some(step) = self.step.take() else { return Err(Error::AlreadyClosed) };
         match step.go() {
-            Ok(Progress::Opened(opened)) => Ok(Some(opened)),
+            Ok(Progress::Opened(opened)) => Ok(Some(*opened)),
             Ok(Progress::Waiting(step)) => {
                 self.step = Some(step);
                 Ok(None)
@@ -196,7 +196,7 @@ impl<'a> Handshake<'a> {
 }
 
 enum Progress<'a> {
-    Opened(Opened),
+    Opened(Box<Opened>),
     Waiting(Box<dyn Step<'a> + Send + 'a>),
 }
 
@@ -219,7 +219,7 @@ impl<'a, C: Callback + Send + 'a> Step<'a> for Server<C> {
     }
     fn go(self: Box<Self>) -> Result<Progress<'a>, Error> {
         Ok(match unless_interrupted(self.0.handshake())? {
-            Ok(socket) => Progress::Opened(Opened { socket, role: Role::Server, response: None }),
+            Ok(socket) => Progress::Opened(Box::new(Opened { socket, role: Role::Server, response: None })),
             Err(handshake) => Progress::Waiting(Box::new(Self(handshake))),
         })
     }
@@ -235,7 +235,7 @@ impl<'a> Step<'a> for Client {
     fn go(self: Box<Self>) -> Result<Progress<'a>, Error> {
         Ok(match unless_interrupted(self.0.handshake())? {
             Ok((socket, response)) => {
-                Progress::Opened(Opened { socket, role: Role::Client, response: Some(response) })
+                Progress::Opened(Box::new(Opened { socket, role: Role::Client, response: Some(response) }))
             }
             Err(handshake) => Progress::Waiting(Box::new(Self(handshake))),
         })

@@ -11,12 +11,33 @@ use tungstenite::handshake::client::Response;
 use tungstenite::handshake::server::Callback;
 use tungstenite::protocol::WebSocketConfig;
 
-use super::handshake::Handshake;
+use super::LiveSocket;
+use super::handshake::{Handshake, Opened};
 use super::transport::{BlockingSocket, CountingSocket, Transport};
-use super::{LiveSocket, Ready};
 use crate::config::Config;
 use crate::driver::HANDSHAKE_TIMEOUT;
+use crate::payload::random_seed;
 use crate::time::{Clock, Timestamp};
+
+/// A WebSocket whose opening handshake is done, and that is not watched yet.
+#[derive(Debug)]
+pub struct Ready<S> {
+    transport: S,
+    opened: Opened,
+}
+
+impl<S: Transport> Ready<S> {
+    /// Begins the heartbeat.
+    ///
+    /// A driver sees writes, so a `write_timeout` of never becomes as long as `timeout`: otherwise a ping behind a large
+    /// download would count as written long before it is.
+    #[must_use]
+    pub fn watch(self, config: Config) -> LiveSocket<S> {
+        let clock = Clock::new();
+        let connection = self.opened.watch(config, random_seed(), clock.now());
+        LiveSocket::new(self.transport, connection, clock)
+    }
+}
 
 /// Accepts a WebSocket from a client, and watches it.
 ///
@@ -226,7 +247,7 @@ fn wait(
     if left.is_zero() {
         return Err(io::Error::new(io::ErrorKind::TimedOut, "the handshake took longer than 10 s"));
     }
-    transport.counting_socket().get_ref().wait(read, write, Some(left))
+    transport.counting_socket().get_ref().wait(read, write, Some(left)).map(drop)
 }
 
 /// Try again, once the socket is ready. A signal is no failure either.

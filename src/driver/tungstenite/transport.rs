@@ -16,12 +16,12 @@ pub trait BlockingSocket: Read + Write {
     /// Those of the operating system.
     fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()>;
     /// Waits until the socket can be read (`read`), can be written (`write`), has failed, or until the time is over; `None`: for
-    /// as long as it takes. It may return earlier, for no reason.
+    /// as long as it takes. It may return earlier, for no reason. Whether a write would succeed, or say what failed.
     ///
     /// # Errors
     ///
     /// Those of the operating system.
-    fn wait(&self, read: bool, write: bool, timeout: Option<Duration>) -> io::Result<()>;
+    fn wait(&self, read: bool, write: bool, timeout: Option<Duration>) -> io::Result<bool>;
     /// As [`TcpStream::shutdown`].
     ///
     /// # Errors
@@ -38,15 +38,19 @@ macro_rules! socket {
             fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
                 self.set_nonblocking(nonblocking)
             }
-            fn wait(&self, read: bool, write: bool, timeout: Option<Duration>) -> io::Result<()> {
+            fn wait(&self, read: bool, write: bool, timeout: Option<Duration>) -> io::Result<bool> {
                 let mut wanted = PollFlags::empty();
                 wanted.set(PollFlags::IN, read);
                 wanted.set(PollFlags::OUT, write);
                 let timeout = timeout.map(rounded_up);
-                match poll(&mut [PollFd::new(self, wanted)], timeout.as_ref()) {
-                    Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
-                    Err(error) => Err(error.into()),
+                let mut sockets = [PollFd::new(self, wanted)];
+                match poll(&mut sockets, timeout.as_ref()) {
+                    // A signal, such as the one that continues a stopped process.
+                    Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                    Err(error) => return Err(error.into()),
                 }
+                let [socket] = &sockets;
+                Ok(socket.revents().intersects(PollFlags::OUT | PollFlags::ERR | PollFlags::HUP))
             }
             fn shutdown(&self, how: Shutdown) -> io::Result<()> {
                 self.shutdown(how)
@@ -68,7 +72,10 @@ fn rounded_up(timeout: Duration) -> Timespec {
     let millis = timeout.min(LONGEST).as_nanos().div_ceil(1_000_000);
     let millis = u64::try_from(millis).unwrap_or(u64::MAX);
     let whole = Duration::from_millis(millis);
-    Timespec { tv_sec: whole.as_secs().cast_signed(), tv_nsec: i64::from(whole.subsec_nanos()) as _ }
+    Timespec {
+        tv_sec: i64::try_from(whole.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: i64::from(whole.subsec_nanos()) as _,
+    }
 }
 
 /// What a WebSocket runs over, with a [`CountingSocket`] on the wire: that itself, or a TLS stream around it.

@@ -126,10 +126,11 @@ impl Both {
     }
 
     pub(crate) fn poll_write(&mut self) -> Option<Outbound<u32>> {
-        let wanted = self.session.wants_write();
+        let (wanted, shutdown) = (self.session.wants_write(), self.session.wants_shutdown());
         let out = self.session.poll_write();
         assert_eq!(out, self.reference.poll_write(), "poll_write");
         assert_eq!(out.is_some(), wanted, "wants_write");
+        assert_eq!(matches!(out, Some(Outbound::ShutdownWrite)), shutdown, "wants_shutdown");
         self.compare();
         out
     }

@@ -6,12 +6,13 @@
 use liveness::Reason;
 use proptest::prelude::*;
 
+use super::calls;
 use super::choices::Choices;
 use super::world::{Kind, Life, Seen, World, ends, in_order, noticed, spared};
 use crate::samples::samples;
 
 fn bytes() -> impl Strategy<Value = Vec<u8>> {
-    prop::collection::vec(any::<u8>(), 20..700)
+    prop::collection::vec(any::<u8>(), 20..800)
 }
 
 fn live(bytes: &[u8], kind: Kind) -> Life {
@@ -20,6 +21,11 @@ fn live(bytes: &[u8], kind: Kind) -> Life {
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_calls_in_any_order_are_answered_as_the_reference_answers_them(bytes in bytes()) {
+        calls::live(&mut Choices::new(&bytes));
+    }
 
     #[test]
     fn every_message_reaches_the_caller_once_and_in_order(bytes in bytes()) {
@@ -65,6 +71,21 @@ fn sum(kind: Kind) -> (Seen, [usize; 6]) {
         ends.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
     }
     (all, ends)
+}
+
+#[test]
+fn calls_of_every_kind_are_made() {
+    let mut all = [0; 9];
+    for bytes in samples(bytes(), 200) {
+        let seen = calls::live(&mut Choices::new(&bytes));
+        let flags = [seen.paused, seen.offline, seen.shut, seen.discarded, seen.broken, seen.disconnected];
+        let counts = [seen.closes, seen.pings, seen.answers];
+        let all_counts = flags.map(usize::from).into_iter().chain(counts);
+        all.iter_mut().zip(all_counts).for_each(|(sum, count)| *sum += count);
+    }
+    let [paused, offline, shut, discarded, broken, disconnected, closes, pings, answers] = all;
+    assert!(paused > 10 && offline > 100 && shut > 5 && discarded > 10, "{all:?}");
+    assert!(broken > 40 && disconnected > 60 && closes > 5 && pings > 60 && answers > 150, "{all:?}");
 }
 
 /// A law proves nothing of what its lives never reach.

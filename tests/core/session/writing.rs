@@ -134,6 +134,7 @@ fn a_ping_has_left_with_its_last_byte_where_offsets_are_known() {
     assert!(desk.is_writing());
     desk.sent_bytes(1);
     assert!(!desk.is_writing());
+    assert_eq!(desk.session.bytes_sent(), 1_010);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use tungstenite::{Error, Message};
 
 use super::Connection;
 use crate::driver::tungstenite::pipe::End;
-use crate::session::{ErrorKind, Inbound};
+use crate::session::{ErrorKind, Inbound, LOOK_WHILE_WRITING};
 use crate::text_heartbeat::TextHeartbeat;
 use crate::time::Timestamp;
 
@@ -20,7 +20,22 @@ impl Connection {
     /// the end.
     #[must_use]
     pub fn wants_read(&self, now: Timestamp) -> bool {
-        self.session.wants_read(now) && self.socket.get_ref().end.is_none()
+        // What has come is decoded before more is asked for: otherwise a flood would pile up here.
+        let decoded = !self.undecoded || self.reads_ahead(now);
+        self.session.wants_read(now) && decoded && self.socket.get_ref().end.is_none()
+    }
+
+    /// Whether to hear all that has come, although the caller has not taken the message before it: where a verdict is due that
+    /// it may refute, and where the caller does not ask for it. Otherwise a Close that came behind a message would refuse the
+    /// answer to it.
+    fn reads_ahead(&self, now: Timestamp) -> bool {
+        let waits = |since| now.saturating_duration_since(since) >= LOOK_WHILE_WRITING;
+        self.peer.liveness().would_judge(now) || self.waiting_since.is_some_and(waits)
+    }
+
+    /// Whether a caller that only writes should look what has come.
+    pub(in crate::driver::tungstenite) fn is_behind(&self, now: Timestamp) -> bool {
+        self.reads_ahead(now) || self.session.is_behind(now)
     }
 
     /// One read of the transport, and what it brings. Messages wait for [`recv`](Self::recv).
@@ -94,12 +109,14 @@ impl Connection {
 
     /// The oldest message that has arrived. Pings, Pongs and Closes are not shown.
     pub fn recv(&mut self, now: Timestamp) -> Option<Message> {
-        let message = self.session.take(&mut self.peer, now);
-        self.decode_rest(now);
-        if message.is_some() { message } else { self.session.take(&mut self.peer, now) }
+        self.waiting_since = None;
+        if self.session.kept() == 0 {
+            self.decode_rest(now);
+        }
+        self.session.take(&mut self.peer, now)
     }
 
-    /// Goes on with frames that have come, once there is room for them.
+    /// Goes on with frames that have come, once they are wanted.
     pub(super) fn decode_rest(&mut self, now: Timestamp) {
         if self.undecoded && self.session.wants_read(now) {
             self.decode(now);
@@ -107,14 +124,21 @@ impl Connection {
         }
     }
 
-    /// Hears all frames that have come, as long as there is room for them.
+    /// Hears the frames that have come: up to the next message for the caller or, where it reads ahead, all that there is room
+    /// for.
     fn decode(&mut self, now: Timestamp) {
         self.undecoded = true;
-        while self.session.wants_read(now) && !self.session.is_discarding() && !self.closed {
+        let ahead = self.reads_ahead(now);
+        while self.session.wants_read(now)
+            && (ahead || self.session.kept() == 0)
+            && !self.session.is_discarding()
+            && !self.closed
+        {
             match self.socket.read() {
                 Ok(message) => self.on_message(message, now),
                 Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.undecoded = false;
+                    self.waiting_since = None;
                     if self.drained {
                         self.session.read_blocked(&mut self.peer, now);
                     }
@@ -124,6 +148,9 @@ impl Connection {
             }
         }
         self.undecoded &= !self.session.is_discarding() && !self.closed;
+        if self.waiting_since.is_none() && self.undecoded {
+            self.waiting_since = Some(now);
+        }
     }
 
     fn on_message(&mut self, message: Message, now: Timestamp) {

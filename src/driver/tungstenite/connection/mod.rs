@@ -84,6 +84,8 @@ pub struct Connection {
     drained: bool,
     /// Frames that have come may still be in the input, because the session wanted no more.
     undecoded: bool,
+    /// Since when the caller has not asked for them.
+    waiting_since: Option<Timestamp>,
     /// Tungstenite says that both Close frames have passed, and reads no more.
     closed: bool,
     /// Bytes that the transport took, and has not flushed.
@@ -132,8 +134,9 @@ impl Connection {
             peer: Observed::new(Liveness::new(config.for_drivers(), seed, now)),
             heartbeat: Heartbeat::Frames,
             drained: false,
-            // What came with the handshake.
+            // Frames may have come with the handshake.
             undecoded: true,
+            waiting_since: None,
             closed: false,
             unflushed: 0,
             suspended_at: None,
