@@ -190,6 +190,11 @@ mod named {
             assert_eq!(idle.wake_at(), Some(start + timeout));
         }
 
+        // A ping that is being written is late at the moment that it is.
+        let mut written = machine(config.write_timeout(secs(7)), start);
+        assert!(matches!(written.poll(due), Some(Action::SendPing(_))));
+        assert_eq!(written.wake_at(), Some(due + secs(7)));
+
         // After a verdict there is nothing but the end.
         let mut closed = machine(config, start);
         closed.handle(Event::Close(None), start);

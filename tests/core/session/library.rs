@@ -157,7 +157,7 @@ impl Library {
             // It has sent its echo: there is no second Close.
             Outbound::Close(..) if self.close_given => return,
             Outbound::Close(..) => Sent::Close,
-            _ => unreachable!("no frame"),
+            Outbound::Flush | Outbound::ShutdownWrite | _ => unreachable!("no frame"),
         };
         self.give(sent);
     }

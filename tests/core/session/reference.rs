@@ -28,7 +28,7 @@ pub(crate) const fn told(event: Event<'_>) -> Told {
         Event::ReadPaused => Told::Paused,
         Event::ReadResumed => Told::Resumed,
         Event::Unread => Told::Unread,
-        _ => Told::Peer,
+        Event::Data | Event::Progress | Event::Ping | Event::Pong(_) | Event::Violation(_) | _ => Told::Peer,
     }
 }
 

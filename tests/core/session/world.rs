@@ -445,7 +445,9 @@ impl World {
                     }
                 }
                 Outbound::ShutdownWrite => self.both.shut(),
-                _ => self.give(&out),
+                Outbound::Pong(_) | Outbound::Answer(_) | Outbound::Ping(_) | Outbound::Close(..) | _ => {
+                    self.give(&out);
+                }
             }
             changed = true;
         }
@@ -467,7 +469,7 @@ impl World {
             }
             Outbound::Close(..) => self.life.seen.closes += 1,
             Outbound::Pong(_) | Outbound::Answer(_) => self.life.seen.answers += 1,
-            _ => {}
+            Outbound::Flush | Outbound::ShutdownWrite | _ => {}
         }
     }
 
