@@ -7,6 +7,12 @@ type Counting = liveness::driver::tungstenite::CountingSocket<std::net::TcpStrea
 assert_impl_all!(liveness::driver::tungstenite::LiveSocket<Counting>: Send, Unpin);
 assert_impl_all!(liveness::driver::tungstenite::Offline: std::error::Error, Send, Sync);
 
+type Watched = liveness::driver::tokio::LiveStream<
+    tokio_tungstenite::WebSocketStream<liveness::driver::tokio::Counted<tokio::net::TcpStream>>,
+>;
+assert_impl_all!(Watched: Send, Unpin);
+assert_impl_all!(liveness::driver::tokio::Error: std::error::Error, Clone, Send, Sync);
+
 /// What may grow has a last arm here, which would be out of reach if it could not grow.
 #[deny(unreachable_patterns)]
 #[expect(dead_code, reason = "to compile is all that they have to do")]

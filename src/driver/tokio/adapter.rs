@@ -128,7 +128,7 @@ impl MessageKind<'_> {
     note = "the features `tokio-tungstenite` (version 0.30 of it) and `axum` (0.8) know those of these crates",
     note = "for any other library or version write an `Adapter`, about 25 lines, and use `LiveStream::with_adapter`"
 )]
-pub trait WebSocket: Sized {
+pub trait WebSocket: Socket<<Self as WebSocket>::Adapter> {
     /// What its messages mean.
     type Adapter: Adapter<Self>;
 }

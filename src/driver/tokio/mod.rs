@@ -149,7 +149,7 @@ pub struct LiveStream<S: Socket<A>, A: Adapter<S> = <S as WebSocket>::Adapter, T
     status: Option<watch::Sender<Status>>,
 }
 
-impl<S: WebSocket + Socket<S::Adapter>> LiveStream<S, S::Adapter> {
+impl<S: WebSocket> LiveStream<S, S::Adapter> {
     /// Watches a WebSocket that is open: of tokio-tungstenite, or of axum. Call it within a tokio runtime that has time enabled.
     ///
     /// Without [`ByteCounters`] only whole messages are seen to move; give them to it with [`counted`](Self::counted), or open the

@@ -88,7 +88,8 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> FusedStream for LiveStream<S, A, T> 
 impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
     /// The oldest message that was kept.
     fn take(&mut self) -> Option<A::Message> {
-        if self.session.kept() == 0 {
+        // Nothing comes after an error.
+        if self.session.kept() == 0 || self.verdict_told {
             return None;
         }
         if self.session.is_paused() {

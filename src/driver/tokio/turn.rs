@@ -14,6 +14,9 @@ use crate::session::{ErrorKind, Outbound};
 use crate::text_heartbeat::TextHeartbeat;
 use crate::time::Timestamp;
 
+/// How often what lies unread is discarded where a stream is dropped: 64 KiB of it, with our own adapters.
+const DISCARDS_AT_THE_END: usize = 16;
+
 /// A task that has spent its budget comes again after this.
 const UNTIL_NEXT_TURN: Duration = Duration::from_millis(5);
 
@@ -193,6 +196,16 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
         self.timer.poll_until(due, &mut Context::from_waker(&self.waker)).is_pending()
     }
 
+    /// A transport that is closed with something unread is reset, and the peer may lose our Close.
+    fn discard_leftovers(&mut self) {
+        for _ in 0..DISCARDS_AT_THE_END {
+            let read = self.call(|socket, cx| A::poll_discard(socket.get_mut(), cx));
+            if !matches!(read, Some(Poll::Ready(Ok(1..)))) {
+                break;
+            }
+        }
+    }
+
     /// Whoever dropped this wants nothing of it any more, and may be gone by a panic. Observers are told the end; the peer, if
     /// its socket takes a Close at once.
     pub(super) fn abandon(&mut self) {
@@ -206,7 +219,8 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
         if self.calling {
             self.socket = None;
         }
-        let _: Poll<()> = self.write();
+        let _ = self.write();
+        self.discard_leftovers();
         self.machine.handle(Event::Eof, self.now);
         self.poll_machine(self.now);
     }

@@ -41,6 +41,15 @@ async fn a_send_that_waits_is_told_at_the_verdict() {
     assert!(start.elapsed() < 16 * SECOND, "{:?}", start.elapsed());
 }
 
+#[tokio::test(start_paused = true)]
+async fn nothing_is_handed_out_after_an_error() {
+    let (mut live, mut client, _) = pair(config(), 1024).await;
+    assert_eq!(reason(live.next().await), Reason::PingTimeout);
+    // It was only asleep, and does not know.
+    client.send(Message::text("good morning")).await.unwrap();
+    assert!(live.next().await.is_none());
+}
+
 /// Whoever waits to read, and whoever waits to write.
 #[tokio::test(start_paused = true)]
 async fn both_halves_are_told_at_the_verdict() {
