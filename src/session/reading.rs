@@ -183,7 +183,8 @@ impl<T> Session<T> {
     #[inline]
     pub(super) fn hear(&mut self, event: Event<'_>, peer: &mut impl Peer, now: Timestamp) {
         if let Some(since) = self.away_since {
-            if now.saturating_duration_since(since) > peer.last_look() {
+            // Most messages have waited for no time at all.
+            if now > since && now.saturating_duration_since(since) > peer.last_look() {
                 self.away_since = None;
                 peer.handle(Event::Unread, now);
             }

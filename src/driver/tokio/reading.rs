@@ -87,6 +87,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> FusedStream for LiveStream<S, A, T> 
 
 impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
     /// The oldest message that was kept.
+    #[inline]
     fn take(&mut self) -> Option<A::Message> {
         // Nothing comes after an error.
         if self.session.kept() == 0 || self.verdict_told {
@@ -102,6 +103,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
     }
 
     /// What the reader is told once there is no more to read.
+    #[inline]
     fn end<M>(&mut self) -> Option<Option<Result<M, Error>>> {
         let proper = match self.liveness().verdict() {
             None => return None,
@@ -139,6 +141,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
     }
 
     /// One attempt to read.
+    #[inline]
     fn read(&mut self) -> Read<A::Message> {
         if !self.session.wants_read(self.now) {
             return Read::NotNow;
@@ -202,6 +205,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
     }
 
     /// Sorts a message.
+    #[inline]
     fn received(&mut self, message: A::Message) -> Read<A::Message> {
         let inbound = match A::kind(&message) {
             MessageKind::Text(text) => match self.heartbeat.parse(text) {

@@ -28,6 +28,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
     }
 
     /// Begins a turn: if anything may have changed since the last, looks at the clock, and judges what is due.
+    #[inline]
     pub(super) fn begin_turn(&mut self) {
         if self.wakers.is_woken() || self.counts.is_none() {
             self.wakers.clear();
@@ -37,17 +38,25 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
     }
 
     /// Judges what is due, if the clock has been read, or is to be read, since the deadlines were last looked at.
+    #[inline]
     pub(super) fn check_deadlines(&mut self) {
+        // Most messages: the bytes were there, and no time has passed that anybody knows of.
+        if self.clock_stale || self.recheck {
+            self.recheck_deadlines();
+        }
+    }
+
+    #[inline(never)]
+    fn recheck_deadlines(&mut self) {
         if self.clock_stale {
             self.read_the_clock();
         }
-        if core::mem::take(&mut self.recheck) {
-            self.deferred = false;
-            if self.is_due() {
-                self.judge();
-            }
-            let _ = self.arm_timer();
+        self.recheck = false;
+        self.deferred = false;
+        if self.is_due() {
+            self.judge();
         }
+        let _ = self.arm_timer();
     }
 
     fn is_due(&self) -> bool {
@@ -99,6 +108,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
     }
 
     /// Every call of the library goes through here: what moved by it is reported.
+    #[inline]
     pub(super) fn call<R>(&mut self, call: impl FnOnce(Pin<&mut S>, &mut Context<'_>) -> R) -> Option<R> {
         let socket = self.socket.as_mut()?;
         self.calling = true;
@@ -111,15 +121,21 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
         Some(result)
     }
 
+    #[inline]
     fn report_bytes(&mut self) {
         let Some(counts) = &mut self.counts else { return };
         let is_held = counts.counters.end_call();
         let (received, sent) = counts.moved();
-        if received > 0 || sent > 0 {
-            self.read_the_clock();
-            self.session.received_bytes(received, self.now);
-            self.session.sent_bytes(sent, &mut self.machine, self.now);
+        if received != 0 || sent != 0 || is_held {
+            self.bytes_moved(received, sent, is_held);
         }
+    }
+
+    #[inline(never)]
+    fn bytes_moved(&mut self, received: usize, sent: usize, is_held: bool) {
+        self.read_the_clock();
+        self.session.received_bytes(received, self.now);
+        self.session.sent_bytes(sent, &mut self.machine, self.now);
         if is_held && !self.session.is_write_broken() {
             self.take_held_error();
         }
