@@ -118,7 +118,7 @@ impl Connection {
 
     /// Goes on with frames that have come, once they are wanted.
     pub(super) fn decode_rest(&mut self, now: Timestamp) {
-        if self.undecoded && self.session.wants_read(now) {
+        if (self.undecoded || self.fresh) && self.session.wants_read(now) {
             self.decode(now);
             self.pump(now);
         }
@@ -127,7 +127,7 @@ impl Connection {
     /// Hears the frames that have come: up to the next message for the caller or, where it reads ahead, all that there is room
     /// for.
     fn decode(&mut self, now: Timestamp) {
-        self.undecoded = true;
+        (self.undecoded, self.fresh) = (true, false);
         let ahead = self.reads_ahead(now);
         while self.session.wants_read(now)
             && (ahead || self.session.kept() == 0)

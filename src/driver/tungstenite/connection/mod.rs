@@ -84,6 +84,8 @@ pub struct Connection {
     drained: bool,
     /// Frames that have come may still be in the input, because the session wanted no more.
     undecoded: bool,
+    /// Frames may have come with the handshake, and nobody has looked.
+    fresh: bool,
     /// Since when the caller has not asked for them.
     waiting_since: Option<Timestamp>,
     /// Tungstenite says that both Close frames have passed, and reads no more.
@@ -134,8 +136,8 @@ impl Connection {
             peer: Observed::new(Liveness::new(config.for_drivers(), seed, now)),
             heartbeat: Heartbeat::Frames,
             drained: false,
-            // Frames may have come with the handshake.
-            undecoded: true,
+            undecoded: false,
+            fresh: true,
             waiting_since: None,
             closed: false,
             unflushed: 0,
