@@ -3,10 +3,11 @@
 use std::io;
 use std::time::Duration;
 
-use liveness::driver::tungstenite::{Connection, SendError};
+use liveness::driver::tungstenite::{Connection, Handshake, SendError};
 use liveness::session::{Limits, Role};
 use liveness::{Action, CloseCode, Config, Evidence, Reason, Timestamp};
 use tungstenite::Message;
+use tungstenite::handshake::server::{ErrorResponse, Request, Response};
 
 use liveness_testing::raw_peer::{PING, PONG, TEXT, close, frame};
 
@@ -112,6 +113,37 @@ fn two_ends_live_talk_and_close() {
     client.receive_end(Ok(()), now);
     assert_eq!(polled(&mut client, now), [Action::Disconnect]);
     assert_eq!(client.close_frame().map(|frame| u16::from(frame.code)), Some(1001));
+}
+
+/// The server talks at once, and its first words come in one segment with its response.
+#[test]
+fn what_came_with_the_handshake_is_heard() {
+    let mut client = Handshake::client("ws://localhost/", None).unwrap();
+    let mut server = Handshake::server(None);
+    server.receive(client.outgoing());
+    let mut server = server.poll().unwrap().unwrap().watch(CONFIG, 7, at(0));
+    server.send(Message::text("welcome"), at(0)).unwrap();
+    client.receive(server.outgoing());
+    let mut client = client.poll().unwrap().unwrap().watch(CONFIG, 1, at(0));
+    assert_eq!(client.recv(at(0)), Some(Message::text("welcome")));
+}
+
+#[test]
+#[expect(clippy::result_large_err, reason = "tungstenite's own answer")]
+fn a_refusal_is_sent() {
+    let refuse = |_: &Request, _: Response| {
+        let mut answer = ErrorResponse::new(Some("go away".into()));
+        *answer.status_mut() = tungstenite::http::StatusCode::FORBIDDEN;
+        Err(answer)
+    };
+    let mut client = Handshake::client("ws://localhost/", None).unwrap();
+    let mut server = Handshake::server_with(refuse, None);
+    server.receive(client.outgoing());
+    assert!(server.poll().is_err());
+    let refusal = String::from_utf8_lossy(server.outgoing()).into_owned();
+    assert!(refusal.starts_with("HTTP/1.1 403") && refusal.ends_with("go away"), "{refusal}");
+    client.receive(server.outgoing());
+    assert!(client.poll().unwrap_err().to_string().contains("403"));
 }
 
 #[test]
