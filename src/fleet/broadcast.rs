@@ -46,7 +46,9 @@ impl Fleet {
         self.broadcast = Some(Broadcast { command, at, next: 0, end: self.states.len(), told: Vec::new() });
     }
 
-    /// A few slots more; true where none is left.
+    /// A few slots more; true where none is left. Out of line, because a poll without a broadcast must stay short.
+    #[cold]
+    #[inline(never)]
     pub(super) fn continue_broadcast(&mut self) -> bool {
         let Some(broadcast) = &mut self.broadcast else { return true };
         for _ in 0..SLOTS_A_POLL {

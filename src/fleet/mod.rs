@@ -264,7 +264,7 @@ impl Fleet {
     /// and poll again.
     pub fn poll(&mut self, now: Timestamp) -> Option<(Key, Action)> {
         let now = self.advance(now);
-        if !self.continue_broadcast() {
+        if self.broadcast.is_some() && !self.continue_broadcast() {
             return None;
         }
         for _ in 0..IDLE_LOOKS {
@@ -280,9 +280,10 @@ impl Fleet {
                 continue;
             };
             let tag = Tag(state.tag());
-            let step = match self.observers.get_mut(&slot) {
-                None => state.step(config, now),
-                Some(observers) => observe::step(state, config, observers, now),
+            let step = if self.observers.is_empty() {
+                state.step(config, now)
+            } else {
+                observe::step(state, config, self.observers.get_mut(&slot), now)
             };
             if step == Step::Rest {
                 self.wheel.set(slot, state.next_check());

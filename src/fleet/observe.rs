@@ -100,9 +100,15 @@ fn change(state: &mut State, config: &Config, input: Input<'_>, now: Timestamp) 
     }
 }
 
-/// A poll of a state that is observed.
-#[cold]
-pub(super) fn step(state: &mut State, config: &Config, observers: &mut Observers, now: Timestamp) -> Step {
+/// A poll of a state, in a fleet some of whose connections are observed.
+#[inline(never)]
+pub(super) fn step(
+    state: &mut State,
+    config: &Config,
+    observers: Option<&mut Observers>,
+    now: Timestamp,
+) -> Step {
+    let Some(observers) = observers else { return state.step(config, now) };
     observers.polling(&machine(config, state), now);
     let step = state.step(config, now);
     let machine = machine(config, state);
