@@ -9,8 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use liveness::driver::CountingSocket;
-use liveness::driver::tungstenite::{LiveSocket, Offline, accept};
+use liveness::driver::tungstenite::{CountingSocket, Error, LiveSocket, accept};
 use liveness::presence::{Presence, PresenceChange};
 use liveness::{Clock, Status};
 use tungstenite::Message;
@@ -66,7 +65,7 @@ fn talk(
     socket: &mut LiveSocket<CountingSocket<TcpStream>>,
     from: SocketAddr,
     room: &Mutex<Room>,
-) -> Result<Infallible, Offline> {
+) -> Result<Infallible, Error> {
     let (outbox, lines) = sync_channel(64);
     let mut name = None;
     loop {

@@ -96,6 +96,12 @@
 //! Many protocols carry theirs in ordinary messages: socket.io, GraphQL, Phoenix, Discord, SignalR, most exchanges. [`dialect`] has
 //! them, without an allocation: which message is a heartbeat, what answers it, and the [`Config`] that goes with it.
 //!
+//! # Who looks on
+//!
+//! A recorder of transcripts, `tracing`, a metric, a presence list: each is an [`Observer`] (feature `alloc`), told every input and
+//! every action with its time. Several may be attached at run time, to an [`Observed`] machine, to a driver's socket or to a
+//! connection of a fleet. None of them changes what the machine does.
+//!
 //! # What follows from a verdict
 //!
 //! - The client dials again: [`Reconnect`] says when, by what the server said and by any backoff, and spreads the herd of
@@ -119,14 +125,15 @@
 //! | feature | gives | needs |
 //! |---|---|---|
 //! | `std` (default) | [`Clock`]; `random_seed`; and `alloc` | nothing |
-//! | `alloc` | [`Fleet`]: a million connections on one thread; [`Presence`]; [`Lease`]; a [`Config`] from text | `alloc` |
+//! | `alloc` | [`Fleet`]: a million connections on one thread; [`Presence`]; [`Lease`]; [`Observer`]; a [`Config`] from text | `alloc` |
 //! | `transcript` | [`transcript`]: a connection's life as text; `Recorder` | `similar` |
-//! | `tungstenite` | [`driver::tungstenite`]: a blocking WebSocket that does its own heartbeating | `tungstenite`, `socket2` |
+//! | `tune` | [`driver::tune`]: prepares a TCP socket for heartbeats; all drivers bring it | `socket2` |
+//! | `tungstenite` | [`driver::tungstenite`]: a WebSocket with its heartbeat, blocking or for a loop of your own | `tungstenite`, `rustix`, `socket2` |
 //! | `rustls` | that driver over TLS | `rustls` |
-//! | `tokio` | [`driver::tokio`]: the same for any WebSocket that is a stream and a sink | `tokio`, `futures-util`, `socket2` |
+//! | `tokio` | [`driver::tokio`]: the same for any WebSocket that is a stream and a sink | `tokio`, `futures-util`, `tune` |
 //! | `tokio-tungstenite` | [`driver::tokio_tungstenite`]: for that of tokio-tungstenite | `tokio-tungstenite` |
 //! | `axum` | [`driver::axum`]: for that of axum | `axum` |
-//! | `tracing` | [`Traced`]: a machine that tells `tracing` of its life | `tracing` |
+//! | `tracing` | [`Traced`]: an observer that tells `tracing` of a life | `tracing`, `alloc` |
 //! | `sim` | [`sim`]: a simulated clock and network, to test a server with | `alloc` |
 //! | `serde` | `Serialize` for what is logged, `Deserialize` for [`Config`] in a file of settings | `serde` |
 //! | `arbitrary` | `Arbitrary` for [`Config`], [`Event`], [`Timestamp`] and [`CloseCode`], for fuzzing | `arbitrary` |
@@ -136,9 +143,10 @@
 #![cfg_attr(not(feature = "std"), doc = "[`Clock`]: #features")]
 #![cfg_attr(
     not(feature = "alloc"),
-    doc = "[`Fleet`]: #features\n[`Presence`]: #features\n[`Lease`]: #features"
+    doc = "[`Fleet`]: #features\n[`Presence`]: #features\n[`Lease`]: #features\n[`Observer`]: #features\n[`Observed`]: #features"
 )]
 #![cfg_attr(not(feature = "transcript"), doc = "[`transcript`]: #features")]
+#![cfg_attr(not(feature = "tune"), doc = "[`driver::tune`]: #features")]
 #![cfg_attr(not(feature = "tungstenite"), doc = "[`driver::tungstenite`]: #features")]
 #![cfg_attr(not(feature = "tokio"), doc = "[`driver::tokio`]: #features")]
 #![cfg_attr(not(feature = "tokio-tungstenite"), doc = "[`driver::tokio_tungstenite`]: #features")]
@@ -175,7 +183,7 @@ extern crate std;
 mod arbitrary;
 mod config;
 pub mod dialect;
-#[cfg(any(feature = "tungstenite", feature = "tokio"))]
+#[cfg(feature = "tune")]
 pub mod driver;
 mod event;
 #[cfg(feature = "alloc")]
@@ -187,6 +195,8 @@ pub mod guide {}
 pub mod lease;
 mod limiter;
 mod liveness;
+#[cfg(feature = "alloc")]
+mod observer;
 mod payload;
 #[cfg(feature = "alloc")]
 pub mod presence;
@@ -194,6 +204,8 @@ pub mod reconnect;
 mod rtt;
 #[cfg(feature = "serde")]
 mod serde;
+#[cfg(feature = "alloc")]
+pub mod session;
 #[cfg(feature = "sim")]
 pub mod sim;
 mod state;
@@ -214,7 +226,9 @@ pub use event::{Action, CloseCode, CloseCodeError, Event, Reason, Status};
 pub use fleet::{ConfigId, Fleet, FleetError, Key, StaleKey};
 #[cfg(feature = "alloc")]
 pub use lease::{Lease, LeaseChange};
-pub use liveness::{Liveness, Monitor, Report, Stats};
+pub use liveness::{Liveness, Report, Stats};
+#[cfg(feature = "alloc")]
+pub use observer::{Input, Observed, Observer, OnAction};
 pub use payload::Payload;
 #[cfg(feature = "std")]
 pub use payload::random_seed;

@@ -94,6 +94,22 @@ impl Liveness {
         self.state.next_due(&self.config).or_never()
     }
 
+    /// When to wake, for a driver with a timer for each connection: [`poll_timeout`](Self::poll_timeout), and for a ping of
+    /// the schedule up to a 256th of the interval later, at most 50 ms.
+    ///
+    /// Such pings ring on a grid: where connections share the origin of their timestamps, many of them wake together, and a
+    /// crowd costs one wake-up a line and not one a connection. Deadlines that may end in a verdict are not moved.
+    #[must_use]
+    pub fn wake_at(&self) -> Option<Timestamp> {
+        self.state.next_wake(&self.config).or_never()
+    }
+
+    /// Whether a poll at `now` would hold something against the peer that unread input could refute: read first.
+    #[must_use]
+    pub fn would_judge(&self, now: Timestamp) -> bool {
+        self.state.would_judge(&self.config, now)
+    }
+
     /// [`Action::Disconnect`] has been given out; nothing more will come.
     #[must_use]
     pub const fn is_finished(&self) -> bool {
@@ -193,43 +209,6 @@ impl Liveness {
     #[cfg(feature = "transcript")]
     pub(crate) const fn state(&self) -> &State {
         &self.state
-    }
-}
-
-/// What a driver runs: a [`Liveness`], or a wrapper that observes one, such as a `Recorder`.
-pub trait Monitor {
-    /// As [`Liveness::handle`].
-    fn handle(&mut self, event: Event<'_>, now: Timestamp);
-    /// As [`Liveness::poll`].
-    fn poll(&mut self, now: Timestamp) -> Option<Action>;
-    /// As [`Liveness::probe`].
-    fn probe(&mut self, now: Timestamp);
-    /// As [`Liveness::close`].
-    fn close(&mut self, code: CloseCode, now: Timestamp);
-    /// As [`Liveness::reconfigure`].
-    fn reconfigure(&mut self, config: Config, now: Timestamp);
-    /// The machine itself, for every question.
-    fn liveness(&self) -> &Liveness;
-}
-
-impl Monitor for Liveness {
-    fn handle(&mut self, event: Event<'_>, now: Timestamp) {
-        self.handle(event, now);
-    }
-    fn poll(&mut self, now: Timestamp) -> Option<Action> {
-        self.poll(now)
-    }
-    fn probe(&mut self, now: Timestamp) {
-        self.probe(now);
-    }
-    fn close(&mut self, code: CloseCode, now: Timestamp) {
-        self.close(code, now);
-    }
-    fn reconfigure(&mut self, config: Config, now: Timestamp) {
-        self.reconfigure(config, now);
-    }
-    fn liveness(&self) -> &Liveness {
-        self
     }
 }
 

@@ -106,6 +106,15 @@ impl Timestamp {
         self.0.saturating_sub(earlier.0)
     }
 
+    /// The next line of a grid with this mesh, a power of two of nanoseconds; itself where it lies on one.
+    pub(crate) const fn on_grid(self, mesh: u64) -> Self {
+        let last = mesh.saturating_sub(1);
+        match self.0.checked_add(last) {
+            Some(late) => Self(late & !last),
+            None => self,
+        }
+    }
+
     /// `None` for the far end: what a caller sees of a deadline that never comes.
     pub(crate) const fn or_never(self) -> Option<Self> {
         if self.0 == u64::MAX { None } else { Some(self) }

@@ -1,15 +1,15 @@
-//! A machine that tells `tracing` what it does.
+//! An observer that tells `tracing` what a machine does.
 
 use core::time::Duration;
 
 use tracing::Span;
 
-use crate::config::Config;
-use crate::event::{Action, CloseCode, Event};
-use crate::liveness::{Liveness, Monitor, Stats};
+use crate::event::{Action, CloseCode};
+use crate::liveness::{Liveness, Stats};
+use crate::observer::Observer;
 use crate::time::Timestamp;
 
-/// Wraps a [`Monitor`] and tells `tracing` of its life, in a span of its own.
+/// An [`Observer`] that tells `tracing` of a life, in a span of its own.
 ///
 /// The span is `liveness`, at level `ERROR` so that no filter of events takes their context away, below whatever span is
 /// current when it is made: put the peer's address there. The events, all with target `liveness`:
@@ -25,47 +25,80 @@ use crate::time::Timestamp;
 /// | `close` | debug | `code`, if there is one |
 /// | `disconnect` | debug | `pings`, `answered`, `stalls_forgiven`, `survived` |
 ///
+/// The span is entered for an event, not for each call.
+///
 /// ```
-/// use liveness::{Config, Liveness, Monitor, Timestamp, Traced};
+/// use liveness::{Config, Liveness, Observed, Timestamp, Traced};
 ///
 /// let span = tracing::info_span!("websocket", peer = "192.0.2.1:9");
-/// let machine = Liveness::new(Config::DEFAULT, 7, Timestamp::ZERO);
-/// let mut peer = span.in_scope(|| Traced::new(machine));
+/// let mut peer = Observed::new(Liveness::new(Config::DEFAULT, 7, Timestamp::ZERO));
+/// peer.observe(span.in_scope(Traced::new), Timestamp::ZERO);
 /// while peer.poll(Timestamp::ZERO).is_some() {}
 /// ```
 ///
-/// A driver takes it where it takes a machine: `with_machine`.
+/// For a driver's socket: `socket.observe(Traced::new())`. Attached in the middle of a life, it tells what happens from there
+/// on; the counts are those of the whole life.
 #[derive(Debug)]
-pub struct Traced<M> {
-    machine: M,
+pub struct Traced {
     span: Span,
+    /// What has been told of.
+    stats: Stats,
 }
 
-impl<M: Monitor> Traced<M> {
-    /// A machine whose life is told from here on.
-    pub fn new(machine: M) -> Self {
-        Self { machine, span: tracing::error_span!(target: "liveness", "liveness") }
+impl Traced {
+    /// For one connection, below the current span.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { span: tracing::error_span!(target: "liveness", "liveness"), stats: Stats::default() }
+    }
+}
+
+impl Default for Traced {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Observer for Traced {
+    fn attached(&mut self, peer: &Liveness, _: Timestamp) {
+        self.stats = peer.stats();
     }
 
-    fn trace_action(&self, action: Action, now: Timestamp) {
-        let peer = self.machine.liveness();
-        let stats = peer.stats();
-        match action {
-            Action::MarkOnline => {
-                tracing::info!(target: "liveness", survived = stats.suspicions_survived, "online");
-            }
-            Action::SendPing(_) => tracing::debug!(target: "liveness", ping = stats.pings, "ping"),
-            Action::MarkSuspect => {
-                tracing::info!(target: "liveness", ping = stats.pings, report = %peer.report(now), "suspect");
-            }
-            Action::MarkOffline(reason) => {
-                tracing::info!(target: "liveness", %reason, report = %peer.report(now), "offline");
-            }
-            Action::Close(code) => {
-                tracing::debug!(target: "liveness", code = code.map(CloseCode::get), "close");
-            }
-            Action::Disconnect => trace_disconnect(stats),
+    fn changed(&mut self, peer: &Liveness, _: Timestamp) {
+        let (old, new) = (self.stats, peer.stats());
+        if new.answers != old.answers {
+            self.span.in_scope(|| trace_answer(peer));
         }
+        if new.stalls_forgiven != old.stalls_forgiven {
+            self.span.in_scope(|| {
+                tracing::warn!(target: "liveness", stalls_forgiven = new.stalls_forgiven, "stall forgiven");
+            });
+        }
+        self.stats = new;
+    }
+
+    fn action(&mut self, action: Action, peer: &Liveness, now: Timestamp) {
+        self.span.in_scope(|| trace_action(action, peer, now));
+    }
+}
+
+fn trace_action(action: Action, peer: &Liveness, now: Timestamp) {
+    let stats = peer.stats();
+    match action {
+        Action::MarkOnline => {
+            tracing::info!(target: "liveness", survived = stats.suspicions_survived, "online");
+        }
+        Action::SendPing(_) => tracing::debug!(target: "liveness", ping = stats.pings, "ping"),
+        Action::MarkSuspect => {
+            tracing::info!(target: "liveness", ping = stats.pings, report = %peer.report(now), "suspect");
+        }
+        Action::MarkOffline(reason) => {
+            tracing::info!(target: "liveness", %reason, report = %peer.report(now), "offline");
+        }
+        Action::Close(code) => {
+            tracing::debug!(target: "liveness", code = code.map(CloseCode::get), "close");
+        }
+        Action::Disconnect => trace_disconnect(stats),
     }
 }
 
@@ -95,45 +128,4 @@ fn trace_answer(peer: &Liveness) {
 
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
-}
-
-impl<M: Monitor> Monitor for Traced<M> {
-    fn handle(&mut self, event: Event<'_>, now: Timestamp) {
-        let answers = self.liveness().stats().answers;
-        self.machine.handle(event, now);
-        if self.liveness().stats().answers != answers {
-            self.span.in_scope(|| trace_answer(self.liveness()));
-        }
-    }
-
-    fn poll(&mut self, now: Timestamp) -> Option<Action> {
-        let stalls = self.liveness().stats().stalls_forgiven;
-        let action = self.machine.poll(now);
-        let stalls_forgiven = self.liveness().stats().stalls_forgiven;
-        self.span.in_scope(|| {
-            if stalls_forgiven != stalls {
-                tracing::warn!(target: "liveness", stalls_forgiven, "stall forgiven");
-            }
-            if let Some(action) = action {
-                self.trace_action(action, now);
-            }
-        });
-        action
-    }
-
-    fn probe(&mut self, now: Timestamp) {
-        self.machine.probe(now);
-    }
-
-    fn close(&mut self, code: CloseCode, now: Timestamp) {
-        self.machine.close(code, now);
-    }
-
-    fn reconfigure(&mut self, config: Config, now: Timestamp) {
-        self.machine.reconfigure(config, now);
-    }
-
-    fn liveness(&self) -> &Liveness {
-        self.machine.liveness()
-    }
 }

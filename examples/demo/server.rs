@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use liveness::driver::tungstenite::{LiveSocket, accept_raw};
-use liveness::{Action, Clock, Config, Liveness, random_seed};
+use liveness::driver::tungstenite::accept_raw;
+use liveness::{Action, Clock, Config, Liveness};
 use tungstenite::Message;
 use tungstenite::protocol::WebSocketConfig;
 
@@ -93,21 +93,21 @@ pub(crate) fn open(config: Config, record: Recorder) -> io::Result<Door> {
 }
 
 fn serve(stream: TcpStream, config: Config, link: Link, record: Recorder) {
-    let Ok(socket) = accept_raw(stream, Some(settings())) else { return };
-    let clock = Clock::new();
-    let machine = Liveness::new(config, random_seed(), clock.now());
+    let Ok(ready) = accept_raw(stream, Some(settings())) else { return };
+    let socket = ready.watch(config);
+    let clock = socket.clock();
     let watch = move |action, peer: &Liveness| {
         if let Some(change) = change(action, peer, clock) {
             record(link, change);
         }
     };
-    let mut socket = LiveSocket::with_machine(socket, machine, clock).on_action(watch);
-    loop {
-        let answered = socket.read().and_then(|message| socket.send(answer(message)));
-        if answered.is_err() && socket.liveness().is_finished() {
-            return;
-        }
+    let mut socket = socket.on_action(watch);
+    while let Ok(message) = socket.read() {
+        // The reading goes on: the end is its to report.
+        let _ = socket.send(answer(message));
     }
+    // The peer may still be told, and close too.
+    socket.finish();
 }
 
 fn change(action: Action, peer: &Liveness, clock: Clock) -> Option<Change> {

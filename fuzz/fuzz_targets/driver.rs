@@ -1,25 +1,23 @@
-//! The tungstenite driver over a socket that delivers any bytes in any pieces, blocks, fails and ends: it never panics,
-//! always ends in one `Disconnect`, and never touches the socket after it.
+//! A connection over a transport that delivers any bytes in any pieces, takes any part of what is written, blocks, fails and
+//! ends, in simulated time: it never panics, always ends in one `Disconnect`, and writes nothing after a write that failed.
 #![no_main]
 
 #[path = "../frames.rs"]
 mod frames;
 
-use std::cell::Cell;
+use std::collections::VecDeque;
 use std::io::{self, Read, Write};
-use std::net::Shutdown;
-use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arbitrary::Arbitrary;
 use frames::{frame, text_heartbeat};
 use libfuzzer_sys::fuzz_target;
-use liveness::driver::tungstenite::LiveSocket;
-use liveness::driver::{BlockingSocket, CountingSocket, Heartbeat};
-use liveness::{Action, CloseCode, Config, Evidence};
-use tungstenite::protocol::Role;
-use tungstenite::{Message, WebSocket};
+use liveness::driver::Heartbeat;
+use liveness::driver::tungstenite::Connection;
+use liveness::session::{Limits, Role};
+use liveness::{Action, CloseCode, Config, Evidence, OnAction, Timestamp};
+use tungstenite::Message;
 
 #[derive(Arbitrary, Debug)]
 enum Piece {
@@ -52,7 +50,9 @@ enum Taking {
 
 #[derive(Arbitrary, Debug)]
 enum Call {
-    Read,
+    Turn,
+    Pass(u16),
+    Take(u8),
     Text(u8),
     Close(CloseCode),
     Probe,
@@ -63,15 +63,17 @@ struct Life {
     server: bool,
     text: bool,
     pong_only: bool,
+    messages: u8,
+    answers: u8,
     pieces: Vec<Piece>,
     writes: Vec<Taking>,
     calls: Vec<Call>,
 }
 
 struct Script {
-    bytes: Vec<io::Result<Vec<u8>>>,
-    writes: Vec<Taking>,
-    closed: Rc<Cell<bool>>,
+    pieces: VecDeque<Piece>,
+    writes: VecDeque<Taking>,
+    broken: bool,
 }
 
 fn bytes(piece: Piece) -> io::Result<Vec<u8>> {
@@ -87,13 +89,12 @@ fn bytes(piece: Piece) -> io::Result<Vec<u8>> {
 
 impl Read for Script {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        assert!(!self.closed.get(), "read after Disconnect");
-        let Some(next) = self.bytes.pop() else { return Ok(0) };
-        let mut next = next?;
+        let Some(next) = self.pieces.pop_front() else { return Ok(0) };
+        let mut next = bytes(next)?;
         let count = next.len().min(buffer.len());
         buffer[..count].copy_from_slice(&next[..count]);
         if count < next.len() {
-            self.bytes.push(Ok(next.split_off(count)));
+            self.pieces.push_front(Piece::Bytes(next.split_off(count)));
         }
         // A read of nothing is the end of the stream, and a script of no bytes is not that.
         if count == 0 { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(count) }
@@ -102,12 +103,15 @@ impl Read for Script {
 
 impl Write for Script {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        assert!(!self.closed.get(), "written after Disconnect");
-        match self.writes.pop().unwrap_or(Taking::All) {
+        assert!(!self.broken, "written after a write that failed");
+        match self.writes.pop_front().unwrap_or(Taking::All) {
             Taking::All => Ok(buffer.len()),
             Taking::Part(count) => Ok(buffer.len().min(usize::from(count) + 1)),
             Taking::Blocks => Err(io::ErrorKind::WouldBlock.into()),
-            Taking::Fails => Err(io::ErrorKind::BrokenPipe.into()),
+            Taking::Fails => {
+                self.broken = true;
+                Err(io::ErrorKind::BrokenPipe.into())
+            }
         }
     }
     fn flush(&mut self) -> io::Result<()> {
@@ -115,70 +119,66 @@ impl Write for Script {
     }
 }
 
-impl BlockingSocket for Script {
-    fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        assert_ne!(timeout, Some(Duration::ZERO));
-        Ok(())
+/// One turn, as the docs have it.
+fn turn(peer: &mut Connection, script: &mut Script, now: Timestamp) {
+    while peer.wants_write() && peer.write_to(script, now).is_ok() {}
+    while peer.wants_read(now) && peer.read_from(script, now).is_ok() {}
+    let mut actions = 0;
+    while peer.poll(now).is_some() {
+        actions += 1;
+        assert!(actions < 10, "it never comes to an end");
     }
-    fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        assert_ne!(timeout, Some(Duration::ZERO));
-        Ok(())
-    }
-    fn set_nonblocking(&self, _nonblocking: bool) -> io::Result<()> {
-        // It never waits, whatever it is told.
-        Ok(())
-    }
-    fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        if how == Shutdown::Both {
-            self.closed.set(true);
-        }
-        Ok(())
+    if peer.wants_shutdown() {
+        peer.shut(now);
+        while peer.poll(now).is_some() {}
     }
 }
 
 fuzz_target!(|life: Life| {
-    let closed = Rc::new(Cell::new(false));
-    let script = Script {
-        bytes: life.pieces.into_iter().take(100).map(bytes).rev().collect(),
-        writes: life.writes,
-        closed: Rc::clone(&closed),
+    let mut script = Script {
+        pieces: life.pieces.into_iter().take(100).collect(),
+        writes: life.writes.into_iter().take(1000).collect(),
+        broken: false,
     };
-    let role = if life.server { Role::Server } else { Role::Client };
-    // Real time passes here: let it be short. The socket ends soon in any case.
     let config = Config::builder()
-        .interval(Duration::from_micros(50))
-        .timeout(Duration::from_millis(2))
-        .last_look(Duration::from_micros(100))
-        .close_timeout(Duration::from_millis(1))
+        .interval(Duration::from_millis(50))
+        .timeout(Duration::from_millis(200))
+        .close_timeout(Duration::from_millis(100))
         .evidence(if life.pong_only { Evidence::PongOnly } else { Evidence::AnyTraffic })
         .control_budget(8, 1)
         .build()
         .expect("valid");
+    let limits = Limits { messages: life.messages.into(), answers: life.answers.into(), ..Limits::DEFAULT };
+    let mut now = Timestamp::ZERO;
+    let role = if life.server { Role::Server } else { Role::Client };
+    let mut peer = Connection::opened(role, config, None, 7, now).limits(limits);
+    if life.text {
+        peer = peer.heartbeat(Heartbeat::Text);
+    }
     let told = Arc::new(Mutex::new(Vec::new()));
     let watch = Arc::clone(&told);
-    let heartbeat = if life.text { Heartbeat::Text } else { Heartbeat::Frames };
-    let mut socket =
-        LiveSocket::new(WebSocket::from_raw_socket(CountingSocket::new(script), role, None), config)
-            .heartbeat(heartbeat)
-            .on_action(move |action, _| watch.lock().expect("one thread").push(action));
-    for call in life.calls.into_iter().take(50) {
-        // What went wrong is told by the actions too.
-        let _ = match call {
-            Call::Read => socket.read().map(drop),
-            Call::Text(len) => socket.send(Message::text("x".repeat(len.into()))),
-            Call::Close(code) => {
-                socket.close(code, "enough");
-                Ok(())
-            }
-            Call::Probe => {
-                socket.probe();
-                Ok(())
-            }
-        };
+    peer.observe(OnAction::new(move |action, _: &_| watch.lock().expect("one thread").push(action)), now);
+    for call in life.calls.into_iter().take(200) {
+        match call {
+            Call::Turn => turn(&mut peer, &mut script, now),
+            Call::Pass(micros) => now += Duration::from_micros(micros.into()),
+            Call::Take(count) => drop((0..count).map_while(|_| peer.recv(now)).count()),
+            Call::Text(len) => drop(peer.send(Message::text("x".repeat(len.into())), now)),
+            Call::Close(code) => peer.close(code, "enough", now),
+            Call::Probe => peer.probe(now),
+        }
     }
-    while socket.read().is_ok() {}
-    assert!(socket.liveness().is_finished() && closed.get());
-    assert!(socket.read().is_err() && socket.send(Message::text("late")).is_err());
+    // The script ends, so the connection does, if somebody takes what it has.
+    for _ in 0..10_000 {
+        if peer.is_finished() {
+            break;
+        }
+        turn(&mut peer, &mut script, now);
+        while peer.recv(now).is_some() {}
+        now += Duration::from_millis(1);
+    }
+    assert!(peer.is_finished() && peer.offline().is_some(), "{peer:?}");
+    assert!(peer.send(Message::text("late"), now).is_err());
     let told = told.lock().expect("one thread");
     let count = |wanted: fn(&Action) -> bool| told.iter().filter(|action| wanted(action)).count();
     assert_eq!(told.first(), Some(&Action::MarkOnline));

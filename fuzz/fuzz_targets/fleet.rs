@@ -1,6 +1,8 @@
 //! A fleet and as many machines alone are told the same: the world of `tests/core/fleet/world.rs` compares them to the bit.
 #![no_main]
 
+#[path = "../../tests/core/mirror.rs"]
+mod mirror;
 #[path = "../../tests/core/fleet/world.rs"]
 mod world;
 
@@ -142,6 +144,7 @@ const WAKES: usize = 20;
 
 fuzz_target!(|life: Life| {
     let mut world = World::new(&life.configs, life.seed, life.tick.length(), life.start.at());
+    world.observed = life.seed % 2 == 1;
     world.patience = WAKES;
     let crowd = (0..life.crowd % 100).map(|config| Step::Insert { config });
     for step in crowd.chain(life.happenings.iter().flat_map(Happening::steps).take(STEPS)) {

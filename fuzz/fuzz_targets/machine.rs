@@ -1,6 +1,8 @@
 //! The machine under any steps and settings, with the laws of `tests/core/world.rs` as oracle.
 #![no_main]
 
+#[path = "../../tests/core/questions.rs"]
+mod questions;
 #[path = "../../tests/core/world.rs"]
 #[expect(dead_code, reason = "the tests ask for more of it")]
 mod world;

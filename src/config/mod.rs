@@ -129,6 +129,8 @@ const INTERVAL: Duration = Duration::from_secs(20);
 /// 25 s: just above a step of TCP's retransmission ladder, so that it rides out an outage of twenty seconds; and longer than the
 /// interval, so that a second ping goes out before the verdict.
 const TIMEOUT: Duration = Duration::from_secs(25);
+/// 50 ms: twenty wake-ups a second serve any crowd, and nobody sees the difference.
+const COARSEST_GRID: u64 = 50_000_000;
 /// 5 s: a Close and its echo over a bad path; a dead peer costs no more than that.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// 10 ms: more than an event loop takes to get from its timers to its sockets.
@@ -265,6 +267,14 @@ impl Config {
     #[must_use]
     pub const fn interval(&self) -> Duration {
         duration(self.interval)
+    }
+
+    /// The mesh of the grid on which pings of the schedule ring: at most a 256th of the interval and 50 ms. A power of two of
+    /// nanoseconds, so that the lines of a coarse grid are lines of every finer one.
+    pub(crate) const fn grid(&self) -> u64 {
+        let most = self.interval / 256;
+        let most = if most < COARSEST_GRID { most } else { COARSEST_GRID };
+        if most == 0 { 1 } else { 1 << most.ilog2() }
     }
 
     /// How long an answer may take. Default 25 s; `Duration::MAX`: for ever. Pings go on, so the connection is kept open

@@ -4,20 +4,17 @@
 //!
 //! ```no_run
 //! use axum::Router;
-//! use axum::extract::ConnectInfo;
 //! use axum::extract::ws::WebSocketUpgrade;
 //! use axum::response::Response;
 //! use axum::routing::any;
-//! use axum::serve::ListenerExt;
 //! use futures_util::{SinkExt, StreamExt};
 //! use liveness::Config;
-//! use liveness::driver::axum::{CountingListener, Peer};
+//! use liveness::driver::axum::{Counters, CountingListener, make_service};
 //! use liveness::driver::tokio::LiveStream;
-//! use liveness::driver::tune;
 //!
-//! async fn echo(upgrade: WebSocketUpgrade, ConnectInfo(peer): ConnectInfo<Peer>) -> Response {
+//! async fn echo(upgrade: WebSocketUpgrade, counters: Counters) -> Response {
 //!     upgrade.on_upgrade(async move |socket| {
-//!         let mut socket = LiveStream::new(socket, Config::DEFAULT).counted(peer.counters);
+//!         let mut socket = LiveStream::new(socket, Config::DEFAULT).counted(counters);
 //!         while let Some(Ok(message)) = socket.next().await {
 //!             if socket.send(message).await.is_err() {
 //!                 break;
@@ -30,29 +27,26 @@
 //! # async fn main() -> std::io::Result<()> {
 //! let app = Router::new().route("/", any(echo));
 //! let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
-//! let listener = CountingListener(listener.tap_io(|stream| tune(stream)));
-//! axum::serve(listener, app.into_make_service_with_connect_info::<Peer>()).await
+//! axum::serve(CountingListener(listener), make_service(app)).await
 //! # }
 //! ```
 //!
 //! # In a program that exists
 //!
-//! A chat with a handler that upgrades, a function that splits the socket into two tasks, and `axum::serve` changes in seven
+//! A chat with a handler that upgrades, a function that splits the socket into two tasks, and `axum::serve` changes in six
 //! lines; the loops and the two halves stay as they are:
 //!
 //! ```diff
 //! -    axum::serve(listener, app).await
-//! +    let app = app.into_make_service_with_connect_info::<Peer>();
-//! +    axum::serve(CountingListener(listener), app).await
+//! +    axum::serve(CountingListener(listener), make_service(app)).await
 //!
 //!  async fn handler(
 //!      upgrade: WebSocketUpgrade,
-//! +    ConnectInfo(peer): ConnectInfo<Peer>,
+//! +    counters: Counters,
 //!      State(state): State<Chat>,
 //!  ) -> Response {
 //! -    upgrade.on_upgrade(|socket| chat(socket, state))
-//! +    let live = |socket| LiveStream::new(socket, Config::DEFAULT).counted(peer.counters);
-//! +    upgrade.on_upgrade(|socket| chat(live(socket), state))
+//! +    upgrade.on_upgrade(|socket| chat(LiveStream::new(socket, Config::DEFAULT).counted(counters), state))
 //!  }
 //!
 //! -async fn chat(socket: WebSocket, state: Chat) {
@@ -60,40 +54,48 @@
 //!      let (mut sink, mut stream) = socket.split();
 //! ```
 //!
-//! A loop that leaves at the first message that is not text, as many do, need not fear pongs: the answers to the
-//! machine's own pings are kept from it.
+//! `ConnectInfo<SocketAddr>` is there as ever, for the handlers and layers that want it.
 //!
 //! # What can be seen, and how
 //!
-//! axum hides the transport of a WebSocket. [`CountingListener`] counts the bytes of each connection, and hands its counters to
-//! the handler as connect info. With it the driver sees what it sees under tokio-tungstenite.
+//! axum hides the transport of a WebSocket. [`CountingListener`] counts the bytes of each connection, and [`make_service`] brings
+//! its counters to the handler. With them the driver sees what it sees under tokio-tungstenite. It prepares TCP sockets for
+//! heartbeats too, as [`tune`](super::tune) does.
 //!
 //! *Without counters* (another listener, a test server) only whole messages are seen. Then a peer that sends one message
 //! for longer than `interval + timeout` looks silent, and one that reads one message of ours for longer than
-//! `write_timeout` looks stalled: send large things in pieces, or choose the timeouts for them. After a frame against the
-//! protocol the peer is told so and, as axum gives no access to the bytes that follow, let go after `close_timeout`.
+//! `write_timeout` looks stalled: send large things in pieces, or choose the timeouts for them.
+//!
+//! *Over HTTP/2* there are none: the streams of a connection share its bytes, and the traffic of one says nothing of another.
+//! Then too whole messages are seen, and everything else works as over HTTP/1.
+//!
+//! *After a frame against the protocol* the peer is told so. axum gives no access to the bytes that follow: the connection is
+//! kept for `close_timeout` where the stream is polled on, and where it is dropped, a peer that still sends may see a reset.
 //!
 //! *Before the upgrade* nobody watches: `axum::serve` gives the head of a request no deadline. Where strangers connect, let a
 //! proxy do so, or serve with hyper's `header_read_timeout`.
-//!
-//! *Over HTTP/2* the streams of one connection share its counters: traffic of one counts for all.
 
-use std::string::{String, ToString as _};
+use std::string::String;
 
-use core::error::Error as _;
-use core::net::SocketAddr;
+use core::any::Any;
+use core::convert::Infallible;
 
-use ::axum::extract::connect_info::Connected;
+use ::axum::Router;
+use ::axum::extract::connect_info::{ConnectInfo, Connected, IntoMakeServiceWithConnectInfo};
 use ::axum::extract::ws::{CloseFrame, Message, WebSocket};
+use ::axum::extract::{FromRequestParts, Request};
+use ::axum::http::request::Parts;
+use ::axum::http::{Extensions, Version};
+use ::axum::middleware::map_request;
 use ::axum::serve::{IncomingStream, Listener};
+use ::tokio::net::TcpStream;
 
-use super::ErrorKind;
-use super::tokio::{ByteCounters, Counted, MessageKind, MessageStream};
+use super::tokio::{Adapter, ByteCounters, Counted, MessageKind};
 use crate::event::CloseCode;
-use crate::payload::Payload;
 
-/// A listener that counts the bytes of each connection.
+/// A listener that counts the bytes of each connection, and [tunes](super::tune) those that are TCP.
 #[derive(Debug)]
+#[expect(clippy::exhaustive_structs, reason = "it is made around a listener and has nothing else")]
 pub struct CountingListener<L>(pub L);
 
 impl<L: Listener> Listener for CountingListener<L> {
@@ -102,6 +104,9 @@ impl<L: Listener> Listener for CountingListener<L> {
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
         let (io, address) = self.0.accept().await;
+        if let Some(stream) = (&io as &dyn Any).downcast_ref::<TcpStream>() {
+            super::tune(stream);
+        }
         (Counted::new(io), address)
     }
 
@@ -110,50 +115,87 @@ impl<L: Listener> Listener for CountingListener<L> {
     }
 }
 
-/// Who connected, and the counters of its connection: the connect info of a [`CountingListener`].
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Peer<A = SocketAddr> {
-    /// The peer's address.
-    pub address: A,
-    /// What moves through its connection.
-    pub counters: ByteCounters,
+/// What `axum::serve` wants beside a [`CountingListener`]: the router, and for each connection its address, as
+/// `ConnectInfo`, and its [`Counters`].
+///
+/// A router with state is given it first: `make_service(router.with_state(state))`.
+pub fn make_service(router: Router) -> IntoMakeServiceWithConnectInfo<Router, Connection> {
+    router.layer(map_request(bring_extensions)).into_make_service_with_connect_info()
 }
 
-impl<L> Connected<IncomingStream<'_, CountingListener<L>>> for Peer<L::Addr>
-where
-    L: Listener,
-    L::Addr: Clone + Send + Sync + 'static,
+async fn bring_extensions(mut request: Request) -> Request {
+    let connection = request.extensions_mut().remove::<ConnectInfo<Connection>>();
+    if let Some(ConnectInfo(connection)) = connection {
+        request.extensions_mut().extend(connection.extensions);
+    }
+    request
+}
+
+/// A connection of a [`CountingListener`], as [`make_service`] knows it.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    /// What each of its requests is given.
+    extensions: Extensions,
+}
+
+impl<L: Listener<Addr: Clone + Send + Sync + 'static>> Connected<IncomingStream<'_, CountingListener<L>>>
+    for Connection
 {
     fn connect_info(stream: IncomingStream<'_, CountingListener<L>>) -> Self {
-        Self { address: stream.remote_addr().clone(), counters: stream.io().counters().clone() }
+        let mut extensions = Extensions::new();
+        extensions.insert(ConnectInfo(stream.remote_addr().clone()));
+        extensions.insert(stream.io().counters().clone());
+        Self { extensions }
     }
 }
 
-impl MessageStream for WebSocket {
+/// An extractor: the counters of the request's connection, for [`LiveStream::counted`](super::tokio::LiveStream::counted).
+///
+/// There are none over HTTP/2, nor without [`CountingListener`] and [`make_service`], as in a test.
+#[derive(Clone, Debug)]
+pub struct Counters(Option<ByteCounters>);
+
+impl<S: Sync> FromRequestParts<S> for Counters {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let is_its_own = parts.version < Version::HTTP_2;
+        Ok(Self(parts.extensions.get::<ByteCounters>().filter(|_| is_its_own).cloned()))
+    }
+}
+
+impl From<Counters> for Option<ByteCounters> {
+    fn from(counters: Counters) -> Self {
+        counters.0
+    }
+}
+
+/// What the messages of axum mean.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Axum;
+
+impl super::tokio::WebSocket for WebSocket {
+    type Adapter = Axum;
+}
+
+impl Adapter<WebSocket> for Axum {
     type Message = Message;
-    type Failure = ::axum::Error;
 
     fn kind(message: &Message) -> MessageKind<'_> {
         match message {
             Message::Text(text) => MessageKind::Text(text),
-            Message::Binary(_) => MessageKind::Data,
-            Message::Ping(_) => MessageKind::Ping,
+            Message::Binary(bytes) => MessageKind::Binary(bytes),
+            Message::Ping(payload) => MessageKind::Ping(payload),
             Message::Pong(payload) => MessageKind::Pong(payload),
-            Message::Close(frame) => MessageKind::Close(frame.as_ref().map(|frame| frame.code)),
+            Message::Close(frame) => {
+                MessageKind::Close(frame.as_ref().map(|frame| (frame.code, frame.reason.as_str())))
+            }
         }
     }
 
-    fn len(message: &Message) -> usize {
-        match message {
-            Message::Text(text) => text.len(),
-            Message::Binary(bytes) | Message::Ping(bytes) | Message::Pong(bytes) => bytes.len(),
-            Message::Close(frame) => frame.as_ref().map_or(0, |frame| frame.reason.len()),
-        }
-    }
-
-    fn ping(payload: Payload) -> Message {
-        Message::Ping(payload.as_bytes().to_vec().into())
+    fn ping(payload: &[u8]) -> Message {
+        Message::Ping(payload.to_vec().into())
     }
 
     fn text(text: String) -> Message {
@@ -162,30 +204,5 @@ impl MessageStream for WebSocket {
 
     fn close(code: Option<CloseCode>, text: &str) -> Message {
         Message::Close(code.map(|code| CloseFrame { code: code.get(), reason: text.into() }))
-    }
-
-    /// axum hides the type of the error as well, so this goes by what can be seen of it.
-    fn error_kind(error: &Self::Failure) -> ErrorKind {
-        let mut source = error.source();
-        while let Some(cause) = source {
-            if cause.is::<std::io::Error>() {
-                return ErrorKind::Transport;
-            }
-            source = cause.source();
-        }
-        let text = error.to_string();
-        if text.contains("without closing handshake") {
-            ErrorKind::Transport
-        } else if text.contains("closed") {
-            ErrorKind::Closed
-        } else if text.contains("buffer is full") {
-            ErrorKind::Rejected
-        } else if text.contains("UTF-8") {
-            ErrorKind::Protocol(CloseCode::INVALID_PAYLOAD)
-        } else if text.contains("Space limit") {
-            ErrorKind::Protocol(CloseCode::TOO_BIG)
-        } else {
-            ErrorKind::Protocol(CloseCode::PROTOCOL_ERROR)
-        }
     }
 }

@@ -1,14 +1,10 @@
-//! Drivers: what joins a [`Monitor`](crate::Monitor) to the sockets of one ecosystem.
+//! Drivers: what joins an [`Observed`](crate::Observed) machine to the sockets of one ecosystem.
 //!
 //! A driver is thin. It sees bytes move, reads before it polls, takes the time from the clock, and carries out the
 //! actions. All decisions are the machine's. Where the peer is a page, [`Heartbeat::Text`] is the option to know.
 
 #[cfg(feature = "axum")]
 pub mod axum;
-#[cfg(feature = "tungstenite")]
-mod counting_socket;
-mod error_kind;
-mod inbox;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 #[cfg(feature = "tokio-tungstenite")]
@@ -16,32 +12,26 @@ pub mod tokio_tungstenite;
 #[cfg(feature = "tungstenite")]
 pub mod tungstenite;
 
-use std::boxed::Box;
-use std::string::String;
-
-use core::fmt;
+#[cfg(any(feature = "tokio", feature = "tungstenite"))]
 use core::time::Duration;
+
+#[cfg(unix)]
+use std::os::fd::AsFd as AsSocket;
+#[cfg(windows)]
+use std::os::windows::io::AsSocket;
 
 use socket2::SockRef;
 
-#[cfg(feature = "tungstenite")]
-pub use self::counting_socket::{BlockingSocket, CountingSocket, Transport};
-pub use self::error_kind::ErrorKind;
-use self::inbox::Inbox;
-pub use self::inbox::{INBOX_BYTES, INBOX_MESSAGES};
-use crate::config::Evidence;
-use crate::event::Action;
-use crate::liveness::Liveness;
+pub use crate::session::ErrorKind;
+#[cfg(any(feature = "tokio", feature = "tungstenite"))]
 use crate::text_heartbeat::TextHeartbeat;
 
 /// How long the opening handshake may take, from the first byte to the last: 10 s.
+#[cfg(any(feature = "tokio", feature = "tungstenite"))]
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How many pongs may wait for a peer that does not read them. Then it is not read either, until it has taken them: who
-/// pings and never reads is to cost no memory, and is found out by the clock of our own ping's writing.
-pub const PONGS_OWED: usize = 64;
-
 /// What a driver sends and takes as pings and pongs.
+#[cfg(any(feature = "tokio", feature = "tungstenite"))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Heartbeat {
@@ -56,6 +46,7 @@ pub enum Heartbeat {
     Text,
 }
 
+#[cfg(any(feature = "tokio", feature = "tungstenite"))]
 impl Heartbeat {
     /// What a text message says, if it is none of the caller's.
     fn parse(self, text: &str) -> Option<TextHeartbeat> {
@@ -65,18 +56,6 @@ impl Heartbeat {
         }
     }
 }
-
-/// Is shown every action as it is carried out.
-type ActionObserver = Box<dyn FnMut(Action, &Liveness) + Send>;
-
-/// What a Ping of the peer adds to the pongs owed. Where only pongs are evidence, pings keep nobody alive: there the clocks
-/// run on and bound what is owed, and to stop reading would but stop them.
-fn pong_owed(peer: &Liveness) -> usize {
-    usize::from(peer.config().evidence() == Evidence::AnyTraffic)
-}
-
-/// More than a full inbox takes, and a bound where a peer sends faster than we read.
-const READS_BEFORE_VERDICT: usize = 16 * 1024;
 
 /// How much the kernel may keep unsent for a peer.
 #[cfg(any(target_os = "android", target_os = "linux"))]
@@ -90,34 +69,27 @@ const UNSENT: u32 = 128 * 1024;
 /// counts as sent long before it leaves. With 128 KiB it waits where the driver sees it wait, and its answer is in time.
 /// Throughput does not suffer: this limits what has not been sent, not what is under way.
 ///
-/// The blocking driver does it by itself. Call it on a tokio stream before it is wrapped, and on any socket of a loop of
-/// your own, such as mio's: two small writes in a row are else 40 ms apart.
+/// The blocking driver and axum's listener do it by themselves. Call it on a tokio stream before it is wrapped, and
+/// on any socket of a loop of your own, such as mio's: two small writes in a row are else 40 ms apart. On Linux a listener
+/// hands down what it has, so that it is enough to tune that:
 ///
 /// ```
-/// # #![allow(dead_code)]
-/// # async fn serve(listener: tokio::net::TcpListener) -> std::io::Result<()> {
-/// let (stream, _) = listener.accept().await?;
-/// liveness::driver::tune(&stream);
+/// # fn main() -> std::io::Result<()> {
+/// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+/// liveness::driver::tune(&listener);
+/// # let client = std::net::TcpStream::connect(listener.local_addr()?)?;
+/// let (stream, _) = listener.accept()?;
+/// # if cfg!(target_os = "linux") {
+/// assert!(stream.nodelay()?);
+/// # }
+/// # drop(client);
 /// # Ok(())
 /// # }
 /// ```
-pub fn tune<S>(socket: &S)
-where
-    for<'a> SockRef<'a>: From<&'a S>,
-{
+#[cfg(any(unix, windows))]
+pub fn tune(socket: &impl AsSocket) {
     let socket = SockRef::from(socket);
     let _ = socket.set_tcp_nodelay(true);
     #[cfg(any(target_os = "android", target_os = "linux"))]
     let _ = socket.set_tcp_notsent_lowat(UNSENT);
-}
-
-/// RFC 6455 5.5: a control frame holds 125 bytes, of which the code takes two.
-fn at_most_123_bytes(text: &str) -> &str {
-    let end = (0..=text.len().min(123)).rev().find(|end| text.is_char_boundary(*end));
-    text.get(..end.unwrap_or(0)).unwrap_or("")
-}
-
-/// What is wrong, in the words of a Close frame.
-fn close_text(error: &dyn fmt::Display) -> String {
-    at_most_123_bytes(&std::format!("{error}")).into()
 }

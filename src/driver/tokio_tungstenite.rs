@@ -17,8 +17,7 @@
 //!         let Ok(mut socket) = accept(stream, Config::DEFAULT).await else { return };
 //!         while let Some(message) = socket.next().await {
 //!             match message {
-//!                 Ok(message) if message.is_text() || message.is_binary() => drop(socket.send(message).await),
-//!                 Ok(_) => {}
+//!                 Ok(message) => drop(socket.send(message).await),
 //!                 Err(offline) => println!("{offline}"),
 //!             }
 //!         }
@@ -28,6 +27,7 @@
 //! ```
 
 use std::boxed::Box;
+use std::io;
 use std::string::String;
 
 use core::pin::Pin;
@@ -42,11 +42,11 @@ use tungstenite::handshake::server::{Callback, NoCallback};
 use tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tungstenite::{Error, Message};
 
-use super::tokio::{Counted, LiveStream, MessageKind, MessageStream};
+use super::tokio::{Adapter, Counted, LiveStream, MessageKind, WebSocket, guess};
 use super::{ErrorKind, HANDSHAKE_TIMEOUT};
 use crate::config::Config;
 use crate::event::CloseCode;
-use crate::payload::Payload;
+use crate::session::Role;
 
 /// Accepts a WebSocket from a client, and watches it.
 ///
@@ -61,8 +61,7 @@ where
     Ok(LiveStream::new(socket, config).counted(counters))
 }
 
-/// Accepts a WebSocket with tungstenite's own settings, ready for [`LiveStream::new`] or [`LiveStream::with_machine`], and
-/// for [`LiveStream::counted`].
+/// Accepts a WebSocket with tungstenite's own settings, ready for [`LiveStream::new`] and [`LiveStream::counted`].
 ///
 /// # Errors
 ///
@@ -157,33 +156,40 @@ where
     let counters = transport.counters().clone();
     let handshake = Box::pin(tokio_tungstenite::client_async(request, transport));
     let (socket, response) = timeout(HANDSHAKE_TIMEOUT, handshake).await.map_err(|_| too_long())??;
-    Ok((LiveStream::new(socket, config).counted(counters), response))
+    Ok((LiveStream::new(socket, config).counted(counters).role(Role::Client), response))
 }
 
 fn too_long() -> Error {
-    Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, "the handshake took too long"))
+    Error::Io(io::Error::new(io::ErrorKind::TimedOut, "the handshake took too long"))
 }
 
-impl<T: AsyncRead + AsyncWrite + Unpin> MessageStream for WebSocketStream<T> {
+/// What the messages of tokio-tungstenite 0.30 mean.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Tungstenite;
+
+impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket for WebSocketStream<T> {
+    type Adapter = Tungstenite;
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Adapter<WebSocketStream<T>> for Tungstenite {
     type Message = Message;
-    type Failure = Error;
 
     fn kind(message: &Message) -> MessageKind<'_> {
         match message {
             Message::Text(text) => MessageKind::Text(text),
-            Message::Binary(_) | Message::Frame(_) => MessageKind::Data,
-            Message::Ping(_) => MessageKind::Ping,
+            Message::Binary(bytes) => MessageKind::Binary(bytes),
+            Message::Frame(frame) => MessageKind::Binary(frame.payload()),
+            Message::Ping(payload) => MessageKind::Ping(payload),
             Message::Pong(payload) => MessageKind::Pong(payload),
-            Message::Close(frame) => MessageKind::Close(frame.as_ref().map(|frame| frame.code.into())),
+            Message::Close(frame) => {
+                MessageKind::Close(frame.as_ref().map(|frame| (frame.code.into(), frame.reason.as_str())))
+            }
         }
     }
 
-    fn len(message: &Message) -> usize {
-        message.len()
-    }
-
-    fn ping(payload: Payload) -> Message {
-        Message::Ping(payload.as_bytes().to_vec().into())
+    fn ping(payload: &[u8]) -> Message {
+        Message::Ping(payload.to_vec().into())
     }
 
     fn text(text: String) -> Message {
@@ -194,26 +200,19 @@ impl<T: AsyncRead + AsyncWrite + Unpin> MessageStream for WebSocketStream<T> {
         Message::Close(code.map(|code| CloseFrame { code: code.get().into(), reason: text.into() }))
     }
 
-    fn error_kind(error: &Error) -> ErrorKind {
-        ErrorKind::from(error)
+    fn error_kind(error: &(dyn core::error::Error + 'static)) -> ErrorKind {
+        error.downcast_ref::<Error>().map_or_else(|| guess(error), ErrorKind::from)
     }
 
-    fn poll_discard_input(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        // Tell the peer that nothing more will come, so that it hangs up; an error means that it has.
-        if ready!(Pin::new(self.get_mut()).poll_shutdown(cx)).is_err() {
-            return Poll::Ready(());
-        }
+    fn poll_shutdown(socket: &mut WebSocketStream<T>, cx: &mut Context<'_>) -> Poll<()> {
+        // An error means that it is shut.
+        Pin::new(socket.get_mut()).poll_shutdown(cx).map(drop)
+    }
+
+    fn poll_discard(socket: &mut WebSocketStream<T>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let mut scrap = [0; 4096];
-        for _ in 0..DISCARDS_BEFORE_COOLDOWN {
-            let mut buffer = ReadBuf::new(&mut scrap);
-            let read = ready!(Pin::new(self.get_mut()).poll_read(cx, &mut buffer));
-            if read.is_err() || buffer.filled().is_empty() {
-                return Poll::Ready(());
-            }
-        }
-        Poll::Pending
+        let mut buffer = ReadBuf::new(&mut scrap);
+        ready!(Pin::new(socket.get_mut()).poll_read(cx, &mut buffer))?;
+        Poll::Ready(Ok(buffer.filled().len()))
     }
 }
-
-/// Reads of what nobody can understand, with a pause after: 16 KiB each 5 ms, in which a kernel's buffer is soon empty.
-const DISCARDS_BEFORE_COOLDOWN: usize = 4;

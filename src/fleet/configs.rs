@@ -3,8 +3,9 @@
 use alloc::collections::BTreeMap;
 
 use super::key::Tag;
-use super::{ConfigId, Fleet, FleetError, Key};
+use super::{ConfigId, Fleet, FleetError, Key, find};
 use crate::config::Config;
+use crate::observer::Input;
 use crate::state::State;
 use crate::time::Timestamp;
 
@@ -30,12 +31,11 @@ impl Fleet {
     /// gone.
     pub fn reconfigure(&mut self, key: Key, config_id: ConfigId, now: Timestamp) -> Result<(), FleetError> {
         let config = *self.configs.get(usize::from(config_id.0)).ok_or(FleetError::UnknownConfig)?;
-        self.change(key, now, |state, old, now| {
+        self.hand_in(key, Input::Reconfigure(&config), now)?;
+        if let Some(state) = find(&mut self.states, key) {
             state.set_reconfigured(true);
-            state.reconfigure(old, &config, now);
-        })?;
+        }
         self.reconfigured.insert(key.slot(), config_id);
-        self.notify_observer(key, |machine, now| machine.reconfigure(config, now));
         Ok(())
     }
 }

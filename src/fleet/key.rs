@@ -87,10 +87,6 @@ impl Tag {
         self.0 >> 8
     }
 
-    pub(super) const fn is_free(self) -> bool {
-        self.config() == Self::NO_CONFIG as usize
-    }
-
     /// The slot was used by the last connection that it can tell apart, of 16.7 million.
     pub(super) const fn is_last(self) -> bool {
         self.generation() == u32::MAX >> 8

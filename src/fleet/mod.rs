@@ -16,16 +16,17 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use self::broadcast::{Broadcast, Command};
+use self::broadcast::Broadcast;
 use self::chunked_vec::ChunkedVec;
 use self::configs::config_of;
 use self::key::Tag;
 pub use self::key::{ConfigId, FleetError, Key, StaleKey};
-use self::observe::Observers;
+use self::observe::ObserversBySlot;
 use self::wheel::Wheel;
 use crate::config::{Config, NEVER};
 use crate::event::{Action, CloseCode, Event};
 use crate::liveness::Liveness;
+use crate::observer::Input;
 use crate::payload::mix;
 use crate::state::{State, Step};
 use crate::time::{Timestamp, nanos};
@@ -82,7 +83,7 @@ pub struct Fleet {
     states: ChunkedVec<Slot>,
     wheel: Wheel,
     broadcast: Option<Broadcast>,
-    observers: Observers,
+    observers: ObserversBySlot,
     /// So many of the next states that are due have been fetched from memory.
     prefetched: u32,
     len: usize,
@@ -134,7 +135,7 @@ impl Fleet {
             states,
             wheel,
             broadcast: None,
-            observers: Observers::new(),
+            observers: ObserversBySlot::new(),
             prefetched: 0,
             len: 0,
         }
@@ -212,7 +213,7 @@ impl Fleet {
     #[inline(always)]
     pub fn handle(&mut self, key: Key, event: Event<'_>, now: Timestamp) -> Result<(), StaleKey> {
         if self.broadcast.is_some() || !self.observers.is_empty() {
-            return self.handle_observed(key, event, now);
+            return self.hand_in(key, Input::Event(event), now);
         }
         let now = self.advance(now);
         let state = find(&mut self.states, key).ok_or(StaleKey)?;
@@ -229,9 +230,7 @@ impl Fleet {
     ///
     /// [`StaleKey`].
     pub fn probe(&mut self, key: Key, now: Timestamp) -> Result<(), StaleKey> {
-        self.change(key, now, |state, _, now| state.probe(now))?;
-        self.notify_observer(key, |machine, now| machine.probe(now));
-        Ok(())
+        self.hand_in(key, Input::Probe, now)
     }
 
     /// The caller wants out of this connection: see [`Liveness::close`].
@@ -240,21 +239,19 @@ impl Fleet {
     ///
     /// [`StaleKey`].
     pub fn close(&mut self, key: Key, code: CloseCode, now: Timestamp) -> Result<(), StaleKey> {
-        self.change(key, now, |state, _, now| state.close(code, now))?;
-        self.notify_observer(key, |machine, now| machine.close(code, now));
-        Ok(())
+        self.hand_in(key, Input::Close(code), now)
     }
 
     /// Makes a ping of every connection due now: the network changed, or the host woke.
     ///
     /// Costs nothing here: the polls that follow work through the connections, some at a time, before anything else.
     pub fn probe_all(&mut self, now: Timestamp) {
-        self.start_broadcast(Command::Probe, now);
+        self.start_broadcast(Input::Probe, now);
     }
 
     /// Closes every connection: the server shuts down. As [`probe_all`](Self::probe_all), in the polls that follow.
     pub fn close_all(&mut self, code: CloseCode, now: Timestamp) {
-        self.start_broadcast(Command::Close(code), now);
+        self.start_broadcast(Input::Close(code), now);
     }
 
     /// The next thing to do, one at a time: call until `None`, then not before [`poll_timeout`](Self::poll_timeout).
@@ -267,7 +264,7 @@ impl Fleet {
     /// and poll again.
     pub fn poll(&mut self, now: Timestamp) -> Option<(Key, Action)> {
         let now = self.advance(now);
-        if !self.continue_broadcast() {
+        if self.broadcast.is_some() && !self.continue_broadcast() {
             return None;
         }
         for _ in 0..IDLE_LOOKS {
@@ -283,10 +280,11 @@ impl Fleet {
                 continue;
             };
             let tag = Tag(state.tag());
-            let step = state.step(config, now);
-            if let Some(observer) = self.observers.get_mut(&slot) {
-                observer.poll(now);
-            }
+            let step = if self.observers.is_empty() {
+                state.step(config, now)
+            } else {
+                observe::step(state, config, self.observers.get_mut(&slot), now)
+            };
             if step == Step::Rest {
                 self.wheel.set(slot, state.next_check());
                 self.prefetched = self.prefetched.saturating_sub(1);
@@ -323,28 +321,6 @@ impl Fleet {
     fn advance(&mut self, now: Timestamp) -> Timestamp {
         self.now = self.now.max(now);
         self.now
-    }
-
-    fn change(
-        &mut self,
-        key: Key,
-        now: Timestamp,
-        change: impl FnOnce(&mut State, &Config, Timestamp),
-    ) -> Result<(), StaleKey> {
-        let now = self.advance(now);
-        let state = find(&mut self.states, key).ok_or(StaleKey)?;
-        let config = config_of(&self.configs, &self.reconfigured, key.slot(), state).ok_or(StaleKey)?;
-        if let Some(broadcast) = &self.broadcast {
-            broadcast.apply(key.slot(), state);
-            if let Some(observer) = self.observers.get_mut(&key.slot()) {
-                broadcast.apply_to_observer(key.slot(), &mut **observer);
-            }
-        }
-        change(state, config, now);
-        if state.is_awake() {
-            self.wheel.set_due(key.slot());
-        }
-        Ok(())
     }
 
     /// Reads a little of the next states that are due, all at once, for what lies in memory takes as long to come for one as

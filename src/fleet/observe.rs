@@ -1,74 +1,127 @@
-//! Observers: a second machine beside a connection's own, such as a recorder.
+//! Observers of single connections, attached while the fleet runs. Who has none pays a branch.
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 
-use super::{ConfigId, Fleet, FleetError, Key, StaleKey};
+use super::configs::config_of;
+use super::{Fleet, Key, StaleKey, find};
 use crate::config::Config;
-use crate::event::Event;
-use crate::liveness::Monitor;
+use crate::liveness::Liveness;
+use crate::observer::{Input, Observer};
+use crate::state::{State, Step};
 use crate::time::Timestamp;
 
-/// The observers of those connections that have one, by slot.
-pub(super) type Observers = BTreeMap<u32, Box<dyn Monitor + Send + Sync>>;
+/// Those of one connection.
+pub(super) type Observers = Vec<Box<dyn Observer + Send + Sync>>;
+
+/// The observers of those connections that have any, by slot.
+pub(super) type ObserversBySlot = BTreeMap<u32, Observers>;
 
 impl Fleet {
-    /// A connection whose life is observed by a second machine, such as a `Recorder`, a `Traced` or one of your own.
+    /// Tells this observer too what happens to a connection, from now on until the connection goes.
     ///
-    /// `observer` makes it from the settings, the seed and the opening time of the fleet's machine, so the two are the same. It
-    /// is told and asked all that the fleet's is, at the same moments; what it answers is dropped. It goes when the
-    /// connection goes.
+    /// A `Recorder` is attached right after [`insert`](Self::insert): a replay begins at the
+    /// opening.
     ///
     /// ```
-    /// # #[cfg(feature = "transcript")] {
-    /// use liveness::transcript::Recorder;
-    /// use liveness::{Config, ConfigId, Fleet, Timestamp};
+    /// use liveness::transcript::{Page, Recorder};
+    /// use liveness::{Config, Fleet, Timestamp};
     ///
     /// let mut fleet = Fleet::new(Config::DEFAULT, 7);
-    /// let key = fleet.insert_observed(ConfigId::default(), Timestamp::ZERO, |config, seed, now| {
-    ///     Box::new(Recorder::new(config, seed, now, String::new())) // a file, in earnest
-    /// })?;
-    /// # let _ = key;
-    /// # }
+    /// let now = Timestamp::ZERO;
+    /// let key = fleet.insert(now)?;
+    /// let page = Page::default(); // a file, in earnest
+    /// fleet.observe(key, Recorder::new(page.clone()), now)?;
+    /// while fleet.poll(now).is_some() {}
+    /// assert!(page.text().ends_with("0s            > online\n"));
     /// # Ok::<(), liveness::FleetError>(())
     /// ```
     ///
     /// # Errors
     ///
-    /// As [`insert_with`](Self::insert_with).
-    pub fn insert_observed(
-        &mut self,
-        config: ConfigId,
-        now: Timestamp,
-        observer: impl FnOnce(Config, u64, Timestamp) -> Box<dyn Monitor + Send + Sync>,
-    ) -> Result<Key, FleetError> {
-        let key = self.insert_with(config, now)?;
-        if let Some(config) = self.configs.get(usize::from(config.0)) {
-            self.observers.insert(key.slot(), observer(*config, self.seed_of(key), self.now));
-        }
-        Ok(key)
-    }
-
-    /// An event while a broadcast goes on, or a connection is observed.
-    #[cold]
-    pub(super) fn handle_observed(
+    /// [`StaleKey`].
+    pub fn observe(
         &mut self,
         key: Key,
-        event: Event<'_>,
+        mut observer: impl Observer + Send + Sync + 'static,
         now: Timestamp,
     ) -> Result<(), StaleKey> {
-        self.change(key, now, |state, config, now| {
-            state.handle(config, event, now);
-        })?;
-        self.notify_observer(key, |machine, now| machine.handle(event, now));
+        let now = self.advance(now);
+        let (config, state) = self.peek(key).ok_or(StaleKey)?;
+        observer.attached(&machine(config, state), now);
+        self.observers.entry(key.slot()).or_default().push(Box::new(observer));
         Ok(())
     }
 
-    /// Shows the observer of a connection what its own machine just saw.
-    #[cold]
-    pub(super) fn notify_observer(&mut self, key: Key, show: impl FnOnce(&mut dyn Monitor, Timestamp)) {
-        if let Some(observer) = self.observers.get_mut(&key.slot()) {
-            show(&mut **observer, self.now);
+    /// One input for one connection, after what a broadcast has still to do for it.
+    pub(super) fn hand_in(&mut self, key: Key, input: Input<'_>, now: Timestamp) -> Result<(), StaleKey> {
+        let now = self.advance(now);
+        let state = find(&mut self.states, key).ok_or(StaleKey)?;
+        let config = config_of(&self.configs, &self.reconfigured, key.slot(), state).ok_or(StaleKey)?;
+        let mut observers = self.observers.get_mut(&key.slot());
+        if let Some(broadcast) = &mut self.broadcast {
+            if let Some((command, at)) = broadcast.pending(key.slot()) {
+                hand_in(state, config, observers.as_deref_mut(), command, at);
+                if observers.is_some() {
+                    broadcast.note_told(key.slot());
+                }
+            }
         }
+        hand_in(state, config, observers, input, now);
+        if state.is_awake() {
+            self.wheel.set_due(key.slot());
+        }
+        Ok(())
     }
+}
+
+/// Hands an input to a state, and tells those who observe it.
+pub(super) fn hand_in(
+    state: &mut State,
+    config: &Config,
+    observers: Option<&mut Observers>,
+    input: Input<'_>,
+    now: Timestamp,
+) {
+    let Some(observers) = observers else { return change(state, config, input, now) };
+    observers.input(&input, &machine(config, state), now);
+    change(state, config, input, now);
+    let config = if let Input::Reconfigure(new) = input { new } else { config };
+    observers.changed(&machine(config, state), now);
+}
+
+fn change(state: &mut State, config: &Config, input: Input<'_>, now: Timestamp) {
+    match input {
+        Input::Event(event) => drop(state.handle(config, event, now)),
+        Input::Probe => state.probe(now),
+        Input::Close(code) => state.close(code, now),
+        Input::Reconfigure(new) => state.reconfigure(config, new, now),
+    }
+}
+
+/// A poll of a state, in a fleet some of whose connections are observed.
+#[inline(never)]
+pub(super) fn step(
+    state: &mut State,
+    config: &Config,
+    observers: Option<&mut Observers>,
+    now: Timestamp,
+) -> Step {
+    let Some(observers) = observers else { return state.step(config, now) };
+    observers.polling(&machine(config, state), now);
+    let step = state.step(config, now);
+    let machine = machine(config, state);
+    observers.changed(&machine, now);
+    if let Some(action) = state.action(config, step) {
+        observers.action(action, &machine, now);
+    }
+    step
+}
+
+/// A copy of a connection's machine. Where its config is kept is the fleet's affair.
+pub(super) const fn machine(config: &Config, state: &State) -> Liveness {
+    let mut state = *state;
+    state.set_reconfigured(false);
+    Liveness::from_parts(*config, state)
 }

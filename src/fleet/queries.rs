@@ -4,6 +4,7 @@ use core::fmt;
 
 use super::configs::config_of;
 use super::key::Tag;
+use super::observe::machine;
 use super::{Fleet, Key, Slot, StaleKey};
 use crate::config::Config;
 use crate::event::{Reason, Status};
@@ -22,10 +23,8 @@ impl Fleet {
     pub fn get(&self, key: Key) -> Result<Liveness, StaleKey> {
         let (config, state) = self.peek(key).ok_or(StaleKey)?;
         let mut state = *state;
-        self.apply_pending_broadcast(key.slot(), &mut state);
-        // Where its config is kept is the fleet's affair.
-        state.set_reconfigured(false);
-        Ok(Liveness::from_parts(*config, state))
+        self.apply_pending_broadcast(key.slot(), config, &mut state);
+        Ok(machine(config, &state))
     }
 
     /// What the fleet thinks of a peer.

@@ -286,6 +286,17 @@ impl State {
         })
     }
 
+    /// When the connection opened, if nothing has happened to it since.
+    #[cfg(feature = "transcript")]
+    pub(crate) fn opening(&self) -> Option<Timestamp> {
+        (*self == Self::new(self.seed(), self.latest)).then_some(self.latest)
+    }
+
+    #[cfg(feature = "transcript")]
+    pub(crate) const fn latest(&self) -> Timestamp {
+        self.latest
+    }
+
     /// The payload of ping `number`, if it was handed out.
     #[cfg(feature = "transcript")]
     pub(crate) fn payload_of(&self, number: u64) -> Option<Payload> {
@@ -298,7 +309,7 @@ impl State {
         Payload::open(payload, self.seed()).filter(|number| (1..=u64::from(self.sent)).contains(number))
     }
 
-    const fn seed(&self) -> u64 {
+    pub(crate) const fn seed(&self) -> u64 {
         (self.seed_high as u64) << 32 | self.seed_low as u64
     }
 

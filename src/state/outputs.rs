@@ -167,6 +167,36 @@ impl State {
         }
     }
 
+    /// Whether a poll at `now` would note or give a verdict that unread input could refute.
+    #[cold]
+    pub(crate) fn would_judge(&self, config: &Config, now: Timestamp) -> bool {
+        // Rule 12: an earlier time is the latest.
+        let now = now.max(self.latest);
+        let due = match (self.stage, self.verdict) {
+            (Stage::Open(_), Verdict::NotedIdle | Verdict::NotedSilence | Verdict::NotedAnswer) => {
+                self.last_look_due(config)
+            }
+            (Stage::Open(ping), Verdict::None) => {
+                self.answer_due(config, ping).min(self.silence_or_idle_due(config))
+            }
+            (Stage::Open(_), _)
+            | (Stage::Judged | Stage::Closing | Stage::Lingering | Stage::Finished, _) => Timestamp::MAX,
+        };
+        due <= now && due != Timestamp::MAX
+    }
+
+    /// [`State::next_due`] on the grid: a ping of the schedule may wait for its next line, nothing else does.
+    pub(crate) fn next_wake(&self, config: &Config) -> Timestamp {
+        let due = self.next_due(config);
+        let Stage::Open(ping) = self.stage else { return due };
+        let is_ping = due == self.ping_due(config, ping) && due != Timestamp::MAX;
+        if !is_ping || self.verdict != Verdict::None || self.flags.has(Flags::ANNOUNCE | Flags::PROBE) {
+            return due;
+        }
+        let clocks = self.answer_due(config, ping).min(self.suspect_due(config, ping));
+        due.on_grid(config.grid()).min(clocks).min(self.silence_or_idle_due(config))
+    }
+
     /// Rule 1. With a `write_timeout` its writing is waited for; otherwise it counts as written (rule 4).
     #[inline]
     fn send_ping(&mut self, config: &Config, ping: Ping) -> Step {

@@ -51,5 +51,5 @@ mod recorder;
 mod replay;
 
 pub use format::{ParseError, Transcript};
-pub use recorder::Recorder;
+pub use recorder::{Page, Recorder};
 pub use replay::Replay;

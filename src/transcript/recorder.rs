@@ -1,59 +1,63 @@
-//! A live machine, written down as it lives.
+//! A life, written down as it is lived.
 
 use std::borrow::ToOwned;
 use std::string::{String, ToString};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::vec::Vec;
 
 use core::fmt;
 use core::time::Duration;
 
-use super::format::{Input, Output};
+use super::format;
+use super::format::Output;
 use crate::config::Config;
-use crate::event::{Action, CloseCode, Event};
-use crate::liveness::{Liveness, Monitor};
+use crate::event::{Action, Event};
+use crate::liveness::Liveness;
+use crate::observer::{Input, Observer};
 use crate::time::{Seconds, Timestamp};
 
-/// Wraps a [`Liveness`] and writes its life as a transcript: what production records, a replay reproduces exactly.
+/// An [`Observer`] that writes a life as a transcript: what production records, a replay reproduces exactly.
 ///
 /// A real driver polls late and sometimes reads after it polled; the transcript says so with `stall` and `stall-deaf`.
 /// The driver must poll until `None`, as every driver must. Dropped before the life has ended, the recorder writes `end`.
 ///
-/// ```
-/// use liveness::transcript::{Recorder, Transcript};
-/// use liveness::{Config, Event, Monitor, Timestamp};
+/// Attach it at the opening, before the machine is told or asked anything: a replay begins there. Attached later, it writes
+/// down what happens from there on, for a reader; a comment says so, and such a text is refused where it would be replayed.
 ///
-/// let mut text = String::new();
-/// let mut peer = Recorder::new(Config::DEFAULT, 7, Timestamp::from_secs(100), &mut text);
+/// ```
+/// use liveness::transcript::{Page, Recorder, Transcript};
+/// use liveness::{Config, Event, Liveness, Observed, Timestamp};
+///
+/// let page = Page::default(); // a file, in earnest
+/// let mut peer = Observed::new(Liveness::new(Config::DEFAULT, 7, Timestamp::from_secs(100)));
+/// peer.observe(Recorder::new(page.clone()), Timestamp::from_secs(100));
 /// while peer.poll(Timestamp::from_secs(100)).is_some() {}
 /// peer.handle(Event::Eof, Timestamp::from_secs(103));
 /// while peer.poll(Timestamp::from_secs(104)).is_some() {}
-/// drop(peer);
 ///
-/// let life: Transcript = text.parse()?;
+/// let life: Transcript = page.text().parse()?;
 /// assert!(life.replay()?.agrees());
-/// assert!(text.ends_with("4s            > disconnect\n"));
+/// assert!(page.text().ends_with("4s            > disconnect\n"));
 /// # Ok::<(), liveness::transcript::ParseError>(())
 /// ```
 #[derive(Debug)]
 pub struct Recorder<W: fmt::Write> {
-    machine: Liveness,
     sink: W,
     result: fmt::Result,
-    opened: Timestamp,
+    /// From here on times are written; `None` until it is attached.
+    start: Option<Timestamp>,
     /// The latest moment that the machine has seen, and so the replay.
     latest: Timestamp,
     /// A poll that had something to do happened at `latest`: an event there came too late for it.
     polled: bool,
+    /// The life has ended.
+    finished: bool,
 }
 
 impl<W: fmt::Write> Recorder<W> {
-    /// A recorded machine, and the first lines of its transcript. Times are written from `now` on.
-    pub fn new(config: Config, seed: u64, now: Timestamp, mut sink: W) -> Self {
-        let result = writeln!(sink, "config {config} seed={seed}");
-        let machine = Liveness::new(config, seed, now);
-        let mut recorder = Self { machine, sink, result, opened: now, latest: now, polled: false };
-        recorder.write(now, '<', &Input::Open);
-        recorder
+    /// Writes to this sink, once it is attached. Times are written from the opening on.
+    pub const fn new(sink: W) -> Self {
+        Self { sink, result: Ok(()), start: None, latest: Timestamp::ZERO, polled: false, finished: false }
     }
 
     /// How the writing went: the first error of the sink, after which nothing more was written.
@@ -65,10 +69,15 @@ impl<W: fmt::Write> Recorder<W> {
         self.result
     }
 
-    fn write(&mut self, at: Timestamp, arrow: char, what: &dyn fmt::Display) {
-        let at = Seconds(at.since(self.opened));
+    fn write_line(&mut self, line: fmt::Arguments<'_>) {
         if self.result.is_ok() {
-            self.result = writeln!(self.sink, "{at:<13} {arrow} {what}");
+            self.result = writeln!(self.sink, "{line}");
+        }
+    }
+
+    fn write(&mut self, at: Timestamp, arrow: char, what: &dyn fmt::Display) {
+        if let Some(start) = self.start {
+            self.write_line(format_args!("{:<13} {arrow} {what}", Seconds(at.since(start))));
         }
     }
 
@@ -76,13 +85,13 @@ impl<W: fmt::Write> Recorder<W> {
     ///
     /// The replay polls at every deadline. One that passed unpolled was a stall, from the deadline, or from the latest
     /// moment where that is later.
-    fn record_stall(&mut self, now: Timestamp) {
+    fn record_stall(&mut self, peer: &Liveness, now: Timestamp) {
         let now = now.max(self.latest);
-        if let Some(due) = self.machine.poll_timeout() {
+        if let Some(due) = peer.poll_timeout() {
             let from = due.max(self.latest);
             if from < now {
-                let stall = Input::Stall { lasting: now.saturating_duration_since(from), deaf: false };
-                self.write(from, '<', &stall);
+                let lasting = now.saturating_duration_since(from);
+                self.write(from, '<', &format::Input::Stall { lasting, deaf: false });
             }
         }
         if now > self.latest {
@@ -90,86 +99,113 @@ impl<W: fmt::Write> Recorder<W> {
         }
         self.latest = now;
     }
+}
 
-    fn record_input(&mut self, input: &Input, now: Timestamp) {
-        if self.machine.is_finished() {
-            return;
-        }
-        self.record_stall(now);
-        if self.polled {
-            self.polled = false;
-            self.write(self.latest, '<', &Input::Stall { lasting: Duration::ZERO, deaf: true });
-        }
-        self.write(self.latest, '<', input);
-    }
-
-    fn input_of(&self, event: Event<'_>) -> Input {
-        match event {
-            Event::Data => Input::Data,
-            Event::Progress => Input::Progress,
-            Event::Ping => Input::Ping,
-            Event::Pong(payload) => match self.machine.state().number_of(payload) {
-                Some(number) => Input::PongTo(number),
-                None => Input::Pong(payload.into()),
-            },
-            Event::Close(code) => Input::Close(code),
-            Event::Violation(code) => Input::Violation(code),
-            Event::Eof => Input::Eof,
-            Event::Wrote => Input::Wrote,
-            Event::PingSent => Input::PingSent,
-            Event::ReadPaused => Input::ReadPaused,
-            Event::ReadResumed => Input::ReadResumed,
-            Event::Unread => Input::Unread,
-        }
+/// The input in the words of a transcript.
+fn in_words(input: &Input<'_>, peer: &Liveness) -> format::Input {
+    match *input {
+        Input::Event(event) => event_in_words(event, peer),
+        Input::Probe => format::Input::Probe,
+        Input::Close(code) => format::Input::LocalClose(code),
+        Input::Reconfigure(config) => format::Input::Reconfigure(changed_settings(peer.config(), config)),
     }
 }
 
-impl<W: fmt::Write> Monitor for Recorder<W> {
-    fn handle(&mut self, event: Event<'_>, now: Timestamp) {
-        self.record_input(&self.input_of(event), now);
-        self.machine.handle(event, now);
+fn event_in_words(event: Event<'_>, peer: &Liveness) -> format::Input {
+    match event {
+        Event::Data => format::Input::Data,
+        Event::Progress => format::Input::Progress,
+        Event::Ping => format::Input::Ping,
+        Event::Pong(payload) => match peer.state().number_of(payload) {
+            Some(number) => format::Input::PongTo(number),
+            None => format::Input::Pong(payload.into()),
+        },
+        Event::Close(code) => format::Input::Close(code),
+        Event::Violation(code) => format::Input::Violation(code),
+        Event::Eof => format::Input::Eof,
+        Event::Wrote => format::Input::Wrote,
+        Event::PingSent => format::Input::PingSent,
+        Event::ReadPaused => format::Input::ReadPaused,
+        Event::ReadResumed => format::Input::ReadResumed,
+        Event::Unread => format::Input::Unread,
     }
+}
 
-    fn poll(&mut self, now: Timestamp) -> Option<Action> {
-        let due = self.machine.poll_timeout();
-        self.record_stall(now);
-        self.polled |= due.is_some_and(|due| due <= self.latest);
-        let action = self.machine.poll(now)?;
-        self.write(self.latest, '>', &Output::of(action, self.machine.stats().pings));
-        Some(action)
+fn changed_settings(old: &Config, new: &Config) -> Vec<String> {
+    let (old, new) = (old.to_string(), new.to_string());
+    let changed = new.split(' ').zip(old.split(' ')).filter(|(new, old)| new != old);
+    let mut changed: Vec<String> = changed.map(|(new, _)| new.to_owned()).collect();
+    if changed.is_empty() {
+        // A verdict that was only noted is forgotten all the same: say one that is as it was.
+        changed.extend(new.split(' ').next().map(str::to_owned));
     }
+    changed
+}
 
-    fn probe(&mut self, now: Timestamp) {
-        self.record_input(&Input::Probe, now);
-        self.machine.probe(now);
-    }
-
-    fn close(&mut self, code: CloseCode, now: Timestamp) {
-        self.record_input(&Input::LocalClose(code), now);
-        self.machine.close(code, now);
-    }
-
-    fn reconfigure(&mut self, config: Config, now: Timestamp) {
-        let (old, new) = (self.machine.config().to_string(), config.to_string());
-        let changed = new.split(' ').zip(old.split(' ')).filter(|(new, old)| new != old);
-        let mut changed: Vec<String> = changed.map(|(new, _)| new.to_owned()).collect();
-        if changed.is_empty() {
-            // A verdict that was only noted is forgotten all the same: say one that is as it was.
-            changed.extend(new.split(' ').next().map(str::to_owned));
+impl<W: fmt::Write> Observer for Recorder<W> {
+    fn attached(&mut self, peer: &Liveness, now: Timestamp) {
+        self.finished = peer.is_finished();
+        self.write_line(format_args!("config {} seed={}", peer.config(), peer.state().seed()));
+        if let Some(opened) = peer.state().opening() {
+            (self.start, self.latest) = (Some(opened), opened);
+            self.write(opened, '<', &format::Input::Open);
+        } else {
+            let now = now.max(peer.state().latest());
+            (self.start, self.latest) = (Some(now), now);
+            self.write_line(format_args!("# attached in the middle of a life: this cannot be replayed"));
         }
-        self.record_input(&Input::Reconfigure(changed), now);
-        self.machine.reconfigure(config, now);
     }
 
-    fn liveness(&self) -> &Liveness {
-        &self.machine
+    fn input(&mut self, input: &Input<'_>, peer: &Liveness, now: Timestamp) {
+        if peer.is_finished() {
+            return;
+        }
+        self.record_stall(peer, now);
+        if self.polled {
+            self.polled = false;
+            let deaf = format::Input::Stall { lasting: Duration::ZERO, deaf: true };
+            self.write(self.latest, '<', &deaf);
+        }
+        self.write(self.latest, '<', &in_words(input, peer));
+    }
+
+    fn polling(&mut self, peer: &Liveness, now: Timestamp) {
+        let due = peer.poll_timeout();
+        self.record_stall(peer, now);
+        self.polled |= due.is_some_and(|due| due <= self.latest);
+    }
+
+    fn action(&mut self, action: Action, peer: &Liveness, _: Timestamp) {
+        self.finished = peer.is_finished();
+        self.write(self.latest, '>', &Output::of(action, peer.stats().pings));
     }
 }
 
 impl<W: fmt::Write> Drop for Recorder<W> {
     fn drop(&mut self) {
-        if !self.machine.is_finished() {
-            self.write(self.latest, '<', &Input::End);
+        if !self.finished {
+            self.write(self.latest, '<', &format::Input::End);
         }
+    }
+}
+
+/// A text in memory whose clones are the same text: one is a recorder's sink, another is read.
+///
+/// See [`Recorder`].
+#[derive(Clone, Debug, Default)]
+pub struct Page(Arc<Mutex<String>>);
+
+impl Page {
+    /// What was written so far.
+    #[must_use]
+    pub fn text(&self) -> String {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl fmt::Write for Page {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push_str(text);
+        Ok(())
     }
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use liveness::{
-    Action, CloseCode, Config, ConfigBuilder, Event, Evidence, Liveness, Monitor, Reason, Status,
-    TextHeartbeat, Timestamp,
+    Action, CloseCode, Config, ConfigBuilder, Event, Evidence, Liveness, Reason, Status, TextHeartbeat,
+    Timestamp,
 };
 use liveness_testing::REASONS;
 
@@ -158,26 +158,6 @@ fn short_times_are_told_in_small_units() {
         let report = machine(|config| config).report(Timestamp::from_micros(micros)).to_string();
         assert!(report.contains(&format!("since the start, {says} ago;")), "{micros} us: {report}");
     }
-}
-
-/// A driver that takes any machine gets every call through to this one.
-#[test]
-fn a_machine_behind_the_trait_is_the_machine() {
-    fn lives(machine: &mut impl Monitor) -> Vec<Action> {
-        let now = Timestamp::from_secs(1);
-        machine.probe(now);
-        let mut actions: Vec<_> = std::iter::from_fn(|| machine.poll(now)).collect();
-        assert_eq!(machine.liveness().stats().pings, 1);
-        machine.handle(Event::Data, now);
-        assert!(machine.liveness().report(now).to_string().contains("(data)"));
-        machine.close(CloseCode::GOING_AWAY, now);
-        actions.extend(std::iter::from_fn(|| machine.poll(now)));
-        actions
-    }
-    let actions = lives(&mut machine(|config| config));
-    assert!(matches!(actions[..2], [Action::MarkOnline, Action::SendPing(_)]), "{actions:?}");
-    let end = [Action::MarkOffline(Reason::LocalClosed), Action::Close(Some(CloseCode::GOING_AWAY))];
-    assert_eq!(actions[2..], end);
 }
 
 #[test]

@@ -77,7 +77,13 @@ assert_impl_all!(Payload: Send, Sync, Unpin, Copy, std::hash::Hash);
 assert_impl_all!(liveness::ConfigId: Send, Sync, Unpin, Copy);
 assert_impl_all!(liveness::Clock: Send, Sync, Unpin, Copy);
 assert_impl_all!(liveness::ConfigBuilder: Send, Sync, Unpin, Copy);
-assert_impl_all!(liveness::transcript::Recorder<String>: Send, Unpin);
+assert_impl_all!(liveness::transcript::Recorder<String>: Send, Sync, Unpin);
+assert_impl_all!(liveness::transcript::Page: Send, Sync, Unpin, Clone, Default);
+assert_impl_all!(liveness::Input<'static>: Send, Sync, Unpin, Copy);
+assert_impl_all!(liveness::Observed: Send, Unpin);
+// A copy by accident would tell everything twice.
+assert_not_impl_any!(liveness::Observed: Clone);
+const _: Option<&dyn liveness::Observer> = None;
 assert_impl_all!(liveness::sim::SimClock: Send, Unpin);
 
 /// What may grow has a last arm here, and what must not has none: the first would be out of reach if it could not grow,
@@ -89,7 +95,7 @@ mod growth {
     use liveness::presence::PresenceChange;
     use liveness::reconnect::{GiveUpReason, OnClose, ReconnectAction};
     use liveness::sim::End;
-    use liveness::{Action, Event, Evidence, FleetError, Reason, Schedule, Status, Suspicion};
+    use liveness::{Action, Event, Evidence, FleetError, Input, Reason, Schedule, Status, Suspicion};
 
     const fn answers(
         reason: Reason,
@@ -124,6 +130,14 @@ mod growth {
         match refusal {
             Refusal::Frozen { .. } | Refusal::Lost { .. } | Refusal::Outdated { .. } => {}
             Refusal::WrongUser | Refusal::NeverGranted => {}
+            _ => {}
+        }
+    }
+
+    /// What callers match, and only the crate builds.
+    const fn told(input: Input<'_>) {
+        match input {
+            Input::Event(_) | Input::Probe | Input::Close(_) | Input::Reconfigure(_) => {}
             _ => {}
         }
     }

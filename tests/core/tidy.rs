@@ -25,8 +25,8 @@ fn floor(module: &str) -> usize {
     match module {
         "time" | "event" | "payload" | "text_heartbeat" | "limiter" | "rtt" => 0,
         "config" => 1,
-        "dialect" | "lease" | "liveness" | "presence" | "reconnect" | "state" => 2,
-        "arbitrary" | "fleet" | "serde" | "sim" | "strategy" | "traced" | "transcript" => 3,
+        "dialect" | "lease" | "liveness" | "observer" | "presence" | "reconnect" | "state" => 2,
+        "arbitrary" | "fleet" | "serde" | "session" | "sim" | "strategy" | "traced" | "transcript" => 3,
         "driver" => 4,
         other => panic!("src/{other} has no floor: give it one here"),
     }

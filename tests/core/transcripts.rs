@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{fmt, fs};
 
-use liveness::transcript::{ParseError, Recorder, Transcript};
-use liveness::{Action, Config, Event, Monitor, Timestamp};
+use liveness::transcript::{Page, ParseError, Recorder, Transcript};
+use liveness::{Action, Config, Event, Input, Liveness, Observed, Observer, Timestamp};
 
 use liveness_testing::REASONS;
 
@@ -283,21 +283,24 @@ impl fmt::Write for Full {
 #[test]
 fn a_recorder_whose_text_has_a_gap_says_so_and_writes_nothing_behind_it() {
     let mut sink = Full::default();
-    let mut machine = Recorder::new(Config::DEFAULT, 7, Timestamp::ZERO, &mut sink);
-    assert_eq!(machine.result(), Ok(()));
+    let mut recorder = Recorder::new(&mut sink);
+    let peer = Liveness::new(Config::DEFAULT, 7, Timestamp::ZERO);
+    recorder.attached(&peer, Timestamp::ZERO);
+    assert_eq!(recorder.result(), Ok(()));
     for second in 0..5 {
-        machine.handle(Event::Data, Timestamp::from_secs(second));
-        assert_eq!(machine.result(), Err(fmt::Error));
+        recorder.input(&Input::Event(Event::Data), &peer, Timestamp::from_secs(second));
+        assert_eq!(recorder.result(), Err(fmt::Error));
     }
-    drop(machine);
+    drop(recorder);
     assert_eq!(sink.0.concat().lines().count(), 2);
 }
 
 #[test]
 fn a_recorder_tells_an_answer_by_the_number_of_its_ping_and_any_other_pong_by_what_it_carries() {
     let config = Config::builder().interval(Duration::from_secs(5)).jitter(0).build().unwrap();
-    let mut text = String::new();
-    let mut machine = Recorder::new(config, 7, Timestamp::ZERO, &mut text);
+    let page = Page::default();
+    let mut machine = Observed::new(Liveness::new(config, 7, Timestamp::ZERO));
+    machine.observe(Recorder::new(page.clone()), Timestamp::ZERO);
     let mut payloads = Vec::new();
     for second in [0, 5, 10] {
         let now = Timestamp::from_secs(second);
@@ -311,6 +314,7 @@ fn a_recorder_tells_an_answer_by_the_number_of_its_ping_and_any_other_pong_by_wh
     machine.handle(Event::Pong(payloads[0].as_bytes()), Timestamp::from_secs(11));
     machine.handle(Event::Pong(b"foreign"), Timestamp::from_secs(11));
     drop(machine);
+    let text = page.text();
     let pongs: Vec<_> =
         text.lines().filter_map(|line| line.split_once("< pong ")).map(|(_, pong)| pong).collect();
     assert_eq!(pongs, ["#1", "#2", "#1", "foreign"], "{text}");

@@ -5,8 +5,10 @@
 
 use std::time::Duration;
 
-use liveness::transcript::Recorder;
-use liveness::{Action, CloseCode, Config, Event, Evidence, Monitor, Reason, Schedule, Timestamp};
+use liveness::transcript::{Page, Recorder};
+use liveness::{Action, CloseCode, Config, Event, Evidence, Liveness, Observed, Reason, Schedule, Timestamp};
+
+use super::questions;
 
 /// Something that happens to a machine, `after` the last.
 #[derive(Clone, Debug)]
@@ -56,7 +58,16 @@ pub(crate) struct Life {
     faults: Faults,
     /// Stalls that were forgiven.
     pub(crate) forgiven: u16,
+    pub(crate) asked: Asked,
     pub(crate) transcript: String,
+}
+
+/// How often a poll held something against the peer that unread input could refute, and how often a ping waited for a line of
+/// the grid.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Asked {
+    pub(crate) judged: usize,
+    pub(crate) waited: usize,
 }
 
 /// What was still so after some poll: the first time, for how long, and how long it may have been so.
@@ -156,9 +167,9 @@ fn actions(notes: &[(Timestamp, Note)]) -> Vec<(Timestamp, Action)> {
 }
 
 /// A machine, a driver that does as the steps say, and a watcher.
-pub(crate) struct World<'a> {
+pub(crate) struct World {
     config: Config,
-    machine: Recorder<&'a mut String>,
+    machine: Observed,
     payloads: Vec<Vec<u8>>,
     answered: usize,
     now: Timestamp,
@@ -176,6 +187,7 @@ pub(crate) struct World<'a> {
     /// A ping is being written.
     writing: bool,
     faults: Faults,
+    asked: Asked,
     /// Poll as often as anyone could: at every hand-in, twice, and just before.
     nervous: bool,
 }
@@ -194,7 +206,7 @@ impl Watch {
     }
 }
 
-impl World<'_> {
+impl World {
     pub(crate) fn live(config: Config, start: Timestamp, steps: &[Step<'_>], nervous: bool) -> Life {
         let mut steps = steps.iter();
         Self::live_by(config, start, nervous, |_| steps.next().cloned())
@@ -205,13 +217,12 @@ impl World<'_> {
         config: Config,
         start: Timestamp,
         nervous: bool,
-        next: impl FnMut(&World<'_>) -> Option<Step<'b>>,
+        next: impl FnMut(&World) -> Option<Step<'b>>,
     ) -> Life {
-        let mut transcript = String::new();
-        let lived = Self::watch(config, start, nervous, &mut transcript, next);
-        match lived {
-            Ok(life) => Life { transcript, ..life },
-            Err(how) => panic!("{how}:\n{transcript}"),
+        let page = Page::default();
+        match Self::watch(config, start, nervous, &page, next) {
+            Ok(life) => Life { transcript: page.text(), ..life },
+            Err(how) => panic!("{how}:\n{}", page.text()),
         }
     }
 
@@ -220,12 +231,14 @@ impl World<'_> {
         config: Config,
         start: Timestamp,
         nervous: bool,
-        transcript: &mut String,
-        next: impl FnMut(&World<'_>) -> Option<Step<'b>>,
+        page: &Page,
+        next: impl FnMut(&World) -> Option<Step<'b>>,
     ) -> Result<Life, String> {
-        let mut world = World {
+        let mut machine = Observed::new(Liveness::new(config, 7, start));
+        machine.observe(Recorder::new(page.clone()), start);
+        let mut world = Self {
             config,
-            machine: Recorder::new(config, 7, start, transcript),
+            machine,
             payloads: Vec::new(),
             answered: 0,
             now: start,
@@ -238,17 +251,18 @@ impl World<'_> {
             paused: false,
             writing: false,
             faults: Faults::default(),
+            asked: Asked::default(),
             nervous,
         };
         world.lives_to_its_end(next)?;
         let forgiven = world.machine.liveness().stats().stalls_forgiven;
-        let World { notes, before_the_silence, faults, .. } = world;
-        Ok(Life { config, notes, before_the_silence, faults, forgiven, transcript: String::new() })
+        let Self { notes, before_the_silence, faults, asked, .. } = world;
+        Ok(Life { config, notes, before_the_silence, faults, forgiven, asked, transcript: String::new() })
     }
 
     fn lives_to_its_end<'b>(
         &mut self,
-        mut next: impl FnMut(&World<'_>) -> Option<Step<'b>>,
+        mut next: impl FnMut(&World) -> Option<Step<'b>>,
     ) -> Result<(), String> {
         self.poll()?;
         while let Some(step) = next(self) {
@@ -397,6 +411,8 @@ impl World<'_> {
         self.note_lateness();
         let due = self.due();
         let early = due.is_none_or(|due| due > self.latest);
+        let judges = questions::judges_as_it_says(self.machine.liveness(), self.now, self.latest)?;
+        self.asked.judged += usize::from(judges);
         let mut burst = 0;
         while let Some(action) = self.machine.poll(self.now) {
             unless(early, "a poll before poll_timeout gave an action")?;
@@ -414,6 +430,7 @@ impl World<'_> {
         self.look_for_faults(noted);
         let next = self.due();
         unless(next.is_some_and(|next| next <= self.latest), "poll would spin")?;
+        self.asked.waited += usize::from(questions::wakes_as_it_says(self.machine.liveness())?);
         if self.nervous {
             unless(self.machine.poll(self.now).is_some(), "a second poll gave an action")?;
             if let Some(next) = self.due() {
@@ -427,7 +444,7 @@ impl World<'_> {
     }
 }
 
-impl World<'_> {
+impl World {
     /// A verdict waits for its last look: `reconfigure` would forget it, and what fell due would be due again.
     fn is_verdict_noted(&self) -> bool {
         let mut copy = self.machine.liveness().clone();

@@ -2,6 +2,7 @@
 //!
 //! What needs axum, TLS or a runtime with sockets is in `crates/servers/tests/drivers`.
 
+mod connection;
 mod live_stream;
 mod public;
 mod sockets;

@@ -2,10 +2,16 @@
 
 use static_assertions::assert_impl_all;
 
-type Counting = liveness::driver::CountingSocket<std::net::TcpStream>;
+type Counting = liveness::driver::tungstenite::CountingSocket<std::net::TcpStream>;
 // A driver moves into a thread or a task of its own.
 assert_impl_all!(liveness::driver::tungstenite::LiveSocket<Counting>: Send, Unpin);
 assert_impl_all!(liveness::driver::tungstenite::Offline: std::error::Error, Send, Sync);
+
+type Watched = liveness::driver::tokio::LiveStream<
+    tokio_tungstenite::WebSocketStream<liveness::driver::tokio::Counted<tokio::net::TcpStream>>,
+>;
+assert_impl_all!(Watched: Send, Unpin);
+assert_impl_all!(liveness::driver::tokio::Error: std::error::Error, Clone, Send, Sync);
 
 /// What may grow has a last arm here, which would be out of reach if it could not grow.
 #[deny(unreachable_patterns)]
@@ -14,14 +20,14 @@ mod growth {
     use liveness::driver::ErrorKind;
     use liveness::driver::tokio::{Error, MessageKind};
 
-    const fn may(error: &Error<()>, message: MessageKind<'_>, kind: ErrorKind) {
+    const fn may(error: &Error, message: MessageKind<'_>, kind: ErrorKind) {
         match error {
-            Error::Offline { .. } | Error::Rejected(()) => {}
+            Error::Offline { .. } | Error::Rejected(_) => {}
             _ => {}
         }
         match message {
-            MessageKind::Text(_) | MessageKind::Data => {}
-            MessageKind::Ping | MessageKind::Pong(_) | MessageKind::Close(_) => {}
+            MessageKind::Text(_) | MessageKind::Binary(_) => {}
+            MessageKind::Ping(_) | MessageKind::Pong(_) | MessageKind::Close(_) => {}
             _ => {}
         }
         match kind {

@@ -2,14 +2,16 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use liveness::driver::tungstenite::{LiveSocket, Offline, accept_raw};
-use liveness::driver::{BlockingSocket, CountingSocket, Transport};
-use liveness::{Action, Clock, Config, ConfigBuilder, Liveness, Monitor, Reason, Rtt, Stats};
+use liveness::driver::tungstenite::{
+    BlockingSocket, CountingSocket, Error as SendError, LiveSocket, Offline, Transport, accept_raw,
+};
+use liveness::{Action, Clock, Config, ConfigBuilder, Reason, Rtt, Stats};
 use tungstenite::protocol::WebSocketConfig;
 use tungstenite::{Error, Message, WebSocket};
 
@@ -52,6 +54,11 @@ impl<T: Send + 'static> Host<T> {
             let _ = report.send(serve(stream));
         });
         Self { address, outcome }
+    }
+
+    /// Where it listens.
+    pub const fn port(&self) -> u16 {
+        self.address.port()
     }
 
     /// A connected stream that waits no longer than `PATIENCE` for anything.
@@ -107,23 +114,23 @@ pub fn served(
 ) -> Host<Life> {
     Host::open(move |stream| {
         let socket = accept_raw(stream, settings).unwrap();
-        let mut watched = Watched::new(LiveSocket::new(socket, config));
+        let mut watched = Watched::new(socket.watch(config));
         act(&mut watched);
         watched.life()
     })
 }
 
 /// A socket, and a record of what happens to it.
-pub struct Watched<S: Transport, M: Monitor = Liveness> {
-    pub socket: LiveSocket<S, M>,
+pub struct Watched<S: Transport> {
+    pub socket: LiveSocket<S>,
     pub messages: Vec<Message>,
     opened: Clock,
     actions: Arc<Mutex<Vec<Action>>>,
     offline: Option<Offline>,
 }
 
-impl<S: Transport, M: Monitor> Watched<S, M> {
-    pub fn new(socket: LiveSocket<S, M>) -> Self {
+impl<S: Transport> Watched<S> {
+    pub fn new(socket: LiveSocket<S>) -> Self {
         let actions = Arc::new(Mutex::new(Vec::new()));
         let log = Arc::clone(&actions);
         let socket = socket.on_action(move |action, _| log.lock().unwrap().push(action));
@@ -134,14 +141,14 @@ impl<S: Transport, M: Monitor> Watched<S, M> {
         self.read_each(|_, _| ());
     }
 
-    pub fn read_each(&mut self, mut then: impl FnMut(&mut LiveSocket<S, M>, &Message)) {
+    pub fn read_each(&mut self, mut then: impl FnMut(&mut LiveSocket<S>, &Message)) {
         while self.offline.is_none() {
             self.read_one(&mut then);
         }
     }
 
     /// Reads one message, or the end.
-    pub fn read_one(&mut self, then: impl FnOnce(&mut LiveSocket<S, M>, &Message)) {
+    pub fn read_one(&mut self, then: impl FnOnce(&mut LiveSocket<S>, &Message)) {
         match self.socket.read() {
             Ok(message) => {
                 then(&mut self.socket, &message);
@@ -154,6 +161,7 @@ impl<S: Transport, M: Monitor> Watched<S, M> {
     /// Lives to the end. The laws of every life are checked here.
     pub fn life(mut self) -> Life {
         self.read_to_the_end();
+        self.socket.finish();
         let lasted = self.opened.now().saturating_duration_since(liveness::Timestamp::ZERO);
         let actions = self.actions.lock().unwrap().clone();
         let offline = self.offline.unwrap();
@@ -166,30 +174,39 @@ impl<S: Transport, M: Monitor> Watched<S, M> {
         assert!(self.socket.liveness().is_finished());
         // The end is the end, however often one asks.
         assert_eq!(self.socket.read().unwrap_err().reason(), offline.reason());
-        assert_eq!(self.socket.send(Message::text("?")).unwrap_err().reason(), offline.reason());
+        let Err(SendError::Offline(refused)) = self.socket.send(Message::text("?")) else { panic!("sent") };
+        assert_eq!(refused.reason(), offline.reason());
         let machine = self.socket.liveness();
         Life { messages: self.messages, offline, actions, stats: machine.stats(), rtt: machine.rtt(), lasted }
     }
 }
 
-/// A socket whose first writes take next to nothing.
+/// A socket some of whose first writes take next to nothing.
 pub struct Stingy {
     pub stream: TcpStream,
+    /// From when on.
+    pub armed: Arc<AtomicBool>,
     /// So many of them, and so many bytes each: none is not now.
     pub writes: usize,
     pub takes: usize,
 }
 
 impl Stingy {
-    pub const fn never(stream: TcpStream) -> Self {
-        Self { stream, writes: 0, takes: 0 }
+    pub fn never(stream: TcpStream) -> Self {
+        Self { stream, armed: Arc::default(), writes: 0, takes: 0 }
+    }
+
+    fn is_armed(&self) -> bool {
+        self.armed.load(Ordering::Relaxed) && self.writes > 0
     }
 }
 
 impl Write for Stingy {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        let Some(left) = self.writes.checked_sub(1) else { return self.stream.write(buffer) };
-        self.writes = left;
+        if !self.is_armed() {
+            return self.stream.write(buffer);
+        }
+        self.writes -= 1;
         match self.takes {
             0 => Err(ErrorKind::WouldBlock.into()),
             most => self.stream.write(&buffer[..buffer.len().min(most)]),
@@ -207,14 +224,14 @@ impl Read for Stingy {
 }
 
 impl BlockingSocket for Stingy {
-    fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        self.stream.set_read_timeout(timeout)
-    }
-    fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        self.stream.set_write_timeout(timeout)
-    }
     fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
         self.stream.set_nonblocking(nonblocking)
+    }
+    fn wait(&self, read: bool, write: bool, timeout: Option<Duration>) -> io::Result<bool> {
+        // It says that it can take nothing, and says so again a moment later.
+        let timeout = if self.is_armed() { Some(millis(5)) } else { timeout };
+        let writable = BlockingSocket::wait(&self.stream, read, write && !self.is_armed(), timeout)?;
+        Ok(writable || self.is_armed())
     }
     fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         self.stream.shutdown(how)

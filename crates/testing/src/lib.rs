@@ -21,7 +21,7 @@ use liveness::Clock;
 #[cfg(unix)]
 pub use program::Program;
 use raw_peer::{PATIENCE, millis, sleep};
-pub use recording::{Page, assert_replays};
+pub use recording::assert_replays;
 
 /// The first word of each [`Reason`](liveness::Reason), as transcripts and programs name it.
 pub const REASONS: [&str; 9] = [

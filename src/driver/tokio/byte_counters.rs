@@ -1,17 +1,27 @@
 //! A transport that counts the bytes that move.
 
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use core::pin::Pin;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, Waker};
 
 use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// What a [`Counted`] transport has counted. Clones show the same counts.
 ///
-/// It is how a [`LiveStream`](super::LiveStream) sees bytes move through a transport that it cannot reach.
+/// It is how a [`LiveStream`](super::LiveStream) sees bytes move through a transport that it cannot reach. Where that cannot be
+/// wrapped in a [`Counted`] either, whoever moves the bytes says so: [`note_received`](Self::note_received) and the like.
+///
+/// ```
+/// use liveness::driver::tokio::ByteCounters;
+///
+/// let counters = ByteCounters::default();
+/// counters.note_received(5); // before the library is given them
+/// counters.note_sent(2);
+/// assert_eq!((counters.received(), counters.sent(), counters.has_ended()), (5, 2, false));
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct ByteCounters(Arc<Counts>);
 
@@ -21,10 +31,18 @@ struct Counts {
     received: AtomicUsize,
     sent: AtomicUsize,
     ended: AtomicBool,
-    /// A driver wants to read what there is before it is told that nothing can be written any more.
-    holding: AtomicBool,
-    broken: AtomicBool,
-    error: Mutex<Option<io::Error>>,
+    /// A driver is in a call of the library's: an error of writing may be held back.
+    may_hold: AtomicBool,
+    /// One is: nothing can be written any more, and the library was not told.
+    is_held: AtomicBool,
+    held: Mutex<Held>,
+}
+
+/// An error that is held back, and whom to wake when it is not any more.
+#[derive(Debug, Default)]
+struct Held {
+    error: Option<io::Error>,
+    waker: Option<Waker>,
 }
 
 impl ByteCounters {
@@ -46,35 +64,64 @@ impl ByteCounters {
         self.0.ended.load(Ordering::Relaxed)
     }
 
-    /// From now on keeps an error of writing back: whoever is told of one reads no further, and what the peer said before
-    /// it left is still there to be read.
-    pub(super) fn hold_back_errors(&self) {
-        self.0.holding.store(true, Ordering::Relaxed);
+    /// This many bytes arrived. Each count has one writer: do not say so in two tasks at once.
+    pub fn note_received(&self, bytes: usize) {
+        add(&self.0.received, bytes);
     }
 
-    /// Nothing can be written any more, and nobody was told.
-    pub(super) fn is_broken(&self) -> bool {
-        self.0.broken.load(Ordering::Acquire)
+    /// The transport took this many bytes.
+    pub fn note_sent(&self, bytes: usize) {
+        add(&self.0.sent, bytes);
     }
 
-    /// Now it may be told.
-    pub(super) fn release_errors(&self) {
-        self.0.holding.store(false, Ordering::Relaxed);
-        self.0.broken.store(false, Ordering::Release);
+    /// The peer sends no more, or the transport failed.
+    pub fn note_ended(&self) {
+        self.0.ended.store(true, Ordering::Relaxed);
+    }
+
+    /// A driver calls the library, and an error of writing that comes of it is held back: the library would read no further,
+    /// and what the peer said before it left is still there to be read. Whoever else writes, such as the connection that
+    /// HTTP/2's streams share, is told at once.
+    pub(super) fn begin_call(&self) {
+        self.0.may_hold.store(true, Ordering::Relaxed);
+    }
+
+    /// The call is over. True: an error is held back.
+    pub(super) fn end_call(&self) -> bool {
+        self.0.may_hold.store(false, Ordering::Relaxed);
+        self.0.is_held.load(Ordering::Acquire)
+    }
+
+    /// The error that is held back. The transport's own users are told of its like when it is released.
+    pub(super) fn held_error(&self) -> Option<io::Error> {
+        self.held().error.as_ref().map(copy)
+    }
+
+    /// Nothing is held back any more, and whoever waits for it is woken.
+    pub(super) fn release(&self) {
+        if self.0.is_held.swap(false, Ordering::AcqRel) {
+            let waker = self.held().waker.take();
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        }
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.0.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What became of an attempt to write; one that fails is held back as one that has to wait.
-    fn note_write(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    fn note_write(&self, written: Poll<io::Result<usize>>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         match written {
             Poll::Ready(Ok(count)) => add(&self.0.sent, count),
             Poll::Ready(Err(error)) => {
-                self.note_error(&error);
-                if !self.has_ended() || !self.0.holding.load(Ordering::Relaxed) {
-                    return Poll::Ready(Err(error));
+                if self.note_error(&error) && self.0.may_hold.load(Ordering::Relaxed) {
+                    *self.held() = Held { error: Some(error), waker: Some(cx.waker().clone()) };
+                    self.0.is_held.store(true, Ordering::Release);
+                    return Poll::Pending;
                 }
-                *self.0.error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-                self.0.broken.store(true, Ordering::Release);
-                return Poll::Pending;
+                return Poll::Ready(Err(error));
             }
             Poll::Pending => {}
         }
@@ -82,22 +129,32 @@ impl ByteCounters {
     }
 
     /// Instead of another attempt to write: nothing where one may be made.
-    fn refusal(&self) -> Option<Poll<io::Result<usize>>> {
-        if self.is_broken() {
-            return Some(Poll::Pending);
-        }
+    fn refusal(&self, cx: &mut Context<'_>) -> Option<Poll<io::Result<usize>>> {
         if !self.has_ended() {
             return None;
         }
-        let error = self.0.error.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        let mut held = self.held();
+        let error = copy(held.error.as_ref()?);
+        if self.0.is_held.load(Ordering::Acquire) {
+            held.waker = Some(cx.waker().clone());
+            return Some(Poll::Pending);
+        }
         Some(Poll::Ready(Err(error)))
     }
 
-    fn note_error(&self, error: &io::Error) {
-        if !matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) {
-            self.0.ended.store(true, Ordering::Relaxed);
+    /// Whether it is one that ends the transport.
+    fn note_error(&self, error: &io::Error) -> bool {
+        let ends = !matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted);
+        if ends {
+            self.note_ended();
         }
+        ends
     }
+}
+
+/// One more of the same error.
+fn copy(error: &io::Error) -> io::Error {
+    error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error)
 }
 
 /// Counters, and what they showed when they were last looked at.
@@ -114,16 +171,12 @@ impl LastCounts {
         Self { counters, received, sent }
     }
 
-    /// Bytes have come since this was last asked.
-    pub(super) fn has_received(&mut self) -> bool {
-        let received = self.counters.received();
-        core::mem::replace(&mut self.received, received) != received
-    }
-
-    /// Bytes have gone since this was last asked.
-    pub(super) fn has_sent(&mut self) -> bool {
-        let sent = self.counters.sent();
-        core::mem::replace(&mut self.sent, sent) != sent
+    /// How many bytes came and went since this was last asked.
+    pub(super) fn moved(&mut self) -> (usize, usize) {
+        let (received, sent) = (self.counters.received(), self.counters.sent());
+        let moved = (received.wrapping_sub(self.received), sent.wrapping_sub(self.sent));
+        (self.received, self.sent) = (received, sent);
+        moved
     }
 }
 
@@ -186,12 +239,14 @@ impl<T: AsyncRead + Unpin> AsyncRead for Counted<T> {
         match &polled {
             Poll::Ready(Ok(())) => {
                 let count = buffer.filled().len().saturating_sub(before);
-                add(&this.counters.0.received, count);
+                this.counters.note_received(count);
                 if count == 0 && room {
-                    this.counters.0.ended.store(true, Ordering::Relaxed);
+                    this.counters.note_ended();
                 }
             }
-            Poll::Ready(Err(error)) => this.counters.note_error(error),
+            Poll::Ready(Err(error)) => {
+                let _ = this.counters.note_error(error);
+            }
             Poll::Pending => {}
         }
         polled
@@ -201,10 +256,11 @@ impl<T: AsyncRead + Unpin> AsyncRead for Counted<T> {
 impl<T: AsyncWrite + Unpin> AsyncWrite for Counted<T> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        if let Some(refusal) = this.counters.refusal() {
+        if let Some(refusal) = this.counters.refusal(cx) {
             return refusal;
         }
-        this.counters.note_write(Pin::new(&mut this.transport).poll_write(cx, bytes))
+        let written = Pin::new(&mut this.transport).poll_write(cx, bytes);
+        this.counters.note_write(written, cx)
     }
 
     fn poll_write_vectored(
@@ -213,10 +269,11 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Counted<T> {
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        if let Some(refusal) = this.counters.refusal() {
+        if let Some(refusal) = this.counters.refusal(cx) {
             return refusal;
         }
-        this.counters.note_write(Pin::new(&mut this.transport).poll_write_vectored(cx, bytes))
+        let written = Pin::new(&mut this.transport).poll_write_vectored(cx, bytes);
+        this.counters.note_write(written, cx)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -1,12 +1,27 @@
-//! tokio: a WebSocket that is `Stream` and `Sink` as before, and does its own heartbeating.
+//! tokio, or any other runtime: a WebSocket that is `Stream` and `Sink` as before, and does its own heartbeating.
 //!
 //! Wrap a socket in a [`LiveStream`] and use it as you used the socket. Pings go out and deadlines are kept while you
 //! wait for the next message or for a message to be sent; there is no task and no timer beside it. When the peer is
-//! given up, the stream ends with an [`Error::Offline`] that says why, and the socket is closed: once the peer has closed too,
-//! or after `close_timeout`. [`on_action`](LiveStream::on_action) and [`watch`](LiveStream::watch) tell of the verdict itself.
+//! given up, the stream ends with an [`Error::Offline`] that says why.
 //!
 //! The sockets of [tokio-tungstenite](super::tokio_tungstenite) and [axum](super::axum) are ready to be wrapped; any other
-//! can be, by the small trait [`MessageStream`].
+//! can be, by an [`Adapter`] of some 25 lines, and by a [`Timer`] under another runtime.
+//!
+//! # What comes out of it
+//!
+//! Data messages. Pings, Pongs and heartbeats in messages are answered and not shown; of the peer's Close,
+//! [`close_frame`](LiveStream::close_frame) tells. After a proper close the stream ends with `None`; after any other end, with an
+//! error first. Whatever had arrived before is handed out before either.
+//!
+//! # The end
+//!
+//! *You are told at the verdict*, by `next` and by a `send` that waits. What is left to do then, to say why and to wait until the
+//! peer has heard it, goes on while somebody polls on: `next` gives `None` when it is done, `close_timeout` after the verdict at
+//! the latest. Whoever drops the stream cuts that short.
+//!
+//! *Dropped*, at whatever time and for whatever reason (an early return, a task that is aborted, a panic, a `select!` that is
+//! lost), it tells its observers the end, `MarkOffline(LocalClosed)` and `Disconnect`, and the peer, if the socket takes a
+//! Close at once.
 //!
 //! # Split
 //!
@@ -49,110 +64,69 @@
 //! # }
 //! ```
 //!
-//! Somebody must poll: a program in which only the write half is ever polled hears pongs while it waits to write, and
-//! nothing in between.
-//!
 //! # When you do not call `next`
 //!
-//! is your own backpressure, and nobody dies of it. Everything that has arrived is read before any deadline is judged;
-//! and where a message had been waiting while you were away for longer than `stall_tolerance`, the machine is told that
-//! nobody was listening.
+//! That is your own backpressure, and no live peer dies of it. What has arrived is read before a deadline that it may refute is
+//! judged. Where you come back after a while, what waited for you is not measured as if the peer had been slow.
+//!
+//! A program that only sends is a reader too: what the peer says meanwhile is read each 50 ms or less, after your message is
+//! written, so that pings are answered and a Close is noticed. Somebody must poll, though: nothing happens between two calls.
 //!
 //! # What it costs, what it bounds
 //!
-//! While a message waits to be written, messages that arrive are kept for the next `next`: up to
-//! [`INBOX_MESSAGES`](super::INBOX_MESSAGES) or [`INBOX_BYTES`](super::INBOX_BYTES), then it stops reading, and a verdict
-//! waits for what lies unread; for 64 MiB of it at most, lest a peer that sends for ever be spared for ever. A peer that does
+//! What is read ahead of you is kept for the next `next`: up to the [`Limits`], 64 messages or 1 MiB unless you
+//! [say otherwise](LiveStream::limits). Then it stops reading, and nobody is judged whom it does not listen to. A peer that does
 //! not read holds up `send`, as ever, until it is given up.
 
+mod adapter;
 mod byte_counters;
-mod message_stream;
-mod sink;
-mod stream;
+mod error;
+mod reading;
+mod timer;
 mod turn;
-mod waiting;
 mod waking;
 mod writing;
 
-use std::boxed::Box;
+use std::panic::catch_unwind;
 use std::sync::Arc;
 
 use core::fmt;
+use core::panic::AssertUnwindSafe;
 use core::task::Waker;
 
 use ::tokio::sync::watch;
-use ::tokio::time::Instant;
 
+pub use self::adapter::{Adapter, Joined, MessageKind, Socket, WebSocket, guess};
 use self::byte_counters::LastCounts;
 pub use self::byte_counters::{ByteCounters, Counted};
-pub use self::message_stream::{MessageKind, MessageStream};
-use self::waiting::Timer;
+pub use self::error::{Cause, Error};
+pub use self::timer::{Timer, TokioTimer, clock};
 use self::waking::Wakers;
-use self::writing::ControlQueue;
-use super::{ActionObserver, Heartbeat, Inbox};
+use super::Heartbeat;
 use crate::config::Config;
-use crate::event::{Action, CloseCode, Reason, Status};
-use crate::liveness::{Liveness, Monitor};
+use crate::event::{Action, CloseCode, Status};
+use crate::liveness::Liveness;
+use crate::observer::{Observed, Observer, OnAction};
 use crate::payload::random_seed;
+use crate::session::{Limits, Role, Session};
 use crate::time::{Clock, Timestamp};
 
-/// Why a stream or a sink failed.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Error<E> {
-    /// The connection is over.
-    Offline {
-        /// Why.
-        reason: Reason,
-        /// The socket's error, where one ended the connection: a frame against the protocol, a transport that failed.
-        cause: Option<E>,
-    },
-    /// The socket refused this message, such as one that is too large. The connection lives on.
-    Rejected(E),
-}
-
-impl<E> Error<E> {
-    /// Why the connection is over; `None` where it is not.
-    pub const fn reason(&self) -> Option<Reason> {
-        match self {
-            Self::Offline { reason, .. } => Some(*reason),
-            Self::Rejected(_) => None,
-        }
-    }
-}
-
-/// The reason in words, and after a colon the socket's error, where there is one: `no answer to a ping in time`.
-impl<E: fmt::Display> fmt::Display for Error<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Offline { reason, cause: Some(cause) } => write!(f, "{}: {cause}", reason.description()),
-            Self::Offline { reason, cause: None } => f.write_str(reason.description()),
-            Self::Rejected(error) => write!(f, "not sent: {error}"),
-        }
-    }
-}
-
-impl<E: core::error::Error + 'static> core::error::Error for Error<E> {
-    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        match self {
-            Self::Offline { cause, .. } => cause.as_ref().map(|cause| cause as _),
-            Self::Rejected(error) => Some(error),
-        }
-    }
-}
-
 /// A WebSocket and the machine that judges its peer. The module's page says how to use it.
-pub struct LiveStream<S: MessageStream, M: Monitor = Liveness> {
+///
+/// `A` says what its messages mean, and `T` what time it is: for a known socket under tokio neither need be named.
+pub struct LiveStream<S: Socket<A>, A: Adapter<S> = <S as WebSocket>::Adapter, T: Timer = TokioTimer> {
     /// `None` once disconnected.
     socket: Option<S>,
-    machine: M,
+    machine: Observed,
+    session: Session<A::Message>,
     heartbeat: Heartbeat,
-    clock: Clock,
+    timer: T,
+    /// When it fires at the latest.
+    alarm: Timestamp,
     /// The latest look at the clock. Bytes are dated by the read that brought them.
     now: Timestamp,
     /// `None`: only whole messages are seen to move.
     counts: Option<LastCounts>,
-    timer: Timer,
     /// What wakes us, and the waker made of it that everything inside is polled with.
     wakers: Arc<Wakers>,
     waker: Waker,
@@ -160,46 +134,23 @@ pub struct LiveStream<S: MessageStream, M: Monitor = Liveness> {
     clock_stale: bool,
     /// Something happened since the deadlines were last looked at.
     recheck: bool,
-    /// Since when nobody listens: a message was given to the caller, and no other was asked for.
-    absent_since: Option<Timestamp>,
-    inbox: Inbox<S::Message>,
-    /// A verdict waits, in this turn, because the task has spent its budget.
-    verdict_deferred: bool,
-    /// A verdict waits, in this turn, for room in the inbox.
-    verdict_waits: bool,
-    /// Reading is paused: the inbox is full, or too many pongs are owed.
-    paused: bool,
-    control: ControlQueue<S::Message>,
-    /// Something may wait in the socket's write buffer.
-    unflushed: bool,
-    /// A ping is in that buffer.
-    ping_unflushed: bool,
-    /// Pongs that went into it since it was last empty.
-    pongs_owed: usize,
-    /// Nothing that arrives can be understood any more; it is only waited for to end.
-    discarding: bool,
-    /// Once the verdict has fallen: messages since the last cooldown, and when that ends.
-    since_cooldown: usize,
-    cooldown_until: Timestamp,
-    /// The Close that the caller wants, or that tells the peer what it did wrong.
-    close_message: Option<S::Message>,
-    cause: Option<S::Failure>,
-    /// There was a cause, reported by now or not.
-    had_cause: bool,
-    /// The end has been reported to the reader.
-    end_reported: bool,
-    observer: Option<ActionObserver>,
+    /// The deadlines wait for the next turn, because the task has spent its budget.
+    deferred: bool,
+    /// The caller has fed messages since the library was last flushed.
+    fed: bool,
+    /// The library is being called; if it still is when this is dropped, it has panicked.
+    calling: bool,
+    /// The peer's Close.
+    close_frame: Option<A::Message>,
+    cause: Option<Cause>,
+    /// The reader has been told a verdict; that all is over.
+    verdict_told: bool,
+    end_told: bool,
     status: Option<watch::Sender<Status>>,
 }
 
-/// A clock whose origin is now, by tokio's time: in step with `tokio::time::pause` and `advance`.
-#[must_use]
-pub fn clock() -> Clock {
-    Clock::with_origin(Instant::now().into_std())
-}
-
-impl<S: MessageStream> LiveStream<S> {
-    /// Watches a WebSocket that is open. Call it within a tokio runtime that has time enabled.
+impl<S: WebSocket> LiveStream<S, S::Adapter> {
+    /// Watches a WebSocket that is open: of tokio-tungstenite, or of axum. Call it within a tokio runtime that has time enabled.
     ///
     /// Without [`ByteCounters`] only whole messages are seen to move; give them to it with [`counted`](Self::counted), or open the
     /// socket with a function of [`tokio_tungstenite`](super::tokio_tungstenite), which does.
@@ -207,55 +158,72 @@ impl<S: MessageStream> LiveStream<S> {
     /// A `write_timeout` of never becomes as long as `timeout`: else a ping behind a large download would count as
     /// written long before it is.
     pub fn new(socket: S, config: Config) -> Self {
-        let clock = clock();
-        let machine = Liveness::new(config.for_drivers(), random_seed(), Timestamp::ZERO);
-        Self::with_machine(socket, machine, clock)
+        Self::with_timer(TokioTimer::new(clock()), socket, config)
     }
 }
 
-impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
-    /// Watches a WebSocket with a machine of the caller's, such as a `Recorder`, that was made at the time of this
-    /// [`clock`](clock()), with a config [for drivers](Config::for_drivers).
-    pub fn with_machine(socket: S, machine: M, clock: Clock) -> Self {
+impl<S: Socket<A>, A: Adapter<S>> LiveStream<S, A> {
+    /// Watches a WebSocket of any library: [`Adapter`] has an example. Call it within a tokio runtime that has time enabled.
+    pub fn with_adapter(_adapter: A, socket: S, config: Config) -> Self {
+        Self::with_timer(TokioTimer::new(clock()), socket, config)
+    }
+
+    /// The clock of the machine's timestamps.
+    pub const fn clock(&self) -> Clock {
+        self.timer.clock()
+    }
+}
+
+impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
+    /// Watches a WebSocket by another runtime's [`Timer`].
+    pub fn with_timer(timer: T, socket: S, config: Config) -> Self {
         let wakers = Arc::new(Wakers::default());
+        let now = timer.now();
+        let session = Session::new(Role::Server);
         Self {
             socket: Some(socket),
-            machine,
+            machine: Observed::new(Liveness::new(config.for_drivers(), random_seed(), now)),
+            session: if A::ANSWERS { session } else { session.answers_itself() },
             heartbeat: Heartbeat::Frames,
-            clock,
-            now: Timestamp::ZERO,
+            timer,
+            alarm: Timestamp::ZERO,
+            now,
             counts: None,
-            timer: Timer::due_now(),
             waker: Waker::from(Arc::clone(&wakers)),
             wakers,
             clock_stale: true,
             recheck: true,
-            absent_since: None,
-            inbox: Inbox::new(),
-            verdict_deferred: false,
-            verdict_waits: false,
-            paused: false,
-            control: ControlQueue::EMPTY,
-            unflushed: false,
-            ping_unflushed: false,
-            pongs_owed: 0,
-            discarding: false,
-            since_cooldown: 0,
-            cooldown_until: Timestamp::ZERO,
-            close_message: None,
+            deferred: false,
+            fed: false,
+            calling: false,
+            close_frame: None,
             cause: None,
-            had_cause: false,
-            end_reported: false,
-            observer: None,
+            verdict_told: false,
+            end_told: false,
             status: None,
         }
     }
 
     /// Sees bytes move by the counters of the transport underneath: parts of a large frame, a download that is read slowly.
     #[must_use]
-    pub fn counted(mut self, counters: ByteCounters) -> Self {
-        counters.hold_back_errors();
-        self.counts = Some(LastCounts::new(counters));
+    pub fn counted(mut self, counters: impl Into<Option<ByteCounters>>) -> Self {
+        self.counts = counters.into().map(LastCounts::new);
+        self
+    }
+
+    /// This is the end of the connection that dialled: after the closing handshake it waits for the server to hang up
+    /// (RFC 6455 7.1.1). Without it, it is the server's end. Say it before the stream is first polled.
+    #[must_use]
+    pub fn role(mut self, role: Role) -> Self {
+        self.session.set_role(role);
+        self
+    }
+
+    /// Keeps at most this much for a caller that does not read, and for a peer that does not. Say it before the stream is
+    /// first polled.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.session.set_limits(limits);
         self
     }
 
@@ -282,20 +250,29 @@ impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
     /// # }
     /// ```
     #[must_use]
-    pub const fn heartbeat(mut self, heartbeat: Heartbeat) -> Self {
+    pub fn heartbeat(mut self, heartbeat: Heartbeat) -> Self {
         self.heartbeat = heartbeat;
         self
     }
 
-    /// Shows every action to `observer` as it is carried out: `MarkOnline`, `MarkSuspect`, `MarkOffline` and
+    /// Shows every action to `observer` before it is carried out: `MarkOnline`, `MarkSuspect`, `MarkOffline` and
     /// `Disconnect` are what a presence list wants.
     ///
     /// The verdict may fall while messages that came before it still wait to be read, so `MarkOffline` may come before the
     /// last of them do. Where a message begins something that the verdict ends, such as a user's connection in a
     /// [`Presence`](crate::Presence), end it after the last message as well.
     #[must_use]
-    pub fn on_action(mut self, observer: impl FnMut(Action, &Liveness) + Send + 'static) -> Self {
-        self.observer = Some(Box::new(observer));
+    pub fn on_action(self, observer: impl FnMut(Action, &Liveness) + Send + 'static) -> Self {
+        self.observe(OnAction::new(observer))
+    }
+
+    /// Tells this observer too of every input and every action: a `Recorder`, a `Traced`, one of your
+    /// own. Several may be attached.
+    ///
+    /// Say it before the stream is first polled where it is to see the whole life.
+    #[must_use]
+    pub fn observe(mut self, observer: impl Observer + Send + 'static) -> Self {
+        self.machine.observe(observer, self.timer.now());
         self
     }
 
@@ -303,8 +280,8 @@ impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
     ///
     /// ```no_run
     /// # #![allow(dead_code)]
-    /// # use liveness::driver::tokio::{LiveStream, MessageStream};
-    /// # fn watch(mut socket: LiveStream<impl MessageStream>) {
+    /// # use liveness::driver::tokio::{Adapter, LiveStream, Socket};
+    /// # fn watch<S: Socket<A>, A: Adapter<S>>(mut socket: LiveStream<S, A>) {
     /// let mut status = socket.watch();
     /// tokio::spawn(async move {
     ///     while status.changed().await.is_ok() {
@@ -314,18 +291,33 @@ impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
     /// # }
     /// ```
     pub fn watch(&mut self) -> watch::Receiver<Status> {
-        let status = self.machine.liveness().status();
+        let status = self.liveness().status();
         self.status.get_or_insert_with(|| watch::Sender::new(status)).subscribe()
     }
 
     /// The machine: its `status`, `verdict`, `rtt`, `stats` and `report`.
-    pub fn liveness(&self) -> &Liveness {
+    pub const fn liveness(&self) -> &Liveness {
         self.machine.liveness()
     }
 
-    /// The clock of the machine's timestamps.
-    pub const fn clock(&self) -> Clock {
-        self.clock
+    /// The present moment, by the machine's clock: for its `report`.
+    pub fn now(&self) -> Timestamp {
+        self.timer.now()
+    }
+
+    /// The code and the text of the peer's Close; `None` before it comes, and where it has none.
+    pub fn close_frame(&self) -> Option<(u16, &str)> {
+        match A::kind(self.close_frame.as_ref()?) {
+            MessageKind::Close(close) => close,
+            MessageKind::Text(_) | MessageKind::Binary(_) | MessageKind::Ping(_) | MessageKind::Pong(_) => {
+                None
+            }
+        }
+    }
+
+    /// The error that ended the connection, where one did. It is in [`Error::Offline`] too.
+    pub const fn cause(&self) -> Option<&Cause> {
+        self.cause.as_ref()
     }
 
     /// The socket, until it is closed.
@@ -335,7 +327,14 @@ impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
 
     /// Closes with this code and text, at most 123 bytes of it; then call `next` until it ends.
     pub fn close(&mut self, code: CloseCode, text: &str) {
-        self.begin_close(S::close(Some(code), super::at_most_123_bytes(text)), code);
+        // Whoever closes is asked again and again whether it is done, and is woken for it but once.
+        if self.is_offline() {
+            return;
+        }
+        self.read_the_clock();
+        self.session.close(code, text, &mut self.machine, self.now);
+        self.poll_machine(self.now);
+        self.wakers.wake_all();
     }
 
     /// Makes a ping due now: the network changed, the laptop woke, a user is waiting.
@@ -345,28 +344,28 @@ impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
         // Whoever polls next sends it; and somebody should.
         self.wakers.wake_all();
     }
+}
 
-    fn begin_close(&mut self, message: S::Message, code: CloseCode) {
-        // Who closes is asked again and again whether it is done, and is woken for it but once.
-        if self.machine.liveness().verdict().is_some() {
-            return;
+impl<S: Socket<A>, A: Adapter<S>, T: Timer> Drop for LiveStream<S, A, T> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            // One more panic, of an observer or of the library, would abort the process.
+            let _ = catch_unwind(AssertUnwindSafe(|| self.abandon()));
+        } else {
+            self.abandon();
         }
-        self.close_message = Some(message);
-        self.read_the_clock();
-        self.machine.close(code, self.now);
-        self.poll_machine(self.now);
-        self.wakers.wake_all();
     }
 }
 
-impl<S: MessageStream, M: Monitor> fmt::Debug for LiveStream<S, M> {
+/// Nothing in it is pinned.
+impl<S: Socket<A>, A: Adapter<S>, T: Timer> Unpin for LiveStream<S, A, T> {}
+
+impl<S: Socket<A>, A: Adapter<S>, T: Timer> fmt::Debug for LiveStream<S, A, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LiveStream")
-            .field("machine", self.machine.liveness())
+            .field("machine", self.liveness())
             .field("open", &self.socket.is_some())
-            .field("inbox", &self.inbox.len())
-            .field("paused", &self.paused)
-            .field("unflushed", &self.unflushed)
+            .field("session", &self.session)
             .finish_non_exhaustive()
     }
 }

@@ -1,45 +1,34 @@
-//! What both halves do whenever they are polled: look at the clock, read what came, judge what is due, write what waits.
-
-use std::string::ToString as _;
+//! What both halves do whenever they are polled: look at the clock, let the machine judge, carry out what it wants, set the timer.
 
 use core::pin::Pin;
 use core::task::{Context, Poll};
 use core::time::Duration;
 
-use ::tokio::task::coop::has_budget_remaining;
-use ::tokio::time::Instant;
-
-use super::byte_counters::LastCounts;
-use super::message_stream::{MessageKind, MessageStream};
+use super::adapter::{Adapter, Socket};
+use super::timer::Timer;
+use super::waking::Half;
 use super::{Error, LiveStream};
-use crate::driver::{ErrorKind, Heartbeat, PONGS_OWED, READS_BEFORE_VERDICT, close_text, pong_owed};
-use crate::event::{Action, Event, Reason, Status};
-use crate::liveness::Monitor;
+use crate::driver::Heartbeat;
+use crate::event::{Action, Event, Reason};
+use crate::session::{ErrorKind, Outbound};
 use crate::text_heartbeat::TextHeartbeat;
 use crate::time::Timestamp;
 
-/// Once the verdict has fallen, a peer that floods on is read this many frames at a time, with a pause after.
-const FRAMES_BEFORE_COOLDOWN: usize = 64;
-pub(super) const COOLDOWN: Duration = Duration::from_millis(5);
+/// How often what lies unread is discarded where a stream is dropped: 64 KiB of it, with our own adapters.
+const DISCARDS_AT_THE_END: usize = 16;
 
-/// What one attempt to read brought.
-pub(super) enum ReadOutcome<T> {
-    /// A message for the caller.
-    Message(T),
-    /// Something that is none of its business.
-    Other,
-    /// Nothing: everything that had arrived is read.
-    Drained,
-}
+/// A task that has spent its budget comes again after this.
+const UNTIL_NEXT_TURN: Duration = Duration::from_millis(5);
 
-impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
+impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
     pub(super) fn read_the_clock(&mut self) {
-        self.now = self.clock.at(Instant::now().into_std());
+        self.now = self.timer.now();
         self.clock_stale = false;
         self.recheck = true;
     }
 
     /// Begins a turn: if anything may have changed since the last, looks at the clock, and judges what is due.
+    #[inline]
     pub(super) fn begin_turn(&mut self) {
         if self.wakers.is_woken() || self.counts.is_none() {
             self.wakers.clear();
@@ -49,303 +38,206 @@ impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
     }
 
     /// Judges what is due, if the clock has been read, or is to be read, since the deadlines were last looked at.
-    fn check_deadlines(&mut self) {
+    #[inline]
+    pub(super) fn check_deadlines(&mut self) {
+        // Most messages: the bytes were there, and no time has passed that anybody knows of.
+        if self.clock_stale || self.recheck {
+            self.recheck_deadlines();
+        }
+    }
+
+    #[inline(never)]
+    fn recheck_deadlines(&mut self) {
         if self.clock_stale {
             self.read_the_clock();
         }
-        if core::mem::take(&mut self.recheck) {
-            self.verdict_deferred = false;
-            self.verdict_waits = false;
-            if self.is_due() {
-                self.judge();
-            }
-            let _ = self.arm_timer();
+        self.recheck = false;
+        self.deferred = false;
+        if self.is_due() {
+            self.judge();
         }
+        let _ = self.arm_timer();
     }
 
-    pub(super) fn is_due(&self) -> bool {
-        !self.verdict_deferred
+    fn is_due(&self) -> bool {
+        !self.deferred
             && self.socket.is_some()
-            && self.machine.liveness().poll_timeout().is_some_and(|due| due <= self.now)
+            && self.machine.poll_timeout().is_some_and(|due| due <= self.now)
     }
 
-    pub(super) fn is_offline(&self) -> bool {
-        self.machine.liveness().status() == Status::Offline
-    }
-
-    /// Writes what there is room for, reads everything that has arrived by now, then lets the machine judge as of now.
+    /// Writes what there is room for, reads what might refute a verdict that is due, then lets the machine judge as of now.
     fn judge(&mut self) {
         let now = self.now;
-        if !has_budget_remaining() {
+        if !self.timer.has_budget() {
             // A task that has spent its budget can neither read nor write. It judges in its next turn.
-            self.verdict_deferred = true;
+            self.deferred = true;
             self.clock_stale = true;
             return;
         }
-        let tolerance = self.machine.liveness().config().stall_tolerance;
-        let absent = self.absent_since.is_some_and(|since| now.since(since) > tolerance);
-        let _ = self.write_and_flush();
-        let drained = self.read_ahead() || self.paused || self.is_offline();
-        if !drained && absent && !self.may_read() {
-            // The caller takes its messages so slowly that nobody listens: there is no room for what may have come.
-            self.pause();
-        } else if !drained {
-            self.handle(Event::Unread);
-            self.verdict_waits = !self.may_read();
+        let _ = self.write();
+        if self.liveness().would_judge(now) {
+            self.read_ahead();
         }
         self.poll_machine(now);
-        let _ = self.write_and_flush();
-    }
-
-    /// Reads ahead, into the inbox, until nothing is left to read or there is no room for more. Whether nothing is left.
-    pub(super) fn read_ahead(&mut self) -> bool {
-        for _ in 0..READS_BEFORE_VERDICT {
-            if !self.may_read() {
-                return false;
-            }
-            match self.receive() {
-                ReadOutcome::Message(message) => self.enqueue(message),
-                ReadOutcome::Other => {}
-                // A task that has spent its budget is told that there is nothing.
-                ReadOutcome::Drained => return has_budget_remaining(),
-            }
-        }
-        false
-    }
-
-    pub(super) fn may_read(&self) -> bool {
-        self.inbox.has_room()
-    }
-
-    pub(super) fn enqueue(&mut self, message: S::Message) {
-        let bytes = S::len(&message);
-        self.inbox.push(message, bytes);
-        self.wakers.wake_reader();
-    }
-
-    pub(super) fn dequeue(&mut self) -> Option<S::Message> {
-        let message = self.inbox.pop()?;
-        self.resume();
-        Some(message)
+        let _ = self.write();
     }
 
     /// Carries out what the machine wants done as of `now`.
     pub(super) fn poll_machine(&mut self, now: Timestamp) {
         while let Some(action) = self.machine.poll(now) {
-            self.carry_out(action);
-            if let Some(observer) = &mut self.observer {
-                observer(action, self.machine.liveness());
+            let verdict = self.liveness().verdict();
+            self.session.act(action, verdict);
+            if action == Action::Disconnect {
+                self.disconnect();
             }
-            let status = self.machine.liveness().status();
+            let status = self.liveness().status();
             if let Some(watched) = &self.status {
                 watched.send_if_modified(|old| core::mem::replace(old, status) != status);
             }
         }
     }
 
-    fn carry_out(&mut self, action: Action) {
-        match action {
-            Action::SendPing(payload) => {
-                self.control.ping = Some(match self.heartbeat {
-                    Heartbeat::Frames => S::ping(payload),
-                    Heartbeat::Text => S::text(TextHeartbeat::Ping(payload).to_string()),
-                });
-            }
-            Action::Close(code) => {
-                let verdict = self.machine.liveness().verdict();
-                self.control.drop_heartbeats();
-                self.unflushed = true;
-                // To a Close of the peer the library has its echo ready.
-                if !matches!(verdict, Some(Reason::PeerClosed(_))) {
-                    let text = verdict.map_or("", Reason::description);
-                    self.control.close =
-                        Some(self.close_message.take().unwrap_or_else(|| S::close(code, text)));
-                }
-            }
-            Action::Disconnect => {
-                self.socket = None;
-                self.unflushed = false;
-                self.wakers.wake_all();
-            }
-            Action::MarkOnline | Action::MarkSuspect | Action::MarkOffline(_) => {}
+    /// Closes the transport: whatever is still to be said is said now or never.
+    fn disconnect(&mut self) {
+        let _ = self.call(|socket, cx| A::poll_shutdown(socket.get_mut(), cx));
+        self.socket = None;
+        if let Some(counts) = &self.counts {
+            counts.counters.release();
+        }
+        self.wakers.wake_all();
+    }
+
+    /// Every call of the library goes through here: what moved by it is reported.
+    #[inline]
+    pub(super) fn call<R>(&mut self, call: impl FnOnce(Pin<&mut S>, &mut Context<'_>) -> R) -> Option<R> {
+        let socket = self.socket.as_mut()?;
+        self.calling = true;
+        if let Some(counts) = &self.counts {
+            counts.counters.begin_call();
+        }
+        let result = call(Pin::new(socket), &mut Context::from_waker(&self.waker));
+        self.calling = false;
+        self.report_bytes();
+        Some(result)
+    }
+
+    #[inline]
+    fn report_bytes(&mut self) {
+        let Some(counts) = &mut self.counts else { return };
+        let is_held = counts.counters.end_call();
+        let (received, sent) = counts.moved();
+        if received != 0 || sent != 0 || is_held {
+            self.bytes_moved(received, sent, is_held);
         }
     }
 
-    /// One attempt to read.
-    pub(super) fn receive(&mut self) -> ReadOutcome<S::Message> {
-        if self.now < self.cooldown_until {
-            return ReadOutcome::Drained;
-        }
-        if self.discarding {
-            return self.discard_input();
-        }
-        let owes_much = self.pongs_owed >= PONGS_OWED && !self.is_offline();
-        if owes_much && self.write_and_flush().is_pending() && !self.is_broken() {
-            // Stop reading a peer that does not read our pongs, unless it has left: then all that it said is still to be read.
-            self.pause();
-            return ReadOutcome::Drained;
-        }
-        let Some(socket) = &mut self.socket else { return ReadOutcome::Drained };
-        let mut cx = Context::from_waker(&self.waker);
-        let polled = Pin::new(socket).poll_next(&mut cx);
-        // Without counters nobody knows.
-        let moved = self.counts.as_mut().is_some_and(LastCounts::has_received);
-        if moved {
-            self.read_the_clock();
-        }
-        match polled {
-            Poll::Ready(Some(Ok(message))) => self.on_message(message),
-            Poll::Ready(Some(Err(error))) => {
-                self.read_failed(error);
-                ReadOutcome::Other
-            }
-            Poll::Ready(None) => {
-                self.handle(Event::Eof);
-                ReadOutcome::Drained
-            }
-            Poll::Pending => {
-                if moved {
-                    self.handle(Event::Progress);
-                }
-                self.absent_since = None;
-                ReadOutcome::Drained
-            }
+    #[inline(never)]
+    fn bytes_moved(&mut self, received: usize, sent: usize, is_held: bool) {
+        self.read_the_clock();
+        self.session.received_bytes(received, self.now);
+        self.session.sent_bytes(sent, &mut self.machine, self.now);
+        if is_held && !self.session.is_write_broken() {
+            self.take_held_error();
         }
     }
 
-    /// Reads and drops what nobody can understand any more, to learn when it ends.
-    fn discard_input(&mut self) -> ReadOutcome<S::Message> {
-        // Not before our Close is out: discarding also hangs up.
-        if self.close_message.is_none() && self.write_and_flush().is_ready() {
-            let mut cx = Context::from_waker(&self.waker);
-            if self.socket.as_mut().is_some_and(|socket| socket.poll_discard_input(&mut cx).is_ready()) {
-                self.handle(Event::Eof);
-            } else if self.counts.as_mut().is_none_or(LastCounts::has_received) {
-                // There may be more, and nobody is woken for it.
-                self.read_the_clock();
-                self.cooldown_until = self.now.saturating_add(COOLDOWN);
-            }
+    /// Nothing can be written any more, and the library does not know: so it reads on.
+    fn take_held_error(&mut self) {
+        let error = self.counts.as_ref().and_then(|counts| counts.counters.held_error());
+        let Some(error) = error else { return };
+        if self.session.failed_to_write(ErrorKind::Transport, &mut self.machine, self.now) {
+            self.cause = Some(std::sync::Arc::new(error));
         }
-        ReadOutcome::Drained
+        self.recheck = true;
     }
 
-    fn on_message(&mut self, message: S::Message) -> ReadOutcome<S::Message> {
-        let kind = S::kind(&message);
-        if let MessageKind::Text(text) = kind {
-            if let Some(heartbeat) = self.heartbeat.parse(text) {
-                return self.on_text_heartbeat(heartbeat);
-            }
-        }
-        let (offline, answers) = (self.is_offline(), self.machine.liveness().stats().answers);
-        let event = match kind {
-            MessageKind::Text(_) | MessageKind::Data => Event::Data,
-            MessageKind::Ping => Event::Ping,
-            MessageKind::Pong(payload) => Event::Pong(payload),
-            MessageKind::Close(code) => Event::Close(code),
-        };
-        // To a Ping and to a Close the library has its answer ready, and would write it some time.
-        self.unflushed |= matches!(kind, MessageKind::Ping | MessageKind::Close(_));
-        if kind == MessageKind::Ping {
-            self.pongs_owed = self.pongs_owed.saturating_add(pong_owed(self.machine.liveness()));
-        }
-        if matches!(kind, MessageKind::Close(_)) {
-            // The library takes nothing more but its own echo.
-            self.control.drop_heartbeats();
-        }
-        self.handle(event);
-        if offline {
-            self.cool_down_after_many();
-        }
-        match kind {
-            MessageKind::Ping | MessageKind::Pong(_) if offline => ReadOutcome::Other,
-            // The answer to a ping of ours, of which the caller knows nothing.
-            MessageKind::Pong(_) if self.machine.liveness().stats().answers != answers => ReadOutcome::Other,
-            MessageKind::Text(_)
-            | MessageKind::Data
-            | MessageKind::Ping
-            | MessageKind::Pong(_)
-            | MessageKind::Close(_) => ReadOutcome::Message(message),
+    /// The frame or message of ours that the session wants written.
+    pub(super) fn own_message(&self, out: Outbound<A::Message>) -> Option<A::Message> {
+        match out {
+            Outbound::Pong(payload) => A::pong(&payload),
+            Outbound::Answer(message) => Some(message),
+            Outbound::Ping(payload) => Some(match self.heartbeat {
+                Heartbeat::Frames => A::ping(payload.as_bytes()),
+                Heartbeat::Text => A::text(std::string::ToString::to_string(&TextHeartbeat::Ping(payload))),
+            }),
+            Outbound::Close(code, text) => Some(A::close(code, &text)),
+            Outbound::Flush | Outbound::ShutdownWrite => None,
         }
     }
 
-    /// A heartbeat in a text message is none of the caller's.
-    fn on_text_heartbeat<T>(&mut self, heartbeat: TextHeartbeat) -> ReadOutcome<T> {
-        let offline = self.is_offline();
-        self.handle(heartbeat.event());
-        if offline {
-            self.cool_down_after_many();
-        } else if let Some(answer) = heartbeat.answer() {
-            self.control.answer = Some(S::text(answer.to_string()));
-        }
-        ReadOutcome::Other
+    pub(super) fn is_offline(&self) -> bool {
+        self.liveness().verdict().is_some()
     }
 
-    fn cool_down_after_many(&mut self) {
-        self.since_cooldown = self.since_cooldown.saturating_add(1);
-        if self.since_cooldown >= FRAMES_BEFORE_COOLDOWN {
-            self.since_cooldown = 0;
-            self.cooldown_until = self.now.saturating_add(COOLDOWN);
-        }
+    pub(super) fn offline_error(&self) -> Error {
+        let reason = self.liveness().verdict().unwrap_or(Reason::TransportClosed);
+        // An error beside another reason did not end the connection.
+        let by_error = matches!(reason, Reason::TransportClosed | Reason::ProtocolError(_));
+        Error::Offline { reason, cause: self.cause.clone().filter(|_| by_error) }
     }
 
-    /// Hands an event to the machine; and before an event of the peer that had long been waiting for us, that it had to.
-    pub(super) fn handle(&mut self, event: Event<'_>) {
-        let ours = matches!(
-            event,
-            Event::Wrote | Event::PingSent | Event::ReadPaused | Event::ReadResumed | Event::Unread
-        );
-        if let Some(from) = self.absent_since.take_if(|_| !ours) {
-            if self.now.since(from) > self.machine.liveness().config().last_look {
-                self.machine.handle(Event::Unread, self.now);
-            }
-        }
-        self.machine.handle(event, self.now);
-        // Besides an end, what draws on the budget of a flood.
-        self.recheck |= matches!(
-            event,
-            Event::Eof | Event::Close(_) | Event::Violation(_) | Event::Ping | Event::Pong(_)
-        );
+    /// Nothing is due, and the timer will fire when something is.
+    pub(super) fn is_idle(&mut self) -> bool {
+        let idle = !self.is_due() && self.arm_timer();
+        self.recheck = !idle;
+        self.clock_stale |= !idle;
+        idle
     }
 
-    /// Sorts an error of reading.
-    fn read_failed(&mut self, error: S::Failure) {
-        match S::error_kind(&error) {
-            ErrorKind::Closed => self.handle(Event::Eof),
-            ErrorKind::Protocol(code) if !self.has_ended() => {
-                // RFC 6455 7.1.7: fail the connection. Where one frame ends and the next begins is lost.
-                self.discarding = true;
-                self.recheck = true;
-                if self.machine.liveness().verdict().is_none() {
-                    self.close_message = Some(S::close(Some(code), &close_text(&error)));
-                    self.set_cause(error);
-                    self.handle(Event::Violation(code));
-                }
-            }
-            ErrorKind::Transport | ErrorKind::Protocol(_) | ErrorKind::Rejected => {
-                self.transport_failed(error)
+    /// Whether to wait for what comes; if not, there is something to do first.
+    ///
+    /// What woke us in the course of this very turn is looked at in the next, after other tasks had theirs: a socket whose
+    /// task has spent its budget wakes it at once, and would for ever if it were asked again.
+    pub(super) fn may_wait(&mut self, half: Half, cx: &Context<'_>) -> bool {
+        let idle = self.is_idle();
+        if idle && !self.wakers.wait(half, cx.waker()) {
+            cx.waker().wake_by_ref();
+        }
+        idle
+    }
+
+    /// Sets the timer to the next deadline where it would fire too late. False: that has come.
+    fn arm_timer(&mut self) -> bool {
+        if self.socket.is_none() {
+            return true;
+        }
+        let due = self.liveness().wake_at().unwrap_or(Timestamp::MAX);
+        let due = if self.deferred { self.now.saturating_add(UNTIL_NEXT_TURN) } else { due };
+        let due = self.session.poll_timeout(self.now).map_or(due, |rest| due.min(rest));
+        let fired = self.alarm <= self.now;
+        if due >= self.alarm && !fired {
+            return true;
+        }
+        self.alarm = due;
+        self.timer.poll_until(due, &mut Context::from_waker(&self.waker)).is_pending()
+    }
+
+    /// A transport that is closed with something unread is reset, and the peer may lose our Close.
+    fn discard_leftovers(&mut self) {
+        for _ in 0..DISCARDS_AT_THE_END {
+            let read = self.call(|socket, cx| A::poll_discard(socket.get_mut(), cx));
+            if !matches!(read, Some(Poll::Ready(Ok(1..)))) {
+                break;
             }
         }
     }
 
-    fn has_ended(&self) -> bool {
-        self.counts.as_ref().is_some_and(|counts| counts.counters.has_ended())
-    }
-
-    /// Keeps the error that ends the connection: the first, and none after the verdict, when the end is waited for.
-    fn set_cause(&mut self, error: S::Failure) {
-        if self.machine.liveness().verdict().is_none() && !self.had_cause {
-            self.had_cause = true;
-            self.cause = Some(error);
+    /// Whoever dropped this wants nothing of it any more, and may be gone by a panic. Observers are told the end; the peer, if
+    /// its socket takes a Close at once.
+    pub(super) fn abandon(&mut self) {
+        if self.liveness().is_finished() {
+            return;
         }
-    }
-
-    pub(super) fn transport_failed(&mut self, error: S::Failure) {
-        self.set_cause(error);
-        self.handle(Event::Eof);
-    }
-
-    pub(super) fn offline_error(&mut self) -> Error<S::Failure> {
-        let reason = self.machine.liveness().verdict().unwrap_or(Reason::TransportClosed);
-        Error::Offline { reason, cause: self.cause.take() }
+        self.read_the_clock();
+        self.session.close(crate::event::CloseCode::GOING_AWAY, "", &mut self.machine, self.now);
+        self.poll_machine(self.now);
+        // A library that panicked is not called again.
+        if self.calling {
+            self.socket = None;
+        }
+        let _ = self.write();
+        self.discard_leftovers();
+        self.machine.handle(Event::Eof, self.now);
+        self.poll_machine(self.now);
     }
 }

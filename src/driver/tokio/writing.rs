@@ -1,141 +1,223 @@
-//! What both halves write besides the caller's messages: pings, the Close, and what waits in the socket's buffer.
+//! The writing half, and what both halves write besides the caller's messages.
+
+use std::sync::Arc;
 
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 
-use super::LiveStream;
-use super::byte_counters::LastCounts;
-use super::message_stream::MessageStream;
-use crate::driver::ErrorKind;
-use crate::event::Event;
-use crate::liveness::Monitor;
+use futures_util::Sink;
 
-/// Messages of which the caller knows nothing, in the order in which they are written. One that is still unwritten is worth
-/// nothing beside a newer one of its kind: so a peer that asks and does not read costs no memory.
-pub(super) struct ControlQueue<T> {
-    /// To a ping of the peer's that came as a text message.
-    pub(super) answer: Option<T>,
-    pub(super) ping: Option<T>,
-    /// Our Close. Nothing comes after it.
-    pub(super) close: Option<T>,
+use super::adapter::{Adapter, MessageKind, Socket};
+use super::error::Cause;
+use super::timer::Timer;
+use super::waking::Half;
+use super::{Error, LiveStream};
+use crate::event::{CloseCode, Reason};
+use crate::session::{ErrorKind, Outbound};
+
+/// Messages as the socket takes them. A Close among them is [`close`](LiveStream::close): it begins the end.
+///
+/// Whoever waits here is told of a verdict when it falls.
+impl<S: Socket<A>, A: Adapter<S>, T: Timer> Sink<A::Message> for LiveStream<S, A, T> {
+    type Error = Error;
+
+    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let this = self.get_mut();
+        loop {
+            this.begin_turn();
+            if this.is_offline() {
+                return Poll::Ready(Err(this.offline_error()));
+            }
+            // The machine's own first: a ping must not wait for ever behind a caller who always has more to say.
+            let polled = this.write_own().is_ready() && this.poll_room().is_ready();
+            if polled && this.fed && this.session.is_behind(this.now) {
+                // A caller that feeds and never waits for a flush.
+                this.look();
+            } else if polled && this.session.may_send() {
+                return Poll::Ready(Ok(()));
+            } else if this.wait_to_write(cx) {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    fn start_send(self: Pin<&mut Self>, message: A::Message) -> Result<(), Error> {
+        let this = self.get_mut();
+        if !this.session.may_send() {
+            return Err(this.offline_error());
+        }
+        if let MessageKind::Close(close) = A::kind(&message) {
+            // A code that may not go on the wire does not.
+            let close = close.and_then(|(code, text)| Some((CloseCode::new(code)?, text)));
+            let (code, text) = close.unwrap_or((CloseCode::NORMAL, ""));
+            this.close(code, text);
+            return Ok(());
+        }
+        this.fed = true;
+        match this.send(message) {
+            None => Ok(()),
+            Some((ErrorKind::Rejected, error)) => Err(Error::Rejected(error)),
+            Some(_) => {
+                this.poll_machine(this.now);
+                Err(this.offline_error())
+            }
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let this = self.get_mut();
+        ready!(this.poll_written(cx))?;
+        if this.session.is_behind(this.now) {
+            // What the peer has said behind what was just answered is no reason to refuse the answer: it has left.
+            this.look();
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let this = self.get_mut();
+        this.close(CloseCode::NORMAL, "");
+        this.poll_written(cx).map(|_| Ok(()))
+    }
 }
 
-impl<T> ControlQueue<T> {
-    pub(super) const EMPTY: Self = Self { answer: None, ping: None, close: None };
-
-    const fn is_empty(&self) -> bool {
-        self.answer.is_none() && self.ping.is_none() && self.close.is_none()
+impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
+    /// Everything is written, the Close too where the caller wanted one; or it never will be.
+    fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        loop {
+            self.begin_turn();
+            if !matches!(self.liveness().verdict(), None | Some(Reason::LocalClosed)) {
+                return Poll::Ready(Err(self.offline_error()));
+            }
+            let is_written = self.write().is_ready();
+            let is_lost = self.session.is_write_broken() && !self.is_offline();
+            if is_written && !is_lost && self.is_idle() {
+                return Poll::Ready(Ok(()));
+            }
+            if self.wait_to_write(cx) {
+                return Poll::Pending;
+            }
+        }
     }
 
-    /// The next, and whether it is a ping.
-    fn take(&mut self) -> Option<(T, bool)> {
-        let is_ping = self.answer.is_none() && self.ping.is_some();
-        let next = self.answer.take().or_else(|| self.ping.take()).or_else(|| self.close.take());
-        next.map(|message| (message, is_ping))
+    /// Listens while the socket takes no more: the pongs of a peer that reads slowly are among what comes. False where
+    /// there is something to do before waiting.
+    fn wait_to_write(&mut self, cx: &Context<'_>) -> bool {
+        self.read_ahead();
+        self.session.writer_waits(&mut self.machine, self.now);
+        self.may_wait(Half::Write, cx)
     }
 
-    /// The end has begun: nobody waits for these.
-    pub(super) fn drop_heartbeats(&mut self) {
-        (self.answer, self.ping) = (None, None);
+    /// Listens for a caller that does not, answers, and judges.
+    fn look(&mut self) {
+        self.read_ahead();
+        let _ = self.write();
+        self.check_deadlines();
     }
-}
 
-impl<S: MessageStream, M: Monitor> LiveStream<S, M> {
-    /// Writes what the machine wants written, then flushes. Ready: nothing of ours waits any more.
-    pub(super) fn write_and_flush(&mut self) -> Poll<()> {
-        ready!(self.write_control());
-        self.flush()
+    /// Writes what is our own and whatever must go out before the caller may write; then flushes. Ready: nothing waits any more.
+    pub(super) fn write(&mut self) -> Poll<()> {
+        loop {
+            ready!(self.write_own());
+            if !self.session.wants_flush() {
+                return Poll::Ready(());
+            }
+            ready!(self.flush());
+        }
+    }
+
+    /// Gives the library what the session wants written, in its order, and each frame into an empty buffer: that may have a
+    /// limit, and a frame that found no room would be lost.
+    pub(super) fn write_own(&mut self) -> Poll<()> {
+        while self.session.wants_write() {
+            if self.session.is_frame_next() {
+                if self.session.wants_flush() {
+                    ready!(self.flush());
+                }
+                if !ready!(self.poll_room()) {
+                    continue;
+                }
+            }
+            match self.session.poll_write() {
+                None => break,
+                Some(Outbound::Flush) => ready!(self.flush()),
+                Some(Outbound::ShutdownWrite) => ready!(self.shut()),
+                Some(out) => {
+                    if let Some(message) = self.own_message(out) {
+                        let _ = self.send(message);
+                    }
+                }
+            }
+        }
+        Poll::Ready(())
+    }
+
+    /// Asks the library for room. False: it failed.
+    fn poll_room(&mut self) -> Poll<bool> {
+        if self.session.is_write_broken() {
+            return Poll::Pending;
+        }
+        match self.call(|socket, cx| socket.poll_ready(cx)) {
+            Some(Poll::Pending) => {
+                self.session.write_blocked(&mut self.machine, self.now);
+                Poll::Pending
+            }
+            Some(Poll::Ready(Err(error))) => {
+                let _ = self.failed_to_write(error);
+                Poll::Ready(false)
+            }
+            Some(Poll::Ready(Ok(()))) | None => Poll::Ready(true),
+        }
+    }
+
+    /// Gives the library a message: what is wrong with it.
+    fn send(&mut self, message: A::Message) -> Option<(ErrorKind, Cause)> {
+        self.session.wrote();
+        let sent = self.call(|socket, _| socket.start_send(message))?;
+        sent.err().map(|error| self.failed_to_write(error))
     }
 
     fn flush(&mut self) -> Poll<()> {
-        let Some(socket) = self.socket.as_mut().filter(|_| self.unflushed) else { return Poll::Ready(()) };
-        let polled = Pin::new(socket).poll_flush(&mut Context::from_waker(&self.waker));
-        self.report_written();
-        match ready!(polled) {
-            Ok(()) => self.on_flushed(),
-            Err(error) => self.write_failed(error),
+        match self.call(|socket, cx| socket.poll_flush(cx)) {
+            Some(Poll::Pending) => {
+                self.session.write_blocked(&mut self.machine, self.now);
+                return Poll::Pending;
+            }
+            Some(Poll::Ready(Err(error))) => {
+                if matches!(self.failed_to_write(error).0, ErrorKind::Rejected | ErrorKind::Closed) {
+                    // Of what may still go out, all is out.
+                    self.flushed();
+                }
+            }
+            Some(Poll::Ready(Ok(()))) | None => self.flushed(),
         }
         Poll::Ready(())
     }
 
-    /// Gives the socket what is our own, once its buffer is empty: a buffer may have a limit, and a frame that found no room
-    /// would be lost; and after a Close nothing may come, not even a pong that is owed.
-    pub(super) fn write_control(&mut self) -> Poll<()> {
-        while !self.control.is_empty() {
-            ready!(self.flush());
-            if self.control.close.is_some() {
-                // A pong that found no room at the first try finds it now.
-                self.unflushed = true;
-                ready!(self.flush());
-            }
-            if let Err(error) = ready!(self.poll_socket_ready()) {
-                self.write_failed(error);
-                return Poll::Ready(());
-            }
-            let Some((message, is_ping)) = self.control.take() else { break };
-            match self.send_to_socket(message) {
-                Ok(()) => self.ping_unflushed |= is_ping,
-                Err(error) => self.write_failed(error),
-            }
-        }
-        Poll::Ready(())
-    }
-
-    pub(super) fn poll_socket_ready(&mut self) -> Poll<Result<(), S::Failure>> {
-        let Some(socket) = &mut self.socket else {
-            self.control = ControlQueue::EMPTY;
-            return Poll::Ready(Ok(()));
-        };
-        let polled = Pin::new(socket).poll_ready(&mut Context::from_waker(&self.waker));
-        self.report_written();
-        polled
-    }
-
-    /// Gives the socket a message.
-    pub(super) fn send_to_socket(&mut self, message: S::Message) -> Result<(), S::Failure> {
-        let Some(socket) = &mut self.socket else { return Ok(()) };
-        self.unflushed = true;
-        let started = Pin::new(socket).start_send(message);
-        self.report_written();
-        started
-    }
-
-    /// Reports bytes that have entered the transport.
-    fn report_written(&mut self) {
-        if self.counts.as_mut().is_some_and(LastCounts::has_sent) {
-            self.read_the_clock();
-            self.handle(Event::Wrote);
-        }
-    }
-
-    fn on_flushed(&mut self) {
-        self.unflushed = false;
-        self.pongs_owed = 0;
-        if self.paused {
-            self.resume();
+    fn flushed(&mut self) {
+        self.fed = false;
+        self.recheck = true;
+        let was_read = self.session.wants_read(self.now);
+        self.session.flushed(&mut self.machine, self.now);
+        if !was_read && self.session.wants_read(self.now) {
             // Whoever waits, waits for the socket too, and has not asked it.
             self.wakers.wake_all();
         }
-        if core::mem::take(&mut self.ping_unflushed) {
-            self.handle(Event::PingSent);
-        } else if self.counts.is_none() {
-            self.handle(Event::Wrote);
-        }
     }
 
-    /// A transport that takes no more is at its end; what the socket refuses is the message's fault.
-    pub(super) fn write_failed(&mut self, error: S::Failure) {
-        match S::error_kind(&error) {
-            ErrorKind::Rejected => {}
-            ErrorKind::Closed => self.unflushed = false,
-            ErrorKind::Transport | ErrorKind::Protocol(_) => {
-                self.unflushed = false;
-                // Where no counters hold it back, the error comes before what the peer said last.
-                if !self.discarding {
-                    let _ = self.read_ahead();
-                }
-                self.transport_failed(error);
-            }
+    fn shut(&mut self) -> Poll<()> {
+        ready!(self.call(|socket, cx| A::poll_shutdown(socket.get_mut(), cx)).unwrap_or(Poll::Ready(())));
+        self.recheck = true;
+        self.session.shut(&mut self.machine, self.now);
+        Poll::Ready(())
+    }
+
+    fn failed_to_write(&mut self, error: S::WriteError) -> (ErrorKind, Cause) {
+        self.recheck = true;
+        let (kind, error) = (A::error_kind(&error), Arc::new(error));
+        if self.session.failed_to_write(kind, &mut self.machine, self.now) {
+            self.cause = Some(Arc::clone(&error) as Cause);
         }
+        (kind, error)
     }
 }

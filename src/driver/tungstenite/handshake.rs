@@ -1,160 +1,265 @@
-//! Opening: tungstenite's own handshakes over a counted transport, bounded in time.
+//! The opening handshake, bytes in and bytes out: tungstenite's, without a socket.
 
-use std::io;
+use std::boxed::Box;
+use std::io::{self, Read, Write};
 
-use tungstenite::WebSocket;
+use core::fmt;
+
 use tungstenite::client::IntoClientRequest;
-use tungstenite::handshake::client::Response;
-use tungstenite::handshake::server::{Callback, NoCallback};
-use tungstenite::handshake::{HandshakeError, HandshakeRole};
+use tungstenite::handshake::client::{ClientHandshake, Response};
+use tungstenite::handshake::server::{Callback, NoCallback, ServerHandshake, write_response};
+use tungstenite::handshake::{HandshakeError, HandshakeRole, MidHandshake};
 use tungstenite::protocol::WebSocketConfig;
+use tungstenite::{Error, WebSocket};
 
-use super::LiveSocket;
+use super::connection::Connection;
+use super::pipe::{End, Pipe};
 use crate::config::Config;
-use crate::driver::HANDSHAKE_TIMEOUT;
-use crate::driver::counting_socket::{BlockingSocket, CountingSocket, Transport};
-use crate::time::Clock;
+use crate::session::Role;
+use crate::time::Timestamp;
 
-/// Accepts a WebSocket from a client, and watches it.
+/// A WebSocket that is being opened. It has no deadline of its own: give it one, such as
+/// [`HANDSHAKE_TIMEOUT`](crate::driver::HANDSHAKE_TIMEOUT).
 ///
-/// # Errors
+/// Repeat: [`write_to`](Self::write_to) while [`wants_write`](Self::wants_write); [`read_from`](Self::read_from);
+/// [`poll`](Self::poll).
 ///
-/// Those of the handshake, which fails where it takes longer than [`HANDSHAKE_TIMEOUT`].
-pub fn accept<S: BlockingSocket>(
-    stream: S,
-    config: Config,
-) -> Result<LiveSocket<CountingSocket<S>>, tungstenite::Error> {
-    Ok(LiveSocket::new(accept_raw(stream, None)?, config))
-}
-
-/// Accepts a WebSocket with tungstenite's own settings, ready for [`LiveSocket::new`] or [`LiveSocket::with_machine`].
-///
-/// # Errors
-///
-/// Those of the handshake, which fails where it takes longer than [`HANDSHAKE_TIMEOUT`].
-pub fn accept_raw<S: BlockingSocket>(
-    stream: S,
-    settings: Option<WebSocketConfig>,
-) -> Result<WebSocket<CountingSocket<S>>, tungstenite::Error> {
-    accept_over(CountingSocket::new(stream), settings)
-}
-
-/// Accepts a WebSocket over any [`Transport`]: a TLS stream around a [`CountingSocket`].
-///
-#[cfg_attr(feature = "rustls", doc = "```no_run")]
-#[cfg_attr(not(feature = "rustls"), doc = "```ignore")]
-/// # #![allow(dead_code)]
-/// # type Tls = std::sync::Arc<rustls::ServerConfig>;
-/// # fn serve(stream: std::net::TcpStream, tls: Tls) -> Result<(), Box<dyn std::error::Error>> {
-/// use liveness::Config;
-/// use liveness::driver::CountingSocket;
-/// use liveness::driver::tungstenite::{LiveSocket, accept_over};
-/// use rustls::{ServerConnection, StreamOwned};
-///
-/// let transport = StreamOwned::new(ServerConnection::new(tls)?, CountingSocket::new(stream));
-/// let mut socket = LiveSocket::new(accept_over(transport, None)?, Config::DEFAULT);
-/// # let _ = socket.read();
-/// # Ok(())
-/// # }
 /// ```
+/// use liveness::driver::tungstenite::Handshake;
+/// use liveness::{Config, Timestamp};
 ///
-/// # Errors
+/// let now = Timestamp::ZERO;
+/// let mut client = Handshake::client("ws://localhost/", None)?;
+/// let mut server = Handshake::server(None);
 ///
-/// Those of the handshake, which fails where it takes longer than [`HANDSHAKE_TIMEOUT`].
-pub fn accept_over<S: Transport>(
-    transport: S,
-    settings: Option<WebSocketConfig>,
-) -> Result<WebSocket<S>, tungstenite::Error> {
-    accept_hdr(transport, NoCallback, settings)
-}
-
-/// As [`accept_over`], and shows the request to a callback of tungstenite's, which may add headers or refuse it: for its
-/// path, a cookie, an origin.
-///
-/// ```no_run
-/// # #![allow(dead_code)]
-/// # fn serve(stream: std::net::TcpStream) -> Result<(), Box<dyn std::error::Error>> {
-/// use liveness::Config;
-/// use liveness::driver::CountingSocket;
-/// use liveness::driver::tungstenite::{LiveSocket, accept_hdr};
-/// use tungstenite::handshake::server::{Request, Response};
-///
-/// let mut path = String::new();
-/// let look = |request: &Request, response: Response| {
-///     path = request.uri().path().to_owned();
-///     Ok(response)
-/// };
-/// let socket = accept_hdr(CountingSocket::new(stream), look, None)?;
-/// let mut socket = LiveSocket::new(socket, Config::DEFAULT);
-/// println!("{path}: {}", socket.read()?);
-/// # Ok(())
-/// # }
+/// // What a network would carry.
+/// server.receive(client.outgoing());
+/// let Some(server) = server.poll()? else { panic!("the request is complete") };
+/// let server = server.watch(Config::DEFAULT, 7, now);
+/// client.receive(server.outgoing()); // its response
+/// let client = client.poll()?.expect("the response is complete");
+/// assert_eq!(client.response().map(|response| response.status().as_u16()), Some(101));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-///
-/// # Errors
-///
-/// Those of the handshake, which fails where it takes longer than [`HANDSHAKE_TIMEOUT`], or where the callback refuses.
-pub fn accept_hdr<S: Transport, C: Callback>(
-    mut transport: S,
-    callback: C,
-    settings: Option<WebSocketConfig>,
-) -> Result<WebSocket<S>, tungstenite::Error> {
-    begin_handshake(&mut transport);
-    tungstenite::accept_hdr_with_config(transport, callback, settings).map_err(failure)
+pub struct Handshake<'a> {
+    /// `None` once it has ended.
+    step: Option<Box<dyn Step<'a> + Send + 'a>>,
+    /// The refusal, where there is one.
+    refusal: Pipe,
 }
 
-/// Opens a WebSocket to a server over a connected stream, and watches it.
-///
-/// ```no_run
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use std::net::TcpStream;
-///
-/// use liveness::Config;
-/// use liveness::driver::tungstenite::client;
-///
-/// let stream = TcpStream::connect("127.0.0.1:8080")?;
-/// let (mut socket, _response) = client("ws://127.0.0.1:8080/", stream, Config::DEFAULT)?;
-/// loop {
-///     println!("{}", socket.read()?); // the verdict is the error: dial again, as `Reconnect` says
-/// }
-/// # }
-/// ```
-///
-/// # Errors
-///
-/// Those of the handshake, which fails where it takes longer than [`HANDSHAKE_TIMEOUT`].
-pub fn client<R: IntoClientRequest, S: BlockingSocket>(
-    request: R,
-    stream: S,
-    config: Config,
-) -> Result<(LiveSocket<CountingSocket<S>>, Response), tungstenite::Error> {
-    let (socket, response) = client_over(request, CountingSocket::new(stream))?;
-    Ok((LiveSocket::new(socket, config), response))
+/// A WebSocket that is open, and not watched yet.
+pub struct Opened {
+    socket: WebSocket<Pipe>,
+    role: Role,
+    response: Option<Response>,
 }
 
-/// Opens a WebSocket over any [`Transport`]: a TLS stream around a [`CountingSocket`].
-///
-/// # Errors
-///
-/// Those of the handshake, which fails where it takes longer than [`HANDSHAKE_TIMEOUT`].
-pub fn client_over<R: IntoClientRequest, S: Transport>(
-    request: R,
-    mut transport: S,
-) -> Result<(WebSocket<S>, Response), tungstenite::Error> {
-    begin_handshake(&mut transport);
-    tungstenite::client(request, transport).map_err(failure)
+impl Opened {
+    /// The server's response, at a client.
+    #[must_use]
+    pub const fn response(&self) -> Option<&Response> {
+        self.response.as_ref()
+    }
+
+    pub(super) fn pipe(&mut self) -> &mut Pipe {
+        self.socket.get_mut()
+    }
+
+    pub(super) fn take_response(&mut self) -> Option<Response> {
+        self.response.take()
+    }
+
+    /// Begins the heartbeat: `seed` is as that of [`Liveness::new`](crate::Liveness::new), and `now` the present.
+    #[must_use]
+    pub fn watch(self, config: Config, seed: u64, now: Timestamp) -> Connection {
+        Connection::new(self.socket, self.role, config, seed, now)
+    }
 }
 
-fn begin_handshake(transport: &mut impl Transport) {
-    let clock = Clock::new();
-    transport.counting_socket().get_ref().tune();
-    transport.counting_socket().begin_handshake(clock, clock.now().saturating_add(HANDSHAKE_TIMEOUT));
+impl Handshake<'static> {
+    /// That of a server. `settings` are tungstenite's.
+    #[must_use]
+    pub fn server(settings: Option<WebSocketConfig>) -> Self {
+        Self::server_with(NoCallback, settings)
+    }
+
+    /// That of a client, with this request or address.
+    ///
+    /// # Errors
+    ///
+    /// A request that is none of a WebSocket.
+    pub fn client(request: impl IntoClientRequest, settings: Option<WebSocketConfig>) -> Result<Self, Error> {
+        let request = request.into_client_request()?;
+        let handshake = ClientHandshake::start(Pipe::default(), request, settings)?;
+        let mut this = Self { step: Some(Box::new(Client(handshake))), refusal: Pipe::default() };
+        // The request is ready to be sent.
+        this.advance()?;
+        Ok(this)
+    }
 }
 
-/// A blocking handshake is interrupted only by a socket that somebody made non-blocking.
-fn failure<R: HandshakeRole>(error: HandshakeError<R>) -> tungstenite::Error {
-    match error {
-        HandshakeError::Failure(error) => error,
-        HandshakeError::Interrupted(_) => tungstenite::Error::Io(io::ErrorKind::WouldBlock.into()),
+impl<'a> Handshake<'a> {
+    /// That of a server, which shows the request to a callback of tungstenite's: it may add headers, or refuse.
+    #[must_use]
+    pub fn server_with(callback: impl Callback + Send + 'a, settings: Option<WebSocketConfig>) -> Self {
+        let handshake = ServerHandshake::start(Pipe::default(), callback, settings);
+        Self { step: Some(Box::new(Server(handshake))), refusal: Pipe::default() }
+    }
+
+    /// The open connection, once it is.
+    ///
+    /// # Errors
+    ///
+    /// The handshake failed. What is [`outgoing`](Self::outgoing) then tells the peer so: send it, then close.
+    pub fn poll(&mut self) -> Result<Option<Opened>, Error> {
+        self.advance()
+    }
+
+    /// One read of the transport: how many bytes came; zero: the peer sends no more.
+    ///
+    /// # Errors
+    ///
+    /// Those of the transport, `WouldBlock` among them.
+    pub fn read_from(&mut self, transport: &mut impl Read) -> io::Result<usize> {
+        let mut buffer = [0; 4096];
+        let count = transport.read(&mut buffer)?;
+        if count == 0 {
+            self.pipe().end = Some(End::Eof);
+        }
+        self.receive(buffer.get(..count).unwrap_or_default());
+        Ok(count)
+    }
+
+    /// These bytes came: for loops that read by completion.
+    pub fn receive(&mut self, bytes: &[u8]) {
+        self.pipe().input.extend(bytes);
+    }
+
+    /// Whether something waits to be written.
+    #[must_use]
+    pub fn wants_write(&self) -> bool {
+        !self.outgoing().is_empty()
+    }
+
+    /// One write to the transport: how many bytes it took.
+    ///
+    /// # Errors
+    ///
+    /// Those of the transport, `WouldBlock` among them.
+    pub fn write_to(&mut self, transport: &mut impl Write) -> io::Result<usize> {
+        let count = transport.write(self.outgoing())?;
+        self.sent(count);
+        transport.flush()?;
+        Ok(count)
+    }
+
+    /// The bytes to write next.
+    #[must_use]
+    pub fn outgoing(&self) -> &[u8] {
+        self.step.as_ref().map_or(&self.refusal, |step| step.pipe()).output.as_slice()
+    }
+
+    /// This many bytes of [`outgoing`](Self::outgoing) have left.
+    pub fn sent(&mut self, count: usize) {
+        self.pipe().output.consume(count);
+    }
+
+    fn pipe(&mut self) -> &mut Pipe {
+        match &mut self.step {
+            Some(step) => step.pipe_mut(),
+            None => &mut self.refusal,
+        }
+    }
+
+    fn advance(&mut self) -> Result<Option<Opened>, Error> {
+        let Some(step) = self.step.take() else { return Err(Error::AlreadyClosed) };
+        match step.go() {
+            Ok(Progress::Opened(opened)) => Ok(Some(*opened)),
+            Ok(Progress::Waiting(step)) => {
+                self.step = Some(step);
+                Ok(None)
+            }
+            Err(error) => {
+                if let Error::Http(response) = &error {
+                    // A pipe takes every byte.
+                    let _ = write_response(&mut self.refusal, response);
+                    if let Some(body) = response.body() {
+                        self.refusal.output.extend(body);
+                    }
+                }
+                Err(error)
+            }
+        }
+    }
+}
+
+enum Progress<'a> {
+    Opened(Box<Opened>),
+    Waiting(Box<dyn Step<'a> + Send + 'a>),
+}
+
+/// Either role's handshake.
+trait Step<'a> {
+    fn pipe(&self) -> &Pipe;
+    fn pipe_mut(&mut self) -> &mut Pipe;
+    fn go(self: Box<Self>) -> Result<Progress<'a>, Error>;
+}
+
+struct Server<C: Callback>(MidHandshake<ServerHandshake<Pipe, C>>);
+struct Client(MidHandshake<ClientHandshake<Pipe>>);
+
+impl<'a, C: Callback + Send + 'a> Step<'a> for Server<C> {
+    fn pipe(&self) -> &Pipe {
+        self.0.get_ref().get_ref()
+    }
+    fn pipe_mut(&mut self) -> &mut Pipe {
+        self.0.get_mut().get_mut()
+    }
+    fn go(self: Box<Self>) -> Result<Progress<'a>, Error> {
+        Ok(match unless_interrupted(self.0.handshake())? {
+            Ok(socket) => Progress::Opened(Box::new(Opened { socket, role: Role::Server, response: None })),
+            Err(handshake) => Progress::Waiting(Box::new(Self(handshake))),
+        })
+    }
+}
+
+impl<'a> Step<'a> for Client {
+    fn pipe(&self) -> &Pipe {
+        self.0.get_ref().get_ref()
+    }
+    fn pipe_mut(&mut self) -> &mut Pipe {
+        self.0.get_mut().get_mut()
+    }
+    fn go(self: Box<Self>) -> Result<Progress<'a>, Error> {
+        Ok(match unless_interrupted(self.0.handshake())? {
+            Ok((socket, response)) => {
+                Progress::Opened(Box::new(Opened { socket, role: Role::Client, response: Some(response) }))
+            }
+            Err(handshake) => Progress::Waiting(Box::new(Self(handshake))),
+        })
+    }
+}
+
+/// An interrupted handshake is no failure: it waits for more bytes.
+fn unless_interrupted<R: HandshakeRole>(
+    result: Result<R::FinalResult, HandshakeError<R>>,
+) -> Result<Result<R::FinalResult, MidHandshake<R>>, Error> {
+    match result {
+        Ok(done) => Ok(Ok(done)),
+        Err(HandshakeError::Interrupted(handshake)) => Ok(Err(handshake)),
+        Err(HandshakeError::Failure(error)) => Err(error),
+    }
+}
+
+impl fmt::Debug for Handshake<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handshake").field("unsent", &self.outgoing().len()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Opened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Opened").field("role", &self.role).finish_non_exhaustive()
     }
 }

@@ -3,12 +3,10 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use liveness::transcript::Recorder;
-use liveness::{
-    Action, CloseCode, Config, ConfigId, Event, Fleet, FleetError, Key, Reason, Status, Timestamp,
-};
+use liveness::transcript::{Page, Recorder};
+use liveness::{Action, CloseCode, Config, Event, Fleet, FleetError, Key, Reason, Status, Timestamp};
 
-use liveness_testing::{Page, assert_replays};
+use liveness_testing::assert_replays;
 
 fn at(millis: u64) -> Timestamp {
     Timestamp::from_millis(millis)
@@ -315,11 +313,9 @@ fn the_debug_text_of_a_million_is_a_line() {
 /// A connection, and what a recorder beside it writes down.
 fn insert_recorded(fleet: &mut Fleet, now: Timestamp) -> (Key, Page) {
     let page = Page::default();
-    let sink = page.clone();
-    let key = fleet.insert_observed(ConfigId::default(), now, |config, seed, now| {
-        Box::new(Recorder::new(config, seed, now, sink))
-    });
-    (key.unwrap(), page)
+    let key = fleet.insert(now).unwrap();
+    fleet.observe(key, Recorder::new(page.clone()), now).unwrap();
+    (key, page)
 }
 
 #[test]
@@ -364,8 +360,7 @@ fn who_is_watched_sees_that_all_are_closed_before_anything_that_comes_after() {
             text.lines().filter_map(|line| line.split_once(" < ")).map(|(_, came)| came).collect();
         let expected: &[&str] = match spoken_to {
             false => &["open", "local-close 1001", "eof"],
-            // Told in time, and once more when its turn comes, which changes nothing.
-            true => &["open", "local-close 1001", "data", "local-close 1001", "eof"],
+            true => &["open", "local-close 1001", "data", "eof"],
         };
         assert_eq!(came, expected, "{text}");
         assert_replays(&text);

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use liveness::{Action, CloseCode, Config, ConfigId, Event, Fleet, Key, Liveness, Timestamp};
 
+use crate::mirror::Mirror;
+
 /// Something that happens to a fleet.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Step {
@@ -73,12 +75,16 @@ pub(crate) struct World {
     configs: Vec<Config>,
     tick: Duration,
     twins: BTreeMap<Key, Twin>,
+    /// Those that got an observer in the middle of their lives.
+    observed_late: Vec<Key>,
     /// Keys of connections that are gone.
     stale: VecDeque<Key>,
     now: Timestamp,
     latest: Timestamp,
     /// The most wake-ups of one wait.
     pub(crate) patience: usize,
+    /// Some are observed, from the start or from later on: it makes no difference, and the observers miss nothing.
+    pub(crate) observed: bool,
     pub(crate) reached: Reached,
 }
 
@@ -105,10 +111,12 @@ impl World {
             configs: configs.to_vec(),
             tick: tick.max(Duration::from_nanos(1)),
             twins: BTreeMap::new(),
+            observed_late: Vec::new(),
             stale: VecDeque::new(),
             now: start,
             latest: Timestamp::ZERO,
             patience: 200,
+            observed: false,
             reached: Reached::default(),
         }
     }
@@ -165,10 +173,17 @@ impl World {
         let machine = self.fleet.get(key).unwrap();
         assert!(self.twins.insert(key, Twin { machine, payloads: Vec::new() }).is_none(), "{key:?} twice");
         assert!(!self.stale.contains(&key), "{key:?} was another connection's");
+        if self.observed && key.index() % 3 == 0 {
+            self.fleet.observe(key, Mirror::default(), self.now).unwrap();
+        }
     }
 
     fn step_of(&mut self, key: Key, step: Step) {
         let at = self.see();
+        if self.observed && key.index() % 7 == 1 && !self.observed_late.contains(&key) {
+            self.observed_late.push(key);
+            self.fleet.observe(key, Mirror::default(), self.now).unwrap();
+        }
         let twin = self.twins.get_mut(&key).unwrap();
         match step {
             Step::Remove { .. } => {
@@ -305,6 +320,7 @@ impl World {
         assert!(self.fleet.probe(key, self.now).is_err());
         assert!(self.fleet.close(key, CloseCode::NORMAL, self.now).is_err());
         assert!(self.fleet.reconfigure(key, ConfigId::default(), self.now).is_err());
+        assert!(self.fleet.observe(key, Mirror::default(), self.now).is_err());
         assert!(self.fleet.awaited(key).is_err() && self.fleet.verdict(key).is_err());
         assert!(self.fleet.remove(key).is_err());
         assert!(self.fleet.get(key).is_err());

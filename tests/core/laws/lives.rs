@@ -168,7 +168,7 @@ impl Table {
     }
 
     /// The driver wakes once. `None`: nothing is due, and nothing will come.
-    fn turn(&mut self, world: &World<'_>, chance: &Chance) -> Option<()> {
+    fn turn(&mut self, world: &World, chance: &Chance) -> Option<()> {
         self.answer_pings(world, chance);
         let now = world.latest();
         let paused = self.paused_until.is_some();
@@ -242,7 +242,7 @@ impl Table {
     }
 
     /// The peer learns of the pings, and the transport takes their bytes.
-    fn answer_pings(&mut self, world: &World<'_>, chance: &Chance) {
+    fn answer_pings(&mut self, world: &World, chance: &Chance) {
         let share = |whole: Duration, share: u8| {
             // Never is long enough at an hour.
             whole.min(Duration::from_secs(3600)) / 100 * share.into()
@@ -323,7 +323,7 @@ fn gaps() -> impl Strategy<Value = u64> {
     ]
 }
 
-pub(super) fn steps() -> impl Strategy<Value = Vec<Step<'static>>> {
+pub(crate) fn steps() -> impl Strategy<Value = Vec<Step<'static>>> {
     steps_of(whats().boxed())
 }
 

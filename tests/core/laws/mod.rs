@@ -11,8 +11,8 @@ use std::time::Duration;
 use liveness::{Action, Config, Event, Liveness, Reason, Schedule, Timestamp};
 use proptest::prelude::*;
 
-pub(crate) use self::lives::settings;
-use self::lives::{DRIVERS, PEERS, Peer, SECOND, changing_stories, steps, stories};
+use self::lives::{DRIVERS, PEERS, Peer, SECOND, changing_stories, stories};
+pub(crate) use self::lives::{settings, steps};
 use crate::samples::samples;
 use crate::world::{self, Early, World, is_offline};
 use liveness_testing::REASONS;
@@ -234,6 +234,7 @@ fn a_peer_within_the_budget_that_it_was_reconfigured_to_is_not_refused() {
 #[test]
 fn lives_of_every_kind_are_lived() {
     let (mut reasons, mut suspected, mut forgiven) = (Vec::new(), 0, 0);
+    let (mut judged, mut waited) = (0, 0);
     for (config, steps) in samples((settings(), steps()), 600) {
         let life = World::live(config, Timestamp::ZERO, &steps, false);
         for (_, action) in life.actions() {
@@ -244,12 +245,15 @@ fn lives_of_every_kind_are_lived() {
             }
         }
         forgiven += u32::from(life.forgiven);
+        judged += life.asked.judged;
+        waited += life.asked.waited;
     }
     for reason in REASONS.into_iter().chain(["protocol-error"]) {
         let count = reasons.iter().filter(|ended| ended.starts_with(reason)).count();
         assert!(count >= 3, "{reason} is rare: {reasons:?}");
     }
     assert!(suspected >= 20 && forgiven >= 20, "suspected {suspected}, forgiven {forgiven}");
+    assert!(judged >= 100 && waited >= 100, "judged {judged}, waited {waited}");
 }
 
 /// The twin of Justified, Fresh, Bounded chatter and Kept alive: in some lives a wait lasts to its end, in others a probe

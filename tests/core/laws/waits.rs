@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use liveness::transcript::Recorder;
-use liveness::{Action, Config, Event, Liveness, Monitor, Timestamp};
+use liveness::transcript::{Page, Recorder};
+use liveness::{Action, Config, Event, Liveness, Observed, Timestamp};
 use proptest::prelude::*;
 
 use super::lives::SECOND;
@@ -17,12 +17,13 @@ proptest! {
     fn jitter_only_shortens(jitter in 0..=100_u8, seed: u64, answers: bool) {
         let config = Config::builder().interval(Duration::from_secs(5)).timeout(Duration::MAX).jitter(jitter);
         let config = config.build().unwrap();
-        let mut text = String::new();
-        let mut machine = Recorder::new(config, seed, Timestamp::ZERO, &mut text);
+        let page = Page::default();
+        let mut machine = Observed::new(Liveness::new(config, seed, Timestamp::ZERO));
+        machine.observe(Recorder::new(page.clone()), Timestamp::ZERO);
         let mut waits = Vec::new();
         let mut pinged_at = 0;
         while waits.len() < 20 {
-            let Some(now) = machine.liveness().poll_timeout() else { break };
+            let Some(now) = machine.poll_timeout() else { break };
             while let Some(action) = machine.poll(now) {
                 if let Action::SendPing(payload) = action {
                     waits.push(now.as_nanos() - std::mem::replace(&mut pinged_at, now.as_nanos()));
@@ -33,6 +34,7 @@ proptest! {
             }
         }
         drop(machine);
+        let text = page.text();
         let shortest = 5 * SECOND / 100 * u64::from(100 - jitter);
         let first = if jitter == 0 { 5 * SECOND..=5 * SECOND } else { 1..=5 * SECOND };
         let kept = first.contains(&waits[0]) && waits[1..].iter().all(|wait| (shortest..=5 * SECOND).contains(wait));

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use liveness::transcript::Recorder;
-use liveness::{Action, Config, Event, Liveness, Monitor, Payload, Timestamp};
+use liveness::transcript::{Page, Recorder};
+use liveness::{Action, Config, Event, Liveness, Observed, Payload, Timestamp};
 
 use super::history::{History, Input, Output};
 use super::lives::{Gap, Life, Polls, Step, What};
@@ -13,13 +13,12 @@ const SEED: u64 = 7;
 
 /// Lives it: the history that both agree on, or where they first differ.
 pub(super) fn live(life: &Life) -> Result<History, String> {
-    let mut transcript = String::new();
-    let outcome = World::live(life, &mut transcript);
-    outcome.map_err(|difference| format!("{transcript}{difference}"))
+    let page = Page::default();
+    World::live(life, &page).map_err(|difference| format!("{}{difference}", page.text()))
 }
 
 struct World<'a> {
-    machine: Recorder<&'a mut String>,
+    machine: Observed,
     reference: Reference,
     /// What it may be reconfigured to.
     others: &'a [Config],
@@ -29,10 +28,12 @@ struct World<'a> {
 }
 
 impl<'a> World<'a> {
-    fn live(life: &'a Life, transcript: &'a mut String) -> Result<History, String> {
+    fn live(life: &'a Life, page: &Page) -> Result<History, String> {
         let opened = Timestamp::from_nanos(life.opened);
+        let mut machine = Observed::new(Liveness::new(life.config, SEED, opened));
+        machine.observe(Recorder::new(page.clone()), opened);
         let mut world = World {
-            machine: Recorder::new(life.config, SEED, opened, transcript),
+            machine,
             reference: Reference::new(life.config, opened),
             others: &life.others,
             unit: life.unit,

@@ -17,13 +17,11 @@ async fn said_to_a_flood(pings_at_a_time: usize) -> Vec<u8> {
         said.write_all(&ping.repeat(400)).await.unwrap();
     };
     let served = async {
-        loop {
-            match server.next().await {
-                Some(Ok(_)) => {}
-                Some(Err(Error::Offline { reason, .. })) => return reason,
-                other => panic!("expected the end, not {other:?}"),
-            }
-        }
+        let Some(Err(Error::Offline { reason, .. })) = server.next().await else {
+            panic!("expected the end")
+        };
+        assert!(server.next().await.is_none());
+        reason
     };
     let listen = async {
         let mut opcodes = Vec::new();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{FutureExt, SinkExt, StreamExt};
 use liveness::{CloseCode, Evidence, Reason};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, split};
 use tokio::time::{Instant, sleep, timeout};
@@ -145,6 +145,7 @@ async fn a_flood_after_a_broken_frame_is_cut_off_and_costs_little() {
         sent
     });
     assert_eq!(reason(live.next().await), Reason::ProtocolError(CloseCode::PROTOCOL_ERROR));
+    assert!(live.next().await.is_none());
     drop(live);
     let sent = peer.await.unwrap();
     assert!((1 << 20..2 * DISCARDED).contains(&sent), "{sent}");
@@ -208,7 +209,7 @@ async fn a_pong_that_finds_no_room_in_the_write_buffer_goes_before_the_close() {
     let (mut live, mut theirs) = over_bytes(config(), 4096, narrow(1000, 1001)).await;
     live.feed(Message::binary(vec![0; 996])).await.unwrap();
     theirs.write_all(b"\x89\x80\0\0\0\0").await.unwrap();
-    assert!(live.next().await.unwrap().unwrap().is_ping());
+    assert!(live.next().now_or_never().is_none());
     SinkExt::close(&mut live).await.unwrap();
     drop(live);
     let mut found = Vec::new();
@@ -220,13 +221,5 @@ async fn a_pong_that_finds_no_room_in_the_write_buffer_goes_before_the_close() {
 async fn pings_in_one_piece_are_cut_off_at_the_budget() {
     let (mut live, mut theirs) = over_bytes(config(), 64 << 10, None).await;
     theirs.write_all(&b"\x89\x80\0\0\0\0".repeat(5000)).await.unwrap();
-    let mut pings = 0;
-    let end = loop {
-        match live.next().await {
-            Some(Ok(_)) => pings += 1,
-            end => break end,
-        }
-    };
-    assert_eq!(reason(end), Reason::PingFlood);
-    assert!((128..=200).contains(&pings), "{pings}");
+    assert_eq!(reason(live.next().await), Reason::PingFlood);
 }

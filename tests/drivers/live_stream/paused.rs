@@ -16,9 +16,9 @@ async fn a_mute_peer_is_given_up_to_the_millisecond() {
     let (mut live, client, told) = pair(config(), 1024).await;
     let start = Instant::now();
     assert_eq!(reason(live.next().await), Reason::PingTimeout);
-    // Interval, timeout, last look; then the peer has its five seconds to close.
+    // Interval, timeout, last look; and the first ping waits for a line of the grid.
     let took = start.elapsed();
-    assert!(took >= Duration::from_millis(20_010) && took < Duration::from_millis(20_020), "{took:?}");
+    assert!(took >= Duration::from_millis(15_010) && took < Duration::from_millis(15_040), "{took:?}");
     assert!(live.next().await.is_none());
     let told = told.lock().unwrap().clone();
     assert!(matches!(
@@ -50,7 +50,8 @@ async fn an_idle_peer_that_only_reads_lives_for_a_day() {
     assert!(day.is_err(), "{day:?}");
     assert_eq!(*status.borrow_and_update(), Status::Online);
     let stats = live.liveness().stats();
-    assert_eq!(stats.pings, 24 * 720);
+    // Each may wait for a line of the grid.
+    assert!((24 * 715..=24 * 720).contains(&stats.pings), "{stats:?}");
     assert!(stats.answers >= stats.pings - 1);
     peer.abort();
 }
@@ -139,7 +140,7 @@ async fn a_caller_that_stays_away_for_an_hour_loses_nobody() {
             sleep(Duration::from_secs(3600)).await;
         }
         assert!(matches!(live.next().await, Some(Ok(_))));
-        assert_eq!(live.liveness().status(), Status::Online);
+        assert_eq!(live.liveness().status(), Status::Online, "{evidence:?} {told:?}");
         peer.abort();
     }
 }
@@ -220,7 +221,6 @@ async fn a_proper_close_ends_the_stream_as_it_always_did() {
         client.collect::<Vec<_>>().await
     });
     assert_eq!(live.next().await.unwrap().unwrap(), Message::text("last words"));
-    assert!(matches!(live.next().await, Some(Ok(Message::Close(None)))));
     assert!(live.next().await.is_none());
     assert_eq!(live.liveness().verdict(), Some(Reason::PeerClosed(None)));
     assert!(live.liveness().is_finished());
@@ -232,9 +232,9 @@ async fn our_close_says_what_the_caller_said() {
     let (mut live, mut client, _) = pair(config(), 1024).await;
     let peer = tokio::spawn(async move { (client.next().await, client.next().await.is_none()) });
     live.close(CloseCode::GOING_AWAY, "back in five minutes");
-    assert!(live.next().await.is_some_and(|message| matches!(message, Ok(Message::Close(Some(_))))));
     assert!(live.next().await.is_none());
     assert_eq!(live.liveness().verdict(), Some(Reason::LocalClosed));
+    assert_eq!(live.close_frame(), Some((1001, "back in five minutes")));
     let (Some(Ok(Message::Close(Some(frame)))), true) = peer.await.unwrap() else { panic!("no close") };
     assert_eq!((u16::from(frame.code), frame.reason.as_str()), (1001, "back in five minutes"));
 }
@@ -271,6 +271,7 @@ async fn a_frame_against_the_protocol_is_answered_with_its_code() {
         let start = Instant::now();
         let end = live.next().await;
         assert!(matches!(&end, Some(Err(Error::Offline { cause: Some(_), .. }))), "{end:?}");
+        assert!(live.next().await.is_none());
         let answer = peer.await.unwrap();
         assert_eq!(answer[0], 0x88, "{answer:?}");
         assert_eq!(u16::from_be_bytes([answer[2], answer[3]]), code);
@@ -288,16 +289,8 @@ async fn a_flood_of_pings_is_cut_off_and_costs_little_after() {
         }
         sent
     });
-    let mut pings = 0;
-    let end = loop {
-        match live.next().await {
-            Some(Ok(Message::Ping(_))) => pings += 1,
-            Some(Ok(_)) => {}
-            end => break end,
-        }
-    };
-    assert_eq!(reason(end), Reason::PingFlood);
-    assert!((128..300).contains(&pings), "{pings}");
+    assert_eq!(reason(live.next().await), Reason::PingFlood);
+    assert!(live.next().await.is_none());
     drop(live);
     // Five seconds of grace, at most 64 frames each 5 ms, and what fits into the pipe.
     let sent = peer.await.unwrap();

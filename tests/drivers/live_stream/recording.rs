@@ -1,9 +1,9 @@
 //! What a recorder writes down beside an asynchronous socket replays to the same life.
 
 use futures_util::{SinkExt, StreamExt};
-use liveness::driver::tokio::{Counted, LiveStream, clock};
-use liveness::transcript::Recorder;
-use liveness::{Evidence, Timestamp};
+use liveness::Evidence;
+use liveness::driver::tokio::{Counted, LiveStream};
+use liveness::transcript::{Page, Recorder};
 use tokio::io::duplex;
 use tokio::time::{Duration, sleep, timeout};
 use tokio_tungstenite::WebSocketStream;
@@ -11,7 +11,7 @@ use tungstenite::Message;
 use tungstenite::protocol::Role;
 
 use super::support::{SECOND, config};
-use liveness_testing::{Page, assert_replays};
+use liveness_testing::assert_replays;
 
 #[tokio::test(start_paused = true)]
 async fn a_life_whose_caller_stays_away_replays() {
@@ -23,9 +23,8 @@ async fn a_life_whose_caller_stays_away_replays() {
         let server = WebSocketStream::from_raw_socket(transport, Role::Server, None).await;
         let mut client = WebSocketStream::from_raw_socket(theirs, Role::Client, None).await;
         let page = Page::default();
-        let clock = clock();
-        let machine = Recorder::new(config.for_drivers(), 7, Timestamp::ZERO, page.clone());
-        let mut live = LiveStream::with_machine(server, machine, clock).counted(counters);
+        let live = LiveStream::new(server, config).counted(counters);
+        let mut live = live.observe(Recorder::new(page.clone()));
         let peer = tokio::spawn(async move {
             for _ in 0..500 {
                 tokio::select! {

@@ -11,8 +11,8 @@ use liveness::{Action, Config, Reason};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, duplex};
 use tokio::sync::mpsc;
 use tokio_tungstenite::WebSocketStream;
+use tungstenite::Message;
 use tungstenite::protocol::{Role, WebSocketConfig};
-use tungstenite::{Error as WsError, Message};
 
 pub(super) const SECOND: Duration = Duration::from_secs(1);
 
@@ -48,7 +48,7 @@ pub(super) async fn pair(config: Config, room: usize) -> (Live, Peer, Actions) {
     (live, client, actions)
 }
 
-pub(super) fn reason<T: std::fmt::Debug>(end: Option<Result<T, Error<WsError>>>) -> Reason {
+pub(super) fn reason<T: std::fmt::Debug>(end: Option<Result<T, Error>>) -> Reason {
     match end {
         Some(Err(error)) => error.reason().expect("an end"),
         other => panic!("expected the end, not {other:?}"),
@@ -66,7 +66,7 @@ pub(super) async fn over_bytes(
 }
 
 /// Polls for the next message once, in a task that has spent what tokio lets it do in one go.
-pub(super) async fn next_without_budget(live: &mut Live) -> Poll<Option<Result<Message, Error<WsError>>>> {
+pub(super) async fn next_without_budget(live: &mut Live) -> Poll<Option<Result<Message, Error>>> {
     let (sender, mut busy) = mpsc::unbounded_channel();
     for _ in 0..1000 {
         sender.send(()).unwrap();

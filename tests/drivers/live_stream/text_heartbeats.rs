@@ -49,7 +49,8 @@ async fn a_page_that_answers_in_text_lives_for_a_day_and_its_program_sees_no_bea
     let page = tokio::spawn(async move { script(&mut client).await });
     assert!(timeout(DAY, live.next()).await.is_err());
     let stats = live.liveness().stats();
-    assert_eq!(stats.pings, 24 * 720);
+    // Each may wait for a line of the grid.
+    assert!((24 * 715..=24 * 720).contains(&stats.pings), "{stats:?}");
     assert!(stats.answers >= stats.pings - 1, "{stats:?}");
     assert!(live.liveness().rtt().is_some());
     page.abort();
@@ -86,13 +87,11 @@ async fn a_page_whose_script_hangs_is_given_up_though_its_browser_answers_every_
         let start = Instant::now();
         let end = timeout(DAY, live.next()).await;
         assert_eq!(end.is_err(), lives, "{heartbeat:?}");
-        if let Ok(echo) = end {
-            // The browser does echo the Close.
-            assert!(echo.unwrap().unwrap().is_close());
-            assert_eq!(reason(live.next().await), Reason::PingTimeout);
+        if let Ok(end) = end {
+            assert_eq!(reason(end), Reason::PingTimeout);
             let took = start.elapsed();
             assert!(
-                took >= Duration::from_millis(15_010) && took < Duration::from_millis(20_020),
+                took >= Duration::from_millis(15_010) && took < Duration::from_millis(15_040),
                 "{took:?}"
             );
         }
@@ -173,9 +172,7 @@ async fn two_of_them_keep_each_other_for_a_day_and_find_each_other_out() {
     assert_eq!(reason(server.next().await), Reason::PingTimeout);
     assert!(server.next().await.is_none());
     // It finds the Close that was waiting for it.
-    assert!(
-        matches!(client.next().await, Some(Ok(Message::Close(Some(frame)))) if frame.code == 3008.into())
-    );
+    assert!(client.next().await.is_none());
     assert_eq!(client.liveness().verdict(), Some(Reason::PeerClosed(Some(3008))));
 }
 
@@ -191,10 +188,10 @@ async fn a_flood_of_pings_in_text_is_a_flood() {
     drop(flood.await);
 }
 
-/// Who asks and reads nothing is owed one answer, not a thousand. Its asking may be a sign of life; that it takes nothing of
-/// ours is found out all the same.
+/// A page that asks and reads nothing is read no further when 64 answers wait for it. Its asking may be a sign of life; that it
+/// takes nothing of ours is found out all the same.
 #[tokio::test(start_paused = true)]
-async fn a_page_that_asks_and_never_reads_is_owed_one_answer() {
+async fn a_page_that_asks_and_never_reads_is_owed_few_answers() {
     for evidence in [Evidence::AnyTraffic, Evidence::PongOnly] {
         let free =
             Config::builder().interval(5 * SECOND).timeout(10 * SECOND).jitter(0).unlimited_control_frames();
@@ -216,7 +213,7 @@ async fn a_page_that_asks_and_never_reads_is_owed_one_answer() {
         while let Some(Ok(message)) = client.next().await {
             answers += u64::from(message.is_text());
         }
-        assert!(asked > 1000 && answers < 20, "{asked} asked, {answers} answered");
+        assert!((64..100).contains(&asked) && answers < 20, "{asked} asked, {answers} answered");
     }
 }
 
@@ -226,7 +223,6 @@ async fn a_close_right_behind_a_ping_is_a_proper_close() {
     client.feed(Message::text("ping 0000000000000001")).await.unwrap();
     client.close(None).await.unwrap();
     let peer = tokio::spawn(async move { while client.next().await.is_some() {} });
-    assert!(live.next().await.unwrap().unwrap().is_close());
     assert!(live.next().await.is_none());
     peer.await.unwrap();
     assert!(told.lock().unwrap().contains(&Action::MarkOffline(Reason::PeerClosed(None))));

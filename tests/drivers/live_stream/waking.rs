@@ -125,7 +125,8 @@ async fn an_idle_connection_is_polled_a_few_times_a_heartbeat() {
         }),
     );
     assert!(hour.await.is_err());
-    assert_eq!(live.liveness().stats().pings, 720);
+    let pings = live.liveness().stats().pings;
+    assert!((715..=720).contains(&pings), "{pings}");
     assert!(polls <= 4 * 720 + 4, "{polls}");
     peer.abort();
 }
@@ -147,6 +148,7 @@ async fn a_close_for_a_broken_frame_that_needs_two_writes_still_hangs_up_at_once
     });
     let start = Instant::now();
     assert_eq!(reason(live.next().await), Reason::ProtocolError(CloseCode::PROTOCOL_ERROR));
+    assert!(live.next().await.is_none());
     assert!(start.elapsed() < 3 * SECOND, "{:?}", start.elapsed());
     let answer = peer.await.unwrap();
     assert_eq!(answer.len(), 2 + usize::from(answer[1]));

@@ -106,8 +106,8 @@ fn a_close_that_is_sent_as_a_message_is_our_close() {
     for (code, sent) in [(4001_u16, 4001), (1006, 1000)] {
         let host = served(strict().build_const(), None, move |life| {
             let frame = CloseFrame { code: code.into(), reason: "done".into() };
-            let offline = life.socket.send(Message::Close(Some(frame))).unwrap_err();
-            assert_eq!(offline.reason(), Reason::LocalClosed);
+            life.socket.send(Message::Close(Some(frame))).unwrap();
+            assert_eq!(life.socket.read().unwrap_err().reason(), Reason::LocalClosed);
         });
         let mut peer = host.peer();
         assert_eq!(code_and_text(&peer.final_close()), (sent, "done".to_owned()));

@@ -216,7 +216,7 @@ fn writer() -> Host<Life> {
     let config = strict().interval(millis(1000)).jitter(0).build_const();
     served(config, None, |life| {
         let offline = life.socket.send(Message::binary(vec![0; 48 * MIB])).unwrap_err();
-        assert_eq!(offline.reason(), Reason::WriteStalled);
+        assert_eq!(offline.reason(), Some(Reason::WriteStalled));
     })
 }
 

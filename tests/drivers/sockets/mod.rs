@@ -5,6 +5,7 @@
 
 mod closing;
 mod deaths;
+mod faults;
 mod lives;
 mod pauses;
 mod protocol;

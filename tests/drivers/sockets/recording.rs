@@ -1,24 +1,23 @@
 //! What a recorder writes down beside a real socket replays to the same life.
 
-use liveness::driver::tungstenite::{LiveSocket, accept_raw};
-use liveness::transcript::Recorder;
-use liveness::{Clock, CloseCode, Config, Reason};
+use liveness::driver::tungstenite::accept_raw;
+use liveness::transcript::{Page, Recorder};
+use liveness::{CloseCode, Config, Reason};
 use tungstenite::Message;
 
+use liveness_testing::assert_replays;
 use liveness_testing::host::{Host, LONGER, Life, Watched, answer_pings, brisk, leave, outlasted, strict};
 use liveness_testing::raw_peer::{CLOSE, PING, PONG, TEXT, close, frame, millis, sleep};
-use liveness_testing::{Page, assert_replays};
 
-type Recorded = Watched<liveness::driver::CountingSocket<std::net::TcpStream>, Recorder<Page>>;
+type Recorded = Watched<liveness::driver::tungstenite::CountingSocket<std::net::TcpStream>>;
 
 /// A server that does as told, then reads until the end, and is written down.
 fn recorded(config: Config, act: impl FnOnce(&mut Recorded) + Send + 'static) -> Host<(Life, String)> {
     Host::open(move |stream| {
         let socket = accept_raw(stream, None).unwrap();
-        let clock = Clock::new();
         let page = Page::default();
-        let machine = Recorder::new(config.for_drivers(), 7, clock.now(), page.clone());
-        let mut watched = Watched::new(LiveSocket::with_machine(socket, machine, clock));
+        let socket = socket.watch(config).observe(Recorder::new(page.clone()));
+        let mut watched = Watched::new(socket);
         act(&mut watched);
         (watched.life(), page.text())
     })

@@ -4,7 +4,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use liveness::driver::Heartbeat;
-use liveness::driver::tungstenite::{LiveSocket, accept_raw};
+use liveness::driver::tungstenite::accept_raw;
 use liveness::{Config, Evidence, Reason, Schedule, TextHeartbeat};
 use tungstenite::{Message, WebSocket};
 
@@ -14,7 +14,7 @@ use liveness_testing::raw_peer::{TEXT, frame, millis};
 fn beating(config: Config) -> Host<Life> {
     Host::open(move |stream| {
         let socket = accept_raw(stream, None).unwrap();
-        Watched::new(LiveSocket::new(socket, config).heartbeat(Heartbeat::Text)).life()
+        Watched::new(socket.watch(config).heartbeat(Heartbeat::Text)).life()
     })
 }
 
@@ -92,10 +92,10 @@ fn a_program_that_asks_and_never_reads_is_given_up() {
         let socket = accept_raw(stream, None).unwrap();
         // The first ping waits behind it, and is not sent before.
         let config = strict().interval(millis(1000)).jitter(0).unlimited_control_frames();
-        let socket = LiveSocket::new(socket, config.build_const());
+        let socket = socket.watch(config.build_const());
         let mut watched = Watched::new(socket.heartbeat(Heartbeat::Text));
         let offline = watched.socket.send(Message::binary(vec![0; 48 << 20])).unwrap_err();
-        assert_eq!(offline.reason(), Reason::WriteStalled);
+        assert_eq!(offline.reason(), Some(Reason::WriteStalled));
         watched.life()
     });
     host.peer().write_until_the_end(&frame(TEXT, b"ping 0000000000000001"), millis(10));

@@ -1,13 +1,15 @@
 //! What goes out: in order, complete, without hurry and without delay.
 
-use liveness::driver::CountingSocket;
-use liveness::driver::tungstenite::{LiveSocket, accept_over};
-use liveness::{Clock, Reason, Timestamp};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use liveness::driver::tungstenite::{CountingSocket, Error, accept_over};
+use liveness::{Clock, Timestamp};
+use tungstenite::Message;
 use tungstenite::protocol::WebSocketConfig;
-use tungstenite::{Error, Message};
 
 use liveness_testing::host::{Host, LONGER, Stingy, Watched, brisk, echo, leave, outlasted, served};
-use liveness_testing::raw_peer::{BINARY, PATIENCE, PING, PONG, TEXT, close, code_and_text, frame, sleep};
+use liveness_testing::raw_peer::{BINARY, PATIENCE, PING, PONG, TEXT, close, frame, sleep};
 
 const MIB: usize = 1 << 20;
 
@@ -95,29 +97,31 @@ fn narrow() -> Option<WebSocketConfig> {
 }
 
 #[test]
-fn a_message_that_no_buffer_can_hold_ends_the_connection() {
+fn a_message_that_no_buffer_can_hold_is_refused_and_the_connection_lives() {
     let host = served(brisk().build_const(), narrow(), |life| {
-        // An answer that is owed: the buffer is in use, and the message would not fit into an empty one either.
         life.read_one(|_, _| ());
-        let offline = life.socket.send(Message::binary(vec![0; 9 * MIB])).unwrap_err();
-        assert_eq!(offline.reason(), Reason::LocalClosed);
-        assert!(matches!(offline.cause(), Some(Error::WriteBufferFull(_))), "{offline}");
+        let refused = life.socket.send(Message::binary(vec![0; 9 * MIB])).unwrap_err();
+        assert!(matches!(&refused, Error::TooLarge(message) if message.len() == 9 * MIB), "{refused}");
+        assert!(refused.to_string().contains("9437184 bytes exceeds max_write_buffer_size"), "{refused}");
+        life.socket.send(Message::text("small")).unwrap();
     });
     let mut peer = host.peer();
     peer.write(&[frame(TEXT, b"go"), frame(PING, b"?")].concat());
-    assert_eq!(code_and_text(&peer.final_close()).0, 1011);
-    host.join();
+    assert_eq!(peer.next_of(TEXT).1, b"small");
+    peer.write(&close(1000, ""));
+    host.join().assert_closed_by_peer();
 }
 
-/// Its buffer has no room for a ping; the ping waits, and is not reported as sent before it is.
+/// The socket has no room for a ping; the ping waits, and is not reported as sent before it is.
 #[test]
 fn a_full_buffer_loses_no_ping() {
     let host = Host::open(|stream| {
-        let spare = stream.try_clone().unwrap();
-        let mut socket = accept_over(CountingSocket::new(Stingy::never(stream)), narrow()).unwrap();
-        // One try each few milliseconds: until long after a ping is due.
-        *socket.get_mut() = CountingSocket::new(Stingy { stream: spare, writes: 60, takes: 0 });
-        let mut watched = Watched::new(LiveSocket::new(socket, brisk().build_const()));
+        // After the handshake, one try each few milliseconds: until long after a ping is due.
+        let stingy = Stingy { writes: 60, ..Stingy::never(stream) };
+        let armed = Arc::clone(&stingy.armed);
+        let socket = accept_over(CountingSocket::new(stingy), narrow()).unwrap();
+        armed.store(true, Ordering::Relaxed);
+        let mut watched = Watched::new(socket.watch(brisk().build_const()));
         // Ten bytes of header, and two to spare.
         let _ = watched.socket.send(Message::binary(vec![0; 8 * MIB - 12]));
         watched.life()

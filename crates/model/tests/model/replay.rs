@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use liveness::Liveness;
-use liveness::transcript::Recorder;
+use liveness::transcript::{Page, Recorder};
+use liveness::{Liveness, Observed};
 use stateright::Path;
 
 use super::plan::{Plan, SEED};
@@ -19,21 +19,21 @@ impl Lives {
     pub(super) fn of(plan: &Plan, path: Path<World<Liveness>, Step>) -> Self {
         let path = path.into_vec();
         let earlier = path.first().map_or(0, |(first, _)| first.earlier);
-        let mut transcripts = [String::new(), String::new()];
-        let [client, server] = &mut transcripts;
-        let machines = [
-            Recorder::new(plan.config(0), SEED, at(START), client),
-            Recorder::new(plan.config(1), SEED, at(START - earlier), server),
-        ];
+        let pages = [Page::default(), Page::default()];
+        let recorded = |who: usize, opened| {
+            let mut machine = Observed::new(Liveness::new(plan.config(who), SEED, opened));
+            machine.observe(Recorder::new(pages[who].clone()), opened);
+            machine
+        };
+        let machines = [recorded(0, at(START)), recorded(1, at(START - earlier))];
         let mut world = World::new(*plan, machines, earlier);
         let mut steps = String::new();
         for step in path.into_iter().filter_map(|(_, step)| step) {
             let _ = writeln!(steps, "{:>3}s  {}", world.now - START, in_words(step));
             world.step(step);
         }
-        assert!(world.ends.iter().all(|end| end.machine.result().is_ok()));
         drop(world);
-        Self { steps, transcripts }
+        Self { steps, transcripts: pages.map(|page| page.text()) }
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use liveness::{Action, CloseCode, Event, Evidence, Liveness, Monitor, Reason, Schedule, Timestamp};
+use liveness::{Action, CloseCode, Event, Evidence, Liveness, Observed, Reason, Schedule, Timestamp};
 
 use super::end::{Clock, End, Frame, News, Promise, Question, Stage, Unwritten, Wire};
 use super::key;
@@ -36,6 +36,40 @@ pub(super) enum Step {
     SendPing(usize),
 }
 
+/// What an end runs: to be compared and copied while the checker searches, to be recorded when a path is lived again.
+pub(super) trait Machine {
+    fn handle(&mut self, event: Event<'_>, now: Timestamp);
+    fn poll(&mut self, now: Timestamp) -> Option<Action>;
+    fn probe(&mut self, now: Timestamp);
+    fn close(&mut self, code: CloseCode, now: Timestamp);
+    fn liveness(&self) -> &Liveness;
+}
+
+macro_rules! machine {
+    ($machine:ty, $liveness:expr) => {
+        impl Machine for $machine {
+            fn handle(&mut self, event: Event<'_>, now: Timestamp) {
+                self.handle(event, now);
+            }
+            fn poll(&mut self, now: Timestamp) -> Option<Action> {
+                self.poll(now)
+            }
+            fn probe(&mut self, now: Timestamp) {
+                self.probe(now);
+            }
+            fn close(&mut self, code: CloseCode, now: Timestamp) {
+                self.close(code, now);
+            }
+            fn liveness(&self) -> &Liveness {
+                $liveness(self)
+            }
+        }
+    };
+}
+
+machine!(Liveness, |machine| machine);
+machine!(Observed, Observed::liveness);
+
 #[derive(Clone, Debug)]
 pub(super) struct World<M> {
     pub(super) plan: Plan,
@@ -54,7 +88,7 @@ pub(super) fn at(tick: u64) -> Timestamp {
     Timestamp::from_secs(tick)
 }
 
-impl<M: Monitor> World<M> {
+impl<M: Machine> World<M> {
     /// Both ends have opened, the second so many ticks before the first, and their drivers have polled once.
     pub(super) fn new(plan: Plan, machines: [M; 2], earlier: u64) -> Self {
         let end = |machine: M, since| End {

@@ -19,7 +19,7 @@
 //!     web::serve(listener, page.route("/live", any(upgrade)).with_state(app)).await
 //! }
 //!
-//! async fn upgrade(upgrade: WebSocketUpgrade, ConnectInfo(peer): ConnectInfo<Peer>, State(app): State<App>) -> Response
+//! async fn upgrade(upgrade: WebSocketUpgrade, counters: Counters, State(app): State<App>) -> Response
 //! ```
 //!
 //! The page's head says
@@ -56,9 +56,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
-use axum::serve::ListenerExt;
-use liveness::driver::axum::{CountingListener, Peer};
-use liveness::driver::tune;
+use liveness::driver::axum::{CountingListener, make_service};
 use liveness::{Config, ConfigBuilder, ParseConfigError, Suspicion, parse_duration};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -204,11 +202,9 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).min(1 << 53)
 }
 
-/// Serves for as long as the door is open. Handlers find their connection's counters in `ConnectInfo<Peer>`.
+/// Serves for as long as the door is open. Handlers find their connection's counters by the extractor `Counters`.
 pub async fn serve(listener: TcpListener, router: Router) -> Result<(), Failure> {
-    let listener = CountingListener(listener.tap_io(|stream| tune(stream)));
-    let service = router.layer(from_fn(own_page)).into_make_service_with_connect_info::<Peer>();
-    Ok(axum::serve(listener, service).await?)
+    Ok(axum::serve(CountingListener(listener), make_service(router.layer(from_fn(own_page)))).await?)
 }
 
 /// A WebSocket can be dialled from any page that somebody has open, and its browser names that page: RFC 6455 10.2.

@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
-use axum::{Router, extract::ConnectInfo, routing::any, serve::ListenerExt};
+use axum::{Router, extract::ConnectInfo, routing::any};
 use futures_util::{SinkExt, StreamExt};
-use liveness::driver::axum::{CountingListener, Peer};
-use liveness::driver::{tokio::LiveStream, tune};
+use liveness::driver::axum::{Counters, CountingListener, make_service};
+use liveness::driver::tokio::LiveStream;
 use liveness::presence::{Presence, PresenceChange};
 use liveness::{Clock, Status};
 use tokio::net::TcpListener;
@@ -68,13 +68,13 @@ async fn serve(socket: LiveStream<WebSocket>, from: SocketAddr, room: Arc<Mutex<
                     Some(name) => room.lock().unwrap().tell(&format!("{name}: {text}")),
                     None => room.lock().unwrap().enter(from, name.insert(text), outbox.clone()),
                 },
-                Some(Ok(_)) => {} // a ping: axum has answered it
+                Some(Ok(_)) => {} // not text
                 Some(Err(_)) | None => break,
             },
         }
     }
     room.lock().unwrap().set_status(from, Status::Offline); // also where the name came after the verdict
-    println!("{from}: {}", socket.liveness().report(socket.clock().now()));
+    println!("{from}: {}", socket.liveness().report(socket.now()));
 }
 
 #[tokio::main]
@@ -91,10 +91,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     });
-    let chat = async move |upgrade: WebSocketUpgrade, ConnectInfo(peer): ConnectInfo<Peer>| {
-        let live = move |socket| LiveStream::new(socket, config).counted(peer.counters);
-        upgrade.on_upgrade(move |socket| serve(live(socket), peer.address, room))
+    let chat = async move |upgrade: WebSocketUpgrade,
+                           ConnectInfo(from): ConnectInfo<SocketAddr>,
+                           counters: Counters| {
+        let live = move |socket| LiveStream::new(socket, config).counted(counters);
+        upgrade.on_upgrade(move |socket| serve(live(socket), from, room))
     };
-    let app = Router::new().route("/", any(chat)).into_make_service_with_connect_info::<Peer>();
-    Ok(axum::serve(CountingListener(listener.tap_io(|stream| tune(stream))), app).await?)
+    let app = Router::new().route("/", any(chat));
+    Ok(axum::serve(CountingListener(listener), make_service(app)).await?)
 }

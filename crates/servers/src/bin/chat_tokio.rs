@@ -69,13 +69,13 @@ async fn serve(stream: TcpStream, from: SocketAddr, config: Config, room: Arc<Mu
                     Some(name) => room.lock().unwrap().tell(&format!("{name}: {text}")),
                     None => room.lock().unwrap().enter(from, name.insert(text), outbox.clone()),
                 },
-                Some(Ok(_)) => {} // a ping: tungstenite has answered it
+                Some(Ok(_)) => {} // not text
                 Some(Err(_)) | None => break,
             },
         }
     }
     room.lock().unwrap().set_status(from, Status::Offline); // also where the name came after the verdict
-    println!("{from}: {}", socket.liveness().report(socket.clock().now()));
+    println!("{from}: {}", socket.liveness().report(socket.now()));
 }
 
 #[tokio::main]

@@ -11,9 +11,10 @@ use std::time::Duration;
 
 use clap::Parser;
 use futures_util::{SinkExt, StreamExt};
-use liveness::driver::tokio::{Counted, LiveStream, clock};
+use liveness::driver::tokio::{Counted, LiveStream};
 use liveness::driver::tune;
-use liveness::{Action, Clock, CloseCode, Config, Event, Liveness, Monitor, Timestamp, random_seed};
+use liveness::session::Role;
+use liveness::{Action, CloseCode, Config, Liveness, Observer, Timestamp};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -21,7 +22,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 use tungstenite::Message;
 use tungstenite::client::IntoClientRequest;
 
-type Socket = LiveStream<WebSocketStream<MaybeTlsStream<Counted<TcpStream>>>, PrintingMonitor>;
+type Socket = LiveStream<WebSocketStream<MaybeTlsStream<Counted<TcpStream>>>>;
 type Failure = Box<dyn std::error::Error>;
 
 /// How long it may take to connect and to shake hands.
@@ -79,58 +80,31 @@ async fn connect(url: &str, config: Config) -> Result<Socket, Failure> {
     let stream = Counted::new(stream);
     let counters = stream.counters().clone();
     let (socket, _) = tokio_tungstenite::client_async_tls(request, stream).await?;
-    let clock = clock();
-    let monitor =
-        PrintingMonitor { machine: Liveness::new(config.for_drivers(), random_seed(), clock.now()), clock };
-    Ok(LiveStream::with_machine(socket, monitor, clock).counted(counters))
+    Ok(LiveStream::new(socket, config).role(Role::Client).counted(counters).observe(Printer::default()))
 }
 
-/// A machine that prints what changes.
-struct PrintingMonitor {
-    machine: Liveness,
-    clock: Clock,
+/// Prints what changes.
+#[derive(Default)]
+struct Printer {
+    answers: u32,
 }
 
-impl PrintingMonitor {
-    fn print(&self, change: std::fmt::Arguments<'_>) {
-        println!("{:.3} {change}", self.clock.now().as_duration().as_secs_f64());
-    }
-}
-
-impl Monitor for PrintingMonitor {
-    fn handle(&mut self, event: Event<'_>, now: Timestamp) {
-        let answers = self.machine.stats().answers;
-        self.machine.handle(event, now);
-        if let Some(rtt) = self.machine.rtt().filter(|_| self.machine.stats().answers > answers) {
-            self.print(format_args!("rtt {:.3}", rtt.latest.as_secs_f64() * 1000.0));
+impl Observer for Printer {
+    fn changed(&mut self, peer: &Liveness, now: Timestamp) {
+        let answers = peer.stats().answers;
+        if let Some(rtt) = peer.rtt().filter(|_| answers > self.answers) {
+            println!("{now:.3} rtt {:.3}", rtt.latest.as_secs_f64() * 1000.0);
         }
+        self.answers = answers;
     }
 
-    fn poll(&mut self, now: Timestamp) -> Option<Action> {
-        let action = self.machine.poll(now)?;
+    fn action(&mut self, action: Action, _: &Liveness, now: Timestamp) {
         match action {
-            Action::MarkOnline => self.print(format_args!("online")),
-            Action::MarkSuspect => self.print(format_args!("suspect")),
-            Action::MarkOffline(reason) => self.print(format_args!("offline {reason}")),
-            Action::Disconnect => self.print(format_args!("disconnect")),
+            Action::MarkOnline => println!("{now:.3} online"),
+            Action::MarkSuspect => println!("{now:.3} suspect"),
+            Action::MarkOffline(reason) => println!("{now:.3} offline {reason}"),
+            Action::Disconnect => println!("{now:.3} disconnect"),
             Action::SendPing(_) | Action::Close(_) => {}
         }
-        Some(action)
-    }
-
-    fn probe(&mut self, now: Timestamp) {
-        self.machine.probe(now);
-    }
-
-    fn close(&mut self, code: CloseCode, now: Timestamp) {
-        self.machine.close(code, now);
-    }
-
-    fn reconfigure(&mut self, config: Config, now: Timestamp) {
-        self.machine.reconfigure(config, now);
-    }
-
-    fn liveness(&self) -> &Liveness {
-        &self.machine
     }
 }

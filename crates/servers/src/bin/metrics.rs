@@ -3,13 +3,13 @@
 //! `cargo run -p liveness-servers --bin metrics`, connect to `ws://127.0.0.1:8080/socket`, look at `http://127.0.0.1:8080/metrics`.
 
 use axum::Router;
-use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
-use axum::extract::{ConnectInfo, State};
+use axum::extract::State;
+use axum::extract::ws::{WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use axum::routing::{any, get};
 use clap::Parser;
 use futures_util::{SinkExt, StreamExt};
-use liveness::driver::axum::{CountingListener, Peer};
+use liveness::driver::axum::{Counters, CountingListener, make_service};
 use liveness::driver::tokio::LiveStream;
 use liveness::{Action, Config, Liveness, Stats, Status};
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
@@ -52,28 +52,22 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .route("/metrics", get(async move || prometheus.render()));
     let listener = tokio::net::TcpListener::bind(&args.listen).await?;
     eprintln!("listening on {}", listener.local_addr()?);
-    axum::serve(CountingListener(listener), app.into_make_service_with_connect_info::<Peer>()).await?;
+    axum::serve(CountingListener(listener), make_service(app)).await?;
     Ok(())
 }
 
-async fn upgrade(
-    upgrade: WebSocketUpgrade,
-    ConnectInfo(peer): ConnectInfo<Peer>,
-    State(config): State<Config>,
-) -> Response {
+async fn upgrade(upgrade: WebSocketUpgrade, counters: Counters, State(config): State<Config>) -> Response {
     upgrade.on_upgrade(async move |socket| {
         let mut exported = Exported::default();
-        let socket = LiveStream::new(socket, config).counted(peer.counters);
+        let socket = LiveStream::new(socket, config).counted(counters);
         echo(socket.on_action(move |action, peer| exported.update(action, peer))).await;
     })
 }
 
 async fn echo(mut socket: LiveStream<WebSocket>) {
     while let Some(Ok(message)) = socket.next().await {
-        if matches!(message, Message::Text(_) | Message::Binary(_)) {
-            // Where it cannot be sent, the stream says why.
-            let _ = socket.send(message).await;
-        }
+        // Where it cannot be sent, the stream says why.
+        let _ = socket.send(message).await;
     }
 }
 

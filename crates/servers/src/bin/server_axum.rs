@@ -9,18 +9,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::Router;
+use axum::extract::State;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
-use axum::extract::{ConnectInfo, State};
 use axum::response::Response;
 use axum::routing::any;
-use axum::serve::ListenerExt;
 use clap::Parser;
 use futures_util::{SinkExt, StreamExt};
-use liveness::driver::axum::{CountingListener, Peer};
-use liveness::driver::tokio::{ByteCounters, LiveStream, clock};
-use liveness::driver::tune;
+use liveness::driver::axum::{Counters, CountingListener, make_service};
+use liveness::driver::tokio::{LiveStream, clock};
 use liveness::transcript::Recorder;
-use liveness::{Clock, Config, Liveness, Monitor, random_seed};
+use liveness::{Clock, Config};
 use liveness_servers::{Args, MIB, complain, flood, print};
 use tokio::net::TcpListener;
 
@@ -35,54 +33,41 @@ struct App {
 #[tokio::main]
 async fn main() -> Result<(), String> {
     let args = Arc::new(Args::parse());
-    let config = args.config()?.for_drivers();
+    let config = args.config()?;
     let listener = args.listen()?;
     listener.set_nonblocking(true).map_err(|error| error.to_string())?;
     let listener = TcpListener::from_std(listener).map_err(|error| error.to_string())?;
-    let listener = listener.tap_io(|stream| tune(stream));
+
     let app = App { args, config, clock: clock(), connections: Arc::default() };
     let router = Router::new().fallback(any(upgrade)).with_state(app);
-    let service = router.into_make_service_with_connect_info::<Peer>();
-    axum::serve(CountingListener(listener), service).await.map_err(|error| error.to_string())
+    axum::serve(CountingListener(listener), make_service(router)).await.map_err(|error| error.to_string())
 }
 
-async fn upgrade(
-    upgrade: WebSocketUpgrade,
-    ConnectInfo(peer): ConnectInfo<Peer>,
-    State(app): State<App>,
-) -> Response {
+async fn upgrade(upgrade: WebSocketUpgrade, counters: Counters, State(app): State<App>) -> Response {
     let upgrade = upgrade.max_message_size(64 * MIB).max_frame_size(64 * MIB).read_buffer_size(16 * 1024);
     upgrade.on_upgrade(async move |socket| {
         let connection = app.connections.fetch_add(1, Ordering::Relaxed) + 1;
-        match app.args.record(connection) {
-            Ok(None) => {
-                let machine = Liveness::new(app.config, random_seed(), app.clock.now());
-                converse(socket, peer.counters, machine, connection, app.clock).await;
-            }
-            Ok(Some(sink)) => {
-                let machine = Recorder::new(app.config, random_seed(), app.clock.now(), sink);
-                converse(socket, peer.counters, machine, connection, app.clock).await;
-            }
-            Err(error) => complain(format_args!("connection {connection}: no record: {error}")),
-        }
+        let record = match app.args.record(connection) {
+            Ok(record) => record,
+            Err(error) => return complain(format_args!("connection {connection}: no record: {error}")),
+        };
+        let socket = LiveStream::new(socket, app.config).counted(counters);
+        let socket = match record {
+            Some(sink) => socket.observe(Recorder::new(sink)),
+            None => socket,
+        };
+        converse(socket, connection, app.clock).await;
     })
 }
 
 /// The whole life of a connection: its own loop, as without heartbeats.
-async fn converse<M: Monitor + Unpin>(
-    socket: WebSocket,
-    counters: ByteCounters,
-    machine: M,
-    connection: usize,
-    clock: Clock,
-) {
-    let socket = LiveStream::with_machine(socket, machine, clock).counted(counters);
+async fn converse(socket: LiveStream<WebSocket>, connection: usize, clock: Clock) {
     let mut socket = socket.on_action(move |action, _| print(action, connection, clock));
+    // To the very end: the peer is told why, and given the time to hear it.
     while let Some(message) = socket.next().await {
-        match message {
+        if let Ok(message) = message {
             // Where an answer cannot be sent, the stream ends too, and says why.
-            Ok(message @ (Message::Text(_) | Message::Binary(_))) => drop(answer(&mut socket, message).await),
-            Ok(Message::Ping(_) | Message::Pong(_) | Message::Close(_)) | Err(_) => {}
+            let _ = answer(&mut socket, message).await;
         }
     }
 }

@@ -11,10 +11,9 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Parser;
-use liveness::driver::CountingSocket;
-use liveness::driver::tungstenite::{LiveSocket, Offline, accept_raw};
+use liveness::driver::tungstenite::{CountingSocket, Error, LiveSocket, accept_raw};
 use liveness::transcript::Recorder;
-use liveness::{Clock, Config, Liveness, Monitor, random_seed};
+use liveness::{Clock, Config};
 use tungstenite::Message;
 
 use liveness_servers::{Args, MIB, complain};
@@ -39,33 +38,23 @@ fn main() -> Result<(), String> {
 }
 
 fn serve(stream: TcpStream, connection: usize, config: Config, args: &Args, clock: Clock) {
-    let Ok(socket) = accept_raw(stream, Some(liveness_servers::limits())) else { return };
-    match args.record(connection) {
-        Ok(None) => converse(LiveSocket::new(socket, config), connection, clock),
-        Ok(Some(sink)) => {
-            let machine = Recorder::new(config.for_drivers(), random_seed(), clock.now(), sink);
-            converse(LiveSocket::with_machine(socket, machine, clock), connection, clock);
-        }
-        Err(error) => complain(format_args!("connection {connection}: no record: {error}")),
-    }
-}
-
-/// The whole life of a connection: its own loop, as without heartbeats.
-fn converse<M: Monitor>(socket: LiveSocket<CountingSocket<TcpStream>, M>, connection: usize, clock: Clock) {
+    let Ok(ready) = accept_raw(stream, Some(liveness_servers::limits())) else { return };
     let mut socket =
-        socket.on_action(move |action, _: &Liveness| liveness_servers::print(action, connection, clock));
-    loop {
-        let answered = socket.read().and_then(|message| answer(&mut socket, message));
-        if answered.is_err() && socket.liveness().is_finished() {
-            return;
-        }
+        ready.watch(config).on_action(move |action, _| liveness_servers::print(action, connection, clock));
+    match args.record(connection) {
+        Ok(None) => {}
+        Ok(Some(sink)) => socket = socket.observe(Recorder::new(sink)),
+        Err(error) => return complain(format_args!("connection {connection}: no record: {error}")),
     }
+    while let Ok(message) = socket.read() {
+        // The reading goes on: the end is its to report.
+        let _ = answer(&mut socket, message);
+    }
+    // The peer may still be told, and close too.
+    socket.finish();
 }
 
-fn answer<M: Monitor>(
-    socket: &mut LiveSocket<CountingSocket<TcpStream>, M>,
-    message: Message,
-) -> Result<(), Offline> {
+fn answer(socket: &mut LiveSocket<CountingSocket<TcpStream>>, message: Message) -> Result<(), Error> {
     let wanted = if let Message::Text(text) = &message { liveness_servers::flood(text) } else { None };
     let Some(bytes) = wanted else { return socket.send(message) };
     for fragment in liveness_servers::fragments(bytes) {

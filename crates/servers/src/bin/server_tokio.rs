@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use clap::Parser;
 use futures_util::{SinkExt, StreamExt};
-use liveness::driver::tokio::{ByteCounters, Counted, LiveStream, clock};
+use liveness::driver::tokio::{Counted, LiveStream, clock};
 use liveness::driver::tokio_tungstenite::accept_raw;
 use liveness::driver::tune;
 use liveness::transcript::Recorder;
-use liveness::{Clock, Config, Liveness, Monitor, random_seed};
+use liveness::{Clock, Config};
 use liveness_servers::{Args, complain, flood, fragments, limits, print};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::WebSocketStream;
@@ -23,7 +23,7 @@ use tungstenite::Message;
 #[tokio::main]
 async fn main() -> Result<(), String> {
     let args = Arc::new(Args::parse());
-    let config = args.config()?.for_drivers();
+    let config = args.config()?;
     let listener = args.listen()?;
     listener.set_nonblocking(true).map_err(|error| error.to_string())?;
     let listener = TcpListener::from_std(listener).map_err(|error| error.to_string())?;
@@ -46,34 +46,26 @@ async fn main() -> Result<(), String> {
 async fn serve(stream: TcpStream, connection: usize, args: Arc<Args>, config: Config, clock: Clock) {
     tune(&stream);
     let Ok((socket, counters)) = accept_raw(stream, Some(limits())).await else { return };
-    match args.record(connection) {
-        Ok(None) => {
-            let machine = Liveness::new(config, random_seed(), clock.now());
-            converse(socket, counters, machine, connection, clock).await;
-        }
-        Ok(Some(sink)) => {
-            let machine = Recorder::new(config, random_seed(), clock.now(), sink);
-            converse(socket, counters, machine, connection, clock).await;
-        }
-        Err(error) => complain(format_args!("connection {connection}: no record: {error}")),
-    }
+    let record = match args.record(connection) {
+        Ok(record) => record,
+        Err(error) => return complain(format_args!("connection {connection}: no record: {error}")),
+    };
+    let socket = LiveStream::new(socket, config).counted(counters);
+    let socket = match record {
+        Some(sink) => socket.observe(Recorder::new(sink)),
+        None => socket,
+    };
+    converse(socket, connection, clock).await;
 }
 
 /// The whole life of a connection: its own loop, as without heartbeats.
-async fn converse<M: Monitor + Unpin>(
-    socket: WebSocketStream<Counted<TcpStream>>,
-    counters: ByteCounters,
-    machine: M,
-    connection: usize,
-    clock: Clock,
-) {
-    let socket = LiveStream::with_machine(socket, machine, clock).counted(counters);
+async fn converse(socket: LiveStream<WebSocketStream<Counted<TcpStream>>>, connection: usize, clock: Clock) {
     let mut socket = socket.on_action(move |action, _| print(action, connection, clock));
+    // To the very end: the peer is told why, and given the time to hear it.
     while let Some(message) = socket.next().await {
-        match message {
+        if let Ok(message) = message {
             // Where an answer cannot be sent, the stream ends too, and says why.
-            Ok(message @ (Message::Text(_) | Message::Binary(_))) => drop(answer(&mut socket, message).await),
-            Ok(Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_)) | Err(_) => {}
+            let _ = answer(&mut socket, message).await;
         }
     }
 }

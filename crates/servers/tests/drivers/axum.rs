@@ -4,12 +4,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::State;
 use axum::extract::ws::{Message, WebSocketUpgrade};
-use axum::extract::{ConnectInfo, State};
 use axum::response::Response;
 use axum::routing::any;
 use futures_util::{SinkExt, StreamExt};
-use liveness::driver::axum::{CountingListener, Peer};
+use liveness::driver::axum::{Counters, CountingListener, make_service};
 use liveness::driver::tokio::LiveStream;
 use liveness::{CloseCode, Config, Reason, Stats};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -36,11 +36,11 @@ struct App {
     ends: mpsc::UnboundedSender<(Option<Reason>, Stats)>,
 }
 
-async fn echo(upgrade: WebSocketUpgrade, peer: ConnectInfo<Peer>, State(app): State<App>) -> Response {
+async fn echo(upgrade: WebSocketUpgrade, counters: Counters, State(app): State<App>) -> Response {
     upgrade.on_upgrade(async move |socket| {
         let mut socket = LiveStream::new(socket, app.config);
         if app.counted {
-            socket = socket.counted(peer.0.counters);
+            socket = socket.counted(counters);
         }
         while let Some(message) = socket.next().await {
             if let Ok(message @ (Message::Text(_) | Message::Binary(_))) = message {
@@ -62,8 +62,7 @@ async fn serve(timeout: Duration, counted: bool) -> (SocketAddr, Ends) {
     let app = Router::new().route("/socket", any(echo)).with_state(App { config, counted, ends });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let service = app.into_make_service_with_connect_info::<Peer>();
-    tokio::spawn(async move { axum::serve(CountingListener(listener), service).await });
+    tokio::spawn(async move { axum::serve(CountingListener(listener), make_service(app)).await });
     (address, ended)
 }
 

@@ -3,9 +3,9 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use liveness::driver::CountingSocket;
-use liveness::driver::tungstenite::{LiveSocket, accept_over, client_over};
+use liveness::driver::tungstenite::{CountingSocket, accept_over, client_over};
 use liveness::{CloseCode, Config, Reason};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection, StreamOwned};
@@ -64,7 +64,7 @@ fn served(
     let host = Host::open(move |stream| {
         let settings = WebSocketConfig::default().max_frame_size(Some(64 * MIB));
         let socket = accept_over(server_side(server, stream), Some(settings)).unwrap();
-        let mut watched = Watched::new(LiveSocket::new(socket, config));
+        let mut watched = Watched::new(socket.watch(config));
         act(&mut watched);
         watched.life()
     });
@@ -166,7 +166,7 @@ fn a_peer_that_never_reads_stalls_our_writing_and_is_given_up() {
     // The first ping waits behind it, and is not sent before.
     let (host, peer) = served(strict().interval(millis(1000)).jitter(0).build_const(), |life| {
         let offline = life.socket.send(Message::binary(vec![0; 48 * MIB])).unwrap_err();
-        assert_eq!(offline.reason(), Reason::WriteStalled);
+        assert_eq!(offline.reason(), Some(Reason::WriteStalled));
     });
     host.join();
     drop(peer);
@@ -186,11 +186,11 @@ fn a_full_buffer_of_tls_is_no_reset() {
     let (server, client) = trust();
     let host = Host::open(move |stream| {
         let connection = ServerConnection::new(server).unwrap();
-        let spare = stream.try_clone().unwrap();
-        let stream = StreamOwned::new(connection, CountingSocket::new(Stingy::never(stream)));
-        let mut socket = accept_over(stream, None).unwrap();
-        socket.get_mut().sock = CountingSocket::new(Stingy { stream: spare, writes: 7, takes: 10 });
-        let mut watched = Watched::new(LiveSocket::new(socket, brisk().build_const()));
+        let stingy = Stingy { writes: 7, takes: 10, ..Stingy::never(stream) };
+        let armed = Arc::clone(&stingy.armed);
+        let socket = accept_over(StreamOwned::new(connection, CountingSocket::new(stingy)), None).unwrap();
+        armed.store(true, Ordering::Relaxed);
+        let mut watched = Watched::new(socket.watch(brisk().build_const()));
         let _ = watched.socket.send(Message::binary(vec![3; 200_000]));
         watched.life()
     });
@@ -216,14 +216,14 @@ fn both_ends_are_watched_and_talk() {
     let (server, client) = trust();
     let host = Host::open(move |stream| {
         let socket = accept_over(server_side(server, stream), None).unwrap();
-        let mut watched = Watched::new(LiveSocket::new(socket, brisk().build_const()));
+        let mut watched = Watched::new(socket.watch(brisk().build_const()));
         watched.read_each(|socket, message| drop(socket.send(message.clone())));
         watched.life()
     });
     let stream = client_side(client, CountingSocket::new(host.dial()));
-    let (socket, response) = client_over("ws://localhost/", stream).unwrap();
+    let (socket, response) = client_over("ws://localhost/", stream, None).unwrap();
     assert_eq!(response.status(), 101);
-    let mut socket = LiveSocket::new(socket, brisk().build_const());
+    let mut socket = socket.watch(brisk().build_const());
     for size in [1, 100 * KIB, 2 * MIB] {
         socket.send(Message::binary(vec![1; size])).unwrap();
         assert_eq!(socket.read().unwrap().len(), size);

@@ -1,18 +1,19 @@
 //! What `Traced` tells, by the names that people's dashboards hang on.
 
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use liveness::{Action, Config, Event, Liveness, Monitor, Suspicion, Timestamp, Traced};
+use liveness::{Action, Config, Event, Liveness, Observed, Suspicion, Timestamp, Traced};
 use tracing::field::{Field, Visit};
 use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Layer, Registry};
 
-/// Writes each event as a line: level, span, fields.
+/// Writes each event as a line: level, span, fields. Counts how often a span is entered.
 #[derive(Clone, Default)]
-struct Lines(Arc<Mutex<String>>);
+struct Lines(Arc<Mutex<String>>, Arc<AtomicUsize>);
 
 struct Fields<'a>(&'a mut String);
 
@@ -23,6 +24,10 @@ impl Visit for Fields<'_> {
 }
 
 impl<S: tracing::Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
+    fn on_enter(&self, _: &tracing::span::Id, _: Context<'_, S>) {
+        self.1.fetch_add(1, Ordering::Relaxed);
+    }
+
     fn on_event(&self, event: &tracing::Event<'_>, context: Context<'_, S>) {
         let mut lines = self.0.lock().unwrap();
         let span = context.event_span(event).map_or("none", |span| span.name());
@@ -45,8 +50,9 @@ fn a_life_is_told_under_stable_names() {
             .jitter(0)
             .build()
             .unwrap();
-        let mut peer = Traced::new(Liveness::new(config, 7, Timestamp::ZERO));
-        let poll = |peer: &mut Traced<Liveness>, millis| {
+        let mut peer = Observed::new(Liveness::new(config, 7, Timestamp::ZERO));
+        peer.observe(Traced::new(), Timestamp::ZERO);
+        let poll = |peer: &mut Observed, millis| {
             let mut payload = None;
             while let Some(action) = peer.poll(Timestamp::from_millis(millis)) {
                 if let Action::SendPing(ping) = action {
@@ -76,5 +82,34 @@ fn a_life_is_told_under_stable_names() {
          18.9 s ago (pong); 1 answered, srtt 40 ms\n\
          DEBUG liveness: message=close code=3008\n\
          DEBUG liveness: message=disconnect pings=3 answered=1 stalls_forgiven=1 survived=0\n"
+    );
+    // A poll in vain enters no span.
+    assert_eq!(lines.1.load(Ordering::Relaxed), lines.0.lock().unwrap().lines().count());
+}
+
+#[test]
+fn who_joins_late_tells_what_happens_from_there_on() {
+    let lines = Lines::default();
+    let subscriber = Registry::default().with(lines.clone());
+    tracing::subscriber::with_default(subscriber, || {
+        let config = Config::builder().interval(Duration::from_secs(5)).jitter(0).build().unwrap();
+        let mut peer = Observed::new(Liveness::new(config, 7, Timestamp::ZERO));
+        for second in [0, 5] {
+            while let Some(action) = peer.poll(Timestamp::from_secs(second)) {
+                if let Action::SendPing(ping) = action {
+                    peer.handle(Event::Pong(ping.as_bytes()), Timestamp::from_secs(second));
+                }
+            }
+        }
+        peer.observe(Traced::new(), Timestamp::from_secs(6));
+        peer.handle(Event::Data, Timestamp::from_secs(6));
+        peer.handle(Event::Eof, Timestamp::from_secs(7));
+        while peer.poll(Timestamp::from_secs(7)).is_some() {}
+    });
+    assert_eq!(
+        lines.0.lock().unwrap().as_str(),
+        "INFO liveness: message=offline reason=transport-closed report=the transport was closed; last heard 1.0 s ago (data); \
+         1 answered, srtt 0 us\n\
+         DEBUG liveness: message=disconnect pings=1 answered=1 stalls_forgiven=0 survived=0\n"
     );
 }

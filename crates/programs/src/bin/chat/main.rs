@@ -21,7 +21,7 @@ use std::future::pending;
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocketUpgrade};
-use axum::extract::{ConnectInfo, State, ws::WebSocket};
+use axum::extract::{State, ws::WebSocket};
 use axum::response::Response;
 use axum::routing::any;
 use clap::Parser;
@@ -29,7 +29,7 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use hub::{Health, Hub, Input, Order};
 use liveness::driver::Heartbeat;
-use liveness::driver::axum::Peer;
+use liveness::driver::axum::Counters;
 use liveness::driver::tokio::LiveStream;
 use liveness::{CloseCode, Config, Schedule};
 use liveness_programs::web;
@@ -75,14 +75,10 @@ async fn main() -> Result<(), web::Failure> {
     web::serve(listener, page).await
 }
 
-async fn upgrade(
-    upgrade: WebSocketUpgrade,
-    ConnectInfo(peer): ConnectInfo<Peer>,
-    State(app): State<App>,
-) -> Response {
+async fn upgrade(upgrade: WebSocketUpgrade, counters: Counters, State(app): State<App>) -> Response {
     let upgrade = upgrade.max_message_size(MESSAGE).max_frame_size(MESSAGE);
     upgrade.on_upgrade(async move |socket| {
-        let socket = LiveStream::new(socket, app.config).counted(peer.counters).heartbeat(Heartbeat::Text);
+        let socket = LiveStream::new(socket, app.config).counted(counters).heartbeat(Heartbeat::Text);
         converse(socket, app.hub).await;
     })
 }

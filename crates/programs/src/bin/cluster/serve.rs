@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
+use axum::extract::State;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
-use axum::extract::{ConnectInfo, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use futures_util::{SinkExt, StreamExt};
-use liveness::driver::axum::Peer;
-use liveness::driver::tokio::{ByteCounters, LiveStream};
+use liveness::driver::axum::Counters;
+use liveness::driver::tokio::LiveStream;
 use liveness::{Action, CloseCode, Config, Status, TextHeartbeat};
 use redis::Client;
 use tokio::net::TcpListener;
@@ -73,17 +73,13 @@ async fn state(State(app): State<App>) -> Response {
     ([(CONTENT_TYPE, "application/json")], told.await.unwrap_or_default()).into_response()
 }
 
-async fn upgrade(
-    upgrade: WebSocketUpgrade,
-    ConnectInfo(peer): ConnectInfo<Peer>,
-    State(app): State<App>,
-) -> Response {
+async fn upgrade(upgrade: WebSocketUpgrade, counters: Counters, State(app): State<App>) -> Response {
     let upgrade = upgrade.max_message_size(MESSAGE).max_frame_size(MESSAGE);
-    upgrade.on_upgrade(async move |socket| converse(socket, peer.counters, app).await)
+    upgrade.on_upgrade(async move |socket| converse(socket, counters, app).await)
 }
 
 /// The whole life of a connection. What its machine finds out goes to the hub before what the page says after it.
-async fn converse(socket: WebSocket, counters: ByteCounters, app: App) {
+async fn converse(socket: WebSocket, counters: Counters, app: App) {
     let (marks, mut marked) = mpsc::unbounded_channel();
     let socket = LiveStream::new(socket, app.config).counted(counters);
     let mut socket = socket.on_action(move |action, _| {

@@ -18,15 +18,15 @@ mod text;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use axum::extract::State;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
-use axum::extract::{ConnectInfo, State};
 use axum::response::Response;
 use axum::routing::any;
 use clap::Parser;
 use desk::{Desk, Input, Order};
 use futures_util::{SinkExt, StreamExt};
-use liveness::driver::axum::Peer;
-use liveness::driver::tokio::{ByteCounters, LiveStream};
+use liveness::driver::axum::Counters;
+use liveness::driver::tokio::LiveStream;
 use liveness::{CloseCode, Config};
 use liveness_programs::web;
 use tokio::sync::{mpsc, oneshot};
@@ -76,17 +76,13 @@ async fn main() -> Result<(), web::Failure> {
     }
 }
 
-async fn upgrade(
-    upgrade: WebSocketUpgrade,
-    ConnectInfo(peer): ConnectInfo<Peer>,
-    State(app): State<App>,
-) -> Response {
+async fn upgrade(upgrade: WebSocketUpgrade, counters: Counters, State(app): State<App>) -> Response {
     let upgrade = upgrade.max_message_size(MESSAGE).max_frame_size(MESSAGE);
-    upgrade.on_upgrade(async move |socket| converse(socket, peer.counters, app).await)
+    upgrade.on_upgrade(async move |socket| converse(socket, counters, app).await)
 }
 
 /// The whole life of a connection: what the page says goes to the desk, what the desk says goes to the page.
-async fn converse(socket: WebSocket, counters: ByteCounters, app: App) {
+async fn converse(socket: WebSocket, counters: Counters, app: App) {
     let mut socket = LiveStream::new(socket, app.config).counted(counters);
     let (to_page, mut orders) = mpsc::channel(ORDERS);
     let (tell, told) = oneshot::channel();

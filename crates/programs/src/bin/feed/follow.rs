@@ -12,6 +12,7 @@ use futures_util::{SinkExt, StreamExt};
 use liveness::driver::tokio::{Counted, LiveStream, clock};
 use liveness::driver::{Heartbeat, tune};
 use liveness::reconnect::{GiveUpReason, Policy, Reconnect, ReconnectAction};
+use liveness::session::Role;
 use liveness::{Clock, Config, Reason, Timestamp, random_seed};
 use serde_json::Value;
 use tokio::net::TcpStream;
@@ -89,7 +90,7 @@ async fn dial(url: &str, config: Config) -> Result<Socket, Failure> {
     let stream = Counted::new(stream);
     let counters = stream.counters().clone();
     let (socket, _) = client_async_tls(request, stream).await?;
-    Ok(LiveStream::new(socket, config).counted(counters).heartbeat(Heartbeat::Text))
+    Ok(LiveStream::new(socket, config).role(Role::Client).counted(counters).heartbeat(Heartbeat::Text))
 }
 
 impl Place {

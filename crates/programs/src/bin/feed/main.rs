@@ -21,15 +21,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use axum::extract::State;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
-use axum::extract::{ConnectInfo, State};
 use axum::response::Response;
 use axum::routing::any;
 use clap::Parser;
 use farm::{Farm, Figure};
 use futures_util::{SinkExt, StreamExt};
 use liveness::driver::Heartbeat;
-use liveness::driver::axum::Peer;
+use liveness::driver::axum::Counters;
 use liveness::driver::tokio::LiveStream;
 use liveness::{CloseCode, Config};
 use liveness_programs::web;
@@ -152,16 +152,12 @@ fn unix_millis() -> u64 {
     now.ok().and_then(|now| u64::try_from(now.as_millis()).ok()).unwrap_or(0)
 }
 
-async fn upgrade(
-    upgrade: WebSocketUpgrade,
-    ConnectInfo(peer): ConnectInfo<Peer>,
-    State(app): State<Arc<App>>,
-) -> Response {
+async fn upgrade(upgrade: WebSocketUpgrade, counters: Counters, State(app): State<Arc<App>>) -> Response {
     // Who is frozen opens no connection either.
     thawed(&app).await;
     upgrade.on_upgrade(async move |socket| {
         let mut orders = app.orders.subscribe();
-        let socket = LiveStream::new(socket, app.config).counted(peer.counters);
+        let socket = LiveStream::new(socket, app.config).counted(counters);
         let mut socket = socket.heartbeat(Heartbeat::Text);
         let order = tokio::select! {
             () = converse(&mut socket, &app) => return,

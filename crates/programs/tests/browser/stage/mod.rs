@@ -3,13 +3,13 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
+use axum::extract::State;
 use axum::extract::ws::{Message, WebSocketUpgrade};
-use axum::extract::{ConnectInfo, State};
 use axum::response::Response;
 use axum::routing::any;
 use clap::Parser;
 use futures_util::{SinkExt, StreamExt};
-use liveness::driver::axum::Peer;
+use liveness::driver::axum::Counters;
 use liveness::driver::tokio::LiveStream;
 use liveness::{Action, Config};
 use tokio::time::{MissedTickBehavior, interval};
@@ -81,18 +81,14 @@ impl Drop for Stage {
     }
 }
 
-async fn upgrade(
-    upgrade: WebSocketUpgrade,
-    ConnectInfo(peer): ConnectInfo<Peer>,
-    State(app): State<App>,
-) -> Response {
+async fn upgrade(upgrade: WebSocketUpgrade, counters: Counters, State(app): State<App>) -> Response {
     upgrade.on_upgrade(async move |socket| {
         let life = {
             let mut lives = app.lives.lock().unwrap();
             lives.push(Vec::new());
             lives.len() - 1
         };
-        let socket = LiveStream::new(socket, app.config).counted(peer.counters);
+        let socket = LiveStream::new(socket, app.config).counted(counters);
         let mut socket = socket.on_action(move |action, _| app.lives.lock().unwrap()[life].push(action));
         let mut beat = interval(millis(100));
         beat.set_missed_tick_behavior(MissedTickBehavior::Skip);

@@ -22,7 +22,7 @@ impl From<&::tungstenite::Error> for ErrorKind {
     ///
     /// ```
     /// use liveness::CloseCode;
-    /// use liveness::driver::ErrorKind;
+    /// use liveness::session::ErrorKind;
     /// use tungstenite::Error;
     /// use tungstenite::error::CapacityError;
     ///

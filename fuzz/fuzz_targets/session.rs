@@ -1,0 +1,34 @@
+//! A session and one so plain that it cannot be wrong, in the world of `tests/core/session/world.rs` with its laws, or under any
+//! calls in any order. A life's choices are the fuzzer's bytes.
+#![no_main]
+
+#[path = "../../tests/core/session/both.rs"]
+mod both;
+#[path = "../../tests/core/session/calls.rs"]
+mod calls;
+#[path = "../../tests/core/session/choices.rs"]
+mod choices;
+#[path = "../../tests/core/session/library.rs"]
+mod library;
+#[path = "../../tests/core/session/reference.rs"]
+mod reference;
+#[path = "../../tests/core/session/world.rs"]
+mod world;
+
+use choices::Choices;
+use libfuzzer_sys::fuzz_target;
+use world::{Kind, World, ends, in_order, noticed, spared};
+
+fuzz_target!(|bytes: &[u8]| {
+    let Some((kind, bytes)) = bytes.split_first() else { return };
+    // As long as a world of the tests: a life says more by what is in it than by its length.
+    let mut choices = Choices::new(&bytes[..bytes.len().min(1_500)]);
+    let (kind, law): (_, fn(&_) -> bool) = match kind % 4 {
+        0 => (Kind::Any, ends),
+        1 => (Kind::Live, spared),
+        2 => (Kind::Dies, noticed),
+        _ => return drop(calls::live(&mut choices)),
+    };
+    let life = World::live(&mut choices, kind);
+    assert!(law(&life) && in_order(&life), "{life:?}");
+});

@@ -1,0 +1,241 @@
+//! What a library's WebSocket must tell of its messages, and how to say it for one that is not known here.
+
+use std::io;
+use std::string::{String, ToString as _};
+
+use core::error::Error;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+
+use futures_util::{Sink, Stream};
+
+use crate::driver::ErrorKind;
+use crate::event::CloseCode;
+
+/// What the messages of a library mean, and how ours are made: an empty type of yours, for a socket of whatever crate.
+///
+/// A socket is wrapped with it by [`LiveStream::with_adapter`](super::LiveStream::with_adapter); those of tokio-tungstenite and
+/// axum need none, because theirs is known: [`LiveStream::new`](super::LiveStream::new).
+///
+/// ```
+/// # #![allow(dead_code)]
+/// use liveness::CloseCode;
+/// use liveness::driver::tokio::{Adapter, MessageKind};
+/// # mod tokio_tungstenite { pub(crate) struct WebSocketStream<T>(T); pub(crate) use ::tungstenite; }
+/// use tokio_tungstenite::WebSocketStream;
+/// use tokio_tungstenite::tungstenite::{Message, protocol::CloseFrame};
+///
+/// struct Old; // an older tokio-tungstenite than ours
+///
+/// impl<T> Adapter<WebSocketStream<T>> for Old {
+///     type Message = Message;
+///     fn kind(message: &Message) -> MessageKind<'_> {
+///         match message {
+///             Message::Text(text) => MessageKind::Text(text),
+///             Message::Binary(bytes) => MessageKind::Binary(bytes),
+///             Message::Ping(payload) => MessageKind::Ping(payload),
+///             Message::Pong(payload) => MessageKind::Pong(payload),
+///             Message::Close(frame) => MessageKind::Close(frame.as_ref().map(|f| (f.code.into(), &*f.reason))),
+///             Message::Frame(frame) => MessageKind::Binary(frame.payload()),
+///         }
+///     }
+///     fn ping(payload: &[u8]) -> Message {
+///         Message::Ping(payload.to_vec().into())
+///     }
+///     fn text(text: String) -> Message {
+///         Message::Text(text.into())
+///     }
+///     fn close(code: Option<CloseCode>, text: &str) -> Message {
+///         Message::Close(code.map(|code| CloseFrame { code: code.get().into(), reason: text.to_owned().into() }))
+///     }
+/// }
+/// ```
+pub trait Adapter<S: ?Sized> {
+    /// The library's message.
+    type Message;
+
+    /// The library answers Pings and echoes a Close by itself, as most do. Where it does not, this is false, and
+    /// [`pong`](Self::pong) makes one.
+    const ANSWERS: bool = true;
+
+    /// What a message is.
+    fn kind(message: &Self::Message) -> MessageKind<'_>;
+
+    /// A Ping with this payload.
+    fn ping(payload: &[u8]) -> Self::Message;
+
+    /// A Pong with this payload, where the library answers no Ping itself.
+    #[must_use]
+    fn pong(_payload: &[u8]) -> Option<Self::Message> {
+        None
+    }
+
+    /// A text message, for a heartbeat in such: [`Heartbeat::Text`](crate::driver::Heartbeat::Text).
+    fn text(text: String) -> Self::Message;
+
+    /// A Close with this code and text, or an empty one.
+    fn close(code: Option<CloseCode>, text: &str) -> Self::Message;
+
+    /// What an error of reading or writing means; by default, what [`guess`] makes of it.
+    fn error_kind(error: &(dyn Error + 'static)) -> ErrorKind {
+        guess(error)
+    }
+
+    /// Shuts the write half of the transport, which under TLS says so to the peer. A library that hides its transport cannot:
+    /// ready at once.
+    fn poll_shutdown(_socket: &mut S, _cx: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
+    }
+
+    /// Reads some of what comes after a frame against the protocol, and drops it: how many bytes; none or an error at the end.
+    /// To close at once would reset the connection, and the peer might lose our Close. A library that hides its transport cannot:
+    /// pending, and the connection is kept for `close_timeout`.
+    fn poll_discard(_socket: &mut S, _cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        Poll::Pending
+    }
+}
+
+/// What a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MessageKind<'a> {
+    /// A text message.
+    Text(&'a str),
+    /// A binary message, or a part of a message.
+    Binary(&'a [u8]),
+    /// A Ping with this payload.
+    Ping(&'a [u8]),
+    /// A Pong with this payload.
+    Pong(&'a [u8]),
+    /// A Close with this code and text, if it has them.
+    Close(Option<(u16, &'a str)>),
+}
+
+impl MessageKind<'_> {
+    /// How many bytes it holds.
+    pub(super) const fn len(&self) -> usize {
+        match self {
+            Self::Text(text) | Self::Close(Some((_, text))) => text.len(),
+            Self::Binary(bytes) | Self::Ping(bytes) | Self::Pong(bytes) => bytes.len(),
+            Self::Close(None) => 0,
+        }
+    }
+}
+
+/// A WebSocket whose adapter is known: those of this crate's features, and what you say it of.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no WebSocket that `liveness` knows",
+    label = "no known WebSocket",
+    note = "the features `tokio-tungstenite` (version 0.30 of it) and `axum` (0.8) know those of these crates",
+    note = "for any other library or version write an `Adapter`, about 25 lines, and use `LiveStream::with_adapter`"
+)]
+pub trait WebSocket: Socket<<Self as WebSocket>::Adapter> {
+    /// What its messages mean.
+    type Adapter: Adapter<Self>;
+}
+
+/// What can be wrapped: a `Stream` and a `Sink` of an adapter's messages. Their errors may differ.
+///
+/// It is implemented for all that are.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no stream and sink of the messages of `{A}`",
+    label = "not a WebSocket of this adapter",
+    note = "it must be `Stream<Item = Result<M, E1>> + Sink<M, Error = E2> + Unpin`, with `M` the adapter's `Message`, and errors that are `Error + Send + Sync + 'static`",
+    note = "two halves are joined by `Joined(stream, sink)`; another version of the same crate has other messages"
+)]
+pub trait Socket<A: Adapter<Self>>:
+    Stream<Item = Result<A::Message, <Self as Socket<A>>::ReadError>>
+    + Sink<A::Message, Error = <Self as Socket<A>>::WriteError>
+    + Unpin
+    + Sized
+{
+    /// Why it cannot be read.
+    type ReadError: Error + Send + Sync + 'static;
+    /// Why it cannot be written to.
+    type WriteError: Error + Send + Sync + 'static;
+}
+
+impl<S, A, E1, E2> Socket<A> for S
+where
+    A: Adapter<S>,
+    S: Stream<Item = Result<A::Message, E1>> + Sink<A::Message, Error = E2> + Unpin,
+    E1: Error + Send + Sync + 'static,
+    E2: Error + Send + Sync + 'static,
+{
+    type ReadError = E1;
+    type WriteError = E2;
+}
+
+/// Two halves as one socket: what is read from, and what is written to. Their errors may differ.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "callers join two halves, and there is no third")]
+pub struct Joined<R, W>(pub R, pub W);
+
+impl<R: Stream + Unpin, W: Unpin> Stream for Joined<R, W> {
+    type Item = R::Item;
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<R::Item>> {
+        Pin::new(&mut self.0).poll_next(cx)
+    }
+}
+
+impl<M, R: Unpin, W: Sink<M> + Unpin> Sink<M> for Joined<R, W> {
+    type Error = W::Error;
+    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), W::Error>> {
+        Pin::new(&mut self.1).poll_ready(cx)
+    }
+    fn start_send(mut self: Pin<&mut Self>, message: M) -> Result<(), W::Error> {
+        Pin::new(&mut self.1).start_send(message)
+    }
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), W::Error>> {
+        Pin::new(&mut self.1).poll_flush(cx)
+    }
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), W::Error>> {
+        Pin::new(&mut self.1).poll_close(cx)
+    }
+}
+
+/// What an error means, as far as can be seen of it: an `io::Error` anywhere among its sources, or tungstenite's words, of
+/// any version. What nobody knows counts as the peer's fault: it is told so, and the connection is closed.
+///
+/// ```
+/// use liveness::CloseCode;
+/// use liveness::driver::{ErrorKind, tokio::guess};
+///
+/// let broken = std::io::Error::from(std::io::ErrorKind::BrokenPipe);
+/// assert_eq!(guess(&broken), ErrorKind::Transport);
+/// let utf8 = tungstenite::Error::Utf8("bad".into());
+/// assert_eq!(guess(&utf8), ErrorKind::Protocol(CloseCode::INVALID_PAYLOAD));
+/// ```
+pub fn guess(error: &(dyn Error + 'static)) -> ErrorKind {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let known = by_words(&error.to_string());
+        if let Some(kind) = known {
+            return kind;
+        }
+        if error.is::<io::Error>() {
+            return ErrorKind::Transport;
+        }
+        next = error.source();
+    }
+    ErrorKind::Protocol(CloseCode::PROTOCOL_ERROR)
+}
+
+fn by_words(text: &str) -> Option<ErrorKind> {
+    let says = |words: &[&str]| words.iter().any(|words| text.contains(words));
+    if says(&["without closing handshake"]) {
+        Some(ErrorKind::Transport)
+    } else if says(&["onnection closed", "lready closed", "closed connection", "after closing"]) {
+        Some(ErrorKind::Closed)
+    } else if says(&["buffer is full", "queue is full"]) {
+        Some(ErrorKind::Rejected)
+    } else if says(&["UTF-8"]) {
+        Some(ErrorKind::Protocol(CloseCode::INVALID_PAYLOAD))
+    } else if says(&["Space limit", "too large", "too long"]) {
+        Some(ErrorKind::Protocol(CloseCode::TOO_BIG))
+    } else if says(&["WebSocket protocol error"]) {
+        Some(ErrorKind::Protocol(CloseCode::PROTOCOL_ERROR))
+    } else {
+        None
+    }
+}

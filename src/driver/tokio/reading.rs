@@ -1,0 +1,245 @@
+//! The reading half, and reading ahead of it.
+
+use std::string::ToString as _;
+use std::sync::Arc;
+
+use core::pin::Pin;
+use core::task::{Context, Poll};
+
+use futures_util::Stream;
+use futures_util::stream::FusedStream;
+
+use super::adapter::{Adapter, MessageKind, Socket};
+use super::timer::Timer;
+use super::waking::Half;
+use super::{Error, LiveStream};
+use crate::event::Reason;
+use crate::session::Inbound;
+use crate::text_heartbeat::TextHeartbeat;
+
+/// How much is read in one turn: more than a full inbox takes, and a bound where a peer sends faster than we read.
+const READS_PER_TURN: usize = 16 * 1024;
+
+/// What one attempt to read brought.
+enum Read<T> {
+    /// A message for the caller.
+    Message(T),
+    /// Something that is none of its business.
+    Other,
+    /// Nothing: there is nothing, or the task has had its share.
+    Blocked,
+    /// Nothing: the session does not want to read.
+    NotNow,
+}
+
+/// Data messages, and no control frames. After a proper close by either side it ends when the closing is done; after any
+/// other end, with an [`Error::Offline`] at the verdict.
+///
+/// Whoever polls on after that error gets `None` when the closing is done; whoever drops the stream cuts it short.
+impl<S: Socket<A>, A: Adapter<S>, T: Timer> Stream for LiveStream<S, A, T> {
+    type Item = Result<A::Message, Error>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        loop {
+            this.begin_turn();
+            if this.session.wants_write() {
+                // An answer does not wait behind a peer that talks without end.
+                let _ = this.write();
+            }
+            if let Some(message) = this.take() {
+                return Poll::Ready(Some(Ok(message)));
+            }
+            if let Some(end) = this.end() {
+                return Poll::Ready(end);
+            }
+            match this.read() {
+                Read::Message(message) => {
+                    this.check_deadlines();
+                    this.session.delivered(this.now);
+                    if !this.verdict_told {
+                        return Poll::Ready(Some(Ok(message)));
+                    }
+                }
+                Read::Other => {}
+                Read::Blocked => {
+                    let _ = this.write();
+                    if this.may_wait(Half::Read, cx) {
+                        return Poll::Pending;
+                    }
+                }
+                Read::NotNow => {
+                    let _ = this.write();
+                    if !this.session.wants_read(this.now) && this.may_wait(Half::Read, cx) {
+                        return Poll::Pending;
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl<S: Socket<A>, A: Adapter<S>, T: Timer> FusedStream for LiveStream<S, A, T> {
+    fn is_terminated(&self) -> bool {
+        self.end_told
+    }
+}
+
+impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
+    /// The oldest message that was kept.
+    #[inline]
+    fn take(&mut self) -> Option<A::Message> {
+        // Nothing comes after an error.
+        if self.session.kept() == 0 || self.verdict_told {
+            return None;
+        }
+        if self.session.is_paused() {
+            // Clocks may run again from here on, and it may be that nobody but the timer calls us next.
+            self.read_the_clock();
+        }
+        let message = self.session.take(&mut self.machine, self.now);
+        self.check_deadlines();
+        message
+    }
+
+    /// What the reader is told once there is no more to read.
+    #[inline]
+    fn end<M>(&mut self) -> Option<Option<Result<M, Error>>> {
+        let proper = match self.liveness().verdict() {
+            None => return None,
+            Some(reason) => matches!(reason, Reason::PeerClosed(_) | Reason::LocalClosed),
+        };
+        if !proper && !core::mem::replace(&mut self.verdict_told, true) {
+            self.end_told = self.socket.is_none();
+            return Some(Some(Err(self.offline_error())));
+        }
+        self.end_told |= self.socket.is_none();
+        self.end_told.then_some(None)
+    }
+
+    /// Reads for a caller that does not wait for a message, and keeps what comes.
+    pub(super) fn read_ahead(&mut self) {
+        for _ in 0..READS_PER_TURN {
+            if !self.session.wants_read(self.now) {
+                // It may be that too many answers are owed.
+                let _ = self.write_own();
+            }
+            match self.read() {
+                Read::Message(message) => self.keep(message),
+                Read::Other => {}
+                Read::Blocked => return,
+                Read::NotNow => break,
+            }
+        }
+        self.session.read_suspended(&mut self.machine, self.now);
+    }
+
+    fn keep(&mut self, message: A::Message) {
+        let bytes = A::kind(&message).len();
+        self.session.keep(message, bytes);
+        self.wakers.wake_reader();
+    }
+
+    /// One attempt to read.
+    #[inline]
+    fn read(&mut self) -> Read<A::Message> {
+        if !self.session.wants_read(self.now) {
+            return Read::NotNow;
+        }
+        if self.session.is_discarding() {
+            return self.discard();
+        }
+        match self.call(|socket, cx| socket.poll_next(cx)) {
+            Some(Poll::Ready(Some(Ok(message)))) => self.received(message),
+            Some(Poll::Ready(Some(Err(error)))) => {
+                self.recheck = true;
+                let (kind, error) = (A::error_kind(&error), Arc::new(error));
+                if self.session.failed(kind, &error, &mut self.machine, self.now) {
+                    self.cause = Some(error);
+                }
+                Read::Other
+            }
+            Some(Poll::Ready(None)) => {
+                self.recheck = true;
+                self.session.read_ended(&mut self.machine, self.now);
+                Read::Other
+            }
+            Some(Poll::Pending) => {
+                self.read_blocked();
+                Read::Blocked
+            }
+            None => Read::NotNow,
+        }
+    }
+
+    /// Nothing is there, or the task has had its share: then the socket has woken it already.
+    fn read_blocked(&mut self) {
+        if self.timer.has_budget() && !self.wakers.is_woken() {
+            self.recheck |= self.session.is_write_broken();
+            self.session.read_blocked(&mut self.machine, self.now);
+        } else {
+            self.session.read_suspended(&mut self.machine, self.now);
+        }
+    }
+
+    /// Reads and drops what nobody can understand any more, to learn when it ends.
+    fn discard(&mut self) -> Read<A::Message> {
+        match self.call(|socket, cx| A::poll_discard(socket.get_mut(), cx)) {
+            Some(Poll::Ready(Ok(count))) if count > 0 => {
+                if self.counts.is_none() {
+                    self.session.received_bytes(count, self.now);
+                }
+                Read::Other
+            }
+            Some(Poll::Ready(_)) => {
+                self.recheck = true;
+                self.session.read_ended(&mut self.machine, self.now);
+                Read::Other
+            }
+            Some(Poll::Pending) => {
+                self.read_blocked();
+                Read::Blocked
+            }
+            None => Read::NotNow,
+        }
+    }
+
+    /// Sorts a message.
+    #[inline]
+    fn received(&mut self, message: A::Message) -> Read<A::Message> {
+        let inbound = match A::kind(&message) {
+            MessageKind::Text(text) => match self.heartbeat.parse(text) {
+                Some(heartbeat) => return self.text_heartbeat(heartbeat),
+                None => Inbound::Data,
+            },
+            MessageKind::Binary(_) => Inbound::Data,
+            MessageKind::Ping(payload) => Inbound::Ping(payload),
+            MessageKind::Pong(payload) => Inbound::Pong(payload),
+            MessageKind::Close(close) => Inbound::Close(close.map(|(code, _)| code)),
+        };
+        // Besides an end, what draws on the budget of a flood.
+        self.recheck |= inbound != Inbound::Data;
+        let is_close = matches!(inbound, Inbound::Close(_));
+        if self.session.received(inbound, &mut self.machine, self.now) {
+            return Read::Message(message);
+        }
+        if is_close {
+            self.close_frame.get_or_insert(message);
+        }
+        Read::Other
+    }
+
+    /// A heartbeat in a text message is none of the caller's.
+    fn text_heartbeat(&mut self, heartbeat: TextHeartbeat) -> Read<A::Message> {
+        self.recheck = true;
+        let inbound = match &heartbeat {
+            TextHeartbeat::Ping(_) => Inbound::Beat,
+            TextHeartbeat::Pong(payload) => Inbound::Answer(payload.as_bytes()),
+        };
+        self.session.received(inbound, &mut self.machine, self.now);
+        if let Some(answer) = heartbeat.answer() {
+            self.session.answer(A::text(answer.to_string()));
+        }
+        Read::Other
+    }
+}

@@ -1,0 +1,208 @@
+//! Bytes in: from the transport to messages.
+
+use std::io::{self, Read};
+use std::string::ToString as _;
+
+use tungstenite::{Error, Message};
+
+use super::Connection;
+use crate::driver::tungstenite::pipe::End;
+use crate::session::{ErrorKind, Inbound, LOOK_WHILE_WRITING};
+use crate::text_heartbeat::TextHeartbeat;
+use crate::time::Timestamp;
+
+/// One read: enough for a busy connection, and little for a stack.
+const READ: usize = 16 * 1024;
+
+impl Connection {
+    /// Whether to read now. False while the caller takes too few messages with [`recv`](Self::recv), while the peer does not
+    /// take the answers that it asked for, for a moment after each share of what a peer sends after its verdict, and after
+    /// the end.
+    #[must_use]
+    pub fn wants_read(&self, now: Timestamp) -> bool {
+        // What has come is decoded before more is asked for: otherwise a flood would pile up here.
+        let decoded = !self.undecoded || self.reads_ahead(now);
+        self.session.wants_read(now) && decoded && self.socket.get_ref().end.is_none()
+    }
+
+    /// Whether to hear all that has come, although the caller has not taken the message before it: where a verdict is due that
+    /// it may refute, and where the caller does not ask for it. Otherwise a Close that came behind a message would refuse the
+    /// answer to it.
+    fn reads_ahead(&self, now: Timestamp) -> bool {
+        let waits = |since| now.saturating_duration_since(since) >= LOOK_WHILE_WRITING;
+        self.peer.liveness().would_judge(now) || self.waiting_since.is_some_and(waits)
+    }
+
+    /// Whether a caller that only writes should look what has come.
+    pub(in crate::driver::tungstenite) fn is_behind(&self, now: Timestamp) -> bool {
+        self.reads_ahead(now) || self.session.is_behind(now)
+    }
+
+    /// One read of the transport, and what it brings. Messages wait for [`recv`](Self::recv).
+    ///
+    /// `Ok(0)`: nothing will come any more. An error of the transport is no error here: it ends the life of the peer, and
+    /// [`offline`](Self::offline) tells of it.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock`: everything that had arrived is read.
+    pub fn read_from(&mut self, transport: &mut impl Read, now: Timestamp) -> io::Result<usize> {
+        self.decode_rest(now);
+        let mut buffer = [0; READ];
+        match read_uninterrupted(transport, &mut buffer) {
+            Ok(count @ 1..) => {
+                self.receive(buffer.get(..count).unwrap_or_default(), now);
+                Ok(count)
+            }
+            Ok(0) => {
+                self.receive_end(Ok(()), now);
+                Ok(0)
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.nothing_to_read(now);
+                Err(error)
+            }
+            Err(error) => {
+                self.receive_end(Err(error), now);
+                Ok(0)
+            }
+        }
+    }
+
+    /// These bytes came: for loops that read by completion. They may come in any portions.
+    pub fn receive(&mut self, bytes: &[u8], now: Timestamp) {
+        self.drained = false;
+        self.session.received_bytes(bytes.len(), now);
+        if self.session.is_discarding() || self.closed {
+            return;
+        }
+        self.socket.get_mut().input.extend(bytes);
+        self.decode(now);
+        self.pump(now);
+    }
+
+    /// Everything that had arrived was handed to [`receive`](Self::receive). [`read_from`](Self::read_from) says so itself.
+    pub fn nothing_to_read(&mut self, now: Timestamp) {
+        self.drained = true;
+        if !self.undecoded {
+            self.session.read_blocked(&mut self.peer, now);
+        }
+    }
+
+    /// The transport ended: the peer sends no more (`Ok`), or it failed. [`read_from`](Self::read_from) says so itself.
+    pub fn receive_end(&mut self, how: io::Result<()>, now: Timestamp) {
+        self.drained = true;
+        if self.session.is_discarding() || self.closed {
+            return self.session.read_ended(&mut self.peer, now);
+        }
+        self.socket.get_mut().end = Some(match how {
+            Ok(()) => End::Eof,
+            Err(error) => End::Failed(error),
+        });
+        self.decode(now);
+    }
+
+    /// Bytes came to a layer below, such as one of TLS, that may complete nothing of the WebSocket's yet.
+    pub fn note_received(&mut self, count: usize, now: Timestamp) {
+        self.session.received_bytes(count, now);
+    }
+
+    /// The oldest message that has arrived. Pings, Pongs and Closes are not shown.
+    pub fn recv(&mut self, now: Timestamp) -> Option<Message> {
+        self.waiting_since = None;
+        if self.session.kept() == 0 {
+            self.decode_rest(now);
+        }
+        self.session.take(&mut self.peer, now)
+    }
+
+    /// Goes on with frames that have come, once they are wanted.
+    pub(super) fn decode_rest(&mut self, now: Timestamp) {
+        if (self.undecoded || self.fresh) && self.session.wants_read(now) {
+            self.decode(now);
+            self.pump(now);
+        }
+    }
+
+    /// Hears the frames that have come: up to the next message for the caller or, where it reads ahead, all that there is room
+    /// for.
+    fn decode(&mut self, now: Timestamp) {
+        (self.undecoded, self.fresh) = (true, false);
+        let ahead = self.reads_ahead(now);
+        while self.session.wants_read(now)
+            && (ahead || self.session.kept() == 0)
+            && !self.session.is_discarding()
+            && !self.closed
+        {
+            match self.socket.read() {
+                Ok(message) => self.on_message(message, now),
+                Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.undecoded = false;
+                    self.waiting_since = None;
+                    if self.drained {
+                        self.session.read_blocked(&mut self.peer, now);
+                    }
+                    return;
+                }
+                Err(error) => self.on_error(error, now),
+            }
+        }
+        self.undecoded &= !self.session.is_discarding() && !self.closed;
+        if self.waiting_since.is_none() && self.undecoded {
+            self.waiting_since = Some(now);
+        }
+    }
+
+    fn on_message(&mut self, message: Message, now: Timestamp) {
+        if let Message::Text(text) = &message {
+            if let Some(heartbeat) = self.heartbeat.parse(text) {
+                return self.on_text_heartbeat(heartbeat, now);
+            }
+        }
+        let inbound = match &message {
+            Message::Text(_) | Message::Binary(_) | Message::Frame(_) => Inbound::Data,
+            Message::Ping(payload) => Inbound::Ping(payload),
+            Message::Pong(payload) => Inbound::Pong(payload),
+            Message::Close(frame) => Inbound::Close(frame.as_ref().map(|frame| frame.code.into())),
+        };
+        let is_callers = self.session.received(inbound, &mut self.peer, now);
+        if is_callers {
+            let bytes = message.len();
+            self.session.keep(message, bytes);
+        } else if let Message::Close(frame) = message {
+            self.close_frame = frame;
+        }
+    }
+
+    fn on_text_heartbeat(&mut self, heartbeat: TextHeartbeat, now: Timestamp) {
+        match heartbeat {
+            TextHeartbeat::Ping(_) => {
+                self.session.received(Inbound::Beat, &mut self.peer, now);
+                if let Some(answer) = heartbeat.answer() {
+                    self.session.answer(Message::text(answer.to_string()));
+                }
+            }
+            TextHeartbeat::Pong(payload) => {
+                self.session.received(Inbound::Answer(payload.as_bytes()), &mut self.peer, now);
+            }
+        }
+    }
+
+    pub(super) fn on_error(&mut self, error: Error, now: Timestamp) {
+        let kind = ErrorKind::from(&error);
+        self.closed |= kind == ErrorKind::Closed;
+        if self.session.failed(kind, &error, &mut self.peer, now) {
+            self.cause.get_or_insert_with(|| error.into());
+        }
+    }
+}
+
+/// A signal, such as the one that continues a stopped process, is no reason to give up.
+fn read_uninterrupted(transport: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match transport.read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! Bytes in, bytes out: a WebSocket without a socket.
+
+mod input;
+mod output;
+
+use std::sync::Arc;
+
+use core::fmt;
+
+use tungstenite::protocol::{CloseFrame, WebSocketConfig};
+use tungstenite::{Message, WebSocket};
+
+use super::Offline;
+use super::pipe::Pipe;
+use crate::config::Config;
+use crate::driver::Heartbeat;
+use crate::event::{Action, CloseCode, Event, Reason};
+use crate::liveness::Liveness;
+use crate::observer::{Observed, Observer};
+use crate::session::{Limits, Role, Session};
+use crate::time::Timestamp;
+
+/// A WebSocket with its heartbeat, for any loop that moves bytes: tungstenite's framing, a [`Session`] and a [`Liveness`] in
+/// one piece. It has no socket and no clock.
+///
+/// The loop repeats this turn, in this order, and takes `now` from the clock at its beginning:
+///
+/// 1. while [`wants_write`](Self::wants_write): [`write_to`](Self::write_to), until it is `WouldBlock`;
+/// 2. while [`wants_read`](Self::wants_read): [`read_from`](Self::read_from), until it is `WouldBlock`; take the messages with
+///    [`recv`](Self::recv);
+/// 3. [`poll`](Self::poll) until `None`; what it gives is done already, except [`Action::Disconnect`]: then
+///    [`write_rest`](Self::write_rest) and close the socket;
+/// 4. where [`wants_shutdown`](Self::wants_shutdown): shut the socket's write half, and say [`shut`](Self::shut);
+/// 5. wait until the socket is readable, where `wants_read`, or writable, where `wants_write`, or until
+///    [`poll_timeout`](Self::poll_timeout).
+///
+/// A loop that serves many may stop step 2 early, after a share: a verdict that the rest might refute is put off. A loop that
+/// reads and writes by completion, such as one on `io_uring`, has [`receive`](Self::receive) and [`outgoing`](Self::outgoing)
+/// in place of steps 1 and 2.
+///
+/// ```
+/// use std::io::{self, Read, Write};
+///
+/// use liveness::driver::tungstenite::{Connection, Offline};
+/// use liveness::{Action, Clock};
+///
+/// /// One turn over a non-blocking socket. An error: the connection is over.
+/// fn turn(socket: &mut (impl Read + Write), peer: &mut Connection, clock: Clock) -> Result<(), Offline> {
+///     let now = clock.now();
+///     while peer.wants_write() && peer.write_to(socket, now).is_ok() {}
+///     while peer.wants_read(now) && peer.read_from(socket, now).is_ok() {
+///         while let Some(message) = peer.recv(now) {
+///             let _ = peer.send(message, now); // an echo; refused once the end has begun
+///         }
+///     }
+///     while let Some(action) = peer.poll(now) {
+///         if let Action::Disconnect = action {
+///             let _ = peer.write_rest(socket);
+///             return peer.offline().map_or(Ok(()), Err);
+///         }
+///     }
+///     Ok(()) // now wait for the socket, or until `peer.poll_timeout(now)`
+/// }
+///
+/// # use liveness::{Config, session::Role};
+/// # struct Nothing;
+/// # impl Read for Nothing { fn read(&mut self, _: &mut [u8]) -> io::Result<usize> { Ok(0) } }
+/// # impl Write for Nothing {
+/// #     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> { Ok(bytes.len()) }
+/// #     fn flush(&mut self) -> io::Result<()> { Ok(()) }
+/// # }
+/// # let clock = Clock::new();
+/// # let mut peer = Connection::opened(Role::Server, Config::DEFAULT, None, 7, clock.now());
+/// # assert!(turn(&mut Nothing, &mut peer, clock).is_err());
+/// ```
+///
+/// The opening handshake is [`Handshake`](super::Handshake)'s.
+pub struct Connection {
+    socket: WebSocket<Pipe>,
+    session: Session<Message>,
+    peer: Observed,
+    heartbeat: Heartbeat,
+    /// The transport had nothing more to read when it was last asked.
+    drained: bool,
+    /// Frames that have come may still be in the input, because the session wanted no more.
+    undecoded: bool,
+    /// Frames may have come with the handshake, and nobody has looked.
+    fresh: bool,
+    /// Since when the caller has not asked for them.
+    waiting_since: Option<Timestamp>,
+    /// Tungstenite says that both Close frames have passed, and reads no more.
+    closed: bool,
+    /// Bytes that the transport took, and has not flushed.
+    unflushed: usize,
+    /// The turn in which something was left unread.
+    suspended_at: Option<Timestamp>,
+    cause: Option<Arc<tungstenite::Error>>,
+    /// Why nothing can be written any more: the cause, unless what the peer said last is another.
+    write_error: Option<Arc<tungstenite::Error>>,
+    close_frame: Option<CloseFrame>,
+}
+
+impl Connection {
+    /// A connection whose opening handshake is done, and nothing that came behind it was read. `settings` are tungstenite's.
+    ///
+    /// A `write_timeout` of never becomes as long as `timeout`, because this sees each byte go: otherwise a ping behind a
+    /// large download would count as written long before it is.
+    #[must_use]
+    pub fn opened(
+        role: Role,
+        config: Config,
+        settings: Option<WebSocketConfig>,
+        seed: u64,
+        now: Timestamp,
+    ) -> Self {
+        let tungstenite_role = match role {
+            Role::Server => tungstenite::protocol::Role::Server,
+            Role::Client => tungstenite::protocol::Role::Client,
+        };
+        let socket = WebSocket::from_raw_socket(Pipe::default(), tungstenite_role, settings);
+        Self::new(socket, role, config, seed, now)
+    }
+
+    pub(super) fn new(
+        mut socket: WebSocket<Pipe>,
+        role: Role,
+        config: Config,
+        seed: u64,
+        now: Timestamp,
+    ) -> Self {
+        // Each frame goes to the output at once, where its bytes are counted.
+        socket.set_config(|settings| settings.write_buffer_size = 0);
+        Self {
+            socket,
+            session: Session::new(role),
+            peer: Observed::new(Liveness::new(config.for_drivers(), seed, now)),
+            heartbeat: Heartbeat::Frames,
+            drained: false,
+            undecoded: false,
+            fresh: true,
+            waiting_since: None,
+            closed: false,
+            unflushed: 0,
+            suspended_at: None,
+            cause: None,
+            write_error: None,
+            close_frame: None,
+        }
+    }
+
+    /// Sends and takes pings and pongs of this kind; without it, frames. Say it before anything is read.
+    #[must_use]
+    pub const fn heartbeat(mut self, heartbeat: Heartbeat) -> Self {
+        self.set_heartbeat(heartbeat);
+        self
+    }
+
+    /// Keeps at most this much for a loop that does not call [`recv`](Self::recv). Say it before anything is read.
+    #[must_use]
+    pub const fn limits(mut self, limits: Limits) -> Self {
+        self.set_limits(limits);
+        self
+    }
+
+    pub(super) const fn set_heartbeat(&mut self, heartbeat: Heartbeat) {
+        self.heartbeat = heartbeat;
+    }
+
+    pub(super) const fn set_limits(&mut self, limits: Limits) {
+        self.session.set_limits(limits);
+    }
+
+    /// Shows each input and each action to an observer from here on.
+    pub fn observe(&mut self, observer: impl Observer + Send + 'static, now: Timestamp) {
+        self.peer.observe(observer, now);
+    }
+
+    /// What is to be done next; call it until `None`. It is done already, except [`Action::Disconnect`]: close the transport.
+    ///
+    /// Read before you poll: an answer that lies unread in the kernel has not been heard.
+    #[must_use = "a dropped action is a death never reported"]
+    pub fn poll(&mut self, now: Timestamp) -> Option<Action> {
+        self.decode_rest(now);
+        // Once a turn: polls until `None` are one look.
+        if (!self.drained || self.undecoded) && self.suspended_at != Some(now) {
+            self.suspended_at = Some(now);
+            self.session.read_suspended(&mut self.peer, now);
+        }
+        let action = self.peer.poll(now)?;
+        self.session.act(action, self.peer.liveness().verdict());
+        self.pump(now);
+        Some(action)
+    }
+
+    /// When to take the next turn, if nothing happens before; `None`: not before the next event.
+    #[must_use]
+    pub fn poll_timeout(&self, now: Timestamp) -> Option<Timestamp> {
+        let own = self.session.poll_timeout(now);
+        [self.peer.liveness().wake_at(), own].into_iter().flatten().min()
+    }
+
+    /// Closes with this code and text, of which 123 bytes are sent. Go on with the turns until [`Action::Disconnect`], at the
+    /// latest after `close_timeout`: what the peer said last can still be read.
+    pub fn close(&mut self, code: CloseCode, text: &str, now: Timestamp) {
+        self.session.close(code, text, &mut self.peer, now);
+    }
+
+    /// Makes a ping due now: see [`Liveness::probe`].
+    pub fn probe(&mut self, now: Timestamp) {
+        self.peer.probe(now);
+    }
+
+    /// From now on these settings: see [`Liveness::reconfigure`].
+    pub fn reconfigure(&mut self, config: Config, now: Timestamp) {
+        self.peer.reconfigure(config.for_drivers(), now);
+    }
+
+    /// The connection is given up by its own side, without another turn: it is dropped. Observers are told
+    /// [`Action::MarkOffline`] with [`Reason::LocalClosed`](crate::Reason::LocalClosed), unless there was a verdict, and
+    /// [`Action::Disconnect`]. A Close frame waits in [`outgoing`](Self::outgoing), for whoever has a moment to send it.
+    pub fn abandon(&mut self, now: Timestamp) {
+        self.session.close(CloseCode::GOING_AWAY, "", &mut self.peer, now);
+        while let Some(action) = self.peer.poll(now) {
+            self.session.act(action, self.peer.liveness().verdict());
+        }
+        self.force_close(now);
+        self.peer.handle(Event::Eof, now);
+        while self.peer.poll(now).is_some() {}
+    }
+
+    /// The machine: its `status`, `rtt`, `stats` and `report`.
+    #[must_use]
+    pub const fn liveness(&self) -> &Liveness {
+        self.peer.liveness()
+    }
+
+    /// Why the connection is over; `None` before the verdict.
+    #[must_use]
+    pub fn offline(&self) -> Option<Offline> {
+        let reason = self.peer.liveness().verdict()?;
+        let broken = self.write_error.as_ref().filter(|_| reason == Reason::TransportClosed);
+        Some(Offline { reason, cause: self.cause.as_ref().or(broken).cloned() })
+    }
+
+    /// The Close frame that the peer sent, once it has.
+    #[must_use]
+    pub const fn close_frame(&self) -> Option<&CloseFrame> {
+        self.close_frame.as_ref()
+    }
+
+    /// Whether [`Action::Disconnect`] has been given: nothing more will come.
+    #[must_use]
+    pub const fn is_finished(&self) -> bool {
+        self.peer.liveness().is_finished()
+    }
+}
+
+/// Why a message was not taken. It is given back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The connection is over or closing.
+    Closed(Message),
+    /// It is larger than `max_write_buffer_size`, a setting of tungstenite's, leaves room for beside what was not sent yet. The
+    /// connection lives on.
+    Full(Message),
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed(_) => f.write_str("not sent: the connection is closed or closing"),
+            Self::Full(message) => {
+                write!(f, "not sent: a message of {} bytes exceeds max_write_buffer_size", message.len())
+            }
+        }
+    }
+}
+
+impl core::error::Error for SendError {}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("machine", self.peer.liveness())
+            .field("session", &self.session)
+            .field("unsent", &self.unsent())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,230 @@
+//! Bytes out: from messages to the transport.
+
+use std::io::{self, Write};
+use std::string::ToString as _;
+use std::sync::Arc;
+
+use tungstenite::protocol::CloseFrame;
+use tungstenite::{Error, Message};
+
+use super::{Connection, SendError};
+use crate::driver::Heartbeat;
+use crate::event::{CloseCode, Event};
+use crate::payload::Payload;
+use crate::session::Outbound;
+use crate::text_heartbeat::TextHeartbeat;
+use crate::time::Timestamp;
+
+impl Connection {
+    /// Takes a message, to be written by the next [`write_to`](Self::write_to). A Close among them is
+    /// [`close`](Self::close).
+    ///
+    /// What is taken is kept until the peer takes it: look at [`unsent`](Self::unsent) before more is made.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`], with the message.
+    pub fn send(&mut self, message: Message, now: Timestamp) -> Result<(), SendError> {
+        if !self.session.may_send() {
+            return Err(SendError::Closed(message));
+        }
+        if let Message::Close(frame) = message {
+            let code = frame.as_ref().and_then(|frame| CloseCode::new(frame.code.into()));
+            let text = frame.as_ref().map_or("", |frame| frame.reason.as_str());
+            self.close(code.unwrap_or(CloseCode::NORMAL), text, now);
+            return Ok(());
+        }
+        // What is owed and what is due goes first.
+        self.pump(now);
+        let most = self.socket.get_config().max_write_buffer_size;
+        if self.unsent().saturating_add(message.len()) > most {
+            return Err(SendError::Full(message));
+        }
+        match self.socket.write(message) {
+            Ok(()) => {
+                self.session.wrote();
+                Ok(())
+            }
+            Err(Error::WriteBufferFull(message)) => Err(SendError::Full(*message)),
+            Err(error) => {
+                self.on_error(error, now);
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether something waits to be written.
+    #[must_use]
+    pub fn wants_write(&self) -> bool {
+        let waits = self.unflushed > 0 || !self.socket.get_ref().output.is_empty();
+        waits && !self.session.is_write_broken() && !self.session.is_disconnected()
+    }
+
+    /// How many bytes were taken and have not left.
+    #[must_use]
+    pub fn unsent(&self) -> usize {
+        self.socket.get_ref().output.len().saturating_add(self.unflushed)
+    }
+
+    /// One write to the transport, and a flush: how many bytes it took.
+    ///
+    /// An error of the transport is no error here, but `Ok(0)`: read once more, even where everything that had arrived was
+    /// read, because the peer may have said why it left; then [`offline`](Self::offline) tells of the end.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock`: it takes nothing now.
+    pub fn write_to(&mut self, transport: &mut impl Write, now: Timestamp) -> io::Result<usize> {
+        self.pump(now);
+        let bytes = self.socket.get_ref().output.as_slice();
+        let written = if bytes.is_empty() { Ok(0) } else { write_uninterrupted(transport, bytes) };
+        if let Ok(count) = written {
+            self.socket.get_mut().output.consume(count);
+            self.unflushed = self.unflushed.saturating_add(count);
+        }
+        // A layer of TLS has a buffer of its own. Bytes count as sent when they have left it.
+        match written.and_then(|count| transport.flush().map(|()| count)) {
+            Ok(count) => {
+                self.sent(0, now);
+                Ok(count)
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(0),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.session.write_blocked(&mut self.peer, now);
+                Err(error)
+            }
+            Err(error) => {
+                self.write_error.get_or_insert_with(|| Arc::new(error.into()));
+                self.session.write_failed(&mut self.peer, now);
+                // What came since the last read is still to be read.
+                self.drained = false;
+                Ok(0)
+            }
+        }
+    }
+
+    /// The bytes to write next: for loops that write by completion. Say [`sent`](Self::sent) when they have left.
+    #[must_use]
+    pub fn outgoing(&self) -> &[u8] {
+        self.socket.get_ref().output.as_slice()
+    }
+
+    /// This many bytes of [`outgoing`](Self::outgoing) have entered the transport. [`write_to`](Self::write_to) says so itself.
+    pub fn sent(&mut self, count: usize, now: Timestamp) {
+        self.socket.get_mut().output.consume(count);
+        let left = core::mem::take(&mut self.unflushed).saturating_add(count);
+        self.session.sent_bytes(left, &mut self.peer, now);
+        self.pump(now);
+    }
+
+    /// Bytes of ours left a layer below, such as one of TLS, while none of the WebSocket's were taken.
+    pub fn note_sent(&mut self, now: Timestamp) {
+        self.peer.handle(Event::Wrote, now);
+    }
+
+    /// Whether to shut the write half of the transport now, so that the peer hangs up too.
+    #[must_use]
+    pub fn wants_shutdown(&self) -> bool {
+        self.session.wants_shutdown()
+    }
+
+    /// The write half of the transport is shut, or it cannot be shut by itself.
+    pub fn shut(&mut self, now: Timestamp) {
+        self.session.shut(&mut self.peer, now);
+    }
+
+    /// Writes what the session has ready into the output.
+    pub(super) fn pump(&mut self, now: Timestamp) {
+        self.flush_if_clean(now);
+        while let Some(out) = self.session.poll_write() {
+            let written = match out {
+                Outbound::Answer(message) => self.socket.write(message),
+                Outbound::Pong(payload) => self.socket.write(Message::Pong(payload.into_vec().into())),
+                Outbound::Ping(payload) => self.write_ping(payload, now),
+                Outbound::Close(code, text) => self
+                    .socket
+                    .close(code.map(|code| CloseFrame { code: code.get().into(), reason: text.into() })),
+                Outbound::Flush if self.flush_if_clean(now) => Ok(()),
+                Outbound::Flush | Outbound::ShutdownWrite => return,
+            };
+            match written {
+                // A message that finds no room beside what is owed: the settings leave none for a heartbeat.
+                Ok(()) | Err(Error::WriteBufferFull(_)) => {}
+                Err(error) => self.on_error(error, now),
+            }
+        }
+    }
+
+    fn write_ping(&mut self, payload: Payload, now: Timestamp) -> tungstenite::Result<()> {
+        let ping = match self.heartbeat {
+            Heartbeat::Frames => Message::Ping(payload.as_bytes().to_vec().into()),
+            Heartbeat::Text => Message::text(TextHeartbeat::Ping(payload).to_string()),
+        };
+        let written = self.socket.write(ping);
+        let unsent = self.unsent() as u64;
+        self.session.ping_ends_after(unsent, &mut self.peer, now);
+        written
+    }
+
+    /// Brings tungstenite's own answers to the output. Whether all that was written has left.
+    fn flush_if_clean(&mut self, now: Timestamp) -> bool {
+        if self.session.wants_flush() && !self.closed {
+            if let Err(error) = self.socket.flush() {
+                self.on_error(error, now);
+            }
+        }
+        let clean = self.unsent() == 0;
+        if clean && (self.session.wants_flush() || self.session.wants_write()) {
+            self.session.flushed(&mut self.peer, now);
+        }
+        clean
+    }
+
+    /// How many bytes have entered the transport.
+    pub(in crate::driver::tungstenite) const fn bytes_sent(&self) -> u64 {
+        self.session.bytes_sent()
+    }
+
+    /// How many will have when all has that is taken now.
+    pub(in crate::driver::tungstenite) fn end_of_output(&self) -> u64 {
+        self.session.bytes_sent().saturating_add(self.unsent() as u64)
+    }
+
+    /// The caller waits to write, and does not read.
+    pub(in crate::driver::tungstenite) fn writer_waits(&mut self, now: Timestamp) {
+        self.session.writer_waits(&mut self.peer, now);
+    }
+
+    /// Writes what the transport takes at once of what is left: a last try, before it is closed. The Close frame may be among
+    /// it, for a peer that has only shut its own half.
+    ///
+    /// # Errors
+    ///
+    /// Those of the transport. Nothing depends on them any more.
+    pub fn write_rest(&mut self, transport: &mut impl Write) -> io::Result<()> {
+        while !self.outgoing().is_empty() {
+            let count = write_uninterrupted(transport, self.outgoing())?;
+            self.socket.get_mut().output.consume(count);
+        }
+        transport.flush()
+    }
+
+    /// Puts the Close that is due into the output without waiting for what is before it to leave.
+    pub(super) fn force_close(&mut self, now: Timestamp) {
+        for _ in 0..2 {
+            self.session.flushed(&mut self.peer, now);
+        }
+        self.pump(now);
+    }
+}
+
+fn write_uninterrupted(transport: &mut impl Write, bytes: &[u8]) -> io::Result<usize> {
+    loop {
+        match transport.write(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            // A layer of TLS whose buffer is full takes none.
+            Ok(0) => return Err(io::ErrorKind::WouldBlock.into()),
+            result => return result,
+        }
+    }
+}

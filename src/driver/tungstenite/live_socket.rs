@@ -1,0 +1,391 @@
+//! A blocking WebSocket: a [`Connection`] and a socket.
+
+use std::io;
+use std::net::Shutdown;
+
+use core::fmt;
+use core::time::Duration;
+
+use tungstenite::Message;
+use tungstenite::protocol::CloseFrame;
+
+use super::{BlockingSocket as _, Connection, Error, Offline, SendError, Transport};
+use crate::driver::Heartbeat;
+use crate::event::{Action, CloseCode, Reason};
+use crate::liveness::Liveness;
+use crate::observer::{Observer, OnAction};
+use crate::session::Limits;
+use crate::time::{Clock, Timestamp};
+
+/// One turn reads this often before it judges: more than a full inbox, and a bound where a peer sends faster than we read.
+const READS_BEFORE_VERDICT: usize = 64;
+/// A dropped socket reads this often, so that bytes that lie unread do not reset the connection, and with it our Close.
+const READS_BEFORE_CLOSE: usize = 4;
+
+/// A blocking WebSocket and the machine that judges its peer.
+///
+/// Bytes that are there are read before any deadline is judged, and the time of a judgement is taken before that
+/// reading: a process that was stopped in between judges nobody by what it had not read.
+pub struct LiveSocket<S: Transport> {
+    transport: S,
+    connection: Connection,
+    clock: Clock,
+    /// The socket takes bytes, as far as is known. A system says that it does when it has a good deal of room, and may take
+    /// some before: those would be a ping's, which then counts as sent although nothing moves.
+    writable: bool,
+}
+
+impl<S: Transport> LiveSocket<S> {
+    pub(super) const fn new(transport: S, connection: Connection, clock: Clock) -> Self {
+        Self { transport, connection, clock, writable: true }
+    }
+
+    /// Sends and takes pings and pongs of this kind; without it, frames. Say it before anything is read.
+    ///
+    /// ```no_run
+    /// # #![allow(dead_code)]
+    /// # fn serve(stream: std::net::TcpStream) -> Result<(), Box<dyn std::error::Error>> {
+    /// use liveness::Config;
+    /// use liveness::driver::{Heartbeat, tungstenite::accept};
+    ///
+    /// let mut socket = accept(stream, Config::DEFAULT)?.heartbeat(Heartbeat::Text);
+    /// let said = socket.read()?; // never a ping or a pong, however many came
+    /// # let _ = said;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn heartbeat(mut self, heartbeat: Heartbeat) -> Self {
+        self.connection.set_heartbeat(heartbeat);
+        self
+    }
+
+    /// Keeps at most this much while the caller writes and does not read. Say it before anything is read.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.connection.set_limits(limits);
+        self
+    }
+
+    /// Shows each input and each action to an observer from here on, such as a [recorder](crate::transcript::Recorder).
+    #[must_use]
+    pub fn observe(mut self, observer: impl Observer + Send + 'static) -> Self {
+        self.connection.observe(observer, self.clock.now());
+        self
+    }
+
+    /// Shows each action to `observer` before it is carried out: `MarkOnline`, `MarkSuspect`, `MarkOffline` and
+    /// `Disconnect` are what a presence list wants.
+    ///
+    /// The verdict may fall while messages that came before it still wait to be read, so `MarkOffline` may come before the
+    /// last of them do. Where a message begins something that the verdict ends, such as a user's connection in a
+    /// [`Presence`](crate::Presence), end it after the last message as well.
+    #[must_use]
+    pub fn on_action(self, observer: impl FnMut(Action, &Liveness) + Send + 'static) -> Self {
+        self.observe(OnAction::new(observer))
+    }
+
+    /// The machine: its `status`, `rtt`, `stats` and `report`.
+    pub const fn liveness(&self) -> &Liveness {
+        self.connection.liveness()
+    }
+
+    /// The clock of the machine's timestamps.
+    pub const fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// The transport.
+    pub const fn get_ref(&self) -> &S {
+        &self.transport
+    }
+
+    /// The Close frame that the peer sent, once it has.
+    pub const fn close_frame(&self) -> Option<&CloseFrame> {
+        self.connection.close_frame()
+    }
+
+    /// The next data message; until it comes, all the heartbeating.
+    ///
+    /// # Errors
+    ///
+    /// [`Offline`], at the verdict. Messages that arrived before come first. After [`close`](Self::close) it comes when the peer
+    /// has closed too.
+    pub fn read(&mut self) -> Result<Message, Offline> {
+        loop {
+            if let Some(message) = self.take_or_wait(None)? {
+                return Ok(message);
+            }
+        }
+    }
+
+    /// As [`read`](Self::read), but gives up waiting after `patience`: `None`, and nothing is lost. For a thread that has
+    /// more to do than to read, such as to send what others say. Zero looks once and does not wait.
+    ///
+    /// ```no_run
+    /// # #![allow(dead_code)]
+    /// use std::sync::mpsc::Receiver;
+    /// use std::time::Duration;
+    ///
+    /// use liveness::Config;
+    /// use liveness::driver::tungstenite::accept;
+    /// use tungstenite::Message;
+    ///
+    /// # type Result = std::result::Result<(), Box<dyn std::error::Error>>;
+    /// # fn serve(stream: std::net::TcpStream, said_by_others: Receiver<Message>) -> Result {
+    /// let mut socket = accept(stream, Config::DEFAULT)?;
+    /// loop {
+    ///     for message in said_by_others.try_iter() {
+    ///         socket.send(message)?;
+    ///     }
+    ///     if let Some(message) = socket.read_within(Duration::from_millis(20))? {
+    ///         println!("{message}");
+    ///     }
+    /// }
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    pub fn read_within(&mut self, patience: Duration) -> Result<Option<Message>, Offline> {
+        let end = self.clock.now().saturating_add(patience);
+        loop {
+            let left = end.saturating_duration_since(self.clock.now());
+            let message = self.take_or_wait(Some(left))?;
+            if message.is_some() || left.is_zero() {
+                return Ok(message);
+            }
+        }
+    }
+
+    /// Writes a message and flushes it, heartbeating and reading while the peer is slow to take it. A Close among the
+    /// messages is [`close`](Self::close).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Offline`], at the verdict or when the connection is closing; [`Error::TooLarge`], and the connection lives on.
+    pub fn send(&mut self, message: Message) -> Result<(), Error> {
+        match self.connection.send(message, self.clock.now()) {
+            Ok(()) => {}
+            Err(SendError::Full(message)) => return Err(Error::TooLarge(message)),
+            Err(SendError::Closed(_)) => return self.refuse(),
+        }
+        let end = self.connection.end_of_output();
+        // Written first, then read: a Close that lies unread refuses nothing.
+        self.write();
+        let now = self.clock.now();
+        if self.connection.bytes_sent() >= end && !self.connection.is_behind(now) {
+            self.judge(now);
+            return Ok(());
+        }
+        loop {
+            let now = self.clock.now();
+            self.turn(now);
+            if self.connection.bytes_sent() >= end {
+                return Ok(());
+            }
+            if self.connection.offline().is_some() {
+                return self.refuse();
+            }
+            self.connection.writer_waits(now);
+            self.wait(None);
+        }
+    }
+
+    /// Closes: a Close frame with this code and text, at most 123 bytes of it. Then [`read`](Self::read) until it
+    /// returns [`Offline`], at the latest after `close_timeout`:
+    ///
+    /// ```no_run
+    /// # #![allow(dead_code)]
+    /// # fn end(stream: std::net::TcpStream) -> Result<(), Box<dyn std::error::Error>> {
+    /// # let mut socket = liveness::driver::tungstenite::accept(stream, liveness::Config::DEFAULT)?;
+    /// socket.close(liveness::CloseCode::GOING_AWAY, "the server restarts");
+    /// while let Ok(message) = socket.read() {
+    ///     println!("{message}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn close(&mut self, code: CloseCode, text: &str) {
+        let now = self.clock.now();
+        self.connection.close(code, text, now);
+        self.judge(now);
+    }
+
+    /// Waits until the connection is closed on both sides, at most `close_timeout` after its verdict; messages that still come
+    /// are dropped. Without a verdict by then, it is [closed](Self::close) with 1000.
+    pub fn finish(&mut self) -> Offline {
+        if self.connection.offline().is_none() {
+            self.close(CloseCode::NORMAL, "");
+        }
+        while !self.connection.is_finished() {
+            let now = self.clock.now();
+            self.turn(now);
+            while self.connection.recv(now).is_some() {}
+            if !self.connection.is_finished() {
+                self.wait(None);
+            }
+        }
+        self.offline()
+    }
+
+    /// Makes a ping due now: the network changed, the laptop woke, a user is waiting.
+    pub fn probe(&mut self) {
+        let now = self.clock.now();
+        self.connection.probe(now);
+        self.turn(now);
+    }
+
+    /// A message that has arrived, or one turn of waiting for it.
+    fn take_or_wait(&mut self, patience: Option<Duration>) -> Result<Option<Message>, Offline> {
+        let now = self.clock.now();
+        if self.connection.poll_timeout(now).is_some_and(|due| due <= now) {
+            self.turn(now);
+        }
+        if let Some(message) = self.connection.recv(now) {
+            return Ok(Some(message));
+        }
+        self.turn(now);
+        if let Some(message) = self.connection.recv(now) {
+            return Ok(Some(message));
+        }
+        match self.connection.offline() {
+            // What the peer said last is still to be read.
+            Some(offline) if offline.reason != Reason::LocalClosed || self.connection.is_finished() => {
+                Err(offline)
+            }
+            _ if patience == Some(Duration::ZERO) => Ok(None),
+            _ => {
+                self.wait(patience);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Writes what waits, reads what has arrived, judges what is due.
+    fn turn(&mut self, now: Timestamp) {
+        self.write();
+        let due = self.connection.poll_timeout(now).is_some_and(|due| due <= now);
+        let reads = if due { READS_BEFORE_VERDICT } else { 1 };
+        for _ in 0..reads {
+            if !self.connection.wants_read(now) || self.read_once(now).is_err() {
+                break;
+            }
+        }
+        self.judge(now);
+    }
+
+    fn judge(&mut self, now: Timestamp) {
+        self.poll(now);
+        self.write();
+        if self.connection.wants_shutdown() {
+            self.transport.close_layer();
+            self.shutdown(Shutdown::Write);
+            self.connection.shut(now);
+            // The end may have come with it.
+            self.poll(now);
+        }
+    }
+
+    fn poll(&mut self, now: Timestamp) {
+        while let Some(action) = self.connection.poll(now) {
+            if action == Action::Disconnect {
+                let _ = self.connection.write_rest(&mut self.transport);
+                self.transport.close_layer();
+                self.shutdown(Shutdown::Both);
+            }
+        }
+    }
+
+    fn read_once(&mut self, now: Timestamp) -> io::Result<usize> {
+        let before = self.transport.counting_socket().received();
+        let read = self.connection.read_from(&mut self.transport, now);
+        let below = self.transport.counting_socket().received().saturating_sub(before);
+        if read.is_err() && below > 0 {
+            // A part of a record of TLS.
+            self.connection.note_received(usize::try_from(below).unwrap_or(usize::MAX), now);
+            self.connection.nothing_to_read(now);
+        }
+        read
+    }
+
+    fn write(&mut self) {
+        while self.writable && (self.connection.wants_write() || self.transport.wants_write()) {
+            let now = self.clock.now();
+            let before = self.transport.counting_socket().sent();
+            let written = self.connection.write_to(&mut self.transport, now);
+            if written.is_err() && self.transport.counting_socket().sent() > before {
+                self.connection.note_sent(now);
+            }
+            self.writable = written.is_ok();
+            if matches!(written, Ok(0)) {
+                return;
+            }
+        }
+    }
+
+    /// Until the socket is ready, a deadline has come or the patience is over.
+    fn wait(&mut self, patience: Option<Duration>) {
+        let now = self.clock.now();
+        let due = self.connection.poll_timeout(now).map(|due| due.saturating_duration_since(now));
+        let timeout = [due, patience].into_iter().flatten().min();
+        let read = self.connection.wants_read(now);
+        let write = self.connection.wants_write() || self.transport.wants_write();
+        if !read && !write {
+            // Asked for nothing, a socket that has failed would be ready all the time.
+            return sleep(timeout.unwrap_or(Duration::from_millis(1)));
+        }
+        match self.transport.counting_socket().get_ref().wait(read, write, timeout) {
+            Ok(writable) => self.writable |= writable,
+            Err(error) => self.connection.receive_end(Err(error), now),
+        }
+    }
+
+    fn shutdown(&mut self, how: Shutdown) {
+        // It fails where the connection is gone already, which is what was wanted.
+        let _ = self.transport.counting_socket().get_ref().shutdown(how);
+    }
+
+    fn refuse(&mut self) -> Result<(), Error> {
+        let now = self.clock.now();
+        self.connection.writer_waits(now);
+        self.turn(now);
+        Err(self.offline().into())
+    }
+
+    fn offline(&self) -> Offline {
+        self.connection.offline().unwrap_or(Offline { reason: Reason::TransportClosed, cause: None })
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "it is a wait of the driver's, with nothing else to wait for")]
+fn sleep(duration: Duration) {
+    std::thread::sleep(duration);
+}
+
+/// Tells the observers, and the peer as far as that is done at once.
+impl<S: Transport> Drop for LiveSocket<S> {
+    fn drop(&mut self) {
+        if self.connection.is_finished() {
+            return;
+        }
+        let now = self.clock.now();
+        self.connection.abandon(now);
+        let _ = self.connection.write_rest(&mut self.transport);
+        self.transport.close_layer();
+        self.shutdown(Shutdown::Write);
+        let mut scrap = [0; 16 * 1024];
+        for _ in 0..READS_BEFORE_CLOSE {
+            if !matches!(io::Read::read(&mut self.transport, &mut scrap), Ok(1..)) {
+                break;
+            }
+        }
+    }
+}
+
+impl<S: Transport> fmt::Debug for LiveSocket<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LiveSocket").field("connection", &self.connection).finish_non_exhaustive()
+    }
+}

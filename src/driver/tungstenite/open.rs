@@ -1,0 +1,256 @@
+//! Opening a blocking WebSocket: a handshake over a socket, bounded in time.
+
+use std::format;
+use std::io;
+use std::net::{TcpStream, ToSocketAddrs as _};
+
+use tungstenite::Error;
+use tungstenite::client::IntoClientRequest;
+use tungstenite::error::UrlError;
+use tungstenite::handshake::client::Response;
+use tungstenite::handshake::server::Callback;
+use tungstenite::protocol::WebSocketConfig;
+
+use super::LiveSocket;
+use super::handshake::{Handshake, Opened};
+use super::transport::{BlockingSocket, CountingSocket, Transport};
+use crate::config::Config;
+use crate::driver::HANDSHAKE_TIMEOUT;
+use crate::payload::random_seed;
+use crate::time::{Clock, Timestamp};
+
+/// A WebSocket whose opening handshake is done, and that is not watched yet.
+#[derive(Debug)]
+pub struct Ready<S> {
+    transport: S,
+    opened: Opened,
+}
+
+impl<S: Transport> Ready<S> {
+    /// Begins the heartbeat.
+    ///
+    /// A driver sees writes, so a `write_timeout` of never becomes as long as `timeout`: otherwise a ping behind a large
+    /// download would count as written long before it is.
+    #[must_use]
+    pub fn watch(self, config: Config) -> LiveSocket<S> {
+        let clock = Clock::new();
+        let connection = self.opened.watch(config, random_seed(), clock.now());
+        LiveSocket::new(self.transport, connection, clock)
+    }
+}
+
+/// Accepts a WebSocket from a client, and watches it.
+///
+/// # Errors
+///
+/// Those of the handshake, which fails where it takes longer than [`HANDSHAKE_TIMEOUT`].
+pub fn accept<S: BlockingSocket>(stream: S, config: Config) -> Result<LiveSocket<CountingSocket<S>>, Error> {
+    Ok(accept_raw(stream, None)?.watch(config))
+}
+
+/// Accepts a WebSocket with tungstenite's own settings. [`Ready::watch`] begins the heartbeat.
+///
+/// # Errors
+///
+/// Those of the handshake, which fails where it takes longer than [`HANDSHAKE_TIMEOUT`].
+pub fn accept_raw<S: BlockingSocket>(
+    stream: S,
+    settings: Option<WebSocketConfig>,
+) -> Result<Ready<CountingSocket<S>>, Error> {
+    accept_over(CountingSocket::new(stream), settings)
+}
+
+/// Accepts a WebSocket over any [`Transport`], such as a TLS stream around a [`CountingSocket`], with tungstenite's own
+/// settings. [`Ready::watch`] begins the heartbeat.
+///
+#[cfg_attr(feature = "rustls", doc = "```no_run")]
+#[cfg_attr(not(feature = "rustls"), doc = "```ignore")]
+/// # #![allow(dead_code)]
+/// # type Tls = std::sync::Arc<rustls::ServerConfig>;
+/// # fn serve(stream: std::net::TcpStream, tls: Tls) -> Result<(), Box<dyn std::error::Error>> {
+/// use liveness::Config;
+/// use liveness::driver::tungstenite::{CountingSocket, accept_over};
+/// use rustls::{ServerConnection, StreamOwned};
+///
+/// let transport = StreamOwned::new(ServerConnection::new(tls)?, CountingSocket::new(stream));
+/// let mut socket = accept_over(transport, None)?.watch(Config::DEFAULT);
+/// # let _ = socket.read();
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// Those of the handshake, which fails where it takes longer than [`HANDSHAKE_TIMEOUT`].
+pub fn accept_over<S: Transport>(transport: S, settings: Option<WebSocketConfig>) -> Result<Ready<S>, Error> {
+    open(transport, Handshake::server(settings)).map(|(ready, _)| ready)
+}
+
+/// As [`accept_over`], and shows the request to a callback of tungstenite's, which may add headers or refuse it: for its
+/// path, a cookie, an origin.
+///
+/// ```no_run
+/// # #![allow(dead_code)]
+/// # fn serve(stream: std::net::TcpStream) -> Result<(), Box<dyn std::error::Error>> {
+/// use liveness::Config;
+/// use liveness::driver::tungstenite::{CountingSocket, accept_hdr};
+/// use tungstenite::handshake::server::{Request, Response};
+///
+/// let mut path = String::new();
+/// let look = |request: &Request, response: Response| {
+///     path = request.uri().path().to_owned();
+///     Ok(response)
+/// };
+/// let mut socket = accept_hdr(CountingSocket::new(stream), look, None)?.watch(Config::DEFAULT);
+/// println!("{path}: {}", socket.read()?);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// Those of the handshake, which fails where it takes longer than [`HANDSHAKE_TIMEOUT`], or where the callback refuses.
+pub fn accept_hdr<S: Transport, C: Callback + Send>(
+    transport: S,
+    callback: C,
+    settings: Option<WebSocketConfig>,
+) -> Result<Ready<S>, Error> {
+    open(transport, Handshake::server_with(callback, settings)).map(|(ready, _)| ready)
+}
+
+/// Dials a server, opens a WebSocket to it and watches it: `ws://host:port/path`.
+///
+/// For `wss://` make the TLS stream yourself and hand it to [`client_over`].
+///
+/// ```no_run
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use liveness::Config;
+/// use liveness::driver::tungstenite::connect;
+///
+/// let (mut socket, _response) = connect("ws://127.0.0.1:8080/", Config::DEFAULT)?;
+/// loop {
+///     println!("{}", socket.read()?); // the verdict is the error: dial again, as `Reconnect` says
+/// }
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// An address that is none, a server that cannot be reached, and those of the handshake. Each attempt to connect and the
+/// handshake take [`HANDSHAKE_TIMEOUT`] at most.
+pub fn connect(
+    request: impl IntoClientRequest,
+    config: Config,
+) -> Result<(LiveSocket<CountingSocket<TcpStream>>, Response), Error> {
+    let request = request.into_client_request()?;
+    let uri = request.uri();
+    if uri.scheme_str() != Some("ws") {
+        return Err(Error::Url(UrlError::UnsupportedUrlScheme));
+    }
+    let host = uri.host().ok_or(Error::Url(UrlError::NoHostName))?;
+    // An address of version 6 stands in brackets in an URL, and nowhere else.
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let mut refused = None;
+    for address in (host, uri.port_u16().unwrap_or(80)).to_socket_addrs()? {
+        match TcpStream::connect_timeout(&address, HANDSHAKE_TIMEOUT) {
+            Ok(stream) => return client(request, stream, config),
+            Err(error) => refused = Some(error),
+        }
+    }
+    let nothing = || Error::Url(UrlError::UnableToConnect(format!("{host} has no address")));
+    Err(refused.map_or_else(nothing, Error::Io))
+}
+
+/// Opens a WebSocket to a server over a connected stream, and watches it.
+///
+/// # Errors
+///
+/// Those of the handshake, which fails where it takes longer than [`HANDSHAKE_TIMEOUT`].
+pub fn client<R: IntoClientRequest, S: BlockingSocket>(
+    request: R,
+    stream: S,
+    config: Config,
+) -> Result<(LiveSocket<CountingSocket<S>>, Response), Error> {
+    let (ready, response) = client_over(request, CountingSocket::new(stream), None)?;
+    Ok((ready.watch(config), response))
+}
+
+/// Opens a WebSocket over any [`Transport`], such as a TLS stream around a [`CountingSocket`], with tungstenite's own
+/// settings. [`Ready::watch`] begins the heartbeat.
+///
+/// # Errors
+///
+/// Those of the handshake, which fails where it takes longer than [`HANDSHAKE_TIMEOUT`].
+pub fn client_over<R: IntoClientRequest, S: Transport>(
+    request: R,
+    transport: S,
+    settings: Option<WebSocketConfig>,
+) -> Result<(Ready<S>, Response), Error> {
+    match open(transport, Handshake::client(request, settings)?)? {
+        (ready, Some(response)) => Ok((ready, response)),
+        (_, None) => Err(Error::AlreadyClosed),
+    }
+}
+
+fn open<S: Transport>(
+    mut transport: S,
+    mut handshake: Handshake<'_>,
+) -> Result<(Ready<S>, Option<Response>), Error> {
+    let clock = Clock::new();
+    let deadline = clock.now().saturating_add(HANDSHAKE_TIMEOUT);
+    transport.counting_socket().get_ref().tune();
+    transport.counting_socket().get_ref().set_nonblocking(true)?;
+    loop {
+        let opened = handshake.poll();
+        if let Ok(Some(mut opened)) = opened {
+            // The response, at a server.
+            while !opened.pipe().output.is_empty() || transport.wants_write() {
+                let pipe = opened.pipe();
+                match write_once(&mut transport, pipe.output.as_slice()) {
+                    Err(error) if would_block(&error) => wait(&mut transport, false, true, clock, deadline)?,
+                    written => opened.pipe().output.consume(written?),
+                }
+            }
+            let response = opened.take_response();
+            return Ok((Ready { transport, opened }, response));
+        }
+        while handshake.wants_write() || transport.wants_write() {
+            match handshake.write_to(&mut transport) {
+                Err(error) if would_block(&error) => break,
+                written => drop(written?),
+            }
+        }
+        opened?;
+        match handshake.read_from(&mut transport) {
+            Err(error) if would_block(&error) => {
+                let write = handshake.wants_write() || transport.wants_write();
+                wait(&mut transport, true, write, clock, deadline)?;
+            }
+            read => drop(read?),
+        }
+    }
+}
+
+fn write_once(transport: &mut impl Transport, bytes: &[u8]) -> io::Result<usize> {
+    let count = if bytes.is_empty() { 0 } else { transport.write(bytes)? };
+    transport.flush().map(|()| count)
+}
+
+fn wait(
+    transport: &mut impl Transport,
+    read: bool,
+    write: bool,
+    clock: Clock,
+    deadline: Timestamp,
+) -> io::Result<()> {
+    let left = deadline.saturating_duration_since(clock.now());
+    if left.is_zero() {
+        return Err(io::Error::new(io::ErrorKind::TimedOut, "the handshake took longer than 10 s"));
+    }
+    transport.counting_socket().get_ref().wait(read, write, Some(left)).map(drop)
+}
+
+/// Try again, once the socket is ready. A signal is no failure either.
+fn would_block(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}

@@ -1,0 +1,184 @@
+//! What a blocking WebSocket runs over: a socket whose bytes are counted, and TLS around it.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpStream};
+
+use core::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+/// A socket that can be waited for: what a [`CountingSocket`] can wrap.
+pub trait BlockingSocket: Read + Write {
+    /// As [`TcpStream::set_nonblocking`].
+    ///
+    /// # Errors
+    ///
+    /// Those of the operating system.
+    fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()>;
+    /// Waits until the socket can be read (`read`), can be written (`write`), has failed, or until the time is over; `None`: for
+    /// as long as it takes. It may return earlier, for no reason. Whether a write would succeed, or say what failed.
+    ///
+    /// # Errors
+    ///
+    /// Those of the operating system.
+    fn wait(&self, read: bool, write: bool, timeout: Option<Duration>) -> io::Result<bool>;
+    /// As [`TcpStream::shutdown`].
+    ///
+    /// # Errors
+    ///
+    /// Those of the operating system.
+    fn shutdown(&self, how: Shutdown) -> io::Result<()>;
+    /// As [`tune`](crate::driver::tune), for sockets that there is something to tune of.
+    fn tune(&self) {}
+}
+
+macro_rules! socket {
+    ($stream:ty) => {
+        impl BlockingSocket for $stream {
+            fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+                self.set_nonblocking(nonblocking)
+            }
+            fn wait(&self, read: bool, write: bool, timeout: Option<Duration>) -> io::Result<bool> {
+                let mut wanted = PollFlags::empty();
+                wanted.set(PollFlags::IN, read);
+                wanted.set(PollFlags::OUT, write);
+                let timeout = timeout.map(rounded_up);
+                let mut sockets = [PollFd::new(self, wanted)];
+                match poll(&mut sockets, timeout.as_ref()) {
+                    // A signal, such as the one that continues a stopped process.
+                    Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                    Err(error) => return Err(error.into()),
+                }
+                let [socket] = &sockets;
+                Ok(socket.revents().intersects(PollFlags::OUT | PollFlags::ERR | PollFlags::HUP))
+            }
+            fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+                self.shutdown(how)
+            }
+            fn tune(&self) {
+                crate::driver::tune(self);
+            }
+        }
+    };
+}
+
+socket!(TcpStream);
+#[cfg(unix)]
+socket!(std::os::unix::net::UnixStream);
+
+/// To the millisecond, which some systems count in: a wait that ended just before the deadline would be begun again and again.
+fn rounded_up(timeout: Duration) -> Timespec {
+    const LONGEST: Duration = Duration::from_secs(3600);
+    let millis = timeout.min(LONGEST).as_nanos().div_ceil(1_000_000);
+    let millis = u64::try_from(millis).unwrap_or(u64::MAX);
+    let whole = Duration::from_millis(millis);
+    Timespec {
+        tv_sec: i64::try_from(whole.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: i64::from(whole.subsec_nanos()) as _,
+    }
+}
+
+/// What a WebSocket runs over, with a [`CountingSocket`] on the wire: that itself, or a TLS stream around it.
+///
+/// TLS goes outside and the counting inside, because a record of TLS shows nothing until it is complete.
+///
+/// It is sealed: there are no other transports than these, so that it may grow.
+pub trait Transport: Read + Write + sealed::Sealed {
+    /// The socket whose bytes are counted.
+    type Socket: BlockingSocket;
+    /// The counting socket.
+    fn counting_socket(&mut self) -> &mut CountingSocket<Self::Socket>;
+    /// A layer of TLS has something to write of its own.
+    fn wants_write(&self) -> bool {
+        false
+    }
+    /// Tells the layer of TLS that nothing more will be written.
+    fn close_layer(&mut self) {}
+}
+
+/// Keeps [`Transport`] to this crate.
+mod sealed {
+    #[expect(unnameable_types, reason = "what cannot be named cannot be implemented")]
+    pub trait Sealed {}
+}
+
+impl<S: BlockingSocket> sealed::Sealed for CountingSocket<S> {}
+impl<S: BlockingSocket> Transport for CountingSocket<S> {
+    type Socket = S;
+    fn counting_socket(&mut self) -> &mut CountingSocket<S> {
+        self
+    }
+}
+
+#[cfg(feature = "rustls")]
+impl<C, S> sealed::Sealed for rustls::StreamOwned<C, CountingSocket<S>> where S: BlockingSocket {}
+#[cfg(feature = "rustls")]
+impl<C, S, D> Transport for rustls::StreamOwned<C, CountingSocket<S>>
+where
+    C: core::ops::DerefMut + core::ops::Deref<Target = rustls::ConnectionCommon<D>>,
+    S: BlockingSocket,
+    D: rustls::SideData,
+{
+    type Socket = S;
+    fn counting_socket(&mut self) -> &mut CountingSocket<S> {
+        &mut self.sock
+    }
+    fn wants_write(&self) -> bool {
+        self.conn.wants_write()
+    }
+    fn close_layer(&mut self) {
+        self.conn.send_close_notify();
+        // What does not go now is not waited for.
+        let _ = self.flush();
+    }
+}
+
+/// Counts the bytes through a socket, and is otherwise as it.
+#[derive(Debug)]
+pub struct CountingSocket<S> {
+    socket: S,
+    received: u64,
+    sent: u64,
+}
+
+impl<S> CountingSocket<S> {
+    /// Counts the bytes through this socket.
+    pub const fn new(socket: S) -> Self {
+        Self { socket, received: 0, sent: 0 }
+    }
+
+    /// Bytes read so far.
+    pub const fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// Bytes written so far.
+    pub const fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// The socket.
+    pub const fn get_ref(&self) -> &S {
+        &self.socket
+    }
+}
+
+impl<S: Read> Read for CountingSocket<S> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.socket.read(buffer)?;
+        self.received = self.received.saturating_add(count as u64);
+        Ok(count)
+    }
+}
+
+impl<S: Write> Write for CountingSocket<S> {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        let count = self.socket.write(buffer)?;
+        self.sent = self.sent.saturating_add(count as u64);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.socket.flush()
+    }
+}

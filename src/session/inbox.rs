@@ -1,0 +1,77 @@
+//! What has arrived and was not asked for yet, and how much of it is kept.
+
+use alloc::collections::VecDeque;
+
+/// How much one connection may keep for a caller that does not read, and for a peer that does not.
+///
+/// Each is a limit of what is begun: a message is taken whole, so the bytes may exceed theirs by one message.
+///
+/// ```
+/// use liveness::session::Limits;
+///
+/// let small = Limits { messages: 8, ..Limits::DEFAULT };
+/// assert_eq!((small.messages, small.bytes, small.answers), (8, 1 << 20, 64));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_structs, reason = "callers write it as a literal with `..Limits::DEFAULT`")]
+pub struct Limits {
+    /// Messages that wait for the caller. 64 by default; zero counts as one.
+    pub messages: usize,
+    /// Bytes of these messages. 1 MiB by default; zero counts as one.
+    pub bytes: usize,
+    /// Answers that the peer has asked for and not taken: Pongs, and answers in messages. 64 by default; zero counts as one.
+    pub answers: usize,
+}
+
+impl Limits {
+    /// 64 messages, 1 MiB, 64 answers.
+    pub const DEFAULT: Self = Self { messages: 64, bytes: 1 << 20, answers: 64 };
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+/// Messages that wait for the caller, first to last, each with its size in bytes.
+#[derive(Clone, Debug)]
+pub(super) struct Inbox<T> {
+    messages: VecDeque<(T, usize)>,
+    bytes: usize,
+}
+
+impl<T> Inbox<T> {
+    pub(super) const fn new() -> Self {
+        Self { messages: VecDeque::new(), bytes: 0 }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.messages.len()
+    }
+
+    /// There is no room for one more: how large it would be, is known when it is there.
+    pub(super) fn is_full(&self, limits: &Limits) -> bool {
+        self.messages.len() >= limits.messages.max(1) || self.bytes >= limits.bytes.max(1)
+    }
+
+    /// There is so much room that reading is worth beginning again.
+    pub(super) fn is_below_half(&self, limits: &Limits) -> bool {
+        self.messages.len() <= limits.messages / 2 && self.bytes <= limits.bytes / 2
+    }
+
+    pub(super) fn push(&mut self, message: T, bytes: usize) {
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.messages.push_back((message, bytes));
+    }
+
+    pub(super) fn pop(&mut self) -> Option<T> {
+        let (message, bytes) = self.messages.pop_front()?;
+        self.bytes = self.bytes.saturating_sub(bytes);
+        if self.messages.is_empty() {
+            // An idle connection keeps no room for messages that are gone.
+            self.messages = VecDeque::new();
+        }
+        Some(message)
+    }
+}

@@ -1,0 +1,70 @@
+//! The machine behind a session.
+
+use core::time::Duration;
+
+use crate::event::{CloseCode, Event, Reason};
+use crate::liveness::Liveness;
+use crate::observer::Observed;
+use crate::time::Timestamp;
+
+/// A machine that a [`Session`](super::Session) reports to: a [`Liveness`], an observed one, or a fleet's entry.
+///
+/// It is sealed, so that it may grow.
+pub trait Peer: sealed::Sealed {
+    /// As [`Liveness::handle`].
+    fn handle(&mut self, event: Event<'_>, now: Timestamp);
+    /// As [`Liveness::close`].
+    fn close(&mut self, code: CloseCode, now: Timestamp);
+    /// As [`Liveness::verdict`].
+    fn verdict(&self) -> Option<Reason>;
+    /// As [`Config::last_look`](crate::Config::last_look).
+    fn last_look(&self) -> Duration;
+    /// As [`Config::timeout`](crate::Config::timeout).
+    fn timeout(&self) -> Duration;
+}
+
+/// Keeps [`Peer`] to this crate.
+pub(crate) mod sealed {
+    #[expect(unnameable_types, reason = "what cannot be named cannot be implemented")]
+    pub trait Sealed {}
+}
+
+impl sealed::Sealed for Liveness {}
+impl Peer for Liveness {
+    #[inline]
+    fn handle(&mut self, event: Event<'_>, now: Timestamp) {
+        self.handle(event, now);
+    }
+    fn close(&mut self, code: CloseCode, now: Timestamp) {
+        self.close(code, now);
+    }
+    fn verdict(&self) -> Option<Reason> {
+        self.verdict()
+    }
+    fn last_look(&self) -> Duration {
+        self.config().last_look()
+    }
+    fn timeout(&self) -> Duration {
+        self.config().timeout()
+    }
+}
+
+impl sealed::Sealed for Observed {}
+impl Peer for Observed {
+    #[inline]
+    fn handle(&mut self, event: Event<'_>, now: Timestamp) {
+        self.handle(event, now);
+    }
+    fn close(&mut self, code: CloseCode, now: Timestamp) {
+        self.close(code, now);
+    }
+    fn verdict(&self) -> Option<Reason> {
+        self.liveness().verdict()
+    }
+    fn last_look(&self) -> Duration {
+        self.liveness().config().last_look()
+    }
+    fn timeout(&self) -> Duration {
+        self.liveness().config().timeout()
+    }
+}

@@ -1,0 +1,211 @@
+//! The reading side: what is kept, when reading stops, what the machine hears of it.
+
+use core::time::Duration;
+
+use super::{Inbound, Peer, Session};
+use crate::event::Event;
+use crate::time::Timestamp;
+
+/// After its verdict, a peer is read this much at a time, with a rest after: so a flood costs next to nothing, and a Close
+/// behind ten thousand messages is found within a second.
+const FRAMES_BEFORE_REST: usize = 64;
+const BYTES_BEFORE_REST: usize = 16 * 1024;
+const REST: Duration = Duration::from_millis(5);
+
+/// What was read since the last rest, and when that ends. Only a peer that is offline is given any.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rest {
+    frames: usize,
+    bytes: usize,
+    pub(super) until: Timestamp,
+}
+
+impl Rest {
+    pub(super) const NONE: Self = Self { frames: 0, bytes: 0, until: Timestamp::ZERO };
+
+    fn count(&mut self, frames: usize, bytes: usize, now: Timestamp) {
+        self.frames = self.frames.saturating_add(frames);
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.frames >= FRAMES_BEFORE_REST || self.bytes >= BYTES_BEFORE_REST {
+            *self = Self { until: now.saturating_add(REST), ..Self::NONE };
+        }
+    }
+}
+
+/// A caller that only writes is read for this often: a ping of the peer's waits no longer for its answer.
+pub(crate) const LOOK_WHILE_WRITING: Duration = Duration::from_millis(50);
+
+impl<T> Session<T> {
+    /// Whether to read now. False while reading is paused or rests, while too many answers are owed, and after the end.
+    #[must_use]
+    #[inline]
+    pub fn wants_read(&self, now: Timestamp) -> bool {
+        if self.ended || self.owes_too_much() {
+            return false;
+        }
+        if self.offline { now >= self.rest.until } else { !self.paused && !self.inbox.is_full(&self.limits) }
+    }
+
+    /// Nobody has read for 50 ms: a caller that only writes should read, once what it has to say is written, and
+    /// [`keep`](Self::keep) what comes. Otherwise the peer's pings wait, and its Close is never noticed.
+    #[must_use]
+    pub fn is_behind(&self, now: Timestamp) -> bool {
+        now.saturating_duration_since(self.looked_at) >= LOOK_WHILE_WRITING && self.wants_read(now)
+    }
+
+    /// This many bytes arrived. Where the transport is out of reach, nobody says so, and only whole messages are seen.
+    #[inline]
+    pub fn received_bytes(&mut self, count: usize, now: Timestamp) {
+        if count > 0 {
+            self.progress = true;
+            if self.offline {
+                self.rest.count(0, count, now);
+            }
+        }
+    }
+
+    /// The library read this. True: it is a message for the caller. Hand it over and say [`delivered`](Self::delivered), or
+    /// [`keep`](Self::keep) it. False: it is none of the caller's.
+    #[inline]
+    pub fn received(&mut self, inbound: Inbound<'_>, peer: &mut impl Peer, now: Timestamp) -> bool {
+        self.progress = false;
+        self.looked_at = now;
+        if self.offline {
+            self.rest.count(1, 0, now);
+        }
+        match inbound {
+            Inbound::Data => {
+                self.hear(Event::Data, peer, now);
+                return !self.lost_message;
+            }
+            Inbound::Beat => self.hear(Event::Ping, peer, now),
+            Inbound::Answer(payload) | Inbound::Pong(payload) => self.hear(Event::Pong(payload), peer, now),
+            Inbound::Ping(payload) => {
+                self.owe_pong(payload);
+                self.hear(Event::Ping, peer, now);
+            }
+            Inbound::Close(code) => {
+                self.peer_closed = true;
+                self.on_peer_close();
+                // After a verdict the session itself knows what is left to wait for: at a server our Close, at a client
+                // the end of the transport (RFC 6455 7.1.1).
+                if peer.verdict().is_none() {
+                    self.hear(Event::Close(code), peer, now);
+                }
+            }
+        }
+        false
+    }
+
+    /// Keeps a message for a caller that does not wait for one. After the verdict, one that finds no room is dropped, and
+    /// all that comes after it: what the caller is given has no gap.
+    pub fn keep(&mut self, message: T, bytes: usize) {
+        self.lost_message |= self.offline && self.inbox.is_full(&self.limits);
+        if !self.lost_message {
+            self.inbox.push(message, bytes);
+        }
+    }
+
+    /// The oldest message that was kept. Reading may go on after it.
+    pub fn take(&mut self, peer: &mut impl Peer, now: Timestamp) -> Option<T> {
+        let message = self.inbox.pop()?;
+        self.full_since = None;
+        self.resume_if_room(peer, now);
+        self.delivered(now);
+        Some(message)
+    }
+
+    /// The caller was handed a message. What has arrived behind it waits for the caller from now on.
+    #[inline]
+    pub fn delivered(&mut self, now: Timestamp) {
+        self.away_since = Some(now);
+        self.delivered_at = Some(now);
+    }
+
+    /// Everything that had arrived is read.
+    ///
+    /// Do not say so where a read stopped for another reason: a share that was spent, a task's budget, a layer of TLS that
+    /// still holds plaintext. That is [`read_suspended`](Self::read_suspended).
+    pub fn read_blocked(&mut self, peer: &mut impl Peer, now: Timestamp) {
+        self.report_progress(peer, now);
+        self.away_since = None;
+        self.looked_at = now;
+        if self.write_broken {
+            // The last words of a peer that is gone have been heard.
+            self.end(peer, now);
+        }
+    }
+
+    /// This turn ends, and something may be left unread: a verdict that it might refute is put off.
+    ///
+    /// Where the inbox was full at the end of an earlier turn, longer than a last look ago, and the caller has taken nothing
+    /// since, nobody reads: then reading is paused. A caller that reads on pauses nothing, because each pause begins the wait for
+    /// an answer anew; unless it has taken none for two `timeout`s, in which `Unread` would have put a verdict off in vain: it
+    /// reads too little for anybody to be judged by it.
+    pub fn read_suspended(&mut self, peer: &mut impl Peer, now: Timestamp) {
+        self.report_progress(peer, now);
+        if self.paused || self.ended {
+            return;
+        }
+        let is_full = self.inbox.is_full(&self.limits);
+        self.full_since = is_full.then(|| self.full_since.unwrap_or(now));
+        let longer_ago =
+            |at: Option<Timestamp>, than| at.is_some_and(|at| now.saturating_duration_since(at) > than);
+        // A turn may take several passes, each of which ends here: where the machine had something to do, for one.
+        let idle = longer_ago(self.full_since, peer.last_look());
+        if idle || (is_full && longer_ago(self.delivered_at, peer.timeout().saturating_mul(2))) {
+            self.pause_if(true, peer, now);
+        } else {
+            peer.handle(Event::Unread, now);
+        }
+    }
+
+    /// How many messages are kept for the caller.
+    #[must_use]
+    pub fn kept(&self) -> usize {
+        self.inbox.len()
+    }
+
+    /// Reading is paused: the caller does not take what was kept, or the peer does not take what it asked for.
+    #[must_use]
+    pub const fn is_paused(&self) -> bool {
+        self.paused
+    }
+
+    fn report_progress(&mut self, peer: &mut impl Peer, now: Timestamp) {
+        if core::mem::take(&mut self.progress) && !self.discarding {
+            self.hear(Event::Progress, peer, now);
+        }
+    }
+
+    /// Hands in what the peer did. If it may have waited for us, the machine learns that first: no verdict falls before the
+    /// rest is read, and no round trip measures the caller.
+    #[inline]
+    pub(super) fn hear(&mut self, event: Event<'_>, peer: &mut impl Peer, now: Timestamp) {
+        if let Some(since) = self.away_since {
+            // Most messages have waited for no time at all.
+            if now > since && now.saturating_duration_since(since) > peer.last_look() {
+                self.away_since = None;
+                peer.handle(Event::Unread, now);
+            }
+        }
+        peer.handle(event, now);
+    }
+
+    /// While nobody reads, nothing that waits for the peer may run.
+    pub(super) fn pause_if(&mut self, stopped: bool, peer: &mut impl Peer, now: Timestamp) {
+        if stopped && !self.paused && !self.offline && !self.ended {
+            self.paused = true;
+            peer.handle(Event::ReadPaused, now);
+        }
+    }
+
+    /// Half of the room must be free: otherwise a slow caller would cost a pause for each message.
+    pub(super) fn resume_if_room(&mut self, peer: &mut impl Peer, now: Timestamp) {
+        let room = self.inbox.is_below_half(&self.limits) && self.answers_owed() <= self.limits.answers / 2;
+        if self.paused && room {
+            self.paused = false;
+            peer.handle(Event::ReadResumed, now);
+        }
+    }
+}

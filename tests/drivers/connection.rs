@@ -1,0 +1,322 @@
+//! Bytes in, bytes out: two ends in simulated time, and no socket between them.
+
+use std::io;
+use std::time::Duration;
+
+use liveness::driver::tungstenite::{Connection, Handshake, SendError};
+use liveness::session::{Limits, Role};
+use liveness::{Action, CloseCode, Config, Evidence, Reason, Timestamp};
+use tungstenite::Message;
+use tungstenite::handshake::server::{ErrorResponse, Request, Response};
+
+use liveness_testing::raw_peer::{PING, PONG, TEXT, close, frame};
+
+const CONFIG: Config = Config::builder()
+    .interval(Duration::from_secs(5))
+    .timeout(Duration::from_secs(10))
+    .jitter(0)
+    .build_const();
+
+fn at(seconds: u64) -> Timestamp {
+    Timestamp::from_secs(seconds)
+}
+
+fn server(config: Config) -> Connection {
+    let mut server = Connection::opened(Role::Server, config, None, 7, at(0));
+    assert_eq!(polled(&mut server, at(0)), [Action::MarkOnline]);
+    server
+}
+
+fn polled(peer: &mut Connection, now: Timestamp) -> Vec<Action> {
+    std::iter::from_fn(|| peer.poll(now)).collect()
+}
+
+/// Everything that waits leaves.
+fn sent(peer: &mut Connection, now: Timestamp) -> Vec<u8> {
+    let mut out = Vec::new();
+    while peer.wants_write() {
+        peer.write_to(&mut out, now).unwrap();
+    }
+    out
+}
+
+/// These bytes come, and nothing more for now.
+fn hear(peer: &mut Connection, bytes: &[u8], now: Timestamp) {
+    peer.receive(bytes, now);
+    peer.nothing_to_read(now);
+}
+
+/// The opcodes of unmasked frames of at most 125 bytes.
+fn opcodes(mut bytes: &[u8]) -> Vec<u8> {
+    let mut opcodes = Vec::new();
+    while let [first, len, rest @ ..] = bytes {
+        opcodes.push(first & 15);
+        bytes = &rest[usize::from(*len)..];
+    }
+    opcodes
+}
+
+/// Takes so many bytes, then none.
+struct Narrow {
+    room: usize,
+    bytes: Vec<u8>,
+}
+
+impl io::Write for Narrow {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        let count = buffer.len().min(self.room);
+        self.room -= count;
+        self.bytes.extend(&buffer[..count]);
+        if count == 0 { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(count) }
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn two_ends_live_talk_and_close() {
+    let mut client = Connection::opened(Role::Client, CONFIG, None, 1, at(0));
+    let mut server = server(CONFIG);
+    let mut heard = 0;
+    for second in 0..120 {
+        let now = at(second);
+        polled(&mut client, now);
+        polled(&mut server, now);
+        if second % 30 == 0 {
+            client.send(Message::text("hello"), now).unwrap();
+        }
+        for _ in 0..2 {
+            let bytes = sent(&mut client, now);
+            hear(&mut server, &bytes, now);
+            let bytes = sent(&mut server, now);
+            hear(&mut client, &bytes, now);
+        }
+        heard += usize::from(server.recv(now).is_some());
+    }
+    assert_eq!(heard, 4);
+    assert!(client.liveness().stats().answers > 10 && server.liveness().stats().answers > 10);
+
+    let now = at(120);
+    client.close(CloseCode::GOING_AWAY, "enough", now);
+    assert!(polled(&mut client, now).contains(&Action::MarkOffline(Reason::LocalClosed)));
+    let bytes = sent(&mut client, now);
+    hear(&mut server, &bytes, now);
+    assert!(polled(&mut server, now).contains(&Action::MarkOffline(Reason::PeerClosed(Some(1001)))));
+    let bytes = sent(&mut server, now);
+    // The server hangs up at once; the client waits for it to.
+    assert!(server.wants_shutdown());
+    server.shut(now);
+    assert_eq!(polled(&mut server, now), [Action::Disconnect]);
+    hear(&mut client, &bytes, now);
+    assert!(polled(&mut client, now).is_empty() && !client.wants_shutdown());
+    client.receive_end(Ok(()), now);
+    assert_eq!(polled(&mut client, now), [Action::Disconnect]);
+    assert_eq!(client.close_frame().map(|frame| u16::from(frame.code)), Some(1001));
+}
+
+/// The server talks at once, and its first words come in one segment with its response.
+#[test]
+fn what_came_with_the_handshake_is_heard() {
+    let mut client = Handshake::client("ws://localhost/", None).unwrap();
+    let mut server = Handshake::server(None);
+    server.receive(client.outgoing());
+    let mut server = server.poll().unwrap().unwrap().watch(CONFIG, 7, at(0));
+    server.send(Message::text("welcome"), at(0)).unwrap();
+    client.receive(server.outgoing());
+    let mut client = client.poll().unwrap().unwrap().watch(CONFIG, 1, at(0));
+    assert_eq!(client.recv(at(0)), Some(Message::text("welcome")));
+}
+
+#[test]
+#[expect(clippy::result_large_err, reason = "tungstenite's own answer")]
+fn a_refusal_is_sent() {
+    let refuse = |_: &Request, _: Response| {
+        let mut answer = ErrorResponse::new(Some("go away".into()));
+        *answer.status_mut() = tungstenite::http::StatusCode::FORBIDDEN;
+        Err(answer)
+    };
+    let mut client = Handshake::client("ws://localhost/", None).unwrap();
+    let mut server = Handshake::server_with(refuse, None);
+    server.receive(client.outgoing());
+    assert!(server.poll().is_err());
+    let refusal = String::from_utf8_lossy(server.outgoing()).into_owned();
+    assert!(refusal.starts_with("HTTP/1.1 403") && refusal.ends_with("go away"), "{refusal}");
+    client.receive(server.outgoing());
+    assert!(client.poll().unwrap_err().to_string().contains("403"));
+}
+
+#[test]
+fn a_ping_counts_as_sent_with_its_last_byte_however_much_is_behind_it() {
+    let mut peer = server(CONFIG);
+    peer.send(Message::binary(vec![0; 1000]), at(1)).unwrap();
+    peer.probe(at(1));
+    assert!(matches!(polled(&mut peer, at(1))[..], [Action::SendPing(_)]));
+    peer.send(Message::binary(vec![0; 100_000]), at(1)).unwrap();
+    // The first message has a header of four bytes, the ping is ten.
+    let mut narrow = Narrow { room: 1004 + 9, bytes: Vec::new() };
+    while peer.write_to(&mut narrow, at(2)).is_ok() {}
+    assert!(peer.liveness().report(at(2)).to_string().starts_with("ping 1 not written yet"));
+    narrow.room = 1;
+    while peer.write_to(&mut narrow, at(3)).is_ok() {}
+    assert!(peer.liveness().report(at(3)).to_string().starts_with("no answer to ping 1"));
+    assert_eq!(narrow.bytes[1004], 0x80 | PING);
+}
+
+/// A caller that always has more to say does not keep that from being noticed.
+#[test]
+fn a_mute_reader_of_an_endless_stream_is_found() {
+    let mut peer = server(CONFIG);
+    let (mut offline, mut now) = (None, at(0));
+    while offline.is_none() && now < at(120) {
+        now += Duration::from_millis(10);
+        while peer.unsent() < 128 * 1024 && peer.send(Message::binary(vec![0; 1024]), now).is_ok() {}
+        let mut narrow = Narrow { room: 10_000, bytes: Vec::new() };
+        while peer.write_to(&mut narrow, now).is_ok() {}
+        peer.nothing_to_read(now);
+        let _ = polled(&mut peer, now);
+        offline = peer.offline().map(|offline| offline.reason());
+    }
+    assert_eq!(offline, Some(Reason::PingTimeout));
+    assert!(now <= at(0) + CONFIG.for_drivers().detection_bound(Duration::from_millis(10)));
+}
+
+#[test]
+fn the_answer_to_a_message_is_not_refused_by_the_close_behind_it() {
+    let mut peer = server(CONFIG);
+    hear(&mut peer, &[frame(TEXT, b"the last question"), close(1000, "")].concat(), at(1));
+    polled(&mut peer, at(1));
+    assert!(peer.recv(at(1)).is_some());
+    peer.send(Message::text("the answer"), at(1)).unwrap();
+    peer.send(Message::text("and more of it"), at(1)).unwrap();
+    // Asked for another message, it hears the Close.
+    assert!(peer.recv(at(1)).is_none());
+    polled(&mut peer, at(1));
+    assert_eq!(opcodes(&sent(&mut peer, at(1))), [1, 1, 8]);
+    assert!(matches!(peer.send(Message::text("late"), at(1)), Err(SendError::Closed(_))));
+}
+
+#[test]
+fn a_caller_that_only_writes_answers_pings_and_notices_the_close() {
+    let mut peer = server(CONFIG);
+    hear(&mut peer, &[frame(TEXT, b"unread"), frame(PING, b"?"), close(1000, "")].concat(), at(1));
+    peer.send(Message::text("tick"), at(1)).unwrap();
+    // Within 50 ms.
+    let now = at(1) + Duration::from_millis(51);
+    let actions = polled(&mut peer, now);
+    assert!(actions.contains(&Action::MarkOffline(Reason::PeerClosed(Some(1000)))), "{actions:?}");
+    assert_eq!(peer.recv(now), Some(Message::text("unread")));
+}
+
+#[test]
+fn what_a_peer_can_pin_here_is_bounded() {
+    let limits = Limits { messages: 8, bytes: 1 << 20, answers: 4 };
+    let mut peer = server(CONFIG).limits(limits);
+    // It asks and takes no answers: four are owed, and then it is not read.
+    let mut reads = 0;
+    let mut asked = io::repeat(0).take(0).chain(Endless(frame(PING, b"?")));
+    while peer.wants_read(at(1)) && reads < 1000 {
+        peer.read_from(&mut asked, at(1)).unwrap();
+        reads += 1;
+    }
+    assert!(reads < 3 && peer.unsent() < 100, "{reads} reads, {} bytes", peer.unsent());
+
+    // It talks, and nobody takes its messages.
+    let mut peer = server(CONFIG).limits(limits);
+    let mut reads = 0;
+    let mut talk = Endless(frame(TEXT, b"x"));
+    while reads < 1000 {
+        if peer.wants_read(at(1)) {
+            peer.read_from(&mut talk, at(1)).unwrap();
+        }
+        polled(&mut peer, at(1) + Duration::from_millis(reads));
+        reads += 1;
+    }
+    assert!(!peer.wants_read(at(2)));
+    let kept = std::iter::from_fn(|| peer.recv(at(2))).count();
+    assert!(kept <= 16 * 1024 / 7 + 8, "{kept} messages: one read and what is kept");
+}
+
+/// Reads the same again and again.
+struct Endless(Vec<u8>);
+
+impl io::Read for Endless {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let whole = buffer.len() / self.0.len() * self.0.len();
+        for chunk in buffer[..whole].chunks_mut(self.0.len()) {
+            chunk.copy_from_slice(&self.0);
+        }
+        Ok(whole)
+    }
+}
+
+use io::Read as _;
+
+#[test]
+fn a_torrent_of_talk_keeps_nobody_alive_where_only_pongs_count() {
+    let config = CONFIG.to_builder().evidence(Evidence::PongOnly).build().unwrap();
+    let mut peer = server(config);
+    let mut talk = Endless(frame(TEXT, b"x"));
+    let mut now = at(0);
+    while peer.offline().is_none() && now < at(120) {
+        now += Duration::from_millis(100);
+        // The caller reads on, and never to the end.
+        for _ in 0..100 {
+            if peer.recv(now).is_none() && peer.wants_read(now) {
+                peer.read_from(&mut talk, now).unwrap();
+            }
+        }
+        polled(&mut peer, now);
+        sent(&mut peer, now);
+    }
+    assert_eq!(peer.offline().map(|offline| offline.reason()), Some(Reason::PingTimeout));
+    // `Unread` puts it off once, for the clock that ran out.
+    assert!(
+        now <= at(0) + config.for_drivers().detection_bound(Duration::from_millis(100)) + config.timeout()
+    );
+}
+
+#[test]
+fn an_abandoned_connection_tells_its_observers_and_its_peer() {
+    use std::sync::{Arc, Mutex};
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let mut peer = server(CONFIG);
+    let seen = Arc::clone(&log);
+    peer.observe(liveness::OnAction::new(move |action, _: &_| seen.lock().unwrap().push(action)), at(0));
+    peer.abandon(at(1));
+    let expected = [
+        Action::MarkOffline(Reason::LocalClosed),
+        Action::Close(Some(CloseCode::GOING_AWAY)),
+        Action::Disconnect,
+    ];
+    assert_eq!(*log.lock().unwrap(), expected);
+    let mut wire = Vec::new();
+    peer.write_rest(&mut wire).unwrap();
+    assert_eq!(opcodes(&wire), [8]);
+}
+
+/// What the peer said last is heard before the end is told.
+#[test]
+fn a_write_that_fails_comes_after_the_last_words() {
+    struct Broken;
+    impl io::Write for Broken {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    for (last_words, reason) in
+        [(close(4000, ""), Reason::PeerClosed(Some(4000))), (frame(PONG, b"?"), Reason::TransportClosed)]
+    {
+        let mut peer = server(CONFIG);
+        peer.send(Message::text("anybody?"), at(1)).unwrap();
+        assert_eq!(peer.write_to(&mut Broken, at(1)).unwrap(), 0);
+        assert!(polled(&mut peer, at(1)).is_empty() && !peer.wants_write());
+        hear(&mut peer, &last_words, at(1));
+        assert_eq!(polled(&mut peer, at(1))[0], Action::MarkOffline(reason));
+        let offline = peer.offline().unwrap();
+        assert_eq!(offline.cause().is_some(), reason == Reason::TransportClosed, "{offline}");
+    }
+}
