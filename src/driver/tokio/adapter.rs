@@ -18,6 +18,7 @@ use crate::event::CloseCode;
 /// axum need none, because theirs is known: [`LiveStream::new`](super::LiveStream::new).
 ///
 /// ```
+/// # #![allow(dead_code)]
 /// use liveness::CloseCode;
 /// use liveness::driver::tokio::{Adapter, MessageKind};
 /// # mod tokio_tungstenite { pub(crate) struct WebSocketStream<T>(T); pub(crate) use ::tungstenite; }

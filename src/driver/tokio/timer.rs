@@ -17,6 +17,7 @@ use crate::time::{Clock, Timestamp};
 /// runtime's is as short; here is that of async-io, for smol and async-std:
 ///
 /// ```
+/// # #![allow(dead_code)]
 /// # mod async_io {
 /// #     use std::{future::Future, pin::Pin, task::{Context, Poll}, time::Instant};
 /// #     pub(crate) struct Timer;
