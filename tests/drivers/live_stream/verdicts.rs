@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream
 use tokio::time::{Instant, sleep, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tungstenite::Message;
-use tungstenite::protocol::Role as WsRole;
+use tungstenite::protocol::{Role as WsRole, WebSocketConfig};
 
 use super::support::{SECOND, config, over_bytes, pair, reason, watched};
 use liveness_testing::raw_peer::{PING, frame};
@@ -233,4 +233,21 @@ async fn after_a_violation_the_peer_hears_the_close_and_we_hear_it_hang_up() {
     assert!(live.next().await.is_none());
     assert!(start.elapsed() < 3 * SECOND, "the peer hung up, and nobody waited for close_timeout");
     assert_eq!(peer.await.unwrap()[..1], [0x88]);
+}
+
+/// A socket that is closed with something unread in it is reset, and what the peer was told may be lost.
+#[tokio::test(start_paused = true)]
+async fn what_lies_unread_is_read_away_when_a_stream_is_dropped() {
+    let (ours, mut theirs) = duplex(64 << 10);
+    let ours = Counted::new(ours);
+    let counters = ours.counters().clone();
+    let settings = WebSocketConfig::default().read_buffer_size(64);
+    let socket = WebSocketStream::from_raw_socket(ours, WsRole::Server, Some(settings)).await;
+    let mut live = LiveStream::new(socket, config()).counted(counters.clone());
+    theirs.write_all(b"\x82\x01x").await.unwrap();
+    theirs.write_all(&[0; 10_000]).await.unwrap();
+    assert!(matches!(reason(live.next().await), Reason::ProtocolError(_)));
+    assert!(counters.received() < 1000, "{}", counters.received());
+    drop(live);
+    assert_eq!(counters.received(), 10_003);
 }
