@@ -13,6 +13,7 @@ mod library;
 #[path = "../../tests/core/session/reference.rs"]
 mod reference;
 #[path = "../../tests/core/session/world.rs"]
+#[expect(dead_code, reason = "the tests add up what they saw")]
 mod world;
 
 use choices::Choices;

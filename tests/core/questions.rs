@@ -46,10 +46,12 @@ pub(crate) fn judges_as_it_says(
     let judges = due && machine.verdict().is_none() && is_refutable(machine, latest);
     let says = machine.would_judge(now);
     // Where a writing is over too, that is held against the peer in the place of what was refuted.
-    let (verdict, forgiven) = held(machine, latest);
-    let holds = due && (verdict.is_some() || forgiven > machine.stats().stalls_forgiven);
-    let hidden = says && holds && machine.config().write_timeout() < Duration::MAX;
-    if says == judges || hidden {
+    let hidden = || {
+        let (verdict, forgiven) = held(machine, latest);
+        let holds = due && (verdict.is_some() || forgiven > machine.stats().stalls_forgiven);
+        says && holds && machine.config().write_timeout() < Duration::MAX
+    };
+    if says == judges || hidden() {
         Ok(says)
     } else {
         Err(format!("would_judge at {now} says {says}: {machine:?}"))

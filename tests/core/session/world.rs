@@ -419,15 +419,16 @@ impl World {
     /// Nothing changed: whatever could be done next waits for somebody else.
     fn must_wait(&self) {
         let (session, wire, now) = (&self.both.session, &self.library.wire, self.both.now);
-        let why = format!("at {now}: {session:?} {:?}", self.library);
-        assert!(self.both.poll_timeout().is_none_or(|next| next > now), "due, and not done: {why}");
+        let why = || format!("at {now}: {session:?} {:?}", self.library);
+        assert!(self.both.poll_timeout().is_none_or(|next| next > now), "due, and not done: {}", why());
         let blocked = self.library.unsent() > 0 && wire.room == 0;
-        assert!(!session.wants_write() || blocked, "to be written, and not written: {why}");
-        assert!(!session.wants_flush() || blocked, "to be flushed, and not flushed: {why}");
+        assert!(!session.wants_write() || blocked, "to be written, and not written: {}", why());
+        assert!(!session.wants_flush() || blocked, "to be flushed, and not flushed: {}", why());
         let reads = session.wants_read(now) && !self.handed;
         assert!(
             !reads || wire.inbound.is_empty() || self.library.is_over(),
-            "to be read, and not read: {why}"
+            "to be read, and not read: {}",
+            why()
         );
     }
 
