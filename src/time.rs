@@ -106,6 +106,12 @@ impl Timestamp {
         self.0.saturating_sub(earlier.0)
     }
 
+    /// Nobody looked for longer than `tolerance` after this deadline: `before` is the look before this one. Who slept judges
+    /// nobody by what ran out meanwhile.
+    pub(crate) fn is_seen_late(self, before: Self, now: Self, tolerance: u64) -> bool {
+        now.since(self.max(before)) > tolerance
+    }
+
     /// `None` for the far end: what a caller sees of a deadline that never comes.
     pub(crate) const fn or_never(self) -> Option<Self> {
         if self.0 == u64::MAX { None } else { Some(self) }

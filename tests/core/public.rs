@@ -54,6 +54,9 @@ assert_impl_all!(liveness::reconnect::ReconnectAction: Send, Sync, Unpin, Copy);
 assert_impl_all!(liveness::reconnect::Attempt: Send, Sync, Unpin, Copy, Ord, std::hash::Hash);
 assert_impl_all!(liveness::reconnect::DialStatus: Send, Sync, Unpin, Copy);
 assert_impl_all!(liveness::Reconnect<std::array::IntoIter<Duration, 3>>: Send, Sync, Unpin);
+// The crate's own backoff needs no name.
+assert_impl_all!(liveness::Reconnect: Send, Sync, Unpin, Clone);
+assert_impl_all!(liveness::reconnect::Backoff: Send, Sync, Unpin, Copy, Eq, Default);
 // A copy by accident would dial twice.
 assert_not_impl_any!(liveness::Reconnect<std::iter::Empty<Duration>>: Copy);
 
@@ -98,6 +101,7 @@ mod growth {
             | GiveUpReason::Attempts
             | GiveUpReason::Elapsed
             | GiveUpReason::Backoff
+            | GiveUpReason::Refused
             | GiveUpReason::Stopped => {}
             _ => {}
         }

@@ -4,7 +4,7 @@ use liveness::Timestamp;
 use liveness::reconnect::{GiveUpReason, ReconnectAction};
 use proptest::prelude::*;
 
-use super::reference::{Fact, NEVER, Settings};
+use super::reference::{Fact, NEVER, Settings, Then};
 use super::world::{Step, What, World, machine};
 use crate::samples::samples;
 
@@ -40,6 +40,16 @@ fn settings() -> impl Strategy<Value = Settings> {
     )
 }
 
+/// Mostly the policy's; seldom the end.
+fn decisions() -> impl Strategy<Value = Option<Then>> {
+    let asked = || prop_oneof![6 => (0..=40_u64).prop_map(|seconds| seconds * SECOND), 1 => Just(NEVER)];
+    prop_oneof![
+        6 => Just(None),
+        3 => (asked(), asked()).prop_map(|asked| Some(Some(asked))),
+        2 => prop::bool::ANY.prop_map(|stop| Some((!stop).then_some((0, 0)))),
+    ]
+}
+
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let older = || prop_oneof![6 => Just(0_usize), 1 => 1..4_usize];
     let codes = prop_oneof![
@@ -50,9 +60,10 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let what = prop_oneof![
         6 => Just(What::Nothing),
         6 => older().prop_map(What::Connected),
-        5 => older().prop_map(What::Failed),
-        6 => (older(), codes).prop_map(|(older, code)| What::Closed(older, code)),
-        2 => Just(What::NetworkChanged),
+        5 => (older(), decisions()).prop_map(|(older, then)| What::Failed(older, then)),
+        6 => (older(), codes, decisions()).prop_map(|(older, code, then)| What::Closed(older, code, then)),
+        3 => Just(What::NetworkChanged),
+        1 => Just(What::NetworkLost),
         1 => Just(What::DialNow),
     ];
     let gaps = prop_oneof![
@@ -82,7 +93,7 @@ fn one_at_a_time(story: &[(u64, Fact)]) {
                 (under_way, newest) = (Some(*number), *number);
             }
             Fact::Abandoned(number) => assert_eq!(under_way.take(), Some(*number), "{story:?}"),
-            Fact::Connected(number) | Fact::Failed(number) | Fact::Closed(number, _) => {
+            Fact::Connected(number) | Fact::Failed(number, _) | Fact::Closed(number, ..) => {
                 under_way = under_way.filter(|dialled| dialled != number);
             }
             Fact::GaveUp(_) => {
@@ -93,9 +104,15 @@ fn one_at_a_time(story: &[(u64, Fact)]) {
                 };
                 assert!(after.iter().all(quiet), "{story:?}");
             }
-            Fact::NetworkChanged | Fact::Asked | Fact::Stopped => {}
+            Fact::NetworkChanged | Fact::NetworkLost | Fact::Asked | Fact::Stopped => {}
+            Fact::Looked | Fact::Drawn(..) => {}
         }
     }
+}
+
+/// What happened, without the looks of which nothing came.
+fn happened(world: World<'_>) -> Vec<(u64, Fact)> {
+    world.story.into_iter().filter(|(_, fact)| *fact != Fact::Looked).collect()
 }
 
 proptest! {
@@ -112,7 +129,7 @@ proptest! {
     fn extra_polls_change_nothing(settings in settings(), steps in steps()) {
         let calm = World::live(&settings, 0, &steps, false);
         let nervous = World::live(&settings, 0, &steps, true);
-        prop_assert_eq!(calm.story, nervous.story);
+        prop_assert_eq!(happened(calm), happened(nervous));
     }
 
     /// Shift: adding a constant to all times changes nothing. Deterministic: nor does living again.
@@ -124,7 +141,12 @@ proptest! {
         let Settings { stable_after, dial_timeout, max_spread, max_elapsed, .. } = settings;
         let endless = [stable_after, dial_timeout, max_spread, max_elapsed];
         prop_assume!(endless.iter().chain(&settings.delays).all(|length| *length != NEVER - 1));
-        let moved: Vec<_> = here.story.iter().map(|(at, fact)| (at + by, *fact)).collect();
+        let later = |at: u64| at.saturating_add(by);
+        let moved = |fact: &Fact| {
+            let Fact::Drawn(dial_at, owed_until) = fact else { return *fact };
+            Fact::Drawn(later(*dial_at), later(*owed_until))
+        };
+        let moved: Vec<_> = here.story.iter().map(|(at, fact)| (at + by, moved(fact))).collect();
         prop_assert_eq!(moved, there.story);
     }
 
@@ -133,7 +155,7 @@ proptest! {
     fn anything_at_all(
         settings in settings(),
         start: u64,
-        inputs in prop::collection::vec((any::<u64>(), 0..7_u8, any::<u16>()), 1..100),
+        inputs in prop::collection::vec((any::<u64>(), 0..8_u8, any::<u16>()), 1..100),
     ) {
         let mut machine = machine(&settings, start);
         let mut newest = None;
@@ -145,6 +167,7 @@ proptest! {
                 (2 | 3, Some(attempt)) => machine.closed(attempt, code, at),
                 (4, _) => machine.network_changed(at),
                 (5, _) => machine.dial_now(at),
+                (6, _) => machine.network_lost(at),
                 _ => {}
             }
             for _ in 0..2 {
@@ -163,7 +186,7 @@ fn lives_of_every_kind_are_lived() {
     // The twin of the laws: they would all hold in a world where nothing ever happens.
     let mut ends = std::collections::BTreeMap::<String, usize>::new();
     let (mut dials, mut abandoned, mut refused) = (0, 0, 0);
-    for (settings, steps) in samples((settings(), steps()), 400) {
+    for (settings, steps) in samples((settings(), steps()), 800) {
         let world = World::live(&settings, 0, &steps, false);
         refused += world.refused;
         for (_, fact) in world.story {
@@ -172,12 +195,13 @@ fn lives_of_every_kind_are_lived() {
                 Fact::Abandoned(_) => abandoned += 1,
                 Fact::GaveUp(GiveUpReason::Closed(_)) => *ends.entry("closed".into()).or_default() += 1,
                 Fact::GaveUp(reason) => *ends.entry(reason.to_string()).or_default() += 1,
-                Fact::Connected(_) | Fact::Failed(_) | Fact::Closed(..) => {}
-                Fact::NetworkChanged | Fact::Asked | Fact::Stopped => {}
+                Fact::Connected(_) | Fact::Failed(..) | Fact::Closed(..) | Fact::Looked | Fact::Drawn(..) => {
+                }
+                Fact::NetworkChanged | Fact::NetworkLost | Fact::Asked | Fact::Stopped => {}
             }
         }
     }
-    assert_eq!(ends.len(), 5, "{ends:?}");
-    assert!(ends.values().all(|count| *count >= 10), "{ends:?}");
+    assert_eq!(ends.len(), 6, "{ends:?}");
+    assert!(ends.values().all(|count| *count >= 5), "{ends:?}");
     assert!(dials > 1000 && abandoned > 100 && refused > 100, "{dials}, {abandoned}, {refused}");
 }

@@ -1,5 +1,6 @@
 //! When a client dials again: what it is told, what it says. Timelines in `dials`, `changes` and `ends`, what no life can break in `laws`.
 
+mod asked;
 mod changes;
 mod dials;
 mod ends;
@@ -196,6 +197,7 @@ fn each_reason_has_its_words() {
         (GiveUpReason::Attempts, "too many attempts failed"),
         (GiveUpReason::Elapsed, "tried for too long"),
         (GiveUpReason::Backoff, "the last attempt failed"),
+        (GiveUpReason::Refused, "refused for good"),
         (GiveUpReason::Stopped, "stopped by this side"),
     ] {
         assert_eq!(reason.to_string(), words);

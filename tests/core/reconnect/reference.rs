@@ -35,12 +35,31 @@ pub(crate) enum Fact {
     Abandoned(u64),
     GaveUp(GiveUpReason),
     Connected(u64),
-    Failed(u64),
-    Closed(u64, u16),
+    Failed(u64, Option<Then>),
+    Closed(u64, u16, Option<Then>),
     NetworkChanged,
+    NetworkLost,
     Asked,
     Stopped,
+    /// Somebody looked, and nothing came of it.
+    Looked,
+    /// When the dial came to be due, and until when it is owed: what was drawn, nobody else can know.
+    Drawn(u64, u64),
 }
+
+/// What the caller decides about a loss: at least so long, and so wide a draw; or no more dials.
+pub(crate) type Then = Option<(u64, u64)>;
+
+pub(crate) fn then(then: Then) -> OnClose {
+    let Some((at_least, spread)) = then else { return OnClose::Stop };
+    OnClose::Redial { at_least: duration(at_least), spread: duration(spread) }
+}
+
+pub(crate) fn duration(nanos: u64) -> Duration {
+    if nanos == NEVER { Duration::MAX } else { Duration::from_nanos(nanos) }
+}
+
+const SECOND: u64 = 1_000_000_000;
 
 /// What must come next, and from when to when it may fall due.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -55,38 +74,32 @@ pub(crate) enum Next {
 
 /// The second opinion: reads the story from the start, and says what must follow.
 pub(crate) fn next(settings: &Settings, start: u64, story: &[(u64, Fact)]) -> Next {
-    let mut opinion = Opinion {
-        settings,
-        used: 0,
-        dials: 0,
-        since: start,
-        dialling: None,
-        connected: None,
-        changed: false,
-        newest: 0,
-        wait: Some(Wait { owed: start, earliest: start, latest: start }),
-        end: (settings.max_attempts == 0).then_some((GiveUpReason::Attempts, start)),
-        stopping: None,
-        over: false,
-    };
-    for (now, fact) in story {
-        opinion.hear(*now, *fact);
-    }
-    opinion.next()
+    Opinion::of(settings, start, story).next()
+}
+
+/// From when to when the dial may be due that is waited for, and until when it may be owed, whatever the system says of the
+/// network.
+pub(crate) fn wait(settings: &Settings, start: u64, story: &[(u64, Fact)]) -> Option<[(u64, u64); 2]> {
+    let opinion = Opinion::of(settings, start, story);
+    let wait = opinion.wait.filter(|_| opinion.end.is_none() && !opinion.over)?;
+    Some([wait.dial, wait.owed])
 }
 
 struct Opinion<'a> {
     settings: &'a Settings,
+    /// The latest moment at which anything was said or looked at.
+    latest: u64,
     /// Waits of the backoff that are used up; dials made, and since when they count.
     used: usize,
     dials: u32,
     since: u64,
-    dialling: Option<u64>,
+    dialling: Option<Dial>,
     connected: Option<u64>,
-    /// The network changed since the dial.
-    changed: bool,
     newest: u64,
     wait: Option<Wait>,
+    offline: bool,
+    /// When all that new networks have taken is made up for.
+    full_at: u64,
     end: Option<(GiveUpReason, u64)>,
     /// Since when a dial is under way that is wanted no more.
     stopping: Option<u64>,
@@ -94,19 +107,79 @@ struct Opinion<'a> {
 }
 
 #[derive(Clone, Copy)]
-struct Wait {
-    owed: u64,
-    earliest: u64,
-    latest: u64,
+struct Dial {
+    ends: u64,
+    put_off: bool,
+    /// The network changed since.
+    changed: bool,
 }
 
-impl Opinion<'_> {
+/// Both as the earliest and the latest that they can be.
+#[derive(Clone, Copy)]
+struct Wait {
+    dial: (u64, u64),
+    owed: (u64, u64),
+    fresh: bool,
+}
+
+impl Wait {
+    const fn at(now: u64) -> Self {
+        Self { dial: (now, now), owed: (now, now), fresh: true }
+    }
+}
+
+/// What is waited for on the server's account.
+#[derive(Clone, Copy, Default)]
+struct Ask {
+    at_least: u64,
+    spread: u64,
+    owes_draw: bool,
+}
+
+impl<'a> Opinion<'a> {
+    fn of(settings: &'a Settings, start: u64, story: &[(u64, Fact)]) -> Self {
+        let mut opinion = Opinion {
+            settings,
+            latest: start,
+            used: 0,
+            dials: 0,
+            since: start,
+            dialling: None,
+            connected: None,
+            newest: 0,
+            wait: Some(Wait::at(start)),
+            offline: false,
+            full_at: 0,
+            end: (settings.max_attempts == 0).then_some((GiveUpReason::Attempts, start)),
+            stopping: None,
+            over: false,
+        };
+        for (now, fact) in story {
+            opinion.look(*now);
+            opinion.hear(*now, *fact);
+        }
+        opinion
+    }
+
+    /// A dial that ran out while nobody looked has a little more.
+    fn look(&mut self, now: u64) {
+        let little = (self.settings.dial_timeout.max(1) / 4).min(SECOND);
+        if let Some(dial) = self.dialling.as_mut().filter(|dial| !dial.put_off) {
+            let seen_last = dial.ends.max(self.latest);
+            if now > seen_last && now - seen_last > little {
+                (dial.ends, dial.put_off) = (now.saturating_add(little), true);
+            }
+        }
+        self.latest = self.latest.max(now);
+    }
+
     fn hear(&mut self, now: u64, fact: Fact) {
         let of_newest = match fact {
-            Fact::Abandoned(of) | Fact::Connected(of) | Fact::Failed(of) | Fact::Closed(of, _) => {
+            Fact::Abandoned(of) | Fact::Connected(of) | Fact::Failed(of, _) | Fact::Closed(of, ..) => {
                 of == self.newest
             }
-            Fact::Dialled(_) | Fact::GaveUp(_) | Fact::NetworkChanged | Fact::Asked | Fact::Stopped => true,
+            Fact::Dialled(_) | Fact::GaveUp(_) | Fact::NetworkChanged | Fact::NetworkLost => true,
+            Fact::Asked | Fact::Stopped | Fact::Looked | Fact::Drawn(..) => true,
         };
         if let Fact::GaveUp(_) = fact {
             self.over = true;
@@ -115,84 +188,133 @@ impl Opinion<'_> {
             return;
         }
         if self.stopping.is_some() {
-            match fact {
-                Fact::Abandoned(_) | Fact::Connected(_) | Fact::Failed(_) | Fact::Closed(..) => {
-                    (self.stopping, self.end) = (None, Some((GiveUpReason::Stopped, now)));
-                }
-                Fact::Dialled(_) | Fact::GaveUp(_) | Fact::NetworkChanged | Fact::Asked | Fact::Stopped => {}
+            if let Fact::Abandoned(_) | Fact::Connected(_) | Fact::Failed(..) | Fact::Closed(..) = fact {
+                (self.stopping, self.end) = (None, Some((GiveUpReason::Stopped, now)));
             }
             return;
         }
         match fact {
             Fact::Dialled(number) => {
-                (self.newest, self.dialling, self.wait, self.changed) = (number, Some(now), None, false);
+                let ends = now.saturating_add(self.settings.dial_timeout.max(1));
+                let dial = Dial { ends, put_off: false, changed: false };
+                (self.newest, self.dialling, self.wait) = (number, Some(dial), None);
                 self.dials += 1;
             }
             Fact::Connected(_) if self.dialling.is_some() => {
-                (self.connected, self.dialling, self.changed) = (Some(now), None, false);
+                (self.connected, self.dialling, self.offline) = (Some(now), None, false);
             }
-            Fact::Abandoned(_) => self.trouble(now, 0, 0),
-            Fact::Failed(_) if self.dialling.is_some() => self.trouble(now, 0, 0),
-            Fact::Failed(_) if self.connected.is_some() => self.lost(now, 1006),
-            Fact::Closed(_, code) if self.dialling.or(self.connected).is_some() => self.lost(now, code),
-            Fact::Connected(_) | Fact::Failed(_) | Fact::Closed(..) | Fact::GaveUp(_) => {}
+            Fact::Abandoned(_) => self.trouble(now, Ask::default()),
+            Fact::Failed(_, None) if self.dialling.is_some() => self.trouble(now, Ask::default()),
+            Fact::Failed(_, Some(then)) if self.dialling.is_some() => {
+                self.decided(now, then, GiveUpReason::Refused);
+            }
+            Fact::Failed(_, then) if self.connected.is_some() => self.lost(now, 1006, then),
+            Fact::Closed(_, code, then) if self.dialling.is_some() || self.connected.is_some() => {
+                self.lost(now, code, then);
+            }
+            Fact::Connected(_) | Fact::Failed(..) | Fact::Closed(..) | Fact::GaveUp(_) | Fact::Looked => {}
             Fact::NetworkChanged => self.network_changed(now),
+            Fact::NetworkLost => self.offline = true,
             Fact::Asked if self.wait.is_some() => {
-                (self.used, self.dials, self.since) = (0, 0, now);
-                self.wait = Some(Wait { owed: now, earliest: now, latest: now });
+                (self.used, self.dials, self.since, self.offline) = (0, 0, now, false);
+                self.wait = Some(Wait::at(now));
             }
             Fact::Asked => {}
             Fact::Stopped if self.dialling.is_some() => self.stopping = Some(now),
             Fact::Stopped => self.end = Some((GiveUpReason::Stopped, now)),
+            Fact::Drawn(dial_at, owed_until) => {
+                let wait = self.wait.as_mut().expect("something was drawn");
+                (wait.dial, wait.owed) = ((dial_at, dial_at), (owed_until, owed_until));
+            }
         }
     }
 
     fn network_changed(&mut self, now: u64) {
-        self.changed = self.dialling.is_some();
-        if let Some(wait) = &mut self.wait {
-            let at = now.max(wait.owed);
-            (wait.earliest, wait.latest) = (wait.earliest.min(at), wait.latest.min(at));
+        self.offline = false;
+        if let Some(dial) = &mut self.dialling {
+            dial.changed = true;
+        }
+        self.bring_forward(now);
+    }
+
+    /// When a new network may next bring a dial forward: five at once, one each 30 s.
+    fn token_at(&self, now: u64) -> u64 {
+        now.max(self.full_at.saturating_sub(4 * 30 * SECOND))
+    }
+
+    fn bring_forward(&mut self, now: u64) {
+        let token_at = self.token_at(now);
+        let Some(wait) = &mut self.wait else { return };
+        assert!(wait.dial.0 == wait.dial.1 && wait.owed.0 == wait.owed.1, "what was drawn is known");
+        let sooner = token_at.max(wait.owed.0);
+        if sooner < wait.dial.0 || token_at == now && !wait.fresh {
+            let dial_at = sooner.min(wait.dial.0);
+            *wait = Wait { dial: (dial_at, dial_at), owed: wait.owed, fresh: true };
+            self.full_at = self.full_at.max(token_at).saturating_add(30 * SECOND);
             self.used = 0;
         }
     }
 
-    fn lost(&mut self, now: u64, code: u16) {
+    fn lost(&mut self, now: u64, code: u16, then: Option<Then>) {
         let nanos = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(NEVER);
+        if let Some(then) = then {
+            return self.decided(now, then, GiveUpReason::Closed(code));
+        }
         match on_close(code) {
             OnClose::Stop => self.end = Some((GiveUpReason::Closed(code), now)),
             OnClose::Redial { at_least, spread } => {
-                self.trouble(now, nanos(at_least), nanos(spread).min(self.settings.max_spread));
+                let spread = nanos(spread).min(self.settings.max_spread);
+                // Where the server said nothing it asked for nothing.
+                let ask = Ask { at_least: nanos(at_least), spread, owes_draw: code != 1006 };
+                self.trouble(now, ask);
             }
             other => panic!("the reference knows no {other:?}"),
         }
     }
 
-    fn trouble(&mut self, now: u64, owed: u64, spread: u64) {
+    fn decided(&mut self, now: u64, then: Then, refused: GiveUpReason) {
+        match then {
+            None => self.end = Some((refused, now)),
+            Some((at_least, spread)) => self.trouble(now, Ask { at_least, spread, owes_draw: true }),
+        }
+    }
+
+    fn trouble(&mut self, now: u64, ask: Ask) {
         let settings = self.settings;
         let stable = self.connected.is_some_and(|at| {
             let stable_at = at.saturating_add(settings.stable_after);
             stable_at < NEVER && now >= stable_at
         });
+        let changed = self.dialling.is_some_and(|dial| dial.changed);
         (self.dialling, self.connected) = (None, None);
-        let delay = if stable {
+        let (mut delay, mut fresh) = (0, true);
+        if stable {
             (self.used, self.dials, self.since) = (0, 0, now);
-            0
         } else if self.dials >= settings.max_attempts && settings.max_attempts < u32::MAX {
             return self.end = Some((GiveUpReason::Attempts, now));
-        } else if self.changed {
-            self.used = 0;
-            0
         } else {
-            self.used += 1;
-            let last = settings.delays.last().filter(|_| settings.forever);
-            match settings.delays.get(self.used - 1).or(last) {
-                Some(delay) => *delay,
-                None => return self.end = Some((GiveUpReason::Backoff, now)),
+            let token_at = self.token_at(now);
+            if !changed || token_at > now {
+                self.used += 1;
+                let last = settings.delays.last().filter(|_| settings.forever);
+                match settings.delays.get(self.used - 1).or(last) {
+                    Some(next) => (delay, fresh) = (*next, false),
+                    None => return self.end = Some((GiveUpReason::Backoff, now)),
+                }
             }
-        };
-        let earliest = now.saturating_add(delay.max(owed));
-        let latest = earliest.saturating_add(spread);
-        self.wait = Some(Wait { owed: now.saturating_add(owed), earliest, latest });
+            if changed && (fresh || token_at - now < delay) {
+                (delay, fresh, self.used) = (token_at - now, true, 0);
+                self.full_at = self.full_at.max(token_at).saturating_add(30 * SECOND);
+            }
+        }
+        let earliest = now.saturating_add(delay.max(ask.at_least));
+        let owed = now.saturating_add(ask.at_least);
+        let drawn = if ask.owes_draw { ask.spread } else { 0 };
+        self.wait = Some(Wait {
+            dial: (earliest, earliest.saturating_add(ask.spread)),
+            owed: (owed, owed.saturating_add(drawn)),
+            fresh,
+        });
     }
 
     fn next(&self) -> Next {
@@ -206,15 +328,18 @@ impl Opinion<'_> {
             return Next::Abandon(at);
         }
         let over = self.since.saturating_add(self.settings.max_elapsed);
-        match (self.dialling, self.wait) {
-            (Some(at), _) => Next::Abandon(at.saturating_add(self.settings.dial_timeout.max(1))),
-            (None, Some(Wait { earliest, latest, .. })) if latest < over => Next::Dial(earliest, latest),
-            (None, Some(Wait { earliest, .. })) if earliest >= over => {
-                Next::GiveUp(GiveUpReason::Elapsed, over)
-            }
+        if let Some(dial) = self.dialling {
+            return Next::Abandon(dial.ends);
+        }
+        let Some(wait) = self.wait else { return Next::Nothing };
+        let (earliest, latest) = if self.offline { (NEVER, NEVER) } else { wait.dial };
+        if latest < over {
+            Next::Dial(earliest, latest)
+        } else if earliest >= over {
+            Next::GiveUp(GiveUpReason::Elapsed, over)
+        } else {
             // What was drawn decides whether it comes before the end.
-            (None, Some(Wait { earliest, .. })) => Next::DialOrEnd(earliest, over),
-            (None, None) => Next::Nothing,
+            Next::DialOrEnd(earliest, over)
         }
     }
 }
