@@ -21,6 +21,7 @@ enum Happening {
     NetworkChanged,
     NetworkLost,
     DialNow,
+    HandOver(u64),
     Stop,
 }
 
@@ -34,6 +35,7 @@ impl Happening {
             Self::NetworkChanged => What::NetworkChanged,
             Self::NetworkLost => What::NetworkLost,
             Self::DialNow => What::DialNow,
+            Self::HandOver(over) => What::HandOver(over),
             Self::Stop => What::Stop,
         }
     }

@@ -16,6 +16,8 @@ pub enum ReconnectAction {
     Dial(Attempt),
     /// This dial takes too long, or is wanted no more: drop it. Nothing need be reported.
     Abandon(Attempt),
+    /// A hand-over succeeded: close this connection, which another has replaced. Nothing need be reported of it.
+    Retire(Attempt),
     /// No more dials. The last action there is.
     GiveUp(GiveUpReason),
 }
@@ -82,7 +84,7 @@ pub enum DialStatus {
     Waiting(Option<Timestamp>),
     /// This dial is under way.
     Dialling(Attempt),
-    /// Connected by this dial.
+    /// Connected by this dial. While a hand-over is under way, by that of the connection which still serves.
     Connected(Attempt),
     /// For ever without a connection.
     Finished(GiveUpReason),

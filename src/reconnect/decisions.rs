@@ -4,7 +4,8 @@ use core::time::Duration;
 
 use super::pace::Pace;
 use super::{
-    Attempt, Dialling, GiveUpReason, OnClose, Phase, Policy, Reconnect, ReconnectAction, Report, Source,
+    After, Attempt, Dialling, GiveUpReason, OnClose, Phase, Policy, Reconnect, ReconnectAction, Report,
+    Source,
 };
 use crate::payload::{mix, share};
 use crate::time::{Timestamp, nanos};
@@ -15,7 +16,7 @@ pub(super) struct Ask {
     at_least: u64,
     drawn: u64,
     /// Of `at_least` and what was drawn, so much no new network shortens.
-    owed: u64,
+    pub(super) owed: u64,
 }
 
 impl Ask {
@@ -39,19 +40,44 @@ where
             _ => Phase::Waiting { dial_at: now, owed_until: now, fresh: true },
         };
         let (offline, pace, dials, attempts) = (false, Pace::FULL, 0, 0);
-        Self { policy, backoff, delays, seed, latest: now, phase, offline, pace, dials, attempts, since: now }
+        Self {
+            policy,
+            backoff,
+            delays,
+            seed,
+            latest: now,
+            phase,
+            old: None,
+            offline,
+            pace,
+            dials,
+            attempts,
+            since: now,
+        }
     }
 
     pub(super) fn report(&mut self, attempt: Attempt, report: Report, now: Timestamp) {
         self.advance(now);
+        if let Some(old) = self.old.filter(|old| old.attempt == attempt.0) {
+            self.old = None;
+            return self.lose_old(old, report);
+        }
         if !self.is_newest(attempt) {
             return;
         }
         match (self.phase, report) {
-            (Phase::Dialling(_), Report::Failed(None)) => self.retry(None),
-            (Phase::Dialling(_), Report::Failed(Some(then))) => self.follow(then, GiveUpReason::Refused),
-            (Phase::Connected(_), Report::Failed(then)) => self.lose(1006, then),
-            (Phase::Dialling(_) | Phase::Connected(_), Report::Closed(code, then)) => self.lose(code, then),
+            (Phase::Dialling(dialling), _) => {
+                match report {
+                    Report::Failed(None) => self.retry(None),
+                    Report::Failed(Some(then)) => self.follow((then, true), GiveUpReason::Refused),
+                    Report::Closed(code, then) => self.lose(code, then),
+                }
+                self.heed(dialling.after);
+            }
+            (Phase::Connected(_), _) => {
+                let (code, then) = report.of_a_connection();
+                self.lose(code, then);
+            }
             (Phase::Stopping, _) => self.end(GiveUpReason::Stopped),
             (Phase::Waiting { .. } | Phase::Ending(_) | Phase::Finished(_), _) => {}
         }
@@ -61,44 +87,37 @@ where
         self.dials = self.dials.saturating_add(1);
         self.attempts = self.attempts.saturating_add(1);
         let abandon_at = self.latest.after(self.policy.dial_timeout);
-        self.phase = Phase::Dialling(Dialling { abandon_at, put_off: false, changed: false });
+        self.phase =
+            Phase::Dialling(Dialling { abandon_at, put_off: false, changed: false, after: After::NOTHING });
         ReconnectAction::Dial(Attempt(self.dials))
     }
 
     /// A connection is lost.
-    fn lose(&mut self, code: u16, then: Option<OnClose>) {
-        let then = then.map_or_else(|| self.by_policy(code), |then| (then, true));
-        match then {
-            (OnClose::Stop, _) => self.end(GiveUpReason::Closed(code)),
-            (OnClose::Redial { at_least, spread }, owed) => self.redial(at_least, spread, owed),
-        }
+    pub(super) fn lose(&mut self, code: u16, then: Option<OnClose>) {
+        self.follow(self.decide(code, then), GiveUpReason::Closed(code));
     }
 
-    /// What the policy says, and whether what is drawn is owed: not where no word of the server came.
-    fn by_policy(&self, code: u16) -> (OnClose, bool) {
+    /// What follows from a loss, and whether what is drawn is owed: not by the policy where no word of the server came.
+    pub(super) fn decide(&self, code: u16, then: Option<OnClose>) -> (OnClose, bool) {
         let most = self.policy.max_spread;
-        let then = match (self.policy.on_close)(code) {
-            OnClose::Redial { at_least, spread } if nanos(spread) > most => {
-                OnClose::Redial { at_least, spread: Duration::from_nanos(most) }
+        if let Some(then) = then {
+            return (then, true);
+        }
+        match (self.policy.on_close)(code) {
+            OnClose::Redial { at_least, spread } => {
+                let spread = Duration::from_nanos(nanos(spread).min(most));
+                (OnClose::Redial { at_least, spread }, code != 1006)
             }
-            then @ (OnClose::Redial { .. } | OnClose::Stop) => then,
-        };
-        (then, code != 1006)
-    }
-
-    /// A dial failed, and the caller says what follows.
-    fn follow(&mut self, then: OnClose, refused: GiveUpReason) {
-        match then {
-            OnClose::Stop => self.end(refused),
-            OnClose::Redial { at_least, spread } => self.redial(at_least, spread, true),
+            OnClose::Stop => (OnClose::Stop, true),
         }
     }
 
-    fn redial(&mut self, at_least: Duration, spread: Duration, owes_draw: bool) {
-        let at_least = nanos(at_least);
-        let drawn = share(mix(self.seed, self.dials), nanos(spread).saturating_add(1));
-        let owed = if owes_draw { at_least.saturating_add(drawn) } else { at_least };
-        let ask = Ask { at_least, drawn, owed };
+    fn follow(&mut self, (then, owes_draw): (OnClose, bool), or_else: GiveUpReason) {
+        let (at_least, spread) = match then {
+            OnClose::Stop => return self.no_more(or_else),
+            OnClose::Redial { at_least, spread } => (at_least, spread),
+        };
+        let ask = self.ask(at_least, spread, owes_draw);
         if self.was_stable() {
             self.start_anew();
             self.wait(None, 0, ask);
@@ -107,11 +126,22 @@ where
         }
     }
 
+    pub(super) fn ask(&self, at_least: Duration, spread: Duration, owes_draw: bool) -> Ask {
+        let (at_least, drawn) = (nanos(at_least), self.draw(spread));
+        let owed = if owes_draw { at_least.saturating_add(drawn) } else { at_least };
+        Ask { at_least, drawn, owed }
+    }
+
+    /// A share of this, drawn anew for each dial.
+    pub(super) fn draw(&self, spread: Duration) -> u64 {
+        share(mix(self.seed, self.dials), nanos(spread).saturating_add(1))
+    }
+
     /// A dial came to nothing, or to a connection that was lost before it was stable.
     pub(super) fn retry(&mut self, ask: Option<Ask>) {
         let ask = ask.unwrap_or(Ask::NOTHING);
         if self.attempts >= self.policy.max_attempts && self.policy.max_attempts != u32::MAX {
-            return self.end(GiveUpReason::Attempts);
+            return self.no_more(GiveUpReason::Attempts);
         }
         let changed = matches!(self.phase, Phase::Dialling(dialling) if dialling.changed);
         // For a network that changed meanwhile, unless it does so all the time.
@@ -120,7 +150,7 @@ where
         let by_backoff = match by_network {
             0 => None,
             _ => match self.delays.next() {
-                None => return self.end(GiveUpReason::Backoff),
+                None => return self.no_more(GiveUpReason::Backoff),
                 delay => delay.map(nanos).filter(|delay| *delay <= by_network),
             },
         };
@@ -195,6 +225,21 @@ where
     }
 
     pub(super) const fn is_newest(&self, attempt: Attempt) -> bool {
-        attempt.0 == self.dials
+        match self.phase {
+            // After a hand-over that came to nothing there are later attempts than that of the connection.
+            Phase::Connected(connection) => connection.attempt == attempt.0,
+            Phase::Waiting { .. } | Phase::Dialling(_) | Phase::Stopping => attempt.0 == self.dials,
+            Phase::Ending(_) | Phase::Finished(_) => attempt.0 == self.dials,
+        }
+    }
+}
+
+impl Report {
+    /// What it says of a connection that stood.
+    pub(super) const fn of_a_connection(self) -> (u16, Option<OnClose>) {
+        match self {
+            Self::Failed(then) => (1006, then),
+            Self::Closed(code, then) => (code, then),
+        }
     }
 }

@@ -11,10 +11,14 @@
 //!      │  └─── failed, Abandon ─┘                    │
 //!      └───────────────────── closed ────────────────┘      and from anywhere, once: GiveUp
 //! ```
+//!
+//! Where the server announces its end, [`hand_over`](Reconnect::hand_over) dials beside the connection that still serves, and
+//! `Retire` follows when the new one stands.
 
 mod action;
 mod backoff;
 mod decisions;
+mod hand_over;
 mod outputs;
 mod pace;
 mod policy;
@@ -24,6 +28,7 @@ use core::time::Duration;
 
 pub use self::action::{Attempt, DialStatus, GiveUpReason, ReconnectAction};
 pub use self::backoff::Backoff;
+use self::hand_over::After;
 use self::pace::Pace;
 pub use self::policy::{OnClose, Policy};
 use crate::payload::mix;
@@ -36,8 +41,9 @@ use crate::time::Timestamp;
 /// - *inputs*, when something happened: [`connected`](Self::connected), [`failed`](Self::failed), [`closed`](Self::closed),
 ///   [`network_changed`](Self::network_changed), [`network_lost`](Self::network_lost);
 /// - *outputs*: [`poll`](Self::poll) until it returns `None`, then not before [`poll_timeout`](Self::poll_timeout);
-/// - *commands*: [`dial_now`](Self::dial_now) and [`stop`](Self::stop);
-/// - *questions*: [`status`](Self::status), [`attempts`](Self::attempts), [`is_finished`](Self::is_finished).
+/// - *commands*: [`dial_now`](Self::dial_now), [`hand_over`](Self::hand_over) and [`stop`](Self::stop);
+/// - *questions*: [`status`](Self::status), [`attempts`](Self::attempts), [`is_handing_over`](Self::is_handing_over),
+///   [`is_finished`](Self::is_finished).
 ///
 /// How long to wait:
 ///
@@ -116,7 +122,8 @@ use crate::time::Timestamp;
 /// For any caller, backoff and clock: from a `Dial` until `connected`, `failed`, `closed` or `Abandon` no other; no `Dial` before
 /// its wait is over, none before what the server is owed (unless a person asks), none while the system says that there is no
 /// network (unless a person asks), and none that falls due at or after `max_elapsed`; whatever the network does, its changes
-/// bring no more than five dials and one each 30 s; one `GiveUp`, last; after `poll(now)` returned
+/// bring no more than five dials and one each 30 s; at most two connections, and those only from the success of a hand-over's dial
+/// until the next poll; no `Retire` unless the new connection stands; one `GiveUp`, last; after `poll(now)` returned
 /// `None`, `poll_timeout()` is later than `now`; a poll before it changes nothing, so extra polls change nothing; the same
 /// inputs give the same outputs. Nothing panics, unless the backoff does. A timestamp earlier than the latest counts as
 /// the latest.
@@ -132,6 +139,8 @@ pub struct Reconnect<B = Backoff, F = fn() -> B> {
     /// The latest moment seen. Time inside never runs backwards.
     latest: Timestamp,
     phase: Phase,
+    /// In a hand-over, the connection that serves until another stands and this one is retired.
+    old: Option<Connection>,
     /// The system says that there is no network.
     offline: bool,
     pace: Pace,
@@ -177,6 +186,8 @@ struct Dialling {
     put_off: bool,
     /// The network is another than the one that was dialled over.
     changed: bool,
+    /// In a hand-over, what the end of the old connection came to while this dial was under way.
+    after: After,
 }
 
 /// From `stable_at` on, its loss is a new one.
@@ -230,6 +241,9 @@ where
     #[must_use = "a connection that comes too late must be closed, or there will be two"]
     pub fn connected(&mut self, attempt: Attempt, now: Timestamp) -> bool {
         self.advance(now);
+        if self.is_old(attempt) {
+            return true;
+        }
         if !self.is_newest(attempt) {
             return false;
         }
@@ -343,6 +357,7 @@ where
     /// No more dials. One that is under way is abandoned; a connection that stands is the caller's to close.
     pub fn stop(&mut self, now: Timestamp) {
         self.advance(now);
+        self.old = None;
         match self.phase {
             Phase::Waiting { .. } | Phase::Connected(_) => self.end(GiveUpReason::Stopped),
             Phase::Dialling(_) => self.phase = Phase::Stopping,
@@ -364,6 +379,7 @@ impl<B, F> fmt::Debug for Reconnect<B, F> {
         f.debug_struct("Reconnect")
             .field("policy", &self.policy)
             .field("phase", &self.phase)
+            .field("old", &self.old)
             .field("offline", &self.offline)
             .field("dials", &self.dials)
             .field("attempts", &self.attempts)

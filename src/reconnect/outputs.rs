@@ -19,14 +19,16 @@ where
             Phase::Waiting { .. } => self.is_due(over).then(|| self.give_up(GiveUpReason::Elapsed)),
             Phase::Dialling(dialling) => self.is_due(dialling.abandon_at).then(|| {
                 self.retry(None);
+                self.heed(dialling.after);
                 ReconnectAction::Abandon(Attempt(self.dials))
             }),
+            Phase::Connected(_) => self.old.take().map(|old| ReconnectAction::Retire(Attempt(old.attempt))),
             Phase::Stopping => {
                 self.end(GiveUpReason::Stopped);
                 Some(ReconnectAction::Abandon(Attempt(self.dials)))
             }
             Phase::Ending(reason) => Some(self.give_up(reason)),
-            Phase::Connected(_) | Phase::Finished(_) => None,
+            Phase::Finished(_) => None,
         }
     }
 
@@ -39,7 +41,8 @@ where
             Phase::Waiting { .. } => self.dial_at().min(self.elapsed_at()).or_never(),
             Phase::Dialling(dialling) => dialling.abandon_at.or_never(),
             Phase::Stopping | Phase::Ending(_) => Some(self.latest),
-            Phase::Connected(_) | Phase::Finished(_) => None,
+            Phase::Connected(_) => self.old.map(|_| self.latest),
+            Phase::Finished(_) => None,
         }
     }
 
@@ -47,6 +50,9 @@ where
     #[must_use]
     pub fn status(&self) -> DialStatus {
         match self.phase {
+            Phase::Waiting { .. } | Phase::Dialling(_) if self.old.is_some() => {
+                DialStatus::Connected(Attempt(self.old.map_or(0, |old| old.attempt)))
+            }
             Phase::Waiting { .. } => {
                 DialStatus::Waiting(Some(self.dial_at()).filter(|at| *at < self.elapsed_at()))
             }
@@ -59,8 +65,15 @@ where
 }
 
 impl<B, F> Reconnect<B, F> {
+    /// A connection serves, and another is dialled, or waited for, to take its place: since [`hand_over`](Self::hand_over), until the
+    /// new one stands, the old one is lost, or no more dials are allowed.
+    #[must_use]
+    pub const fn is_handing_over(&self) -> bool {
+        self.old.is_some() && !matches!(self.phase, Phase::Connected(_))
+    }
+
     /// How many dials there have been since the start, the loss of a stable connection, or the last
-    /// [`dial_now`](Self::dial_now): the number to show to a person who waits.
+    /// [`dial_now`](Self::dial_now) or [`hand_over`](Self::hand_over): the number to show to a person who waits.
     #[must_use]
     pub const fn attempts(&self) -> u32 {
         self.attempts
@@ -81,8 +94,8 @@ impl<B, F> Reconnect<B, F> {
         }
     }
 
-    /// The moment at which it has been tried for long enough.
+    /// The moment at which it has been tried for long enough. Never, while a connection serves.
     pub(super) const fn elapsed_at(&self) -> Timestamp {
-        self.since.after(self.policy.max_elapsed)
+        if self.old.is_some() { Timestamp::MAX } else { self.since.after(self.policy.max_elapsed) }
     }
 }

@@ -164,7 +164,8 @@ mod growth {
             Status::Online | Status::Suspect | Status::Offline => {}
         }
         match dial {
-            ReconnectAction::Dial(_) | ReconnectAction::Abandon(_) | ReconnectAction::GiveUp(_) => {}
+            ReconnectAction::Dial(_) | ReconnectAction::Abandon(_) => {}
+            ReconnectAction::Retire(_) | ReconnectAction::GiveUp(_) => {}
         }
         match user {
             PresenceChange::Joined(()) | PresenceChange::Suspected(()) => {}

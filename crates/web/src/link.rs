@@ -236,7 +236,8 @@ impl<F: FnMut() -> Doubling + Clone> Link<F> {
                 self.attempt = None;
                 Some(Action::End(why))
             }
-            None => self.wait(),
+            // Nobody asks for a hand-over here.
+            Some(ReconnectAction::Retire(_)) | None => self.wait(),
         }
     }
 

@@ -4,6 +4,7 @@ mod asked;
 mod changes;
 mod dials;
 mod ends;
+mod hand_over;
 mod herd;
 mod laws;
 mod reference;
@@ -183,7 +184,9 @@ fn a_backoff_fits_into_a_field() {
                 client.reconnect.failed(attempt, now);
             }
             Some(ReconnectAction::GiveUp(reason)) => break reason,
-            Some(ReconnectAction::Abandon(_)) | None => panic!("it was due, and failed at once"),
+            Some(ReconnectAction::Abandon(_) | ReconnectAction::Retire(_)) | None => {
+                panic!("it was due, and failed at once")
+            }
         }
     };
     // A first attempt, and one after each of its waits.

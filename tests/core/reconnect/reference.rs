@@ -40,6 +40,9 @@ pub(crate) enum Fact {
     NetworkChanged,
     NetworkLost,
     Asked,
+    /// Spread over so long.
+    HandOver(u64),
+    Retired(u64),
     Stopped,
     /// Somebody looked, and nothing came of it.
     Looked,
@@ -67,6 +70,7 @@ pub(crate) enum Next {
     Nothing,
     Dial(u64, u64),
     Abandon(u64),
+    Retire(u64, u64),
     GiveUp(GiveUpReason, u64),
     /// By then; or what was drawn is longer, and it ends then.
     DialOrEnd(u64, u64),
@@ -77,12 +81,24 @@ pub(crate) fn next(settings: &Settings, start: u64, story: &[(u64, Fact)]) -> Ne
     Opinion::of(settings, start, story).next()
 }
 
-/// From when to when the dial may be due that is waited for, and until when it may be owed, whatever the system says of the
-/// network.
+/// From when to when the dial may be due that is waited for, and until when it, or the next, may be owed.
 pub(crate) fn wait(settings: &Settings, start: u64, story: &[(u64, Fact)]) -> Option<[(u64, u64); 2]> {
     let opinion = Opinion::of(settings, start, story);
-    let wait = opinion.wait.filter(|_| opinion.end.is_none() && !opinion.over)?;
-    Some([wait.dial, wait.owed])
+    if opinion.end.is_some() || opinion.over || opinion.stopping.is_some() {
+        return None;
+    }
+    let dialling = opinion.dialling.map(|dial| [(0, 0), dial.owed]);
+    dialling.or_else(|| opinion.wait.map(|wait| [wait.dial, wait.owed]))
+}
+
+/// A success of this dial would be wanted, or its connection is.
+pub(crate) fn wanted(settings: &Settings, start: u64, story: &[(u64, Fact)], number: u64) -> bool {
+    let opinion = Opinion::of(settings, start, story);
+    if opinion.end.is_some() || opinion.over || opinion.stopping.is_some() {
+        return false;
+    }
+    let stands = |one: Option<(u64, u64)>| one.is_some_and(|(of, _)| of == number);
+    stands(opinion.connected) || stands(opinion.old) || opinion.dialling.is_some() && opinion.newest == number
 }
 
 struct Opinion<'a> {
@@ -94,7 +110,9 @@ struct Opinion<'a> {
     dials: u32,
     since: u64,
     dialling: Option<Dial>,
-    connected: Option<u64>,
+    /// Which, and since when; in a hand-over, the old one.
+    connected: Option<(u64, u64)>,
+    old: Option<(u64, u64)>,
     newest: u64,
     wait: Option<Wait>,
     offline: bool,
@@ -112,6 +130,9 @@ struct Dial {
     put_off: bool,
     /// The network changed since.
     changed: bool,
+    /// What the old connection's end said for the case that this fails.
+    owed: (u64, u64),
+    stop: Option<GiveUpReason>,
 }
 
 /// Both as the earliest and the latest that they can be.
@@ -146,6 +167,7 @@ impl<'a> Opinion<'a> {
             since: start,
             dialling: None,
             connected: None,
+            old: None,
             newest: 0,
             wait: Some(Wait::at(start)),
             offline: false,
@@ -174,18 +196,25 @@ impl<'a> Opinion<'a> {
     }
 
     fn hear(&mut self, now: u64, fact: Fact) {
-        let of_newest = match fact {
-            Fact::Abandoned(of) | Fact::Connected(of) | Fact::Failed(of, _) | Fact::Closed(of, ..) => {
-                of == self.newest
-            }
-            Fact::Dialled(_) | Fact::GaveUp(_) | Fact::NetworkChanged | Fact::NetworkLost => true,
-            Fact::Asked | Fact::Stopped | Fact::Looked | Fact::Drawn(..) => true,
-        };
         if let Fact::GaveUp(_) = fact {
             self.over = true;
         }
-        if self.over || self.end.is_some() || !of_newest {
+        if self.over || self.end.is_some() {
             return;
+        }
+        // Of the old one in a hand-over, of the newest, or of one that is forgotten.
+        let of_old = |of: u64| self.old.is_some_and(|(old, _)| old == of);
+        let current = self.connected.map_or(self.newest, |(connected, _)| connected);
+        match fact {
+            Fact::Failed(of, then) if of_old(of) => return self.old_lost(now, 1006, then),
+            Fact::Closed(of, code, then) if of_old(of) => return self.old_lost(now, code, then),
+            Fact::Retired(_) => return self.old = None,
+            Fact::Abandoned(of) | Fact::Connected(of) | Fact::Failed(of, _) | Fact::Closed(of, ..)
+                if of != current =>
+            {
+                return;
+            }
+            _ => {}
         }
         if self.stopping.is_some() {
             if let Fact::Abandoned(_) | Fact::Connected(_) | Fact::Failed(..) | Fact::Closed(..) = fact {
@@ -196,37 +225,88 @@ impl<'a> Opinion<'a> {
         match fact {
             Fact::Dialled(number) => {
                 let ends = now.saturating_add(self.settings.dial_timeout.max(1));
-                let dial = Dial { ends, put_off: false, changed: false };
+                let dial = Dial { ends, put_off: false, changed: false, owed: (0, 0), stop: None };
                 (self.newest, self.dialling, self.wait) = (number, Some(dial), None);
                 self.dials += 1;
             }
-            Fact::Connected(_) if self.dialling.is_some() => {
-                (self.connected, self.dialling, self.offline) = (Some(now), None, false);
+            Fact::Connected(of) if self.dialling.is_some() => {
+                (self.connected, self.dialling, self.offline) = (Some((of, now)), None, false);
             }
-            Fact::Abandoned(_) => self.trouble(now, Ask::default()),
-            Fact::Failed(_, None) if self.dialling.is_some() => self.trouble(now, Ask::default()),
-            Fact::Failed(_, Some(then)) if self.dialling.is_some() => {
-                self.decided(now, then, GiveUpReason::Refused);
-            }
+            Fact::Abandoned(_) => self.dial_failed(now, None, None),
+            Fact::Failed(_, then) if self.dialling.is_some() => self.dial_failed(now, None, then),
+            Fact::Closed(_, code, then) if self.dialling.is_some() => self.dial_failed(now, Some(code), then),
             Fact::Failed(_, then) if self.connected.is_some() => self.lost(now, 1006, then),
-            Fact::Closed(_, code, then) if self.dialling.is_some() || self.connected.is_some() => {
-                self.lost(now, code, then);
-            }
-            Fact::Connected(_) | Fact::Failed(..) | Fact::Closed(..) | Fact::GaveUp(_) | Fact::Looked => {}
+            Fact::Closed(_, code, then) if self.connected.is_some() => self.lost(now, code, then),
             Fact::NetworkChanged => self.network_changed(now),
             Fact::NetworkLost => self.offline = true,
             Fact::Asked if self.wait.is_some() => {
                 (self.used, self.dials, self.since, self.offline) = (0, 0, now, false);
                 self.wait = Some(Wait::at(now));
             }
-            Fact::Asked => {}
-            Fact::Stopped if self.dialling.is_some() => self.stopping = Some(now),
-            Fact::Stopped => self.end = Some((GiveUpReason::Stopped, now)),
+            Fact::HandOver(over) if self.connected.is_some() && self.old.is_none() => {
+                (self.used, self.dials, self.since) = (0, 0, now);
+                (self.old, self.connected) = (self.connected, None);
+                self.wait = Some(Wait { dial: (now, now.saturating_add(over)), ..Wait::at(now) });
+            }
+            Fact::Stopped if self.dialling.is_some() => (self.stopping, self.old) = (Some(now), None),
+            Fact::Stopped => (self.end, self.old) = (Some((GiveUpReason::Stopped, now)), None),
             Fact::Drawn(dial_at, owed_until) => {
-                let wait = self.wait.as_mut().expect("something was drawn");
-                (wait.dial, wait.owed) = ((dial_at, dial_at), (owed_until, owed_until));
+                if let Some(dial) = &mut self.dialling {
+                    dial.owed = (owed_until, owed_until);
+                }
+                if let Some(wait) = &mut self.wait {
+                    (wait.dial, wait.owed) = ((dial_at, dial_at), (owed_until, owed_until));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn dial_failed(&mut self, now: u64, code: Option<u16>, then: Option<Then>) {
+        let dial = self.dialling.expect("it failed");
+        match (code, then) {
+            (None, None) => self.trouble(now, Ask::default()),
+            (None, Some(then)) => self.decided(now, then, GiveUpReason::Refused),
+            (Some(code), then) => self.lost(now, code, then),
+        }
+        self.heed(dial.owed, dial.stop, now);
+    }
+
+    /// The next dial comes no sooner than is owed since an earlier loss, or not at all.
+    fn heed(&mut self, owed: (u64, u64), stop: Option<GiveUpReason>, now: u64) {
+        let later = |one: (u64, u64), other: (u64, u64)| (one.0.max(other.0), one.1.max(other.1));
+        if let Some(wait) = &mut self.wait {
+            (wait.dial, wait.owed) = (later(wait.dial, owed), later(wait.owed, owed));
+            if let Some(reason) = stop {
+                self.end = Some((reason, now));
             }
         }
+    }
+
+    /// The old connection is lost before another has taken its place.
+    fn old_lost(&mut self, now: u64, code: u16, then: Option<Then>) {
+        let old = self.old.take();
+        if self.stopping.is_some() || self.connected.is_some() {
+            return;
+        }
+        if let Some(wait) = self.wait.take() {
+            self.connected = old;
+            self.lost(now, code, then);
+            return self.heed(wait.owed, None, now);
+        }
+        // A dial is under way, and goes on.
+        if self.is_stable(old, now) {
+            (self.used, self.dials, self.since) = (0, 1, now);
+        }
+        let (owed, stop) = match self.meaning(code, then) {
+            None => ((now, now), Some(GiveUpReason::Closed(code))),
+            Some(ask) => {
+                let owed = now.saturating_add(ask.at_least);
+                ((owed, owed.saturating_add(if ask.owes_draw { ask.spread } else { 0 })), None)
+            }
+        };
+        let dial = self.dialling.as_mut().expect("it is under way");
+        (dial.owed, dial.stop) = (owed, stop);
     }
 
     fn network_changed(&mut self, now: u64) {
@@ -256,17 +336,23 @@ impl<'a> Opinion<'a> {
     }
 
     fn lost(&mut self, now: u64, code: u16, then: Option<Then>) {
+        match self.meaning(code, then) {
+            None => self.no_more(now, GiveUpReason::Closed(code)),
+            Some(ask) => self.trouble(now, ask),
+        }
+    }
+
+    fn meaning(&self, code: u16, then: Option<Then>) -> Option<Ask> {
         let nanos = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(NEVER);
         if let Some(then) = then {
-            return self.decided(now, then, GiveUpReason::Closed(code));
+            return then.map(|(at_least, spread)| Ask { at_least, spread, owes_draw: true });
         }
         match on_close(code) {
-            OnClose::Stop => self.end = Some((GiveUpReason::Closed(code), now)),
+            OnClose::Stop => None,
             OnClose::Redial { at_least, spread } => {
                 let spread = nanos(spread).min(self.settings.max_spread);
                 // Where the server said nothing it asked for nothing.
-                let ask = Ask { at_least: nanos(at_least), spread, owes_draw: code != 1006 };
-                self.trouble(now, ask);
+                Some(Ask { at_least: nanos(at_least), spread, owes_draw: code != 1006 })
             }
             other => panic!("the reference knows no {other:?}"),
         }
@@ -274,24 +360,37 @@ impl<'a> Opinion<'a> {
 
     fn decided(&mut self, now: u64, then: Then, refused: GiveUpReason) {
         match then {
-            None => self.end = Some((refused, now)),
+            None => self.no_more(now, refused),
             Some((at_least, spread)) => self.trouble(now, Ask { at_least, spread, owes_draw: true }),
         }
     }
 
+    /// In a hand-over the old connection is what is left.
+    fn no_more(&mut self, now: u64, reason: GiveUpReason) {
+        (self.dialling, self.connected) = (None, None);
+        match self.old.take() {
+            Some(old) => self.connected = Some(old),
+            None => self.end = Some((reason, now)),
+        }
+    }
+
+    fn is_stable(&self, connection: Option<(u64, u64)>, now: u64) -> bool {
+        connection.is_some_and(|(_, at)| {
+            let stable_at = at.saturating_add(self.settings.stable_after);
+            stable_at < NEVER && now >= stable_at
+        })
+    }
+
     fn trouble(&mut self, now: u64, ask: Ask) {
         let settings = self.settings;
-        let stable = self.connected.is_some_and(|at| {
-            let stable_at = at.saturating_add(settings.stable_after);
-            stable_at < NEVER && now >= stable_at
-        });
+        let stable = self.is_stable(self.connected, now);
         let changed = self.dialling.is_some_and(|dial| dial.changed);
         (self.dialling, self.connected) = (None, None);
         let (mut delay, mut fresh) = (0, true);
         if stable {
             (self.used, self.dials, self.since) = (0, 0, now);
         } else if self.dials >= settings.max_attempts && settings.max_attempts < u32::MAX {
-            return self.end = Some((GiveUpReason::Attempts, now));
+            return self.no_more(now, GiveUpReason::Attempts);
         } else {
             let token_at = self.token_at(now);
             if !changed || token_at > now {
@@ -299,7 +398,7 @@ impl<'a> Opinion<'a> {
                 let last = settings.delays.last().filter(|_| settings.forever);
                 match settings.delays.get(self.used - 1).or(last) {
                     Some(next) => (delay, fresh) = (*next, false),
-                    None => return self.end = Some((GiveUpReason::Backoff, now)),
+                    None => return self.no_more(now, GiveUpReason::Backoff),
                 }
             }
             if changed && (fresh || token_at - now < delay) {
@@ -327,7 +426,12 @@ impl<'a> Opinion<'a> {
         if let Some(at) = self.stopping {
             return Next::Abandon(at);
         }
-        let over = self.since.saturating_add(self.settings.max_elapsed);
+        if let (Some((_, since)), Some((old, _))) = (self.connected, self.old) {
+            return Next::Retire(old, since);
+        }
+        // Nothing is lost while the old one serves.
+        let over =
+            if self.old.is_some() { NEVER } else { self.since.saturating_add(self.settings.max_elapsed) };
         if let Some(dial) = self.dialling {
             return Next::Abandon(dial.ends);
         }

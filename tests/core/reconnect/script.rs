@@ -1,8 +1,9 @@
 //! A life of a `Reconnect` as text: `<` happened, `>` came of it, and between inputs it is polled exactly when it asks to be.
 //!
-//! Inputs: `connected N`, `failed N`, `closed N CODE`, `network-changed`, `network-lost`, `dial-now`, `stop`, `end` (stop here).
+//! Inputs: `connected N`, `failed N`, `closed N CODE`, `network-changed`, `network-lost`, `dial-now`, `hand-over`, `stop`, `end`
+//! (stop here).
 //! What the caller decides about a loss is said behind it: `after SECONDS`, or `stop`. Outputs:
-//! `dial N`, `abandon N`, `give up: REASON`, and `too late N` where `connected` says so. At one instant
+//! `dial N`, `abandon N`, `retire N`, `give up: REASON`, and `too late N` where `connected` says so. At one instant
 //! inputs come first, unless the script shows that it was polled before.
 
 use std::time::Duration;
@@ -96,6 +97,7 @@ impl Life {
                         format!("dial {attempt}")
                     }
                     ReconnectAction::Abandon(attempt) => format!("abandon {attempt}"),
+                    ReconnectAction::Retire(attempt) => format!("retire {attempt}"),
                     ReconnectAction::GiveUp(reason) => format!("give up: {reason}"),
                 };
                 self.say(self.now, '>', &what);
@@ -128,6 +130,7 @@ impl Life {
             "network-changed" => self.machine.network_changed(at),
             "network-lost" => self.machine.network_lost(at),
             "dial-now" => self.machine.dial_now(at),
+            "hand-over" => self.machine.hand_over(Duration::ZERO, at),
             "stop" => self.machine.stop(at),
             "end" => {}
             other => panic!("no input: {other}"),

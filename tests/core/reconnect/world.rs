@@ -5,9 +5,9 @@
 use std::time::Duration;
 
 use liveness::Timestamp;
-use liveness::reconnect::{Attempt, DialStatus, GiveUpReason, Policy, Reconnect, ReconnectAction};
+use liveness::reconnect::{Attempt, GiveUpReason, Policy, Reconnect, ReconnectAction};
 
-use super::reference::{Fact, NEVER, Next, Settings, Then, duration, next, on_close, then, wait};
+use super::reference::{Fact, NEVER, Next, Settings, Then, duration, next, on_close, then, wait, wanted};
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum What {
@@ -19,6 +19,7 @@ pub(crate) enum What {
     NetworkChanged,
     NetworkLost,
     DialNow,
+    HandOver(u64),
     Stop,
 }
 
@@ -107,9 +108,9 @@ impl<'a> World<'a> {
         let fact = match what {
             What::Nothing => None,
             What::Connected(older) => of(older).map(|attempt| {
-                let status = self.machine.status();
-                let wanted =
-                    status == DialStatus::Dialling(attempt) || status == DialStatus::Connected(attempt);
+                let mut story = self.story.clone();
+                story.push((self.now.max(at.as_nanos()), Fact::Looked));
+                let wanted = wanted(self.settings, self.start, &story, attempt.get());
                 assert_eq!(self.machine.connected(attempt, at), wanted, "{:?}", self.story);
                 self.refused += usize::from(!wanted);
                 Fact::Connected(attempt.get())
@@ -140,6 +141,10 @@ impl<'a> World<'a> {
                 self.machine.dial_now(at);
                 Some(Fact::Asked)
             }
+            What::HandOver(over) => {
+                self.machine.hand_over(duration(over), at);
+                Some(Fact::HandOver(over))
+            }
             What::Stop => {
                 self.machine.stop(at);
                 Some(Fact::Stopped)
@@ -163,7 +168,8 @@ impl<'a> World<'a> {
             let (_, rest) = text.split_once(&format!("{name}: Timestamp(")).expect("it waits");
             rest.split_once(')').expect("a moment").0.parse().expect("a number")
         };
-        let (dial_at, owed_until) = (moment("dial_at"), moment("owed_until"));
+        let dial_at = if dial == (0, 0) { 0 } else { moment("dial_at") };
+        let owed_until = moment("owed_until");
         assert!((dial.0..=dial.1).contains(&dial_at), "{dial_at} is not in {dial:?}: {:?}", self.story);
         assert!((owed.0..=owed.1).contains(&owed_until), "{owed_until} is not in {owed:?}: {:?}", self.story);
         self.story.push((self.now, Fact::Drawn(dial_at, owed_until)));
@@ -184,6 +190,9 @@ impl<'a> World<'a> {
                 }
                 (ReconnectAction::Abandon(attempt), Next::Abandon(at)) if at <= self.now => {
                     Fact::Abandoned(attempt.get())
+                }
+                (ReconnectAction::Retire(attempt), Next::Retire(old, _)) if attempt.get() == old => {
+                    Fact::Retired(old)
                 }
                 (ReconnectAction::GiveUp(reason), Next::GiveUp(wanted, at))
                     if at <= self.now && reason == wanted =>
@@ -216,7 +225,9 @@ impl<'a> World<'a> {
         let agrees = match expected {
             Next::Nothing => due == NEVER,
             Next::Dial(from, to) | Next::DialOrEnd(from, to) => (from..=to).contains(&due),
-            Next::Abandon(at) | Next::GiveUp(_, at) => due == at || at.max(due) <= self.now,
+            Next::Abandon(at) | Next::GiveUp(_, at) | Next::Retire(_, at) => {
+                due == at || at.max(due) <= self.now
+            }
         };
         assert!(agrees, "due at {due}, expected {expected:?}: {:?}", self.story);
         let over = self.story.iter().any(|(_, fact)| matches!(fact, Fact::GaveUp(_)));
