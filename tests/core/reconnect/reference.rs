@@ -209,12 +209,13 @@ impl<'a> Opinion<'a> {
             Fact::Failed(of, then) if of_old(of) => return self.old_lost(now, 1006, then),
             Fact::Closed(of, code, then) if of_old(of) => return self.old_lost(now, code, then),
             Fact::Retired(_) => return self.old = None,
-            Fact::Abandoned(of) | Fact::Connected(of) | Fact::Failed(of, _) | Fact::Closed(of, ..)
-                if of != current =>
-            {
-                return;
+            Fact::Abandoned(of) | Fact::Connected(of) | Fact::Failed(of, _) | Fact::Closed(of, ..) => {
+                if of != current {
+                    return;
+                }
             }
-            _ => {}
+            Fact::Dialled(_) | Fact::GaveUp(_) | Fact::NetworkChanged | Fact::NetworkLost => {}
+            Fact::Asked | Fact::HandOver(_) | Fact::Stopped | Fact::Looked | Fact::Drawn(..) => {}
         }
         if self.stopping.is_some() {
             if let Fact::Abandoned(_) | Fact::Connected(_) | Fact::Failed(..) | Fact::Closed(..) = fact {
@@ -258,7 +259,8 @@ impl<'a> Opinion<'a> {
                     (wait.dial, wait.owed) = ((dial_at, dial_at), (owed_until, owed_until));
                 }
             }
-            _ => {}
+            Fact::Connected(_) | Fact::Failed(..) | Fact::Closed(..) | Fact::GaveUp(_) => {}
+            Fact::Asked | Fact::HandOver(_) | Fact::Retired(_) | Fact::Looked => {}
         }
     }
 
