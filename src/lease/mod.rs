@@ -1,10 +1,12 @@
 //! Who may write: one at a time, and passed on when they are gone.
 //!
-//! [`Lease`] is the machine; [`LeaseChange`] what comes out of it; [`Refusal`] why a write is refused.
+//! [`Lease`] is the machine; [`LeaseChange`] what comes out of it; [`Refusal`] why a write is refused; [`Tenure`] the half of a
+//! holder at the other end of a network.
 
 mod change;
 mod decisions;
 mod history;
+mod tenure;
 mod token;
 
 use alloc::collections::{BTreeMap, VecDeque};
@@ -12,6 +14,7 @@ use core::time::Duration;
 
 pub use self::change::{LeaseChange, Loss, Refusal};
 use self::history::History;
+pub use self::tenure::Tenure;
 pub use self::token::Token;
 use crate::event::Status;
 use crate::presence::PresenceChange;
@@ -355,6 +358,31 @@ impl<U: Clone + Ord> Lease<U> {
     #[must_use]
     pub const fn last_token(&self) -> Token {
         self.last
+    }
+
+    /// For how long a holder may act after it asked whether it still holds the lease, and was told yes: shorter than the time
+    /// after which the lease can have passed on. Send it with the token; [`Tenure`] is the holder's half.
+    ///
+    /// It is the shorter of the grace and of the presence's `linger`, less a hundredth for clocks that part: whoever was heard
+    /// of just now can be suspect, or without any connection, a moment later, and loses the lease when the one or the other
+    /// has run out. Without a presence `linger` is zero, and so is the tenure: the end of a connection passes it on at once.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use liveness::Lease;
+    ///
+    /// const PEN: Lease<u32> = Lease::new(Duration::from_secs(10));
+    /// assert_eq!(PEN.tenure(Duration::from_secs(5)), Duration::from_millis(4_950));
+    /// assert_eq!(PEN.tenure(Duration::MAX), Duration::from_millis(9_900));
+    /// assert_eq!(PEN.tenure(Duration::ZERO), Duration::ZERO);
+    /// ```
+    #[must_use]
+    pub const fn tenure(&self, linger: Duration) -> Duration {
+        let linger = nanos(linger);
+        match if linger < self.grace { linger } else { self.grace } {
+            u64::MAX => Duration::MAX,
+            shorter => Duration::from_nanos(shorter.saturating_sub(shorter.div_ceil(100))),
+        }
     }
 
     /// How long a suspect holder keeps it while others wait.

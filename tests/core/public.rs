@@ -38,6 +38,7 @@ assert_impl_all!(liveness::FleetError: std::error::Error, Send, Sync);
 assert_impl_all!(liveness::Lease<String>: Send, Sync, Unpin, Clone);
 assert_eq_size!(liveness::lease::Token, u64);
 assert_impl_all!(liveness::lease::Token: Send, Sync, Unpin, Copy, Ord, Default, std::hash::Hash);
+assert_impl_all!(liveness::lease::Tenure: Send, Sync, Unpin, Clone, Eq);
 assert_impl_all!(liveness::lease::LeaseChange<String>: Send, Sync, Unpin, Clone, Eq);
 // A copy, whatever names the users.
 assert_impl_all!(liveness::lease::Holder<'static, String>: Send, Sync, Unpin, Copy, Eq);

@@ -5,7 +5,9 @@ mod late;
 mod laws;
 mod model;
 mod named;
+mod pairs;
 mod reference;
+mod tenure;
 mod world;
 
 use std::time::Duration;
