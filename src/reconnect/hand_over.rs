@@ -22,7 +22,7 @@ where
     F: FnMut() -> B,
 {
     /// The server has announced that this connection will end, or wants its clients elsewhere: dials while the connection still
-    /// serves. When the new one stands, [`ReconnectAction::Retire`] says to close the old one.
+    /// serves. When the new one stands, [`Retire`](super::ReconnectAction::Retire) says to close the old one.
     ///
     /// `over` is the time over which the server's clients are to spread; the dial is drawn from it. Zero: at once. A dial that
     /// fails is followed by the next as the backoff says. Where the limits, the backoff's end or an

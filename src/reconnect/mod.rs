@@ -113,7 +113,7 @@ use crate::time::Timestamp;
 ///
 /// # Asleep, and on another network
 ///
-/// A program that learns that it slept, or that its network is another, says
+/// A program that learns that it slept ([`SleepDetector`](crate::SleepDetector)), or that its network is another, says
 /// [`network_changed`](Self::network_changed) and [probes](crate::Liveness::probe) its connection. If that is lost then, the
 /// program has lost it alone: [`closed_with`](Self::closed_with) and [`OnClose::AT_ONCE`] dial without the herd's spread.
 ///

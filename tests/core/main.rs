@@ -12,6 +12,7 @@ mod reconnect;
 mod samples;
 mod settings;
 mod sim;
+mod sleep;
 mod text;
 mod tidy;
 mod time;

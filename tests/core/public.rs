@@ -64,6 +64,7 @@ assert_not_impl_any!(liveness::Reconnect<std::iter::Empty<Duration>>: Copy);
 assert_impl_all!(Payload: Send, Sync, Unpin, Copy, std::hash::Hash);
 assert_impl_all!(liveness::ConfigId: Send, Sync, Unpin, Copy);
 assert_impl_all!(liveness::Clock: Send, Sync, Unpin, Copy);
+assert_impl_all!(liveness::SleepDetector: Send, Sync, Unpin, Copy, Eq, Default);
 assert_impl_all!(liveness::ConfigBuilder: Send, Sync, Unpin, Copy);
 assert_impl_all!(liveness::transcript::Recorder<String>: Send, Unpin);
 assert_impl_all!(liveness::sim::SimClock: Send, Unpin);

@@ -243,19 +243,18 @@ impl<'a> World<'a> {
         match word {
             Word::Pong(payload) => heart.handle(Event::Pong(&payload), now),
             Word::Ping => heart.handle(Event::Ping, now),
-            _ => heart.handle(Event::Data, now),
+            Word::Request | Word::Question(..) => heart.handle(Event::Data, now),
+            Word::Granted(_) | Word::Lost(_) | Word::Yes(..) => panic!("no holder says so"),
         }
         // That its sender is there comes first.
         self.turn_arbiter();
         match word {
             Word::Request => self.pen.request(user, now),
             Word::Ping => self.send(Happens::ToHolder(user, connection, Word::Pong([0; 8]))),
-            Word::Question(token, question) => {
-                if self.pen.check(&user, Token::new(token)).is_ok() {
-                    self.send(Happens::ToHolder(user, connection, Word::Yes(token, question)));
-                }
+            Word::Question(token, question) if self.pen.check(&user, Token::new(token)).is_ok() => {
+                self.send(Happens::ToHolder(user, connection, Word::Yes(token, question)));
             }
-            _ => {}
+            Word::Question(..) | Word::Pong(_) | Word::Granted(_) | Word::Lost(_) | Word::Yes(..) => {}
         }
     }
 

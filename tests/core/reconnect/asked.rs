@@ -409,7 +409,8 @@ fn a_backoff_doubles_up_to_its_longest_and_is_shortened_by_a_share() {
     assert!(tenths.iter().all(|count| (880..1120).contains(count)), "{tenths:?}");
     let all = Backoff::new(seconds(1), seconds(1)).jitter(200).seeded(1);
     let all: Vec<_> = all.take(1000).collect();
-    assert!(all.iter().any(|wait| *wait < seconds(1) / 10) && all.iter().all(|wait| *wait <= seconds(1)));
+    let short = all.iter().filter(|wait| **wait < seconds(1) / 10).count();
+    assert!((50..200).contains(&short) && all.iter().all(|wait| *wait <= seconds(1)), "{short}");
 }
 
 /// What fits without ceremony.
