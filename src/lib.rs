@@ -98,7 +98,10 @@
 //! - A list of people changes: [`Presence`] (feature `alloc`) makes one user of many tabs and devices, and a reloaded page
 //!   neither leaves nor joins.
 //! - The right to write passes on: [`Lease`] (feature `alloc`) has one holder and a queue, is frozen while the holder is
-//!   suspect, and numbers each holding, so that a late write is known.
+//!   suspect, and numbers each holding, so that a late write is known. A holder at the other end of a network that is cut off
+//!   stops by itself (`lease::Tenure`).
+//!
+//! None of them holds against anybody what ran out while the process slept, before what waited has been handed in.
 //!
 //! # What is promised
 //!

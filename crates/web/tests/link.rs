@@ -294,6 +294,7 @@ fn a_ping_that_never_leaves_is_a_verdict_too() {
 fn a_page_that_wakes_to_find_its_connection_gone_dials_at_once_unless_the_server_asked_for_time() {
     for (woken, code, expected) in [
         (60_000, 1006, "offline:transport-closed leave dial"),
+        (60_000, 3008, "offline:peer-closed 3008 leave:3008 dial"),
         (60_000, 1012, "offline:peer-closed 1012 leave:1012 wait"),
         (59_000, 1006, "offline:transport-closed leave wait"),
     ] {
