@@ -112,7 +112,8 @@ where
         }
     }
 
-    fn follow(&mut self, (then, owes_draw): (OnClose, bool), or_else: GiveUpReason) {
+    /// A connection is lost or to be replaced, or a dial failed, and this is to be done about it.
+    pub(super) fn follow(&mut self, (then, owes_draw): (OnClose, bool), or_else: GiveUpReason) {
         let (at_least, spread) = match then {
             OnClose::Stop => return self.no_more(or_else),
             OnClose::Redial { at_least, spread } => (at_least, spread),
@@ -133,11 +134,11 @@ where
     }
 
     /// A share of this, drawn anew for each dial.
-    pub(super) fn draw(&self, spread: Duration) -> u64 {
+    fn draw(&self, spread: Duration) -> u64 {
         share(mix(self.seed, self.dials), nanos(spread).saturating_add(1))
     }
 
-    /// A dial came to nothing, or to a connection that was lost before it was stable.
+    /// A dial came to nothing, or to a connection that was not stable.
     pub(super) fn retry(&mut self, ask: Option<Ask>) {
         let ask = ask.unwrap_or(Ask::NOTHING);
         if self.attempts >= self.policy.max_attempts && self.policy.max_attempts != u32::MAX {

@@ -30,6 +30,9 @@ where
     /// because nothing is lost. If the old connection is lost first, that is a loss like any other; a dial that is under way
     /// then goes on, and what the loss asks for is heeded should it fail.
     ///
+    /// A connection that is not stable yet is left as one that is lost: not before the backoff says so. Otherwise a server that is
+    /// about to go, and says so to everybody who comes, would be dialled at full speed.
+    ///
     /// Unless connected, nothing: a dial comes anyway. While handing over, nothing.
     ///
     /// ```
@@ -53,10 +56,8 @@ where
         self.advance(now);
         match self.phase {
             Phase::Connected(connection) if self.old.is_none() => {
-                self.start_anew();
                 self.old = Some(connection);
-                let dial_at = self.latest.after(self.draw(over));
-                self.phase = Phase::Waiting { dial_at, owed_until: self.latest, fresh: true };
+                self.follow((OnClose::AT_ONCE.spread_over(over), false), GiveUpReason::Stopped);
             }
             Phase::Connected(_) | Phase::Waiting { .. } | Phase::Dialling(_) => {}
             Phase::Stopping | Phase::Ending(_) | Phase::Finished(_) => {}

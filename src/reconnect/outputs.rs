@@ -72,8 +72,8 @@ impl<B, F> Reconnect<B, F> {
         self.old.is_some() && !matches!(self.phase, Phase::Connected(_))
     }
 
-    /// How many dials there have been since the start, the loss of a stable connection, or the last
-    /// [`dial_now`](Self::dial_now) or [`hand_over`](Self::hand_over): the number to show to a person who waits.
+    /// How many dials there have been since the start, the loss or the [hand-over](Self::hand_over) of a stable connection, or the
+    /// last [`dial_now`](Self::dial_now): the number to show to a person who waits.
     #[must_use]
     pub const fn attempts(&self) -> u32 {
         self.attempts

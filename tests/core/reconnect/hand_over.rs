@@ -70,6 +70,41 @@ fn what_forbids_more_dials_leaves_the_old_connection() {
 }
 
 #[test]
+fn a_server_that_hands_over_everybody_who_comes_is_not_dialled_at_full_speed() {
+    lives(
+        EXACT,
+        &[1, 2, 4],
+        "
+        0s > dial 1
+        0s < connected 1
+        0s < hand-over
+        1s > dial 2
+        1s < connected 2
+        1s > retire 1
+        1s < hand-over
+        3s > dial 3
+        3s < connected 3
+        3s > retire 2
+        32.999999999s < hand-over
+        36.999999999s > dial 4
+        36.999999999s < connected 4
+        36.999999999s > retire 3
+        66.999999999s < hand-over
+        66.999999999s > dial 5
+        66.999999999s < connected 5
+        66.999999999s > retire 4
+        67s < hand-over
+        68s > dial 6
+        68s < end
+        ",
+    );
+    // Where the backoff has ended, or there were too many dials, it stays where it is.
+    for policy in [EXACT, EXACT.max_attempts(1)] {
+        lives(policy, &[], "0s > dial 1\n0s < connected 1\n1s < hand-over\n2s < connected 1\n2s < end");
+    }
+}
+
+#[test]
 fn a_hand_over_that_came_to_nothing_can_be_asked_for_again() {
     lives(
         EXACT,
@@ -370,9 +405,9 @@ fn the_status_is_that_of_the_connection_that_serves() {
     assert_eq!((client.poll(at(61)), client.poll_timeout()), (None, None));
     assert!(!client.connected(old, at(62)), "it is");
     // The next one is like the first.
-    client.hand_over(Duration::ZERO, at(70));
-    let Some(ReconnectAction::Dial(third)) = client.poll(at(70)) else { panic!("no dial") };
-    client.closed_with(third, 1006, OnClose::Stop, at(70));
+    client.hand_over(Duration::ZERO, at(100));
+    let Some(ReconnectAction::Dial(third)) = client.poll(at(100)) else { panic!("no dial") };
+    client.closed_with(third, 1006, OnClose::Stop, at(100));
     assert_eq!((client.status(), client.is_handing_over()), (DialStatus::Connected(new), false));
-    assert_eq!((client.poll(at(70)), client.poll_timeout()), (None, None));
+    assert_eq!((client.poll(at(100)), client.poll_timeout()), (None, None));
 }

@@ -245,9 +245,8 @@ impl<'a> Opinion<'a> {
                 self.wait = Some(Wait::at(now));
             }
             Fact::HandOver(over) if self.connected.is_some() && self.old.is_none() => {
-                (self.used, self.dials, self.since) = (0, 0, now);
-                (self.old, self.connected) = (self.connected, None);
-                self.wait = Some(Wait { dial: (now, now.saturating_add(over)), ..Wait::at(now) });
+                self.old = self.connected;
+                self.trouble(now, Ask { at_least: 0, spread: over, owes_draw: false });
             }
             Fact::Stopped if self.dialling.is_some() => (self.stopping, self.old) = (Some(now), None),
             Fact::Stopped => (self.end, self.old) = (Some((GiveUpReason::Stopped, now)), None),
