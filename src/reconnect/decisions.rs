@@ -225,12 +225,13 @@ where
         at <= self.latest && at != Timestamp::MAX
     }
 
+    /// Whatever is reported of others changes nothing.
     pub(super) const fn is_newest(&self, attempt: Attempt) -> bool {
         match self.phase {
             // After a hand-over that came to nothing there are later attempts than that of the connection.
             Phase::Connected(connection) => connection.attempt == attempt.0,
             Phase::Waiting { .. } | Phase::Dialling(_) | Phase::Stopping => attempt.0 == self.dials,
-            Phase::Ending(_) | Phase::Finished(_) => attempt.0 == self.dials,
+            Phase::Ending(_) | Phase::Finished(_) => false,
         }
     }
 }
