@@ -105,11 +105,14 @@
 //! # What follows from a verdict
 //!
 //! - The client dials again: [`Reconnect`] says when, by what the server said and by any backoff, and spreads the herd of
-//!   those that lost the same server.
+//!   those that lost the same server. After a sleep ([`SleepDetector`]) or on another network it asks first.
 //! - A list of people changes: [`Presence`] (feature `alloc`) makes one user of many tabs and devices, and a reloaded page
 //!   neither leaves nor joins.
 //! - The right to write passes on: [`Lease`] (feature `alloc`) has one holder and a queue, is frozen while the holder is
-//!   suspect, and numbers each holding, so that a late write is known.
+//!   suspect, and numbers each holding, so that a late write is known. A holder at the other end of a network that is cut off
+//!   stops by itself (`lease::Tenure`).
+//!
+//! None of them holds against anybody what ran out while the process slept, before what waited has been handed in.
 //!
 //! # What is promised
 //!
@@ -208,6 +211,7 @@ mod serde;
 pub mod session;
 #[cfg(feature = "sim")]
 pub mod sim;
+mod sleep;
 mod state;
 #[cfg(feature = "proptest")]
 pub mod strategy;
@@ -236,6 +240,7 @@ pub use payload::random_seed;
 pub use presence::{Presence, PresenceChange};
 pub use reconnect::{Reconnect, ReconnectAction};
 pub use rtt::Rtt;
+pub use sleep::SleepDetector;
 pub use text_heartbeat::TextHeartbeat;
 #[cfg(feature = "std")]
 pub use time::Clock;

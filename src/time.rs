@@ -1,8 +1,14 @@
 //! Moments on the caller's clock, and (feature `std`) a clock to take them from.
 
+#[cfg(feature = "std")]
+mod clock;
+
 use core::fmt;
 use core::ops::{Add, AddAssign, Sub, SubAssign};
 use core::time::Duration;
+
+#[cfg(feature = "std")]
+pub use self::clock::Clock;
 
 /// A moment: whole nanoseconds since an origin that the caller picks.
 ///
@@ -113,6 +119,12 @@ impl Timestamp {
             Some(late) => Self(late & !last),
             None => self,
         }
+    }
+
+    /// Nobody looked for longer than `tolerance` after this deadline: `before` is the look before this one. Who slept judges
+    /// nobody by what ran out meanwhile.
+    pub(crate) fn is_seen_late(self, before: Self, now: Self, tolerance: u64) -> bool {
+        now.since(self.max(before)) > tolerance
     }
 
     /// `None` for the far end: what a caller sees of a deadline that never comes.
@@ -253,85 +265,4 @@ pub(crate) const fn nanos(duration: Duration) -> u64 {
 /// The duration behind nanoseconds that may mean never: `u64::MAX` is `Duration::MAX`.
 pub(crate) const fn duration(nanos: u64) -> Duration {
     if nanos == u64::MAX { Duration::MAX } else { Duration::from_nanos(nanos) }
-}
-
-/// Ties [`Timestamp`]s to [`std::time::Instant`]: the origin is the moment of [`Clock::new`].
-///
-/// ```
-/// use liveness::Clock;
-///
-/// let clock = Clock::new();
-/// let now = clock.now();
-/// assert_eq!(clock.at(clock.instant(now)), now);
-/// ```
-#[cfg(feature = "std")]
-#[derive(Clone, Copy, Debug)]
-pub struct Clock {
-    origin: std::time::Instant,
-}
-
-#[cfg(feature = "std")]
-impl Clock {
-    /// A clock whose origin is now.
-    #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
-    pub fn new() -> Self {
-        Self { origin: std::time::Instant::now() }
-    }
-
-    /// A clock with this origin: for drivers whose runtime has a clock of its own.
-    #[must_use]
-    pub const fn with_origin(origin: std::time::Instant) -> Self {
-        Self { origin }
-    }
-
-    /// The present moment.
-    #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
-    pub fn now(&self) -> Timestamp {
-        self.at(std::time::Instant::now())
-    }
-
-    /// The moment of an [`Instant`](std::time::Instant); one before the origin counts as the origin.
-    #[must_use]
-    pub fn at(&self, instant: std::time::Instant) -> Timestamp {
-        Timestamp::ZERO.saturating_add(instant.saturating_duration_since(self.origin))
-    }
-
-    /// How long to wait from now for this deadline, for timers that want a duration: zero where it has passed. `None`, the
-    /// deadline that never comes, stays `None`: wait for ever, or for the next event.
-    ///
-    /// ```
-    /// use core::time::Duration;
-    /// use liveness::{Clock, Config, Liveness};
-    ///
-    /// let clock = Clock::new();
-    /// let peer = Liveness::new(Config::DEFAULT, 7, clock.now());
-    /// // It has to be marked online: there is nothing to wait for.
-    /// assert_eq!(clock.until(peer.poll_timeout()), Some(Duration::ZERO));
-    /// assert_eq!(clock.until(None), None);
-    /// ```
-    #[must_use]
-    pub fn until(&self, deadline: Option<Timestamp>) -> Option<Duration> {
-        deadline.map(|at| at.saturating_duration_since(self.now()))
-    }
-
-    /// The [`Instant`](std::time::Instant) of a moment, for timers that want one. Where the platform cannot
-    /// express it (it is as good as never), the furthest of a few round distances that it can.
-    #[must_use]
-    pub fn instant(&self, at: Timestamp) -> std::time::Instant {
-        const YEAR: u64 = 365 * 24 * 3600;
-        let exact = self.origin.checked_add(Duration::from_nanos(at.as_nanos()));
-        exact
-            .or_else(|| self.origin.checked_add(Duration::from_secs(30 * YEAR)))
-            .or_else(|| self.origin.checked_add(Duration::from_secs(YEAR)))
-            .unwrap_or(self.origin)
-    }
-}
-
-#[cfg(feature = "std")]
-impl Default for Clock {
-    fn default() -> Self {
-        Self::new()
-    }
 }

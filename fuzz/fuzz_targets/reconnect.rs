@@ -9,17 +9,19 @@ mod world;
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use reference::{NEVER, Settings};
+use reference::{NEVER, Settings, Then};
 use world::{Step, What, World};
 
 #[derive(Arbitrary, Debug)]
 enum Happening {
     Nothing,
     Connected(u8),
-    Failed(u8),
-    Closed(u8, u16),
+    Failed(u8, Option<Decision>),
+    Closed(u8, u16, Option<Decision>),
     NetworkChanged,
+    NetworkLost,
     DialNow,
+    HandOver(u64),
     Stop,
 }
 
@@ -28,13 +30,22 @@ impl Happening {
         match *self {
             Self::Nothing => What::Nothing,
             Self::Connected(older) => What::Connected(older.into()),
-            Self::Failed(older) => What::Failed(older.into()),
-            Self::Closed(older, code) => What::Closed(older.into(), code),
+            Self::Failed(older, then) => What::Failed(older.into(), then.map(decided)),
+            Self::Closed(older, code, then) => What::Closed(older.into(), code, then.map(decided)),
             Self::NetworkChanged => What::NetworkChanged,
+            Self::NetworkLost => What::NetworkLost,
             Self::DialNow => What::DialNow,
+            Self::HandOver(over) => What::HandOver(over),
             Self::Stop => What::Stop,
         }
     }
+}
+
+/// At least so long, and so wide a draw; nothing: no more dials.
+type Decision = Option<(Length, Length)>;
+
+fn decided(decision: Decision) -> Then {
+    decision.map(|(at_least, spread)| (at_least.unwrap_or(NEVER), spread.unwrap_or(NEVER)))
 }
 
 #[derive(Arbitrary, Debug)]

@@ -1,18 +1,23 @@
 //! Who may write: one at a time, and passed on when they are gone.
 //!
-//! [`Lease`] is the machine; [`LeaseChange`] what comes out of it; [`Refusal`] why a write is refused.
+//! [`Lease`] is the machine; [`LeaseChange`] what comes out of it; [`Refusal`] why a write is refused; [`Tenure`] the half of a
+//! holder at the other end of a network.
 
 mod change;
+mod decisions;
 mod history;
+mod tenure;
 mod token;
 
 use alloc::collections::{BTreeMap, VecDeque};
 use core::time::Duration;
 
 pub use self::change::{LeaseChange, Loss, Refusal};
-use self::history::{History, Lost, Notification};
+use self::history::History;
+pub use self::tenure::Tenure;
 pub use self::token::Token;
 use crate::event::Status;
+use crate::presence::PresenceChange;
 use crate::time::{Timestamp, duration, nanos};
 
 /// So many of the latest losses are remembered: for each of them, a late write learns why and when, and who was away is told
@@ -27,7 +32,7 @@ pub const REMEMBERED: usize = 64;
 ///
 /// Methods come in four kinds:
 ///
-/// - *inputs*, what [`Liveness`](crate::Liveness) or [`Presence`](crate::Presence) found out about a user:
+/// - *inputs*, what [`Presence`](crate::Presence) found out about a user: [`apply`](Self::apply); or whatever else knows:
 ///   [`set_status`](Self::set_status);
 /// - *commands*: [`request`](Self::request), [`release`](Self::release), [`revoke`](Self::revoke);
 /// - *outputs*: [`poll`](Self::poll) until it returns `None`, then not before [`poll_timeout`](Self::poll_timeout);
@@ -37,11 +42,34 @@ pub const REMEMBERED: usize = 64;
 /// In a loop: take the time from the clock, hand in everything that happened, poll until `None`, tell people, and wait for
 /// input or for `poll_timeout`. A user of whom nothing was heard yet counts as online.
 ///
-/// | a machine says | or [`Presence`](crate::PresenceChange) | hand in |
-/// |---|---|---|
-/// | [`MarkOnline`](crate::Action::MarkOnline) | `Joined`, `Recovered` | [`Status::Online`] |
-/// | [`MarkSuspect`](crate::Action::MarkSuspect) | `Suspected` | [`Status::Suspect`] |
-/// | [`MarkOffline`](crate::Action::MarkOffline) | `Left` | [`Status::Offline`] |
+/// It is fed with *users*. What the machine of one connection says is not about its user, who may be back on another
+/// connection: when the old one is given up at last, the pen must stay. So between them stands a `Presence`, and
+/// [`apply`](Self::apply) is the whole glue:
+///
+/// ```
+/// # use core::time::Duration;
+/// # use liveness::{Action, Lease, LeaseChange, Presence, Reason, Timestamp};
+/// # let at = Timestamp::from_secs;
+/// # let (mut room, mut pen) = (Presence::new(), Lease::new(Duration::from_secs(5)));
+/// fn settle(room: &mut Presence<&'static str>, pen: &mut Lease<&'static str>, now: Timestamp) {
+///     while let Some(change) = room.poll(now) {
+///         pen.apply(&change, now);
+///     }
+/// }
+///
+/// room.connect(1, "ann", at(0));
+/// pen.request("ann", at(0));
+/// pen.request("bob", at(1));
+/// settle(&mut room, &mut pen, at(1));
+/// assert!(matches!(pen.poll(at(1)), Some(LeaseChange::Granted { user: "ann", .. })));
+///
+/// // Ann's phone is on another network; 40 s later her old connection is given up.
+/// room.connect(2, "ann", at(50));
+/// room.handle(&1, Action::MarkSuspect, at(62));
+/// room.handle(&1, Action::MarkOffline(Reason::PingTimeout), at(90));
+/// settle(&mut room, &mut pen, at(90));
+/// assert_eq!(pen.poll(at(90)), None); // nothing happened
+/// ```
 ///
 /// # The rules
 ///
@@ -59,7 +87,10 @@ pub const REMEMBERED: usize = 64;
 /// 4. **At once**: who goes offline, or releases it, has lost it from that call on; the next poll grants it to the next. Who
 ///    goes offline is out of the queue, too.
 /// 5. **Tokens** only grow. A write is good under the newest, by its holder, while not suspect.
-/// 6. **Every loss is told**: by [`LeaseChange::Lost`], and, to whom it did not reach because they were suspect or offline, by
+/// 6. **A late look is no look.** A grace that ran out while nobody looked, neither by a poll nor by an input, for longer than
+///    [`stall_tolerance`](Self::stall_tolerance), begins anew with the next look: the arbiter slept, and the holder's sign of
+///    life waits to be read. Once for each suspicion, so that a driver that is always late comes to an end too.
+/// 7. **Every loss is told**: by [`LeaseChange::Lost`], and, to whom it did not reach because they were suspect or offline, by
 ///    [`LeaseChange::Returned`] on their return.
 ///
 /// A page that is reloaded closes its connection and opens another. Whether that is *offline* is the caller's affair: what
@@ -107,6 +138,7 @@ pub const REMEMBERED: usize = 64;
 pub struct Lease<U> {
     now: Timestamp,
     grace: u64,
+    stall_tolerance: u64,
     /// The latest handed out, here or by whoever kept the lease before.
     last: Token,
     held: Option<Held<U>>,
@@ -122,6 +154,8 @@ struct Held<U> {
     token: Token,
     /// Since when it is frozen, as far as was reported.
     reported: Option<Timestamp>,
+    /// The grace of the suspicion since the first of these moments began anew at the second.
+    begun_anew: Option<(Timestamp, Timestamp)>,
 }
 
 /// Who holds a lease: see [`Lease::holder`].
@@ -174,6 +208,7 @@ impl<U: Clone + Ord> Lease<U> {
         Self {
             now: Timestamp::ZERO,
             grace: nanos(grace),
+            stall_tolerance: nanos(grace) / 4,
             last,
             held: None,
             queue: VecDeque::new(),
@@ -182,7 +217,24 @@ impl<U: Clone + Ord> Lease<U> {
         }
     }
 
-    /// This user is as this says: what [`PresenceChange::status`](crate::PresenceChange::status) answers, or a machine.
+    /// By how much nobody may look when a grace has run out, before it begins anew (rule 6). Default: a quarter of the grace;
+    /// `Duration::MAX`: it never begins anew, for whoever has no timer and looks only when somebody asks.
+    #[must_use]
+    pub const fn stall_tolerance(mut self, tolerance: Duration) -> Self {
+        self.stall_tolerance = nanos(tolerance);
+        self
+    }
+
+    /// What became of a user: every change that a [`Presence`](crate::Presence) hands out.
+    ///
+    /// `Joined` and `Recovered` are [`Online`](Status::Online), `Suspected` is [`Suspect`](Status::Suspect), `Left` is
+    /// [`Offline`](Status::Offline). For a user of several connections this is the one that is right.
+    pub fn apply(&mut self, change: &PresenceChange<U>, now: Timestamp) {
+        self.set_status(change.user(), change.status(), now);
+    }
+
+    /// This user is as this says: for whoever has no `Presence`. The machine of one connection knows it only where a user has
+    /// no other.
     ///
     /// - [`Online`](Status::Online): they are there, or there again.
     /// - [`Suspect`](Status::Suspect): they are late with an answer. Said twice, it counts from the first.
@@ -308,82 +360,34 @@ impl<U: Clone + Ord> Lease<U> {
         self.last
     }
 
+    /// For how long a holder may act after it asked whether it still holds the lease, and was told yes: shorter than the time
+    /// after which the lease can have passed on. Send it with the token; [`Tenure`] is the holder's half.
+    ///
+    /// It is the shorter of the grace and of the presence's `linger`, less a hundredth for clocks that part: whoever was heard
+    /// of just now can be suspect, or without any connection, a moment later, and loses the lease when the one or the other
+    /// has run out. Without a presence `linger` is zero, and so is the tenure: the end of a connection passes it on at once.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use liveness::Lease;
+    ///
+    /// const PEN: Lease<u32> = Lease::new(Duration::from_secs(10));
+    /// assert_eq!(PEN.tenure(Duration::from_secs(5)), Duration::from_millis(4_950));
+    /// assert_eq!(PEN.tenure(Duration::MAX), Duration::from_millis(9_900));
+    /// assert_eq!(PEN.tenure(Duration::ZERO), Duration::ZERO);
+    /// ```
+    #[must_use]
+    pub const fn tenure(&self, linger: Duration) -> Duration {
+        let linger = nanos(linger);
+        match if linger < self.grace { linger } else { self.grace } {
+            u64::MAX => Duration::MAX,
+            shorter => Duration::from_nanos(shorter.saturating_sub(shorter.div_ceil(100))),
+        }
+    }
+
     /// How long a suspect holder keeps it while others wait.
     #[must_use]
     pub const fn grace(&self) -> Duration {
         duration(self.grace)
-    }
-
-    /// One caller has one clock; a moment before the latest counts as the latest.
-    fn advance(&mut self, now: Timestamp) {
-        self.now = self.now.max(now);
-    }
-
-    fn is_holder(&self, user: &U) -> bool {
-        self.held.as_ref().is_some_and(|held| held.user == *user)
-    }
-
-    fn frozen_since(&self) -> Option<Timestamp> {
-        self.suspects.get(&self.held.as_ref()?.user).copied()
-    }
-
-    /// The place in the queue of who gets it next, and the token they get.
-    fn next_holder(&self) -> Option<(usize, Token)> {
-        let token = self.last.next()?;
-        let place = self.queue.iter().position(|waiting| !self.suspects.contains_key(waiting))?;
-        Some((place, token))
-    }
-
-    /// When its holder's grace is over for whoever is next.
-    fn grace_ends_at(&self) -> Option<Timestamp> {
-        let over = self.frozen_since()?.after(self.grace).or_never()?;
-        self.next_holder().map(|_| over)
-    }
-
-    fn withdraw(&mut self, user: &U, reason: Loss) {
-        if self.is_holder(user) {
-            self.lose(reason);
-        } else if let Some(place) = self.position(user) {
-            self.queue.remove(place);
-        }
-    }
-
-    fn lose(&mut self, reason: Loss) {
-        if let Some(Held { user, token, reported: _ }) = self.held.take() {
-            let away = self.suspects.contains_key(&user);
-            self.history.push(Lost {
-                user,
-                token,
-                reason,
-                at: self.now,
-                notification: Notification::All { away },
-            });
-        }
-    }
-
-    fn report_holder(&mut self) -> Option<LeaseChange<U>> {
-        let frozen = self.frozen_since();
-        let held = self.held.as_mut().filter(|held| held.reported != frozen)?;
-        let (user, token) = (held.user.clone(), held.token);
-        // One suspicion after another, with a sign of life in between, is reported as both.
-        let reported = core::mem::take(&mut held.reported);
-        if reported.is_none() {
-            held.reported = frozen;
-        }
-        Some(match held.reported {
-            Some(since) => LeaseChange::Frozen { user, token, since },
-            None => LeaseChange::Thawed { user, token },
-        })
-    }
-
-    fn grant(&mut self) -> Option<LeaseChange<U>> {
-        if self.held.is_some() {
-            return None;
-        }
-        let (place, token) = self.next_holder()?;
-        let user = self.queue.remove(place)?;
-        self.last = token;
-        self.held = Some(Held { user: user.clone(), token, reported: None });
-        Some(LeaseChange::Granted { user, token })
     }
 }

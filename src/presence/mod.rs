@@ -3,11 +3,13 @@
 //! [`Presence`] is the machine, [`PresenceChange`] what comes out of it.
 
 mod change;
+mod person;
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use core::time::Duration;
 
 pub use self::change::PresenceChange;
+use self::person::Person;
 use crate::event::{Action, Status};
 use crate::time::{Timestamp, duration, nanos};
 
@@ -38,8 +40,8 @@ pub const DEFAULT_LINGER: Duration = Duration::from_secs(5);
 ///
 /// 1. **Online** while any of their connections is; **suspect** while every one of them is.
 /// 2. **Linger** runs from the end of the last connection, whatever ended it. Meanwhile the user stays as they were shown
-///    last. A new connection before they are called out as gone, and nothing ever happened. The poll decides: who is back
-///    when it comes has not left, even where it comes late. So hand in what happened first, then poll. Zero calls the
+///    last. A new connection before they are called out as gone, and nothing ever happened. The poll decides: a user who is
+///    back when it comes has not left, even where it comes late. So hand in what happened first, then poll. Zero calls the
 ///    user out at once, and every reload with them; `Duration::MAX` never, until they are [removed](Self::remove_user).
 /// 3. **Goodbye** does not linger.
 /// 4. **A connection belongs to the user who was connected with it last.** For its former user it has ended, as in rule 2; an identity
@@ -47,12 +49,43 @@ pub const DEFAULT_LINGER: Duration = Duration::from_secs(5);
 /// 5. **Late, double or unknown** inputs, of connections that have ended or were never connected, are nothing.
 /// 6. **Only the difference is told**: who came and went between two polls was not here, and who was suspect for less than
 ///    that never was. Those who leave come first, in the order of their moments; the others in the order of `U`.
+/// 7. **A late look is no look.** A linger that ran out while nobody looked, neither by a poll nor by an input, for longer than
+///    [`stall_tolerance`](Self::stall_tolerance), begins anew with the next look: the process slept, and whoever came back
+///    meanwhile waits to be read. Once for each departure, so that a driver that is always late comes to an end too. A
+///    goodbye is a goodbye, however late it is seen.
+///
+/// # Away
+///
+/// "Away" and "do not disturb" are no liveness: a user says so, or does nothing for a while, and their connections are well. Keep
+/// it beside, by user, show it where the user is [`Online`](Status::Online), and forget it with their
+/// [`Left`](PresenceChange::Left). `Suspect` is not for it: the next sign of life would take it back.
+///
+/// ```
+/// use std::collections::BTreeSet;
+/// use liveness::{Presence, PresenceChange, Status, Timestamp};
+///
+/// let (mut room, mut away) = (Presence::new(), BTreeSet::new());
+/// room.connect(1, "ann", Timestamp::ZERO);
+/// away.insert("ann"); // she says so
+/// while let Some(change) = room.poll(Timestamp::ZERO) {
+///     if let PresenceChange::Left(user) = change {
+///         away.remove(user);
+///     }
+/// }
+/// let shown = match room.status(&"ann") {
+///     Status::Online if away.contains("ann") => "away",
+///     Status::Online => "online",
+///     Status::Suspect => "does not answer",
+///     Status::Offline => "not here",
+/// };
+/// assert_eq!(shown, "away");
+/// ```
 ///
 /// # What is promised
 ///
 /// For each user a [`Joined`](PresenceChange::Joined) first, then a [`Left`](PresenceChange::Left), alternately, whatever was handed in.
 /// The questions answer by what was handed out, so that they and a list kept by the changes agree at every moment. A
-/// `Left` comes no earlier than its moment, and the first poll from then on brings it. After `poll(now)` returned `None`,
+/// `Left` comes no earlier than its moment, and the first poll from then on brings it, unless that is late (rule 7). After `poll(now)` returned `None`,
 /// `poll_timeout()` is later than `now`. Nothing is kept of those who have left.
 ///
 /// # Many rooms
@@ -97,6 +130,7 @@ pub const DEFAULT_LINGER: Duration = Duration::from_secs(5);
 pub struct Presence<U, C = u64> {
     now: Timestamp,
     linger: u64,
+    stall_tolerance: u64,
     /// Whose a connection is: of those that were connected and have not ended.
     owners: BTreeMap<C, U>,
     /// Who has a connection, or is shown.
@@ -107,46 +141,6 @@ pub struct Presence<U, C = u64> {
     leaving: BTreeSet<(Timestamp, U)>,
     shown: usize,
     suspects: usize,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Person<C> {
-    online: BTreeSet<C>,
-    suspect: BTreeSet<C>,
-    /// What was handed out of them so far.
-    shown: Status,
-    /// When they will have left; the far end of time while they have a connection.
-    leaves: Timestamp,
-}
-
-impl<C: Ord> Person<C> {
-    const UNKNOWN: Self = Self {
-        online: BTreeSet::new(),
-        suspect: BTreeSet::new(),
-        shown: Status::Offline,
-        leaves: Timestamp::MAX,
-    };
-
-    /// What their connections say (rule 1).
-    fn status(&self) -> Status {
-        match (self.online.is_empty(), self.suspect.is_empty()) {
-            (false, _) => Status::Online,
-            (true, false) => Status::Suspect,
-            (true, true) => Status::Offline,
-        }
-    }
-
-    /// `false` where the connection is none of theirs.
-    fn set_status(&mut self, connection: &C, status: Status) -> bool {
-        let Some(connection) = self.online.take(connection).or_else(|| self.suspect.take(connection)) else {
-            return false;
-        };
-        match status {
-            Status::Online => self.online.insert(connection),
-            Status::Suspect => self.suspect.insert(connection),
-            Status::Offline => true,
-        }
-    }
 }
 
 impl<U: Ord + Clone, C: Ord + Clone> Presence<U, C> {
@@ -163,6 +157,7 @@ impl<U: Ord + Clone, C: Ord + Clone> Presence<U, C> {
         Self {
             now: Timestamp::ZERO,
             linger: nanos(linger),
+            stall_tolerance: nanos(linger) / 4,
             owners: BTreeMap::new(),
             people: BTreeMap::new(),
             changed: BTreeSet::new(),
@@ -170,6 +165,14 @@ impl<U: Ord + Clone, C: Ord + Clone> Presence<U, C> {
             shown: 0,
             suspects: 0,
         }
+    }
+
+    /// By how much nobody may look when a linger has run out, before it begins anew (rule 7). Default: a quarter of the linger;
+    /// `Duration::MAX`: it never begins anew, for whoever has no timer and looks only when somebody asks.
+    #[must_use]
+    pub const fn stall_tolerance(mut self, tolerance: Duration) -> Self {
+        self.stall_tolerance = nanos(tolerance);
+        self
     }
 
     /// This connection is this user's, and online. [`poll`](Self::poll) afterwards: they may have joined.
@@ -325,53 +328,6 @@ impl<U: Ord + Clone, C: Ord + Clone> Presence<U, C> {
     #[must_use]
     pub const fn linger(&self) -> Duration {
         duration(self.linger)
-    }
-
-    fn advance(&mut self, now: Timestamp) {
-        self.now = self.now.max(now);
-    }
-
-    fn set_or_end(&mut self, connection: &C, status: Status, linger: u64, now: Timestamp) {
-        self.advance(now);
-        let Some(user) = self.owners.get(connection).cloned() else { return };
-        if status == Status::Offline {
-            self.owners.remove(connection);
-        }
-        self.update_connection(&user, connection, status, linger);
-    }
-
-    fn update_connection(&mut self, user: &U, connection: &C, status: Status, linger: u64) {
-        if self.people.get_mut(user).is_some_and(|person| person.set_status(connection, status)) {
-            self.update_user(user, linger);
-        }
-    }
-
-    /// What follows for a user whose connections are now as they are, should they be without any.
-    fn update_user(&mut self, user: &U, linger: u64) {
-        let Some(person) = self.people.get_mut(user) else { return };
-        if person.leaves != Timestamp::MAX {
-            self.leaving.remove(&(person.leaves, user.clone()));
-            person.leaves = Timestamp::MAX;
-        }
-        let status = person.status();
-        if status == person.shown || status == Status::Offline {
-            self.changed.remove(user);
-        } else {
-            self.changed.insert(user.clone());
-        }
-        match (status, person.shown) {
-            // Here for less than a poll: there is nothing to linger.
-            (Status::Offline, Status::Offline) => {
-                self.people.remove(user);
-            }
-            (Status::Offline, Status::Online | Status::Suspect) => {
-                person.leaves = self.now.after(linger);
-                if person.leaves != Timestamp::MAX {
-                    self.leaving.insert((person.leaves, user.clone()));
-                }
-            }
-            (Status::Online | Status::Suspect, _) => {}
-        }
     }
 }
 

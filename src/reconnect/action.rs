@@ -16,6 +16,8 @@ pub enum ReconnectAction {
     Dial(Attempt),
     /// This dial takes too long, or is wanted no more: drop it. Nothing need be reported.
     Abandon(Attempt),
+    /// A hand-over succeeded: close this connection, which another has replaced. Nothing need be reported of it.
+    Retire(Attempt),
     /// No more dials. The last action there is.
     GiveUp(GiveUpReason),
 }
@@ -53,6 +55,8 @@ pub enum GiveUpReason {
     Elapsed,
     /// The backoff's iterator has ended.
     Backoff,
+    /// A dial failed, and the caller decided that no other would succeed: [`Reconnect::failed_with`](super::Reconnect::failed_with).
+    Refused,
     /// The caller wanted no more: [`Reconnect::stop`](super::Reconnect::stop).
     Stopped,
 }
@@ -65,6 +69,7 @@ impl fmt::Display for GiveUpReason {
             Self::Attempts => "too many attempts failed",
             Self::Elapsed => "tried for too long",
             Self::Backoff => "the last attempt failed",
+            Self::Refused => "refused for good",
             Self::Stopped => "stopped by this side",
         })
     }
@@ -74,11 +79,12 @@ impl fmt::Display for GiveUpReason {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "there is no fifth state to be in")]
 pub enum DialStatus {
-    /// Not connected, until the next dial at this moment; `None`: until the network changes or a person asks.
+    /// Not connected, until the next dial at this moment; `None`: not by itself, but when the network changes, or is there
+    /// again, or a person asks.
     Waiting(Option<Timestamp>),
     /// This dial is under way.
     Dialling(Attempt),
-    /// Connected by this dial.
+    /// Connected by this dial. While a hand-over is under way, by that of the connection which still serves.
     Connected(Attempt),
     /// For ever without a connection.
     Finished(GiveUpReason),

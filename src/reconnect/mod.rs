@@ -11,52 +11,73 @@
 //!      │  └─── failed, Abandon ─┘                    │
 //!      └───────────────────── closed ────────────────┘      and from anywhere, once: GiveUp
 //! ```
+//!
+//! Where the server announces its end, [`hand_over`](Reconnect::hand_over) dials beside the connection that still serves, and
+//! `Retire` follows when the new one stands.
 
 mod action;
+mod backoff;
+mod decisions;
+mod hand_over;
+mod outputs;
+mod pace;
 mod policy;
 
 use core::fmt;
 use core::time::Duration;
 
 pub use self::action::{Attempt, DialStatus, GiveUpReason, ReconnectAction};
+pub use self::backoff::Backoff;
+use self::hand_over::After;
+use self::pace::Pace;
 pub use self::policy::{OnClose, Policy};
-use crate::payload::{mix, share};
-use crate::time::{Timestamp, nanos};
+use crate::payload::mix;
+use crate::time::Timestamp;
 
 /// Decides when to dial a server again.
 ///
 /// Methods come in four kinds, as those of [`Liveness`](crate::Liveness):
 ///
 /// - *inputs*, when something happened: [`connected`](Self::connected), [`failed`](Self::failed), [`closed`](Self::closed),
-///   [`network_changed`](Self::network_changed);
+///   [`network_changed`](Self::network_changed), [`network_lost`](Self::network_lost);
 /// - *outputs*: [`poll`](Self::poll) until it returns `None`, then not before [`poll_timeout`](Self::poll_timeout);
-/// - *commands*: [`dial_now`](Self::dial_now) and [`stop`](Self::stop);
-/// - *questions*: [`status`](Self::status), [`attempts`](Self::attempts), [`is_finished`](Self::is_finished).
+/// - *commands*: [`dial_now`](Self::dial_now), [`hand_over`](Self::hand_over) and [`stop`](Self::stop);
+/// - *questions*: [`status`](Self::status), [`attempts`](Self::attempts), [`is_handing_over`](Self::is_handing_over),
+///   [`is_finished`](Self::is_finished).
 ///
 /// How long to wait:
 ///
 /// 1. *At the start*: not at all.
 /// 2. *After a dial that failed*: what the backoff says next.
-/// 3. *After a connection that was lost*, by its close code, as [`OnClose`] says: by default a random part of 5 s, for whoever
-///    else lost that server dials then too.
+/// 3. *After a connection that was lost*, by its close code, as [`OnClose`] says: by default a random part of 5 s, because all
+///    the others that lost that server dial then too.
 /// 4. *After one that was lost before it was [stable](Policy::stable_after)*: what 3 says, with what the backoff says
-///    next for its least time where that is longer. Else a server that accepts everybody and then falls over would be dialled
-///    at full speed by all.
-/// 5. *When the network changes*, not at all, but for what the server asked for.
+///    next for its least time where that is longer. Otherwise a server that accepts everybody and then falls over would be
+///    dialled at full speed by all.
+/// 5. *Where the server asked for a wait* that only this run knows, such as `Retry-After`: [`failed_with`](Self::failed_with)
+///    and [`closed_with`](Self::closed_with) take it in place of what 2 and 3 say.
+/// 6. *When the network changes*: not at all, except for what the server is owed. Five new networks in a row are dialled over
+///    at once, after those one each 30 s: a network that flaps is not dialled at the rate of its flaps.
+/// 7. *While the system says that there is no network*: until it says that there is one.
 ///
-/// The **backoff** is any iterator of durations, and a closure that makes one, for it starts anew after each connection that
-/// was stable. Its end is a limit like the others; `Duration::MAX` in it waits for the network to change. Those of the crate
-/// [backon](https://docs.rs/backon) fit, jitter and all: `|| ExponentialBuilder::default().with_jitter().build()`. Here is one
-/// by hand, with as many attempts as it takes:
+/// **What the server is owed**, neither a backoff nor a new network shortens: `at_least`, always; and what was drawn from
+/// the spread, unless the connection ended without a word of the server (code 1006, by the policy). In that case nobody
+/// asked for the spread, and a new network says that the loss was this client's own.
+///
+/// The **backoff** is the crate's own [`Backoff`] ([`with_backoff`](Self::with_backoff)), or any iterator of durations with a
+/// closure that makes one, because it starts anew after each connection that was stable. Its end is a limit like the others;
+/// `Duration::MAX` in it waits for the network to change. Those of the crate [backon](https://docs.rs/backon) fit, jitter and
+/// all: `|| ExponentialBuilder::default().with_jitter().build()`. In a field, the type of a machine with the crate's own
+/// backoff is `Reconnect`.
 ///
 /// ```
-/// use core::{iter::successors, time::Duration};
-/// use liveness::reconnect::{Policy, Reconnect, ReconnectAction};
+/// use core::time::Duration;
+/// use liveness::reconnect::{Backoff, OnClose, Policy, Reconnect, ReconnectAction};
 /// use liveness::Timestamp;
 ///
-/// // 1 s, 2 s, 4 s and so on to 60 s.
-/// let backoff = || successors(Some(Duration::from_secs(1)), |wait| Some((*wait * 2).min(Duration::from_secs(60))));
-/// let mut reconnect = Reconnect::new(Policy::DEFAULT, backoff, 7, Timestamp::ZERO);
+/// // 1 s, 2 s, 4 s and so on to 60 s; without jitter, so that this example knows what happens.
+/// let backoff = Backoff::DEFAULT.jitter(0);
+/// let mut reconnect = Reconnect::with_backoff(Policy::DEFAULT, backoff, 7, Timestamp::ZERO);
 ///
 /// // The first dial fails after 3 s: the next comes 1 s later.
 /// let Some(ReconnectAction::Dial(first)) = reconnect.poll(Timestamp::ZERO) else { panic!("no dial") };
@@ -73,34 +94,56 @@ use crate::time::{Timestamp, nanos};
 /// let at = reconnect.poll_timeout().expect("there is no limit");
 /// assert!((lost..=Timestamp::from_secs(3605)).contains(&at));
 ///
-/// // That one is closed because what we sent was wrong. It would be as wrong the next time.
+/// // The answer is 503 with `Retry-After: 120`, and no new network makes it less.
 /// let Some(ReconnectAction::Dial(third)) = reconnect.poll(at) else { panic!("no dial") };
-/// assert!(reconnect.connected(third, at));
-/// reconnect.closed(third, 1007, at);
+/// reconnect.failed_with(third, OnClose::after(Duration::from_secs(120)), at);
+/// reconnect.network_changed(at + Duration::from_secs(5));
+/// let at = at + Duration::from_secs(120);
+/// assert_eq!(reconnect.poll_timeout(), Some(at));
+///
+/// // The next connection is closed because what we sent was wrong. It would be as wrong the next time.
+/// let Some(ReconnectAction::Dial(fourth)) = reconnect.poll(at) else { panic!("no dial") };
+/// assert!(reconnect.connected(fourth, at));
+/// reconnect.closed(fourth, 1007, at);
 /// assert!(matches!(reconnect.poll(at), Some(ReconnectAction::GiveUp(_))));
 /// assert!(reconnect.is_finished());
 /// ```
 ///
 /// Only the losses are spread by the machine; to spread the dials that fail is the backoff's affair.
 ///
+/// # Asleep, and on another network
+///
+/// A program that learns that it slept ([`SleepDetector`](crate::SleepDetector)), or that its network is another, says
+/// [`network_changed`](Self::network_changed) and [probes](crate::Liveness::probe) its connection. If that is lost then, the
+/// program has lost it alone: [`closed_with`](Self::closed_with) and [`OnClose::AT_ONCE`] dial without the herd's spread.
+///
 /// # What is promised
 ///
 /// For any caller, backoff and clock: from a `Dial` until `connected`, `failed`, `closed` or `Abandon` no other; no `Dial` before
-/// its wait is over, and none that falls due at or after `max_elapsed`; one `GiveUp`, last; after `poll(now)` returned
+/// its wait is over, none before what the server is owed (unless a person asks), none while the system says that there is no
+/// network (unless a person asks), and none that falls due at or after `max_elapsed`; whatever the network does, its changes
+/// bring no more than five dials and one each 30 s; at most two connections, and those only from the success of a hand-over's dial
+/// until the next poll; no `Retire` unless the new connection stands; one `GiveUp`, last; after `poll(now)` returned
 /// `None`, `poll_timeout()` is later than `now`; a poll before it changes nothing, so extra polls change nothing; the same
 /// inputs give the same outputs. Nothing panics, unless the backoff does. A timestamp earlier than the latest counts as
 /// the latest.
 ///
-/// Hand in what has happened before you poll: a dial that succeeded while the process slept is else abandoned.
+/// Hand in what has happened before you poll. A dial whose time ran out while the process slept is not abandoned at first
+/// sight ([`dial_timeout`](Policy::dial_timeout)), so that its success is heard first.
 #[derive(Clone)]
-pub struct Reconnect<B, F = fn() -> B> {
+pub struct Reconnect<B = Backoff, F = fn() -> B> {
     policy: Policy,
-    backoff: F,
+    backoff: Source<B, F>,
     delays: B,
     seed: u64,
     /// The latest moment seen. Time inside never runs backwards.
     latest: Timestamp,
     phase: Phase,
+    /// In a hand-over, the connection that serves until another stands and this one is retired.
+    old: Option<Connection>,
+    /// The system says that there is no network.
+    offline: bool,
+    pace: Pace,
     /// Dials handed out, ever.
     dials: u64,
     /// Dials handed out, and the moment from which the limits count: since the start, the loss of a stable connection, or
@@ -109,22 +152,26 @@ pub struct Reconnect<B, F = fn() -> B> {
     since: Timestamp,
 }
 
+/// Where a backoff comes from that starts anew.
+#[derive(Clone)]
+enum Source<B, F> {
+    /// The caller makes it.
+    Made(F),
+    /// It is made of the one before.
+    Again(fn(&B) -> B),
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// Before `owed_until` not even a new network is a reason to dial.
+    /// Before `owed_until` not even a new network is a reason to dial. If `fresh`, the backoff has not been asked since it
+    /// began anew.
     Waiting {
         dial_at: Timestamp,
         owed_until: Timestamp,
+        fresh: bool,
     },
-    /// If `changed`, the network is another than the one that was dialled over.
-    Dialling {
-        abandon_at: Timestamp,
-        changed: bool,
-    },
-    /// From `stable_at` on, its loss is a new one.
-    Connected {
-        stable_at: Timestamp,
-    },
+    Dialling(Dialling),
+    Connected(Connection),
     /// A dial is under way that is wanted no more; `Abandon` is next.
     Stopping,
     /// `GiveUp` is next.
@@ -132,55 +179,102 @@ enum Phase {
     Finished(GiveUpReason),
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Dialling {
+    abandon_at: Timestamp,
+    /// The dial's time ran out while nobody looked, and it was given more.
+    put_off: bool,
+    /// The network is another than the one that was dialled over.
+    changed: bool,
+    /// In a hand-over, what the end of the old connection came to while this dial was under way.
+    after: After,
+}
+
+/// From `stable_at` on, its loss is a new one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Connection {
+    attempt: u64,
+    stable_at: Timestamp,
+}
+
+impl Reconnect {
+    /// A machine without a connection, that dials at once, with the crate's own backoff.
+    ///
+    /// `seed` draws the spread and the jitter of the backoff. Give each client another one, from whatever source is at hand
+    /// (with `std`, [`random_seed`](crate::random_seed)), or they will not be spread.
+    ///
+    /// ```
+    /// use liveness::reconnect::{Backoff, Policy};
+    /// use liveness::{Reconnect, Timestamp};
+    ///
+    /// struct Client {
+    ///     reconnect: Reconnect,
+    /// }
+    ///
+    /// let reconnect = Reconnect::with_backoff(Policy::DEFAULT, Backoff::DEFAULT, 7, Timestamp::ZERO);
+    /// let mut client = Client { reconnect };
+    /// assert!(client.reconnect.poll(Timestamp::ZERO).is_some());
+    /// ```
+    #[must_use]
+    pub fn with_backoff(policy: Policy, backoff: Backoff, seed: u64, now: Timestamp) -> Self {
+        // Not the draws of the spread, which are numbered from 1.
+        let backoff = backoff.seeded(mix(seed, 0));
+        Self::starting(policy, Source::Again(Backoff::anew), backoff.anew(), seed, now)
+    }
+}
+
 impl<B, F> Reconnect<B, F>
 where
     B: Iterator<Item = Duration>,
     F: FnMut() -> B,
 {
-    /// A machine without a connection, that dials at once.
+    /// A machine without a connection, that dials at once. `backoff` makes the waits between dials that fail.
     ///
     /// `seed` draws the spread. Give each client another one, from whatever source is at hand, or they will not be spread.
     #[must_use]
     pub fn new(policy: Policy, mut backoff: F, seed: u64, now: Timestamp) -> Self {
         let delays = backoff();
-        let phase = match policy.max_attempts {
-            0 => Phase::Ending(GiveUpReason::Attempts),
-            _ => Phase::Waiting { dial_at: now, owed_until: now },
-        };
-        Self { policy, backoff, delays, seed, latest: now, phase, dials: 0, attempts: 0, since: now }
+        Self::starting(policy, Source::Made(backoff), delays, seed, now)
     }
 
     /// This dial succeeded. False: it was abandoned, or is otherwise too old, and the connection must be closed.
     #[must_use = "a connection that comes too late must be closed, or there will be two"]
     pub fn connected(&mut self, attempt: Attempt, now: Timestamp) -> bool {
         self.advance(now);
+        if self.is_old(attempt) {
+            return true;
+        }
         if !self.is_newest(attempt) {
             return false;
         }
         match self.phase {
-            Phase::Dialling { .. } => {
-                self.phase = Phase::Connected { stable_at: self.latest.after(self.policy.stable_after) };
+            Phase::Dialling(_) => {
+                let stable_at = self.latest.after(self.policy.stable_after);
+                self.phase = Phase::Connected(Connection { attempt: attempt.0, stable_at });
+                // Whatever the system says: there is a network.
+                self.offline = false;
             }
             Phase::Stopping => self.end(GiveUpReason::Stopped),
-            Phase::Waiting { .. } | Phase::Connected { .. } | Phase::Ending(_) | Phase::Finished(_) => {}
+            Phase::Waiting { .. } | Phase::Connected(_) | Phase::Ending(_) | Phase::Finished(_) => {}
         }
-        matches!(self.phase, Phase::Connected { .. })
+        matches!(self.phase, Phase::Connected(_))
     }
 
     /// This dial failed. For the connection of a dial that succeeded it is the same as [`closed`](Self::closed) with 1006.
     ///
-    /// Where the server's answer says that no dial will ever succeed (401, 404), [`stop`](Self::stop).
+    /// Where the server's answer says that no dial will ever succeed (401, 404), [`stop`](Self::stop). Where it says when to
+    /// come back, [`failed_with`](Self::failed_with).
     pub fn failed(&mut self, attempt: Attempt, now: Timestamp) {
-        self.advance(now);
-        if !self.is_newest(attempt) {
-            return;
-        }
-        match self.phase {
-            Phase::Dialling { .. } => self.retry(0, 0),
-            Phase::Connected { .. } => self.lose(1006),
-            Phase::Stopping => self.end(GiveUpReason::Stopped),
-            Phase::Waiting { .. } | Phase::Ending(_) | Phase::Finished(_) => {}
-        }
+        self.report(attempt, Report::Failed(None), now);
+    }
+
+    /// This dial failed, and the caller decides what follows: what the server's answer asks for, such as `Retry-After`.
+    ///
+    /// The wait is the longer of that and what the backoff says, and later by what is drawn from the spread; all that was asked
+    /// for is owed. [`OnClose::Stop`] gives up with [`GiveUpReason::Refused`]. For the connection of a dial that succeeded it
+    /// is the same as [`closed_with`](Self::closed_with) and 1006.
+    pub fn failed_with(&mut self, attempt: Attempt, then: OnClose, now: Timestamp) {
+        self.report(attempt, Report::Failed(Some(then)), now);
     }
 
     /// The connection of this dial is over, with this close code as RFC 6455 7.1.5 counts it: a browser's `CloseEvent.code`,
@@ -189,32 +283,60 @@ where
     /// For a dial of which nothing was reported yet it is a connection that was lost as soon as it stood. A browser's `close`
     /// event comes for those too that never opened: report these as `failed`.
     pub fn closed(&mut self, attempt: Attempt, code: u16, now: Timestamp) {
-        self.advance(now);
-        if !self.is_newest(attempt) {
-            return;
-        }
-        match self.phase {
-            Phase::Dialling { .. } | Phase::Connected { .. } => self.lose(code),
-            Phase::Stopping => self.end(GiveUpReason::Stopped),
-            Phase::Waiting { .. } | Phase::Ending(_) | Phase::Finished(_) => {}
-        }
+        self.report(attempt, Report::Closed(code, None), now);
+    }
+
+    /// The connection of this dial is over, and the caller decides what follows, in place of the policy's
+    /// [`on_close`](Policy::on_close) and [`max_spread`](Policy::max_spread): by what the server said in its hello or its Close,
+    /// or because this client has lost its connection alone ([`OnClose::AT_ONCE`]).
+    ///
+    /// All that was asked for is owed, what is drawn from the spread too.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use liveness::reconnect::{Backoff, OnClose, Policy, Reconnect, ReconnectAction};
+    /// use liveness::Timestamp;
+    ///
+    /// let mut reconnect = Reconnect::with_backoff(Policy::DEFAULT, Backoff::DEFAULT, 7, Timestamp::ZERO);
+    /// let Some(ReconnectAction::Dial(first)) = reconnect.poll(Timestamp::ZERO) else { panic!("no dial") };
+    /// assert!(reconnect.connected(first, Timestamp::ZERO));
+    ///
+    /// // Its hello said that a deploy spreads its clients over two minutes.
+    /// let window = Duration::from_secs(120);
+    /// let lost = Timestamp::from_secs(3600);
+    /// reconnect.closed_with(first, 1012, OnClose::by_code(1012).spread_over(window), lost);
+    /// let at = reconnect.poll_timeout().expect("it dials again");
+    /// assert!(at >= lost + Duration::from_secs(5) && at <= lost + Duration::from_secs(125));
+    /// ```
+    pub fn closed_with(&mut self, attempt: Attempt, code: u16, then: OnClose, now: Timestamp) {
+        self.report(attempt, Report::Closed(code, Some(then)), now);
     }
 
     /// The network is another, or back: a browser's `online`, a new default route, a laptop that woke.
     ///
-    /// What the backoff had learned was of the old one, so it starts anew, and a wait ends at once, but for the
-    /// `at_least` that the server asked for. While a dial is under way, that is waited for; should it fail, the next goes out
-    /// at once. The limits run on. While connected, nothing: [`probe`](crate::Liveness::probe) the connection.
+    /// It ends a wait at once, except for what the server is owed. What the backoff had learned was of the old network, so it
+    /// starts anew with that. While a dial is under way, that is waited for; should it fail, the next goes out at once. The
+    /// sixth new network in a row is not dialled over at once, but when 30 s have gone by for each that was, or
+    /// when the backoff says so, whichever is first. The limits run on. While connected, nothing:
+    /// [`probe`](crate::Liveness::probe) the connection.
     pub fn network_changed(&mut self, now: Timestamp) {
         self.advance(now);
+        self.offline = false;
         match &mut self.phase {
-            Phase::Waiting { dial_at, owed_until } => {
-                *dial_at = self.latest.max(*owed_until).min(*dial_at);
-                self.delays = (self.backoff)();
-            }
-            Phase::Dialling { changed, .. } => *changed = true,
-            Phase::Connected { .. } | Phase::Stopping | Phase::Ending(_) | Phase::Finished(_) => {}
+            Phase::Waiting { .. } => self.bring_forward(),
+            Phase::Dialling(dialling) => dialling.changed = true,
+            Phase::Connected(_) | Phase::Stopping | Phase::Ending(_) | Phase::Finished(_) => {}
         }
+    }
+
+    /// The system says that there is no network: a browser's `offline`, no default route.
+    ///
+    /// No dial goes out until [`network_changed`](Self::network_changed), or a person [asks](Self::dial_now), because what the
+    /// system says may be wrong. A dial that is under way goes on; if it succeeds, there is a network. The limits run on. A
+    /// connection that stands is its heartbeat's affair.
+    pub fn network_lost(&mut self, now: Timestamp) {
+        self.advance(now);
+        self.offline = true;
     }
 
     /// A person asks, with a button that says "try now": ends a wait at once, whatever the server asked for, and
@@ -224,9 +346,10 @@ where
         match self.phase {
             Phase::Waiting { .. } => {
                 self.start_anew();
-                self.phase = Phase::Waiting { dial_at: self.latest, owed_until: self.latest };
+                self.offline = false;
+                self.phase = Phase::Waiting { dial_at: self.latest, owed_until: self.latest, fresh: true };
             }
-            Phase::Dialling { .. } | Phase::Connected { .. } => {}
+            Phase::Dialling(_) | Phase::Connected(_) => {}
             Phase::Stopping | Phase::Ending(_) | Phase::Finished(_) => {}
         }
     }
@@ -234,154 +357,20 @@ where
     /// No more dials. One that is under way is abandoned; a connection that stands is the caller's to close.
     pub fn stop(&mut self, now: Timestamp) {
         self.advance(now);
+        self.old = None;
         match self.phase {
-            Phase::Waiting { .. } | Phase::Connected { .. } => self.end(GiveUpReason::Stopped),
-            Phase::Dialling { .. } => self.phase = Phase::Stopping,
+            Phase::Waiting { .. } | Phase::Connected(_) => self.end(GiveUpReason::Stopped),
+            Phase::Dialling(_) => self.phase = Phase::Stopping,
             Phase::Stopping | Phase::Ending(_) | Phase::Finished(_) => {}
         }
     }
+}
 
-    /// The next thing to do, one at a time: call until `None`. At most two come at one moment.
-    pub fn poll(&mut self, now: Timestamp) -> Option<ReconnectAction> {
-        self.advance(now);
-        let over = self.elapsed_at();
-        match self.phase {
-            Phase::Waiting { dial_at, .. } if dial_at < over => self.is_due(dial_at).then(|| self.dial()),
-            Phase::Waiting { .. } => self.is_due(over).then(|| self.give_up(GiveUpReason::Elapsed)),
-            Phase::Dialling { abandon_at, .. } => self.is_due(abandon_at).then(|| {
-                self.retry(0, 0);
-                ReconnectAction::Abandon(Attempt(self.dials))
-            }),
-            Phase::Stopping => {
-                self.end(GiveUpReason::Stopped);
-                Some(ReconnectAction::Abandon(Attempt(self.dials)))
-            }
-            Phase::Ending(reason) => Some(self.give_up(reason)),
-            Phase::Connected { .. } | Phase::Finished(_) => None,
-        }
-    }
-
-    /// When to poll next, if nothing happens before; `None`: not before something does.
-    ///
-    /// Later than `now` whenever `poll(now)` has returned `None`.
-    #[must_use]
-    pub fn poll_timeout(&self) -> Option<Timestamp> {
-        match self.phase {
-            Phase::Waiting { dial_at, .. } => dial_at.min(self.elapsed_at()).or_never(),
-            Phase::Dialling { abandon_at, .. } => abandon_at.or_never(),
-            Phase::Stopping | Phase::Ending(_) => Some(self.latest),
-            Phase::Connected { .. } | Phase::Finished(_) => None,
-        }
-    }
-
-    /// Where it stands.
-    #[must_use]
-    pub fn status(&self) -> DialStatus {
-        match self.phase {
-            Phase::Waiting { dial_at, .. } if dial_at < self.elapsed_at() => {
-                DialStatus::Waiting(Some(dial_at))
-            }
-            Phase::Waiting { .. } => DialStatus::Waiting(None),
-            Phase::Dialling { .. } => DialStatus::Dialling(Attempt(self.dials)),
-            Phase::Connected { .. } => DialStatus::Connected(Attempt(self.dials)),
-            Phase::Stopping => DialStatus::Finished(GiveUpReason::Stopped),
-            Phase::Ending(reason) | Phase::Finished(reason) => DialStatus::Finished(reason),
-        }
-    }
-
-    /// How many dials there have been since the start, the loss of a stable connection, or the last
-    /// [`dial_now`](Self::dial_now): the number to show to a person who waits.
-    #[must_use]
-    pub const fn attempts(&self) -> u32 {
-        self.attempts
-    }
-
-    /// [`ReconnectAction::GiveUp`] has been given out; nothing more will come.
-    #[must_use]
-    pub const fn is_finished(&self) -> bool {
-        matches!(self.phase, Phase::Finished(_))
-    }
-
-    fn dial(&mut self) -> ReconnectAction {
-        self.dials = self.dials.saturating_add(1);
-        self.attempts = self.attempts.saturating_add(1);
-        let abandon_at = self.latest.after(self.policy.dial_timeout);
-        self.phase = Phase::Dialling { abandon_at, changed: false };
-        ReconnectAction::Dial(Attempt(self.dials))
-    }
-
-    /// A connection is lost.
-    fn lose(&mut self, code: u16) {
-        let (at_least, spread) = match (self.policy.on_close)(code) {
-            OnClose::Stop => return self.end(GiveUpReason::Closed(code)),
-            OnClose::Redial { at_least, spread } => (nanos(at_least), nanos(spread)),
-        };
-        let spread = spread.min(self.policy.max_spread);
-        if self.was_stable() {
-            self.start_anew();
-            self.wait(0, at_least, spread);
-        } else {
-            self.retry(at_least, spread);
-        }
-    }
-
-    /// A dial came to nothing, or to a connection that was lost before it was stable.
-    fn retry(&mut self, at_least: u64, spread: u64) {
-        if self.attempts >= self.policy.max_attempts && self.policy.max_attempts != u32::MAX {
-            return self.end(GiveUpReason::Attempts);
-        }
-        if matches!(self.phase, Phase::Dialling { changed: true, .. }) {
-            self.delays = (self.backoff)();
-            return self.wait(0, at_least, spread);
-        }
-        match self.delays.next() {
-            Some(delay) => self.wait(nanos(delay), at_least, spread),
-            None => self.end(GiveUpReason::Backoff),
-        }
-    }
-
-    fn wait(&mut self, delay: u64, at_least: u64, spread: u64) {
-        let drawn = share(mix(self.seed, self.dials), spread.saturating_add(1));
-        let dial_at = self.latest.after(delay.max(at_least).saturating_add(drawn));
-        self.phase = Phase::Waiting { dial_at, owed_until: self.latest.after(at_least) };
-    }
-
-    fn was_stable(&self) -> bool {
-        matches!(self.phase, Phase::Connected { stable_at } if self.is_due(stable_at))
-    }
-
-    fn start_anew(&mut self) {
-        self.delays = (self.backoff)();
-        self.attempts = 0;
-        self.since = self.latest;
-    }
-
-    const fn end(&mut self, reason: GiveUpReason) {
-        self.phase = Phase::Ending(reason);
-    }
-
-    const fn give_up(&mut self, reason: GiveUpReason) -> ReconnectAction {
-        self.phase = Phase::Finished(reason);
-        ReconnectAction::GiveUp(reason)
-    }
-
-    fn advance(&mut self, now: Timestamp) {
-        self.latest = self.latest.max(now);
-    }
-
-    /// The moment at which it has been tried for long enough.
-    const fn elapsed_at(&self) -> Timestamp {
-        self.since.after(self.policy.max_elapsed)
-    }
-
-    /// The far end of time never comes.
-    fn is_due(&self, at: Timestamp) -> bool {
-        at <= self.latest && at != Timestamp::MAX
-    }
-
-    const fn is_newest(&self, attempt: Attempt) -> bool {
-        attempt.0 == self.dials
-    }
+/// What is reported of an attempt, and what the caller decided about it.
+#[derive(Clone, Copy)]
+enum Report {
+    Failed(Option<OnClose>),
+    Closed(u16, Option<OnClose>),
 }
 
 /// The backoff and its maker are the caller's, and may have nothing to show.
@@ -390,6 +379,8 @@ impl<B, F> fmt::Debug for Reconnect<B, F> {
         f.debug_struct("Reconnect")
             .field("policy", &self.policy)
             .field("phase", &self.phase)
+            .field("old", &self.old)
+            .field("offline", &self.offline)
             .field("dials", &self.dials)
             .field("attempts", &self.attempts)
             .field("since", &self.since)

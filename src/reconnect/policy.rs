@@ -11,9 +11,9 @@ pub enum OnClose {
     /// Dial again, `at_least` this long after the loss and, so that the clients of one server do not come back in one
     /// instant, later by a share of `spread` that is drawn evenly for each.
     Redial {
-        /// What the server is owed: no change of the network shortens it.
+        /// What the server is owed: neither a backoff nor a new network shortens it.
         at_least: Duration,
-        /// The width of the draw. Zero: no draw.
+        /// The width of the draw. Zero: no draw. [`Reconnect`](super::Reconnect) says when what was drawn is owed too.
         spread: Duration,
     },
     /// Dial no more: the same dial would come to the same end.
@@ -23,6 +23,46 @@ pub enum OnClose {
 impl OnClose {
     /// Some time in the first 5 s: what RFC 6455 7.2.3 calls reasonable after an abnormal closure.
     pub const REDIAL: Self = Self::Redial { at_least: Duration::ZERO, spread: Duration::from_secs(5) };
+
+    /// At once: for a loss that this client had alone, because its own network went away or because it slept. There is no herd
+    /// to be spread from.
+    pub const AT_ONCE: Self = Self::Redial { at_least: Duration::ZERO, spread: Duration::ZERO };
+
+    /// Not before this long: what the server asked for, such as the `Retry-After` of an HTTP answer, or a field of its Close.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use liveness::reconnect::OnClose;
+    ///
+    /// // `Retry-After: 120` on a 503, and half a minute more to draw from, for everybody was told the same.
+    /// let asked = OnClose::after(Duration::from_secs(120)).spread_over(Duration::from_secs(30));
+    /// assert_eq!(asked, OnClose::Redial { at_least: Duration::from_secs(120), spread: Duration::from_secs(30) });
+    /// ```
+    #[must_use]
+    pub const fn after(at_least: Duration) -> Self {
+        Self::Redial { at_least, spread: Duration::ZERO }
+    }
+
+    /// The same with a draw of this width: what the server said about how its clients are to spread, in its hello or its Close.
+    /// [`Stop`](Self::Stop) stays.
+    #[must_use]
+    pub const fn spread_over(self, spread: Duration) -> Self {
+        match self {
+            Self::Redial { at_least, spread: _ } => Self::Redial { at_least, spread },
+            Self::Stop => Self::Stop,
+        }
+    }
+
+    /// The same, and not before this long; a longer `at_least` stays. [`Stop`](Self::Stop) stays.
+    #[must_use]
+    pub const fn not_before(self, wait: Duration) -> Self {
+        match self {
+            Self::Redial { at_least, spread } if at_least.as_nanos() < wait.as_nanos() => {
+                Self::Redial { at_least: wait, spread }
+            }
+            Self::Redial { .. } | Self::Stop => self,
+        }
+    }
 
     /// What the codes of RFC 6455 7.4 and their registry mean for a client that wants to stay connected. [`Policy::on_close`]
     /// takes another function, which may call this one for whatever it does not know better.
@@ -119,13 +159,17 @@ impl Policy {
     /// 20 s; `Duration::MAX`: for ever, where the caller has a timeout of its own. Zero counts as a nanosecond.
     ///
     /// Operating systems try for minutes, and a dial that was begun just before the network changed never comes to anything.
+    ///
+    /// A process that slept may have a dial's success lying unread. So where nobody looked for longer than a quarter of this
+    /// timeout (at most a second) after it ran out, the dial has as long again, once.
     pub const fn dial_timeout(mut self, dial_timeout: Duration) -> Self {
         let timeout = nanos(dial_timeout);
         self.dial_timeout = if timeout == 0 { 1 } else { timeout };
         self
     }
 
-    /// How wide a [spread](OnClose::Redial) is at most, whatever [`on_close`](Self::on_close) says; `at_least` is not shortened.
+    /// How wide a [spread](OnClose::Redial) is at most, whatever [`on_close`](Self::on_close) says; `at_least` is not shortened,
+    /// nor what the caller decides at a loss ([`closed_with`](super::Reconnect::closed_with)).
     /// Default `Duration::MAX`: as it says; zero: who lost the server dials at once, as all the others do.
     ///
     /// The 5 s of RFC 6455 are for a server that many thousands lose in one instant. Where they are a few hundred a second is
@@ -150,10 +194,17 @@ impl Policy {
         self
     }
 
-    /// What a connection's close code means. Default [`OnClose::by_code`].
+    /// What a connection's close code means. Default [`OnClose::by_code`]. A function without state; where the answer depends on
+    /// what the server said before, decide at each loss with [`closed_with`](super::Reconnect::closed_with).
     pub const fn on_close(mut self, on_close: fn(u16) -> OnClose) -> Self {
         self.on_close = on_close;
         self
+    }
+
+    /// By how much nobody may have looked when a dial's time has run out, and how long the dial then has again: a quarter of
+    /// its timeout, and not more than a second, because whoever waits is waiting.
+    pub(super) fn late(&self) -> u64 {
+        (self.dial_timeout / 4).min(nanos(Duration::from_secs(1)))
     }
 }
 

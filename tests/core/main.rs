@@ -18,6 +18,7 @@ mod samples;
 mod session;
 mod settings;
 mod sim;
+mod sleep;
 mod text;
 mod tidy;
 mod time;

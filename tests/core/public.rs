@@ -38,6 +38,7 @@ assert_impl_all!(liveness::FleetError: std::error::Error, Send, Sync);
 assert_impl_all!(liveness::Lease<String>: Send, Sync, Unpin, Clone);
 assert_eq_size!(liveness::lease::Token, u64);
 assert_impl_all!(liveness::lease::Token: Send, Sync, Unpin, Copy, Ord, Default, std::hash::Hash);
+assert_impl_all!(liveness::lease::Tenure: Send, Sync, Unpin, Clone, Eq);
 assert_impl_all!(liveness::lease::LeaseChange<String>: Send, Sync, Unpin, Clone, Eq);
 // A copy, whatever names the users.
 assert_impl_all!(liveness::lease::Holder<'static, String>: Send, Sync, Unpin, Copy, Eq);
@@ -54,6 +55,9 @@ assert_impl_all!(liveness::reconnect::ReconnectAction: Send, Sync, Unpin, Copy);
 assert_impl_all!(liveness::reconnect::Attempt: Send, Sync, Unpin, Copy, Ord, std::hash::Hash);
 assert_impl_all!(liveness::reconnect::DialStatus: Send, Sync, Unpin, Copy);
 assert_impl_all!(liveness::Reconnect<std::array::IntoIter<Duration, 3>>: Send, Sync, Unpin);
+// The crate's own backoff needs no name.
+assert_impl_all!(liveness::Reconnect: Send, Sync, Unpin, Clone);
+assert_impl_all!(liveness::reconnect::Backoff: Send, Sync, Unpin, Copy, Eq, Default);
 // A copy by accident would dial twice.
 assert_not_impl_any!(liveness::Reconnect<std::iter::Empty<Duration>>: Copy);
 
@@ -76,6 +80,7 @@ const _: Config = liveness::dialect::discord::client_config(Duration::ZERO);
 assert_impl_all!(Payload: Send, Sync, Unpin, Copy, std::hash::Hash);
 assert_impl_all!(liveness::ConfigId: Send, Sync, Unpin, Copy);
 assert_impl_all!(liveness::Clock: Send, Sync, Unpin, Copy);
+assert_impl_all!(liveness::SleepDetector: Send, Sync, Unpin, Copy, Eq, Default);
 assert_impl_all!(liveness::ConfigBuilder: Send, Sync, Unpin, Copy);
 assert_impl_all!(liveness::transcript::Recorder<String>: Send, Sync, Unpin);
 assert_impl_all!(liveness::transcript::Page: Send, Sync, Unpin, Clone, Default);
@@ -120,6 +125,7 @@ mod growth {
             | GiveUpReason::Attempts
             | GiveUpReason::Elapsed
             | GiveUpReason::Backoff
+            | GiveUpReason::Refused
             | GiveUpReason::Stopped => {}
             _ => {}
         }
@@ -190,7 +196,8 @@ mod growth {
             Status::Online | Status::Suspect | Status::Offline => {}
         }
         match dial {
-            ReconnectAction::Dial(_) | ReconnectAction::Abandon(_) | ReconnectAction::GiveUp(_) => {}
+            ReconnectAction::Dial(_) | ReconnectAction::Abandon(_) => {}
+            ReconnectAction::Retire(_) | ReconnectAction::GiveUp(_) => {}
         }
         match user {
             PresenceChange::Joined(()) | PresenceChange::Suspected(()) => {}

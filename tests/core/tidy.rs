@@ -23,7 +23,7 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
 /// The floor of a module of `src`: a module uses only its own floor and those below.
 fn floor(module: &str) -> usize {
     match module {
-        "time" | "event" | "payload" | "text_heartbeat" | "limiter" | "rtt" => 0,
+        "time" | "event" | "payload" | "text_heartbeat" | "limiter" | "rtt" | "sleep" => 0,
         "config" => 1,
         "dialect" | "lease" | "liveness" | "observer" | "presence" | "reconnect" | "state" => 2,
         "arbitrary" | "fleet" | "serde" | "session" | "sim" | "strategy" | "traced" | "transcript" => 3,

@@ -152,3 +152,64 @@ fn never_is_an_instant_too_and_it_is_far() {
     let year = Duration::from_secs(365 * 24 * 3600);
     assert!(clock.instant(Timestamp::MAX) >= origin + year);
 }
+
+/// A clock that says what a test wants it to say.
+mod told {
+    use std::cell::Cell;
+    use std::time::Duration;
+
+    thread_local! {
+        static NOW: Cell<Duration> = const { Cell::new(Duration::from_secs(1_000)) };
+    }
+
+    pub(super) fn read() -> Duration {
+        NOW.get()
+    }
+
+    pub(super) fn set(now: Duration) {
+        NOW.set(now);
+    }
+}
+
+#[test]
+fn a_clock_of_another_source_says_what_that_says() {
+    let clock = Clock::with_source(told::read);
+    assert_eq!(clock.now(), Timestamp::ZERO);
+    // The machine slept: this one counts it.
+    told::set(Duration::from_secs(4_600));
+    assert_eq!(clock.now(), Timestamp::from_secs(3_600));
+    assert_eq!(clock.until(Some(Timestamp::from_secs(3_610))), Some(Duration::from_secs(10)));
+    assert_eq!(clock.until(Some(Timestamp::from_secs(1_000))), Some(Duration::ZERO));
+    // What goes back before its origin is its origin.
+    told::set(Duration::from_secs(999));
+    assert_eq!(clock.now(), Timestamp::ZERO);
+    // A copy is the same clock.
+    told::set(Duration::from_secs(1_007));
+    let copy = clock;
+    assert_eq!((copy.now(), clock.now()), (Timestamp::from_secs(7), Timestamp::from_secs(7)));
+}
+
+#[test]
+fn instants_are_as_far_from_the_present_as_moments_of_another_source() {
+    told::set(Duration::from_secs(50));
+    let clock = Clock::with_source(told::read);
+    told::set(Duration::from_secs(3_650));
+    // An instant read before and after says how much time passed in between, however much that is.
+    let hour = Duration::from_secs(3600);
+    let before = Clock::new().instant(Timestamp::ZERO);
+    let ahead = clock.instant(clock.now() + hour);
+    let passed = clock.instant(clock.now() - Duration::from_millis(1));
+    let (now, earlier) = (clock.at(before), clock.at(before - Duration::from_millis(1)));
+    let soon = clock.at(before + hour);
+    let after = Clock::new().instant(Timestamp::ZERO);
+    assert!(ahead >= before + hour && ahead <= after + hour);
+    assert!(passed >= before - Duration::from_millis(1) && passed <= after - Duration::from_millis(1));
+    let moment = Timestamp::from_secs(3_600);
+    let took = after - before;
+    assert!(now <= moment && now >= moment - took);
+    assert!(
+        earlier <= moment - Duration::from_millis(1) && earlier >= moment - Duration::from_millis(1) - took
+    );
+    assert!(soon <= moment + hour && soon >= moment + hour - took);
+    assert!(clock.instant(Timestamp::MAX) >= before + Duration::from_secs(365 * 24 * 3600));
+}

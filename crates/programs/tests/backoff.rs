@@ -24,7 +24,9 @@ fn the_backoff_of_backon_fits_into_a_field() {
                 client.reconnect.failed(attempt, now);
             }
             Some(ReconnectAction::GiveUp(reason)) => break reason,
-            Some(ReconnectAction::Abandon(_)) | None => panic!("it was due, and failed at once"),
+            Some(ReconnectAction::Abandon(_) | ReconnectAction::Retire(_)) | None => {
+                panic!("it was due, and failed at once")
+            }
         }
     };
     // Its default is three more attempts.

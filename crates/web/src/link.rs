@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use liveness::reconnect::{Attempt, DialStatus, GiveUpReason, Policy, Reconnect, ReconnectAction};
+use liveness::reconnect::{Attempt, DialStatus, GiveUpReason, OnClose, Policy, Reconnect, ReconnectAction};
 use liveness::{CloseCode, Config, Event, Reason, Report, Rtt, Timestamp};
 
 use crate::backoff::{Doubling, Rng};
@@ -236,7 +236,8 @@ impl<F: FnMut() -> Doubling + Clone> Link<F> {
                 self.attempt = None;
                 Some(Action::End(why))
             }
-            None => self.wait(),
+            // Nobody asks for a hand-over here.
+            Some(ReconnectAction::Retire(_)) | None => self.wait(),
         }
     }
 
@@ -268,11 +269,18 @@ impl<F: FnMut() -> Doubling + Clone> Link<F> {
     /// The connection is over.
     fn lose(&mut self, now: Timestamp) {
         let (heart, attempt) = (self.heart.take(), self.attempt.take());
-        if let (Some(heart), Some(attempt)) = (heart, attempt) {
-            self.reconnect.closed(attempt, heart.reason.connection_close_code(), now);
-        }
         // What was lost while the page slept, it has lost alone: there is nobody to be spread from.
-        if self.woken_at.is_some_and(|woken| now.saturating_duration_since(woken) < WAKING) {
+        let alone = self.woken_at.is_some_and(|woken| now.saturating_duration_since(woken) < WAKING);
+        if let (Some(heart), Some(attempt)) = (heart, attempt) {
+            let code = heart.reason.connection_close_code();
+            if alone {
+                let then = OnClose::by_code(code).spread_over(Duration::ZERO);
+                self.reconnect.closed_with(attempt, code, then, now);
+            } else {
+                self.reconnect.closed(attempt, code, now);
+            }
+        }
+        if alone {
             self.reconnect.network_changed(now);
         }
     }

@@ -551,7 +551,8 @@ fn identifiers_come_back_up_to_128_bytes() {
     let json = |id: &str| format!(r#"{{"type":"ping","id":{id}}}"#);
     let [longest, too_long] = [126, 127].map(|length| format!("\"{}\"", "x".repeat(length)));
     let mut with_id = ping_pong::json().id("id");
-    let dialects: [(&mut dyn Dialect, &dyn Fn(&str) -> String); 3] =
+    type MakesMessage<'a> = &'a dyn Fn(&str) -> String;
+    let dialects: [(&mut dyn Dialect, MakesMessage<'_>); 3] =
         [(&mut phoenix::Server, &phoenix), (&mut json_rpc::JsonRpc::new(), &rpc), (&mut with_id, &json)];
     for (dialect, message) in dialects {
         let (means, answers) = heard(dialect, Message::Text(&message(&longest)));

@@ -59,6 +59,9 @@ struct Desk {
     queue: Vec<u8>,
     suspects: BTreeMap<u8, Timestamp>,
     holder: Option<u8>,
+    /// When somebody looked last; and the suspicion whose grace began anew because nobody did, and when.
+    looked: Timestamp,
+    anew: Option<(Timestamp, Timestamp)>,
 }
 
 impl Desk {
@@ -80,6 +83,7 @@ impl Desk {
             Line::Out(LeaseChange::Granted { user, .. }) => {
                 self.queue.retain(|waiting| waiting != user);
                 self.holder = Some(*user);
+                self.anew = None;
             }
             Line::Out(LeaseChange::Lost { reason: Loss::GraceExpired, .. }) => self.holder = None,
             Line::In(_) | Line::Out(_) | Line::Silence => {}
@@ -95,9 +99,25 @@ impl Desk {
         self.queue.iter().find(|user| !self.suspects.contains_key(user)).copied()
     }
 
+    fn since(&self) -> Option<Timestamp> {
+        self.suspects.get(&self.holder?).copied()
+    }
+
     fn grace_over(&self, grace: u64) -> Option<Timestamp> {
-        let since = self.suspects.get(&self.holder?)?;
-        since.as_nanos().checked_add(grace).filter(|over| *over < u64::MAX).map(Timestamp::from_nanos)
+        let since = self.since()?;
+        let begun = self.anew.filter(|(of, _)| *of == since).map_or(since, |(_, at)| at);
+        begun.as_nanos().checked_add(grace).filter(|over| *over < u64::MAX).map(Timestamp::from_nanos)
+    }
+
+    /// A late look is no look.
+    fn look(&mut self, at: Timestamp, grace: u64) {
+        if let (Some(over), Some(since), Some(_)) = (self.grace_over(grace), self.since(), self.first()) {
+            let late = (at - over.max(self.looked)).as_nanos() > u128::from(grace / 4);
+            if late && self.anew.is_none_or(|(of, _)| of != since) {
+                self.anew = Some((since, at));
+            }
+        }
+        self.looked = self.looked.max(at);
     }
 }
 
@@ -131,6 +151,7 @@ pub(crate) fn handed_over_at_once(log: &Log) -> Law {
 pub(crate) fn grace_is_exact(log: &Log, grace: u64) -> Law {
     let mut desk = Desk::default();
     for (at, line) in log {
+        desk.look(*at, grace);
         let over = desk.grace_over(grace).is_some_and(|over| over <= *at) && desk.first().is_some();
         let lost = matches!(line, Line::Out(LeaseChange::Lost { reason: Loss::GraceExpired, .. }));
         if lost && !over || matches!(line, Line::Silence) && over {

@@ -1,9 +1,13 @@
 //! The lease: its promises one by one, beside a reference, in every order of a small world, and by example.
 
+mod glue;
+mod late;
 mod laws;
 mod model;
 mod named;
+mod pairs;
 mod reference;
+mod tenure;
 mod world;
 
 use std::time::Duration;
@@ -203,10 +207,11 @@ fn relative(world: &World, start: Timestamp) -> Vec<(Duration, LeaseChange<u8>)>
 /// A property proves nothing of what its lives never reach.
 #[test]
 fn lives_of_every_kind_are_lived() {
-    let (mut reached, mut foreign, mut lost) = (Reached::default(), 0, 0);
+    let (mut reached, mut foreign, mut lost, mut begun_anew) = (Reached::default(), 0, 0, 0);
     for (grace, steps) in samples((graces(), steps()), 200) {
         let world = live(grace, 0, Timestamp::ZERO, &steps);
         reached.count(&world.log);
+        begun_anew += world.begun_anew;
         for (user, token) in (0..PEOPLE).flat_map(|user| (0..40).map(move |token| (user, token))) {
             match world.check(user, token) {
                 Err(Refusal::WrongUser) => foreign += 1,
@@ -218,5 +223,6 @@ fn lives_of_every_kind_are_lived() {
     assert!(reached.granted > 400 && reached.frozen > 120 && reached.thawed > 40, "{reached:?}");
     assert!(reached.released > 60 && reached.offline > 60 && reached.revoked > 60, "{reached:?}");
     assert!(reached.suspect > 60 && reached.returned > 120, "{reached:?}");
+    assert!(begun_anew > 20, "{begun_anew}");
     assert!(foreign > 1_000 && lost > 300, "{foreign} {lost}");
 }

@@ -1,7 +1,8 @@
 //! Every order in which things can happen to three users.
 //!
 //! Breadth first: whatever can happen happens to each state once, and the world holds what comes of it against the
-//! reference. States are compared by how they look from now: moments as ages, no older than the grace; tokens and the past,
+//! reference. States are compared by how they look from now: moments as ages, no older than the grace and one more, which is
+//! as late as late can be; tokens and the past,
 //! but for who is still to be told, decide nothing. So the walk has an end, and what holds there holds for lives of any
 //! length: `LIVENESS_MODEL_DEPTH=all cargo test --release --test core lease::model`.
 
@@ -50,7 +51,7 @@ fn aged(text: &str, now: u64) -> String {
     for part in parts {
         let (at, rest) = part.split_once(')').expect("a number");
         let at: u64 = at.parse().expect("a number");
-        look += &format!("{}{rest}", now.saturating_sub(at).min(GRACE));
+        look += &format!("{}{rest}", now.saturating_sub(at).min(GRACE + 1));
     }
     // `now: 0` and tokens apart.
     let mut parts = look.split("Token(");

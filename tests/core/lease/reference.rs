@@ -23,6 +23,8 @@ struct Holding {
     told: bool,
     missed: bool,
     frozen: Option<u64>,
+    /// Since when it is suspect whose grace began anew, and when it did.
+    anew: Option<(u64, u64)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -41,8 +43,18 @@ impl Reference {
         Self { grace, now: 0, last, asked: 0, people: [Person::default(); PEOPLE as usize], holdings: vec![] }
     }
 
+    /// Somebody looks. If nobody did for too long since the grace was over, it begins anew.
     pub(crate) fn clock(&mut self, now: Timestamp) {
-        self.now = self.now.max(now.as_nanos());
+        let now = self.now.max(now.as_nanos());
+        if let Some(over) = self.grace_over() {
+            let late = now > over.max(self.now) && now - over.max(self.now) > self.grace / 4;
+            let since = self.holder().and_then(|(_, _, since)| since).expect("it has a grace");
+            let holding = self.holdings.last_mut().expect("it is held");
+            if late && holding.anew.is_none_or(|(of, _)| of != since) {
+                holding.anew = Some((since, now));
+            }
+        }
+        self.now = now;
     }
 
     pub(crate) fn online(&mut self, user: u8) {
@@ -126,7 +138,15 @@ impl Reference {
         let user = self.next()?;
         self.person(user).asked = None;
         self.last += 1;
-        let new = Holding { user, token: self.last, lost: None, told: false, missed: false, frozen: None };
+        let new = Holding {
+            user,
+            token: self.last,
+            lost: None,
+            told: false,
+            missed: false,
+            frozen: None,
+            anew: None,
+        };
         self.holdings.push(new);
         Some(LeaseChange::Granted { user, token: token(self.last) })
     }
@@ -189,9 +209,10 @@ impl Reference {
         if self.last == u64::MAX { None } else { self.waiting().into_iter().find(live) }
     }
 
-    fn grace_over(&self) -> Option<u64> {
+    pub(crate) fn grace_over(&self) -> Option<u64> {
         let (_, _, since) = self.holder()?;
-        let over = since?.checked_add(self.grace).filter(|over| *over < u64::MAX)?;
+        let begun = self.holding()?.anew.filter(|(of, _)| Some(*of) == since).map_or(since?, |(_, at)| at);
+        let over = begun.checked_add(self.grace).filter(|over| *over < u64::MAX)?;
         self.next().map(|_| over)
     }
 }

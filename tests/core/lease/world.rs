@@ -71,6 +71,8 @@ pub(crate) struct World {
     /// What the caller's clock says, and the latest that it has said.
     now: Timestamp,
     pub(crate) latest: Timestamp,
+    /// Graces that ran out while nobody looked.
+    pub(crate) begun_anew: usize,
     pub(crate) log: Vec<(Timestamp, Line)>,
 }
 
@@ -84,16 +86,18 @@ impl World {
             shared: false,
             now: start,
             latest: Timestamp::ZERO,
+            begun_anew: 0,
             log: vec![],
         }
     }
 
     /// Takes one step, and compares whatever can be asked.
     pub(crate) fn step(&mut self, step: Step) {
-        let (user, now) = (|user| User(user, Arc::clone(&self.copies)), self.now);
+        let (copies, now) = (Arc::clone(&self.copies), self.now);
+        let user = |user| User(user, Arc::clone(&copies));
         if !matches!(step, Step::Wait(_) | Step::Sleep(_) | Step::Pass(_) | Step::TurnBack(_) | Step::Poll) {
             self.latest = self.latest.max(now);
-            self.reference.clock(now);
+            self.look();
         }
         self.log.push((self.latest, Line::In(step)));
         match step {
@@ -130,6 +134,7 @@ impl World {
             Step::Pass(nanos) => self.now += Duration::from_nanos(nanos),
             Step::TurnBack(nanos) => self.now = self.now.saturating_sub(Duration::from_nanos(nanos)),
         }
+        drop(copies);
         self.compare();
     }
 
@@ -150,10 +155,16 @@ impl World {
         self.poll();
     }
 
+    fn look(&mut self) {
+        let over = self.reference.grace_over();
+        self.reference.clock(self.now);
+        self.begun_anew += usize::from(self.reference.grace_over() != over);
+    }
+
     /// Everything that there is to tell.
     fn poll(&mut self) {
         self.latest = self.latest.max(self.now);
-        self.reference.clock(self.now);
+        self.look();
         let (mut others, mut returns) = (0, 0);
         loop {
             let due = self.lease.poll_timeout();

@@ -1,5 +1,6 @@
 //! Who is here, whatever becomes of their connections.
 
+mod late;
 mod named;
 pub(crate) mod reference;
 pub(crate) mod world;
@@ -129,9 +130,13 @@ fn lives_of_every_kind_are_lived() {
         all.left += reached.left;
         all.reloads += reached.reloads;
         all.late_reloads += reached.late_reloads;
+        all.begun_anew += reached.begun_anew;
         all.claims += reached.claims;
         all.strays += reached.strays;
     }
     assert!(all.joined > 200 && all.left > 150 && all.suspected > 60 && all.recovered > 30, "{all:?}");
-    assert!(all.reloads > 30 && all.late_reloads > 3 && all.claims > 30 && all.strays > 300, "{all:?}");
+    assert!(
+        all.reloads > 30 && all.late_reloads > 3 && all.begun_anew > 8 && all.claims > 30 && all.strays > 300,
+        "{all:?}"
+    );
 }

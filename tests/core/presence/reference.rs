@@ -21,17 +21,25 @@ pub(crate) enum Input {
 pub(crate) struct Reference {
     /// Nanoseconds, like all moments here; `u64::MAX` is never.
     linger: u64,
+    tolerance: u64,
     inputs: Vec<(u64, Input)>,
+    /// Every moment at which anybody looked, by an input or by a poll.
+    looks: Vec<u64>,
     told: Vec<PresenceChange<User>>,
 }
 
 impl Reference {
     pub(crate) const fn new(linger: u64) -> Self {
-        Self { linger, inputs: Vec::new(), told: Vec::new() }
+        Self { linger, tolerance: linger / 4, inputs: Vec::new(), looks: Vec::new(), told: Vec::new() }
     }
 
     pub(crate) fn input(&mut self, at: u64, input: Input) {
+        self.look(at);
         self.inputs.push((at, input));
+    }
+
+    pub(crate) fn look(&mut self, at: u64) {
+        self.looks.push(at);
     }
 
     pub(crate) fn tell(&mut self, change: PresenceChange<User>) {
@@ -80,11 +88,21 @@ impl Reference {
             if *input == Input::RemoveUser(user) || (had && !has && matches!(input, Input::Disconnect(_))) {
                 leaves = Some(*at);
             } else if had && !has {
-                leaves = Some(at.saturating_add(self.linger));
+                leaves = Some(self.with_mercy(at.saturating_add(self.linger)));
             }
             had = has;
         }
         leaves.expect("it once had one")
+    }
+
+    /// The linger begins anew, once, at the first look before which nobody had looked for too long.
+    fn with_mercy(&self, leaves: u64) -> u64 {
+        let before = std::iter::once(0).chain(self.looks.iter().copied());
+        let mut late = self.looks.iter().zip(before).filter(|(look, before)| {
+            let seen_last = leaves.max(*before);
+            **look > seen_last && **look - seen_last > self.tolerance
+        });
+        late.next().filter(|_| self.linger > 0).map_or(leaves, |(look, _)| look.saturating_add(self.linger))
     }
 
     /// Those who will leave, the next first.

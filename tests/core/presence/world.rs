@@ -35,6 +35,8 @@ pub(crate) struct Reached {
     pub(crate) reloads: usize,
     /// Entered when the linger was over, but before a poll.
     pub(crate) late_reloads: usize,
+    /// A linger that ran out while nobody looked began anew.
+    pub(crate) begun_anew: usize,
     /// Claimed a connection of another's.
     pub(crate) claims: usize,
     /// Inputs about a connection that nobody has.
@@ -60,9 +62,11 @@ impl World {
         assert_eq!(presence.linger(), linger);
         // So that an earlier timestamp is one.
         assert_eq!(presence.poll(Timestamp::from_nanos(start)), None);
+        let mut reference = Reference::new(nanos);
+        reference.look(start);
         Self {
             presence,
-            reference: Reference::new(nanos),
+            reference,
             linger,
             now: start,
             seen: start,
@@ -100,6 +104,7 @@ impl World {
         self.count(input);
         // Time inside never runs backwards.
         self.seen = self.seen.max(at);
+        self.look();
         self.reference.input(self.seen, input);
         let at = Timestamp::from_nanos(at);
         match input {
@@ -108,6 +113,12 @@ impl World {
             Input::Disconnect(connection) => self.presence.disconnect(&connection, at),
             Input::RemoveUser(user) => self.presence.remove_user(&user, at),
         }
+    }
+
+    fn look(&mut self) {
+        let due = self.reference.next_at(self.seen);
+        self.reference.look(self.seen);
+        self.reached.begun_anew += usize::from(due != self.reference.next_at(self.seen));
     }
 
     fn count(&mut self, input: Input) {
@@ -133,6 +144,7 @@ impl World {
     /// One poll; whether there was something.
     fn poll(&mut self) -> bool {
         self.seen = self.seen.max(self.now);
+        self.look();
         let expected = self.reference.next(self.now);
         let change = self.presence.poll(Timestamp::from_nanos(self.now));
         assert_eq!(change, expected, "at {}", Timestamp::from_nanos(self.now));

@@ -1,10 +1,14 @@
 //! What no life can break, against a second opinion.
 
+use std::collections::BTreeSet;
+
+use std::time::Duration;
+
 use liveness::Timestamp;
 use liveness::reconnect::{GiveUpReason, ReconnectAction};
 use proptest::prelude::*;
 
-use super::reference::{Fact, NEVER, Settings};
+use super::reference::{Fact, NEVER, Settings, Then};
 use super::world::{Step, What, World, machine};
 use crate::samples::samples;
 
@@ -40,8 +44,18 @@ fn settings() -> impl Strategy<Value = Settings> {
     )
 }
 
+/// Mostly the policy's; seldom the end.
+fn decisions() -> impl Strategy<Value = Option<Then>> {
+    let asked = || prop_oneof![6 => (0..=40_u64).prop_map(|seconds| seconds * SECOND), 1 => Just(NEVER)];
+    prop_oneof![
+        6 => Just(None),
+        3 => (asked(), asked()).prop_map(|asked| Some(Some(asked))),
+        2 => prop::bool::ANY.prop_map(|stop| Some((!stop).then_some((0, 0)))),
+    ]
+}
+
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let older = || prop_oneof![6 => Just(0_usize), 1 => 1..4_usize];
+    let older = || prop_oneof![4 => Just(0_usize), 2 => 1..3_usize];
     let codes = prop_oneof![
         8 => prop::sample::select(vec![1001, 1005, 1006, 1011, 1012, 1013, 3008, 4000, 4001]),
         1 => prop::sample::select(vec![1000, 1002, 1008]),
@@ -50,10 +64,12 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let what = prop_oneof![
         6 => Just(What::Nothing),
         6 => older().prop_map(What::Connected),
-        5 => older().prop_map(What::Failed),
-        6 => (older(), codes).prop_map(|(older, code)| What::Closed(older, code)),
-        2 => Just(What::NetworkChanged),
+        5 => (older(), decisions()).prop_map(|(older, then)| What::Failed(older, then)),
+        6 => (older(), codes, decisions()).prop_map(|(older, code, then)| What::Closed(older, code, then)),
+        3 => Just(What::NetworkChanged),
+        1 => Just(What::NetworkLost),
         1 => Just(What::DialNow),
+        6 => prop_oneof![3 => Just(0), 1 => lengths()].prop_map(What::HandOver),
     ];
     let gaps = prop_oneof![
         2 => Just(0),
@@ -72,30 +88,68 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     })
 }
 
-/// Never two dials under way, each with the next number, and after the end nothing.
-fn one_at_a_time(story: &[(u64, Fact)]) {
-    let (mut under_way, mut newest) = (None, 0);
-    for (index, (_, fact)) in story.iter().enumerate() {
-        match fact {
-            Fact::Dialled(number) => {
-                assert_eq!((under_way, *number), (None, newest + 1), "{story:?}");
-                (under_way, newest) = (Some(*number), *number);
+/// What a caller has: the dial that is under way, and the connections that stand.
+#[derive(Default)]
+struct Hands {
+    under_way: Option<u64>,
+    newest: u64,
+    open: BTreeSet<u64>,
+    handed_over: usize,
+    /// Lost, or given up, before another had taken its place.
+    in_vain: usize,
+}
+
+impl Hands {
+    /// Never two dials under way, each with the next number; never more than two connections, and none is retired unless
+    /// another stands; after the end nothing.
+    fn live(story: &[(u64, Fact)]) -> Self {
+        let (mut hands, mut wanted, mut over) = (Self::default(), false, false);
+        for (_, fact) in story {
+            match fact {
+                Fact::Dialled(number) => {
+                    assert_eq!(
+                        (hands.under_way, *number, over),
+                        (None, hands.newest + 1, false),
+                        "{story:?}"
+                    );
+                    assert!(hands.open.is_empty() || hands.open.len() == 1 && wanted, "{story:?}");
+                    (hands.under_way, hands.newest) = (Some(*number), *number);
+                }
+                Fact::Abandoned(number) => assert_eq!(hands.under_way.take(), Some(*number), "{story:?}"),
+                Fact::Connected(number) => {
+                    if hands.under_way == Some(*number) {
+                        (hands.under_way, wanted) = (None, false);
+                        hands.open.insert(*number);
+                        assert!(hands.open.len() <= 2, "{story:?}");
+                    }
+                }
+                Fact::Failed(number, _) | Fact::Closed(number, ..) => {
+                    hands.under_way = hands.under_way.filter(|dialled| dialled != number);
+                    let lost = hands.open.remove(number);
+                    hands.in_vain += usize::from(lost && hands.under_way.is_some());
+                    // The new one is lost before the old one was retired: the hand-over goes on.
+                    wanted |= lost && !hands.open.is_empty();
+                }
+                Fact::Retired(number) => {
+                    assert!(hands.open.remove(number) && hands.open.len() == 1 && !over, "{story:?}");
+                    hands.handed_over += 1;
+                }
+                Fact::GaveUp(_) => {
+                    assert_eq!((hands.under_way, over), (None, false), "{story:?}");
+                    over = true;
+                }
+                Fact::HandOver(_) => wanted = true,
+                Fact::NetworkChanged | Fact::NetworkLost | Fact::Asked | Fact::Stopped => {}
+                Fact::Looked | Fact::Drawn(..) => {}
             }
-            Fact::Abandoned(number) => assert_eq!(under_way.take(), Some(*number), "{story:?}"),
-            Fact::Connected(number) | Fact::Failed(number) | Fact::Closed(number, _) => {
-                under_way = under_way.filter(|dialled| dialled != number);
-            }
-            Fact::GaveUp(_) => {
-                assert_eq!(under_way, None, "{story:?}");
-                let after = &story[index + 1..];
-                let quiet = |(_, fact): &(u64, Fact)| {
-                    !matches!(fact, Fact::Dialled(_) | Fact::Abandoned(_) | Fact::GaveUp(_))
-                };
-                assert!(after.iter().all(quiet), "{story:?}");
-            }
-            Fact::NetworkChanged | Fact::Asked | Fact::Stopped => {}
         }
+        hands
     }
+}
+
+/// What happened, without the looks of which nothing came.
+fn happened(world: World<'_>) -> Vec<(u64, Fact)> {
+    world.story.into_iter().filter(|(_, fact)| *fact != Fact::Looked).collect()
 }
 
 proptest! {
@@ -104,7 +158,7 @@ proptest! {
     /// What comes, and when, is what the second opinion says, for any caller.
     #[test]
     fn two_opinions_agree(settings in settings(), steps in steps(), start in 0..100 * SECOND) {
-        one_at_a_time(&World::live(&settings, start, &steps, false).story);
+        Hands::live(&World::live(&settings, start, &steps, false).story);
     }
 
     /// Exact wake-ups: extra polls change nothing.
@@ -112,7 +166,7 @@ proptest! {
     fn extra_polls_change_nothing(settings in settings(), steps in steps()) {
         let calm = World::live(&settings, 0, &steps, false);
         let nervous = World::live(&settings, 0, &steps, true);
-        prop_assert_eq!(calm.story, nervous.story);
+        prop_assert_eq!(happened(calm), happened(nervous));
     }
 
     /// Shift: adding a constant to all times changes nothing. Deterministic: nor does living again.
@@ -124,7 +178,13 @@ proptest! {
         let Settings { stable_after, dial_timeout, max_spread, max_elapsed, .. } = settings;
         let endless = [stable_after, dial_timeout, max_spread, max_elapsed];
         prop_assume!(endless.iter().chain(&settings.delays).all(|length| *length != NEVER - 1));
-        let moved: Vec<_> = here.story.iter().map(|(at, fact)| (at + by, *fact)).collect();
+        // Of a dial that is under way only what is owed was drawn.
+        let later = |at: u64| if at == 0 { 0 } else { at.saturating_add(by) };
+        let moved = |fact: &Fact| {
+            let Fact::Drawn(dial_at, owed_until) = fact else { return *fact };
+            Fact::Drawn(later(*dial_at), later(*owed_until))
+        };
+        let moved: Vec<_> = here.story.iter().map(|(at, fact)| (at + by, moved(fact))).collect();
         prop_assert_eq!(moved, there.story);
     }
 
@@ -133,7 +193,7 @@ proptest! {
     fn anything_at_all(
         settings in settings(),
         start: u64,
-        inputs in prop::collection::vec((any::<u64>(), 0..7_u8, any::<u16>()), 1..100),
+        inputs in prop::collection::vec((any::<u64>(), 0..9_u8, any::<u16>()), 1..100),
     ) {
         let mut machine = machine(&settings, start);
         let mut newest = None;
@@ -145,6 +205,8 @@ proptest! {
                 (2 | 3, Some(attempt)) => machine.closed(attempt, code, at),
                 (4, _) => machine.network_changed(at),
                 (5, _) => machine.dial_now(at),
+                (6, _) => machine.network_lost(at),
+                (7, _) => machine.hand_over(Duration::from_nanos(at.as_nanos()), at),
                 _ => {}
             }
             for _ in 0..2 {
@@ -162,22 +224,27 @@ proptest! {
 fn lives_of_every_kind_are_lived() {
     // The twin of the laws: they would all hold in a world where nothing ever happens.
     let mut ends = std::collections::BTreeMap::<String, usize>::new();
-    let (mut dials, mut abandoned, mut refused) = (0, 0, 0);
-    for (settings, steps) in samples((settings(), steps()), 400) {
+    let (mut dials, mut abandoned, mut refused, mut handed_over, mut in_vain) = (0, 0, 0, 0, 0);
+    for (settings, steps) in samples((settings(), steps()), 800) {
         let world = World::live(&settings, 0, &steps, false);
         refused += world.refused;
+        let hands = Hands::live(&world.story);
+        (handed_over, in_vain) = (handed_over + hands.handed_over, in_vain + hands.in_vain);
         for (_, fact) in world.story {
             match fact {
                 Fact::Dialled(_) => dials += 1,
                 Fact::Abandoned(_) => abandoned += 1,
                 Fact::GaveUp(GiveUpReason::Closed(_)) => *ends.entry("closed".into()).or_default() += 1,
                 Fact::GaveUp(reason) => *ends.entry(reason.to_string()).or_default() += 1,
-                Fact::Connected(_) | Fact::Failed(_) | Fact::Closed(..) => {}
-                Fact::NetworkChanged | Fact::Asked | Fact::Stopped => {}
+                Fact::Connected(_) | Fact::Failed(..) | Fact::Closed(..) | Fact::Looked | Fact::Drawn(..) => {
+                }
+                Fact::NetworkChanged | Fact::NetworkLost | Fact::Asked | Fact::Stopped => {}
+                Fact::HandOver(_) | Fact::Retired(_) => {}
             }
         }
     }
-    assert_eq!(ends.len(), 5, "{ends:?}");
-    assert!(ends.values().all(|count| *count >= 10), "{ends:?}");
+    assert_eq!(ends.len(), 6, "{ends:?}");
+    assert!(ends.values().all(|count| *count >= 5), "{ends:?}");
     assert!(dials > 1000 && abandoned > 100 && refused > 100, "{dials}, {abandoned}, {refused}");
+    assert!(handed_over > 30 && in_vain > 5, "{handed_over}, {in_vain}");
 }

@@ -1,8 +1,10 @@
 //! When a client dials again: what it is told, what it says. Timelines in `dials`, `changes` and `ends`, what no life can break in `laws`.
 
+mod asked;
 mod changes;
 mod dials;
 mod ends;
+mod hand_over;
 mod herd;
 mod laws;
 mod reference;
@@ -182,7 +184,9 @@ fn a_backoff_fits_into_a_field() {
                 client.reconnect.failed(attempt, now);
             }
             Some(ReconnectAction::GiveUp(reason)) => break reason,
-            Some(ReconnectAction::Abandon(_)) | None => panic!("it was due, and failed at once"),
+            Some(ReconnectAction::Abandon(_) | ReconnectAction::Retire(_)) | None => {
+                panic!("it was due, and failed at once")
+            }
         }
     };
     // A first attempt, and one after each of its waits.
@@ -196,6 +200,7 @@ fn each_reason_has_its_words() {
         (GiveUpReason::Attempts, "too many attempts failed"),
         (GiveUpReason::Elapsed, "tried for too long"),
         (GiveUpReason::Backoff, "the last attempt failed"),
+        (GiveUpReason::Refused, "refused for good"),
         (GiveUpReason::Stopped, "stopped by this side"),
     ] {
         assert_eq!(reason.to_string(), words);

@@ -35,12 +35,34 @@ pub(crate) enum Fact {
     Abandoned(u64),
     GaveUp(GiveUpReason),
     Connected(u64),
-    Failed(u64),
-    Closed(u64, u16),
+    Failed(u64, Option<Then>),
+    Closed(u64, u16, Option<Then>),
     NetworkChanged,
+    NetworkLost,
     Asked,
+    /// Spread over so long.
+    HandOver(u64),
+    Retired(u64),
     Stopped,
+    /// Somebody looked, and nothing came of it.
+    Looked,
+    /// When the dial came to be due, and until when it is owed: what was drawn, nobody else can know.
+    Drawn(u64, u64),
 }
+
+/// What the caller decides about a loss: at least so long, and so wide a draw; or no more dials.
+pub(crate) type Then = Option<(u64, u64)>;
+
+pub(crate) fn then(then: Then) -> OnClose {
+    let Some((at_least, spread)) = then else { return OnClose::Stop };
+    OnClose::Redial { at_least: duration(at_least), spread: duration(spread) }
+}
+
+pub(crate) fn duration(nanos: u64) -> Duration {
+    if nanos == NEVER { Duration::MAX } else { Duration::from_nanos(nanos) }
+}
+
+const SECOND: u64 = 1_000_000_000;
 
 /// What must come next, and from when to when it may fall due.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -48,6 +70,7 @@ pub(crate) enum Next {
     Nothing,
     Dial(u64, u64),
     Abandon(u64),
+    Retire(u64, u64),
     GiveUp(GiveUpReason, u64),
     /// By then; or what was drawn is longer, and it ends then.
     DialOrEnd(u64, u64),
@@ -55,38 +78,46 @@ pub(crate) enum Next {
 
 /// The second opinion: reads the story from the start, and says what must follow.
 pub(crate) fn next(settings: &Settings, start: u64, story: &[(u64, Fact)]) -> Next {
-    let mut opinion = Opinion {
-        settings,
-        used: 0,
-        dials: 0,
-        since: start,
-        dialling: None,
-        connected: None,
-        changed: false,
-        newest: 0,
-        wait: Some(Wait { owed: start, earliest: start, latest: start }),
-        end: (settings.max_attempts == 0).then_some((GiveUpReason::Attempts, start)),
-        stopping: None,
-        over: false,
-    };
-    for (now, fact) in story {
-        opinion.hear(*now, *fact);
+    Opinion::of(settings, start, story).next()
+}
+
+/// From when to when the dial may be due that is waited for, and until when it, or the next, may be owed.
+pub(crate) fn wait(settings: &Settings, start: u64, story: &[(u64, Fact)]) -> Option<[(u64, u64); 2]> {
+    let opinion = Opinion::of(settings, start, story);
+    if opinion.end.is_some() || opinion.over || opinion.stopping.is_some() {
+        return None;
     }
-    opinion.next()
+    let dialling = opinion.dialling.map(|dial| [(0, 0), dial.owed]);
+    dialling.or_else(|| opinion.wait.map(|wait| [wait.dial, wait.owed]))
+}
+
+/// A success of this dial would be wanted, or its connection is.
+pub(crate) fn wanted(settings: &Settings, start: u64, story: &[(u64, Fact)], number: u64) -> bool {
+    let opinion = Opinion::of(settings, start, story);
+    if opinion.end.is_some() || opinion.over || opinion.stopping.is_some() {
+        return false;
+    }
+    let stands = |one: Option<(u64, u64)>| one.is_some_and(|(of, _)| of == number);
+    stands(opinion.connected) || stands(opinion.old) || opinion.dialling.is_some() && opinion.newest == number
 }
 
 struct Opinion<'a> {
     settings: &'a Settings,
+    /// The latest moment at which anything was said or looked at.
+    latest: u64,
     /// Waits of the backoff that are used up; dials made, and since when they count.
     used: usize,
     dials: u32,
     since: u64,
-    dialling: Option<u64>,
-    connected: Option<u64>,
-    /// The network changed since the dial.
-    changed: bool,
+    dialling: Option<Dial>,
+    /// Which, and since when; in a hand-over, the old one.
+    connected: Option<(u64, u64)>,
+    old: Option<(u64, u64)>,
     newest: u64,
     wait: Option<Wait>,
+    offline: bool,
+    /// When all that new networks have taken is made up for.
+    full_at: u64,
     end: Option<(GiveUpReason, u64)>,
     /// Since when a dial is under way that is wanted no more.
     stopping: Option<u64>,
@@ -94,105 +125,296 @@ struct Opinion<'a> {
 }
 
 #[derive(Clone, Copy)]
-struct Wait {
-    owed: u64,
-    earliest: u64,
-    latest: u64,
+struct Dial {
+    ends: u64,
+    put_off: bool,
+    /// The network changed since.
+    changed: bool,
+    /// What the old connection's end said for the case that this fails.
+    owed: (u64, u64),
+    stop: Option<GiveUpReason>,
 }
 
-impl Opinion<'_> {
-    fn hear(&mut self, now: u64, fact: Fact) {
-        let of_newest = match fact {
-            Fact::Abandoned(of) | Fact::Connected(of) | Fact::Failed(of) | Fact::Closed(of, _) => {
-                of == self.newest
-            }
-            Fact::Dialled(_) | Fact::GaveUp(_) | Fact::NetworkChanged | Fact::Asked | Fact::Stopped => true,
+/// Both as the earliest and the latest that they can be.
+#[derive(Clone, Copy)]
+struct Wait {
+    dial: (u64, u64),
+    owed: (u64, u64),
+    fresh: bool,
+}
+
+impl Wait {
+    const fn at(now: u64) -> Self {
+        Self { dial: (now, now), owed: (now, now), fresh: true }
+    }
+}
+
+/// What is waited for on the server's account.
+#[derive(Clone, Copy, Default)]
+struct Ask {
+    at_least: u64,
+    spread: u64,
+    owes_draw: bool,
+}
+
+impl<'a> Opinion<'a> {
+    fn of(settings: &'a Settings, start: u64, story: &[(u64, Fact)]) -> Self {
+        let mut opinion = Opinion {
+            settings,
+            latest: start,
+            used: 0,
+            dials: 0,
+            since: start,
+            dialling: None,
+            connected: None,
+            old: None,
+            newest: 0,
+            wait: Some(Wait::at(start)),
+            offline: false,
+            full_at: 0,
+            end: (settings.max_attempts == 0).then_some((GiveUpReason::Attempts, start)),
+            stopping: None,
+            over: false,
         };
+        for (now, fact) in story {
+            opinion.look(*now);
+            opinion.hear(*now, *fact);
+        }
+        opinion
+    }
+
+    /// A dial that ran out while nobody looked has a little more.
+    fn look(&mut self, now: u64) {
+        let little = (self.settings.dial_timeout.max(1) / 4).min(SECOND);
+        if let Some(dial) = self.dialling.as_mut().filter(|dial| !dial.put_off) {
+            let seen_last = dial.ends.max(self.latest);
+            if now > seen_last && now - seen_last > little {
+                (dial.ends, dial.put_off) = (now.saturating_add(little), true);
+            }
+        }
+        self.latest = self.latest.max(now);
+    }
+
+    fn hear(&mut self, now: u64, fact: Fact) {
         if let Fact::GaveUp(_) = fact {
             self.over = true;
         }
-        if self.over || self.end.is_some() || !of_newest {
+        if self.over || self.end.is_some() {
             return;
         }
-        if self.stopping.is_some() {
-            match fact {
-                Fact::Abandoned(_) | Fact::Connected(_) | Fact::Failed(_) | Fact::Closed(..) => {
-                    (self.stopping, self.end) = (None, Some((GiveUpReason::Stopped, now)));
+        // Of the old one in a hand-over, of the newest, or of one that is forgotten.
+        let of_old = |of: u64| self.old.is_some_and(|(old, _)| old == of);
+        let current = self.connected.map_or(self.newest, |(connected, _)| connected);
+        match fact {
+            Fact::Failed(of, then) if of_old(of) => return self.old_lost(now, 1006, then),
+            Fact::Closed(of, code, then) if of_old(of) => return self.old_lost(now, code, then),
+            Fact::Retired(_) => return self.old = None,
+            Fact::Abandoned(of) | Fact::Connected(of) | Fact::Failed(of, _) | Fact::Closed(of, ..) => {
+                if of != current {
+                    return;
                 }
-                Fact::Dialled(_) | Fact::GaveUp(_) | Fact::NetworkChanged | Fact::Asked | Fact::Stopped => {}
+            }
+            Fact::Dialled(_) | Fact::GaveUp(_) | Fact::NetworkChanged | Fact::NetworkLost => {}
+            Fact::Asked | Fact::HandOver(_) | Fact::Stopped | Fact::Looked | Fact::Drawn(..) => {}
+        }
+        if self.stopping.is_some() {
+            if let Fact::Abandoned(_) | Fact::Connected(_) | Fact::Failed(..) | Fact::Closed(..) = fact {
+                (self.stopping, self.end) = (None, Some((GiveUpReason::Stopped, now)));
             }
             return;
         }
         match fact {
             Fact::Dialled(number) => {
-                (self.newest, self.dialling, self.wait, self.changed) = (number, Some(now), None, false);
+                let ends = now.saturating_add(self.settings.dial_timeout.max(1));
+                let dial = Dial { ends, put_off: false, changed: false, owed: (0, 0), stop: None };
+                (self.newest, self.dialling, self.wait) = (number, Some(dial), None);
                 self.dials += 1;
             }
-            Fact::Connected(_) if self.dialling.is_some() => {
-                (self.connected, self.dialling, self.changed) = (Some(now), None, false);
+            Fact::Connected(of) if self.dialling.is_some() => {
+                (self.connected, self.dialling, self.offline) = (Some((of, now)), None, false);
             }
-            Fact::Abandoned(_) => self.trouble(now, 0, 0),
-            Fact::Failed(_) if self.dialling.is_some() => self.trouble(now, 0, 0),
-            Fact::Failed(_) if self.connected.is_some() => self.lost(now, 1006),
-            Fact::Closed(_, code) if self.dialling.or(self.connected).is_some() => self.lost(now, code),
-            Fact::Connected(_) | Fact::Failed(_) | Fact::Closed(..) | Fact::GaveUp(_) => {}
+            Fact::Abandoned(_) => self.dial_failed(now, None, None),
+            Fact::Failed(_, then) if self.dialling.is_some() => self.dial_failed(now, None, then),
+            Fact::Closed(_, code, then) if self.dialling.is_some() => self.dial_failed(now, Some(code), then),
+            Fact::Failed(_, then) if self.connected.is_some() => self.lost(now, 1006, then),
+            Fact::Closed(_, code, then) if self.connected.is_some() => self.lost(now, code, then),
             Fact::NetworkChanged => self.network_changed(now),
+            Fact::NetworkLost => self.offline = true,
             Fact::Asked if self.wait.is_some() => {
-                (self.used, self.dials, self.since) = (0, 0, now);
-                self.wait = Some(Wait { owed: now, earliest: now, latest: now });
+                (self.used, self.dials, self.since, self.offline) = (0, 0, now, false);
+                self.wait = Some(Wait::at(now));
             }
-            Fact::Asked => {}
-            Fact::Stopped if self.dialling.is_some() => self.stopping = Some(now),
-            Fact::Stopped => self.end = Some((GiveUpReason::Stopped, now)),
+            Fact::HandOver(over) if self.connected.is_some() && self.old.is_none() => {
+                self.old = self.connected;
+                self.trouble(now, Ask { at_least: 0, spread: over, owes_draw: false });
+            }
+            Fact::Stopped if self.dialling.is_some() => (self.stopping, self.old) = (Some(now), None),
+            Fact::Stopped => (self.end, self.old) = (Some((GiveUpReason::Stopped, now)), None),
+            Fact::Drawn(dial_at, owed_until) => {
+                if let Some(dial) = &mut self.dialling {
+                    dial.owed = (owed_until, owed_until);
+                }
+                if let Some(wait) = &mut self.wait {
+                    (wait.dial, wait.owed) = ((dial_at, dial_at), (owed_until, owed_until));
+                }
+            }
+            Fact::Connected(_) | Fact::Failed(..) | Fact::Closed(..) | Fact::GaveUp(_) => {}
+            Fact::Asked | Fact::HandOver(_) | Fact::Retired(_) | Fact::Looked => {}
         }
     }
 
-    fn network_changed(&mut self, now: u64) {
-        self.changed = self.dialling.is_some();
+    fn dial_failed(&mut self, now: u64, code: Option<u16>, then: Option<Then>) {
+        let dial = self.dialling.expect("it failed");
+        match (code, then) {
+            (None, None) => self.trouble(now, Ask::default()),
+            (None, Some(then)) => self.decided(now, then, GiveUpReason::Refused),
+            (Some(code), then) => self.lost(now, code, then),
+        }
+        self.heed(dial.owed, dial.stop, now);
+    }
+
+    /// The next dial comes no sooner than is owed since an earlier loss, or not at all.
+    fn heed(&mut self, owed: (u64, u64), stop: Option<GiveUpReason>, now: u64) {
+        let later = |one: (u64, u64), other: (u64, u64)| (one.0.max(other.0), one.1.max(other.1));
         if let Some(wait) = &mut self.wait {
-            let at = now.max(wait.owed);
-            (wait.earliest, wait.latest) = (wait.earliest.min(at), wait.latest.min(at));
+            (wait.dial, wait.owed) = (later(wait.dial, owed), later(wait.owed, owed));
+            if let Some(reason) = stop {
+                self.end = Some((reason, now));
+            }
+        }
+    }
+
+    /// The old connection is lost before another has taken its place.
+    fn old_lost(&mut self, now: u64, code: u16, then: Option<Then>) {
+        let old = self.old.take();
+        if self.stopping.is_some() || self.connected.is_some() {
+            return;
+        }
+        if let Some(wait) = self.wait.take() {
+            self.connected = old;
+            self.lost(now, code, then);
+            return self.heed(wait.owed, None, now);
+        }
+        // A dial is under way, and goes on.
+        if self.is_stable(old, now) {
+            (self.used, self.dials, self.since) = (0, 1, now);
+        }
+        let (owed, stop) = match self.meaning(code, then) {
+            None => ((now, now), Some(GiveUpReason::Closed(code))),
+            Some(ask) => {
+                let owed = now.saturating_add(ask.at_least);
+                ((owed, owed.saturating_add(if ask.owes_draw { ask.spread } else { 0 })), None)
+            }
+        };
+        let dial = self.dialling.as_mut().expect("it is under way");
+        (dial.owed, dial.stop) = (owed, stop);
+    }
+
+    fn network_changed(&mut self, now: u64) {
+        self.offline = false;
+        if let Some(dial) = &mut self.dialling {
+            dial.changed = true;
+        }
+        self.bring_forward(now);
+    }
+
+    /// When a new network may next bring a dial forward: five at once, one each 30 s.
+    fn token_at(&self, now: u64) -> u64 {
+        now.max(self.full_at.saturating_sub(4 * 30 * SECOND))
+    }
+
+    fn bring_forward(&mut self, now: u64) {
+        let token_at = self.token_at(now);
+        let Some(wait) = &mut self.wait else { return };
+        assert!(wait.dial.0 == wait.dial.1 && wait.owed.0 == wait.owed.1, "what was drawn is known");
+        let sooner = token_at.max(wait.owed.0);
+        if sooner < wait.dial.0 || token_at == now && !wait.fresh {
+            let dial_at = sooner.min(wait.dial.0);
+            *wait = Wait { dial: (dial_at, dial_at), owed: wait.owed, fresh: true };
+            self.full_at = self.full_at.max(token_at).saturating_add(30 * SECOND);
             self.used = 0;
         }
     }
 
-    fn lost(&mut self, now: u64, code: u16) {
+    fn lost(&mut self, now: u64, code: u16, then: Option<Then>) {
+        match self.meaning(code, then) {
+            None => self.no_more(now, GiveUpReason::Closed(code)),
+            Some(ask) => self.trouble(now, ask),
+        }
+    }
+
+    fn meaning(&self, code: u16, then: Option<Then>) -> Option<Ask> {
         let nanos = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(NEVER);
+        if let Some(then) = then {
+            return then.map(|(at_least, spread)| Ask { at_least, spread, owes_draw: true });
+        }
         match on_close(code) {
-            OnClose::Stop => self.end = Some((GiveUpReason::Closed(code), now)),
+            OnClose::Stop => None,
             OnClose::Redial { at_least, spread } => {
-                self.trouble(now, nanos(at_least), nanos(spread).min(self.settings.max_spread));
+                let spread = nanos(spread).min(self.settings.max_spread);
+                // Where the server said nothing it asked for nothing.
+                Some(Ask { at_least: nanos(at_least), spread, owes_draw: code != 1006 })
             }
             other => panic!("the reference knows no {other:?}"),
         }
     }
 
-    fn trouble(&mut self, now: u64, owed: u64, spread: u64) {
-        let settings = self.settings;
-        let stable = self.connected.is_some_and(|at| {
-            let stable_at = at.saturating_add(settings.stable_after);
-            stable_at < NEVER && now >= stable_at
-        });
+    fn decided(&mut self, now: u64, then: Then, refused: GiveUpReason) {
+        match then {
+            None => self.no_more(now, refused),
+            Some((at_least, spread)) => self.trouble(now, Ask { at_least, spread, owes_draw: true }),
+        }
+    }
+
+    /// In a hand-over the old connection is what is left.
+    fn no_more(&mut self, now: u64, reason: GiveUpReason) {
         (self.dialling, self.connected) = (None, None);
-        let delay = if stable {
+        match self.old.take() {
+            Some(old) => self.connected = Some(old),
+            None => self.end = Some((reason, now)),
+        }
+    }
+
+    fn is_stable(&self, connection: Option<(u64, u64)>, now: u64) -> bool {
+        connection.is_some_and(|(_, at)| {
+            let stable_at = at.saturating_add(self.settings.stable_after);
+            stable_at < NEVER && now >= stable_at
+        })
+    }
+
+    fn trouble(&mut self, now: u64, ask: Ask) {
+        let settings = self.settings;
+        let stable = self.is_stable(self.connected, now);
+        let changed = self.dialling.is_some_and(|dial| dial.changed);
+        (self.dialling, self.connected) = (None, None);
+        let (mut delay, mut fresh) = (0, true);
+        if stable {
             (self.used, self.dials, self.since) = (0, 0, now);
-            0
         } else if self.dials >= settings.max_attempts && settings.max_attempts < u32::MAX {
-            return self.end = Some((GiveUpReason::Attempts, now));
-        } else if self.changed {
-            self.used = 0;
-            0
+            return self.no_more(now, GiveUpReason::Attempts);
         } else {
-            self.used += 1;
-            let last = settings.delays.last().filter(|_| settings.forever);
-            match settings.delays.get(self.used - 1).or(last) {
-                Some(delay) => *delay,
-                None => return self.end = Some((GiveUpReason::Backoff, now)),
+            let token_at = self.token_at(now);
+            if !changed || token_at > now {
+                self.used += 1;
+                let last = settings.delays.last().filter(|_| settings.forever);
+                match settings.delays.get(self.used - 1).or(last) {
+                    Some(next) => (delay, fresh) = (*next, false),
+                    None => return self.no_more(now, GiveUpReason::Backoff),
+                }
             }
-        };
-        let earliest = now.saturating_add(delay.max(owed));
-        let latest = earliest.saturating_add(spread);
-        self.wait = Some(Wait { owed: now.saturating_add(owed), earliest, latest });
+            if changed && (fresh || token_at - now < delay) {
+                (delay, fresh, self.used) = (token_at - now, true, 0);
+                self.full_at = self.full_at.max(token_at).saturating_add(30 * SECOND);
+            }
+        }
+        let earliest = now.saturating_add(delay.max(ask.at_least));
+        let owed = now.saturating_add(ask.at_least);
+        let drawn = if ask.owes_draw { ask.spread } else { 0 };
+        self.wait = Some(Wait {
+            dial: (earliest, earliest.saturating_add(ask.spread)),
+            owed: (owed, owed.saturating_add(drawn)),
+            fresh,
+        });
     }
 
     fn next(&self) -> Next {
@@ -205,16 +427,24 @@ impl Opinion<'_> {
         if let Some(at) = self.stopping {
             return Next::Abandon(at);
         }
-        let over = self.since.saturating_add(self.settings.max_elapsed);
-        match (self.dialling, self.wait) {
-            (Some(at), _) => Next::Abandon(at.saturating_add(self.settings.dial_timeout.max(1))),
-            (None, Some(Wait { earliest, latest, .. })) if latest < over => Next::Dial(earliest, latest),
-            (None, Some(Wait { earliest, .. })) if earliest >= over => {
-                Next::GiveUp(GiveUpReason::Elapsed, over)
-            }
+        if let (Some((_, since)), Some((old, _))) = (self.connected, self.old) {
+            return Next::Retire(old, since);
+        }
+        // Nothing is lost while the old one serves.
+        let over =
+            if self.old.is_some() { NEVER } else { self.since.saturating_add(self.settings.max_elapsed) };
+        if let Some(dial) = self.dialling {
+            return Next::Abandon(dial.ends);
+        }
+        let Some(wait) = self.wait else { return Next::Nothing };
+        let (earliest, latest) = if self.offline { (NEVER, NEVER) } else { wait.dial };
+        if latest < over {
+            Next::Dial(earliest, latest)
+        } else if earliest >= over {
+            Next::GiveUp(GiveUpReason::Elapsed, over)
+        } else {
             // What was drawn decides whether it comes before the end.
-            (None, Some(Wait { earliest, .. })) => Next::DialOrEnd(earliest, over),
-            (None, None) => Next::Nothing,
+            Next::DialOrEnd(earliest, over)
         }
     }
 }

@@ -1,7 +1,9 @@
 //! A life of a `Reconnect` as text: `<` happened, `>` came of it, and between inputs it is polled exactly when it asks to be.
 //!
-//! Inputs: `connected N`, `failed N`, `closed N CODE`, `network-changed`, `dial-now`, `stop`, `end` (stop here). Outputs:
-//! `dial N`, `abandon N`, `give up: REASON`, and `too late N` where `connected` says so. At one instant
+//! Inputs: `connected N`, `failed N`, `closed N CODE`, `network-changed`, `network-lost`, `dial-now`, `hand-over`, `stop`, `end`
+//! (stop here).
+//! What the caller decides about a loss is said behind it: `after SECONDS`, or `stop`. Outputs:
+//! `dial N`, `abandon N`, `retire N`, `give up: REASON`, and `too late N` where `connected` says so. At one instant
 //! inputs come first, unless the script shows that it was polled before.
 
 use std::time::Duration;
@@ -95,6 +97,7 @@ impl Life {
                         format!("dial {attempt}")
                     }
                     ReconnectAction::Abandon(attempt) => format!("abandon {attempt}"),
+                    ReconnectAction::Retire(attempt) => format!("retire {attempt}"),
                     ReconnectAction::GiveUp(reason) => format!("give up: {reason}"),
                 };
                 self.say(self.now, '>', &what);
@@ -106,25 +109,41 @@ impl Life {
 
     fn hears(&mut self, at: Timestamp, input: &str) {
         self.now = self.now.max(at);
-        let mut words = input.split(' ');
-        let what = words.next().expect("an input");
-        let mut number = || words.next().and_then(|word| word.parse::<u16>().ok()).expect("a number");
-        let mut attempt = || self.attempts[usize::from(number()) - 1];
-        match what {
+        let words: Vec<&str> = input.split_whitespace().collect();
+        let number = |place: usize| words[place].parse::<u16>().expect("a number");
+        let attempt = || self.attempts[usize::from(number(1)) - 1];
+        match words[0] {
             "connected" => {
                 let attempt = attempt();
                 if !self.machine.connected(attempt, at) {
                     self.say(self.now, '>', &format!("too late {attempt}"));
                 }
             }
-            "failed" => self.machine.failed(attempt(), at),
-            "closed" => self.machine.closed(attempt(), number(), at),
+            "failed" => match decided(&words[2..]) {
+                None => self.machine.failed(attempt(), at),
+                Some(then) => self.machine.failed_with(attempt(), then, at),
+            },
+            "closed" => match decided(&words[3..]) {
+                None => self.machine.closed(attempt(), number(2), at),
+                Some(then) => self.machine.closed_with(attempt(), number(2), then, at),
+            },
             "network-changed" => self.machine.network_changed(at),
+            "network-lost" => self.machine.network_lost(at),
             "dial-now" => self.machine.dial_now(at),
+            "hand-over" => self.machine.hand_over(Duration::ZERO, at),
             "stop" => self.machine.stop(at),
             "end" => {}
             other => panic!("no input: {other}"),
         }
+    }
+}
+
+fn decided(words: &[&str]) -> Option<OnClose> {
+    match words {
+        [] => None,
+        ["stop"] => Some(OnClose::Stop),
+        ["after", seconds] => Some(OnClose::after(Duration::from_secs(seconds.parse().expect("seconds")))),
+        other => panic!("no decision: {other:?}"),
     }
 }
 

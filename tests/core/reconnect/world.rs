@@ -5,19 +5,21 @@
 use std::time::Duration;
 
 use liveness::Timestamp;
-use liveness::reconnect::{Attempt, DialStatus, GiveUpReason, Policy, Reconnect, ReconnectAction};
+use liveness::reconnect::{Attempt, GiveUpReason, Policy, Reconnect, ReconnectAction};
 
-use super::reference::{Fact, NEVER, Next, Settings, next, on_close};
+use super::reference::{Fact, NEVER, Next, Settings, Then, duration, next, on_close, then, wait, wanted};
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum What {
     Nothing,
     /// Of the newest attempt, or so many before it.
     Connected(usize),
-    Failed(usize),
-    Closed(usize, u16),
+    Failed(usize, Option<Then>),
+    Closed(usize, u16, Option<Then>),
     NetworkChanged,
+    NetworkLost,
     DialNow,
+    HandOver(u64),
     Stop,
 }
 
@@ -27,10 +29,6 @@ pub(crate) struct Step {
     pub(crate) back: bool,
     pub(crate) what: What,
     pub(crate) poll: bool,
-}
-
-fn duration(nanos: u64) -> Duration {
-    if nanos == NEVER { Duration::MAX } else { Duration::from_nanos(nanos) }
 }
 
 type Delays = Box<dyn Iterator<Item = Duration>>;
@@ -92,6 +90,7 @@ impl<'a> World<'a> {
             if nervous && due > self.now {
                 self.now = self.now.max(due - 1);
                 assert_eq!(self.machine.poll(Timestamp::from_nanos(self.now)), None, "{:?}", self.story);
+                self.story.push((self.now, Fact::Looked));
             }
             self.now = self.now.max(due);
             self.polls(nervous);
@@ -109,28 +108,42 @@ impl<'a> World<'a> {
         let fact = match what {
             What::Nothing => None,
             What::Connected(older) => of(older).map(|attempt| {
-                let status = self.machine.status();
-                let wanted =
-                    status == DialStatus::Dialling(attempt) || status == DialStatus::Connected(attempt);
+                let mut story = self.story.clone();
+                story.push((self.now.max(at.as_nanos()), Fact::Looked));
+                let wanted = wanted(self.settings, self.start, &story, attempt.get());
                 assert_eq!(self.machine.connected(attempt, at), wanted, "{:?}", self.story);
                 self.refused += usize::from(!wanted);
                 Fact::Connected(attempt.get())
             }),
-            What::Failed(older) => of(older).map(|attempt| {
-                self.machine.failed(attempt, at);
-                Fact::Failed(attempt.get())
+            What::Failed(older, decided) => of(older).map(|attempt| {
+                match decided {
+                    None => self.machine.failed(attempt, at),
+                    Some(decided) => self.machine.failed_with(attempt, then(decided), at),
+                }
+                Fact::Failed(attempt.get(), decided)
             }),
-            What::Closed(older, code) => of(older).map(|attempt| {
-                self.machine.closed(attempt, code, at);
-                Fact::Closed(attempt.get(), code)
+            What::Closed(older, code, decided) => of(older).map(|attempt| {
+                match decided {
+                    None => self.machine.closed(attempt, code, at),
+                    Some(decided) => self.machine.closed_with(attempt, code, then(decided), at),
+                }
+                Fact::Closed(attempt.get(), code, decided)
             }),
             What::NetworkChanged => {
                 self.machine.network_changed(at);
                 Some(Fact::NetworkChanged)
             }
+            What::NetworkLost => {
+                self.machine.network_lost(at);
+                Some(Fact::NetworkLost)
+            }
             What::DialNow => {
                 self.machine.dial_now(at);
                 Some(Fact::Asked)
+            }
+            What::HandOver(over) => {
+                self.machine.hand_over(duration(over), at);
+                Some(Fact::HandOver(over))
             }
             What::Stop => {
                 self.machine.stop(at);
@@ -140,7 +153,26 @@ impl<'a> World<'a> {
         if let Some(fact) = fact {
             self.now = self.now.max(at.as_nanos());
             self.story.push((self.now, fact));
+            self.drawn();
         }
+    }
+
+    /// What was drawn, as the machine's own debug text has it, is within what may be drawn, and is told to the second opinion.
+    fn drawn(&mut self) {
+        let Some([dial, owed]) = wait(self.settings, self.start, &self.story) else { return };
+        if dial.0 == dial.1 && owed.0 == owed.1 {
+            return;
+        }
+        let text = format!("{:?}", self.machine);
+        let moment = |name: &str| -> u64 {
+            let (_, rest) = text.split_once(&format!("{name}: Timestamp(")).expect("it waits");
+            rest.split_once(')').expect("a moment").0.parse().expect("a number")
+        };
+        let dial_at = if dial == (0, 0) { 0 } else { moment("dial_at") };
+        let owed_until = moment("owed_until");
+        assert!((dial.0..=dial.1).contains(&dial_at), "{dial_at} is not in {dial:?}: {:?}", self.story);
+        assert!((owed.0..=owed.1).contains(&owed_until), "{owed_until} is not in {owed:?}: {:?}", self.story);
+        self.story.push((self.now, Fact::Drawn(dial_at, owed_until)));
     }
 
     fn polls(&mut self, nervous: bool) {
@@ -159,6 +191,9 @@ impl<'a> World<'a> {
                 (ReconnectAction::Abandon(attempt), Next::Abandon(at)) if at <= self.now => {
                     Fact::Abandoned(attempt.get())
                 }
+                (ReconnectAction::Retire(attempt), Next::Retire(old, _)) if attempt.get() == old => {
+                    Fact::Retired(old)
+                }
                 (ReconnectAction::GiveUp(reason), Next::GiveUp(wanted, at))
                     if at <= self.now && reason == wanted =>
                 {
@@ -172,8 +207,11 @@ impl<'a> World<'a> {
                 (action, expected) => panic!("{action:?} at {now}, expected {expected:?}: {:?}", self.story),
             };
             self.story.push((self.now, fact));
+            self.drawn();
             self.agree();
         }
+        self.story.push((self.now, Fact::Looked));
+        self.agree();
         assert!(self.machine.poll_timeout().is_none_or(|due| due > now), "it spins: {:?}", self.story);
         if nervous {
             assert_eq!(self.machine.poll(now), None);
@@ -187,7 +225,9 @@ impl<'a> World<'a> {
         let agrees = match expected {
             Next::Nothing => due == NEVER,
             Next::Dial(from, to) | Next::DialOrEnd(from, to) => (from..=to).contains(&due),
-            Next::Abandon(at) | Next::GiveUp(_, at) => due == at || at.max(due) <= self.now,
+            Next::Abandon(at) | Next::GiveUp(_, at) | Next::Retire(_, at) => {
+                due == at || at.max(due) <= self.now
+            }
         };
         assert!(agrees, "due at {due}, expected {expected:?}: {:?}", self.story);
         let over = self.story.iter().any(|(_, fact)| matches!(fact, Fact::GaveUp(_)));

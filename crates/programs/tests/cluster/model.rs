@@ -47,8 +47,9 @@ impl Model {
             now: Timestamp::ZERO,
             incs: 0,
             nodes: BTreeMap::new(),
-            people: Presence::with_linger(settings.linger),
-            pen: Lease::new(settings.grace),
+            // Nobody looks but whoever asks: `linger_anew` is the script's own mercy.
+            people: Presence::with_linger(settings.linger).stall_tolerance(Duration::MAX),
+            pen: Lease::new(settings.grace).stall_tolerance(Duration::MAX),
             keys: BTreeSet::new(),
             shown: None,
             touched: BTreeSet::new(),

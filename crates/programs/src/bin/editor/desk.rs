@@ -269,7 +269,7 @@ impl Desk {
         }
         while let Some(change) = self.people.poll(now) {
             self.changed = true;
-            self.pen.set_status(change.user(), change.status(), now);
+            self.pen.apply(&change, now);
             if let PresenceChange::Left(user) = change {
                 self.known.remove(&user);
             }

@@ -7,11 +7,10 @@ use std::fmt;
 use std::io::{self, Write};
 use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBuilder};
 use futures_util::{SinkExt, StreamExt};
 use liveness::driver::tokio::{Counted, LiveStream, clock};
 use liveness::driver::{Heartbeat, tune};
-use liveness::reconnect::{GiveUpReason, Policy, Reconnect, ReconnectAction};
+use liveness::reconnect::{Backoff, GiveUpReason, Policy, Reconnect, ReconnectAction};
 use liveness::session::Role;
 use liveness::{Clock, Config, Reason, Timestamp, random_seed};
 use serde_json::Value;
@@ -33,12 +32,11 @@ struct Place {
 
 /// Follows the feed for as long as there is reason to dial again.
 pub(crate) async fn follow(url: &str, config: Config) -> Result<(), Failure> {
-    // 1 s, 2 s, and so on to 15 s, each up to twice as long.
-    let backoff = ExponentialBuilder::default().with_jitter().with_max_delay(Duration::from_secs(15));
-    let backoff = move || backoff.without_max_times().build();
+    // 1 s, 2 s, and so on to 30 s, each shortened by up to a half.
+    let backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
     let policy = Policy::DEFAULT.dial_timeout(Duration::from_secs(5));
     let clock = clock();
-    let mut reconnect = Reconnect::new(policy, backoff, random_seed(), clock.now());
+    let mut reconnect = Reconnect::with_backoff(policy, backoff, random_seed(), clock.now());
     let mut place = Place { epoch: "-".to_owned(), last: 0 };
     loop {
         match reconnect.poll(clock.now()) {
@@ -62,6 +60,8 @@ pub(crate) async fn follow(url: &str, config: Config) -> Result<(), Failure> {
             }
             // Which it is already: its future was dropped.
             Some(ReconnectAction::Abandon(_)) => say(format_args!("not connected in time")),
+            // Nobody asks for a hand-over here.
+            Some(ReconnectAction::Retire(_)) => {}
             Some(ReconnectAction::GiveUp(GiveUpReason::Closed(1000))) => return Ok(()),
             Some(ReconnectAction::GiveUp(reason)) => return Err(reason.into()),
             None => {

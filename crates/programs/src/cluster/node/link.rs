@@ -2,11 +2,10 @@
 //! asked and not answered.
 
 use std::collections::VecDeque;
-use std::iter::repeat;
 use std::time::Duration;
 
 use liveness::Timestamp;
-use liveness::reconnect::{Attempt, DialStatus, OnClose, Policy, Reconnect, ReconnectAction};
+use liveness::reconnect::{Attempt, Backoff, DialStatus, OnClose, Policy, Reconnect, ReconnectAction};
 
 use super::Conn;
 use crate::cluster::settings::{LONGEST_REDIAL, Settings};
@@ -50,13 +49,11 @@ enum Life {
     },
 }
 
-type Backoff = Box<dyn Iterator<Item = Duration> + Send>;
-
 pub(super) struct Link {
     name: String,
     address: String,
     settings: Settings,
-    reconnect: Reconnect<Backoff>,
+    reconnect: Reconnect,
     life: Life,
     asked: VecDeque<Asked>,
     /// The log of this link is read.
@@ -71,13 +68,10 @@ const ROOM: usize = 4096;
 const LAST_LOOK: Duration = Duration::from_millis(50);
 /// A link that stood for so long was stable.
 const STABLE: Duration = Duration::from_secs(5);
+/// The wait after the first dial that fails.
+const FIRST_REDIAL: Duration = Duration::from_millis(50);
 /// Within so long all nodes dial again that lost the same Redis.
 const SPREAD: Duration = Duration::from_millis(100);
-
-fn backoff() -> Backoff {
-    let first = [50, 100, 200, 400].map(Duration::from_millis);
-    Box::new(first.into_iter().chain(repeat(LONGEST_REDIAL)))
-}
 
 impl Link {
     pub(super) fn new(name: &str, address: &str, settings: Settings, seed: u64, now: Timestamp) -> Self {
@@ -88,7 +82,7 @@ impl Link {
             name: name.to_owned(),
             address: address.to_owned(),
             settings,
-            reconnect: Reconnect::new(policy, backoff, seed, now),
+            reconnect: Reconnect::with_backoff(policy, Backoff::new(FIRST_REDIAL, LONGEST_REDIAL), seed, now),
             life: Life::None,
             asked: VecDeque::new(),
             followed: false,
@@ -188,8 +182,8 @@ impl Link {
         match self.reconnect.poll(now) {
             Some(ReconnectAction::Dial(attempt)) => return Some(Output::Dial(attempt)),
             Some(ReconnectAction::Abandon(_)) => return Some(Output::HangUp(self.lose())),
-            // There is no limit, and no code that ends it.
-            Some(ReconnectAction::GiveUp(_)) | None => {}
+            // There is no limit, no code that ends it, and no hand-over.
+            Some(ReconnectAction::GiveUp(_) | ReconnectAction::Retire(_)) | None => {}
         }
         if self.overdue_at().is_some_and(|at| at <= now) {
             if self.doubted.is_none() {

@@ -1,0 +1,123 @@
+//! A connection that is replaced while it serves.
+
+use core::time::Duration;
+
+use super::{Attempt, Connection, GiveUpReason, OnClose, Phase, Reconnect, Report};
+use crate::time::Timestamp;
+
+/// What is to be heeded should a dial fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct After {
+    pub(super) owed_until: Timestamp,
+    pub(super) stop: Option<GiveUpReason>,
+}
+
+impl After {
+    pub(super) const NOTHING: Self = Self { owed_until: Timestamp::ZERO, stop: None };
+}
+
+impl<B, F> Reconnect<B, F>
+where
+    B: Iterator<Item = Duration>,
+    F: FnMut() -> B,
+{
+    /// The server has announced that this connection will end, or wants its clients elsewhere: dials while the connection still
+    /// serves. When the new one stands, [`Retire`](super::ReconnectAction::Retire) says to close the old one.
+    ///
+    /// `over` is the time over which the server's clients are to spread; the dial is drawn from it. Zero: at once. A dial that
+    /// fails is followed by the next as the backoff says. Where the limits, the backoff's end or an
+    /// [`OnClose::Stop`] forbid more, the hand-over is over, and the old connection serves on; `max_elapsed` does not count,
+    /// because nothing is lost. If the old connection is lost first, that is a loss like any other; a dial that is under way
+    /// then goes on, and what the loss asks for is heeded should it fail.
+    ///
+    /// A connection that is not stable yet is left as one that is lost: not before the backoff says so. Otherwise a server that is
+    /// about to go, and says so to everybody who comes, would be dialled at full speed.
+    ///
+    /// Unless connected, nothing: a dial comes anyway. While handing over, nothing.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use liveness::reconnect::{Backoff, Policy, Reconnect, ReconnectAction};
+    /// use liveness::Timestamp;
+    ///
+    /// let at = Timestamp::from_secs;
+    /// let mut reconnect = Reconnect::with_backoff(Policy::DEFAULT, Backoff::DEFAULT, 7, at(0));
+    /// let Some(ReconnectAction::Dial(old)) = reconnect.poll(at(0)) else { panic!("no dial") };
+    /// assert!(reconnect.connected(old, at(0)));
+    ///
+    /// // "I go in a minute", says the server.
+    /// reconnect.hand_over(Duration::ZERO, at(100));
+    /// let Some(ReconnectAction::Dial(new)) = reconnect.poll(at(100)) else { panic!("no dial") };
+    /// // The old connection serves on until the new one stands.
+    /// assert!(reconnect.connected(new, at(101)));
+    /// assert_eq!(reconnect.poll(at(101)), Some(ReconnectAction::Retire(old)));
+    /// ```
+    pub fn hand_over(&mut self, over: Duration, now: Timestamp) {
+        self.advance(now);
+        match self.phase {
+            Phase::Connected(connection) if self.old.is_none() => {
+                self.old = Some(connection);
+                self.follow((OnClose::AT_ONCE.spread_over(over), false), GiveUpReason::Stopped);
+            }
+            Phase::Connected(_) | Phase::Waiting { .. } | Phase::Dialling(_) => {}
+            Phase::Stopping | Phase::Ending(_) | Phase::Finished(_) => {}
+        }
+    }
+
+    /// In a hand-over, the connection that served is lost before another has replaced it.
+    pub(super) fn lose_old(&mut self, old: Connection, report: Report) {
+        let (code, then) = report.of_a_connection();
+        match &mut self.phase {
+            Phase::Waiting { owed_until, .. } => {
+                let after = After { owed_until: *owed_until, stop: None };
+                self.phase = Phase::Connected(old);
+                self.lose(code, then);
+                self.heed(after);
+            }
+            Phase::Dialling(_) => self.lose_old_in_a_dial(old, code, then),
+            // What replaced it stands; or nothing is wanted any more.
+            Phase::Connected(_) | Phase::Stopping | Phase::Ending(_) | Phase::Finished(_) => {}
+        }
+    }
+
+    fn lose_old_in_a_dial(&mut self, old: Connection, code: u16, then: Option<OnClose>) {
+        if self.is_due(old.stable_at) {
+            // From here on it counts, and so does the dial that is under way.
+            self.start_anew();
+            self.attempts = 1;
+        }
+        let after = match self.decide(code, then) {
+            (OnClose::Stop, _) => After { owed_until: self.latest, stop: Some(GiveUpReason::Closed(code)) },
+            (OnClose::Redial { at_least, spread }, owes_draw) => {
+                let owed = self.ask(at_least, spread, owes_draw).owed;
+                After { owed_until: self.latest.after(owed), stop: None }
+            }
+        };
+        if let Phase::Dialling(dialling) = &mut self.phase {
+            dialling.after = after;
+        }
+    }
+
+    /// The wait that has just begun is no shorter than this.
+    pub(super) fn heed(&mut self, after: After) {
+        if let Phase::Waiting { dial_at, owed_until, .. } = &mut self.phase {
+            *dial_at = after.owed_until.max(*dial_at);
+            *owed_until = after.owed_until.max(*owed_until);
+            if let Some(reason) = after.stop {
+                self.end(reason);
+            }
+        }
+    }
+
+    /// No more dials. In a hand-over the connection that serves is all there will be.
+    pub(super) fn no_more(&mut self, reason: GiveUpReason) {
+        match self.old.take() {
+            Some(old) => self.phase = Phase::Connected(old),
+            None => self.end(reason),
+        }
+    }
+
+    pub(super) fn is_old(&self, attempt: Attempt) -> bool {
+        self.old.is_some_and(|old| old.attempt == attempt.0)
+    }
+}

@@ -1,0 +1,101 @@
+//! What a `Reconnect` wants done, and when, and what it answers.
+
+use core::time::Duration;
+
+use super::{Attempt, DialStatus, GiveUpReason, Phase, Reconnect, ReconnectAction};
+use crate::time::Timestamp;
+
+impl<B, F> Reconnect<B, F>
+where
+    B: Iterator<Item = Duration>,
+    F: FnMut() -> B,
+{
+    /// The next thing to do, one at a time: call until `None`. At most two come at one moment.
+    pub fn poll(&mut self, now: Timestamp) -> Option<ReconnectAction> {
+        self.advance(now);
+        let (dial_at, over) = (self.dial_at(), self.elapsed_at());
+        match self.phase {
+            Phase::Waiting { .. } if dial_at < over => self.is_due(dial_at).then(|| self.dial()),
+            Phase::Waiting { .. } => self.is_due(over).then(|| self.give_up(GiveUpReason::Elapsed)),
+            Phase::Dialling(dialling) => self.is_due(dialling.abandon_at).then(|| {
+                self.retry(None);
+                self.heed(dialling.after);
+                ReconnectAction::Abandon(Attempt(self.dials))
+            }),
+            Phase::Connected(_) => self.old.take().map(|old| ReconnectAction::Retire(Attempt(old.attempt))),
+            Phase::Stopping => {
+                self.end(GiveUpReason::Stopped);
+                Some(ReconnectAction::Abandon(Attempt(self.dials)))
+            }
+            Phase::Ending(reason) => Some(self.give_up(reason)),
+            Phase::Finished(_) => None,
+        }
+    }
+
+    /// When to poll next, if nothing happens before; `None`: not before something does.
+    ///
+    /// Later than `now` whenever `poll(now)` has returned `None`.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        match self.phase {
+            Phase::Waiting { .. } => self.dial_at().min(self.elapsed_at()).or_never(),
+            Phase::Dialling(dialling) => dialling.abandon_at.or_never(),
+            Phase::Stopping | Phase::Ending(_) => Some(self.latest),
+            Phase::Connected(_) => self.old.map(|_| self.latest),
+            Phase::Finished(_) => None,
+        }
+    }
+
+    /// Where it stands.
+    #[must_use]
+    pub fn status(&self) -> DialStatus {
+        match self.phase {
+            Phase::Waiting { .. } | Phase::Dialling(_) if self.old.is_some() => {
+                DialStatus::Connected(Attempt(self.old.map_or(0, |old| old.attempt)))
+            }
+            Phase::Waiting { .. } => {
+                DialStatus::Waiting(Some(self.dial_at()).filter(|at| *at < self.elapsed_at()))
+            }
+            Phase::Dialling(_) => DialStatus::Dialling(Attempt(self.dials)),
+            Phase::Connected(connection) => DialStatus::Connected(Attempt(connection.attempt)),
+            Phase::Stopping => DialStatus::Finished(GiveUpReason::Stopped),
+            Phase::Ending(reason) | Phase::Finished(reason) => DialStatus::Finished(reason),
+        }
+    }
+}
+
+impl<B, F> Reconnect<B, F> {
+    /// A connection serves, and another is dialled, or waited for, to take its place: since [`hand_over`](Self::hand_over), until the
+    /// new one stands, the old one is lost, or no more dials are allowed.
+    #[must_use]
+    pub const fn is_handing_over(&self) -> bool {
+        self.old.is_some() && !matches!(self.phase, Phase::Connected(_))
+    }
+
+    /// How many dials there have been since the start, the loss or the [hand-over](Self::hand_over) of a stable connection, or the
+    /// last [`dial_now`](Self::dial_now): the number to show to a person who waits.
+    #[must_use]
+    pub const fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// [`ReconnectAction::GiveUp`] has been given out; nothing more will come.
+    #[must_use]
+    pub const fn is_finished(&self) -> bool {
+        matches!(self.phase, Phase::Finished(_))
+    }
+
+    /// When the next dial is due: never while there is no network, or none is waited for.
+    pub(super) const fn dial_at(&self) -> Timestamp {
+        match self.phase {
+            Phase::Waiting { dial_at, .. } if !self.offline => dial_at,
+            Phase::Waiting { .. } | Phase::Dialling(_) | Phase::Connected(_) => Timestamp::MAX,
+            Phase::Stopping | Phase::Ending(_) | Phase::Finished(_) => Timestamp::MAX,
+        }
+    }
+
+    /// The moment at which it has been tried for long enough. Never, while a connection serves.
+    pub(super) const fn elapsed_at(&self) -> Timestamp {
+        if self.old.is_some() { Timestamp::MAX } else { self.since.after(self.policy.max_elapsed) }
+    }
+}

@@ -1,0 +1,151 @@
+//! Where moments come from: the one place that reads a clock.
+
+use core::time::Duration;
+use std::time::Instant;
+
+use super::Timestamp;
+
+/// Ties [`Timestamp`]s to [`std::time::Instant`]: the origin is the moment of [`Clock::new`].
+///
+/// ```
+/// use liveness::Clock;
+///
+/// let clock = Clock::new();
+/// let now = clock.now();
+/// assert_eq!(clock.at(clock.instant(now)), now);
+/// ```
+///
+/// # While the machine sleeps
+///
+/// `Instant` stands still on Linux and macOS while the machine is suspended, and runs on Windows. Where it stands still, a laptop
+/// that slept for a night does not notice: its next ping is as far away as it was in the evening. Either tell it
+/// ([`SleepDetector`](crate::SleepDetector)), or take the time from a clock that counts sleep
+/// ([`with_source`](Self::with_source)), so that every deadline is seen late on waking, and each peer is asked at once (rule 6 of
+/// the [crate](crate#the-rules)).
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    origin: Instant,
+    source: Option<Source>,
+}
+
+/// Another clock than that of `Instant`, and what it said at the origin.
+#[derive(Clone, Copy, Debug)]
+struct Source {
+    read: fn() -> Duration,
+    origin: Duration,
+}
+
+impl Clock {
+    /// A clock whose origin is now.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+    pub fn new() -> Self {
+        Self::with_origin(Instant::now())
+    }
+
+    /// A clock with this origin: for drivers whose runtime has a clock of its own.
+    #[must_use]
+    pub const fn with_origin(origin: Instant) -> Self {
+        Self { origin, source: None }
+    }
+
+    /// A clock that asks this function for the time since some moment of its own; the origin is now. What goes back counts as
+    /// standing still, as everywhere.
+    ///
+    /// For a clock that counts the time that the machine sleeps. On Linux that is `CLOCK_BOOTTIME`, here read by the
+    /// crate [rustix](https://docs.rs/rustix); on macOS `CLOCK_MONOTONIC`, which is not what `Instant` reads there. Timers go on
+    /// with [`instant`](Self::instant): while the machine sleeps none of them rings, and on waking
+    /// those that have passed are the first to.
+    ///
+    /// ```
+    /// # #[cfg(target_os = "linux")] {
+    /// use core::time::Duration;
+    /// use liveness::{Clock, Timestamp};
+    /// use rustix::time::{ClockId, clock_gettime};
+    ///
+    /// fn since_boot() -> Duration {
+    ///     let now = clock_gettime(ClockId::Boottime);
+    ///     Duration::from_secs(now.tv_sec.unsigned_abs()) + Duration::from_nanos(now.tv_nsec.unsigned_abs())
+    /// }
+    ///
+    /// let clock = Clock::with_source(since_boot);
+    /// assert!(clock.now() < Timestamp::from_secs(60));
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_source(read: fn() -> Duration) -> Self {
+        Self { source: Some(Source { read, origin: read() }), ..Self::new() }
+    }
+
+    /// The present moment.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+    pub fn now(&self) -> Timestamp {
+        match self.source {
+            None => self.at(Instant::now()),
+            Some(source) => Timestamp::from((source.read)().saturating_sub(source.origin)),
+        }
+    }
+
+    /// The moment of an [`Instant`]; one before the origin counts as the origin. With a
+    /// [source](Self::with_source) of its own, as far from the present as the instant is.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+    pub fn at(&self, instant: Instant) -> Timestamp {
+        if self.source.is_none() {
+            return Timestamp::ZERO.saturating_add(instant.saturating_duration_since(self.origin));
+        }
+        let (now, present) = (self.now(), Instant::now());
+        let later = now.saturating_add(instant.saturating_duration_since(present));
+        later.saturating_sub(present.saturating_duration_since(instant))
+    }
+
+    /// How long to wait from now for this deadline, for timers that want a duration: zero where it has passed. `None`, the
+    /// deadline that never comes, stays `None`: wait for ever, or for the next event.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use liveness::{Clock, Config, Liveness};
+    ///
+    /// let clock = Clock::new();
+    /// let peer = Liveness::new(Config::DEFAULT, 7, clock.now());
+    /// // It has to be marked online: there is nothing to wait for.
+    /// assert_eq!(clock.until(peer.poll_timeout()), Some(Duration::ZERO));
+    /// assert_eq!(clock.until(None), None);
+    /// ```
+    #[must_use]
+    pub fn until(&self, deadline: Option<Timestamp>) -> Option<Duration> {
+        deadline.map(|at| at.saturating_duration_since(self.now()))
+    }
+
+    /// The [`Instant`] of a moment, for timers that want one. Where the platform cannot
+    /// express it (it is as good as never), the furthest of a few round distances that it can. With a
+    /// [source](Self::with_source) of its own, as far from the present as the moment is.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+    pub fn instant(&self, at: Timestamp) -> Instant {
+        if self.source.is_none() {
+            return after(self.origin, at.as_duration());
+        }
+        let (now, present) = (self.now(), Instant::now());
+        let passed = now.saturating_duration_since(at);
+        let earlier = present.checked_sub(passed).unwrap_or(present);
+        after(earlier, at.saturating_duration_since(now))
+    }
+}
+
+/// So long after this instant, or as far as the platform can say.
+fn after(instant: Instant, wait: Duration) -> Instant {
+    const YEAR: u64 = 365 * 24 * 3600;
+    let exact = instant.checked_add(wait);
+    exact
+        .or_else(|| instant.checked_add(Duration::from_secs(30 * YEAR)))
+        .or_else(|| instant.checked_add(Duration::from_secs(YEAR)))
+        .unwrap_or(instant)
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
