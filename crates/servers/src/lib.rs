@@ -8,6 +8,8 @@
     reason = "for the servers beside it, and for nobody else"
 )]
 
+pub mod nonblocking;
+
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};

@@ -286,6 +286,12 @@ impl Client {
 
 with_each_server!(each_fault_is_told_from_life);
 
+#[cfg(unix)]
+#[test]
+fn each_fault_is_told_from_life_by_the_shortest_loop() {
+    each_fault_is_told_from_life(Example::Poll);
+}
+
 fn each_fault_is_told_from_life(example: Example) {
     const fn client(
         act: fn(&Server, u64, Peer<TcpStream>),

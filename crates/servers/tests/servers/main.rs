@@ -60,6 +60,9 @@ enum Example {
     Tokio,
     Axum,
     Mio,
+    /// As `Mio`, on plain `poll(2)`: in one scenario, to see that any loop will do.
+    #[cfg(unix)]
+    Poll,
 }
 
 impl Example {
@@ -70,6 +73,8 @@ impl Example {
         let parts = (0..bytes).step_by(PART).map(|start| (start, PART.min(bytes - start)));
         match self {
             Self::Axum => vec![(BINARY, bytes)],
+            #[cfg(unix)]
+            Self::Poll => parts.map(|(_, len)| (BINARY, len)).collect(),
             Self::Mio => parts.map(|(_, len)| (BINARY, len)).collect(),
             Self::Blocking | Self::Tokio => {
                 parts.map(|(start, len)| (if start == 0 { BINARY } else { CONTINUATION }, len)).collect()
@@ -83,6 +88,8 @@ impl Example {
             Self::Tokio => "server_tokio",
             Self::Axum => "server_axum",
             Self::Mio => "server_mio",
+            #[cfg(unix)]
+            Self::Poll => "server_poll",
         })
     }
 }

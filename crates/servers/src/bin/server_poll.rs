@@ -1,0 +1,92 @@
+//! A WebSocket server that knows who is there: one thread, plain `poll(2)`, and a `Connection` for each client.
+//!
+//! `cargo run -p liveness-servers --bin server_poll -- --interval 5s --timeout 10s`
+//!
+//! The shortest loop that serves many, for some hundred clients: each turn asks the system about all of them. It is written
+//! once more with readiness that is remembered, for many thousands, in `server_mio`; what one client's turn does is the same.
+//!
+//! Echoes data messages; the text message `flood N` makes it send N bytes. Prints a line for each change:
+//! `SECONDS online|suspect|offline|disconnect CONNECTION [REASON]`.
+
+#[cfg(unix)]
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    unix::serve()
+}
+
+#[cfg(not(unix))]
+fn main() {
+    eprintln!("there is no poll(2) here: see server_mio");
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::error::Error;
+    use std::net::TcpStream;
+    use std::time::Duration;
+
+    use clap::Parser;
+    use liveness::driver::tune;
+    use liveness::{Clock, Timestamp};
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    use rustix::io::Errno;
+
+    use liveness_servers::nonblocking::Client;
+    use liveness_servers::{Args, complain};
+
+    pub(crate) fn serve() -> Result<(), Box<dyn Error>> {
+        let args = Args::parse();
+        let (config, clock, listener) = (args.config()?, Clock::new(), args.listen()?);
+        listener.set_nonblocking(true)?;
+        let mut accepted = 0;
+        let mut clients: Vec<(Client<TcpStream>, Timestamp)> = Vec::new();
+        loop {
+            // Wait until somebody comes, says something or has room, or until the first deadline.
+            let now = clock.now();
+            let mut asked = vec![PollFd::new(&listener, PollFlags::IN)];
+            asked.extend(clients.iter().map(|(client, _)| {
+                let (read, write) = client.wants(now);
+                let mut wanted = PollFlags::empty();
+                wanted.set(PollFlags::IN, read);
+                wanted.set(PollFlags::OUT, write);
+                PollFd::new(&client.socket, wanted)
+            }));
+            let timeout = clock.until(clients.iter().map(|(_, wake)| *wake).min()).map(timespec);
+            match poll(&mut asked, timeout.as_ref()) {
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+            let ready: Vec<PollFlags> = asked.iter().map(PollFd::revents).collect();
+
+            // Who has something to do has a turn; who is gone goes.
+            let now = clock.now();
+            let mut ready = ready.into_iter();
+            let has_come = ready.next().is_some_and(|listener| !listener.is_empty());
+            clients.retain_mut(|(client, wake)| {
+                let events = ready.next().unwrap_or(PollFlags::empty());
+                let ended = events.intersects(PollFlags::ERR | PollFlags::HUP);
+                client.readable = ended || events.contains(PollFlags::IN);
+                client.writable = ended || events.contains(PollFlags::OUT);
+                if !client.readable && !client.writable && now < *wake {
+                    return true;
+                }
+                // What a deadline brings may go out at once.
+                client.writable |= !client.wants(now).1;
+                client.turn(&args, config, clock).map(|next| *wake = next).is_some()
+            });
+            while let Some((stream, _)) = has_come.then(|| listener.accept()).and_then(Result::ok) {
+                accepted += 1;
+                tune(&stream);
+                match stream.set_nonblocking(true) {
+                    Ok(()) => clients.push((Client::new(stream, accepted, clock.now()), clock.now())),
+                    Err(error) => complain(format_args!("a client was turned away: {error}")),
+                }
+            }
+        }
+    }
+
+    /// Rounded up to the millisecond, because a wait that ends just before its deadline would be begun again and again.
+    fn timespec(wait: Duration) -> Timespec {
+        let wait = wait.min(Duration::from_secs(3600)) + Duration::from_millis(1);
+        Timespec { tv_sec: wait.as_secs() as i64, tv_nsec: i64::from(wait.subsec_millis()) * 1_000_000 }
+    }
+}
