@@ -1,105 +1,108 @@
-//! A chat on a loop of one's own: one thread, mio, non-blocking tungstenite, a `Fleet`. A client's first line is its name.
+//! A chat on a loop of one's own: one thread, mio, a `Connection` for each guest. A client's first line is its name.
 //! `cargo run -p liveness-servers --bin chat_bare -- 127.0.0.1:8080 'interval=10s timeout=10s'`
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
+use std::net::Shutdown;
 
-use liveness::driver::tune;
+use liveness::driver::tungstenite::{Connection, Handshake};
+use liveness::driver::{HANDSHAKE_TIMEOUT, tune};
 use liveness::presence::{Presence, PresenceChange};
-use liveness::{Action, Clock, Event, Fleet, Key, Timestamp, random_seed};
-use mio::{Events, Interest, Poll, Registry, Token, net::TcpListener, net::TcpStream};
-use tungstenite::handshake::MidHandshake;
-use tungstenite::handshake::server::{NoCallback, ServerHandshake};
-use tungstenite::protocol::{CloseFrame, WebSocketConfig};
-use tungstenite::{Error, HandshakeError, Message, WebSocket};
+use liveness::{Action, Clock, Config, Timestamp, random_seed};
+use mio::net::{TcpListener, TcpStream};
+use mio::{Events, Interest, Poll, Token};
+use tungstenite::Message;
+use tungstenite::protocol::WebSocketConfig;
 
-type Role = ServerHandshake<TcpStream, NoCallback>;
-type Shaken = Result<WebSocket<TcpStream>, HandshakeError<Role>>;
-const LISTENER: Token = Token(usize::MAX); // no key is so large
+const LISTENER: Token = Token(0);
 
+enum Guest {
+    Stranger(Handshake<'static>, Timestamp),
+    Open(Box<Connection>, Option<String>),
+}
+
+#[derive(Default)]
 struct Chat {
-    fleet: Fleet,
-    guests: BTreeMap<Key, (WebSocket<TcpStream>, Option<String>)>,
-    strangers: BTreeMap<Key, MidHandshake<Role>>,
-    people: Presence<String, Key>,
+    config: Config,
+    guests: BTreeMap<usize, (TcpStream, Guest)>,
+    people: Presence<String, usize>,
 }
 
 impl Chat {
-    /// A stranger gets no ping, so who never ends the handshake is found out like who never answers.
-    fn welcome(&mut self, mut stream: TcpStream, registry: &Registry, now: Timestamp) {
-        tune(&stream);
-        let Ok(key) = self.fleet.insert(now) else { return }; // 16 million are here
-        let both = Interest::READABLE | Interest::WRITABLE;
+    fn welcome(&mut self, stream: TcpStream, token: usize, now: Timestamp) {
         let sizes = WebSocketConfig::default().max_message_size(Some(1 << 16)).max_write_buffer_size(1 << 20);
-        let _ = registry.register(&mut stream, Token(key.to_bits() as usize), both); // fails: is never heard
-        self.shake(key, tungstenite::accept_with_config(stream, Some(sizes)), now);
+        let stranger = Guest::Stranger(Handshake::server(Some(sizes)), now + HANDSHAKE_TIMEOUT);
+        self.guests.insert(token, (stream, stranger));
     }
 
-    fn shake(&mut self, key: Key, shaken: Shaken, now: Timestamp) {
-        match shaken {
-            Err(HandshakeError::Interrupted(handshake)) => drop(self.strangers.insert(key, handshake)),
-            Err(HandshakeError::Failure(_)) => drop(self.fleet.remove(key)),
-            Ok(socket) => {
-                let _ = self.fleet.handle(key, Event::Progress, now);
-                self.guests.insert(key, (socket, None));
-                self.read(key, now);
+    /// All there is to read, judge and write. False: the guest is gone.
+    fn turn(&mut self, token: usize, now: Timestamp) -> bool {
+        let Some((stream, guest)) = self.guests.get_mut(&token) else { return true };
+        if let Guest::Stranger(handshake, deadline) = guest {
+            while handshake.read_from(stream).is_ok_and(|count| count > 0) {}
+            match handshake.poll() {
+                Ok(None) => return now < *deadline,
+                Ok(Some(opened)) => {
+                    *guest = Guest::Open(Box::new(opened.watch(self.config, random_seed(), now)), None);
+                }
+                Err(_) => {
+                    let _ = handshake.write_to(stream); // a refusal, where there is one
+                    return false;
+                }
             }
         }
-    }
-
-    /// All there is: `server_mio` reads in shares. Lines are small, so a part of one needs no `Event::Progress`.
-    fn read(&mut self, key: Key, now: Timestamp) {
-        while let Some((socket, _)) = self.guests.get_mut(&key) {
-            let _ = socket.flush();
-            let read = socket.read();
-            let event = match &read {
-                Ok(Message::Ping(_)) => Event::Ping,
-                Ok(Message::Pong(payload)) => Event::Pong(payload),
-                Ok(Message::Close(frame)) => Event::Close(frame.as_ref().map(|frame| frame.code.into())),
-                Ok(_) => Event::Data,
-                Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => return,
-                Err(_) => Event::Eof, // the end, or something against the protocol
-            };
-            let _ = self.fleet.handle(key, event, now);
-            let Ok(message) = read else { return };
-            if let Message::Text(text) = message {
-                self.hear(key, text.to_string(), now);
+        let Guest::Open(peer, name) = guest else { return true };
+        let mut lines = Vec::new();
+        while peer.wants_read(now) && peer.read_from(stream, now).is_ok() {
+            while let Some(message) = peer.recv(now) {
+                let Message::Text(text) = message else { continue };
+                match name {
+                    Some(name) => lines.push(format!("{name}: {text}")),
+                    None => {
+                        let here: Vec<&str> = self.people.iter().map(|(name, _)| name.as_str()).collect();
+                        let _ = peer.send(Message::text(format!("here: {}", here.join(", "))), now);
+                        self.people.connect(token, name.insert(text.to_string()).clone(), now);
+                    }
+                }
             }
         }
-    }
-
-    fn hear(&mut self, key: Key, text: String, now: Timestamp) {
-        let Some((socket, name)) = self.guests.get_mut(&key) else { return };
-        if let Some(name) = name {
-            let line = format!("{name}: {text}");
-            return self.tell(&line);
+        let mut gone = false;
+        for _ in 0..2 {
+            while let Some(action) = peer.poll(now) {
+                self.people.handle(&token, action, now);
+                match action {
+                    Action::MarkOffline(reason) => println!("{name:?}: {reason}"),
+                    Action::Disconnect => gone = true,
+                    Action::MarkOnline | Action::SendPing(_) | Action::MarkSuspect | Action::Close(_) => {}
+                }
+            }
+            let _ = if gone { peer.write_rest(stream) } else { Ok(()) };
+            while !gone && peer.wants_write() && peer.write_to(stream, now).is_ok() {}
+            if peer.wants_shutdown() {
+                let _ = stream.shutdown(Shutdown::Write);
+                peer.shut(now);
+            }
         }
-        let here: Vec<&str> = self.people.iter().map(|(name, _)| name.as_str()).collect();
-        let _ = socket.send(Message::text(format!("here: {}", here.join(", "))));
-        self.people.connect(key, name.insert(text).clone(), now);
+        lines.iter().for_each(|line| self.tell(line, now));
+        !gone
     }
 
     /// Who reads too slowly misses some; who reads nothing is found out, for the pings wait behind the lines.
-    fn tell(&mut self, line: &str) {
-        for (socket, _) in self.guests.values_mut().filter(|(_, name)| name.is_some()) {
-            let _ = socket.send(Message::text(line));
+    fn tell(&mut self, line: &str, now: Timestamp) {
+        for (stream, guest) in self.guests.values_mut() {
+            if let Guest::Open(peer, Some(_)) = guest {
+                let _ = peer.send(Message::text(line), now);
+                while peer.wants_write() && peer.write_to(stream, now).is_ok() {}
+            }
         }
     }
 
-    fn carry_out(&mut self, key: Key, action: Action, now: Timestamp) {
-        self.people.handle(&key, action, now);
-        match (action, self.guests.get_mut(&key)) {
-            (Action::Disconnect, _) => drop((self.strangers.remove(&key), self.guests.remove(&key))),
-            (Action::SendPing(payload), Some((socket, _))) => {
-                let _ = socket.send(Message::Ping(payload.as_bytes().to_vec().into()));
-            }
-            (Action::MarkOffline(reason), Some((_, name))) => println!("{name:?}: {reason}"),
-            (Action::Close(code), Some((socket, _))) => {
-                let code = code.map(|code| CloseFrame { code: code.get().into(), reason: "".into() });
-                let _ = socket.close(code);
-            }
-            _ => {}
-        }
+    fn wake(&self, now: Timestamp) -> Option<Timestamp> {
+        let guests = self.guests.values().filter_map(|(_, guest)| match guest {
+            Guest::Stranger(_, deadline) => Some(*deadline),
+            Guest::Open(peer, _) => peer.poll_timeout(now),
+        });
+        guests.chain(self.people.poll_timeout()).min()
     }
 }
 
@@ -109,42 +112,37 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (clock, mut poll, mut events) = (Clock::new(), Poll::new()?, Events::with_capacity(1024));
     poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
     println!("listening on {}", listener.local_addr()?);
-    let mut chat = Chat {
-        fleet: Fleet::new(arguments.next().unwrap_or_default().parse()?, random_seed()),
-        guests: BTreeMap::new(),
-        strangers: BTreeMap::new(),
-        people: Presence::new(),
-    };
+    let config = arguments.next().unwrap_or_default().parse()?;
+    let (mut chat, mut come) = (Chat { config, ..Chat::default() }, 0);
     loop {
-        let wake = [chat.fleet.poll_timeout(), chat.people.poll_timeout()].into_iter().flatten().min();
-        let wait = clock.until(wake);
-        let polled = poll.poll(&mut events, wait);
+        let polled = poll.poll(&mut events, clock.until(chat.wake(clock.now())));
         if polled.as_ref().is_err_and(|error| error.kind() != ErrorKind::Interrupted) {
             polled?; // an interrupted one: the process was stopped, and goes on
         }
         let now = clock.now();
-        for event in &events {
-            let key = Key::from_bits(event.token().0 as u64);
-            if event.token() == LISTENER {
-                while let Ok((stream, _)) = listener.accept() {
-                    chat.welcome(stream, poll.registry(), now);
-                }
-            } else if let Some(handshake) = chat.strangers.remove(&key) {
-                chat.shake(key, handshake.handshake(), now);
-            } else {
-                chat.read(key, now);
+        while let Ok((mut stream, _)) = listener.accept() {
+            come += 1;
+            tune(&stream);
+            let both = Interest::READABLE | Interest::WRITABLE;
+            if poll.registry().register(&mut stream, Token(come), both).is_ok() {
+                chat.welcome(stream, come, now);
             }
         }
-        while let Some((key, action)) = chat.fleet.poll(now) {
-            chat.carry_out(key, action, now);
+        // A turn for everybody: a room of some hundred. `server_mio` has turns for those that have something to do.
+        let tokens: Vec<usize> = chat.guests.keys().copied().collect();
+        for token in tokens {
+            if !chat.turn(token, now) {
+                chat.guests.remove(&token);
+            }
         }
         while let Some(change) = chat.people.poll(now) {
-            chat.tell(&match change {
+            let line = match change {
                 PresenceChange::Joined(name) => format!("{name} joined"),
                 PresenceChange::Suspected(name) => format!("{name} does not answer"),
                 PresenceChange::Recovered(name) => format!("{name} is back"),
                 PresenceChange::Left(name) => format!("{name} left"),
-            });
+            };
+            chat.tell(&line, now);
         }
     }
 }
