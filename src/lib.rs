@@ -227,7 +227,7 @@ pub use config::{Config, ConfigBuilder, ConfigError, ConfigWarning, Evidence, Sc
 pub use config::{ParseConfigError, ParseDurationError, parse_duration};
 pub use event::{Action, CloseCode, CloseCodeError, Event, Reason, Status};
 #[cfg(feature = "alloc")]
-pub use fleet::{ConfigId, Fleet, FleetError, Key, StaleKey};
+pub use fleet::{ConfigId, Entry, Fleet, FleetError, Key, StaleKey};
 #[cfg(feature = "alloc")]
 pub use lease::{Lease, LeaseChange};
 pub use liveness::{Liveness, Report, Stats};

@@ -69,6 +69,7 @@ pub use self::error_kind::ErrorKind;
 use self::inbox::Inbox;
 pub use self::inbox::Limits;
 pub use self::peer::Peer;
+pub(crate) use self::peer::sealed;
 #[cfg(feature = "tungstenite")]
 pub(crate) use self::reading::LOOK_WHILE_WRITING;
 use self::reading::Rest;

@@ -7,6 +7,7 @@ mod choices;
 mod closing;
 mod desk;
 mod ending;
+mod entry;
 mod laws;
 mod library;
 mod looking;
