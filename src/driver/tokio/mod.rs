@@ -325,6 +325,13 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
         self.socket.as_ref()
     }
 
+    /// The socket, unless it is closed, and no heartbeat any more. Observers are told the end, and the peer is not: no Close is
+    /// written. To drop the socket then breaks the connection.
+    #[must_use]
+    pub fn into_inner(mut self) -> Option<S> {
+        self.socket.take()
+    }
+
     /// Closes with this code and text, at most 123 bytes of it; then call `next` until it ends.
     pub fn close(&mut self, code: CloseCode, text: &str) {
         // Whoever closes is asked again and again whether it is done, and is woken for it but once.

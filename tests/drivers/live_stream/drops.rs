@@ -132,3 +132,15 @@ async fn a_panic_with_a_halfway_written_message_leaves_the_others_alone() {
     assert!(timeout(Duration::from_secs(60), task).await.unwrap().is_err());
     assert_over(&told, Reason::LocalClosed, "halfway");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_socket_that_is_taken_back_is_no_ghost_and_the_peer_is_not_told() {
+    let (mut live, mut client, told) = pair(config(), 1024).await;
+    client.send(Message::text("hello")).await.unwrap();
+    live.next().await.unwrap().unwrap();
+    let socket = live.into_inner();
+    assert_over(&told, Reason::LocalClosed, "taken back");
+    drop(socket);
+    let end = client.next().await.unwrap();
+    assert!(matches!(end, Err(tungstenite::Error::Protocol(_))), "{end:?}");
+}

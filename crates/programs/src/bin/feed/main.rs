@@ -163,10 +163,13 @@ async fn upgrade(upgrade: WebSocketUpgrade, counters: Counters, State(app): Stat
             () = converse(&mut socket, &app) => return,
             order = orders.recv() => order,
         };
-        // Else it is just dropped: its transport ends, and no Close frame says why.
-        if let Ok(Order::Restart(_)) = order {
-            socket.close(CloseCode::GOING_AWAY, "the server is started anew");
-            while socket.next().await.is_some() {}
+        match order {
+            Ok(Order::Restart(_)) => {
+                socket.close(CloseCode::GOING_AWAY, "the server is started anew");
+                while socket.next().await.is_some() {}
+            }
+            // Its transport ends, and no Close frame says why.
+            Ok(Order::Drop) | Err(_) => drop(socket.into_inner()),
         }
     })
 }
