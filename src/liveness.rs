@@ -110,6 +110,20 @@ impl Liveness {
         self.state.would_judge(&self.config, now)
     }
 
+    /// `now` is before [`poll_timeout`](Self::poll_timeout), as was known when the machine was last polled: since then
+    /// neither it nor [`wake_at`](Self::wake_at) has come nearer.
+    #[cfg(feature = "tokio")]
+    #[inline]
+    pub(crate) fn rests_at(&self, now: Timestamp) -> bool {
+        self.state.rests_at(now)
+    }
+
+    /// `Event::Data` at `now` would change nothing.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn is_unmoved_by_data(&self, now: Timestamp) -> bool {
+        self.state.is_unmoved_by_data(&self.config, now)
+    }
+
     /// [`Action::Disconnect`] has been given out; nothing more will come.
     #[must_use]
     pub const fn is_finished(&self) -> bool {

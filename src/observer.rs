@@ -233,6 +233,12 @@ impl Observed {
         &self.machine
     }
 
+    /// `Event::Data` at `now` would change nothing, and nobody would be told of it.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn is_unmoved_by_data(&self, now: Timestamp) -> bool {
+        self.observers.is_empty() && self.machine.is_unmoved_by_data(now)
+    }
+
     #[inline]
     fn hand_in(&mut self, input: &Input<'_>, now: Timestamp, change: impl FnOnce(&mut Liveness)) {
         if self.observers.is_empty() {

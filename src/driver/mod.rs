@@ -49,6 +49,7 @@ pub enum Heartbeat {
 #[cfg(any(feature = "tokio", feature = "tungstenite"))]
 impl Heartbeat {
     /// What a text message says, if it is none of the caller's.
+    #[inline]
     fn parse(self, text: &str) -> Option<TextHeartbeat> {
         match self {
             Self::Frames => None,

@@ -122,6 +122,16 @@ impl<T> Session<T> {
         self.delivered_at = Some(now);
     }
 
+    /// The next thing to do is to read, and a message for the caller that is received and delivered at `now` would find all
+    /// that it writes already written, as the one before it at the same moment left it.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn is_unmoved_by_data(&self, now: Timestamp) -> bool {
+        let as_left = !self.progress && self.looked_at == now;
+        let as_delivered = self.away_since == Some(now) && self.delivered_at == Some(now);
+        let is_open = !self.offline && !self.discarding && !self.lost_message;
+        is_open && as_left && as_delivered && self.kept() == 0 && self.wants_read(now) && !self.wants_write()
+    }
+
     /// Everything that had arrived is read.
     ///
     /// Do not say so where a read stopped for another reason: a share that was spent, a task's budget, a layer of TLS that
@@ -200,10 +210,13 @@ impl<T> Session<T> {
         }
     }
 
+    fn has_room(&self) -> bool {
+        self.inbox.is_below_half(&self.limits) && self.answers_owed() <= self.limits.answers / 2
+    }
+
     /// Half of the room must be free: otherwise a slow caller would cost a pause for each message.
     pub(super) fn resume_if_room(&mut self, peer: &mut impl Peer, now: Timestamp) {
-        let room = self.inbox.is_below_half(&self.limits) && self.answers_owed() <= self.limits.answers / 2;
-        if self.paused && room {
+        if self.paused && self.has_room() {
             self.paused = false;
             peer.handle(Event::ReadResumed, now);
         }

@@ -58,6 +58,14 @@ impl State {
             && config.evidence == Evidence::AnyTraffic
     }
 
+    /// A data message at `now` would find all that it writes already written, as the one before it at the same moment left it.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn is_unmoved_by_data(&self, config: &Config, now: Timestamp) -> bool {
+        self.is_calm(config, now)
+            && [self.latest, self.heard_at, self.idle_from] == [now; 3]
+            && self.flags.heard() == Heard::Data
+    }
+
     #[inline]
     fn record_traffic(&mut self, heard: Heard, now: Timestamp) {
         self.latest = now;

@@ -26,6 +26,13 @@ impl State {
         self.action(config, step)
     }
 
+    /// A poll at `now` would find nothing to do. False does not say that it would find anything.
+    #[cfg(feature = "tokio")]
+    #[inline]
+    pub(crate) fn rests_at(&self, now: Timestamp) -> bool {
+        now >= self.latest && now < self.next_check.0
+    }
+
     /// A poll, but for its words: [`State::action`] has them, before anything else happens.
     #[inline]
     pub(crate) fn step(&mut self, config: &Config, now: Timestamp) -> Step {

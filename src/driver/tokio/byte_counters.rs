@@ -48,18 +48,21 @@ struct Held {
 impl ByteCounters {
     /// Bytes received, modulo the size of a `usize`: made to be compared with an earlier count.
     #[must_use]
+    #[inline]
     pub fn received(&self) -> usize {
         self.0.received.load(Ordering::Relaxed)
     }
 
     /// Bytes sent, likewise.
     #[must_use]
+    #[inline]
     pub fn sent(&self) -> usize {
         self.0.sent.load(Ordering::Relaxed)
     }
 
     /// The peer sends no more, or the transport failed.
     #[must_use]
+    #[inline]
     pub fn has_ended(&self) -> bool {
         self.0.ended.load(Ordering::Relaxed)
     }
@@ -82,11 +85,13 @@ impl ByteCounters {
     /// A driver calls the library, and an error of writing that comes of it is held back: the library would read no further,
     /// and what the peer said before it left is still there to be read. Whoever else writes, such as the connection that
     /// HTTP/2's streams share, is told at once.
+    #[inline]
     pub(super) fn begin_call(&self) {
         self.0.may_hold.store(true, Ordering::Relaxed);
     }
 
     /// The call is over. True: an error is held back.
+    #[inline]
     pub(super) fn end_call(&self) -> bool {
         self.0.may_hold.store(false, Ordering::Relaxed);
         self.0.is_held.load(Ordering::Acquire)
@@ -129,10 +134,13 @@ impl ByteCounters {
     }
 
     /// Instead of another attempt to write: nothing where one may be made.
+    #[inline]
     fn refusal(&self, cx: &mut Context<'_>) -> Option<Poll<io::Result<usize>>> {
-        if !self.has_ended() {
-            return None;
-        }
+        if self.has_ended() { self.refusal_after_the_end(cx) } else { None }
+    }
+
+    #[cold]
+    fn refusal_after_the_end(&self, cx: &mut Context<'_>) -> Option<Poll<io::Result<usize>>> {
         let mut held = self.held();
         let error = copy(held.error.as_ref()?);
         if self.0.is_held.load(Ordering::Acquire) {
@@ -172,6 +180,7 @@ impl LastCounts {
     }
 
     /// How many bytes came and went since this was last asked.
+    #[inline]
     pub(super) fn moved(&mut self) -> (usize, usize) {
         let (received, sent) = (self.counters.received(), self.counters.sent());
         let moved = (received.wrapping_sub(self.received), sent.wrapping_sub(self.sent));

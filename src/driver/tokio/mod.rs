@@ -123,6 +123,8 @@ pub struct LiveStream<S: Socket<A>, A: Adapter<S> = <S as WebSocket>::Adapter, T
     timer: T,
     /// When it fires at the latest.
     alarm: Timestamp,
+    /// The machine has not been polled since the alarm was compared with its deadlines.
+    armed: bool,
     /// The latest look at the clock. Bytes are dated by the read that brought them.
     now: Timestamp,
     /// `None`: only whole messages are seen to move.
@@ -134,6 +136,8 @@ pub struct LiveStream<S: Socket<A>, A: Adapter<S> = <S as WebSocket>::Adapter, T
     clock_stale: bool,
     /// Something happened since the deadlines were last looked at.
     recheck: bool,
+    /// The last that was done was to hand out a data message, and another one at the same moment changes nothing.
+    streak: bool,
     /// The deadlines wait for the next turn, because the task has spent its budget.
     deferred: bool,
     /// The caller has fed messages since the library was last flushed.
@@ -187,12 +191,14 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
             heartbeat: Heartbeat::Frames,
             timer,
             alarm: Timestamp::ZERO,
+            armed: false,
             now,
             counts: None,
             waker: Waker::from(Arc::clone(&wakers)),
             wakers,
             clock_stale: true,
             recheck: true,
+            streak: false,
             deferred: false,
             fed: false,
             calling: false,
@@ -208,6 +214,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
     #[must_use]
     pub fn counted(mut self, counters: impl Into<Option<ByteCounters>>) -> Self {
         self.counts = counters.into().map(LastCounts::new);
+        self.streak = false;
         self
     }
 
@@ -273,6 +280,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
     #[must_use]
     pub fn observe(mut self, observer: impl Observer + Send + 'static) -> Self {
         self.machine.observe(observer, self.timer.now());
+        self.streak = false;
         self
     }
 

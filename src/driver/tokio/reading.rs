@@ -32,6 +32,9 @@ enum Read<T> {
     NotNow,
 }
 
+/// What a library gives its reader.
+type Polled<S, A> = Result<<A as Adapter<S>>::Message, <S as Socket<A>>::ReadError>;
+
 /// Data messages, and no control frames. After a proper close by either side it ends when the closing is done; after any
 /// other end, with an [`Error::Offline`] at the verdict.
 ///
@@ -41,40 +44,14 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> Stream for LiveStream<S, A, T> {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
-        loop {
-            this.begin_turn();
-            if this.session.wants_write() {
-                // An answer does not wait behind a peer that talks without end.
-                let _ = this.write();
+        if !this.is_in_streak() {
+            return this.poll_message(None, cx);
+        }
+        match this.poll_socket() {
+            Some(Poll::Ready(Some(Ok(message)))) if this.streak && this.is_data(&message) => {
+                Poll::Ready(Some(Ok(message)))
             }
-            if let Some(message) = this.take() {
-                return Poll::Ready(Some(Ok(message)));
-            }
-            if let Some(end) = this.end() {
-                return Poll::Ready(end);
-            }
-            match this.read() {
-                Read::Message(message) => {
-                    this.check_deadlines();
-                    this.session.delivered(this.now);
-                    if !this.verdict_told {
-                        return Poll::Ready(Some(Ok(message)));
-                    }
-                }
-                Read::Other => {}
-                Read::Blocked => {
-                    let _ = this.write();
-                    if this.may_wait(Half::Read, cx) {
-                        return Poll::Pending;
-                    }
-                }
-                Read::NotNow => {
-                    let _ = this.write();
-                    if !this.session.wants_read(this.now) && this.may_wait(Half::Read, cx) {
-                        return Poll::Pending;
-                    }
-                }
-            }
+            polled => this.poll_message(polled, cx),
         }
     }
 }
@@ -86,6 +63,78 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> FusedStream for LiveStream<S, A, T> 
 }
 
 impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
+    /// The bytes of most messages came with those of the message before. Then no time has passed that anybody knows of, and
+    /// another message changes nothing: neither what comes before a read nor what is noted after it needs to be done again.
+    ///
+    /// Whatever else happens to the stream ends a streak, or wakes it.
+    #[inline]
+    fn is_in_streak(&self) -> bool {
+        let streak = self.streak && !self.wakers.is_woken();
+        debug_assert!(!streak || self.is_unmoved_by_data(), "something happened in a streak");
+        streak
+    }
+
+    /// A turn that only reads another data message would change nothing.
+    fn is_unmoved_by_data(&self) -> bool {
+        // Without counts the clock is read for each message.
+        self.counts.is_some()
+            && !self.clock_stale
+            && !self.recheck
+            && self.machine.is_unmoved_by_data(self.now)
+            && self.session.is_unmoved_by_data(self.now)
+    }
+
+    /// The next message, or the end. `polled` is what the library was just asked for, if it was.
+    #[inline(never)]
+    fn poll_message(
+        &mut self,
+        mut polled: Option<Poll<Option<Polled<S, A>>>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<A::Message, Error>>> {
+        loop {
+            let read = match polled.take() {
+                Some(polled) => self.sort(polled),
+                None => {
+                    self.begin_turn();
+                    if self.session.wants_write() {
+                        // An answer does not wait behind a peer that talks without end.
+                        let _ = self.write();
+                    }
+                    if let Some(message) = self.take() {
+                        return Poll::Ready(Some(Ok(message)));
+                    }
+                    if let Some(end) = self.end() {
+                        return Poll::Ready(end);
+                    }
+                    self.read()
+                }
+            };
+            match read {
+                Read::Message(message) => {
+                    self.check_deadlines();
+                    self.session.delivered(self.now);
+                    if !self.verdict_told {
+                        self.streak = self.is_unmoved_by_data();
+                        return Poll::Ready(Some(Ok(message)));
+                    }
+                }
+                Read::Other => {}
+                Read::Blocked => {
+                    let _ = self.write();
+                    if self.may_wait(Half::Read, cx) {
+                        return Poll::Pending;
+                    }
+                }
+                Read::NotNow => {
+                    let _ = self.write();
+                    if !self.session.wants_read(self.now) && self.may_wait(Half::Read, cx) {
+                        return Poll::Pending;
+                    }
+                }
+            }
+        }
+    }
+
     /// The oldest message that was kept.
     #[inline]
     fn take(&mut self) -> Option<A::Message> {
@@ -141,7 +190,6 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
     }
 
     /// One attempt to read.
-    #[inline]
     fn read(&mut self) -> Read<A::Message> {
         if !self.session.wants_read(self.now) {
             return Read::NotNow;
@@ -149,9 +197,34 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
         if self.session.is_discarding() {
             return self.discard();
         }
-        match self.call(|socket, cx| socket.poll_next(cx)) {
-            Some(Poll::Ready(Some(Ok(message)))) => self.received(message),
-            Some(Poll::Ready(Some(Err(error)))) => {
+        match self.poll_socket() {
+            Some(polled) => self.sort(polled),
+            None => Read::NotNow,
+        }
+    }
+
+    /// The one place that reads from the library: its own code can be inlined here.
+    #[inline(never)]
+    fn poll_socket(&mut self) -> Option<Poll<Option<Polled<S, A>>>> {
+        self.call(|socket, cx| socket.poll_next(cx))
+    }
+
+    /// A message for the caller, and no heartbeat.
+    #[inline]
+    fn is_data(&self, message: &A::Message) -> bool {
+        match A::kind(message) {
+            MessageKind::Text(text) => self.heartbeat.parse(text).is_none(),
+            MessageKind::Binary(_) => true,
+            MessageKind::Ping(_) | MessageKind::Pong(_) | MessageKind::Close(_) => false,
+        }
+    }
+
+    /// Notes what was read.
+    fn sort(&mut self, polled: Poll<Option<Polled<S, A>>>) -> Read<A::Message> {
+        self.streak = false;
+        match polled {
+            Poll::Ready(Some(Ok(message))) => self.received(message),
+            Poll::Ready(Some(Err(error))) => {
                 self.recheck = true;
                 let (kind, error) = (A::error_kind(&error), Arc::new(error));
                 if self.session.failed(kind, &error, &mut self.machine, self.now) {
@@ -159,16 +232,15 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
                 }
                 Read::Other
             }
-            Some(Poll::Ready(None)) => {
+            Poll::Ready(None) => {
                 self.recheck = true;
                 self.session.read_ended(&mut self.machine, self.now);
                 Read::Other
             }
-            Some(Poll::Pending) => {
+            Poll::Pending => {
                 self.read_blocked();
                 Read::Blocked
             }
-            None => Read::NotNow,
         }
     }
 

@@ -23,6 +23,7 @@ const UNTIL_NEXT_TURN: Duration = Duration::from_millis(5);
 impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
     pub(super) fn read_the_clock(&mut self) {
         self.now = self.timer.now();
+        self.streak = false;
         self.clock_stale = false;
         self.recheck = true;
     }
@@ -30,6 +31,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
     /// Begins a turn: if anything may have changed since the last, looks at the clock, and judges what is due.
     #[inline]
     pub(super) fn begin_turn(&mut self) {
+        self.streak = false;
         if self.wakers.is_woken() || self.counts.is_none() {
             self.wakers.clear();
             self.clock_stale = true;
@@ -53,10 +55,27 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
         }
         self.recheck = false;
         self.deferred = false;
+        if self.rests() {
+            return;
+        }
         if self.is_due() {
             self.judge();
         }
         let _ = self.arm_timer();
+    }
+
+    /// Nothing is due, and the timer is set: both are known without a look at every deadline. Traffic only puts them off; what
+    /// brings one nearer makes the machine want a poll.
+    #[inline]
+    fn rests(&self) -> bool {
+        let rests = self.armed
+            && !self.deferred
+            && self.now < self.alarm
+            && self.liveness().rests_at(self.now)
+            && self.session.poll_timeout(self.now).is_none();
+        debug_assert!(!rests || self.socket.is_none() || self.wake_at() >= self.alarm, "the timer is late");
+        debug_assert!(!rests || !self.is_due(), "something is due");
+        rests
     }
 
     fn is_due(&self) -> bool {
@@ -84,6 +103,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
 
     /// Carries out what the machine wants done as of `now`.
     pub(super) fn poll_machine(&mut self, now: Timestamp) {
+        self.armed = false;
         while let Some(action) = self.machine.poll(now) {
             let verdict = self.liveness().verdict();
             self.session.act(action, verdict);
@@ -178,7 +198,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
 
     /// Nothing is due, and the timer will fire when something is.
     pub(super) fn is_idle(&mut self) -> bool {
-        let idle = !self.is_due() && self.arm_timer();
+        let idle = self.rests() || (!self.is_due() && self.arm_timer());
         self.recheck = !idle;
         self.clock_stale |= !idle;
         idle
@@ -196,12 +216,17 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
         idle
     }
 
+    fn wake_at(&self) -> Timestamp {
+        self.liveness().wake_at().unwrap_or(Timestamp::MAX)
+    }
+
     /// Sets the timer to the next deadline where it would fire too late. False: that has come.
     fn arm_timer(&mut self) -> bool {
         if self.socket.is_none() {
             return true;
         }
-        let due = self.liveness().wake_at().unwrap_or(Timestamp::MAX);
+        self.armed = !self.deferred;
+        let due = self.wake_at();
         let due = if self.deferred { self.now.saturating_add(UNTIL_NEXT_TURN) } else { due };
         let due = self.session.poll_timeout(self.now).map_or(due, |rest| due.min(rest));
         let fired = self.alarm <= self.now;

@@ -35,6 +35,7 @@ impl Wakers {
     }
 
     /// Whether anything woke us since the last [`clear`](Self::clear).
+    #[inline]
     pub(super) fn is_woken(&self) -> bool {
         self.woken.load(Ordering::Acquire)
     }

@@ -128,7 +128,14 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
 
     /// Gives the library what the session wants written, in its order, and each frame into an empty buffer: that may have a
     /// limit, and a frame that found no room would be lost.
+    #[inline]
     pub(super) fn write_own(&mut self) -> Poll<()> {
+        // Most turns: nothing is ours.
+        if self.session.wants_write() { self.write_frames() } else { Poll::Ready(()) }
+    }
+
+    #[inline(never)]
+    fn write_frames(&mut self) -> Poll<()> {
         while self.session.wants_write() {
             if self.session.is_frame_next() {
                 if self.session.wants_flush() {
@@ -172,6 +179,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
 
     /// Gives the library a message: what is wrong with it.
     fn send(&mut self, message: A::Message) -> Option<(ErrorKind, Cause)> {
+        self.streak = false;
         self.session.wrote();
         let sent = self.call(|socket, _| socket.start_send(message))?;
         sent.err().map(|error| self.failed_to_write(error))
