@@ -71,11 +71,8 @@ fn rounded_up(timeout: Duration) -> Timespec {
     const LONGEST: Duration = Duration::from_secs(3600);
     let millis = timeout.min(LONGEST).as_nanos().div_ceil(1_000_000);
     let millis = u64::try_from(millis).unwrap_or(u64::MAX);
-    let whole = Duration::from_millis(millis);
-    Timespec {
-        tv_sec: i64::try_from(whole.as_secs()).unwrap_or(i64::MAX),
-        tv_nsec: i64::from(whole.subsec_nanos()) as _,
-    }
+    // An hour has room in a clock of any width.
+    Timespec::try_from(Duration::from_millis(millis)).unwrap_or_default()
 }
 
 /// What a WebSocket runs over, with a [`CountingSocket`] on the wire: that itself, or a TLS stream around it.

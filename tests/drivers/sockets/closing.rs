@@ -152,7 +152,7 @@ fn everything_said_before_a_close_is_delivered_before_the_end() {
 
 #[test]
 fn everything_said_before_the_transport_ends_is_delivered() {
-    let host = reader(brisk().build_const());
+    let host = reader(UNHURRIED);
     let mut peer = host.peer();
     peer.write(&frame(TEXT, b"x").repeat(300));
     peer.0.shutdown(Shutdown::Write).unwrap();

@@ -32,7 +32,8 @@ fn a_socket_that_is_dropped_tells_its_observers_and_its_peer() {
     ];
     for panics in [false, true] {
         let host = Host::open(move |stream| {
-            let (mut socket, log) = logged(accept(stream, brisk().build_const()).unwrap());
+            let (mut socket, log) =
+                logged(accept(stream, brisk().interval(Duration::MAX).build_const()).unwrap());
             let handler = move || {
                 socket.read().unwrap();
                 assert!(!panics, "a handler that panics");

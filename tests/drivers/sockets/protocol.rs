@@ -1,6 +1,7 @@
 //! Frames against the protocol: the right code, no panic, and the cause kept.
 
 use std::net::Shutdown;
+use std::time::Duration;
 
 use liveness::sim::Rng;
 use liveness::{CloseCode, Reason};
@@ -118,7 +119,7 @@ fn noise_is_refused_with_a_code_and_never_a_panic() {
     let (mut rng, mut refused) = (Rng::new(7), 0);
     for _ in 0..50 {
         let noise: Vec<u8> = (0..64).map(|_| rng.below(256) as u8).collect();
-        let host = served(brisk().build_const(), None, |_| ());
+        let host = served(brisk().interval(Duration::MAX).build_const(), None, |_| ());
         let mut peer = host.peer();
         peer.write(&noise);
         let _ = peer.0.shutdown(Shutdown::Write);

@@ -4,7 +4,7 @@ use std::io::{self, Read as _, Write as _};
 use std::thread;
 
 use liveness::driver::tungstenite::{CountingSocket, accept, accept_hdr, client};
-use liveness::{CloseCode, Evidence, Reason};
+use liveness::{CloseCode, Reason};
 use tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tungstenite::{Error, Message};
 
@@ -82,7 +82,7 @@ fn unix_sockets_are_sockets_too() {
     use std::os::unix::net::UnixStream;
     let (ours, theirs) = UnixStream::pair().unwrap();
     let server = thread::spawn(move || {
-        let config = brisk().evidence(Evidence::PongOnly).build_const();
+        let config = brisk().evidence(liveness::Evidence::PongOnly).build_const();
         let mut watched = Watched::new(accept(ours, config).unwrap());
         watched.read_each(|socket, message| drop(socket.send(message.clone())));
         watched.life()
