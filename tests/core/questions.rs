@@ -45,6 +45,10 @@ pub(crate) fn judges_as_it_says(
     let due = machine.poll_timeout().is_some_and(|due| due <= latest);
     let judges = due && machine.verdict().is_none() && is_refutable(machine, latest);
     let says = machine.would_judge(now);
+    // A last look that begins at the far end of time never ends: what is noted there comes to nothing.
+    if latest + machine.config().last_look() == Timestamp::MAX {
+        return Ok(says);
+    }
     // Where a writing is over too, that is held against the peer in the place of what was refuted.
     let hidden = || {
         let (verdict, forgiven) = held(machine, latest);

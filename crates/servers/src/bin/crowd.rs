@@ -72,6 +72,8 @@ struct Server {
     child: Child,
     address: SocketAddr,
     lines: mpsc::UnboundedReceiver<String>,
+    /// Those that it has called offline so far.
+    gone: HashSet<String>,
 }
 
 impl Server {
@@ -100,7 +102,7 @@ impl Server {
                 let _ = tell.send(line);
             }
         });
-        Ok(Self { child, address, lines })
+        Ok(Self { child, address, lines, gone: HashSet::new() })
     }
 
     /// Waits for this many lines that say `what`; how many came, and when the last did.
@@ -111,8 +113,12 @@ impl Server {
             while seen.len() < wanted {
                 let Some(line) = self.lines.recv().await else { return };
                 let mut words = line.split(' ').skip(1);
-                if words.next() == Some(what) {
-                    seen.insert(words.next().unwrap_or_default().to_owned());
+                let (said, who) = (words.next(), words.next().unwrap_or_default().to_owned());
+                if said == Some("offline") {
+                    self.gone.insert(who.clone());
+                }
+                if said == Some(what) {
+                    seen.insert(who);
                     last = clock.now();
                 }
             }
@@ -162,13 +168,16 @@ async fn trial(name: &str, args: &Args) -> Result<bool, Failure> {
     let mut server = Server::start(name, args)?;
     let empty = server.resident_kib()?;
     let (freeze, frozen) = watch::channel(false);
-    let clients = connect(server.address, args.clients, &frozen).await?;
+    let over = Duration::from_secs(args.interval);
+    let clients = connect(server.address, args.clients, over, &frozen).await?;
     let (online, _) = server.count("online", args.clients, Duration::from_secs(60)).await;
     // Settled: every client has been pinged once.
     sleep(Duration::from_secs(args.interval + 1)).await;
     let before = server.cpu()?;
     let idle = Duration::from_secs(args.interval) * args.intervals;
-    let (lost, _) = server.count("offline", args.clients, idle).await;
+    let _ = server.count("offline", args.clients, idle).await;
+    // While the others were still connecting, too.
+    let lost = server.gone.len();
     let cpu = server.cpu()?.saturating_sub(before);
     let resident = server.resident_kib()?.saturating_sub(empty);
     freeze.send(true)?;
@@ -189,10 +198,12 @@ async fn trial(name: &str, args: &Args) -> Result<bool, Failure> {
     Ok(online == args.clients && lost == 0 && found == online && slowest <= bound)
 }
 
-/// Clients that answer pings and do nothing else, until they freeze.
+/// Clients that answer pings and do nothing else, until they freeze. They come evenly over an interval, as real ones come at
+/// any time: a recipe whose clients all come at once pings them all at once, which is cheap.
 async fn connect(
     address: SocketAddr,
     count: usize,
+    over: Duration,
     frozen: &watch::Receiver<bool>,
 ) -> Result<JoinSet<()>, Failure> {
     let (mut clients, at_once) = (JoinSet::new(), Arc::new(Semaphore::new(200)));
@@ -200,7 +211,9 @@ async fn connect(
     for number in 0..count {
         let (at_once, connected) = (Arc::clone(&at_once), Arc::clone(&connected));
         let mut frozen = frozen.clone();
+        let turn = over.mul_f64(number as f64 / count as f64);
         clients.spawn(async move {
+            sleep(turn).await;
             let Ok(turn) = at_once.acquire_owned().await else { return };
             let Ok(stream) = dial(address, number).await else { return };
             let Ok((mut socket, _)) = tokio_tungstenite::client_async("ws://localhost/", stream).await else {
