@@ -10,6 +10,8 @@
 
 pub mod host;
 #[cfg(unix)]
+mod process;
+#[cfg(unix)]
 mod program;
 pub mod raw_peer;
 mod recording;
@@ -18,6 +20,8 @@ use std::time::Duration;
 
 use liveness::Clock;
 
+#[cfg(unix)]
+pub use process::Process;
 #[cfg(unix)]
 pub use program::Program;
 use raw_peer::{PATIENCE, millis, sleep};

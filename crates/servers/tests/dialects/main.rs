@@ -20,6 +20,7 @@ use liveness::dialect::{
     Dialect, action_cable, centrifugo, engine_io, graphql, phoenix, pusher, signalr, stomp,
 };
 use liveness::{Clock, Config, Reason};
+use liveness_testing::Process;
 use liveness_testing::raw_peer::PATIENCE;
 use rustix::process::Signal;
 use tungstenite::WebSocket;
@@ -29,7 +30,7 @@ use tungstenite::http::header::SEC_WEBSOCKET_PROTOCOL;
 use tungstenite::protocol::Message as Frame;
 
 use self::bare_loop::{BareLoop, Told};
-use self::process::{Process, foreign};
+use self::process::foreign;
 
 /// A timeout that a busy machine does not exceed by itself.
 const TIMEOUT: Duration = Duration::from_secs(3);

@@ -6,18 +6,14 @@
 
 #![cfg(unix)]
 
-use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::thread;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use liveness::Clock;
-use rustix::process::{Pid, Signal, kill_process};
+use liveness_testing::Process;
+use rustix::process::Signal;
 
 use crate::program;
-use liveness_testing::raw_peer::PATIENCE;
 
 /// A timeout that a busy machine does not exceed by itself.
 const SETTINGS: [&str; 4] = ["--interval", "300ms", "--timeout", "3s"];
@@ -44,69 +40,10 @@ fn foreign(name: &str) -> Option<Command> {
     Some(command)
 }
 
-/// A process, and what it prints.
-struct Process {
-    child: Child,
-    lines: Receiver<String>,
-}
-
-impl Process {
-    fn start(mut command: Command) -> Self {
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("it starts");
-        let (tell, lines) = channel();
-        let (out, err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
-        let also = tell.clone();
-        thread::spawn(move || {
-            BufReader::new(out).lines().map_while(Result::ok).for_each(|line| drop(tell.send(line)));
-        });
-        thread::spawn(move || {
-            BufReader::new(err).lines().map_while(Result::ok).for_each(|line| drop(also.send(line)));
-        });
-        Self { child, lines }
-    }
-
-    /// The rest of the next line that contains this.
-    #[track_caller]
-    fn expect(&self, wanted: &str) -> String {
-        let clock = Clock::new();
-        let until = clock.now() + PATIENCE;
-        let mut seen = Vec::new();
-        loop {
-            match self.lines.recv_timeout(until.saturating_duration_since(clock.now())) {
-                Ok(line) => match line.split_once(wanted) {
-                    Some((_, rest)) => return rest.trim().to_owned(),
-                    None => seen.push(line),
-                },
-                Err(error) => panic!("no `{wanted}` ({error}) after {seen:#?}"),
-            }
-        }
-    }
-
-    /// Nothing of this is said for a while.
-    #[track_caller]
-    fn expect_no(&self, unwanted: &str) {
-        let clock = Clock::new();
-        let until = clock.now() + WHILE;
-        while let Ok(line) = self.lines.recv_timeout(until.saturating_duration_since(clock.now())) {
-            assert!(!line.contains(unwanted), "{line}");
-        }
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// A process all of whose words are read.
+fn start(mut command: Command) -> Process {
+    command.stdin(Stdio::piped()).stderr(Stdio::piped());
+    Process::start(command)
 }
 
 #[track_caller]
@@ -114,14 +51,14 @@ fn our_server_with(server: &str, client: &str) {
     let Some(mut foreign) = foreign(client) else { return };
     let mut ours = Command::new(program(server));
     ours.args(["--listen", "127.0.0.1:0"]).args(SETTINGS);
-    let ours = Process::start(ours);
+    let ours = start(ours);
     let address = ours.expect("listening on ");
     foreign.arg(format!("ws://{address}/"));
-    let peer = Process::start(foreign);
+    let peer = start(foreign);
     peer.expect("connected");
     assert_eq!(peer.expect("echo"), "hello");
     assert_eq!(ours.expect("online"), "1");
-    ours.expect_no("offline");
+    ours.expect_no("offline", WHILE);
     peer.signal(Signal::STOP);
     assert_eq!(ours.expect("offline"), "1 ping-timeout");
     peer.signal(Signal::CONT);
@@ -133,23 +70,23 @@ fn our_server_with(server: &str, client: &str) {
 #[track_caller]
 fn our_client_with(server: &str) {
     let Some(foreign) = foreign(server) else { return };
-    let peer = Process::start(foreign);
+    let peer = start(foreign);
     let port = peer.expect("listening on");
     let mut ours = Command::new(program("client"));
     ours.args([&format!("ws://127.0.0.1:{port}/"), "interval=300ms", "timeout=3s", "close_timeout=1s"]);
-    let mut ours = Process::start(ours);
+    let mut ours = start(ours);
     ours.expect("online");
     ours.expect("rtt");
-    ours.expect_no("offline");
+    ours.expect_no("offline", WHILE);
     peer.signal(Signal::STOP);
     assert_eq!(ours.expect("offline"), "ping-timeout");
     ours.expect("disconnect");
-    assert_eq!(ours.child.wait().unwrap().code(), Some(1));
+    assert_eq!(ours.wait(), Some(1));
     peer.signal(Signal::CONT);
     // The server is none the worse for it.
     let mut again = Command::new(program("client"));
     again.arg(format!("ws://127.0.0.1:{port}/"));
-    Process::start(again).expect("online");
+    start(again).expect("online");
 }
 
 macro_rules! with {
