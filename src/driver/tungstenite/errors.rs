@@ -68,9 +68,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Offline(offline) => offline.fmt(f),
-            Self::TooLarge(message) => {
-                write!(f, "not sent: a message of {} bytes exceeds max_write_buffer_size", message.len())
-            }
+            Self::TooLarge(message) => write_too_large(f, message),
         }
     }
 }
@@ -88,4 +86,9 @@ impl From<Offline> for Error {
     fn from(offline: Offline) -> Self {
         Self::Offline(offline)
     }
+}
+
+/// The one refusal that the connection survives, in words.
+pub(super) fn write_too_large(f: &mut fmt::Formatter<'_>, message: &Message) -> fmt::Result {
+    write!(f, "not sent: a message of {} bytes exceeds max_write_buffer_size", message.len())
 }

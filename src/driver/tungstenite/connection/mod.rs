@@ -11,6 +11,7 @@ use tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tungstenite::{Message, WebSocket};
 
 use super::Offline;
+use super::errors::write_too_large;
 use super::pipe::Pipe;
 use crate::config::Config;
 use crate::driver::Heartbeat;
@@ -270,9 +271,7 @@ impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Closed(_) => f.write_str("not sent: the connection is closed or closing"),
-            Self::Full(message) => {
-                write!(f, "not sent: a message of {} bytes exceeds max_write_buffer_size", message.len())
-            }
+            Self::Full(message) => write_too_large(f, message),
         }
     }
 }
