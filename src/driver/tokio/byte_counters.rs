@@ -12,7 +12,7 @@ use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// What a [`Counted`] transport has counted. Clones show the same counts.
 ///
 /// It is how a [`LiveStream`](super::LiveStream) sees bytes move through a transport that it cannot reach. Where that cannot be
-/// wrapped in a [`Counted`] either, whoever moves the bytes says so: [`note_received`](Self::note_received) and the like.
+/// wrapped in a [`Counted`] either, the code that moves the bytes says so: [`note_received`](Self::note_received) and the like.
 ///
 /// ```
 /// use liveness::driver::tokio::ByteCounters;
@@ -83,7 +83,7 @@ impl ByteCounters {
     }
 
     /// A driver calls the library, and an error of writing that comes of it is held back: the library would read no further,
-    /// and what the peer said before it left is still there to be read. Whoever else writes, such as the connection that
+    /// and what the peer said before it left is still there to be read. Any other writer, such as the connection that
     /// HTTP/2's streams share, is told at once.
     #[inline]
     pub(super) fn begin_call(&self) {
@@ -102,7 +102,7 @@ impl ByteCounters {
         self.held().error.as_ref().map(copy)
     }
 
-    /// Nothing is held back any more, and whoever waits for it is woken.
+    /// Nothing is held back any more. A task that waits for it is woken.
     pub(super) fn release(&self) {
         if self.0.is_held.swap(false, Ordering::AcqRel) {
             let waker = self.held().waker.take();

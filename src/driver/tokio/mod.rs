@@ -17,7 +17,7 @@
 //!
 //! *You are told at the verdict*, by `next` and by a `send` that waits. What is left to do then, to say why and to wait until the
 //! peer has heard it, goes on while somebody polls on: `next` gives `None` when it is done, `close_timeout` after the verdict at
-//! the latest. Whoever drops the stream cuts that short.
+//! the latest. To drop the stream cuts that short.
 //!
 //! *Dropped*, at whatever time and for whatever reason (an early return, a task that is aborted, a panic, a `select!` that is
 //! lost), it tells its observers the end, `MarkOffline(LocalClosed)` and `Disconnect`, and the peer, if the socket takes a

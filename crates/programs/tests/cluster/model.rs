@@ -47,7 +47,7 @@ impl Model {
             now: Timestamp::ZERO,
             incs: 0,
             nodes: BTreeMap::new(),
-            // Nobody looks but whoever asks: `linger_anew` is the script's own mercy.
+            // The script has no timer and looks only when it is asked. `linger_anew` is its own mercy.
             people: Presence::with_linger(settings.linger).stall_tolerance(Duration::MAX),
             pen: Lease::new(settings.grace).stall_tolerance(Duration::MAX),
             keys: BTreeSet::new(),
