@@ -27,6 +27,7 @@ impl Transcript {
             inputs: inputs.into_iter(),
             now: start,
             ended: false,
+            left: self.lines.len().saturating_mul(MOMENTS_A_LINE).saturating_add(UNWRITTEN_MOMENTS),
             heard: Vec::new(),
             outputs: Vec::new(),
             moments: Vec::new(),
@@ -135,8 +136,13 @@ fn output_line(at: Timestamp, output: &Output) -> String {
 /// More actions than any machine hands out at one moment.
 const LARGEST_BURST: usize = 8;
 
-/// More moments than a life that is to be read needs to end.
-const AFTER_THE_LAST_INPUT: u32 = 10_000;
+/// How many moments a life may have beside those that its text has lines for: more than a life that is to be read needs.
+///
+/// Without this bound, a short text with a ping each nanosecond and an input an hour later would fill the memory.
+const UNWRITTEN_MOMENTS: usize = 10_000;
+
+/// More moments than one line leads to: the line itself, the deadline that it moves, the last look behind that.
+const MOMENTS_A_LINE: usize = 4;
 
 /// A driver without sockets: time jumps to whatever is next.
 struct Driver<'a> {
@@ -144,6 +150,8 @@ struct Driver<'a> {
     inputs: std::vec::IntoIter<(usize, Timestamp, &'a Input)>,
     now: Timestamp,
     ended: bool,
+    /// How many moments more this life may have.
+    left: usize,
     /// What was read since the last moment.
     heard: Vec<(Timestamp, &'a Input)>,
     outputs: Vec<(Timestamp, Output)>,
@@ -153,18 +161,14 @@ struct Driver<'a> {
 impl Driver<'_> {
     /// To the end of the life, or to `end`. A peer whose verdict is never may be pinged for ever: such a life needs an `end`.
     fn run(&mut self) -> Result<(), ParseError> {
-        let mut left = AFTER_THE_LAST_INPUT;
-        let mut last_line = 0;
+        let mut last_line = 1;
         while !self.ended && !self.machine.is_finished() {
             let due = self.machine.poll_timeout();
             let input = self.inputs.as_slice().first().map(|(_, at, _)| *at);
             if let Some((line, ..)) = self.inputs.as_slice().first() {
                 last_line = *line;
-            } else {
-                left = left.checked_sub(1).ok_or_else(|| {
-                    ParseError::new(last_line, format!("read the last input; expected `end` behind it, because this life goes on for more than {AFTER_THE_LAST_INPUT} moments"))
-                })?;
             }
+            self.left = self.left.checked_sub(1).ok_or_else(|| self.too_long(last_line))?;
             self.now = match (due, input) {
                 (Some(due), Some(input)) => due.min(input).max(self.now),
                 (Some(next), None) | (None, Some(next)) => next.max(self.now),
@@ -175,6 +179,18 @@ impl Driver<'_> {
             self.poll();
         }
         Ok(())
+    }
+
+    fn too_long(&self, line: usize) -> ParseError {
+        let until = Seconds(self.now.as_nanos());
+        let expected =
+            if self.inputs.as_slice().is_empty() { "`end` behind it" } else { "the lines in between" };
+        ParseError::new(
+            line,
+            format!(
+                "read a life of more than {UNWRITTEN_MOMENTS} moments that no line tells of, up to {until}; expected {expected}, or longer intervals"
+            ),
+        )
     }
 
     /// Reads what is dated up to now. A stall moves now, so that what was dated within it is read at its end.

@@ -134,6 +134,39 @@ fn a_malformed_line_is_named_with_what_was_read_and_what_was_expected() {
     }
 }
 
+/// A text of a few lines that asks for a thousand million pings is refused before they fill the memory, wherever they are.
+#[test]
+fn a_life_with_far_more_moments_than_lines_is_refused() {
+    let pings = "config interval=5ns timeout=8s jitter=0\n";
+    for (life, line, expected) in [
+        ("0s < open\n5s < data\n6s < end\n", 3, "the lines in between, or longer intervals"),
+        ("0s < open\n0.00001s < data\n6s < end\n", 4, "the lines in between, or longer intervals"),
+        ("0s < open\n0.00001s < data\n", 3, "`end` behind it, or longer intervals"),
+    ] {
+        let error = format!("{pings}{life}").parse::<Transcript>().unwrap().replay().unwrap_err();
+        assert_eq!(error.line(), line, "{life}{error}");
+        let error = error.to_string();
+        assert!(
+            error.contains("a life of more than 10000 moments that no line tells of, up to 0.0000"),
+            "{error}"
+        );
+        assert!(error.ends_with(expected), "{error}");
+    }
+    let mute =
+        "config timeout=never jitter=0\n".parse::<Transcript>().and_then(|life| life.replay().map(|_| ()));
+    assert_eq!(mute.unwrap_err().line(), 1, "a life without a line of its own is named by its first line");
+}
+
+/// A life of many lines has as many moments.
+#[test]
+fn a_long_recording_is_replayed_however_long_it_is() {
+    let data: String = (1..30_000).map(|second| format!("{second}s < data\n")).collect();
+    let life = format!("config interval=10s jitter=0 schedule=steady\n0s < open\n{data}30000s < end\n");
+    let blessed = life.parse::<Transcript>().unwrap().replay().unwrap().blessed();
+    assert_eq!(blessed.matches("> ping").count(), 3_000);
+    assert!(blessed.parse::<Transcript>().unwrap().replay().unwrap().agrees());
+}
+
 #[test]
 fn outputs_stand_in_the_order_of_time() {
     let error = "0s < open\n5s > online\n3s > ping #1\n".parse::<Transcript>().unwrap_err();
