@@ -248,7 +248,15 @@ pub use time::Timestamp;
 #[cfg(feature = "tracing")]
 pub use traced::Traced;
 
-/// The README's examples, compiled.
+/// The examples of the README and of the pages in `docs`, compiled.
 #[cfg(all(doctest, feature = "axum", feature = "sim", feature = "tungstenite"))]
-#[doc = include_str!("../README.md")]
-struct Readme;
+mod pages {
+    #[doc = include_str!("../README.md")]
+    mod readme {}
+    #[doc = include_str!("../docs/million-connections.md")]
+    mod million_connections {}
+    #[doc = include_str!("../docs/presence-and-lease.md")]
+    mod presence_and_lease {}
+    #[doc = include_str!("../docs/testing-your-server.md")]
+    mod testing_your_server {}
+}

@@ -1,4 +1,4 @@
-//! Settings for three kinds of peers. Why, with the figures, is in the README, "Choosing numbers".
+//! Settings for three kinds of peers. Why, with the figures, is in `docs/choosing-numbers.md`.
 
 use core::time::Duration;
 

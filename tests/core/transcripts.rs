@@ -134,6 +134,28 @@ fn a_malformed_line_is_named_with_what_was_read_and_what_was_expected() {
     }
 }
 
+/// The README's life: the transcript on the left is right, and the picture on the right is its own.
+#[test]
+fn the_life_in_the_readme_is_replayed_and_drawn() {
+    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let block = readme.split("```text\n").nth(1).unwrap().split("```").next().unwrap();
+    let (mut left, mut right) = (String::new(), String::new());
+    for line in block.lines() {
+        let split = line.char_indices().nth(31).map_or(line.len(), |(at, _)| at);
+        let whole = line.starts_with("config");
+        left.push_str(if whole { line } else { line[..split].trim_end() });
+        left.push('\n');
+        if !whole && !line.is_empty() {
+            right.push_str(&line[split..]);
+            right.push('\n');
+        }
+    }
+    let life: Transcript = left.parse().unwrap();
+    let replay = life.replay().unwrap();
+    assert!(replay.agrees(), "{replay}");
+    assert_eq!(right, replay.picture());
+}
+
 /// A text of a few lines that asks for a thousand million pings is refused before they fill the memory, wherever they are.
 #[test]
 fn a_life_with_far_more_moments_than_lines_is_refused() {
