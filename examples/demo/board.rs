@@ -7,10 +7,10 @@ use liveness::{Clock, Timestamp};
 
 /// What a server judges its peers by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Recipe {
-    /// Ticker, ping, read deadline, read one message.
-    Textbook,
-    /// The crate.
+pub(crate) enum Rule {
+    /// The rule of gorilla/websocket's chat example.
+    Gorilla,
+    /// This crate.
     Liveness,
 }
 
@@ -57,7 +57,7 @@ pub(crate) struct Life {
     /// Which client of the case.
     pub(crate) number: usize,
     /// Who judges it.
-    pub(crate) recipe: Recipe,
+    pub(crate) rule: Rule,
     link: Link,
     /// All that happened, in order.
     pub(crate) history: Vec<(Timestamp, Change)>,
@@ -122,8 +122,8 @@ impl Board {
     }
 
     /// A life begins. The client says so before it sends a byte, so the server's first report finds it.
-    pub(crate) fn register(&self, case: usize, number: usize, recipe: Recipe, link: Link) {
-        self.lock().push(Life { case, number, recipe, link, history: Vec::new() });
+    pub(crate) fn register(&self, case: usize, number: usize, rule: Rule, link: Link) {
+        self.lock().push(Life { case, number, rule, link, history: Vec::new() });
     }
 
     /// Something happened just now.

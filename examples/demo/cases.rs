@@ -7,9 +7,9 @@ use liveness::{Config, Evidence, Reason, Suspicion, Timestamp};
 use crate::clients::{self, Act};
 use crate::faults;
 
-/// How long silence lasts before a ping, in both recipes.
+/// How long silence lasts before a ping, in both rules.
 pub(crate) const INTERVAL: Duration = Duration::from_secs(1);
-/// How long an answer may take, in both recipes.
+/// How long an answer may take, in both rules.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(2);
 /// Longer than `INTERVAL`, so that pings are needed; shorter than `TIMEOUT`, so that talk is a sign of life.
 pub(crate) const CHAT: Duration = Duration::from_millis(1200);

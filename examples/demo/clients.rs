@@ -12,7 +12,7 @@ use tungstenite::client::client_with_config;
 use tungstenite::protocol::WebSocketConfig;
 use tungstenite::{Error, HandshakeError, Message, Result, WebSocket};
 
-use crate::board::{Board, Change, Link, Recipe};
+use crate::board::{Board, Change, Link, Rule};
 use crate::cases::{CHAT, INTERVAL, LEAVE, TIMEOUT};
 
 /// What a client does with its life. An error is how it lost its connection.
@@ -37,7 +37,7 @@ pub(crate) struct Seat {
     /// Which case.
     pub(crate) case: usize,
     /// Who judges it.
-    pub(crate) recipe: Recipe,
+    pub(crate) rule: Rule,
     /// Which client of the case.
     pub(crate) number: usize,
 }
@@ -106,7 +106,7 @@ impl Seat {
         // No client of ours is kept by a server that does not read.
         stream.set_write_timeout(Some(TIMEOUT))?;
         let link = Link { server: self.port, peer: stream.local_addr()?.port() };
-        self.board.register(self.case, self.number, self.recipe, link);
+        self.board.register(self.case, self.number, self.rule, link);
         Ok(Line { stream, link, pace: FREELY })
     }
 

@@ -1,11 +1,11 @@
-//! Whether a server was right about the clients of a case. One rule for both recipes.
+//! Whether a server was right about the clients of a case. One judge for both rules.
 
 use std::time::Duration;
 
 use liveness::{Evidence, Reason, Timestamp};
 
-use crate::board::{Change, Life, Recipe};
-use crate::cases::{Case, INTERVAL, LATENESS, Place, Right, STALL_LASTS, TIMEOUT, config};
+use crate::board::{Change, Life, Rule};
+use crate::cases::{CASES, Case, INTERVAL, LATENESS, Place, Right, STALL_LASTS, TIMEOUT, config};
 
 /// What a server did, and whether that was right.
 #[derive(Debug, PartialEq, Eq)]
@@ -42,15 +42,26 @@ pub(crate) fn limit(right: Right) -> Option<Duration> {
     }
 }
 
-/// Judges what a recipe did with all the clients of a case.
-pub(crate) fn judge(case: &Case, recipe: Recipe, lives: &[&Life]) -> Judgement {
+/// What both did about each case, and whether it was right.
+pub(crate) fn judge_all(lives: &[Life]) -> Vec<[Judgement; 2]> {
+    let judge_case = |(index, case)| {
+        [Rule::Gorilla, Rule::Liveness].map(|rule| {
+            let is_of_it = |life: &&Life| life.case == index && life.rule == rule;
+            judge(case, rule, &lives.iter().filter(is_of_it).collect::<Vec<_>>())
+        })
+    };
+    CASES.iter().enumerate().map(judge_case).collect()
+}
+
+/// Judges what a rule did with all the clients of a case.
+fn judge(case: &Case, rule: Rule, lives: &[&Life]) -> Judgement {
     let online = lives.iter().filter(|life| life.when(&Change::Online).is_some()).count();
     if online < case.crowd {
         return Judgement::wrong(format!("{online} of {} came", case.crowd), None);
     }
     match (case.right, lives) {
-        (Right::Timeout(reason), [life]) => judge_verdict(life, recipe, reason, TIMEOUT..=bound()),
-        (Right::Deed(reason), [life]) => judge_verdict(life, recipe, reason, Duration::ZERO..=INTERVAL),
+        (Right::Timeout(reason), [life]) => judge_verdict(life, rule, reason, TIMEOUT..=bound()),
+        (Right::Deed(reason), [life]) => judge_verdict(life, rule, reason, Duration::ZERO..=INTERVAL),
         (Right::Online, [life]) if matches!(case.place, Place::Here(_)) => judge_online(life),
         (Right::Online | Right::Timeout(_) | Right::Deed(_), _) => judge_crowd(lives),
     }
@@ -79,7 +90,7 @@ fn judge_crowd(lives: &[&Life]) -> Judgement {
 
 fn judge_verdict(
     life: &Life,
-    recipe: Recipe,
+    rule: Rule,
     reason: Reason,
     limits: std::ops::RangeInclusive<Duration>,
 ) -> Judgement {
@@ -88,12 +99,13 @@ fn judge_verdict(
     };
     let Some((at, given)) = life.verdict() else { return Judgement::wrong("still online", None) };
     let took = Some(at.saturating_duration_since(fault));
-    // The textbook has no names for its reasons; that it noticed is enough.
-    if recipe == Recipe::Liveness && given != reason.to_string() {
+    // Gorilla's rule has other names for its reasons. That it noticed is enough.
+    if rule == Rule::Liveness && given != reason.to_string() {
         return Judgement::wrong(given, took);
     }
     if at < fault || !took.is_some_and(|took| limits.contains(&took)) {
-        return Judgement::wrong(format!("{given}: when"), took);
+        let is_late = took.is_some_and(|took| took > *limits.end());
+        return Judgement::wrong(format!("{given}, {}", if is_late { "late" } else { "early" }), took);
     }
     if !is_disconnected(life, at) {
         return Judgement::wrong("socket leaked", took);

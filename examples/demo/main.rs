@@ -2,21 +2,21 @@
 //!
 //! `cargo run --example demo`
 //!
-//! Starts the server and, on loopback, real WebSocket clients, each with one fault made real. Beside it runs the
-//! textbook recipe against the same clients. Shows the lives as they happen, ends by itself after 17 s, and closes with
-//! a table. Exit status: 0 where `liveness` got every row right, 1 where not, 2 where the demo itself failed.
+//! Starts a server and, on loopback, real WebSocket clients, each with one real fault. Beside it runs the rule of gorilla's chat
+//! example against the same clients. Shows the lives as they happen, ends by itself after 17 s, and says which server was right
+//! about which client. Exit status: 0 where `liveness` was right about all, 1 where not, 2 where the demo itself failed.
 
 mod board;
 mod cases;
 mod clients;
 mod faults;
+mod gorilla;
 mod judgement;
 mod proxy;
 mod screen;
 mod server;
 mod stall;
 mod table;
-mod textbook;
 
 use std::io;
 use std::process::ExitCode;
@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use board::{Board, Recipe};
+use board::{Board, Rule};
 use cases::{CASES, Case, END, Place};
 use clients::Seat;
 use liveness::Evidence;
@@ -53,7 +53,7 @@ fn main() -> ExitCode {
 struct Servers {
     any_traffic: Door,
     pong_only: Door,
-    textbook: Door,
+    gorilla: Door,
     stallable: Stallable,
 }
 
@@ -62,24 +62,24 @@ impl Servers {
         Ok(Self {
             any_traffic: server::open(cases::config(Evidence::AnyTraffic), board.recorder())?,
             pong_only: server::open(cases::config(Evidence::PongOnly), board.recorder())?,
-            textbook: textbook::open(board.recorder())?,
+            gorilla: gorilla::open(board.recorder())?,
             stallable: Stallable::start(board)?,
         })
     }
 
-    fn port(&self, case: &Case, recipe: Recipe) -> u16 {
-        match (case.place, recipe) {
-            (Place::Here(_), Recipe::Textbook) => self.textbook.port(),
-            (Place::Here(Evidence::PongOnly), Recipe::Liveness) => self.pong_only.port(),
-            (Place::Here(_), Recipe::Liveness) => self.any_traffic.port(),
-            (Place::Stalled, recipe) => self.stallable.port(recipe),
+    fn port(&self, case: &Case, rule: Rule) -> u16 {
+        match (case.place, rule) {
+            (Place::Here(_), Rule::Gorilla) => self.gorilla.port(),
+            (Place::Here(Evidence::PongOnly), Rule::Liveness) => self.pong_only.port(),
+            (Place::Here(_), Rule::Liveness) => self.any_traffic.port(),
+            (Place::Stalled, rule) => self.stallable.port(rule),
         }
     }
 
     /// Closes all, and says how many connections outlived their clients.
     fn close(self) -> usize {
         drop(self.stallable);
-        [self.any_traffic, self.pong_only, self.textbook].into_iter().map(Door::close).sum()
+        [self.any_traffic, self.pong_only, self.gorilla].into_iter().map(Door::close).sum()
     }
 }
 
@@ -100,21 +100,24 @@ fn demo() -> io::Result<ExitCode> {
         let _ = client.join();
     }
     let left = servers.close();
-    let right = table::print(&lives)?;
+    let verdicts = judgement::judge_all(&lives);
+    let is_shown = screen.finish(&lives, &verdicts)?;
+    table::print(&verdicts, is_shown)?;
+    let right = verdicts.iter().all(|[_, liveness]| liveness.right);
     if left > 0 {
         eprintln!("demo: {left} connections outlived their clients");
     }
     Ok(if right && left == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// A thread for each client of each case, against both recipes.
+/// A thread for each client of each case, against both rules.
 fn seat_everyone(board: &Arc<Board>, servers: &Servers) -> io::Result<Vec<thread::JoinHandle<()>>> {
     let mut clients = Vec::new();
     for (index, case) in CASES.iter().enumerate() {
-        for recipe in [Recipe::Textbook, Recipe::Liveness] {
+        for rule in [Rule::Gorilla, Rule::Liveness] {
             for number in 0..case.crowd {
-                let port = servers.port(case, recipe);
-                let seat = Seat { board: Arc::clone(board), port, case: index, recipe, number };
+                let port = servers.port(case, rule);
+                let seat = Seat { board: Arc::clone(board), port, case: index, rule, number };
                 // Who fails before there is a link was never online, and is judged by that.
                 clients.push(thread::Builder::new().spawn(move || drop((case.act)(&seat)))?);
             }

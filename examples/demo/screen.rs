@@ -7,8 +7,9 @@ use anstyle::{AnsiColor, Style};
 use liveness::Timestamp;
 use terminal_size::{Height, Width, terminal_size};
 
-use crate::board::{Board, Change, Life, Recipe};
+use crate::board::{Board, Change, Life, Rule};
 use crate::cases::{CASES, Case, END, Right};
+use crate::judgement::Judgement;
 
 /// The column of the faults.
 const FAULT: usize = 28;
@@ -16,6 +17,10 @@ const FAULT: usize = 28;
 const MOST_CELLS: u16 = 32;
 /// More than a second each would hide what happens.
 const FEWEST_CELLS: u16 = 16;
+/// What is left of a life that has ended.
+const GONE: char = '·';
+/// How many lines the table has beside its rows.
+const FOOTNOTES: usize = 6;
 const LEGEND: [&str; 2] = [
     "━ online     ~ suspect               ! here is the fault",
     "■ given up   ✗ given up, wrongly     ░ the server is stopped",
@@ -36,12 +41,12 @@ fn is_dumb() -> bool {
 
 /// What shows the lives.
 pub(crate) enum Screen {
-    /// A strip for each case and recipe, drawn over and over.
+    /// A strip for each case and rule, drawn over and over.
     Strips {
         /// How long a strip is.
         cells: u16,
-        /// How many lines to go up.
-        drawn: usize,
+        /// What is on the screen.
+        drawn: Vec<String>,
     },
     /// A line for each change.
     Lines {
@@ -55,10 +60,10 @@ impl Screen {
     pub(crate) fn new() -> Self {
         let cells = terminal_size().map_or(0, |(Width(width), Height(height))| {
             let fits = usize::from(height) > CASES.len() + 1 + LEGEND.len();
-            if fits { (width.saturating_sub(FAULT as u16) / 2).saturating_sub(2) } else { 0 }
+            if fits { (width.saturating_sub(FAULT as u16) / 2).saturating_sub(3) } else { 0 }
         });
         if io::stdout().is_terminal() && cells >= FEWEST_CELLS && !is_dumb() {
-            Self::Strips { cells: cells.min(MOST_CELLS), drawn: 0 }
+            Self::Strips { cells: cells.min(MOST_CELLS), drawn: Vec::new() }
         } else {
             Self::Lines { printed: Vec::new() }
         }
@@ -68,57 +73,94 @@ impl Screen {
     pub(crate) fn show(&mut self, board: &Board) -> io::Result<()> {
         let lives = board.lives();
         match self {
-            Self::Strips { cells, drawn } => *drawn = draw(&lives, board.clock.now(), *cells, *drawn)?,
+            Self::Strips { cells, drawn } => redraw(picture(&lives, board.clock.now(), *cells, None), drawn)?,
             Self::Lines { printed } => print_news(&lives, printed)?,
         }
         io::stdout().flush()
     }
+
+    /// Marks the strips right or wrong. True where they say all that there is to say, because a table would scroll them away.
+    pub(crate) fn finish(&mut self, lives: &[Life], verdicts: &[[Judgement; 2]]) -> io::Result<bool> {
+        let Self::Strips { cells, drawn } = self else { return Ok(false) };
+        redraw(picture(lives, END, *cells, Some(verdicts)), drawn)?;
+        io::stdout().flush()?;
+        let both = 2 * (CASES.len() + 1) + LEGEND.len() + FOOTNOTES;
+        Ok(terminal_size().is_none_or(|(_, Height(height))| usize::from(height) < both))
+    }
 }
 
-fn draw(lives: &[Life], now: Timestamp, cells: u16, drawn: usize) -> io::Result<usize> {
-    if drawn > 0 {
-        write!(io::stdout(), "\x1b[{drawn}A")?;
-    }
+/// Writes the lines that are not on the screen yet. Over a slow line, that is what makes it fast.
+fn redraw(picture: Vec<String>, drawn: &mut Vec<String>) -> io::Result<()> {
     let mut out = io::stdout().lock();
+    let mut changed = false;
+    for (index, line) in picture.iter().enumerate() {
+        if drawn.get(index) == Some(line) {
+            continue;
+        }
+        if drawn.is_empty() {
+            writeln!(out, "{line}")?;
+        } else {
+            // Up to the line, over what is there, and down again.
+            let up = picture.len() - index;
+            write!(out, "\x1b[{up}A\x1b[2K{line}\x1b[{up}B\r")?;
+        }
+        changed = true;
+    }
+    if changed {
+        *drawn = picture;
+    }
+    Ok(())
+}
+
+fn picture(lives: &[Life], now: Timestamp, cells: u16, verdicts: Option<&[[Judgement; 2]]>) -> Vec<String> {
     let bold = painted(Style::new().bold());
     let [now_s, end_s] = [now.min(END), END].map(|at| at.as_nanos() / 1_000_000_000);
     let (clock, width) = (format!("{now_s} of {end_s} s"), usize::from(cells) + 2);
-    writeln!(out, "{bold}{clock:FAULT$} {:width$}liveness{bold:#}", "textbook")?;
+    let mut lines = vec![format!("{bold}{clock:FAULT$}  {:width$} liveness{bold:#}", "gorilla's chat")];
     for (index, case) in CASES.iter().enumerate() {
-        write!(out, "{:FAULT$}", case.fault)?;
-        for recipe in [Recipe::Textbook, Recipe::Liveness] {
+        let mut line = format!("{:FAULT$}", case.fault);
+        for (column, rule) in [Rule::Gorilla, Rule::Liveness].into_iter().enumerate() {
             let lives: Vec<&Life> =
-                lives.iter().filter(|life| life.case == index && life.recipe == recipe).collect();
-            write!(out, " ")?;
-            draw_strip(&mut out, case, &lives, now, cells)?;
-            write!(out, " ")?;
+                lives.iter().filter(|life| life.case == index && life.rule == rule).collect();
+            let verdict = verdicts.and_then(|all| all.get(index)).and_then(|both| both.get(column));
+            line.push_str(&strip(case, &lives, now, cells, verdict));
         }
-        writeln!(out)?;
+        lines.push(line.trim_end().to_owned());
     }
-    for line in LEGEND {
-        writeln!(out, "{line}")?;
-    }
-    Ok(1 + CASES.len() + LEGEND.len())
+    lines.extend(LEGEND.map(str::to_owned));
+    lines
 }
 
-fn draw_strip(
-    out: &mut impl Write,
-    case: &Case,
-    lives: &[&Life],
-    now: Timestamp,
-    cells: u16,
-) -> io::Result<()> {
+/// One life, or a crowd's. At the end with a mark in front, and the verdict in the place of what came after it.
+fn strip(case: &Case, lives: &[&Life], now: Timestamp, cells: u16, verdict: Option<&Judgement>) -> String {
     let lasts = END.saturating_duration_since(Timestamp::ZERO) / u32::from(cells);
-    for number in 0..u32::from(cells) {
-        let from = Timestamp::ZERO + lasts * number;
-        let shown = if from > now { &[] } else { lives };
-        let cell = shown.iter().map(|life| Cell::of(life, case, from, from + lasts)).max();
-        let cell = cell.unwrap_or(Cell::Nothing);
-        let (style, sign) = cell.look();
-        let style = painted(style);
-        write!(out, "{style}{sign}{style:#}")?;
+    let mut shown: Vec<(Style, char)> = (0..u32::from(cells))
+        .map(|number| {
+            let from = Timestamp::ZERO + lasts * number;
+            let shown = if from > now { &[] } else { lives };
+            let cell = shown.iter().map(|life| Cell::of(life, case, from, from + lasts)).max();
+            cell.unwrap_or(Cell::Nothing).look()
+        })
+        .collect();
+    let mark = match verdict {
+        Some(Judgement { right: true, .. }) => (AnsiColor::Green.on_default(), '✓'),
+        Some(Judgement { right: false, .. }) => (AnsiColor::Red.on_default().bold(), '✗'),
+        None => (Style::new(), ' '),
+    };
+    let gone = shown.iter().rev().take_while(|(_, sign)| *sign == GONE).count();
+    let said = verdict.map_or("", |verdict| verdict.did.as_str());
+    if said.chars().count() < gone {
+        let from = shown.len() - gone + 1;
+        let said = said.chars().chain(std::iter::repeat(' '));
+        shown.splice(from.., said.take(gone - 1).map(|sign| (Style::new(), sign)));
     }
-    Ok(())
+    let mut strip = String::from(" ");
+    for run in std::iter::once(mark).chain(shown).collect::<Vec<_>>().chunk_by(|one, next| one.0 == next.0) {
+        let style = painted(run[0].0);
+        let signs: String = run.iter().map(|(_, sign)| sign).collect();
+        strip.push_str(&format!("{style}{signs}{style:#}"));
+    }
+    strip
 }
 
 /// A moment of a life. Of a crowd, the worst is shown: the last of these.
@@ -174,7 +216,7 @@ impl Cell {
     fn look(self) -> (Style, char) {
         match self {
             Self::Nothing => (Style::new(), ' '),
-            Self::Gone => (Style::new().dimmed(), '·'),
+            Self::Gone => (Style::new().dimmed(), GONE),
             Self::Online => (AnsiColor::Green.on_default(), '━'),
             Self::Suspect => (AnsiColor::Yellow.on_default(), '~'),
             Self::Fault => (AnsiColor::Magenta.on_default().bold(), '!'),
@@ -196,16 +238,16 @@ fn print_news(lives: &[Life], printed: &mut Vec<usize>) -> io::Result<()> {
     let mut out = io::stdout().lock();
     for (at, life, change) in news {
         let seconds = at.as_duration().as_secs_f64();
-        let recipe = match life.recipe {
-            Recipe::Textbook => "textbook",
-            Recipe::Liveness => "liveness",
+        let rule = match life.rule {
+            Rule::Gorilla => "gorilla",
+            Rule::Liveness => "liveness",
         };
         let case = &CASES[life.case];
         let fault =
             if case.crowd > 1 { format!("{} #{}", case.fault, life.number + 1) } else { case.fault.into() };
         let (style, what) = describe(change, case);
         let style = painted(style);
-        writeln!(out, "{seconds:6.2} s  {recipe}  {fault:27}  {style}{what}{style:#}")?;
+        writeln!(out, "{seconds:6.2} s  {rule:8}  {fault:27}  {style}{what}{style:#}")?;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The server: tungstenite, a thread a connection, watched by `liveness`. And the door that it shares with the textbook.
+//! The server: tungstenite, a thread a connection, watched by `liveness`. And the door that it shares with gorilla's rule.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};

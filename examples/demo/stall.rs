@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use liveness::{Evidence, Timestamp};
 
-use crate::board::{Board, Change, Link, Recipe, Recorder};
+use crate::board::{Board, Change, Link, Recorder, Rule};
 use crate::cases::{CASES, LATENESS, Place, STALL, STALL_LASTS, config};
-use crate::{server, textbook};
+use crate::{gorilla, server};
 
 /// The argument that makes this program the server.
 pub(crate) const ROLE: &str = "serve-and-be-stopped";
@@ -55,7 +55,7 @@ impl Child {
     }
 }
 
-/// The server that is stopped, under both recipes.
+/// The server that is stopped, under both rules.
 pub(crate) struct Stallable {
     child: Option<Child>,
     ports: [u16; 2],
@@ -81,10 +81,10 @@ impl Stallable {
     }
 
     /// Where to connect.
-    pub(crate) fn port(&self, recipe: Recipe) -> u16 {
-        match recipe {
-            Recipe::Textbook => self.ports[0],
-            Recipe::Liveness => self.ports[1],
+    pub(crate) fn port(&self, rule: Rule) -> u16 {
+        match rule {
+            Rule::Gorilla => self.ports[0],
+            Rule::Liveness => self.ports[1],
         }
     }
 
@@ -113,8 +113,8 @@ impl Drop for Stallable {
 }
 
 fn parse_ports(line: &str) -> Option<[u16; 2]> {
-    let (textbook, liveness) = line.trim().split_once(' ')?;
-    Some([textbook.parse().ok()?, liveness.parse().ok()?])
+    let (gorilla, liveness) = line.trim().split_once(' ')?;
+    Some([gorilla.parse().ok()?, liveness.parse().ok()?])
 }
 
 /// Brings the child's reports to the board.
@@ -174,9 +174,9 @@ fn serve_until(orders: impl BufRead) -> io::Result<()> {
             let _ = writeln!(io::stdout().lock(), "{line}");
         }
     });
-    let textbook = textbook::open(Arc::clone(&report))?;
+    let gorilla = gorilla::open(Arc::clone(&report))?;
     let liveness = server::open(config(Evidence::AnyTraffic), report)?;
-    writeln!(io::stdout().lock(), "{} {}", textbook.port(), liveness.port())?;
+    writeln!(io::stdout().lock(), "{} {}", gorilla.port(), liveness.port())?;
     for order in orders.lines() {
         STALLED.store(order? == "stall", Ordering::Release);
     }

@@ -5,9 +5,8 @@ use std::io::{self, IsTerminal, Write};
 use anstyle::{AnsiColor, Style};
 use terminal_size::{Width, terminal_size};
 
-use crate::board::{Life, Recipe};
-use crate::cases::{CASES, Case, INTERVAL, LATENESS, Right, TIMEOUT};
-use crate::judgement::{Judgement, bound, judge, limit};
+use crate::cases::{CASES, Case, INTERVAL, Right, TIMEOUT};
+use crate::judgement::{Judgement, bound, limit};
 use crate::screen::painted;
 
 /// Of a row.
@@ -15,26 +14,25 @@ const WIDTH: u16 = 100;
 const RIGHT: Style = AnsiColor::Green.on_default();
 const WRONG: Style = AnsiColor::Red.on_default().bold();
 
-/// Prints it, and says whether `liveness` was right in every row.
-pub(crate) fn print(lives: &[Life]) -> io::Result<bool> {
+/// Prints it, or its last lines where the lives on the screen show the rest.
+pub(crate) fn print(verdicts: &[[Judgement; 2]], is_shown: bool) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    let gap = gap();
-    let bold = painted(Style::new().bold());
-    let (fault, right, textbook) = ("the fault", "what is right", "the textbook");
-    writeln!(out, "\n{bold}{fault:27}  {right:16}{gap}{textbook:22} {:18} verdict in{bold:#}", "liveness")?;
-    let mut score = [0, 0];
-    for (index, case) in CASES.iter().enumerate() {
-        let [textbook, liveness] = [Recipe::Textbook, Recipe::Liveness].map(|recipe| {
-            let lives: Vec<&Life> =
-                lives.iter().filter(|life| life.case == index && life.recipe == recipe).collect();
-            judge(case, recipe, &lives)
-        });
-        score[0] += usize::from(textbook.right);
-        score[1] += usize::from(liveness.right);
-        print_row(&mut out, case, &textbook, &liveness)?;
+    if !is_shown {
+        let gap = gap();
+        let bold = painted(Style::new().bold());
+        let (fault, right) = ("the fault", "what is right");
+        writeln!(
+            out,
+            "\n{bold}{fault:27}  {right:16}{gap}{:22} {:18} verdict in{bold:#}",
+            "gorilla's chat", "liveness"
+        )?;
+        for (case, [gorilla, liveness]) in CASES.iter().zip(verdicts) {
+            print_row(&mut out, case, gorilla, liveness)?;
+        }
+        writeln!(out)?;
     }
-    print_footnotes(&mut out, score)?;
-    Ok(score[1] == CASES.len())
+    let score = [0, 1].map(|rule| verdicts.iter().filter(|both| both[rule].right).count());
+    print_footnotes(&mut out, score)
 }
 
 /// Between what is right and what was done: a new line where a row does not fit into one.
@@ -44,12 +42,7 @@ fn gap() -> &'static str {
     if is_narrow { "\n    " } else { "  " }
 }
 
-fn print_row(
-    out: &mut impl Write,
-    case: &Case,
-    textbook: &Judgement,
-    liveness: &Judgement,
-) -> io::Result<()> {
+fn print_row(out: &mut impl Write, case: &Case, gorilla: &Judgement, liveness: &Judgement) -> io::Result<()> {
     let right = match case.right {
         Right::Online => "online".into(),
         Right::Timeout(reason) | Right::Deed(reason) => reason.to_string(),
@@ -60,12 +53,12 @@ fn print_row(
         (None, _) => "-".into(),
     };
     write!(out, "{:27}  {right:16}{}", case.fault, gap())?;
-    // A textbook's verdict shows its time beside it: the last column is liveness's.
-    let did = match textbook.took {
-        Some(took) => format!("{} {:.2} s", textbook.did, took.as_secs_f64()),
-        None => textbook.did.clone(),
+    // Its time stands beside it: the last column is that of `liveness`.
+    let did = match gorilla.took {
+        Some(took) if gorilla.right => format!("{} {:.2} s", gorilla.did, took.as_secs_f64()),
+        Some(_) | None => gorilla.did.clone(),
     };
-    print_did(out, textbook.right, &did, 20)?;
+    print_did(out, gorilla.right, &did, 20)?;
     print_did(out, liveness.right, &liveness.did, 16)?;
     writeln!(out, "{took}")
 }
@@ -76,20 +69,17 @@ fn print_did(out: &mut impl Write, right: bool, did: &str, width: usize) -> io::
     write!(out, "{style}{mark} {did:width$}{style:#} ")
 }
 
-fn print_footnotes(out: &mut impl Write, [textbook, liveness]: [usize; 2]) -> io::Result<()> {
+fn print_footnotes(out: &mut impl Write, [gorilla, liveness]: [usize; 2]) -> io::Result<()> {
     let (all, interval, timeout) = (CASES.len(), INTERVAL.as_secs_f64(), TIMEOUT.as_secs_f64());
-    let (lateness, bound) = (LATENESS.as_millis(), bound().as_secs_f64());
-    writeln!(out, "\nRight: the textbook in {textbook} of {all} rows, liveness in {liveness} of {all}.")?;
+    let bound = bound().as_secs_f64();
+    writeln!(out, "Right: gorilla's chat in {gorilla} of {all} rows, liveness in {liveness} of {all}.")?;
+    writeln!(out, "gorilla's chat: gorilla/websocket's example. Only a pong moves its deadline.")?;
     writeln!(
         out,
         "Both: a ping after {interval} s, {timeout} s for its answer. A verdict by the clock is right"
     )?;
     writeln!(
         out,
-        "from {timeout} s after the last sign of life to detection_bound({lateness} ms) = {bound:.2} s,"
-    )?;
-    writeln!(
-        out,
-        "which counts {lateness} ms for a busy scheduler thrice; one on a deed, within {interval} s."
+        "{timeout} s to {bound:.2} s after the last sign of life; one on a deed, within {interval} s."
     )
 }
