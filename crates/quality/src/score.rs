@@ -1,5 +1,7 @@
 //! What many lives come to.
 
+use std::ops::Range;
+
 use crate::chance::{Nanos, number};
 use crate::rule::Rule;
 use crate::simulate::{Outcome, Simulation};
@@ -34,11 +36,22 @@ impl Score {
     /// Lives from `seed` on: the same for whoever is asked about the same world.
     pub fn of<R: Rule>(world: &World, make: impl Fn(u64, Nanos) -> R, seed: u64, lives: u64) -> Self {
         let mut score = Self::default();
-        for life in 0..lives {
-            score.add(&Simulation::run(world, &make, number(seed, 0, life)));
-        }
-        score.found.sort_by(f64::total_cmp);
+        score.live(world, make, seed, 0..lives);
         score
+    }
+
+    /// So many of those lives more.
+    pub fn live<R: Rule>(
+        &mut self,
+        world: &World,
+        make: impl Fn(u64, Nanos) -> R,
+        seed: u64,
+        lives: Range<u64>,
+    ) {
+        for life in lives {
+            self.add(&Simulation::run(world, &make, number(seed, 0, life)));
+        }
+        self.found.sort_by(f64::total_cmp);
     }
 
     fn add(&mut self, outcome: &Outcome) {
