@@ -220,7 +220,11 @@ fn read_fault(text: &str) -> Result<Fault, String> {
         FAULTS.iter().find(|(name, ..)| *name == word).ok_or_else(|| format!("`{word}` is no fault"))?;
     let (from, lasts) = when.split_once('+').unwrap_or((when, "inf"));
     let from = seconds(name, from)?;
-    Ok(Fault { name, from, to: from + seconds(name, lasts)?.max(0.001) })
+    let lasts = match *name {
+        "upload" | "download" => FRAME / RATE,
+        _ => seconds(name, lasts)?.max(0.001),
+    };
+    Ok(Fault { name, from, to: from + lasts })
 }
 
 fn script(faults: &[Fault], until: f64) -> Script {

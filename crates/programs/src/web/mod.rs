@@ -144,19 +144,23 @@ impl Args {
 
     /// Opens the door, and says on stderr where it is.
     pub async fn listen(&self) -> Result<TcpListener, Failure> {
-        let place = &self.listen;
-        let listener = TcpListener::bind(place).await.map_err(|error| {
-            if error.kind() == ErrorKind::AddrInUse {
-                format!("{place} is taken: give another, or `--listen 127.0.0.1:0` for any that is free")
-            } else {
-                format!("{place}: {error}")
-            }
-        })?;
-        let address = listener.local_addr()?;
-        // `eprintln!` would panic where stderr is closed.
-        let _ = writeln!(io::stderr(), "listening on http://{address}");
-        Ok(listener)
+        listen(&self.listen).await
     }
+}
+
+/// Opens the door at this address, and says on stderr where it is.
+pub async fn listen(place: &str) -> Result<TcpListener, Failure> {
+    let listener = TcpListener::bind(place).await.map_err(|error| {
+        if error.kind() == ErrorKind::AddrInUse {
+            format!("{place} is taken: give another, or `--listen 127.0.0.1:0` for any that is free")
+        } else {
+            format!("{place}: {error}")
+        }
+    })?;
+    let address = listener.local_addr()?;
+    // `eprintln!` would panic where stderr is closed.
+    let _ = writeln!(io::stderr(), "listening on http://{address}");
+    Ok(listener)
 }
 
 /// The page at `/`, and what it is made of beside it.
