@@ -88,7 +88,7 @@ fn scene(settings: &Settings) -> String {
         format!("{{\"name\":\"{}\",\"from\":{from},\"to\":{to},\"says\":\"{says}\"}}", fault.name)
     });
     format!(
-        "{{\"until\":{},\"ours\":{},\"theirs\":{},\"rule\":\"{}\",\"set\":{},\"says\":{},\"x\":{},\"rows\":{},\"agrees\":{agrees},\
+        "{{\"until\":{},\"ours\":{},\"theirs\":{},\"rule\":\"{}\",\"set\":{},\"says\":{},\"x\":{},\"fits\":{},\"rows\":{},\"agrees\":{agrees},\
          \"reason\":{},\"gone\":{},\"faults\":{faults},\"transcript\":{}}}",
         settings.until,
         lane(&ours, gone_at),
@@ -97,6 +97,7 @@ fn scene(settings: &Settings) -> String {
         json::text(&(settings.rule.settings)(settings.x)),
         json::text(settings.rule.says),
         settings.x,
+        settings.fits,
         story::json(&rows),
         json::text(reason),
         json::number(gone_at),

@@ -26,6 +26,8 @@ pub struct Settings {
     pub rule: &'static Family,
     /// Its setting, in seconds.
     pub x: f64,
+    /// The visitor chose it; or it is as quick as ours with it.
+    pub fits: bool,
     /// Where both live.
     pub world: World,
     /// What happens meanwhile.
@@ -100,16 +102,17 @@ pub const TARGETS: [f64; 4] = [12.0, 20.0, 34.0, 45.0];
 const FRAME: f64 = 60e6;
 const RATE: f64 = 1e6;
 
-/// The setting with which a rule finds the dead as soon as ours does.
-fn alike(family: &Family, config: &Config) -> f64 {
+/// The setting with which a rule finds the dead as soon as ours does, and whether it has one.
+fn alike(family: &Family, config: &Config) -> (f64, bool) {
     // A ping is on average due after a little less than half an interval.
     let target = config.timeout().as_secs_f64() + 0.45 * config.interval().as_secs_f64();
-    let Some((_, xs)) = ALIKE.iter().find(|(name, _)| *name == family.name) else { return target };
+    let Some((_, xs)) = ALIKE.iter().find(|(name, _)| *name == family.name) else { return (target, true) };
     let pairs: Vec<_> = TARGETS.into_iter().zip(*xs).collect();
     let at = pairs.partition_point(|(seconds, _)| *seconds < target).clamp(1, pairs.len() - 1);
     let ((from, low), (to, high)) = (pairs[at - 1], pairs[at]);
     let exact = low + (high - low) * (target - from) / (to - from);
-    (exact.clamp(0.5, 600.0) * 10.0).round() / 10.0
+    let x = (exact.clamp(0.5, 600.0) * 10.0).round() / 10.0;
+    (x, (x - exact).abs() < 0.1)
 }
 
 impl FromStr for Settings {
@@ -153,9 +156,9 @@ impl FromStr for Settings {
         }
         let config: Config = heartbeat.join(" ").parse().map_err(|error| format!("{error}"))?;
         let config = config.for_drivers();
-        let x = x.unwrap_or_else(|| alike(rule, &config));
+        let (x, fits) = x.map_or_else(|| alike(rule, &config), |x| (x, true));
         let script = script(&faults, until);
-        Ok(Self { config, rule, x, world, faults, script, seed, until })
+        Ok(Self { config, rule, x, fits, world, faults, script, seed, until })
     }
 }
 

@@ -111,7 +111,7 @@ fn why(row: &Row, before: &Row, config: &Config) -> String {
         },
         "suspect" => match config.suspicion() {
             Suspicion::Adaptive { .. } => "The answer takes longer than this peer's answers did. It is greyed out, and nothing is taken away.".to_owned(),
-            _ => "The answer takes long. The peer is greyed out, and nothing is taken away.".to_owned(),
+            Suspicion::After(_) | Suspicion::Never | _ => "The answer takes long. The peer is greyed out, and nothing is taken away.".to_owned(),
         },
         "offline" => verdict(&row.output, config),
         "close" => format!("The peer is told, in case that it hears: {}.", row.output.replace("close", "close code")),

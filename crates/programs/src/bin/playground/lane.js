@@ -41,10 +41,10 @@ export function draw(canvas, lane, view, ink) {
   pen.beginPath();
   pen.rect(left, 0, width - left, height);
   pen.clip();
-  faults(stage);
   const close = lane.end;
   // What comes after the end is nobody's any more.
   const over = { ...stage, view: { ...view, now: Math.min(view.now, close?.at ?? Infinity) } };
+  faults(over);
   for (const [from, to, kind] of lane.bands) band(over, from, Math.min(to, over.view.now), kind);
   for (const flight of lane.flights) fly(over, flight);
   if (close && close.at <= view.now) ended(stage, close);

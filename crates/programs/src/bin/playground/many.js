@@ -51,7 +51,7 @@ function figures(answer, bound) {
   const facts = [
     ["Live peers closed, a connection and day", closes(answer.mean), answer.mistakes ? `between ${closes(answer.least)} and ${closes(answer.most)}` : `none seen; fewer than ${closes(answer.most)}`],
     ["Time to find the dead, on average", seconds(answer.found), answer.never ? `${(100 * answer.never).toFixed(0)} % were never found` : `99 % within ${seconds(answer.late)}, all within ${seconds(answer.last)}`],
-    ["Never later than", seconds(bound), "the detection bound: a promise, whatever the network does"],
+    ["Never later than", seconds(bound), "the detection bound, whatever the network does"],
     ["Pings an hour", answer.pings.toFixed(0), answer.cut ? `a proxy cut ${closes(answer.cut)} a day` : "of one connection to a live peer"],
   ];
   $("figures").replaceChildren(...facts.map(([name, value, more]) => {

@@ -119,7 +119,7 @@ function update() {
   lanes = { ours: ourLane(life), theirs: theirLane(life.theirs, life.until) };
   $("their-name").textContent = RULES[life.rule] ?? life.rule;
   if (document.activeElement !== $("x")) $("x").value = life.x;
-  $("set").textContent = `${life.set}: ${life.says.replaceAll("`", "")}.`;
+  $("set").textContent = `${life.set}: ${life.says.replaceAll("`", "")}.${life.fits ? "" : " It cannot be set as quick as ours."}`;
   $("scrub").max = life.until;
   story($("story"), life.rows);
   shown.index = -1;
