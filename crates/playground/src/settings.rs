@@ -2,7 +2,7 @@
 //!
 //! | key | is |
 //! |---|---|
-//! | `rule`, `x` | the other rule, and its one setting in seconds: as quick as ours where it is not given |
+//! | `rule`, `x` | the other rule, and its one setting in seconds: gorilla's chat, and as quick as ours, where they are not given |
 //! | `world` | one of `liveness_quality::WORLDS`, or `own` with `delay`, `spread` (seconds), `loss` (a share), `gap` (seconds) |
 //! | `talk` | `none`, `peer`, `us` or `both`: who says something every 5 s |
 //! | `faults` | `cut@12.5,freeze@30+15`: what befalls the connection, at which second, and for how long |
@@ -120,7 +120,7 @@ impl FromStr for Settings {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let mut heartbeat = Vec::new();
-        let (mut rule, mut x, mut talk, mut faults) = (&FAMILIES[0], None, "none", Vec::new());
+        let (mut rule, mut x, mut talk, mut faults) = (named(ALIKE[0].0)?, None, "none", Vec::new());
         let (mut world, mut seed, mut until) = (WORLDS[1], 1, 180.0);
         let mut own = [0.05, 0.01, 0.01, 0.0];
         let mut is_own = false;

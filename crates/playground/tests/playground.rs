@@ -167,6 +167,11 @@ fn the_settings_that_are_as_quick_are_those_of_the_documentation() {
         }
     }
     assert_eq!(TARGETS, [12.0, 20.0, 34.0, 45.0]);
+    // The defaults are as quick as 34 s; no rule that pings every 20 s is as quick as 6 s.
+    let settings: Settings = "".parse().unwrap();
+    assert_eq!((settings.rule.name, settings.x, settings.fits), ("gorilla chat", 66.0, true));
+    let hasty: Settings = "interval=2s&timeout=5s&rule=gRPC".parse().unwrap();
+    assert_eq!((hasty.x, hasty.fits), (0.5, false));
 }
 
 #[test]
