@@ -11,6 +11,7 @@ mod floods;
 mod opening;
 mod paused;
 mod recording;
+mod streaks;
 mod support;
 mod text_heartbeats;
 mod verdicts;
