@@ -296,6 +296,32 @@ fn an_end_that_refuses_to_ask_is_asked_once_and_waits_for_nothing() {
     assert_eq!(desk.verdict_by(Timestamp::from_secs(200)), Some(Reason::Silent));
 }
 
+/// What was written counts, whatever the dialect says of it.
+#[test]
+fn a_dialect_that_contradicts_itself_asks_nothing() {
+    struct Contradicts {
+        writes: bool,
+    }
+    impl Dialect for Contradicts {
+        fn hear(&mut self, _: Message<'_>, _: &mut dyn Out) -> Heard {
+            Heard::Data
+        }
+        fn ask(&mut self, _: Payload, beat: &mut dyn Out) -> bool {
+            if self.writes {
+                beat.text(format_args!("?"));
+            }
+            !self.writes
+        }
+    }
+    for writes in [false, true] {
+        let mut desk = Desk::speaking(Role::Client, calm(), Contradicts { writes });
+        desk.ping_due();
+        assert_eq!(desk.write(), ["flush"]);
+        assert_eq!(desk.verdict_by(Timestamp::from_secs(1_000)), None);
+        assert_eq!(desk.machine.stats().pings, 1);
+    }
+}
+
 #[test]
 fn new_numbers_bring_no_pings_to_an_end_that_never_asks() {
     let mut desk = Desk::speaking(Role::Client, calm(), Mute);
