@@ -19,8 +19,8 @@ use crate::payload::Payload;
 /// socket.onmessage = ({ data }) => data.startsWith("ping ") ? socket.send(data.replace("ping", "pong")) : hear(data);
 /// ```
 ///
-/// As a dialect beside others it is [`TextHeartbeats`](crate::dialect::TextHeartbeats). The drivers do all of it where they are
-/// told to (`driver::Heartbeat::Text`); a loop of one's own does what they do:
+/// As a dialect it is [`TextHeartbeats`](crate::dialect::TextHeartbeats): `.dialect(TextHeartbeats)` on a driver's socket does all of
+/// it. A loop of one's own does what they do:
 ///
 /// ```
 /// use liveness::{Action, Config, Event, Liveness, TextHeartbeat, Timestamp};

@@ -132,6 +132,8 @@ pub use self::exact::Exact;
 pub use self::json::{Json, NumberedJson};
 pub use self::json_value::JsonValue;
 pub use self::mute::Mute;
+#[cfg(feature = "alloc")]
+pub use self::out::MessageBuf;
 pub use self::out::OutBuffer;
 pub use self::text_heartbeats::TextHeartbeats;
 #[cfg(doc)]
@@ -240,6 +242,15 @@ pub trait Dialect {
     /// False: this end of the protocol never asks, and nothing was written. Its config has no pings and no `timeout`, so a
     /// [`probe`](crate::Liveness::probe) does nothing there. A driver that reports [`Event::PingSent`] does so at once.
     fn ask(&mut self, ping: Payload, beat: &mut dyn Out) -> bool;
+
+    /// Whether this end of the protocol ever asks: what [`ask`](Self::ask) returns, known before there is a ping. By default it
+    /// does.
+    ///
+    /// Where it does not, a driver makes the machine one that sends no pings, whatever its config says, and no ping is ever
+    /// handed out.
+    fn asks(&self) -> bool {
+        true
+    }
 }
 
 impl<D: Dialect + ?Sized> Dialect for &mut D {
@@ -248,6 +259,9 @@ impl<D: Dialect + ?Sized> Dialect for &mut D {
     }
     fn ask(&mut self, ping: Payload, beat: &mut dyn Out) -> bool {
         (**self).ask(ping, beat)
+    }
+    fn asks(&self) -> bool {
+        (**self).asks()
     }
 }
 
@@ -258,6 +272,9 @@ impl<D: Dialect + ?Sized> Dialect for alloc::boxed::Box<D> {
     }
     fn ask(&mut self, ping: Payload, beat: &mut dyn Out) -> bool {
         (**self).ask(ping, beat)
+    }
+    fn asks(&self) -> bool {
+        (**self).asks()
     }
 }
 

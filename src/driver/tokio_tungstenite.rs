@@ -29,6 +29,7 @@
 use std::boxed::Box;
 use std::io;
 use std::string::String;
+use std::vec::Vec;
 
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
@@ -194,6 +195,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Adapter<WebSocketStream<T>> for Tungsten
 
     fn text(text: String) -> Message {
         Message::Text(text.into())
+    }
+
+    fn binary(bytes: Vec<u8>) -> Message {
+        Message::Binary(bytes.into())
     }
 
     fn close(code: Option<CloseCode>, text: &str) -> Message {

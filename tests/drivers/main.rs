@@ -3,6 +3,7 @@
 //! What needs axum, TLS or a runtime with sockets is in `crates/servers/tests/drivers`.
 
 mod connection;
+mod connection_dialects;
 mod live_stream;
 mod public;
 mod sockets;

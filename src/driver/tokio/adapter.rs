@@ -2,6 +2,7 @@
 
 use std::io;
 use std::string::{String, ToString as _};
+use std::vec::Vec;
 
 use core::error::Error;
 use core::pin::Pin;
@@ -45,6 +46,9 @@ use crate::event::CloseCode;
 ///     fn text(text: String) -> Message {
 ///         Message::Text(text.into())
 ///     }
+///     fn binary(bytes: Vec<u8>) -> Message {
+///         Message::Binary(bytes.into())
+///     }
 ///     fn close(code: Option<CloseCode>, text: &str) -> Message {
 ///         Message::Close(code.map(|code| CloseFrame { code: code.get().into(), reason: text.to_owned().into() }))
 ///     }
@@ -70,8 +74,11 @@ pub trait Adapter<S: ?Sized> {
         None
     }
 
-    /// A text message, for a heartbeat in such: [`Heartbeat::Text`](crate::driver::Heartbeat::Text).
+    /// A text message, for a heartbeat in such: [`LiveStream::dialect`](super::LiveStream::dialect).
     fn text(text: String) -> Self::Message;
+
+    /// A binary message, for a heartbeat in such.
+    fn binary(bytes: Vec<u8>) -> Self::Message;
 
     /// A Close with this code and text, or an empty one.
     fn close(code: Option<CloseCode>, text: &str) -> Self::Message;

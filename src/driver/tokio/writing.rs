@@ -150,7 +150,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
                 Some(Outbound::Flush) => ready!(self.flush()),
                 Some(Outbound::ShutdownWrite) => ready!(self.shut()),
                 Some(out) => {
-                    if let Some(message) = self.own_message(out) {
+                    if let Some(message) = Self::own_message(out) {
                         let _ = self.send(message);
                     }
                 }

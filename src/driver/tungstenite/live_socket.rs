@@ -10,7 +10,8 @@ use tungstenite::Message;
 use tungstenite::protocol::CloseFrame;
 
 use super::{BlockingSocket as _, Connection, Error, Offline, SendError, Transport};
-use crate::driver::Heartbeat;
+use crate::config::Config;
+use crate::dialect::Dialect;
 use crate::event::{Action, CloseCode, Reason};
 use crate::liveness::Liveness;
 use crate::observer::{Observer, OnAction};
@@ -40,23 +41,23 @@ impl<S: Transport> LiveSocket<S> {
         Self { transport, connection, clock, writable: true }
     }
 
-    /// Sends and takes pings and pongs of this kind; without it, frames. Say it before anything is read.
+    /// The heartbeat is in messages, in this [`dialect`](crate::dialect); without it, in frames. Say it before anything is read.
+    ///
+    /// Pings are sent so, the peer's are answered, and [`read`](Self::read) shows neither. Frames are answered and count as before. The
+    /// dialect's own config goes with it.
     ///
     /// ```no_run
     /// # #![allow(dead_code)]
     /// # fn serve(stream: std::net::TcpStream) -> Result<(), Box<dyn std::error::Error>> {
-    /// use liveness::Config;
-    /// use liveness::driver::{Heartbeat, tungstenite::accept};
-    ///
-    /// let mut socket = accept(stream, Config::DEFAULT)?.heartbeat(Heartbeat::Text);
-    /// let said = socket.read()?; // never a ping or a pong, however many came
-    /// # let _ = said;
+    /// # use liveness::{dialect::engine_io, driver::tungstenite::accept};
+    /// let mut socket = accept(stream, engine_io::SERVER_CONFIG)?.dialect(engine_io::server());
+    /// println!("{}", socket.read()?); // never a `3`, however many came
     /// # Ok(())
     /// # }
     /// ```
     #[must_use]
-    pub fn heartbeat(mut self, heartbeat: Heartbeat) -> Self {
-        self.connection.set_heartbeat(heartbeat);
+    pub fn dialect(mut self, dialect: impl Dialect + Send + 'static) -> Self {
+        self.connection.set_dialect(dialect);
         self
     }
 
@@ -230,11 +231,19 @@ impl<S: Transport> LiveSocket<S> {
         self.offline()
     }
 
-    /// Makes a ping due now: the network changed, the laptop woke, a user is waiting.
+    /// Makes a ping due now: the network changed, the laptop woke, a user is waiting. An end whose dialect
+    /// [never asks](Dialect::asks) sends none.
     pub fn probe(&mut self) {
         let now = self.clock.now();
         self.connection.probe(now);
         self.turn(now);
+    }
+
+    /// From now on these settings: see [`Liveness::reconfigure`]. For numbers that the server's hello announces.
+    pub fn reconfigure(&mut self, config: Config) {
+        let now = self.clock.now();
+        self.connection.reconfigure(config, now);
+        self.judge(now);
     }
 
     /// A message that has arrived, or one turn of waiting for it.

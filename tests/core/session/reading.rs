@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use liveness::dialect::Heard;
 use liveness::session::{Inbound, Limits, Role, Session};
 use liveness::{Reason, Timestamp};
 
@@ -155,7 +156,7 @@ fn control_frames_are_not_kept_for_anybody() {
     let mut desk = Desk::new(Role::Server);
     for _ in 0..60 {
         desk.pinged(1);
-        assert!(!desk.hear(Inbound::Pong(b"foreign")) && !desk.hear(Inbound::Beat));
+        assert!(!desk.hear(Inbound::Pong(b"foreign")) && !desk.hear(Inbound::Heard(Heard::Beat)));
         desk.flushed();
     }
     assert_eq!(desk.session.kept(), 0);

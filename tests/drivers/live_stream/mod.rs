@@ -5,6 +5,7 @@ mod adapters;
 mod away;
 mod busy;
 mod closing;
+mod dialects;
 mod drops;
 mod final_close;
 mod floods;

@@ -39,7 +39,7 @@
 //!
 //! A ping finds out a dead link and no more: the browser answers it, on a thread of its own, for a tab that hangs or is
 //! frozen too. That somebody is there is proved by what the page's script says: data, or an answer to a ping that is data.
-//! `/liveness.js` is the page's half of such a heartbeat, `Heartbeat::Text` the server's; [`timing`] tells the page what the
+//! `/liveness.js` is the page's half of such a heartbeat, `.dialect(TextHeartbeats)` the server's; [`timing`] tells the page what the
 //! server's flags ask for.
 
 use std::fmt;

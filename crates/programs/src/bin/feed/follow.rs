@@ -8,8 +8,9 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
+use liveness::dialect::TextHeartbeats;
 use liveness::driver::tokio::{Counted, LiveStream, clock};
-use liveness::driver::{Heartbeat, tune};
+use liveness::driver::tune;
 use liveness::reconnect::{Backoff, GiveUpReason, Policy, Reconnect, ReconnectAction};
 use liveness::session::Role;
 use liveness::{Clock, Config, Reason, Timestamp, random_seed};
@@ -90,7 +91,7 @@ async fn dial(url: &str, config: Config) -> Result<Socket, Failure> {
     let stream = Counted::new(stream);
     let counters = stream.counters().clone();
     let (socket, _) = client_async_tls(request, stream).await?;
-    Ok(LiveStream::new(socket, config).role(Role::Client).counted(counters).heartbeat(Heartbeat::Text))
+    Ok(LiveStream::new(socket, config).role(Role::Client).counted(counters).dialect(TextHeartbeats))
 }
 
 impl Place {
