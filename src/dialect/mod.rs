@@ -52,6 +52,42 @@
 //! assert!(!on_text(&mut peer, &mut dialect, &mut socket, "4hello", Timestamp::from_secs(27)));
 //! ```
 //!
+//! # In a driver
+//!
+//! `.dialect(..)` on a driver's socket is all of the above. It is there on `driver::tokio::LiveStream` (tokio-tungstenite, axum and any
+//! other library), on `driver::tungstenite::LiveSocket` and on its `Connection`; `session::Session::set_dialect` is what they share.
+//!
+//! ```
+//! # use futures_util::{SinkExt, StreamExt};
+//! # use tokio_tungstenite::{WebSocketStream, tungstenite::{Message, protocol::Role}};
+//! use liveness::dialect::graphql::TransportWs;
+//! use liveness::driver::tokio::LiveStream;
+//!
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let (ours, theirs) = tokio::io::duplex(1024);
+//! # let socket = WebSocketStream::from_raw_socket(ours, Role::Server, None).await;
+//! # let mut client = WebSocketStream::from_raw_socket(theirs, Role::Client, None).await;
+//! # client.send(Message::text(r#"{"type":"ping"}"#)).await?;
+//! # client.send(Message::text(r#"{"type":"connection_init"}"#)).await?;
+//! let mut socket = LiveStream::new(socket, TransportWs::SERVER_CONFIG).dialect(TransportWs);
+//! // The client's pings are answered, ours are sent, and neither is shown.
+//! let first = socket.next().await.ok_or("over")??;
+//! assert_eq!(first.to_text()?, r#"{"type":"connection_init"}"#);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! - *Order and bounds.* Answers go out in the order of their questions, before our ping and the program's messages. Of a peer that
+//!   takes none, as many wait as [`Limits::answers`](crate::session::Limits::answers) says; then it is not read.
+//! - *An end that never asks* sends no ping and waits for no answer, whatever its config and a `probe` say: see
+//!   [`asks`](Dialect::asks).
+//! - *Frames beside it* are answered as ever and count as ever: a Ping or a Pong frame is a sign of life under
+//!   [`Evidence::AnyTraffic`](crate::Evidence::AnyTraffic), and no answer to a ping in a message.
+//! - *Pages and programs on one endpoint*: the request says which it is, by its path, its query or its subprotocol. `LiveStream::dialect`
+//!   has the lines.
+//! - *Numbers of the server's hello*: `reconfigure`, or wrap the socket after the hello. `LiveStream::reconfigure` has both.
+//!
 //! # What an event it is
 //!
 //! | heard | handed in | because |
