@@ -132,7 +132,8 @@
 //! | `transcript` | [`transcript`]: a connection's life as text; `Recorder` | `similar` |
 //! | `tune` | [`driver::tune`]: prepares a TCP socket for heartbeats; all drivers bring it | `socket2` |
 //! | `tungstenite` | [`driver::tungstenite`]: a WebSocket with its heartbeat, blocking or for a loop of your own | `tungstenite`, `rustix`, `socket2` |
-//! | `rustls` | that driver over TLS | `rustls` |
+//! | `rustls` | `wss://` for the clients of `tungstenite` and `tokio-tungstenite`, by the system's certificates; rustls streams under the former | `rustls`, `rustls-platform-verifier`, and `tokio-rustls` with the latter |
+//! | `rustls-ring` | the same, and ring where the program has installed no provider of cryptography | `ring` |
 //! | `tokio` | [`driver::tokio`]: the same for any WebSocket that is a stream and a sink | `tokio`, `futures-util`, `tune` |
 //! | `tokio-tungstenite` | [`driver::tokio_tungstenite`]: for that of tokio-tungstenite | `tokio-tungstenite` |
 //! | `axum` | [`driver::axum`]: for that of axum | `axum` |

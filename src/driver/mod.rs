@@ -6,6 +6,8 @@
 
 #[cfg(feature = "axum")]
 pub mod axum;
+#[cfg(any(feature = "tokio-tungstenite", feature = "tungstenite"))]
+mod connecting;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 #[cfg(feature = "tokio-tungstenite")]
@@ -23,9 +25,12 @@ use std::os::windows::io::AsSocket;
 
 use socket2::SockRef;
 
+#[cfg(any(feature = "tokio-tungstenite", feature = "tungstenite"))]
+pub use self::connecting::{ConnectError, Connector, Stage};
 pub use crate::session::ErrorKind;
 
-/// How long the opening handshake may take, from the first byte to the last: 10 s.
+/// How long the opening handshake may take, from the first byte to the last: 10 s. So long may all of a `connect` take, from the
+/// looking up of the server's name on.
 #[cfg(any(feature = "tokio", feature = "tungstenite"))]
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 

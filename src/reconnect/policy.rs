@@ -100,6 +100,35 @@ impl OnClose {
             _ => Self::REDIAL,
         }
     }
+
+    /// What the status of an HTTP answer that opened no WebSocket means for such a client: for
+    /// [`Reconnect::failed_with`](super::Reconnect::failed_with), which waits as long as the backoff says where this asks for no more.
+    ///
+    /// | status | | |
+    /// |---|---|---|
+    /// | 408, 425, 429 | it came too late, too early, too often | dial again |
+    /// | any other 4xx | what we sent was wrong (RFC 9110 15.5): 401, 403, 404 | stop: it would be as wrong the next time |
+    /// | 200, 302, 511 | no WebSocket: the page of a hotel's network, say | dial again: it may be gone |
+    /// | any other, 5xx above all | the server's own trouble (RFC 9110 15.6) | dial again |
+    ///
+    /// What the answer's `Retry-After` asks for is added with [`not_before`](Self::not_before).
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use liveness::reconnect::OnClose;
+    ///
+    /// assert_eq!(OnClose::by_status(404), OnClose::Stop);
+    /// let wait = Duration::from_secs(120);
+    /// assert_eq!(OnClose::by_status(503).not_before(wait), OnClose::after(wait));
+    /// ```
+    #[must_use]
+    pub const fn by_status(status: u16) -> Self {
+        match status {
+            408 | 425 | 429 => Self::AT_ONCE,
+            400..=499 => Self::Stop,
+            _ => Self::AT_ONCE,
+        }
+    }
 }
 
 /// When a [`Reconnect`](super::Reconnect) dials again and when it gives up, the backoff apart.

@@ -15,9 +15,13 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Parser;
 use liveness::{Action, Clock, Config, ParseConfigError};
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use socket2::SockRef;
 use tungstenite::Message;
 use tungstenite::protocol::WebSocketConfig;
@@ -64,6 +68,9 @@ pub struct Args {
     /// Write a transcript of each connection's life into this folder, for `replay`.
     #[arg(long, value_name = "DIR")]
     record: Option<PathBuf>,
+    /// Serve `wss://`: the certificates and the key, two files of PEM. `server_blocking` and `server_tokio` can.
+    #[arg(long, num_args = 2, value_names = ["CERTIFICATES", "KEY"])]
+    tls: Option<Vec<PathBuf>>,
 }
 
 /// Checks one setting, and keeps it as the text that it is.
@@ -105,6 +112,22 @@ impl Args {
         SockRef::from(&listener).listen(BACKLOG).map_err(place)?;
         complain(format_args!("listening on {}", listener.local_addr().map_err(place)?));
         Ok(listener)
+    }
+
+    /// What `--tls` asks for.
+    pub fn tls(&self) -> Result<Option<Arc<ServerConfig>>, String> {
+        let Some([certificates, key]) = self.tls.as_deref() else { return Ok(None) };
+        let chain = CertificateDer::pem_file_iter(certificates).and_then(Iterator::collect);
+        let chain = chain.map_err(|error| format!("{}: {error}", certificates.display()))?;
+        let key = PrivateKeyDer::from_pem_file(key).map_err(|error| format!("{}: {error}", key.display()))?;
+        let config = ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key);
+        config.map(|config| Some(Arc::new(config))).map_err(|error| error.to_string())
+    }
+
+    /// For the servers that have no TLS: axum hides what is under it, and the loops by hand are to show the loop. A proxy in front
+    /// of them may have it.
+    pub fn no_tls(&self) -> Result<(), String> {
+        self.tls.is_none().then_some(()).ok_or_else(|| "this server has no --tls; server_tokio has".into())
     }
 
     /// A file for the transcript of a connection, if `--record` asks for one.

@@ -129,6 +129,17 @@ fn what_a_server_asks_for_can_be_made_of_what_the_code_means() {
 }
 
 #[test]
+fn the_answers_that_end_it_are_the_clients_own_faults_and_no_others() {
+    let end: Vec<u16> = (0..1000).filter(|status| OnClose::by_status(*status) == OnClose::Stop).collect();
+    let ours: Vec<u16> = (400..500).filter(|status| ![408, 425, 429].contains(status)).collect();
+    assert_eq!(end, ours);
+    // The others ask for no wait of their own: the backoff's is all.
+    assert!(
+        (0..1000).filter(|status| !end.contains(status)).all(|s| OnClose::by_status(s) == OnClose::AT_ONCE)
+    );
+}
+
+#[test]
 fn nobody_dials_while_the_system_is_offline() {
     lives(
         EXACT,

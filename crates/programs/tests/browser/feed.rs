@@ -417,7 +417,7 @@ fn a_client_of_rust_comes_back_too() {
     assert_eq!((story.epochs().len(), story.lost.len()), (1, 0));
 
     program.kill();
-    eventually("it is not let in", || follower.says("not connected: Connection refused"));
+    eventually("it is not let in", || follower.says("takes no connection: Connection refused"));
     assert!(follower.says("next attempt in "));
     program.restart();
     follower.live();

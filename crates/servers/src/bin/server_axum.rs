@@ -33,6 +33,7 @@ struct App {
 #[tokio::main]
 async fn main() -> Result<(), String> {
     let args = Arc::new(Args::parse());
+    args.no_tls()?;
     let config = args.config()?;
     let listener = args.listen()?;
     listener.set_nonblocking(true).map_err(|error| error.to_string())?;

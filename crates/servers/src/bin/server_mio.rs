@@ -54,6 +54,7 @@ struct Guest {
 
 fn main() -> Result<(), Box<dyn error::Error>> {
     let args = Args::parse();
+    args.no_tls()?;
     let (config, listener) = (args.config()?, args.listen()?);
     listener.set_nonblocking(true)?;
     let (poll, mut listener) = (Poll::new()?, TcpListener::from_std(listener));

@@ -35,6 +35,7 @@ mod unix {
 
     pub(crate) fn serve() -> Result<(), Box<dyn Error>> {
         let args = Args::parse();
+        args.no_tls()?;
         let (config, clock, listener) = (args.config()?, Clock::new(), args.listen()?);
         listener.set_nonblocking(true)?;
         let mut accepted = 0;

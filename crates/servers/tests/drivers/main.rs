@@ -1,6 +1,9 @@
 //! Of the drivers and of what is logged, what needs axum, TLS, a subscriber of `tracing` or a format of serde.
 
 mod axum;
+mod connect;
 mod formats;
 mod tls;
 mod traced;
+#[path = "../trust/mod.rs"]
+mod trust;

@@ -40,6 +40,8 @@ mod interop;
 mod resources;
 #[cfg(unix)]
 mod stall;
+#[path = "../trust/mod.rs"]
+mod trust;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};

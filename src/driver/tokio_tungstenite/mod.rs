@@ -25,6 +25,10 @@
 //! }
 //! # }
 //! ```
+//!
+//! A client [connects](connect): `ws://`, or `wss://` with feature `rustls`.
+
+mod connect;
 
 use std::boxed::Box;
 use std::io;
@@ -43,6 +47,7 @@ use tungstenite::handshake::server::{Callback, NoCallback};
 use tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tungstenite::{Error, Message};
 
+pub use self::connect::{ClientStream, connect, connect_with};
 use super::tokio::{Adapter, Counted, LiveStream, MessageKind, WebSocket, guess};
 use super::{ErrorKind, HANDSHAKE_TIMEOUT};
 use crate::config::Config;
@@ -121,7 +126,7 @@ where
     Ok((socket, counters))
 }
 
-/// Opens a WebSocket to a server over a connected transport, and watches it.
+/// Opens a WebSocket to a server over a connected transport, and watches it. [`connect`] dials by itself.
 ///
 /// ```no_run
 /// # #[tokio::main(flavor = "current_thread")]
