@@ -19,6 +19,9 @@ mod backoff;
 mod exports;
 mod heart;
 mod link;
+mod loss;
+#[cfg(target_family = "wasm")]
+mod words;
 
-pub use backoff::{Doubling, Rng};
+pub use backoff::{Rng, page_backoff};
 pub use link::{Action, Link, Settings};
