@@ -48,6 +48,7 @@ mod errors;
 mod handshake;
 mod live_socket;
 mod open;
+mod options;
 mod pipe;
 mod transport;
 
