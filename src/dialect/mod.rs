@@ -134,7 +134,7 @@
 //! # What a dialect cannot see
 //!
 //! - *Compressed messages* (Discord's zlib) and *byte streams* (MQTT, NATS, AMQP), where a packet is no message: the program's
-//!   own codec finds the heartbeat, and hands in the event of the table.
+//!   own codec finds the heartbeat, and hands in the event of the table. A driver's socket has `heard` for it.
 //! - *What is longer than* [`LONGEST`] *bytes*: it is data, and nobody looks into it.
 //! - *Numbers that the server's hello announces*: read the hello before the machine is made, or
 //!   [`reconfigure`](crate::Liveness::reconfigure) it. Each protocol with such numbers has a function for its config.

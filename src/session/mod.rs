@@ -48,7 +48,8 @@
 //!
 //! # What is promised
 //!
-//! - No input panics. What is kept is bounded by [`Limits`] and one message more.
+//! - No input panics. What is kept is bounded by [`Limits`] and one message more; so are the answers that are owed, Pongs and those
+//!   of a [dialect](Session::set_dialect) alike.
 //! - Our frames leave in this order: answers, the ping, the caller's messages, the Close. Nothing is written after a Close.
 //! - `ReadPaused` and `ReadResumed` alternate. While reading is paused, `wants_read` is false.
 //! - Whatever had arrived before a write failed is read before the end is reported.

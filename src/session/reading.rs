@@ -108,7 +108,7 @@ impl<T> Session<T> {
 
     /// Whether the caller is shown what was heard: not where it is the heartbeat's.
     #[inline]
-    fn heard(&mut self, heard: Heard, peer: &mut impl Peer, now: Timestamp) -> bool {
+    pub(crate) fn heard(&mut self, heard: Heard, peer: &mut impl Peer, now: Timestamp) -> bool {
         let awaited = if heard == Heard::SomeAnswer { peer.awaited() } else { None };
         self.hear(heard.event(awaited.as_ref()), peer, now);
         heard == Heard::Data && !self.lost_message

@@ -81,6 +81,7 @@
 mod adapter;
 mod byte_counters;
 mod error;
+mod heartbeat;
 mod options;
 mod reading;
 mod timer;
@@ -254,78 +255,6 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
         self.read_the_clock();
         self.session.close(code, text, &mut self.machine, self.now);
         self.poll_machine(self.now);
-        self.wakers.wake_all();
-    }
-
-    /// From now on these settings: see [`Liveness::reconfigure`]. For numbers that the server's hello announces.
-    ///
-    /// ```
-    /// # use futures_util::{SinkExt, StreamExt};
-    /// # use tokio_tungstenite::{WebSocketStream, tungstenite::{Message, protocol::Role}};
-    /// use std::time::Duration;
-    ///
-    /// use liveness::dialect::engine_io;
-    /// use liveness::driver::tokio::LiveStream;
-    ///
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let (ours, theirs) = tokio::io::duplex(1024);
-    /// # let socket = WebSocketStream::from_raw_socket(ours, Role::Client, None).await;
-    /// # let mut server = WebSocketStream::from_raw_socket(theirs, Role::Server, None).await;
-    /// # server.send(Message::text(r#"0{"sid":"7","upgrades":[],"pingInterval":5000,"pingTimeout":4000}"#)).await?;
-    /// // This end never asks, so nothing goes out before the hello.
-    /// let mut socket = LiveStream::new(socket, engine_io::CLIENT_CONFIG).dialect(engine_io::client());
-    /// let open = socket.next().await.ok_or("over")??;
-    /// let (interval, timeout) = engine_io::open(open.to_text()?).ok_or("no open packet")?;
-    /// socket.reconfigure(engine_io::client_config(interval, timeout));
-    /// assert_eq!(socket.liveness().config().silence_timeout(), Duration::from_secs(9));
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// An end that asks may ask before the hello: its first ping falls anywhere in the first `interval`. Where the protocol forbids
-    /// that, read the hello from the bare socket, and wrap it then:
-    ///
-    /// ```
-    /// # use futures_util::{SinkExt, StreamExt};
-    /// # use tokio_tungstenite::{WebSocketStream, tungstenite::{Message, protocol::Role}};
-    /// use std::sync::Arc;
-    /// use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-    ///
-    /// use liveness::dialect::discord;
-    /// use liveness::driver::tokio::LiveStream;
-    ///
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let (ours, theirs) = tokio::io::duplex(1024);
-    /// # let mut socket = WebSocketStream::from_raw_socket(ours, Role::Client, None).await;
-    /// # let mut server = WebSocketStream::from_raw_socket(theirs, Role::Server, None).await;
-    /// # server.send(Message::text(r#"{"op":10,"d":{"heartbeat_interval":41250}}"#)).await?;
-    /// let hello = socket.next().await.ok_or("over")??;
-    /// let interval = discord::hello(hello.to_text()?).ok_or("no hello")?;
-    ///
-    /// let latest = Arc::new(AtomicU64::new(0)); // the "s" of the latest dispatch
-    /// let told = Arc::clone(&latest);
-    /// let dialect = discord::Client::new(move || Some(told.load(Relaxed)).filter(|sequence| *sequence > 0));
-    /// let mut socket = LiveStream::new(socket, discord::client_config(interval)).dialect(dialect);
-    /// # tokio::spawn(async move { while let Some(Ok(_)) = socket.next().await {} });
-    /// # assert_eq!(server.next().await.ok_or("over")??.to_text()?, r#"{"op":1,"d":null}"#);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn reconfigure(&mut self, config: Config) {
-        self.read_the_clock();
-        self.session.reconfigure(config.for_drivers(), &mut self.machine, self.now);
-        self.armed = false;
-        self.wakers.wake_all();
-    }
-
-    /// Makes a ping due now: the network changed, the laptop woke, a user is waiting. An end whose dialect
-    /// [never asks](crate::dialect::Dialect::asks) sends none.
-    pub fn probe(&mut self) {
-        self.read_the_clock();
-        self.session.probe(&mut self.machine, self.now);
-        // Whoever polls next sends it; and somebody should.
         self.wakers.wake_all();
     }
 }

@@ -4,7 +4,6 @@ use ::tokio::sync::watch;
 
 use super::byte_counters::LastCounts;
 use super::{Adapter, ByteCounters, LiveStream, Socket, Timer};
-use crate::dialect::Dialect;
 use crate::event::{Action, Status};
 use crate::liveness::Liveness;
 use crate::observer::{Observer, OnAction};
@@ -32,50 +31,6 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.session.set_limits(limits);
-        self
-    }
-
-    /// The heartbeat is in messages, in this [`dialect`](crate::dialect); without it, in frames. Say it before the stream is first
-    /// polled.
-    ///
-    /// Pings are sent so, the peer's are answered, and the stream shows neither. Frames are answered as before, and count as
-    /// before. The dialect's own config goes with it: the wrong schedule is the mistake that kills.
-    ///
-    /// Where pages and programs share an endpoint, the request says which it is: by its path, its query or, as here, its
-    /// subprotocol.
-    ///
-    /// ```no_run
-    /// # #![allow(dead_code)]
-    /// # async fn serve(stream: tokio::net::TcpStream) -> Result<(), Box<dyn std::error::Error>> {
-    /// use futures_util::StreamExt;
-    /// use liveness::Config;
-    /// use liveness::dialect::TextHeartbeats;
-    /// use liveness::driver::tokio::LiveStream;
-    /// use liveness::driver::tokio_tungstenite::accept_hdr;
-    /// use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
-    /// use tokio_tungstenite::tungstenite::http::HeaderValue;
-    ///
-    /// let mut is_page = false;
-    /// let look = |request: &Request, mut response: Response| {
-    ///     let name = "sec-websocket-protocol";
-    ///     is_page = request.headers().get(name).is_some_and(|protocol| protocol == "page");
-    ///     if is_page {
-    ///         response.headers_mut().insert(name, HeaderValue::from_static("page"));
-    ///     }
-    ///     Ok(response)
-    /// };
-    /// let (socket, counters) = accept_hdr(stream, look, None).await?;
-    /// let socket = LiveStream::new(socket, Config::DEFAULT).counted(counters);
-    /// // A program's library answers frames; a page's script answers text.
-    /// let mut socket = if is_page { socket.dialect(TextHeartbeats) } else { socket };
-    /// # let _ = socket.next().await;
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[must_use]
-    pub fn dialect(mut self, dialect: impl Dialect + Send + 'static) -> Self {
-        self.session.set_dialect(dialect, &mut self.machine, self.timer.now());
-        self.streak = false;
         self
     }
 

@@ -11,11 +11,9 @@ use tungstenite::protocol::CloseFrame;
 
 use super::{BlockingSocket as _, Connection, Error, Offline, SendError, Transport};
 use crate::config::Config;
-use crate::dialect::Dialect;
+use crate::dialect::Heard;
 use crate::event::{Action, CloseCode, Reason};
 use crate::liveness::Liveness;
-use crate::observer::{Observer, OnAction};
-use crate::session::Limits;
 use crate::time::{Clock, Timestamp};
 
 /// One turn reads this often before it judges: more than a full inbox, and a bound where a peer sends faster than we read.
@@ -29,8 +27,8 @@ const READS_BEFORE_CLOSE: usize = 4;
 /// reading: a process that was stopped in between judges nobody by what it had not read.
 pub struct LiveSocket<S: Transport> {
     transport: S,
-    connection: Connection,
-    clock: Clock,
+    pub(super) connection: Connection,
+    pub(super) clock: Clock,
     /// The socket takes bytes, as far as is known. A system says that it does when it has a good deal of room, and may take
     /// some before: those would be a ping's, which then counts as sent although nothing moves.
     writable: bool,
@@ -39,51 +37,6 @@ pub struct LiveSocket<S: Transport> {
 impl<S: Transport> LiveSocket<S> {
     pub(super) const fn new(transport: S, connection: Connection, clock: Clock) -> Self {
         Self { transport, connection, clock, writable: true }
-    }
-
-    /// The heartbeat is in messages, in this [`dialect`](crate::dialect); without it, in frames. Say it before anything is read.
-    ///
-    /// Pings are sent so, the peer's are answered, and [`read`](Self::read) shows neither. Frames are answered and count as before. The
-    /// dialect's own config goes with it.
-    ///
-    /// ```no_run
-    /// # #![allow(dead_code)]
-    /// # fn serve(stream: std::net::TcpStream) -> Result<(), Box<dyn std::error::Error>> {
-    /// # use liveness::{dialect::engine_io, driver::tungstenite::accept};
-    /// let mut socket = accept(stream, engine_io::SERVER_CONFIG)?.dialect(engine_io::server());
-    /// println!("{}", socket.read()?); // never a `3`, however many came
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[must_use]
-    pub fn dialect(mut self, dialect: impl Dialect + Send + 'static) -> Self {
-        self.connection.set_dialect(dialect);
-        self
-    }
-
-    /// Keeps at most this much while the caller writes and does not read. Say it before anything is read.
-    #[must_use]
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.connection.set_limits(limits);
-        self
-    }
-
-    /// Shows each input and each action to an observer from here on, such as a [recorder](crate::transcript::Recorder).
-    #[must_use]
-    pub fn observe(mut self, observer: impl Observer + Send + 'static) -> Self {
-        self.connection.observe(observer, self.clock.now());
-        self
-    }
-
-    /// Shows each action to `observer` before it is carried out: `MarkOnline`, `MarkSuspect`, `MarkOffline` and
-    /// `Disconnect` are what a presence list wants.
-    ///
-    /// The verdict may fall while messages that came before it still wait to be read, so `MarkOffline` may come before the
-    /// last of them do. Where a message begins something that the verdict ends, such as a user's connection in a
-    /// [`Presence`](crate::Presence), end it after the last message as well.
-    #[must_use]
-    pub fn on_action(self, observer: impl FnMut(Action, &Liveness) + Send + 'static) -> Self {
-        self.observe(OnAction::new(observer))
     }
 
     /// The machine: its `status`, `rtt`, `stats` and `report`.
@@ -232,11 +185,16 @@ impl<S: Transport> LiveSocket<S> {
     }
 
     /// Makes a ping due now: the network changed, the laptop woke, a user is waiting. An end whose dialect
-    /// [never asks](Dialect::asks) sends none.
+    /// [never asks](crate::dialect::Dialect::asks) sends none.
     pub fn probe(&mut self) {
         let now = self.clock.now();
         self.connection.probe(now);
         self.turn(now);
+    }
+
+    /// The program's own codec found this in a message that it was shown: see [`Connection::heard`].
+    pub fn heard(&mut self, heard: Heard) {
+        self.connection.heard(heard, self.clock.now());
     }
 
     /// From now on these settings: see [`Liveness::reconfigure`]. For numbers that the server's hello announces.

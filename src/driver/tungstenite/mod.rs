@@ -49,6 +49,7 @@ mod errors;
 mod handshake;
 mod live_socket;
 mod open;
+mod options;
 mod pipe;
 mod transport;
 

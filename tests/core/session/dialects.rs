@@ -169,7 +169,7 @@ fn answers_go_out_in_the_order_of_their_questions_and_before_our_ping() {
 fn a_peer_that_beats_and_takes_no_answers_is_read_no_further() {
     let mut desk = Desk::speaking(Role::Server, calm(), engine_io::client());
     let mut asked = 0;
-    while desk.wants_read() {
+    while desk.wants_read() && asked < 100 {
         assert!(!desk.said("2"));
         desk.write_blocked();
         asked += 1;

@@ -10,7 +10,7 @@ use liveness::dialect::{
 };
 use liveness::driver::tokio::LiveStream;
 use liveness::driver::tokio_tungstenite::accept_hdr;
-use liveness::{Config, Payload, Reason, Status, Suspicion};
+use liveness::{Config, Evidence, Payload, Reason, Schedule, Status, Suspicion};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio::time::{Instant, timeout};
 use tokio_tungstenite::WebSocketStream;
@@ -257,6 +257,56 @@ async fn a_binary_heartbeat_is_spoken_both_ways() {
     assert_eq!((seen, live.liveness().stats().answers), (vec![Message::binary(vec![0xd0, 1])], 1));
 }
 
+/// What no dialect can read: the program's own codec tells what it found.
+#[tokio::test(start_paused = true)]
+async fn a_codec_of_the_programs_keeps_a_live_peer_and_finds_a_dead_one() {
+    /// Asks, and hears nothing.
+    struct PingRequests;
+    impl Dialect for PingRequests {
+        fn hear(&mut self, _: Said<'_>, _: &mut dyn Out) -> Heard {
+            Heard::Data
+        }
+        fn ask(&mut self, _: Payload, beat: &mut dyn Out) -> bool {
+            beat.binary(&[0xc0, 0]);
+            true
+        }
+    }
+    let config = config().to_builder().evidence(Evidence::PongOnly).schedule(Schedule::Steady);
+    let (mut live, mut broker) = speaking(config.build().unwrap(), PingRequests).await;
+    let client = tokio::spawn(async move {
+        let mut parsed = Vec::new();
+        while let Some(Ok(message)) = live.next().await {
+            parsed.extend(message.into_data());
+            // Packets are not aligned with messages.
+            while parsed.starts_with(&[0xd0, 0]) {
+                parsed.drain(..2);
+                live.heard(Heard::SomeAnswer);
+            }
+        }
+        live
+    });
+    for _ in 0..1_000 {
+        assert_eq!(broker.next().await.unwrap().unwrap(), Message::binary(vec![0xc0, 0]));
+        broker.send(Message::binary(vec![0xd0])).await.unwrap();
+        broker.send(Message::binary(vec![0])).await.unwrap();
+    }
+    let silent = Instant::now();
+    let live = client.await.unwrap();
+    assert_eq!(live.liveness().verdict(), Some(Reason::PingTimeout));
+    assert_eq!(live.liveness().stats().answers, 1_000);
+    assert!(silent.elapsed() < 16 * SECOND);
+}
+
+#[tokio::test(start_paused = true)]
+async fn beats_that_the_programs_codec_tells_of_draw_on_the_budget() {
+    let (mut live, _client) = speaking(config(), TextHeartbeats).await;
+    assert!(live.next().now_or_never().is_none());
+    for _ in 0..1_000 {
+        live.heard(Heard::Beat);
+    }
+    assert_eq!(reason(live.next().await), Reason::PingFlood);
+}
+
 // -- Between the program's messages.
 
 /// They came in one piece, so that no clock is read between them.
@@ -345,6 +395,7 @@ async fn a_receive_only_end_finds_a_server_that_stopped() {
 #[expect(clippy::result_large_err, reason = "tungstenite's own answer")]
 async fn endpoint(transport: tokio::io::DuplexStream) -> Option<Reason> {
     let mut is_page = false;
+    #[expect(clippy::result_large_err, reason = "tungstenite's callback")]
     let look = |request: &Request, mut response: Response| -> Result<Response, ErrorResponse> {
         let name = "sec-websocket-protocol";
         is_page = request.headers().get(name).is_some_and(|protocol| protocol == "page");

@@ -121,11 +121,11 @@ fn a_binary_heartbeat_is_spoken_both_ways() {
 
 /// One endpoint: the query says whether a page or a program is at the other end.
 #[test]
-#[expect(clippy::result_large_err, reason = "tungstenite's own answer")]
 fn pages_and_programs_live_on_one_endpoint_each_with_its_own_heartbeat() {
     for query in ["", "?page"] {
         let host = Host::open(move |stream| {
             let mut is_page = false;
+            #[expect(clippy::result_large_err, reason = "tungstenite's callback")]
             let look = |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
                 is_page = request.uri().query() == Some("page");
                 Ok(response)
@@ -140,17 +140,15 @@ fn pages_and_programs_live_on_one_endpoint_each_with_its_own_heartbeat() {
         let (mut client, _) = tungstenite::client(request, host.dial()).unwrap();
         let mut asked = 0;
         while asked < 5 {
-            let message = client.read().unwrap();
-            if let Message::Text(text) = &message {
-                client.send(Message::text(text.replace("ping", "pong"))).unwrap();
+            match client.read().unwrap() {
+                Message::Text(text) => {
+                    let answer = text.replace("ping", "pong");
+                    client.send(Message::text(answer)).unwrap();
+                    asked += usize::from(!query.is_empty());
+                }
+                Message::Ping(_) => asked += usize::from(query.is_empty()),
+                Message::Binary(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => panic!(),
             }
-            // A program's ping is a frame, and a page's a text.
-            assert_eq!(
-                (message.is_ping(), message.is_text()),
-                (query.is_empty(), !query.is_empty()),
-                "{message}"
-            );
-            asked += 1;
         }
         leave(client);
         let life = host.join();

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use tungstenite::{Error, Message};
 
 use super::Connection;
-use crate::dialect;
+use crate::dialect::{self, Heard};
 use crate::driver::tungstenite::pipe::End;
 use crate::session::{ErrorKind, Inbound, LOOK_WHILE_WRITING};
 use crate::time::Timestamp;
@@ -113,6 +113,15 @@ impl Connection {
             self.decode_rest(now);
         }
         self.session.take(&mut self.peer, now)
+    }
+
+    /// The program's own codec found this in a message that it was shown: where the heartbeat is compressed, or in a stream of
+    /// bytes that messages cut anywhere. What it owes for it, it sends itself.
+    ///
+    /// Our pings are what a [`dialect`](Self::dialect) of the program's asks, which hears only data. Under
+    /// [`Evidence::PongOnly`](crate::Evidence::PongOnly) a caller that reads late is a peer that answers late.
+    pub fn heard(&mut self, heard: Heard, now: Timestamp) {
+        self.session.heard(heard, &mut self.peer, now);
     }
 
     /// Goes on with frames that have come, once they are wanted.
