@@ -9,7 +9,7 @@
 //! pong 0123456789abcdef     the answer, with the same digits, at once
 //! ```
 //!
-//! Everything that is decided about them is decided in [`Link`]. `liveness.js` owns the socket and the timer, and turns text
+//! Everything that is decided about them is decided in [`Link`]. `liveness.js` owns the sockets and the timer, and turns text
 //! into numbers and back; what passes between the two is in `exports.rs`, numbers only.
 
 #![cfg_attr(target_family = "wasm", no_std)]
