@@ -3,6 +3,7 @@
 mod axum;
 mod connect;
 mod formats;
+mod http2;
 mod tls;
 mod traced;
 #[path = "../trust/mod.rs"]
