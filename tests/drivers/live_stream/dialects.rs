@@ -392,7 +392,6 @@ async fn a_receive_only_end_finds_a_server_that_stopped() {
 // -- One endpoint for pages and programs.
 
 /// The endpoint: its clients say by their subprotocol what they are.
-#[expect(clippy::result_large_err, reason = "tungstenite's own answer")]
 async fn endpoint(transport: tokio::io::DuplexStream) -> Option<Reason> {
     let mut is_page = false;
     #[expect(clippy::result_large_err, reason = "tungstenite's callback")]
