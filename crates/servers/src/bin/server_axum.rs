@@ -19,7 +19,7 @@ use liveness::driver::axum::{Counters, CountingListener, make_service};
 use liveness::driver::tokio::{LiveStream, clock};
 use liveness::transcript::Recorder;
 use liveness::{Clock, Config};
-use liveness_servers::{Args, MIB, complain, flood, print};
+use liveness_servers::{Args, MIB, complain, flood, no_tls, print};
 use tokio::net::TcpListener;
 
 #[derive(Clone)]
@@ -33,7 +33,7 @@ struct App {
 #[tokio::main]
 async fn main() -> Result<(), String> {
     let args = Arc::new(Args::parse());
-    args.no_tls()?;
+    no_tls(&args)?;
     let config = args.config()?;
     let listener = args.listen()?;
     listener.set_nonblocking(true).map_err(|error| error.to_string())?;

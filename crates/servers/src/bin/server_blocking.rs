@@ -19,12 +19,12 @@ use liveness::{Clock, Config};
 use rustls::{ServerConnection, StreamOwned};
 use tungstenite::Message;
 
-use liveness_servers::{Args, MIB, complain, limits};
+use liveness_servers::{Args, MIB, complain, limits, tls};
 
 fn main() -> Result<(), String> {
     let args = Args::parse();
     let config = args.config()?;
-    let tls = args.tls()?;
+    let tls = tls(&args)?;
     let listener = args.listen()?;
     let clock = Clock::new();
     for (stream, connection) in listener.incoming().zip(1..) {

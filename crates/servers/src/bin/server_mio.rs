@@ -21,7 +21,7 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 
 use liveness_servers::nonblocking::Client;
-use liveness_servers::{Args, complain};
+use liveness_servers::{Args, complain, no_tls};
 
 /// The listener's token; those of clients count from 1.
 const LISTENER: usize = 0;
@@ -54,7 +54,7 @@ struct Guest {
 
 fn main() -> Result<(), Box<dyn error::Error>> {
     let args = Args::parse();
-    args.no_tls()?;
+    no_tls(&args)?;
     let (config, listener) = (args.config()?, args.listen()?);
     listener.set_nonblocking(true)?;
     let (poll, mut listener) = (Poll::new()?, TcpListener::from_std(listener));

@@ -31,11 +31,11 @@ mod unix {
     use rustix::io::Errno;
 
     use liveness_servers::nonblocking::Client;
-    use liveness_servers::{Args, complain};
+    use liveness_servers::{Args, complain, no_tls};
 
     pub(crate) fn serve() -> Result<(), Box<dyn Error>> {
         let args = Args::parse();
-        args.no_tls()?;
+        no_tls(&args)?;
         let (config, clock, listener) = (args.config()?, Clock::new(), args.listen()?);
         listener.set_nonblocking(true)?;
         let mut accepted = 0;

@@ -15,7 +15,7 @@ use liveness::driver::tokio_tungstenite::accept_raw;
 use liveness::driver::{HANDSHAKE_TIMEOUT, tune};
 use liveness::transcript::Recorder;
 use liveness::{Clock, Config};
-use liveness_servers::{Args, complain, flood, fragments, limits, print};
+use liveness_servers::{Args, complain, flood, fragments, limits, print, tls};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
@@ -27,7 +27,7 @@ use tungstenite::Message;
 async fn main() -> Result<(), String> {
     let args = Arc::new(Args::parse());
     let config = args.config()?;
-    let tls = args.tls()?.map(TlsAcceptor::from);
+    let tls = tls(&args)?.map(TlsAcceptor::from);
     let listener = args.listen()?;
     listener.set_nonblocking(true).map_err(|error| error.to_string())?;
     let listener = TcpListener::from_std(listener).map_err(|error| error.to_string())?;
