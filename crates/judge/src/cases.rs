@@ -97,11 +97,12 @@ pub const ANY_TRAFFIC: Group = Group {
             "peer-closed 1000",
             Perhaps,
         ),
+        // A runtime that tries to write whenever it is polled gets the next ping into the kernel, where its writing ends.
         case(
             "stop-reading",
             "it reads nothing of 40 MB: given up, and hung up on",
             acts::stop_reading,
-            "write-stalled",
+            "write-stalled or ping-timeout",
             Once,
         ),
         case(

@@ -10,7 +10,11 @@
 //!
 //! `.ci/recipes` builds and judges them all.
 
-#![allow(missing_debug_implementations, missing_docs, reason = "for the recipes beside it, and for nobody else")]
+#![allow(
+    missing_debug_implementations,
+    missing_docs,
+    reason = "for the recipes beside it, and for nobody else"
+)]
 
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -41,8 +45,8 @@ impl Echo {
         Ok((Box::leak(Box::new(echo)), listener))
     }
 
-    /// The whole life of a connection. Echoes data messages; the text `flood N` makes it send N bytes, in messages that `binary` makes.
-    pub async fn serve<S, A, T>(&self, socket: LiveStream<S, A, T>, binary: impl Fn(Vec<u8>) -> A::Message)
+    /// The whole life of a connection. Echoes data messages; the text `flood N` makes it send N bytes.
+    pub async fn serve<S, A, T>(&self, socket: LiveStream<S, A, T>)
     where
         S: Socket<A>,
         A: Adapter<S>,
@@ -60,7 +64,7 @@ impl Echo {
                 None => drop(socket.send(message).await),
                 Some(bytes) => {
                     for part in parts(bytes) {
-                        if socket.send(binary(part)).await.is_err() {
+                        if socket.send(A::binary(part)).await.is_err() {
                             break;
                         }
                     }

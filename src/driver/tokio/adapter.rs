@@ -134,7 +134,7 @@ impl MessageKind<'_> {
     message = "`{Self}` is no WebSocket that `liveness` knows",
     label = "no known WebSocket",
     note = "the features `tokio-tungstenite` (version 0.30 of it) and `axum` (0.8) know those of these crates",
-    note = "for any other library or version write an `Adapter`, about 25 lines, and use `LiveStream::with_adapter`"
+    note = "for any other library or version write an `Adapter`, about 25 lines, and use `LiveStream::with_adapter`: `docs/stacks.md` has one for yours"
 )]
 pub trait WebSocket: Socket<<Self as WebSocket>::Adapter> {
     /// What its messages mean.

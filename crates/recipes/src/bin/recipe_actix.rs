@@ -8,12 +8,12 @@
 
 use actix_web::{App, Error, HttpRequest, HttpResponse, HttpServer, web};
 use liveness_recipes::{Echo, LARGEST};
-use tokio_tungstenite::tungstenite::{Message, protocol::WebSocketConfig};
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 mod glue {
     use std::{any::Any, io, net::Shutdown, sync::Arc, time::Duration};
 
-    use actix_web::body::{BodyStream, BoxBody, MessageBody as _};
+    use actix_web::body::{BodyStream, MessageBody as _};
     use actix_web::dev::Extensions;
     use actix_web::rt::{net::TcpStream, spawn, time::sleep};
     use actix_web::{Error, HttpRequest, HttpResponse, web};
@@ -53,7 +53,10 @@ mod glue {
         body: web::Payload,
         settings: WebSocketConfig,
         config: Config,
-    ) -> Result<(HttpResponse, LiveStream<WebSocketStream<Counted<impl AsyncRead + AsyncWrite + Unpin>>>), Error> {
+    ) -> Result<
+        (HttpResponse, LiveStream<WebSocketStream<Counted<impl AsyncRead + AsyncWrite + Unpin>>>),
+        Error,
+    > {
         let hang_up = HangUp(request.conn_data::<Option<Arc<Socket>>>().cloned().flatten());
         let body = body.map_err(io::Error::other).inspect_ok(move |_| _ = &hang_up);
         let (ours, actixs) = duplex(16 * 1024);
@@ -66,11 +69,15 @@ mod glue {
     }
 }
 
-async fn serve(request: HttpRequest, body: web::Payload, echo: web::Data<&'static Echo>) -> Result<HttpResponse, Error> {
+async fn serve(
+    request: HttpRequest,
+    body: web::Payload,
+    echo: web::Data<&'static Echo>,
+) -> Result<HttpResponse, Error> {
     let settings = WebSocketConfig::default().max_message_size(Some(LARGEST)).max_frame_size(Some(LARGEST));
     let (response, socket) = glue::upgrade(request, body, settings, echo.config).await?;
     let echo = **echo;
-    actix_web::rt::spawn(async move { echo.serve(socket, |part| Message::Binary(part.into())).await });
+    actix_web::rt::spawn(async move { echo.serve(socket).await });
     Ok(response)
 }
 
