@@ -71,10 +71,11 @@ fn the_client_leaves_one_connection_when_another_stands() {
     tell(&mut old, "two");
     let mut new = accept();
     let left = loop {
-        match old.read().unwrap() {
-            Message::Close(frame) => break frame.map(|frame| u16::from(frame.code)),
-            other => assert!(other.is_ping(), "{other}"),
+        let message = old.read().unwrap();
+        if let Message::Close(frame) = message {
+            break frame.map(|frame| u16::from(frame.code));
         }
+        assert!(message.is_ping(), "{message}");
     };
     assert_eq!(left, Some(1001));
     tell(&mut new, "three");

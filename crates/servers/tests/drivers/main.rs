@@ -6,5 +6,5 @@ mod formats;
 mod http2;
 mod tls;
 mod traced;
-#[path = "../trust.rs"]
+#[path = "../trust/mod.rs"]
 mod trust;

@@ -25,7 +25,7 @@ const TIMEOUT: Duration = millis(10_000);
 const FLAGS: [&str; 6] = ["--interval", "500ms", "--timeout", "10s", "--suspect-after", "3s"];
 
 /// Where the certificate and the key lie.
-const TESTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests");
+const TRUST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/trust");
 
 /// How long those live who are to live: longer than the dead are allowed.
 const LIFE: Duration = millis(12_000);
@@ -381,7 +381,7 @@ fn each_fault_is_told(example: Example, tls: Option<&Arc<ClientConfig>>) {
         client(read_slowly, "peer-closed 1000", Perhaps),
         client(answer_late, "peer-closed 1000", Often),
     ];
-    let files = ["localhost.crt.pem", "localhost.key.pem"].map(|name| format!("{TESTS}/{name}"));
+    let files = ["localhost.crt.pem", "localhost.key.pem"].map(|name| format!("{TRUST}/{name}"));
     let secure = ["--tls", &files[0], &files[1]];
     let flags = [&FLAGS[..], if tls.is_some() { &secure } else { &[] }].concat();
     thread::scope(|scope| {

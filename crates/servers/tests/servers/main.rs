@@ -40,7 +40,7 @@ mod interop;
 mod resources;
 #[cfg(unix)]
 mod stall;
-#[path = "../trust.rs"]
+#[path = "../trust/mod.rs"]
 mod trust;
 
 use std::collections::BTreeMap;
