@@ -141,6 +141,18 @@ async fn without_the_feature_an_address_of_tls_is_refused_by_the_features_name()
     }
 }
 
+/// `cargo test --features rustls --test drivers connecting`
+#[cfg(all(feature = "rustls", not(feature = "rustls-ring")))]
+#[tokio::test]
+async fn without_a_provider_it_is_said_how_to_have_one() {
+    for refused in both("wss://localhost/").await {
+        let error = refused.unwrap_err();
+        assert!(matches!(error, ConnectError::NoTls(_)), "{error:?}");
+        assert!(error.to_string().contains("install_default()"), "{error}");
+        assert!(error.to_string().contains("feature `rustls-ring`"), "{error}");
+    }
+}
+
 #[tokio::test]
 async fn a_name_without_an_address_is_named() {
     for refused in both("ws://name.invalid/").await {
