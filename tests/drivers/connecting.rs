@@ -13,7 +13,7 @@ use liveness::driver::tokio_tungstenite::{ClientStream, connect};
 use liveness::driver::tungstenite::{ClientSocket, connect as connect_blocking};
 use liveness::driver::{ConnectError, Connector, HANDSHAKE_TIMEOUT, Stage, tokio_tungstenite, tungstenite};
 use liveness::reconnect::OnClose;
-use liveness::{Action, CloseCode, Config, Reason};
+use liveness::{Action, CloseCode, Config, Liveness, Reason};
 use tokio::time::Instant;
 
 use liveness_testing::host::{bound, brisk, strict};
@@ -141,6 +141,18 @@ async fn without_the_feature_an_address_of_tls_is_refused_by_the_features_name()
     }
 }
 
+/// `cargo test --features rustls --test drivers connecting`
+#[cfg(all(feature = "rustls", not(feature = "rustls-ring")))]
+#[tokio::test]
+async fn without_a_provider_it_is_said_how_to_have_one() {
+    for refused in both("wss://localhost/").await {
+        let error = refused.unwrap_err();
+        assert!(matches!(error, ConnectError::NoTls(_)), "{error:?}");
+        assert!(error.to_string().contains("install_default()"), "{error}");
+        assert!(error.to_string().contains("feature `rustls-ring`"), "{error}");
+    }
+}
+
 #[tokio::test]
 async fn a_name_without_an_address_is_named() {
     for refused in both("ws://name.invalid/").await {
@@ -156,8 +168,9 @@ async fn a_name_without_an_address_is_named() {
 async fn a_port_where_nobody_listens_is_named() {
     let port = loopback().local_addr().unwrap().port();
     for refused in both(&format!("ws://localhost:{port}/")).await {
-        let refused = refused.unwrap_err();
-        let ConnectError::Unreachable { host, port: tried, error } = refused else { panic!("{refused:?}") };
+        let error = refused.unwrap_err();
+        assert!(error.to_string().starts_with(&format!("port {port} of localhost takes no connection: ")));
+        let ConnectError::Unreachable { host, port: tried, error } = error else { panic!("{error:?}") };
         assert_eq!((&*host, tried), ("localhost", port));
         assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
     }
@@ -245,21 +258,20 @@ fn freeze(stream: TcpStream) {
 /// Whoever waits for the closing waits for an hour, and the test with it.
 const NEVER_CLOSES: Config = strict().close_timeout(Duration::from_secs(3600)).build_const();
 
-type Log = Arc<Mutex<Vec<Action>>>;
+type Told = Arc<Mutex<Vec<Action>>>;
 
-fn log() -> (Log, impl FnMut(Action, &liveness::Liveness) + Send + 'static) {
-    let log = Arc::new(Mutex::new(Vec::new()));
-    let seen = Arc::clone(&log);
-    (log, move |action, _: &liveness::Liveness| seen.lock().unwrap().push(action))
+fn log(told: &Told) -> impl FnMut(Action, &Liveness) + Send + 'static {
+    let told = Arc::clone(told);
+    move |action, _| told.lock().unwrap().push(action)
 }
 
 #[tokio::test]
 async fn a_client_is_told_at_the_verdict_and_dials_again_at_once() {
     let address = serve(loopback(), 2, freeze);
     let url = format!("ws://{address}/");
-    let (told, observer) = log();
+    let told = Told::default();
     let (socket, _) = connect(&url, NEVER_CLOSES).await.unwrap();
-    let mut socket = socket.on_action(observer);
+    let mut socket = socket.on_action(log(&told));
     let error = socket.next().await.unwrap().unwrap_err();
     assert_eq!(error.reason(), Some(Reason::PingTimeout));
     assert!(!told.lock().unwrap().contains(&Action::Disconnect));
@@ -267,9 +279,9 @@ async fn a_client_is_told_at_the_verdict_and_dials_again_at_once() {
     assert_eq!(told.lock().unwrap().last(), Some(&Action::Disconnect));
 
     let blocking = move || {
-        let (told, observer) = log();
+        let told = Told::default();
         let (socket, _) = connect_blocking(url, NEVER_CLOSES).unwrap();
-        let mut socket = socket.on_action(observer);
+        let mut socket = socket.on_action(log(&told));
         assert_eq!(socket.read().unwrap_err().reason(), Reason::PingTimeout);
         assert!(!told.lock().unwrap().contains(&Action::Disconnect));
         drop(socket);

@@ -80,7 +80,7 @@ fn a_server_over_tls_is_dialled_by_a_thread_and_bytes_are_counted_under_it() {
     let (mut socket, response) = tungstenite::connect_with(url(&host), &connector, CONFIG).unwrap();
     assert_eq!(response.status(), 101);
     let received = |socket: &ClientSocket| {
-        let MaybeTls::Tls(stream) = socket.get_ref() else { panic!("{socket:?}") };
+        let MaybeTls::Tls(stream) = socket.get_ref() else { panic!("no TLS") };
         stream.sock.received()
     };
     let before = received(&socket);
