@@ -28,8 +28,7 @@ pub const REMEMBERED: usize = 64;
 ///
 /// A user *requests* the lease and waits in a queue. The first in the queue is *granted* it and becomes its *holder*. While the
 /// holder is *suspect*, the lease is *frozen*: nobody may write, and the holder keeps it for the *grace*. When the holder goes
-/// offline, the next in the queue gets it at once. Each holding has a number, its *token*. A write carries the token, so that a
-/// late write of a former holder is recognised and refused. It is like one pen on a desk, which people use in turn.
+/// offline, the next in the queue gets it at once. Each holding has a number, its *token*, and a late write is refused by it.
 ///
 /// Methods come in four kinds:
 ///

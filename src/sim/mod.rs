@@ -55,7 +55,7 @@
 //! # */
 //! use liveness::{Action, Config, Event, Liveness, Payload, Timestamp};
 //!
-//! /// Yours: whoever is online has a name in the list, and nobody else.
+//! /// Yours: everybody who is online has a name in the list, and nobody else.
 //! struct Server {
 //!     peer: Liveness,
 //!     online: Vec<&'static str>,
