@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use liveness::reconnect::{Backoff, OnClose};
-use liveness::{Config, Reason, Timestamp};
+use liveness::{CloseCode, Config, Reason, Timestamp};
 use liveness_web::{Action, Link, Settings, page_backoff};
 
 const fn at(millis: u64) -> Timestamp {
@@ -303,4 +303,82 @@ fn a_server_that_goes_after_it_has_answered_is_lost_by_all() {
     assert!(
         matches!(turn(&mut page, at(61_500)).last(), Some(Action::Wait(Some(until))) if *until > at(61_500))
     );
+}
+
+#[test]
+fn after_the_end_nothing_is_waited_for() {
+    let mut page = connected();
+    page.closed(1000, at(1000));
+    assert!(matches!(turn(&mut page, at(1000)).last(), Some(Action::End(_))));
+    assert_eq!(page.poll_timeout(), None, "not even a look at the clocks");
+}
+
+#[test]
+fn the_system_is_not_believed_where_a_dial_succeeds_or_a_person_asks() {
+    // A dial that was under way when the network went succeeds: there is a network, and the next loss is dialled.
+    let mut page = page();
+    turn(&mut page, at(0));
+    page.network_lost(at(100));
+    assert!(page.opened(at(200)));
+    assert!(!page.is_offline());
+    turn(&mut page, at(200));
+    // After the end it is a person who begins again, whatever the system says.
+    page.network_lost(at(300));
+    page.closed(1000, at(300));
+    turn(&mut page, at(300));
+    page.dial_now(at(400));
+    assert_eq!(turn(&mut page, at(400)), [Action::Dialling, Action::Dial]);
+    assert!(!page.is_offline());
+}
+
+#[test]
+fn a_dial_is_put_off_for_a_late_look_once() {
+    let mut page = page();
+    turn_with(&mut page, at(0) + BORN, false, at(0));
+    page.wake(at(1000));
+    assert_eq!(turn_with(&mut page, at(1000) + BORN, false, at(1000)), []);
+    assert_eq!(turn_with(&mut page, at(7001) + BORN, false, at(7001)), []);
+    // As late again, and it is over.
+    assert_eq!(turn_with(&mut page, at(9500) + BORN, false, at(9500))[0], Action::Abandon);
+}
+
+#[test]
+fn what_is_usual_is_no_wider_than_the_widest_spread() {
+    let settings = Settings {
+        heartbeat: Config::DEFAULT,
+        stable_after: secs(30),
+        dial_timeout: secs(20),
+        max_spread: secs(3),
+    };
+    let page = Link::new(settings, backoff as fn() -> Backoff, 7, at(0));
+    assert_eq!(page.plan(1012), OnClose::after(secs(5)).spread_over(secs(3)));
+    assert_eq!(page.plan(1006), OnClose::AT_ONCE.spread_over(secs(3)));
+    assert_eq!(page.plan(1000), OnClose::Stop);
+}
+
+#[test]
+fn whoever_closed_it_may_open_it_again_at_once() {
+    let mut page = connected();
+    for second in 1..5 {
+        page.close(CloseCode::NORMAL, at(second * 1000));
+        turn(&mut page, at(second * 1000));
+        page.dial_now(at(second * 1000));
+        assert_eq!(turn(&mut page, at(second * 1000)), [Action::Dialling, Action::Dial], "{second}");
+        assert!(page.opened(at(second * 1000)));
+        turn(&mut page, at(second * 1000));
+    }
+}
+
+#[test]
+fn an_answer_that_names_no_ping_answers_the_oldest_and_a_flood_of_them_is_a_flood() {
+    let mut page = connected();
+    page.probe(at(1000));
+    turn(&mut page, at(1000));
+    page.some_pong(at(1040));
+    assert_eq!(turn(&mut page, at(1040)), [Action::Rtt]);
+    assert_eq!(page.rtt().unwrap().latest, Duration::from_millis(40));
+    for _ in 0..200 {
+        page.some_pong(at(1100));
+    }
+    assert_eq!(turn(&mut page, at(1100)).first(), Some(&Action::Offline(Reason::PingFlood)));
 }
