@@ -43,8 +43,7 @@ pub const REMEMBERED: usize = 64;
 /// input or for `poll_timeout`. A user counts as online until an input says otherwise.
 ///
 /// The inputs are about *users*, not connections. The machine of one connection cannot speak for its user, because the user may
-/// be back on another connection: the lease must stay when the old connection is given up. So put a `Presence` between the two.
-/// [`apply`](Self::apply) is all the glue that is needed:
+/// be back on another connection: the lease must stay when the old connection is given up. So put a `Presence` between the two:
 ///
 /// ```
 /// # use core::time::Duration;
