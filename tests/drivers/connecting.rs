@@ -255,7 +255,7 @@ fn freeze(stream: TcpStream) {
     let _ = stream.read_to_end(&mut Vec::new());
 }
 
-/// Whoever waits for the closing waits for an hour, and the test with it.
+/// A caller that waits for the closing waits for an hour, and the test with it.
 const NEVER_CLOSES: Config = strict().close_timeout(Duration::from_secs(3600)).build_const();
 
 type Told = Arc<Mutex<Vec<Action>>>;

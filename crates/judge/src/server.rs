@@ -231,7 +231,7 @@ impl Visit<'_> {
     }
 }
 
-/// A line, but for its connection.
+/// A line, without its connection.
 #[derive(Clone, Debug)]
 pub struct Change {
     pub at: f64,

@@ -28,7 +28,7 @@ use liveness_flags::{Args, flood, print};
 /// Frames and messages may be as large as this, as under the servers.
 pub const LARGEST: usize = 64 << 20;
 
-/// An echo server, but for its stack.
+/// An echo server, without its stack.
 pub struct Echo {
     pub config: Config,
     clock: Clock,

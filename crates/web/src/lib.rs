@@ -5,7 +5,7 @@
 //! in text messages, and either end may:
 //!
 //! ```text
-//! ping 0123456789abcdef     16 hexadecimal digits, drawn by whoever asks
+//! ping 0123456789abcdef     16 hexadecimal digits, drawn by the end that asks
 //! pong 0123456789abcdef     the answer, with the same digits, at once
 //! ```
 //!

@@ -274,7 +274,7 @@ impl<F: FnMut() -> Backoff + Clone> Link<F> {
 
     /// A person asks to dial now. Ends a wait; asks a server that is connected; and begins again after the end.
     ///
-    /// Whoever begins again after the server ended it dials at once, and from then on as the backoff says, until a connection
+    /// A page that begins again after the server ended it dials at once, and from then on as the backoff says, until a connection
     /// was stable: a script that does so at each end is no faster than one that was never told to end.
     pub fn dial_now(&mut self, now: Timestamp) {
         if self.reconnect.is_finished() {

@@ -78,7 +78,7 @@ extern "C" fn report(now: f64) -> usize {
     with(|link| link.report(moment(now)).map_or(0, |report| tell(format_args!("{report}"))))
 }
 
-/// As transcripts call it, but for the code.
+/// As transcripts call it, without the code.
 fn name(reason: Reason) -> impl fmt::Display {
     if let Reason::PeerClosed(_) = reason { Reason::PeerClosed(None) } else { reason }
 }

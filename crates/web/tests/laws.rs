@@ -341,7 +341,7 @@ proptest! {
         }
     }
 
-    /// Whoever answers in time is never given up, however long the page sleeps, wherever in its cycle, and though on waking
+    /// A server that answers in time is never given up, however long the page sleeps, wherever in its cycle, and though on waking
     /// its timer is served before what has arrived, and whether or not it is told that it woke; if it is awake for a moment
     /// between two sleeps.
     #[test]

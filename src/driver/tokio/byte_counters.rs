@@ -38,7 +38,7 @@ struct Counts {
     held: Mutex<Held>,
 }
 
-/// An error that is held back, and whom to wake when it is not any more.
+/// An error that is held back, and the task to wake when it is released.
 #[derive(Debug, Default)]
 struct Held {
     error: Option<io::Error>,

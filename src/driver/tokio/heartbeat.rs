@@ -171,7 +171,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
     pub fn probe(&mut self) {
         self.read_the_clock();
         self.session.probe(&mut self.machine, self.now);
-        // Whoever polls next sends it; and somebody should.
+        // The half that is polled next sends it, so both are woken.
         self.wakers.wake_all();
     }
 }

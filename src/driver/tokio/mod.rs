@@ -75,7 +75,7 @@
 //! # What it costs, what it bounds
 //!
 //! What is read ahead of you is kept for the next `next`: up to the [`Limits`](crate::session::Limits), 64 messages or 1 MiB unless you
-//! [say otherwise](LiveStream::limits). Then it stops reading, and nobody is judged whom it does not listen to. A peer that does
+//! [say otherwise](LiveStream::limits). Then it stops reading, and a peer that it does not listen to is not judged. A peer that does
 //! not read holds up `send`, as ever, until it is given up.
 
 mod adapter;
@@ -248,7 +248,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
 
     /// Closes with this code and text, at most 123 bytes of it; then call `next` until it ends.
     pub fn close(&mut self, code: CloseCode, text: &str) {
-        // Whoever closes is asked again and again whether it is done, and is woken for it but once.
+        // A caller that closes asks again and again whether it is done, and is woken for it only once.
         if self.is_offline() {
             return;
         }

@@ -37,7 +37,7 @@ type Polled<S, A> = Result<<A as Adapter<S>>::Message, <S as Socket<A>>::ReadErr
 /// Data messages, and no control frames. After a proper close by either side it ends when the closing is done; after any
 /// other end, with an [`Error::Offline`] at the verdict.
 ///
-/// Whoever polls on after that error gets `None` when the closing is done; whoever drops the stream cuts it short.
+/// A caller that polls on after that error gets `None` when the closing is done. To drop the stream cuts the closing short.
 impl<S: Socket<A>, A: Adapter<S>, T: Timer> Stream for LiveStream<S, A, T> {
     type Item = Result<A::Message, Error>;
 

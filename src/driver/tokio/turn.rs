@@ -248,7 +248,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
         }
     }
 
-    /// Whoever dropped this wants nothing of it any more, and may be gone by a panic. Observers are told the end; the peer, if
+    /// The caller that dropped this wants nothing of it any more, and may be gone by a panic. Observers are told the end; the peer, if
     /// its socket takes a Close at once.
     pub(super) fn abandon(&mut self) {
         if self.liveness().is_finished() {

@@ -1,4 +1,4 @@
-//! Heartbeats in messages of many a protocol, through the stream: what is on the wire, what the program sees, whom it finds dead.
+//! Heartbeats in messages of many a protocol, through the stream: what is on the wire, what the program sees, which peers it finds dead.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};

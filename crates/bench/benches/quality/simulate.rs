@@ -33,7 +33,7 @@ pub(crate) struct Outcome {
     pub(crate) doubted: Option<f64>,
 }
 
-/// How long the dead are watched: whoever has not found them by then never does.
+/// How long the dead are watched: a rule that has not found them by then never does.
 const WATCHED: f64 = 900.0;
 
 /// From a close of ours to the next connection, at least.
@@ -127,7 +127,7 @@ impl<'a, R: Rule, M: Fn(u64, Nanos) -> R> Simulation<'a, M> {
         // Not in the night: then every rule finds it as soon as it wakes.
         let dies_at =
             sleeps.end_at(dies_at).map_or(dies_at, |woke| woke + nanos(60.0 * unit(number(seed, 3, 1))));
-        // Whoever sleeps receives nothing.
+        // An end that sleeps receives nothing.
         let outages = if world.sleeps.is_some() { sleeps.clone() } else { spells(world.network.outages, 5) };
         let pipes = pipes(world, seed, 0, dies_at);
         let mut simulation = Self {

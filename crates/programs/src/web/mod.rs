@@ -68,7 +68,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; 
 const HEADERS: [(HeaderName, HeaderValue); 5] = [
     (CACHE_CONTROL, HeaderValue::from_static("no-store")),
     // A browser keeps a connection for the next load, and where the network has meanwhile forgotten it, waits minutes for
-    // an answer on it: whoever reloads because nothing moves would see nothing move.
+    // an answer on it: a visitor who reloads because nothing moves would see nothing move.
     (CONNECTION, HeaderValue::from_static("close")),
     (CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
     (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
@@ -120,7 +120,7 @@ fn suspicion(value: &str) -> Result<Suspicion, ParseConfigError> {
     setting("suspicion", &format!("after:{value}")).map(|config| config.suspicion())
 }
 
-/// Why the program cannot go on, in words for whoever started it: `main` prints it as it is.
+/// Why the program cannot go on, in words for the person who started it: `main` prints it as it is.
 pub struct Failure(String);
 
 impl fmt::Debug for Failure {

@@ -99,7 +99,7 @@ impl Model {
         self.pen.holder().map(|holder| holder.user.clone())
     }
 
-    /// Redis was away, and whoever lingered may have come back.
+    /// Redis was away, and a user who lingered may have come back.
     fn linger_anew(&mut self) {
         let shown: Vec<User> = self.people.iter().map(|(user, _)| user.clone()).collect();
         for user in shown {

@@ -166,7 +166,7 @@ async fn a_server_without_tls_is_refused() {
     }
 }
 
-/// Whoever waits for the closing waits for an hour, and the test with it.
+/// A caller that waits for the closing waits for an hour, and the test with it.
 const NEVER_CLOSES: Config = strict().close_timeout(std::time::Duration::from_secs(3600)).build_const();
 
 #[tokio::test]

@@ -232,7 +232,7 @@ impl Connection {
 
     /// The connection is given up by its own side, without another turn: it is dropped. Observers are told
     /// [`Action::MarkOffline`] with [`Reason::LocalClosed`](crate::Reason::LocalClosed), unless there was a verdict, and
-    /// [`Action::Disconnect`]. A Close frame waits in [`outgoing`](Self::outgoing), for whoever has a moment to send it.
+    /// [`Action::Disconnect`]. A Close frame waits in [`outgoing`](Self::outgoing), for a caller that has a moment to send it.
     pub fn abandon(&mut self, now: Timestamp) {
         self.session.close(CloseCode::GOING_AWAY, "", &mut self.peer, now);
         while let Some(action) = self.peer.poll(now) {

@@ -168,7 +168,7 @@ fn a_tab_that_is_hidden_stopped_or_frozen_for_minutes_loses_no_server_and_asks_o
     for page in sleepers.iter().chain([&hidden]) {
         first(page, "online", 0);
     }
-    // Whoever looks at a tab brings it to the front: not before the end.
+    // Looking at a tab brings it to the front: not before the end.
     let _others = [&hidden, &judged].map(|page| page.tab("about:blank"));
     sleepers[0].stop();
     sleepers[1].freeze();
