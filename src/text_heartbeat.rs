@@ -9,7 +9,7 @@ use crate::payload::Payload;
 /// browser answers them for a page that hangs or is frozen too.
 ///
 /// ```text
-/// ping 0123456789abcdef     16 hexadecimal digits, of whoever asks
+/// ping 0123456789abcdef     16 hexadecimal digits, chosen by the end that asks
 /// pong 0123456789abcdef     the answer, with the same digits, at once
 /// ```
 ///
@@ -48,7 +48,7 @@ use crate::payload::Payload;
 /// assert_eq!(hear(&mut peer, "ping", start), Err("ping".into())); // somebody's word
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "whoever reads these must know all that there are")]
+#[expect(clippy::exhaustive_enums, reason = "a caller that reads these must know all of them")]
 pub enum TextHeartbeat {
     /// The question.
     Ping(Payload),

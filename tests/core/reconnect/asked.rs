@@ -98,7 +98,7 @@ fn a_new_network_does_not_shorten_the_draw_that_the_server_asked_for() {
         assert_eq!(before, after, "said at run time");
         let window = OnClose::AT_ONCE.spread_over(seconds(120));
         let [before, after] = lost(seed, |client, first| client.closed_with(first, 1006, window, HOUR));
-        assert_eq!(before, after, "said in its hello, and it closed without a word");
+        assert_eq!(before, after, "said in its hello, and it closed without a Close");
         let [before, after] = lost(seed, |client, first| client.closed(first, 1012, HOUR));
         assert_eq!(before, after, "said by the code");
         // Nobody asked for this one, and the network says that it was our own.
@@ -350,7 +350,7 @@ fn a_dial_whose_time_ran_out_asleep_is_abandoned_at_the_second_look() {
     let (_, _, mut client, first) = asleep(at(500));
     assert_eq!(client.poll(at(501)), Some(ReconnectAction::Abandon(first)));
     assert_eq!(client.poll_timeout(), Some(at(506)));
-    // Once: whoever is always late gets there all the same.
+    // Once: a driver that is always late gets there all the same.
     let (_, _, mut client, first) = asleep(at(500));
     assert_eq!(client.poll(at(900)), Some(ReconnectAction::Abandon(first)));
     // Late by no more than that is not late.

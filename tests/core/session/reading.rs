@@ -326,7 +326,7 @@ fn no_verdict_falls_before_what_waited_for_the_caller_is_read() {
     assert_eq!(desk.judge()[0], "offline ping-timeout");
 }
 
-/// Fault 4: whoever took longer than the tolerance for each message kept a peer that never answers for ever.
+/// Fault 4: a caller that took longer than the tolerance for each message kept a peer that never answers for ever.
 #[test]
 fn a_mute_peer_whose_pongs_are_not_there_is_found_although_the_caller_is_slow() {
     for away in [millis(100), secs(1), secs(3), secs(6), secs(15)] {

@@ -103,7 +103,7 @@ pub(crate) struct Life {
     pub(crate) away_until: Timestamp,
     /// When the peer fell silent, and when it must be known.
     pub(crate) died: Option<(Timestamp, Timestamp)>,
-    /// It would be known, but for nobody reading.
+    /// It would be known if anybody read.
     pub(crate) paused_at_the_end: bool,
     pub(crate) config: Option<Config>,
     /// What happened how often.
