@@ -9,7 +9,7 @@ use crate::payload::Payload;
 /// browser answers them for a page that hangs or is frozen too.
 ///
 /// ```text
-/// ping 0123456789abcdef     16 hexadecimal digits, of the end that asks
+/// ping 0123456789abcdef     16 hexadecimal digits, chosen by the end that asks
 /// pong 0123456789abcdef     the answer, with the same digits, at once
 /// ```
 ///

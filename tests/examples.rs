@@ -42,7 +42,7 @@ fn the_example_finds_all_who_die_and_drops_nobody_else() {
         assert!(said.contains(whole), "no {whole:?} in:\n{said}");
     }
     assert!(!said.contains('\u{1b}'), "no terminal, no escapes:\n{said}");
-    // A connection that is not awaited already is asked at once.
+    // A connection that does not wait for an answer already is asked at once.
     let asked = number(&said, "probe_all     ");
     assert!((1_700..=1_870).contains(&asked), "{asked} asked");
     assert!(number(&said, "\nin all    ") > 100_000, "{said}");

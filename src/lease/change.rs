@@ -121,7 +121,7 @@ pub enum Refusal<U> {
         /// Who has it now.
         holder: Option<U>,
     },
-    /// The token was handed out, but the lease no longer remembers the user: it is older than the latest
+    /// The token was handed out, but the lease does not remember its user: it is older than the latest
     /// [`REMEMBERED`](super::REMEMBERED) losses, or an earlier server granted it.
     Outdated {
         /// Who has it now.

@@ -280,8 +280,7 @@ impl<U: Clone + Ord> Lease<U> {
         self.withdraw(user, Loss::Released);
     }
 
-    /// Takes the lease from its holder, for a reason of the caller's, such as a moderator or a longest term. The queue stays. The
-    /// former holder may request it again.
+    /// Takes the lease from its holder, such as for a moderator. The queue stays. The former holder may request it again.
     pub fn revoke(&mut self, now: Timestamp) {
         self.advance(now);
         self.lose(Loss::Revoked);
@@ -300,7 +299,6 @@ impl<U: Clone + Ord> Lease<U> {
     }
 
     /// When to poll next, unless an input comes first. `None`: not before the next input.
-    ///
     /// Never earlier than the latest moment seen, and equal to it while there is something to report now. Later than `now`
     /// whenever `poll(now)` has returned `None`.
     #[must_use]

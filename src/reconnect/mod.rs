@@ -85,7 +85,7 @@ use crate::time::Timestamp;
 /// let at = reconnect.poll_timeout().expect("there is no limit");
 /// assert_eq!(at, Timestamp::from_secs(4));
 ///
-/// // It succeeds. An hour later the server is gone: the next dial comes within 5 s.
+/// // It succeeds. An hour later the server is gone and sent no Close: the next dial comes within 5 s.
 /// let Some(ReconnectAction::Dial(second)) = reconnect.poll(at) else { panic!("no dial") };
 /// assert!(reconnect.connected(second, at));
 /// let lost = Timestamp::from_secs(3600);
