@@ -182,7 +182,7 @@ pub(crate) fn replay(visit: &Visit<'_>, mut peer: Raw) {
                 return;
             }
             Some(_) => {}
-            None => panic!("the connection ended without a word"),
+            None => panic!("the connection ended without a Close"),
         }
     }
 }

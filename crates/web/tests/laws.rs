@@ -247,7 +247,7 @@ impl Witness {
             assert!(count <= 10, "without end");
         }
         assert!(!self.to_retire, "two connections outlive a turn");
-        assert!(page.poll_timeout().is_none_or(|due| due > now), "for nothing");
+        assert!(page.poll_timeout().is_none_or(|due| due > now), "it rings in vain");
     }
 
     /// It looks when it should.

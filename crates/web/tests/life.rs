@@ -47,7 +47,7 @@ fn turn_with(page: &mut Page, wall: Timestamp, is_seen: bool, now: Timestamp) ->
         }
         actions.push(action);
     }
-    assert!(page.poll_timeout().is_none_or(|due| due > now), "for nothing");
+    assert!(page.poll_timeout().is_none_or(|due| due > now), "it rings in vain");
     actions
 }
 

@@ -400,7 +400,7 @@ fn it_leaves_pictures() {
     let [ann, bob, cid] = three(&browser, &program.url());
     ann.screenshots("editor-free");
     takes(&ann);
-    ann.write("#text", "A pen is a promise: whoever holds it writes, and everybody else reads along.\n\nThis one knows when its holder is gone.");
+    ann.write("#text", "A pen is a promise: one user holds it and writes, and everybody else reads along.\n\nThis one knows when its holder is gone.");
     settled(&ann);
     bob.click("#ask");
     cid.click("#ask");

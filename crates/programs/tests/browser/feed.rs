@@ -82,7 +82,7 @@ impl Story {
         self.states.iter().map(|(_, phase)| &**phase).collect()
     }
 
-    /// No figure is missing and none came twice: each is one more than the last of its server, but for what was said to be
+    /// No figure is missing and none came twice: each is one more than the last of its server, except for what was said to be
     /// lost. And no server is followed again that was left.
     #[track_caller]
     fn is_whole(&self) {

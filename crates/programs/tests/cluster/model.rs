@@ -129,7 +129,7 @@ impl Model {
         self.log.push(News::Gone(inc));
     }
 
-    /// What the claims come to: first for the pen, for whom nobody claims is as good as suspect; then who has left; then what
+    /// What the claims come to: first for the pen, because a user that nobody claims is as good as suspect; then who has left; then what
     /// becomes of the pen.
     fn settle(&mut self) {
         for user in std::mem::take(&mut self.touched) {

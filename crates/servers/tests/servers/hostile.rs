@@ -21,7 +21,7 @@ const MIB: u64 = 1 << 20;
 /// what it had not read.
 type Status = Option<&'static str>;
 
-/// It sends this, and the server hangs up: axum with an answer in HTTP, the others without a word.
+/// It sends this, and the server hangs up: axum with an answer in HTTP, the others without an answer.
 fn refused(server: &Server, bytes: &[u8], by_axum: Status) {
     let mut stream = server.dial();
     let _ = stream.write_all(bytes);

@@ -141,7 +141,7 @@ async fn speak(
                 let frame = CloseFrame { code: code.get(), reason: why.into() };
                 sink.send(Message::Close(Some(frame))).await.is_ok()
             }
-            // The hub has given up this queue, for it was full; now that it is empty there is a new one.
+            // The hub has given up this queue, because it was full. Now that it is empty there is a new one.
             None => {
                 let (outbox, fresh) = mpsc::channel(ORDERS);
                 orders = fresh;

@@ -218,7 +218,7 @@ impl Desk {
 
     fn turn(&mut self, batch: &mut Vec<Input>) -> io::Result<()> {
         let now = self.clock.now();
-        // Who says something is there: first of all that, for everybody, and what follows from it.
+        // Who says something is there: first of all, everybody is told that, and what follows from it.
         for input in &*batch {
             if let Input::Said(key, _) = input {
                 // Of one that was let go meanwhile it counts no more.
