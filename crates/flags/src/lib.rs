@@ -27,31 +27,31 @@ pub struct Args {
     /// Where to listen; port 0 takes a free one, which the line `listening on` on stderr tells.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     listen: String,
-    /// How long silence lasts before a ping, or `never`.
+    /// How long silence lasts before a ping, or `never`; 20s if not given.
     #[arg(long, value_parser = setting("interval"))]
     interval: Option<String>,
-    /// How long an answer may take, or `never`.
+    /// How long an answer may take, or `never`; 25s if not given.
     #[arg(long, value_parser = setting("timeout"))]
     timeout: Option<String>,
-    /// What counts as a sign of life: `any-traffic` or `pong-only`.
+    /// What counts as a sign of life: `any-traffic` (if not given) or `pong-only`.
     #[arg(long, value_parser = setting("evidence"))]
     evidence: Option<String>,
-    /// When to ping: `quiet` or `steady`.
+    /// When to ping: `quiet` (if not given) or `steady`.
     #[arg(long, value_parser = setting("schedule"))]
     schedule: Option<String>,
-    /// How long an unanswered ping may be before its peer is suspect, or `never`.
+    /// How long an unanswered ping may be before its peer is suspect, or `never`, which it is if not given.
     #[arg(long, value_name = "DURATION", value_parser = suspect_after)]
     suspect_after: Option<String>,
-    /// How long a peer may go without a data message, or `never`.
+    /// How long a peer may go without a data message, or `never`, which it is if not given.
     #[arg(long, value_parser = setting("idle_timeout"))]
     idle_timeout: Option<String>,
     /// How long a ping may wait while the transport takes no byte; as long as the timeout if not given.
     #[arg(long, value_parser = setting("write_timeout"))]
     write_timeout: Option<String>,
-    /// How long a peer is waited for once it is given up or has closed.
+    /// How long a peer is waited for once it is given up or has closed; 5s if not given.
     #[arg(long, value_parser = setting("close_timeout"))]
     close_timeout: Option<String>,
-    /// Control frames allowed in a burst and a second, such as `128/16`, or `never`.
+    /// Control frames allowed in a burst and a second, or `never`; 128/16 if not given.
     #[arg(long, value_parser = setting("control_budget"))]
     control_budget: Option<String>,
     /// Write a transcript of each connection's life into this folder, for `replay`.
@@ -92,14 +92,14 @@ impl Args {
     }
 
     /// Opens the door, and says on stderr where it is; makes the folder to record into.
-    pub fn listen(&self) -> Result<TcpListener, String> {
+    pub fn listen(&self) -> Result<TcpListener, Failure> {
         if let Some(folder) = &self.record {
             fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         }
-        let place = |error| format!("{}: {error}", self.listen);
-        let listener = TcpListener::bind(&self.listen).map_err(place)?;
-        SockRef::from(&listener).listen(BACKLOG).map_err(place)?;
-        complain(format_args!("listening on {}", listener.local_addr().map_err(place)?));
+        let listener =
+            TcpListener::bind(&self.listen).map_err(|error| cannot_listen(&self.listen, &error))?;
+        SockRef::from(&listener).listen(BACKLOG)?;
+        complain(format_args!("listening on {}", listener.local_addr()?));
         Ok(listener)
     }
 
@@ -108,6 +108,33 @@ impl Args {
         let Some(folder) = &self.record else { return Ok(None) };
         Sink::create(&folder.join(format!("connection-{connection}.txt"))).map(Some)
     }
+}
+
+/// Why a program cannot go on, in words for the person who started it: `main` prints it as it is.
+pub struct Failure(String);
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<T: fmt::Display> From<T> for Failure {
+    fn from(cause: T) -> Self {
+        Self(cause.to_string())
+    }
+}
+
+/// Why nobody can be heard at this place, and what would be right.
+pub fn cannot_listen(place: &str, error: &io::Error) -> Failure {
+    let kind = error.kind();
+    Failure(if kind == io::ErrorKind::AddrInUse {
+        format!("{place} is taken: give another, or 127.0.0.1:0 for any that is free")
+    } else if kind == io::ErrorKind::InvalidInput {
+        format!("{place}: {error}; expected HOST:PORT, such as 127.0.0.1:8080")
+    } else {
+        format!("{place}: {error}")
+    })
 }
 
 /// How many bytes a text message asks for, if it is `flood N`.
@@ -147,5 +174,21 @@ impl Sink {
 impl fmt::Write for Sink {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.0.write_all(text.as_bytes()).map_err(|_| fmt::Error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+    use liveness::Config;
+
+    #[test]
+    fn the_help_says_the_defaults() {
+        let help = super::Args::command().render_long_help().to_string();
+        let (defaults, budget) = (Config::DEFAULT, Config::DEFAULT.control_budget().unwrap());
+        for time in [defaults.interval(), defaults.timeout(), defaults.close_timeout()] {
+            assert!(help.contains(&format!("; {time:?} if not given")), "{time:?}: {help}");
+        }
+        assert!(help.contains(&format!("; {}/{} if not given", budget.0, budget.1)), "{help}");
     }
 }

@@ -23,6 +23,7 @@ use clap::Parser as _;
 use futures_util::{Sink, SinkExt as _, StreamExt as _};
 use liveness::driver::tokio::{Adapter, LiveStream, MessageKind, Socket, Timer};
 use liveness::{Clock, Config};
+pub use liveness_flags::Failure;
 use liveness_flags::{Args, flood, print};
 
 /// Frames and messages may be as large as this, as under the servers.
@@ -37,11 +38,11 @@ pub struct Echo {
 
 impl Echo {
     /// Reads the flags, opens the door and says where it is.
-    pub fn from_flags() -> Result<(&'static Self, TcpListener), String> {
+    pub fn from_flags() -> Result<(&'static Self, TcpListener), Failure> {
         let args = Args::parse();
         let echo = Self { config: args.config()?, clock: Clock::new(), connections: AtomicUsize::new(0) };
         let listener = args.listen()?;
-        listener.set_nonblocking(true).map_err(|error| error.to_string())?;
+        listener.set_nonblocking(true)?;
         Ok((Box::leak(Box::new(echo)), listener))
     }
 

@@ -42,7 +42,6 @@
 //! `/liveness.js` is the page's half of such a heartbeat, `.dialect(TextHeartbeats)` the server's; [`timing`] tells the page what the
 //! server's flags ask for.
 
-use std::fmt;
 use std::io::{self, ErrorKind, Write};
 use std::time::Duration;
 
@@ -58,6 +57,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 use liveness::driver::axum::{CountingListener, make_service};
 use liveness::{Config, ConfigBuilder, ParseConfigError, Suspicion, parse_duration};
+pub use liveness_flags::Failure;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -118,21 +118,6 @@ fn suspicion(value: &str) -> Result<Suspicion, ParseConfigError> {
         return Ok(Suspicion::Never);
     }
     setting("suspicion", &format!("after:{value}")).map(|config| config.suspicion())
-}
-
-/// Why the program cannot go on, in words for the person who started it: `main` prints it as it is.
-pub struct Failure(String);
-
-impl fmt::Debug for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl<T: fmt::Display> From<T> for Failure {
-    fn from(cause: T) -> Self {
-        Self(cause.to_string())
-    }
 }
 
 impl Args {

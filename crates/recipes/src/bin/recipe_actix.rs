@@ -7,7 +7,7 @@
 //! What cannot be seen: up to 32 KiB in actix's own buffer count as sent.
 
 use actix_web::{App, Error, HttpRequest, HttpResponse, HttpServer, web};
-use liveness_recipes::{Echo, LARGEST};
+use liveness_recipes::{Echo, Failure, LARGEST};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 mod glue {
@@ -82,9 +82,9 @@ async fn serve(
 }
 
 #[actix_web::main]
-async fn main() -> Result<(), String> {
+async fn main() -> Result<(), Failure> {
     let (echo, listener) = Echo::from_flags()?;
     let app = move || App::new().app_data(web::Data::new(echo)).default_service(web::get().to(serve));
     let server = HttpServer::new(app).on_connect(glue::on_connect).workers(1);
-    server.listen(listener).map_err(|error| error.to_string())?.run().await.map_err(|error| error.to_string())
+    Ok(server.listen(listener)?.run().await?)
 }

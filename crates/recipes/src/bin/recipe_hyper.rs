@@ -6,7 +6,7 @@ use hyper::{Request, Response, body::Bytes, body::Incoming, server::conn::http1,
 use hyper_tungstenite::tungstenite::protocol::WebSocketConfig;
 use hyper_util::rt::TokioIo;
 use liveness::driver::tokio::{ByteCounters, Counted, LiveStream};
-use liveness_recipes::{Echo, LARGEST};
+use liveness_recipes::{Echo, Failure, LARGEST};
 
 async fn serve(
     echo: &'static Echo,
@@ -26,10 +26,10 @@ async fn serve(
 }
 
 #[tokio::main]
-async fn main() -> Result<(), String> {
+async fn main() -> Result<(), Failure> {
     let (echo, listener) = Echo::from_flags()?;
     liveness::driver::tune(&listener); // on Linux, what it accepts inherits that
-    let listener = tokio::net::TcpListener::from_std(listener).map_err(|error| error.to_string())?;
+    let listener = tokio::net::TcpListener::from_std(listener)?;
     loop {
         let Ok((stream, _)) = listener.accept().await else { continue };
         let stream = Counted::new(stream);

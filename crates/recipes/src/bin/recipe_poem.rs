@@ -5,7 +5,7 @@
 //! be lost to a reset.
 
 use liveness::driver::tokio::LiveStream;
-use liveness_recipes::{Echo, LARGEST};
+use liveness_recipes::{Echo, Failure, LARGEST};
 use poem::web::websocket::{WebSocket, WebSocketConfig};
 use poem::web::{Data, RemoteAddr};
 use poem::{EndpointExt as _, IntoResponse, Route, Server, get, handler};
@@ -101,13 +101,10 @@ fn serve(
 }
 
 #[tokio::main]
-async fn main() -> Result<(), String> {
+async fn main() -> Result<(), Failure> {
     let (echo, listener) = Echo::from_flags()?;
-    let listener = tokio::net::TcpListener::from_std(listener).map_err(|error| error.to_string())?;
+    let listener = tokio::net::TcpListener::from_std(listener)?;
     let arrived = glue::Arrived::default();
     let app = Route::new().at("/", get(serve)).data(echo).data(arrived.clone());
-    Server::new_with_acceptor(glue::Counting(listener, arrived))
-        .run(app)
-        .await
-        .map_err(|error| error.to_string())
+    Ok(Server::new_with_acceptor(glue::Counting(listener, arrived)).run(app).await?)
 }

@@ -5,7 +5,7 @@
 
 use async_tungstenite::{accept_async_with_config, tungstenite::protocol::WebSocketConfig};
 use liveness::driver::tokio::{Counted, LiveStream};
-use liveness_recipes::{Echo, LARGEST};
+use liveness_recipes::{Echo, Failure, LARGEST};
 use tokio_util::compat::{FuturesAsyncReadCompatExt as _, TokioAsyncReadCompatExt as _};
 
 mod glue {
@@ -82,10 +82,10 @@ mod glue {
     }
 }
 
-fn main() -> Result<(), String> {
+fn main() -> Result<(), Failure> {
     let (echo, listener) = Echo::from_flags()?;
     liveness::driver::tune(&listener); // on Linux, what it accepts inherits that
-    let listener = smol::net::TcpListener::try_from(listener).map_err(|error| error.to_string())?;
+    let listener = smol::net::TcpListener::try_from(listener)?;
     let tasks = smol::LocalExecutor::new();
     smol::block_on(tasks.run(async {
         loop {

@@ -3,7 +3,7 @@
 //! What cannot be seen: nothing. The transport is ours.
 
 use liveness::driver::tokio::{Counted, LiveStream};
-use liveness_recipes::{Echo, LARGEST};
+use liveness_recipes::{Echo, Failure, LARGEST};
 use tokio_tungstenite_0_29::{accept_async_with_config, tungstenite::protocol::WebSocketConfig};
 
 mod glue {
@@ -66,10 +66,10 @@ mod glue {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), String> {
+async fn main() -> Result<(), Failure> {
     let (echo, listener) = Echo::from_flags()?;
     liveness::driver::tune(&listener); // on Linux, what it accepts inherits that
-    let listener = tokio::net::TcpListener::from_std(listener).map_err(|error| error.to_string())?;
+    let listener = tokio::net::TcpListener::from_std(listener)?;
     loop {
         let Ok((stream, _)) = listener.accept().await else { continue };
         tokio::spawn(async move {

@@ -7,7 +7,7 @@
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use liveness::driver::tokio::{ByteCounters, Counted, LiveStream};
-use liveness_recipes::{Echo, LARGEST};
+use liveness_recipes::{Echo, Failure, LARGEST};
 use warp::Filter as _;
 use warp::ws::Ws;
 
@@ -47,10 +47,10 @@ mod glue {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), String> {
+async fn main() -> Result<(), Failure> {
     let (echo, listener) = Echo::from_flags()?;
     liveness::driver::tune(&listener); // on Linux, what it accepts inherits that
-    let listener = tokio::net::TcpListener::from_std(listener).map_err(|error| error.to_string())?;
+    let listener = tokio::net::TcpListener::from_std(listener)?;
     let routes = warp::ws().and(warp::ext::get::<ByteCounters>()).map(move |ws: Ws, counters| {
         ws.max_message_size(LARGEST).max_frame_size(LARGEST).on_upgrade(move |socket| async move {
             let socket = LiveStream::with_adapter(glue::Warp, socket, echo.config).counted(counters);

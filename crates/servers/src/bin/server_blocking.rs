@@ -19,9 +19,9 @@ use liveness::{Clock, Config};
 use rustls::{ServerConnection, StreamOwned};
 use tungstenite::Message;
 
-use liveness_servers::{Args, MIB, complain, limits, tls};
+use liveness_servers::{Args, Failure, MIB, complain, limits, tls};
 
-fn main() -> Result<(), String> {
+fn main() -> Result<(), Failure> {
     let args = Args::parse();
     let config = args.config()?;
     let tls = tls(&args)?;

@@ -15,7 +15,7 @@ use liveness::driver::tokio_tungstenite::accept_raw;
 use liveness::driver::{HANDSHAKE_TIMEOUT, tune};
 use liveness::transcript::Recorder;
 use liveness::{Clock, Config};
-use liveness_servers::{Args, complain, flood, fragments, limits, print, tls};
+use liveness_servers::{Args, Failure, complain, flood, fragments, limits, print, tls};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
@@ -24,13 +24,13 @@ use tokio_tungstenite::WebSocketStream;
 use tungstenite::Message;
 
 #[tokio::main]
-async fn main() -> Result<(), String> {
+async fn main() -> Result<(), Failure> {
     let args = Arc::new(Args::parse());
     let config = args.config()?;
     let tls = tls(&args)?.map(TlsAcceptor::from);
     let listener = args.listen()?;
-    listener.set_nonblocking(true).map_err(|error| error.to_string())?;
-    let listener = TcpListener::from_std(listener).map_err(|error| error.to_string())?;
+    listener.set_nonblocking(true)?;
+    let listener = TcpListener::from_std(listener)?;
     let clock = clock();
     for connection in 1.. {
         match listener.accept().await {
