@@ -11,7 +11,7 @@
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
@@ -88,6 +88,11 @@ impl Args {
         settings.join(" ").parse().map_err(|error: ParseConfigError| error.to_string())
     }
 
+    /// Where to listen, for a server that opens its door itself and then says so by [`announce`].
+    pub fn address(&self) -> &str {
+        &self.listen
+    }
+
     /// Opens the door, and says on stderr where it is; makes the folder to record into.
     pub fn listen(&self) -> Result<TcpListener, String> {
         if let Some(folder) = &self.record {
@@ -96,7 +101,7 @@ impl Args {
         let place = |error| format!("{}: {error}", self.listen);
         let listener = TcpListener::bind(&self.listen).map_err(place)?;
         SockRef::from(&listener).listen(BACKLOG).map_err(place)?;
-        complain(format_args!("listening on {}", listener.local_addr().map_err(place)?));
+        announce(listener.local_addr().map_err(place)?);
         Ok(listener)
     }
 
@@ -125,6 +130,11 @@ pub fn print(action: Action, connection: usize, clock: Clock) {
     let mut out = io::stdout().lock();
     // Nobody may be listening any more; the connections are served all the same.
     let _ = writeln!(out, "{seconds:.3} {change}").and_then(|()| out.flush());
+}
+
+/// Says on stderr where the door is.
+pub fn announce(address: SocketAddr) {
+    complain(format_args!("listening on {address}"));
 }
 
 /// A line for the operator, on stderr; `eprintln!` would panic where that is closed.

@@ -17,6 +17,7 @@
 )]
 
 use std::net::TcpListener;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clap::Parser as _;
@@ -35,16 +36,47 @@ pub struct Echo {
     connections: AtomicUsize,
 }
 
-impl Echo {
-    /// Reads the flags, opens the door and says where it is.
-    pub fn from_flags() -> Result<(&'static Self, TcpListener), String> {
-        let args = Args::parse();
-        let echo = Self { config: args.config()?, clock: Clock::new(), connections: AtomicUsize::new(0) };
-        let listener = args.listen()?;
-        listener.set_nonblocking(true).map_err(|error| error.to_string())?;
-        Ok((Box::leak(Box::new(echo)), listener))
-    }
+static ECHO: OnceLock<Echo> = OnceLock::new();
 
+/// The server of this process, once it [listens](listen).
+pub fn echo() -> &'static Echo {
+    ECHO.get().expect("it listens first")
+}
+
+/// Reads the flags.
+pub fn flags() -> Result<Args, String> {
+    let args = Args::parse();
+    let (config, clock, connections) = (args.config()?, Clock::new(), AtomicUsize::new(0));
+    ECHO.get_or_init(|| Echo { config, clock, connections });
+    Ok(args)
+}
+
+/// Reads the flags, opens the door and says where it is.
+pub fn listen() -> Result<TcpListener, String> {
+    let listener = flags()?.listen()?;
+    listener.set_nonblocking(true).map_err(|error| error.to_string())?;
+    Ok(listener)
+}
+
+/// Tungstenite's own settings.
+#[cfg(feature = "_tungstenite")]
+pub fn settings() -> tokio_tungstenite::tungstenite::protocol::WebSocketConfig {
+    let settings = tokio_tungstenite::tungstenite::protocol::WebSocketConfig::default();
+    settings.max_message_size(Some(LARGEST)).max_frame_size(Some(LARGEST))
+}
+
+/// The next connection. A server that has run out of files turns a client away, and lives.
+#[cfg(feature = "_tokio")]
+pub async fn accept(listener: &tokio::net::TcpListener) -> tokio::net::TcpStream {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return stream,
+            Err(_) => tokio::time::sleep(std::time::Duration::from_millis(10)).await,
+        }
+    }
+}
+
+impl Echo {
     /// The whole life of a connection. Echoes data messages; the text `flood N` makes it send N bytes, in messages that `binary` makes.
     pub async fn serve<S, A, T>(&self, socket: LiveStream<S, A, T>, binary: impl Fn(Vec<u8>) -> A::Message)
     where
