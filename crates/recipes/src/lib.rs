@@ -23,7 +23,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use clap::Parser as _;
 use futures_util::{Sink, SinkExt as _, StreamExt as _};
 use liveness::driver::tokio::{Adapter, LiveStream, MessageKind, Socket, Timer};
-use liveness::{Clock, Config};
+use liveness::{Action, Clock, Config};
 use liveness_flags::{Args, flood, print};
 
 /// Frames and messages may be as large as this, as under the servers.
@@ -32,7 +32,7 @@ pub const LARGEST: usize = 64 << 20;
 /// An echo server, but for its stack.
 pub struct Echo {
     pub config: Config,
-    clock: Clock,
+    pub clock: Clock,
     connections: AtomicUsize,
 }
 
@@ -77,6 +77,12 @@ pub async fn accept(listener: &tokio::net::TcpListener) -> tokio::net::TcpStream
 }
 
 impl Echo {
+    /// Somebody has come: what prints the changes of this connection.
+    pub fn printer(&self) -> impl Fn(Action) + Send + use<> {
+        let (connection, clock) = (self.connections.fetch_add(1, Ordering::Relaxed) + 1, self.clock);
+        move |action| print(action, connection, clock)
+    }
+
     /// The whole life of a connection. Echoes data messages; the text `flood N` makes it send N bytes, in messages that `binary` makes.
     pub async fn serve<S, A, T>(&self, socket: LiveStream<S, A, T>, binary: impl Fn(Vec<u8>) -> A::Message)
     where
@@ -85,8 +91,8 @@ impl Echo {
         T: Timer,
         LiveStream<S, A, T>: Sink<A::Message>,
     {
-        let (connection, clock) = (self.connections.fetch_add(1, Ordering::Relaxed) + 1, self.clock);
-        let mut socket = socket.on_action(move |action, _| print(action, connection, clock));
+        let print = self.printer();
+        let mut socket = socket.on_action(move |action, _| print(action));
         // To the very end: the peer is told why, and given the time to hear it.
         while let Some(message) = socket.next().await {
             let Ok(message) = message else { continue };
