@@ -117,13 +117,22 @@ pub fn flood(text: &str) -> Option<u64> {
     text.strip_prefix("flood ")?.parse().ok()
 }
 
-/// The line for a change: `SECONDS online|suspect|offline|disconnect CONNECTION [REASON]`.
+/// A server's line for a change: `SECONDS online|suspect|offline|disconnect CONNECTION [REASON]`.
 pub fn print(action: Action, connection: usize, clock: Clock) {
+    print_change(action, &format!(" {connection}"), clock);
+}
+
+/// A client's line: the same without a connection's number.
+pub fn print_own(action: Action, clock: Clock) {
+    print_change(action, "", clock);
+}
+
+fn print_change(action: Action, whose: &str, clock: Clock) {
     let change = match action {
-        Action::MarkOnline => format!("online {connection}"),
-        Action::MarkSuspect => format!("suspect {connection}"),
-        Action::MarkOffline(reason) => format!("offline {connection} {reason}"),
-        Action::Disconnect => format!("disconnect {connection}"),
+        Action::MarkOnline => format!("online{whose}"),
+        Action::MarkSuspect => format!("suspect{whose}"),
+        Action::MarkOffline(reason) => format!("offline{whose} {reason}"),
+        Action::Disconnect => format!("disconnect{whose}"),
         Action::SendPing(_) | Action::Close(_) => return,
     };
     let seconds = clock.now().as_duration().as_secs_f64();

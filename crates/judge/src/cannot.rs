@@ -13,6 +13,11 @@ pub struct Cannot {
 /// All of them.
 pub const CANNOT: &[Cannot] = &[
     Cannot {
+        program: "recipe_reqwest",
+        cases: &["dribble"],
+        why: "reqwest-websocket hides its connection, so whole messages alone are seen to move",
+    },
+    Cannot {
         program: "recipe_rocket",
         cases: &["read-slowly"],
         why: "Rocket 0.5 opens its listener itself, so the kernel keeps megabytes for a slow reader",

@@ -46,7 +46,7 @@ mod glue {
     }
 }
 
-/// `recipe_reqwest URL [SETTING]...`: prints `SECONDS online|suspect|offline|disconnect 1 [REASON]`.
+/// `recipe_reqwest URL [SETTING]...`: prints `SECONDS online|suspect|offline|disconnect [REASON]`.
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -56,7 +56,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let socket = LiveStream::with_adapter(glue::Reqwest, response.into_websocket().await?, config);
     let clock = Clock::new();
     let mut socket =
-        socket.role(Role::Client).on_action(move |action, _| liveness_flags::print(action, 1, clock));
+        socket.role(Role::Client).on_action(move |action, _| liveness_flags::print_own(action, clock));
     while let Some(message) = socket.next().await {
         println!("{message:?}");
     }
