@@ -11,7 +11,7 @@
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
@@ -91,6 +91,11 @@ impl Args {
         settings.join(" ").parse().map_err(|error: ParseConfigError| error.to_string())
     }
 
+    /// Where to listen, for a server that opens its door itself and then says so by [`announce`].
+    pub fn address(&self) -> &str {
+        &self.listen
+    }
+
     /// Opens the door, and says on stderr where it is; makes the folder to record into.
     pub fn listen(&self) -> Result<TcpListener, Failure> {
         if let Some(folder) = &self.record {
@@ -99,7 +104,7 @@ impl Args {
         let listener =
             TcpListener::bind(&self.listen).map_err(|error| cannot_listen(&self.listen, &error))?;
         SockRef::from(&listener).listen(BACKLOG)?;
-        complain(format_args!("listening on {}", listener.local_addr()?));
+        announce(listener.local_addr()?);
         Ok(listener)
     }
 
@@ -142,19 +147,33 @@ pub fn flood(text: &str) -> Option<u64> {
     text.strip_prefix("flood ")?.parse().ok()
 }
 
-/// The line for a change: `SECONDS online|suspect|offline|disconnect CONNECTION [REASON]`.
+/// A server's line for a change: `SECONDS online|suspect|offline|disconnect CONNECTION [REASON]`.
 pub fn print(action: Action, connection: usize, clock: Clock) {
+    print_change(action, &format!(" {connection}"), clock);
+}
+
+/// A client's line: the same without a connection's number.
+pub fn print_own(action: Action, clock: Clock) {
+    print_change(action, "", clock);
+}
+
+fn print_change(action: Action, whose: &str, clock: Clock) {
     let change = match action {
-        Action::MarkOnline => format!("online {connection}"),
-        Action::MarkSuspect => format!("suspect {connection}"),
-        Action::MarkOffline(reason) => format!("offline {connection} {reason}"),
-        Action::Disconnect => format!("disconnect {connection}"),
+        Action::MarkOnline => format!("online{whose}"),
+        Action::MarkSuspect => format!("suspect{whose}"),
+        Action::MarkOffline(reason) => format!("offline{whose} {reason}"),
+        Action::Disconnect => format!("disconnect{whose}"),
         Action::SendPing(_) | Action::Close(_) => return,
     };
     let seconds = clock.now().as_duration().as_secs_f64();
     let mut out = io::stdout().lock();
     // Nobody may be listening any more; the connections are served all the same.
     let _ = writeln!(out, "{seconds:.3} {change}").and_then(|()| out.flush());
+}
+
+/// Says on stderr where the door is.
+pub fn announce(address: SocketAddr) {
+    complain(format_args!("listening on {address}"));
 }
 
 /// A line for the operator, on stderr; `eprintln!` would panic where that is closed.

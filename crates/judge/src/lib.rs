@@ -19,6 +19,7 @@
 mod acts;
 mod cannot;
 mod cases;
+mod clients;
 mod server;
 mod wire;
 
@@ -32,6 +33,7 @@ use rustls::ClientConfig;
 
 pub use self::cannot::{CANNOT, Cannot, cannot};
 pub use self::cases::{ANY_TRAFFIC, Case, FLAGS, Group, PONG_ONLY, TIMEOUT};
+pub use self::clients::{CLIENT_CASES, CLIENT_SETTINGS, ClientCase, judge_client};
 use self::server::Visit;
 pub use self::server::{Change, Lines, Server, collect, reason};
 pub use self::wire::Wire;

@@ -17,13 +17,13 @@
 )]
 
 use std::net::TcpListener;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clap::Parser as _;
 use futures_util::{Sink, SinkExt as _, StreamExt as _};
 use liveness::driver::tokio::{Adapter, LiveStream, MessageKind, Socket, Timer};
-use liveness::{Clock, Config};
-pub use liveness_flags::Failure;
+use liveness::{Action, Clock, Config};
 use liveness_flags::{Args, flood, print};
 
 /// Frames and messages may be as large as this, as under the servers.
@@ -32,30 +32,67 @@ pub const LARGEST: usize = 64 << 20;
 /// An echo server, without its stack.
 pub struct Echo {
     pub config: Config,
-    clock: Clock,
+    pub clock: Clock,
     connections: AtomicUsize,
 }
 
+static ECHO: OnceLock<Echo> = OnceLock::new();
+
+/// The server of this process, once it [listens](listen).
+pub fn echo() -> &'static Echo {
+    ECHO.get().expect("it listens first")
+}
+
+/// Reads the flags.
+pub fn flags() -> Result<Args, String> {
+    let args = Args::parse();
+    let (config, clock, connections) = (args.config()?, Clock::new(), AtomicUsize::new(0));
+    ECHO.get_or_init(|| Echo { config, clock, connections });
+    Ok(args)
+}
+
+/// Reads the flags, opens the door and says where it is.
+pub fn listen() -> Result<TcpListener, String> {
+    let listener = flags()?.listen().map_err(|failure| format!("{failure:?}"))?;
+    listener.set_nonblocking(true).map_err(|error| error.to_string())?;
+    Ok(listener)
+}
+
+/// Tungstenite's own settings.
+#[cfg(feature = "_tungstenite")]
+pub fn settings() -> tokio_tungstenite::tungstenite::protocol::WebSocketConfig {
+    let settings = tokio_tungstenite::tungstenite::protocol::WebSocketConfig::default();
+    settings.max_message_size(Some(LARGEST)).max_frame_size(Some(LARGEST))
+}
+
+/// The next connection. A server that has run out of files turns a client away, and lives.
+#[cfg(feature = "_tokio")]
+pub async fn accept(listener: &tokio::net::TcpListener) -> tokio::net::TcpStream {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return stream,
+            Err(_) => tokio::time::sleep(std::time::Duration::from_millis(10)).await,
+        }
+    }
+}
+
 impl Echo {
-    /// Reads the flags, opens the door and says where it is.
-    pub fn from_flags() -> Result<(&'static Self, TcpListener), Failure> {
-        let args = Args::parse();
-        let echo = Self { config: args.config()?, clock: Clock::new(), connections: AtomicUsize::new(0) };
-        let listener = args.listen()?;
-        listener.set_nonblocking(true)?;
-        Ok((Box::leak(Box::new(echo)), listener))
+    /// Somebody has come: what prints the changes of this connection.
+    pub fn printer(&self) -> impl Fn(Action) + Send + use<> {
+        let (connection, clock) = (self.connections.fetch_add(1, Ordering::Relaxed) + 1, self.clock);
+        move |action| print(action, connection, clock)
     }
 
-    /// The whole life of a connection. Echoes data messages; the text `flood N` makes it send N bytes.
-    pub async fn serve<S, A, T>(&self, socket: LiveStream<S, A, T>)
+    /// The whole life of a connection. Echoes data messages; the text `flood N` makes it send N bytes, in messages that `binary` makes.
+    pub async fn serve<S, A, T>(&self, socket: LiveStream<S, A, T>, binary: impl Fn(Vec<u8>) -> A::Message)
     where
         S: Socket<A>,
         A: Adapter<S>,
         T: Timer,
         LiveStream<S, A, T>: Sink<A::Message>,
     {
-        let (connection, clock) = (self.connections.fetch_add(1, Ordering::Relaxed) + 1, self.clock);
-        let mut socket = socket.on_action(move |action, _| print(action, connection, clock));
+        let print = self.printer();
+        let mut socket = socket.on_action(move |action, _| print(action));
         // To the very end: the peer is told why, and given the time to hear it.
         while let Some(message) = socket.next().await {
             let Ok(message) = message else { continue };
@@ -65,7 +102,7 @@ impl Echo {
                 None => drop(socket.send(message).await),
                 Some(bytes) => {
                     for part in parts(bytes) {
-                        if socket.send(A::binary(part)).await.is_err() {
+                        if socket.send(binary(part)).await.is_err() {
                             break;
                         }
                     }

@@ -116,8 +116,29 @@ impl ByteCounters {
         self.0.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What became of an attempt to read, into a buffer that had room or had none.
+    #[inline]
+    pub(super) fn note_read(&self, read: &Poll<io::Result<usize>>, room: bool) {
+        match read {
+            Poll::Ready(Ok(count)) => {
+                self.note_received(*count);
+                if *count == 0 && room {
+                    self.note_ended();
+                }
+            }
+            Poll::Ready(Err(error)) => {
+                let _ = self.note_error(error);
+            }
+            Poll::Pending => {}
+        }
+    }
+
     /// What became of an attempt to write; one that fails is held back as one that has to wait.
-    fn note_write(&self, written: Poll<io::Result<usize>>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    pub(super) fn note_write(
+        &self,
+        written: Poll<io::Result<usize>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
         match written {
             Poll::Ready(Ok(count)) => add(&self.0.sent, count),
             Poll::Ready(Err(error)) => {
@@ -135,7 +156,7 @@ impl ByteCounters {
 
     /// Instead of another attempt to write: nothing where one may be made.
     #[inline]
-    fn refusal(&self, cx: &mut Context<'_>) -> Option<Poll<io::Result<usize>>> {
+    pub(super) fn refusal(&self, cx: &mut Context<'_>) -> Option<Poll<io::Result<usize>>> {
         if self.has_ended() { self.refusal_after_the_end(cx) } else { None }
     }
 
@@ -194,7 +215,7 @@ fn add(count: &AtomicUsize, more: usize) {
     count.store(count.load(Ordering::Relaxed).wrapping_add(more), Ordering::Relaxed);
 }
 
-/// Counts the bytes through a transport, and is otherwise as it.
+/// Counts the bytes through a transport of tokio's traits or of futures-io's, and is otherwise as it.
 ///
 /// Under TLS put it on the inside, on the socket itself: a record of TLS shows nothing until it is complete.
 ///
@@ -215,8 +236,8 @@ fn add(count: &AtomicUsize, more: usize) {
 /// ```
 #[derive(Debug)]
 pub struct Counted<T> {
-    transport: T,
-    counters: ByteCounters,
+    pub(super) transport: T,
+    pub(super) counters: ByteCounters,
 }
 
 impl<T> Counted<T> {
@@ -245,20 +266,9 @@ impl<T: AsyncRead + Unpin> AsyncRead for Counted<T> {
         let this = self.get_mut();
         let (before, room) = (buffer.filled().len(), buffer.remaining() > 0);
         let polled = Pin::new(&mut this.transport).poll_read(cx, buffer);
-        match &polled {
-            Poll::Ready(Ok(())) => {
-                let count = buffer.filled().len().saturating_sub(before);
-                this.counters.note_received(count);
-                if count == 0 && room {
-                    this.counters.note_ended();
-                }
-            }
-            Poll::Ready(Err(error)) => {
-                let _ = this.counters.note_error(error);
-            }
-            Poll::Pending => {}
-        }
-        polled
+        let read = polled.map_ok(|()| buffer.filled().len().saturating_sub(before));
+        this.counters.note_read(&read, room);
+        read.map_ok(drop)
     }
 }
 

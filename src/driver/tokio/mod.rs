@@ -81,6 +81,7 @@
 mod adapter;
 mod byte_counters;
 mod error;
+mod futures_io;
 mod heartbeat;
 mod options;
 mod reading;

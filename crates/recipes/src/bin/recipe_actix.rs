@@ -7,8 +7,8 @@
 //! What cannot be seen: up to 32 KiB in actix's own buffer count as sent.
 
 use actix_web::{App, Error, HttpRequest, HttpResponse, HttpServer, web};
-use liveness_recipes::{Echo, Failure, LARGEST};
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use liveness_recipes::{echo, listen, settings};
+use tokio_tungstenite::tungstenite::Message;
 
 mod glue {
     use std::{any::Any, io, net::Shutdown, sync::Arc, time::Duration};
@@ -19,11 +19,12 @@ mod glue {
     use actix_web::{Error, HttpRequest, HttpResponse, web};
     use futures_util::TryStreamExt as _;
     use liveness::driver::tokio::{Counted, LiveStream};
-    use liveness::{Config, driver::tune};
+    use liveness::driver::tokio_tungstenite::from_raw_socket;
+    use liveness::{Config, driver::tune, session::Role};
     use socket2::{SockRef, Socket};
     use tokio::io::{AsyncRead, AsyncWrite, duplex, join};
     use tokio_tungstenite::WebSocketStream;
-    use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+    use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
     use tokio_util::io::{ReaderStream, StreamReader};
 
     /// For `HttpServer::on_connect`. The second handle of the socket is there to hang up with, because actix owns the first.
@@ -57,34 +58,27 @@ mod glue {
         (HttpResponse, LiveStream<WebSocketStream<Counted<impl AsyncRead + AsyncWrite + Unpin>>>),
         Error,
     > {
+        let mut response = actix_http::ws::handshake(request.head())?;
         let hang_up = HangUp(request.conn_data::<Option<Arc<Socket>>>().cloned().flatten());
         let body = body.map_err(io::Error::other).inspect_ok(move |_| _ = &hang_up);
         let (ours, actixs) = duplex(16 * 1024);
-        let transport = Counted::new(join(StreamReader::new(body), ours));
-        let counters = transport.counters().clone();
-        let socket = WebSocketStream::from_raw_socket(transport, Role::Server, Some(settings)).await;
-        let mut response = actix_http::ws::handshake(request.head())?;
+        let transport = join(StreamReader::new(body), ours);
+        let socket = from_raw_socket(transport, Role::Server, Some(settings), config).await;
         let response = response.message_body(BodyStream::new(ReaderStream::new(actixs)).boxed())?;
-        Ok((HttpResponse::from(response), LiveStream::new(socket, config).counted(counters)))
+        Ok((HttpResponse::from(response), socket))
     }
 }
 
-async fn serve(
-    request: HttpRequest,
-    body: web::Payload,
-    echo: web::Data<&'static Echo>,
-) -> Result<HttpResponse, Error> {
-    let settings = WebSocketConfig::default().max_message_size(Some(LARGEST)).max_frame_size(Some(LARGEST));
-    let (response, socket) = glue::upgrade(request, body, settings, echo.config).await?;
-    let echo = **echo;
-    actix_web::rt::spawn(async move { echo.serve(socket).await });
+async fn serve(request: HttpRequest, body: web::Payload) -> Result<HttpResponse, Error> {
+    let (response, socket) = glue::upgrade(request, body, settings(), echo().config).await?;
+    actix_web::rt::spawn(async { echo().serve(socket, |part| Message::Binary(part.into())).await });
     Ok(response)
 }
 
 #[actix_web::main]
-async fn main() -> Result<(), Failure> {
-    let (echo, listener) = Echo::from_flags()?;
-    let app = move || App::new().app_data(web::Data::new(echo)).default_service(web::get().to(serve));
-    let server = HttpServer::new(app).on_connect(glue::on_connect).workers(1);
-    Ok(server.listen(listener)?.run().await?)
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let listener = listen()?;
+    let app = || App::new().default_service(web::get().to(serve));
+    HttpServer::new(app).on_connect(glue::on_connect).workers(1).listen(listener)?.run().await?;
+    Ok(())
 }

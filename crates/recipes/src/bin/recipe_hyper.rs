@@ -1,40 +1,39 @@
-//! hyper with hyper-tungstenite: its WebSocket is one of tokio-tungstenite's, which this crate knows.
+//! hyper, by way of hyper-tungstenite 0.30: its socket is tokio-tungstenite's, so there is no glue but the counting.
 //!
-//! What cannot be seen: nothing. The transport is ours.
+//! All is seen: the connection is counted before hyper is given it. Over HTTP/2 its streams would share the counts: leave them out there.
 
-use hyper::{Request, Response, body::Bytes, body::Incoming, server::conn::http1, service::service_fn};
-use hyper_tungstenite::tungstenite::protocol::WebSocketConfig;
+use std::convert::Infallible;
+
+use http_body_util::Empty;
+use hyper::body::{Bytes, Incoming};
+use hyper::{Request, Response, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use liveness::driver::tokio::{ByteCounters, Counted, LiveStream};
-use liveness_recipes::{Echo, Failure, LARGEST};
+use liveness::driver::tune;
+use liveness_recipes::{accept, echo, listen, settings};
+use tokio_tungstenite::tungstenite::Message;
 
-async fn serve(
-    echo: &'static Echo,
-    mut request: Request<Incoming>,
-    counters: ByteCounters,
-) -> Result<Response<http_body_util::Full<Bytes>>, std::convert::Infallible> {
-    let settings = WebSocketConfig::default().max_message_size(Some(LARGEST)).max_frame_size(Some(LARGEST));
-    let Ok((response, socket)) = hyper_tungstenite::upgrade(&mut request, Some(settings)) else {
-        return Ok(Response::default());
-    };
+type Answer = Response<Empty<Bytes>>;
+
+async fn serve(mut request: Request<Incoming>, counters: ByteCounters) -> Result<Answer, Infallible> {
+    let upgraded = hyper_tungstenite::upgrade(&mut request, Some(settings()));
+    let Ok((response, socket)) = upgraded else { return Ok(Response::new(Empty::new())) };
     tokio::spawn(async move {
         let Ok(socket) = socket.await else { return };
-        let socket = LiveStream::new(socket, echo.config).counted(counters);
-        echo.serve(socket).await;
+        let socket = LiveStream::new(socket, echo().config).counted(counters);
+        echo().serve(socket, |part| Message::Binary(part.into())).await;
     });
-    Ok(response)
+    Ok(response.map(|_| Empty::new()))
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Failure> {
-    let (echo, listener) = Echo::from_flags()?;
-    liveness::driver::tune(&listener); // on Linux, what it accepts inherits that
-    let listener = tokio::net::TcpListener::from_std(listener)?;
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let listener = tokio::net::TcpListener::from_std(listen()?)?;
+    tune(&listener);
     loop {
-        let Ok((stream, _)) = listener.accept().await else { continue };
-        let stream = Counted::new(stream);
+        let stream = Counted::new(accept(&listener).await);
         let counters = stream.counters().clone();
-        let service = service_fn(move |request| serve(echo, request, counters.clone()));
+        let service = service_fn(move |request| serve(request, counters.clone()));
         tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service).with_upgrades());
     }
 }

@@ -1,51 +1,46 @@
-//! smol with async-tungstenite: no runtime of tokio's. `Counted` speaks the traits of tokio's transports, so it stands between two
-//! adapters of tokio-util's.
+//! async-tungstenite on smol: smol's sockets, executor and timer. No runtime of tokio's, and no second thread.
 //!
-//! What cannot be seen: nothing. The transport is ours.
+//! All is seen. async-std is served by the same lines, with its own `TcpListener`.
 
-use async_tungstenite::{accept_async_with_config, tungstenite::protocol::WebSocketConfig};
+use async_tungstenite::tungstenite::{Message, protocol::WebSocketConfig};
 use liveness::driver::tokio::{Counted, LiveStream};
-use liveness_recipes::{Echo, Failure, LARGEST};
-use tokio_util::compat::{FuturesAsyncReadCompatExt as _, TokioAsyncReadCompatExt as _};
+use liveness::driver::tune;
+use liveness_recipes::{LARGEST, echo, listen};
+use smol::{Async, LocalExecutor};
 
 mod glue {
-    use std::{
-        future::Future,
-        io,
-        pin::Pin,
-        task::{Context, Poll, ready},
-    };
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
 
-    use async_tungstenite::{
-        WebSocketStream,
-        tungstenite::{Message, protocol::CloseFrame},
-    };
-    use liveness::driver::tokio::{Adapter, MessageKind, Timer};
+    use async_tungstenite::WebSocketStream;
+    use async_tungstenite::tungstenite::{Message, protocol::CloseFrame};
+    use liveness::driver::tokio::{Adapter, MessageKind, Timer, clock};
     use liveness::{Clock, CloseCode, Timestamp};
-    use smol::io::{AsyncRead, AsyncWrite};
 
-    pub struct SmolTimer(smol::Timer, Clock);
+    pub struct AsyncIo(async_io::Timer, Clock);
 
-    impl Default for SmolTimer {
-        fn default() -> Self {
-            Self(smol::Timer::never(), Clock::new())
+    impl AsyncIo {
+        pub fn new() -> Self {
+            Self(async_io::Timer::never(), clock())
         }
     }
 
-    impl Timer for SmolTimer {
+    impl Timer for AsyncIo {
         fn now(&self) -> Timestamp {
             self.1.now()
         }
+
         fn poll_until(&mut self, at: Timestamp, cx: &mut Context<'_>) -> Poll<()> {
             self.0.set_at(self.1.instant(at));
             Pin::new(&mut self.0).poll(cx).map(drop)
         }
     }
 
-    pub struct Async;
+    pub struct Tungstenite;
 
-    impl<T: AsyncRead + AsyncWrite + Unpin> Adapter<WebSocketStream<T>> for Async {
+    impl<T> Adapter<WebSocketStream<T>> for Tungstenite {
         type Message = Message;
+
         fn kind(message: &Message) -> MessageKind<'_> {
             match message {
                 Message::Text(text) => MessageKind::Text(text),
@@ -53,59 +48,53 @@ mod glue {
                 Message::Ping(payload) => MessageKind::Ping(payload),
                 Message::Pong(payload) => MessageKind::Pong(payload),
                 Message::Close(frame) => {
-                    MessageKind::Close(frame.as_ref().map(|f| (f.code.into(), &*f.reason)))
+                    MessageKind::Close(frame.as_ref().map(|frame| (frame.code.into(), &*frame.reason)))
                 }
                 Message::Frame(frame) => MessageKind::Binary(frame.payload()),
             }
         }
+
         fn ping(payload: &[u8]) -> Message {
             Message::Ping(payload.to_vec().into())
         }
+
         fn text(text: String) -> Message {
             Message::Text(text.into())
         }
+
         fn binary(bytes: Vec<u8>) -> Message {
             Message::Binary(bytes.into())
         }
+
         fn close(code: Option<CloseCode>, text: &str) -> Message {
-            Message::Close(
-                code.map(|code| CloseFrame { code: code.get().into(), reason: text.to_owned().into() }),
-            )
-        }
-        fn poll_shutdown(socket: &mut WebSocketStream<T>, cx: &mut Context<'_>) -> Poll<()> {
-            Pin::new(socket.get_mut()).poll_close(cx).map(drop)
-        }
-        fn poll_discard(socket: &mut WebSocketStream<T>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-            let mut scrap = [0; 4096];
-            Poll::Ready(ready!(Pin::new(socket.get_mut()).poll_read(cx, &mut scrap)))
+            Message::Close(code.map(|code| CloseFrame { code: code.get().into(), reason: text.into() }))
         }
     }
 }
 
-fn main() -> Result<(), Failure> {
-    let (echo, listener) = Echo::from_flags()?;
-    liveness::driver::tune(&listener); // on Linux, what it accepts inherits that
-    let listener = smol::net::TcpListener::try_from(listener)?;
-    let tasks = smol::LocalExecutor::new();
-    smol::block_on(tasks.run(async {
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let listener = Async::<std::net::TcpListener>::try_from(listen()?)?;
+    tune(&listener);
+    let executor = LocalExecutor::new();
+    smol::block_on(executor.run(async {
         loop {
-            let Ok((stream, _)) = listener.accept().await else { continue };
+            let Ok((stream, _)) = listener.accept().await else {
+                smol::Timer::after(std::time::Duration::from_millis(10)).await; // out of files
+                continue;
+            };
+            let stream = Counted::new(stream);
+            let counters = stream.counters().clone();
             let serve = async move {
-                let stream = Counted::new(stream.compat());
-                let counters = stream.counters().clone();
                 let settings =
                     WebSocketConfig::default().max_message_size(Some(LARGEST)).max_frame_size(Some(LARGEST));
-                let Ok(socket) = accept_async_with_config(stream.compat(), Some(settings)).await else {
-                    return;
-                };
-                let socket = LiveStream::<_, glue::Async, _>::with_timer(
-                    glue::SmolTimer::default(),
-                    socket,
-                    echo.config,
-                );
-                echo.serve(socket.counted(counters)).await;
+                let socket = async_tungstenite::accept_async_with_config(stream, Some(settings)).await;
+                let Ok(socket) = socket else { return };
+                let timer = glue::AsyncIo::new();
+                let socket = LiveStream::<_, glue::Tungstenite, _>::with_timer(timer, socket, echo().config);
+                let socket = socket.counted(counters);
+                echo().serve(socket, |part| Message::Binary(part.into())).await;
             };
-            tasks.spawn(serve).detach();
+            executor.spawn(serve).detach();
         }
     }))
 }

@@ -1,96 +1,99 @@
-//! tokio-websockets: a stream and a sink of messages of its own.
+//! tokio-websockets.
 //!
-//! What cannot be seen: nothing. The transport is ours.
+//! All is seen.
 
 use liveness::driver::tokio::{Counted, LiveStream};
-use liveness_recipes::{Echo, Failure, LARGEST};
-use tokio_websockets::{Config, Limits, ServerBuilder};
+use liveness::driver::tune;
+use liveness_recipes::{LARGEST, accept, echo, listen};
+use tokio_websockets::{Limits, Message, ServerBuilder};
 
 mod glue {
-    use std::{
-        error::Error,
-        io,
-        pin::Pin,
-        task::{Context, Poll, ready},
-    };
+    use std::error::Error;
+    use std::io;
+    use std::pin::Pin;
+    use std::task::{Context, Poll, ready};
 
     use liveness::CloseCode;
-    use liveness::driver::{
-        ErrorKind,
-        tokio::{Adapter, MessageKind, guess},
-    };
+    use liveness::driver::ErrorKind;
+    use liveness::driver::tokio::{Adapter, MessageKind, guess};
     use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-    use tokio_websockets::{Message, WebSocketStream, proto::ProtocolError};
+    use tokio_websockets::proto::ProtocolError;
+    use tokio_websockets::{Error as Failure, Message, WebSocketStream};
 
     pub struct TokioWebsockets;
 
     impl<T: AsyncRead + AsyncWrite + Unpin> Adapter<WebSocketStream<T>> for TokioWebsockets {
         type Message = Message;
+
         fn kind(message: &Message) -> MessageKind<'_> {
             match message.as_text() {
                 Some(text) => MessageKind::Text(text),
                 None if message.is_ping() => MessageKind::Ping(message.as_payload()),
                 None if message.is_pong() => MessageKind::Pong(message.as_payload()),
-                // 1005 says that there was none.
-                None if message.is_close() => {
-                    let close = message.as_close().map(|(code, text)| (u16::from(code), text));
-                    MessageKind::Close(close.filter(|(code, _)| *code != 1005))
-                }
+                // 1005 is its word for a Close without a code.
+                None if message.is_close() => MessageKind::Close(
+                    message
+                        .as_close()
+                        .map(|(code, text)| (code.into(), text))
+                        .filter(|close| close.0 != 1005),
+                ),
                 None => MessageKind::Binary(message.as_payload()),
             }
         }
+
         fn ping(payload: &[u8]) -> Message {
             Message::ping(payload.to_vec())
         }
+
         fn text(text: String) -> Message {
             Message::text(text)
         }
+
         fn binary(bytes: Vec<u8>) -> Message {
             Message::binary(bytes)
         }
+
         fn close(code: Option<CloseCode>, text: &str) -> Message {
             Message::close(code.and_then(|code| code.get().try_into().ok()), text)
         }
+
         fn error_kind(error: &(dyn Error + 'static)) -> ErrorKind {
             match error.downcast_ref() {
-                Some(tokio_websockets::Error::AlreadyClosed) => ErrorKind::Closed,
-                Some(tokio_websockets::Error::Protocol(ProtocolError::InvalidUtf8)) => {
+                Some(Failure::AlreadyClosed) => ErrorKind::Closed,
+                Some(Failure::Protocol(ProtocolError::InvalidUtf8)) => {
                     ErrorKind::Protocol(CloseCode::INVALID_PAYLOAD)
                 }
-                Some(tokio_websockets::Error::PayloadTooLong { .. }) => {
-                    ErrorKind::Protocol(CloseCode::TOO_BIG)
-                }
+                Some(Failure::PayloadTooLong { .. }) => ErrorKind::Protocol(CloseCode::TOO_BIG),
                 _ => guess(error),
             }
         }
+
+        // The connection can be reached, so our Close after a frame against the rules is not lost in a reset.
         fn poll_shutdown(socket: &mut WebSocketStream<T>, cx: &mut Context<'_>) -> Poll<()> {
             Pin::new(socket.get_mut()).poll_shutdown(cx).map(drop)
         }
+
         fn poll_discard(socket: &mut WebSocketStream<T>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
             let mut scrap = [0; 4096];
-            let mut buffer = ReadBuf::new(&mut scrap);
-            ready!(Pin::new(socket.get_mut()).poll_read(cx, &mut buffer))?;
-            Poll::Ready(Ok(buffer.filled().len()))
+            let mut scrap = ReadBuf::new(&mut scrap);
+            ready!(Pin::new(socket.get_mut()).poll_read(cx, &mut scrap))?;
+            Poll::Ready(Ok(scrap.filled().len()))
         }
     }
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Failure> {
-    let (echo, listener) = Echo::from_flags()?;
-    liveness::driver::tune(&listener); // on Linux, what it accepts inherits that
-    let listener = tokio::net::TcpListener::from_std(listener)?;
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let listener = tokio::net::TcpListener::from_std(listen()?)?;
+    tune(&listener);
     loop {
-        let Ok((stream, _)) = listener.accept().await else { continue };
+        let stream = Counted::new(accept(&listener).await);
+        let counters = stream.counters().clone();
         tokio::spawn(async move {
-            let stream = Counted::new(stream);
-            let counters = stream.counters().clone();
-            let limits = Limits::default().max_payload_len(Some(LARGEST));
-            let server = ServerBuilder::new().limits(limits).config(Config::default().frame_size(LARGEST));
-            let Ok((_request, socket)) = server.accept(stream).await else { return };
-            let socket =
-                LiveStream::with_adapter(glue::TokioWebsockets, socket, echo.config).counted(counters);
-            echo.serve(socket).await;
+            let builder = ServerBuilder::new().limits(Limits::default().max_payload_len(Some(LARGEST)));
+            let Ok((_request, socket)) = builder.accept(stream).await else { return };
+            let socket = LiveStream::with_adapter(glue::TokioWebsockets, socket, echo().config);
+            echo().serve(socket.counted(counters), Message::binary::<Vec<u8>>).await;
         });
     }
 }
