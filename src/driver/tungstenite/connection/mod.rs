@@ -210,6 +210,11 @@ impl Connection {
     /// When to take the next turn, if nothing happens before; `None`: not before the next event.
     #[must_use]
     pub fn poll_timeout(&self, now: Timestamp) -> Option<Timestamp> {
+        // After the verdict what has come is heard by shares. Where the rest after a share is over, the next turn has the next one.
+        let is_rested = self.undecoded && self.session.kept() == 0 && self.session.wants_read(now);
+        if is_rested && self.peer.liveness().verdict().is_some() {
+            return Some(now);
+        }
         let own = self.session.poll_timeout(now);
         [self.peer.liveness().wake_at(), own].into_iter().flatten().min()
     }
