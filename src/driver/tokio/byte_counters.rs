@@ -133,12 +133,22 @@ impl ByteCounters {
         }
     }
 
-    /// What became of an attempt to write; one that fails is held back as one that has to wait.
-    pub(super) fn note_write(
+    /// An attempt to write, where one may be made, and what becomes of it.
+    #[inline]
+    pub(super) fn write(
         &self,
-        written: Poll<io::Result<usize>>,
         cx: &mut Context<'_>,
+        attempt: impl FnOnce(&mut Context<'_>) -> Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
+        if let Some(refusal) = self.refusal(cx) {
+            return refusal;
+        }
+        let written = attempt(cx);
+        self.note_write(written, cx)
+    }
+
+    /// What became of an attempt to write; one that fails is held back as one that has to wait.
+    fn note_write(&self, written: Poll<io::Result<usize>>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         match written {
             Poll::Ready(Ok(count)) => add(&self.0.sent, count),
             Poll::Ready(Err(error)) => {
@@ -156,7 +166,7 @@ impl ByteCounters {
 
     /// Instead of another attempt to write: nothing where one may be made.
     #[inline]
-    pub(super) fn refusal(&self, cx: &mut Context<'_>) -> Option<Poll<io::Result<usize>>> {
+    fn refusal(&self, cx: &mut Context<'_>) -> Option<Poll<io::Result<usize>>> {
         if self.has_ended() { self.refusal_after_the_end(cx) } else { None }
     }
 
@@ -275,11 +285,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Counted<T> {
 impl<T: AsyncWrite + Unpin> AsyncWrite for Counted<T> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        if let Some(refusal) = this.counters.refusal(cx) {
-            return refusal;
-        }
-        let written = Pin::new(&mut this.transport).poll_write(cx, bytes);
-        this.counters.note_write(written, cx)
+        this.counters.write(cx, |cx| Pin::new(&mut this.transport).poll_write(cx, bytes))
     }
 
     fn poll_write_vectored(
@@ -288,11 +294,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Counted<T> {
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        if let Some(refusal) = this.counters.refusal(cx) {
-            return refusal;
-        }
-        let written = Pin::new(&mut this.transport).poll_write_vectored(cx, bytes);
-        this.counters.note_write(written, cx)
+        this.counters.write(cx, |cx| Pin::new(&mut this.transport).poll_write_vectored(cx, bytes))
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -22,11 +22,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Counted<T> {
 impl<T: AsyncWrite + Unpin> AsyncWrite for Counted<T> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        if let Some(refusal) = this.counters.refusal(cx) {
-            return refusal;
-        }
-        let written = Pin::new(&mut this.transport).poll_write(cx, bytes);
-        this.counters.note_write(written, cx)
+        this.counters.write(cx, |cx| Pin::new(&mut this.transport).poll_write(cx, bytes))
     }
 
     fn poll_write_vectored(
@@ -35,11 +31,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Counted<T> {
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        if let Some(refusal) = this.counters.refusal(cx) {
-            return refusal;
-        }
-        let written = Pin::new(&mut this.transport).poll_write_vectored(cx, bytes);
-        this.counters.note_write(written, cx)
+        this.counters.write(cx, |cx| Pin::new(&mut this.transport).poll_write_vectored(cx, bytes))
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
