@@ -102,7 +102,7 @@ impl Args {
             fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         }
         let listener =
-            TcpListener::bind(&self.listen).map_err(|error| cannot_listen(&self.listen, &error))?;
+            TcpListener::bind(&self.listen).map_err(|error| cannot_listen(&self.listen, ANY, &error))?;
         SockRef::from(&listener).listen(BACKLOG)?;
         announce(listener.local_addr()?);
         Ok(listener)
@@ -114,6 +114,9 @@ impl Args {
         Sink::create(&folder.join(format!("connection-{connection}.txt"))).map(Some)
     }
 }
+
+/// A place whose port is any that is free.
+pub const ANY: &str = "127.0.0.1:0";
 
 /// Why a program cannot go on, in words for the person who started it: `main` prints it as it is.
 pub struct Failure(String);
@@ -130,11 +133,11 @@ impl<T: fmt::Display> From<T> for Failure {
     }
 }
 
-/// Why nobody can be heard at this place, and what would be right.
-pub fn cannot_listen(place: &str, error: &io::Error) -> Failure {
+/// Why nobody can be heard at this place, and what would be right: `any` is how its user asks for any place that is free.
+pub fn cannot_listen(place: &str, any: &str, error: &io::Error) -> Failure {
     let kind = error.kind();
     Failure(if kind == io::ErrorKind::AddrInUse {
-        format!("{place} is taken: give another, or 127.0.0.1:0 for any that is free")
+        format!("{place} is taken: give another, or {any} for any that is free")
     } else if kind == io::ErrorKind::InvalidInput {
         format!("{place}: {error}; expected HOST:PORT, such as 127.0.0.1:8080")
     } else {

@@ -23,6 +23,11 @@ pub const CANNOT: &[Cannot] = &[
         why: "Rocket 0.5 opens its listener itself, so the kernel keeps megabytes for a slow reader",
     },
     Cannot {
+        program: "recipe_smol",
+        cases: &["stop-reading"],
+        why: "smol tries to write whenever it is polled, so the kernel takes one more ping: the peer is found, as `ping-timeout`",
+    },
+    Cannot {
         program: "recipe_yawc",
         cases: &["mute", "flood-pings", "break-rules", "too-large"],
         why: "yawc writes a Close or a Pong of its own behind our Close; the verdicts are right",

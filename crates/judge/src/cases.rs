@@ -64,6 +64,29 @@ const fn case(
     Case { name, sentence, act, reason, suspicion, needs_lines: false }
 }
 
+// What is right whatever counts.
+const ANSWER: Case = case(
+    "answer",
+    "it answers each ping, and says nothing else: kept",
+    acts::answer,
+    "peer-closed 1000",
+    Never,
+);
+const READ_SLOWLY: Case = case(
+    "read-slowly",
+    "it reads 20 MB, the last of it slowly: kept",
+    acts::read_slowly,
+    "peer-closed 1000",
+    Perhaps,
+);
+const ANSWER_LATE: Case = case(
+    "answer-late",
+    "it answers each ping, 5 s late: suspect, and kept",
+    acts::answer_late,
+    "peer-closed 1000",
+    Often,
+);
+
 /// Where any sign of life counts.
 pub const ANY_TRAFFIC: Group = Group {
     evidence: "any-traffic",
@@ -76,13 +99,7 @@ pub const ANY_TRAFFIC: Group = Group {
             Once,
         ),
         case("mute", "it answers no ping: told so by one Close, 3008", acts::stay_mute, "ping-timeout", Once),
-        case(
-            "answer",
-            "it answers each ping, and says nothing else: kept",
-            acts::answer,
-            "peer-closed 1000",
-            Never,
-        ),
+        ANSWER,
         case(
             "dribble",
             "one frame of 10 MB takes 12 s to arrive: kept",
@@ -90,28 +107,15 @@ pub const ANY_TRAFFIC: Group = Group {
             "peer-closed 1000",
             Never,
         ),
-        case(
-            "read-slowly",
-            "it reads 20 MB, the last of it slowly: kept",
-            acts::read_slowly,
-            "peer-closed 1000",
-            Perhaps,
-        ),
-        // A runtime that tries to write whenever it is polled gets the next ping into the kernel, where its writing ends.
+        READ_SLOWLY,
         case(
             "stop-reading",
             "it reads nothing of 40 MB: given up, and hung up on",
             acts::stop_reading,
-            "write-stalled or ping-timeout",
+            "write-stalled",
             Once,
         ),
-        case(
-            "answer-late",
-            "it answers each ping, 5 s late: suspect, and kept",
-            acts::answer_late,
-            "peer-closed 1000",
-            Often,
-        ),
+        ANSWER_LATE,
         case("chat", "it talks, and answers no ping: kept", acts::chat, "peer-closed 1000", Never),
         case("ask", "it sends pings of its own: answered", acts::ask, "peer-closed 1000", Never),
         case(
@@ -180,13 +184,7 @@ pub const ANY_TRAFFIC: Group = Group {
 pub const PONG_ONLY: Group = Group {
     evidence: "pong-only",
     cases: &[
-        case(
-            "answer",
-            "it answers each ping, and says nothing else: kept",
-            acts::answer,
-            "peer-closed 1000",
-            Never,
-        ),
+        ANSWER,
         case("chat", "it talks, and answers no ping: given up", acts::chat_in_vain, "ping-timeout", Once),
         case("forge", "its pongs answer nothing: given up", acts::forge, "ping-timeout", Once),
         case(
@@ -204,20 +202,8 @@ pub const PONG_ONLY: Group = Group {
             "write-stalled or ping-timeout",
             Perhaps,
         ),
-        case(
-            "read-slowly",
-            "it reads 20 MB, the last of it slowly: kept",
-            acts::read_slowly,
-            "peer-closed 1000",
-            Perhaps,
-        ),
-        case(
-            "answer-late",
-            "it answers each ping, 5 s late: suspect, and kept",
-            acts::answer_late,
-            "peer-closed 1000",
-            Often,
-        ),
+        READ_SLOWLY,
+        ANSWER_LATE,
     ],
 };
 

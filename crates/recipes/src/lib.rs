@@ -24,6 +24,7 @@ use clap::Parser as _;
 use futures_util::{Sink, SinkExt as _, StreamExt as _};
 use liveness::driver::tokio::{Adapter, LiveStream, MessageKind, Socket, Timer};
 use liveness::{Action, Clock, Config};
+pub use liveness_flags::Failure;
 use liveness_flags::{Args, flood, print};
 
 /// Frames and messages may be as large as this, as under the servers.
@@ -44,7 +45,7 @@ pub fn echo() -> &'static Echo {
 }
 
 /// Reads the flags.
-pub fn flags() -> Result<Args, String> {
+pub fn flags() -> Result<Args, Failure> {
     let args = Args::parse();
     let (config, clock, connections) = (args.config()?, Clock::new(), AtomicUsize::new(0));
     ECHO.get_or_init(|| Echo { config, clock, connections });
@@ -52,9 +53,9 @@ pub fn flags() -> Result<Args, String> {
 }
 
 /// Reads the flags, opens the door and says where it is.
-pub fn listen() -> Result<TcpListener, String> {
-    let listener = flags()?.listen().map_err(|failure| format!("{failure:?}"))?;
-    listener.set_nonblocking(true).map_err(|error| error.to_string())?;
+pub fn listen() -> Result<TcpListener, Failure> {
+    let listener = flags()?.listen()?;
+    listener.set_nonblocking(true)?;
     Ok(listener)
 }
 
@@ -83,8 +84,8 @@ impl Echo {
         move |action| print(action, connection, clock)
     }
 
-    /// The whole life of a connection. Echoes data messages; the text `flood N` makes it send N bytes, in messages that `binary` makes.
-    pub async fn serve<S, A, T>(&self, socket: LiveStream<S, A, T>, binary: impl Fn(Vec<u8>) -> A::Message)
+    /// The whole life of a connection. Echoes data messages; the text `flood N` makes it send N bytes.
+    pub async fn serve<S, A, T>(&self, socket: LiveStream<S, A, T>)
     where
         S: Socket<A>,
         A: Adapter<S>,
@@ -102,7 +103,7 @@ impl Echo {
                 None => drop(socket.send(message).await),
                 Some(bytes) => {
                     for part in parts(bytes) {
-                        if socket.send(binary(part)).await.is_err() {
+                        if socket.send(A::binary(part)).await.is_err() {
                             break;
                         }
                     }

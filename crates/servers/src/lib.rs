@@ -12,7 +12,7 @@ pub mod nonblocking;
 
 use std::sync::Arc;
 
-pub use liveness_flags::{Args, Failure, cannot_listen, complain, flood, print};
+pub use liveness_flags::{ANY, Args, Failure, cannot_listen, complain, flood, print};
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};

@@ -42,7 +42,7 @@
 //! `/liveness.js` is the page's half of such a heartbeat, `.dialect(TextHeartbeats)` the server's; [`timing`] tells the page what the
 //! server's flags ask for.
 
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, Write};
 use std::time::Duration;
 
 use axum::Router;
@@ -58,6 +58,7 @@ use axum::routing::{MethodRouter, get};
 use liveness::driver::axum::{CountingListener, make_service};
 use liveness::{Config, ConfigBuilder, ParseConfigError, Suspicion, parse_duration};
 pub use liveness_flags::Failure;
+use liveness_flags::cannot_listen;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -130,13 +131,8 @@ impl Args {
     /// Opens the door, and says on stderr where it is.
     pub async fn listen(&self) -> Result<TcpListener, Failure> {
         let place = &self.listen;
-        let listener = TcpListener::bind(place).await.map_err(|error| {
-            if error.kind() == ErrorKind::AddrInUse {
-                format!("{place} is taken: give another, or `--listen 127.0.0.1:0` for any that is free")
-            } else {
-                format!("{place}: {error}")
-            }
-        })?;
+        let listener = TcpListener::bind(place).await;
+        let listener = listener.map_err(|error| cannot_listen(place, "`--listen 127.0.0.1:0`", &error))?;
         let address = listener.local_addr()?;
         // `eprintln!` would panic where stderr is closed.
         let _ = writeln!(io::stderr(), "listening on http://{address}");

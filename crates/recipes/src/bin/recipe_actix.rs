@@ -7,8 +7,7 @@
 //! What cannot be seen: up to 32 KiB in actix's own buffer count as sent.
 
 use actix_web::{App, Error, HttpRequest, HttpResponse, HttpServer, web};
-use liveness_recipes::{echo, listen, settings};
-use tokio_tungstenite::tungstenite::Message;
+use liveness_recipes::{Failure, echo, listen, settings};
 
 mod glue {
     use std::{any::Any, io, net::Shutdown, sync::Arc, time::Duration};
@@ -71,12 +70,12 @@ mod glue {
 
 async fn serve(request: HttpRequest, body: web::Payload) -> Result<HttpResponse, Error> {
     let (response, socket) = glue::upgrade(request, body, settings(), echo().config).await?;
-    actix_web::rt::spawn(async { echo().serve(socket, |part| Message::Binary(part.into())).await });
+    actix_web::rt::spawn(async { echo().serve(socket).await });
     Ok(response)
 }
 
 #[actix_web::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> Result<(), Failure> {
     let listener = listen()?;
     let app = || App::new().default_service(web::get().to(serve));
     HttpServer::new(app).on_connect(glue::on_connect).workers(1).listen(listener)?.run().await?;

@@ -10,7 +10,7 @@ use compio::time::timeout;
 use liveness::Timestamp;
 use liveness::driver::tungstenite::{Connection, Handshake};
 use liveness::driver::{HANDSHAKE_TIMEOUT, tune};
-use liveness_recipes::{LARGEST, echo, listen};
+use liveness_recipes::{Failure, LARGEST, echo, listen};
 use tungstenite::{Message, protocol::WebSocketConfig};
 
 mod glue {
@@ -130,7 +130,7 @@ mod glue {
 }
 
 #[compio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> Result<(), Failure> {
     let listener = listen()?;
     tune(&listener);
     let listener = TcpListener::from_std(listener)?;

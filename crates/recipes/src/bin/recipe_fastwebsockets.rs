@@ -12,7 +12,7 @@ use hyper::{Request, Response, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use liveness::driver::tokio::{ByteCounters, Counted, LiveStream};
 use liveness::driver::tune;
-use liveness_recipes::{LARGEST, accept, echo, listen};
+use liveness_recipes::{Failure, LARGEST, accept, echo, listen};
 
 mod glue {
     use std::error::Error;
@@ -120,13 +120,13 @@ async fn serve(mut request: Request<Incoming>, counters: ByteCounters) -> Result
         socket.set_max_message_size(LARGEST);
         let socket =
             LiveStream::with_adapter(glue::Fast, glue::socket(socket), echo().config).counted(counters);
-        echo().serve(socket, |part| glue::Message(fastwebsockets::OpCode::Binary, part.into())).await;
+        echo().serve(socket).await;
     });
     Ok(response)
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> Result<(), Failure> {
     let listener = tokio::net::TcpListener::from_std(listen()?)?;
     tune(&listener);
     loop {

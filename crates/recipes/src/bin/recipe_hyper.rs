@@ -10,8 +10,7 @@ use hyper::{Request, Response, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use liveness::driver::tokio::{ByteCounters, Counted, LiveStream};
 use liveness::driver::tune;
-use liveness_recipes::{accept, echo, listen, settings};
-use tokio_tungstenite::tungstenite::Message;
+use liveness_recipes::{Failure, accept, echo, listen, settings};
 
 type Answer = Response<Empty<Bytes>>;
 
@@ -21,13 +20,13 @@ async fn serve(mut request: Request<Incoming>, counters: ByteCounters) -> Result
     tokio::spawn(async move {
         let Ok(socket) = socket.await else { return };
         let socket = LiveStream::new(socket, echo().config).counted(counters);
-        echo().serve(socket, |part| Message::Binary(part.into())).await;
+        echo().serve(socket).await;
     });
     Ok(response.map(|_| Empty::new()))
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> Result<(), Failure> {
     let listener = tokio::net::TcpListener::from_std(listen()?)?;
     tune(&listener);
     loop {

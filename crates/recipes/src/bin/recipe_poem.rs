@@ -3,10 +3,9 @@
 //! All is seen. poem's own `WebSocketStream` hides the connection, and its version of tungstenite is an old one.
 
 use liveness::driver::tune;
-use liveness_recipes::{echo, listen, settings};
+use liveness_recipes::{Failure, echo, listen, settings};
 use poem::listener::TcpAcceptor;
 use poem::{Request, Response, Route, Server, handler};
-use tokio_tungstenite::tungstenite::Message;
 
 mod glue {
     use liveness::driver::tokio::{Counted, LiveStream};
@@ -45,12 +44,12 @@ mod glue {
 #[handler]
 fn serve(request: &Request) -> poem::Result<Response> {
     glue::upgrade(request, settings(), echo().config, async |socket| {
-        echo().serve(socket, |part| Message::Binary(part.into())).await;
+        echo().serve(socket).await;
     })
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> Result<(), Failure> {
     let listener = listen()?;
     tune(&listener);
     Server::new_with_acceptor(TcpAcceptor::from_std(listener)?).run(Route::new().at("/", serve)).await?;

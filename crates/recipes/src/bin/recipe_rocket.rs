@@ -6,7 +6,7 @@
 
 use std::net::{SocketAddr, TcpListener};
 
-use liveness_recipes::flags;
+use liveness_recipes::{Failure, flags};
 use rocket::fairing::AdHoc;
 use rocket::{get, routes};
 
@@ -21,7 +21,6 @@ mod glue {
     use rocket::http::Status;
     use rocket::response::Responder;
     use rocket::{Request, Response};
-    use tokio_tungstenite::tungstenite::Message;
 
     /// In place of `rocket_ws::Channel`.
     pub struct Watched(pub rocket_ws::WebSocket);
@@ -39,7 +38,7 @@ mod glue {
     impl IoHandler for Watched {
         async fn io(self: Pin<Box<Self>>, io: IoStream) -> io::Result<()> {
             let socket = from_raw_socket(io, Role::Server, Some(settings()), echo().config).await;
-            echo().serve(socket, |part| Message::Binary(part.into())).await;
+            echo().serve(socket).await;
             Ok(())
         }
     }
@@ -51,7 +50,7 @@ fn serve(ws: rocket_ws::WebSocket) -> glue::Watched {
 }
 
 #[rocket::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> Result<(), Failure> {
     // Rocket takes no listener, and says nowhere which port it took: it is told a free one.
     let address: SocketAddr = TcpListener::bind(flags()?.address())?.local_addr()?;
     let settings =

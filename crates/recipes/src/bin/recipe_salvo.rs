@@ -3,11 +3,10 @@
 //! All is seen. salvo's own `WebSocket` hides the connection, and the sources of its errors.
 
 use liveness::driver::tune;
-use liveness_recipes::{echo, listen, settings};
+use liveness_recipes::{Failure, echo, listen, settings};
 use salvo::conn::tcp::TcpAcceptor;
 use salvo::http::StatusError;
 use salvo::{Request, Response, Router, Server, handler};
-use tokio_tungstenite::tungstenite::Message;
 
 mod glue {
     use hyper::upgrade::{OnUpgrade, Upgraded};
@@ -55,12 +54,12 @@ mod glue {
 #[handler]
 async fn serve(request: &mut Request, response: &mut Response) -> Result<(), StatusError> {
     glue::upgrade(request, response, settings(), echo().config, async |socket| {
-        echo().serve(socket, |part| Message::Binary(part.into())).await;
+        echo().serve(socket).await;
     })
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> Result<(), Failure> {
     let listener = tokio::net::TcpListener::from_std(listen()?)?;
     tune(&listener);
     Server::new(TcpAcceptor::try_from(listener)?).serve(Router::new().goal(serve)).await;

@@ -2,10 +2,10 @@
 //!
 //! All is seen. async-std is served by the same lines, with its own `TcpListener`.
 
-use async_tungstenite::tungstenite::{Message, protocol::WebSocketConfig};
+use async_tungstenite::tungstenite::protocol::WebSocketConfig;
 use liveness::driver::tokio::{Counted, LiveStream};
 use liveness::driver::tune;
-use liveness_recipes::{LARGEST, echo, listen};
+use liveness_recipes::{Failure, LARGEST, echo, listen};
 use smol::{Async, LocalExecutor};
 
 mod glue {
@@ -72,7 +72,7 @@ mod glue {
     }
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> Result<(), Failure> {
     let listener = Async::<std::net::TcpListener>::try_from(listen()?)?;
     tune(&listener);
     let executor = LocalExecutor::new();
@@ -92,7 +92,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 let timer = glue::AsyncIo::new();
                 let socket = LiveStream::<_, glue::Tungstenite, _>::with_timer(timer, socket, echo().config);
                 let socket = socket.counted(counters);
-                echo().serve(socket, |part| Message::Binary(part.into())).await;
+                echo().serve(socket).await;
             };
             executor.spawn(serve).detach();
         }

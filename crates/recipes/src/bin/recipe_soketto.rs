@@ -6,8 +6,7 @@
 //! All is seen.
 
 use liveness::driver::tune;
-use liveness_recipes::{accept, echo, listen, settings};
-use tokio_tungstenite::tungstenite::Message;
+use liveness_recipes::{Failure, accept, echo, listen, settings};
 
 mod glue {
     use liveness::Config;
@@ -36,14 +35,14 @@ mod glue {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> Result<(), Failure> {
     let listener = tokio::net::TcpListener::from_std(listen()?)?;
     tune(&listener);
     loop {
         let stream = accept(&listener).await;
         tokio::spawn(async move {
             if let Ok(socket) = glue::accept(stream, settings(), echo().config).await {
-                echo().serve(socket, |part| Message::Binary(part.into())).await;
+                echo().serve(socket).await;
             }
         });
     }

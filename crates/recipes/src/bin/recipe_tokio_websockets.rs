@@ -4,8 +4,8 @@
 
 use liveness::driver::tokio::{Counted, LiveStream};
 use liveness::driver::tune;
-use liveness_recipes::{LARGEST, accept, echo, listen};
-use tokio_websockets::{Limits, Message, ServerBuilder};
+use liveness_recipes::{Failure, LARGEST, accept, echo, listen};
+use tokio_websockets::{Limits, ServerBuilder};
 
 mod glue {
     use std::error::Error;
@@ -83,7 +83,7 @@ mod glue {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> Result<(), Failure> {
     let listener = tokio::net::TcpListener::from_std(listen()?)?;
     tune(&listener);
     loop {
@@ -93,7 +93,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             let builder = ServerBuilder::new().limits(Limits::default().max_payload_len(Some(LARGEST)));
             let Ok((_request, socket)) = builder.accept(stream).await else { return };
             let socket = LiveStream::with_adapter(glue::TokioWebsockets, socket, echo().config);
-            echo().serve(socket.counted(counters), Message::binary::<Vec<u8>>).await;
+            echo().serve(socket.counted(counters)).await;
         });
     }
 }

@@ -4,8 +4,8 @@
 
 use liveness::driver::tokio::{Counted, LiveStream};
 use liveness::driver::tune;
-use liveness_recipes::{LARGEST, accept, echo, listen};
-use tokio_tungstenite::tungstenite::{Message, protocol::WebSocketConfig};
+use liveness_recipes::{Failure, LARGEST, accept, echo, listen};
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite_0_29 as tokio_tungstenite; // in a program of your own it has its own name
 
 mod glue {
@@ -53,7 +53,7 @@ mod glue {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> Result<(), Failure> {
     let listener = tokio::net::TcpListener::from_std(listen()?)?;
     tune(&listener);
     loop {
@@ -65,7 +65,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             let socket = tokio_tungstenite::accept_async_with_config(stream, Some(settings)).await;
             let Ok(socket) = socket else { return };
             let socket = LiveStream::with_adapter(glue::Tungstenite, socket, echo().config).counted(counters);
-            echo().serve(socket, |part| Message::Binary(part.into())).await;
+            echo().serve(socket).await;
         });
     }
 }

@@ -9,9 +9,9 @@ use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use liveness::driver::tokio::{ByteCounters, Counted, LiveStream};
 use liveness::driver::tune;
-use liveness_recipes::{LARGEST, accept, echo, listen};
+use liveness_recipes::{Failure, LARGEST, accept, echo, listen};
 use warp::Filter as _;
-use warp::ws::{Message, Ws};
+use warp::ws::Ws;
 
 mod glue {
     use liveness::CloseCode;
@@ -54,12 +54,12 @@ mod glue {
 fn upgrade(ws: Ws, counters: ByteCounters) -> impl warp::Reply {
     ws.max_message_size(LARGEST).max_frame_size(LARGEST).on_upgrade(async |socket| {
         let socket = LiveStream::with_adapter(glue::Warp, socket, echo().config).counted(counters);
-        echo().serve(socket, Message::binary::<Vec<u8>>).await;
+        echo().serve(socket).await;
     })
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> Result<(), Failure> {
     let listener = tokio::net::TcpListener::from_std(listen()?)?;
     tune(&listener);
     let routes = warp::service(warp::ws().and(warp::ext::get::<ByteCounters>()).map(upgrade));

@@ -11,8 +11,8 @@ use hyper::{Request, Response, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use liveness::driver::tokio::{ByteCounters, Counted, LiveStream};
 use liveness::driver::tune;
-use liveness_recipes::{LARGEST, accept, echo, listen};
-use yawc::{Frame, Options, WebSocket};
+use liveness_recipes::{Failure, LARGEST, accept, echo, listen};
+use yawc::{Options, WebSocket};
 
 mod glue {
     use std::error::Error;
@@ -121,13 +121,13 @@ async fn serve(mut request: Request<Incoming>, counters: ByteCounters) -> Result
     tokio::spawn(async move {
         let Ok(socket) = socket.await else { return };
         let socket = LiveStream::with_adapter(glue::Yawc, glue::Frames(socket, false), echo().config);
-        echo().serve(socket.counted(counters), |part| Frame::binary(part)).await;
+        echo().serve(socket.counted(counters)).await;
     });
     Ok(response)
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> Result<(), Failure> {
     let listener = tokio::net::TcpListener::from_std(listen()?)?;
     tune(&listener);
     loop {

@@ -13,7 +13,7 @@ use liveness::driver::axum::{Counters, CountingListener, make_service};
 use liveness::driver::tokio::LiveStream;
 use liveness::presence::{Presence, PresenceChange};
 use liveness::{Clock, Status};
-use liveness_servers::{Failure, cannot_listen};
+use liveness_servers::{ANY, Failure, cannot_listen};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{Sender, channel, error::TrySendError};
 
@@ -82,7 +82,7 @@ async fn serve(socket: LiveStream<WebSocket>, from: SocketAddr, room: Arc<Mutex<
 async fn main() -> Result<(), Failure> {
     let mut arguments = std::env::args().skip(1);
     let place = arguments.next().unwrap_or_else(|| "127.0.0.1:8080".into());
-    let listener = TcpListener::bind(&place).await.map_err(|error| cannot_listen(&place, &error))?;
+    let listener = TcpListener::bind(&place).await.map_err(|error| cannot_listen(&place, ANY, &error))?;
     let config = arguments.next().unwrap_or_default().parse()?;
     println!("listening on {}", listener.local_addr()?);
     let room = Arc::<Mutex<Room>>::default();

@@ -10,7 +10,7 @@ use futures_util::{SinkExt, StreamExt};
 use liveness::driver::{tokio_tungstenite::accept, tune};
 use liveness::presence::{Presence, PresenceChange};
 use liveness::{Clock, Config, Status};
-use liveness_servers::{Failure, cannot_listen};
+use liveness_servers::{ANY, Failure, cannot_listen};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{Sender, channel, error::TrySendError};
 use tokio::time::timeout;
@@ -83,7 +83,7 @@ async fn serve(stream: TcpStream, from: SocketAddr, config: Config, room: Arc<Mu
 async fn main() -> Result<(), Failure> {
     let mut arguments = std::env::args().skip(1);
     let place = arguments.next().unwrap_or_else(|| "127.0.0.1:8080".into());
-    let listener = TcpListener::bind(&place).await.map_err(|error| cannot_listen(&place, &error))?;
+    let listener = TcpListener::bind(&place).await.map_err(|error| cannot_listen(&place, ANY, &error))?;
     let config = arguments.next().unwrap_or_default().parse()?;
     println!("listening on {}", listener.local_addr()?);
     let room = Arc::<Mutex<Room>>::default();

@@ -12,7 +12,7 @@ use futures_util::{SinkExt, StreamExt};
 use liveness::driver::axum::{Counters, CountingListener, make_service};
 use liveness::driver::tokio::LiveStream;
 use liveness::{Action, Config, Liveness, Stats, Status};
-use liveness_servers::{Failure, cannot_listen};
+use liveness_servers::{ANY, Failure, cannot_listen};
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 
@@ -52,7 +52,7 @@ async fn main() -> Result<(), Failure> {
         .with_state(config)
         .route("/metrics", get(async move || prometheus.render()));
     let listener = tokio::net::TcpListener::bind(&args.listen).await;
-    let listener = listener.map_err(|error| cannot_listen(&args.listen, &error))?;
+    let listener = listener.map_err(|error| cannot_listen(&args.listen, ANY, &error))?;
     eprintln!("listening on {}", listener.local_addr()?);
     axum::serve(CountingListener(listener), make_service(app)).await?;
     Ok(())
