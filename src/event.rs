@@ -138,7 +138,7 @@ impl Reason {
     /// The connection's close code, as a browser's script is told it and [`Reconnect`](crate::Reconnect) wants it (RFC 6455
     /// 7.1.5): what the peer's Close frame said, 1005 where it said nothing, and 1006 where none had come before the verdict.
     ///
-    /// 1000 for [`LocalClosed`](Reason::LocalClosed): the purpose is fulfilled, for it is this side that wanted to leave.
+    /// 1000 for [`LocalClosed`](Reason::LocalClosed): the purpose is fulfilled, because this side wanted to leave.
     ///
     /// ```
     /// use liveness::Reason;

@@ -17,10 +17,10 @@
 //! 3. [`poll`](Liveness::poll) with that time until `None`, and carry out each [`Action`].
 //! 4. Wait for input, or until [`poll_timeout`](Liveness::poll_timeout).
 //!
-//! For tungstenite, tokio and axum there are drivers that do so; [the guide](crate::guide) is for whoever writes another.
+//! For tungstenite, tokio and axum there are drivers that do so. [The guide](crate::guide) says how to write another.
 //!
-//! In this order a process that is stopped anywhere judges nobody by what it had not read. One thing wants a fresh look at
-//! the clock: [`Event::PingSent`], for the answer's time runs from there.
+//! With this order, a process that was suspended at any point never closes a peer because of data that it had not read yet. Only
+//! [`Event::PingSent`] needs a fresh look at the clock, because the time for the answer begins there.
 //!
 //! ```
 //! use liveness::{Action, Config, Event, Liveness, Timestamp};
@@ -112,16 +112,22 @@
 //!   suspect, and numbers each holding, so that a late write is known. A holder at the other end of a network that is cut off
 //!   stops by itself (`lease::Tenure`).
 //!
-//! None of them holds against anybody what ran out while the process slept, before what waited has been handed in.
+//! If a deadline of theirs ran out while the process slept, they decide nothing before the input that waited can be handed in.
 //!
 //! # What is promised
 //!
-//! For any driver, peer and clock: one `MarkOffline`, one `Disconnect`, last; a ping timeout only after a ping, its
-//! whole `timeout` (a probe's: `probe_timeout`) without evidence, and two polls `last_look` apart; no `interval` without a
-//! ping or, under [`Schedule::Quiet`], a write of ours; after `poll(now)` returned `None`,
-//! `poll_timeout()` is later than `now`; the same inputs give the same outputs. For a driver that reads what is readable
-//! between two polls: a peer whose answers reach us in time is never dropped, however late the driver is. And a
-//! dead one is noticed within [`Config::detection_bound`].
+//! For any driver, peer and clock:
+//!
+//! - `MarkOffline` and `Disconnect` are given out once each, and `Disconnect` is the last action.
+//! - A ping timeout comes only after a ping, after the whole `timeout` (a probe's: `probe_timeout`) without evidence, and after
+//!   two polls that are `last_look` apart.
+//! - No `interval` passes without a ping or, under [`Schedule::Quiet`], a write of ours.
+//! - After `poll(now)` returned `None`, `poll_timeout()` is later than `now`.
+//! - The same inputs give the same outputs.
+//! - A dead peer is noticed within [`Config::detection_bound`].
+//!
+//! For a driver that reads what is readable between two polls: a peer whose answers reach us in time is never dropped, however
+//! late the driver is.
 //!
 //! # Features
 //!
@@ -132,7 +138,8 @@
 //! | `transcript` | [`transcript`]: a connection's life as text; `Recorder` | `similar` |
 //! | `tune` | [`driver::tune`]: prepares a TCP socket for heartbeats; all drivers bring it | `socket2` |
 //! | `tungstenite` | [`driver::tungstenite`]: a WebSocket with its heartbeat, blocking or for a loop of your own | `tungstenite`, `rustix`, `socket2` |
-//! | `rustls` | that driver over TLS | `rustls` |
+//! | `rustls` | `wss://` for the clients of `tungstenite` and `tokio-tungstenite`, by the system's certificates; rustls streams under the former | `rustls`, `rustls-platform-verifier`, and `tokio-rustls` with the latter |
+//! | `rustls-ring` | the same, and ring where the program has installed no provider of cryptography | `ring` |
 //! | `tokio` | [`driver::tokio`]: the same for any WebSocket that is a stream and a sink | `tokio`, `futures-util`, `tune` |
 //! | `tokio-tungstenite` | [`driver::tokio_tungstenite`]: for that of tokio-tungstenite | `tokio-tungstenite` |
 //! | `axum` | [`driver::axum`]: for that of axum | `axum` |

@@ -173,6 +173,12 @@ impl Liveness {
         self.state.awaited()
     }
 
+    /// The latest moment that it was told of.
+    #[cfg(feature = "tungstenite")]
+    pub(crate) const fn latest(&self) -> Timestamp {
+        self.state.latest()
+    }
+
     /// What the machine thinks of the peer.
     #[must_use]
     pub const fn status(&self) -> Status {

@@ -55,7 +55,7 @@ impl Payload {
         Self((mix(seed, number) ^ veil(seed)).to_be_bytes())
     }
 
-    /// The number behind the bytes of a pong, whoever made them: a foreign payload gives a random number.
+    /// The number behind the bytes of a pong, also of one that is not ours: a foreign payload gives a random number.
     pub(crate) fn open(bytes: &[u8], seed: u64) -> Option<u64> {
         let bytes: [u8; 8] = bytes.try_into().ok()?;
         Some(unmix(seed, u64::from_be_bytes(bytes) ^ veil(seed)))

@@ -72,7 +72,7 @@ impl SleepDetector {
     /// Looks at both clocks: for how long the process slept since the last look, if it did.
     ///
     /// `monotonic` is the time that the machines are told; `wall` is that of a calendar, `SystemTime` since 1970 or a
-    /// page's `Date.now()`. Read one right after the other.
+    /// page's `Date.now()`. Read one right after the other. With `std`, `Clock::now` and `Clock::wall` are the two.
     #[must_use = "what a sleep has killed is asked for now, or looks alive for minutes"]
     pub fn observe(&mut self, monotonic: Timestamp, wall: Timestamp) -> Option<Duration> {
         let (before, wall_before) = self.seen.unwrap_or((monotonic, wall));

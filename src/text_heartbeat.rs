@@ -9,7 +9,7 @@ use crate::payload::Payload;
 /// browser answers them for a page that hangs or is frozen too.
 ///
 /// ```text
-/// ping 0123456789abcdef     16 hexadecimal digits, of whoever asks
+/// ping 0123456789abcdef     16 hexadecimal digits, chosen by the end that asks
 /// pong 0123456789abcdef     the answer, with the same digits, at once
 /// ```
 ///
@@ -19,8 +19,8 @@ use crate::payload::Payload;
 /// socket.onmessage = ({ data }) => data.startsWith("ping ") ? socket.send(data.replace("ping", "pong")) : hear(data);
 /// ```
 ///
-/// As a dialect beside others it is [`TextHeartbeats`](crate::dialect::TextHeartbeats). The drivers do all of it where they are
-/// told to (`driver::Heartbeat::Text`); a loop of one's own does what they do:
+/// As a dialect it is [`TextHeartbeats`](crate::dialect::TextHeartbeats): `.dialect(TextHeartbeats)` on a driver's socket does all of
+/// it. A loop of one's own does what they do:
 ///
 /// ```
 /// use liveness::{Action, Config, Event, Liveness, TextHeartbeat, Timestamp};
@@ -48,7 +48,7 @@ use crate::payload::Payload;
 /// assert_eq!(hear(&mut peer, "ping", start), Err("ping".into())); // somebody's word
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "whoever reads these must know all that there are")]
+#[expect(clippy::exhaustive_enums, reason = "a caller that reads these must know all of them")]
 pub enum TextHeartbeat {
     /// The question.
     Ping(Payload),

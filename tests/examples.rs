@@ -1,7 +1,13 @@
-//! The examples as processes of their own. `fleet`, small: it plays its script, counts, and judges itself.
+//! The examples as processes of their own. `fleet`, small: it plays its script, counts, and judges itself. `client`, in the
+//! hands of a server that moves it about.
 
+use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
+
+use liveness_testing::host::bound;
+use tungstenite::protocol::CloseFrame;
+use tungstenite::{Message, WebSocket};
 
 /// Where cargo has built it: `cargo test` builds all examples.
 fn example(name: &str) -> PathBuf {
@@ -36,7 +42,7 @@ fn the_example_finds_all_who_die_and_drops_nobody_else() {
         assert!(said.contains(whole), "no {whole:?} in:\n{said}");
     }
     assert!(!said.contains('\u{1b}'), "no terminal, no escapes:\n{said}");
-    // Whoever is not waiting for an answer already is asked at once.
+    // A connection that does not wait for an answer already is asked at once.
     let asked = number(&said, "probe_all     ");
     assert!((1_700..=1_870).contains(&asked), "{asked} asked");
     assert!(number(&said, "\nin all    ") > 100_000, "{said}");
@@ -46,4 +52,45 @@ fn the_example_finds_all_who_die_and_drops_nobody_else() {
 fn too_few_connections_for_the_script_are_refused() {
     let run = Command::new(example("fleet")).args(["--connections", "100"]).output().unwrap();
     assert_eq!(run.status.code(), Some(2));
+}
+
+fn tell(socket: &mut WebSocket<TcpStream>, words: &str) {
+    socket.send(Message::text(words)).unwrap();
+}
+
+#[test]
+fn the_client_leaves_one_connection_when_another_stands() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let accept = || tungstenite::accept(bound(listener.accept().unwrap().0)).unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    let client = Command::new(example("client")).arg(url).stdout(Stdio::piped()).spawn().unwrap();
+    let mut old = accept();
+    tell(&mut old, "one");
+    tell(&mut old, "moving 0");
+    // A connection of a moment is not stable: the dial waits for the backoff, and the old one serves on.
+    tell(&mut old, "two");
+    let mut new = accept();
+    let left = loop {
+        let message = old.read().unwrap();
+        if let Message::Close(frame) = message {
+            break frame.map(|frame| u16::from(frame.code));
+        }
+        assert!(message.is_ping(), "{message}");
+    };
+    assert_eq!(left, Some(1001));
+    tell(&mut new, "three");
+    new.close(Some(CloseFrame { code: 1000.into(), reason: "bye".into() })).unwrap();
+    while new.read().is_ok() {}
+    drop(new);
+    let run = client.wait_with_output().unwrap();
+    let said = String::from_utf8(run.stdout).unwrap();
+    assert_eq!(said, "one\ntwo\nthree\nover: closed with code 1000\n");
+}
+
+/// What the page of a client shows is the example, whole.
+#[test]
+fn the_page_about_clients_shows_the_example_as_it_is() {
+    let page = include_str!("../docs/client.md");
+    let shown = page.split("```rust\n").nth(1).unwrap().split("```").next().unwrap();
+    assert!(include_str!("../examples/client.rs").contains(shown), "docs/client.md shows another program");
 }

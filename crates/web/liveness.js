@@ -8,17 +8,23 @@
 //     socket.addEventListener("offline", ({ detail }) => say(detail.words));
 //
 // Nothing is decided here. `liveness.wasm` holds the machines of the Rust crate `liveness`, and is told what happens and when; this
-// file owns the socket and the timer, and does what the machine says. `liveness.d.ts` describes each part.
-//
-// The heartbeat is text, for a script can neither send nor see a WebSocket's pings, and either end may ask:
-//
-//     ping 0123456789abcdef     16 hexadecimal digits, drawn by whoever asks
-//     pong 0123456789abcdef     the answer, with the same digits, at once
+// file owns the sockets and the timer, and does what the machine says. `liveness.d.ts` describes each part.
 
-const HEARTBEAT = /^(ping|pong) ([0-9a-f]{16})$/;
+/**
+ * The heartbeat where none is chosen. It is text, because a script can neither send nor see a WebSocket's pings; either end may
+ * ask, with 16 hexadecimal digits, and the answer has the same ones. `dialects.js` has others.
+ */
+const TEXT = {
+  hear(data) {
+    const [, kind, digits] = (typeof data === "string" && /^(ping|pong) ([0-9a-f]{16})$/.exec(data)) || [];
+    if (kind === "ping") return { heard: "beat", reply: `pong ${digits}` };
+    return kind && { heard: "answer", digits };
+  },
+  ask: (digits) => `ping ${digits}`,
+};
 
 /** In the order of `poll` in `exports.rs`. */
-const ACTIONS = [null, "dial", "open", "ping", "pong", "online", "suspect", "offline", "rtt", "leave", "wait", "end"];
+const ACTIONS = [null, "dial", "dialling", "open", "ping", "pong", "online", "suspect", "offline", "rtt", "leave", "abandon", "retire", "wait", "end"];
 
 /** A browser takes a wait of more than 2^31 ms for none. */
 const LONGEST_TIMER = 2 ** 31 - 1;
@@ -26,9 +32,10 @@ const LONGEST_TIMER = 2 ** 31 - 1;
 const DEFAULTS = {
   interval: 20_000,
   timeout: 25_000,
-  probeTimeout: Infinity,
+  probeTimeout: 5_000,
   suspectAfter: 5_000,
   silenceTimeout: Infinity,
+  schedule: "quiet",
   firstDelay: 1_000,
   longestDelay: 15_000,
   stableAfter: 30_000,
@@ -39,12 +46,14 @@ const DEFAULTS = {
 /** What a test may replace. */
 const HOST = {
   now: () => performance.now(),
+  wall: () => Date.now(),
   setTimeout: (then, wait) => setTimeout(then, wait),
   clearTimeout: (timer) => clearTimeout(timer),
   seed: () => crypto.getRandomValues(new BigUint64Array(1))[0],
   WebSocket: globalThis.WebSocket,
   window: globalThis.window ?? globalThis.self,
   document: globalThis.document,
+  navigator: globalThis.navigator,
 };
 
 let loading = null;
@@ -52,7 +61,7 @@ let loading = null;
 /** Compiles the machine, once for all sockets. */
 export function load(source = new URL("./liveness.wasm", import.meta.url)) {
   loading ??= compile(source).catch((error) => {
-    // The next socket tries again.
+    // The next who asks tries again.
     loading = null;
     throw error;
   });
@@ -62,7 +71,8 @@ export function load(source = new URL("./liveness.wasm", import.meta.url)) {
 async function compile(source) {
   if (source instanceof WebAssembly.Module) return source;
   if (source instanceof ArrayBuffer || ArrayBuffer.isView(source)) return WebAssembly.compile(source);
-  const response = source instanceof Response ? source : await fetch(source);
+  // A download that hangs is one that failed.
+  const response = source instanceof Response ? source : await fetch(source, { signal: AbortSignal.timeout(30_000) });
   if (!response.ok) throw new Error(`${response.url}: ${response.status}`);
   // A server that knows no better calls it something else, and then it cannot be compiled while it comes.
   if (response.headers.get("Content-Type") === "application/wasm") return WebAssembly.compileStreaming(response);
@@ -73,26 +83,39 @@ export class LiveSocket extends EventTarget {
   #url;
   #options;
   #host;
+  #dialect;
   /** The machine: an instance of its own, made when the module is there. */
   #machine = null;
+  /** The newest attempt to get it, and how many came to nothing. */
+  #loading = null;
+  #loads = 0;
+  /** The socket that serves; the one before, while it is to be closed; the dial that is under way. */
   #socket = null;
+  #retired = null;
+  #dialled = null;
+  #reply;
   #timer = null;
   #timerDue = Infinity;
   #turning = false;
   #ears = null;
   #heardAt = 0;
+  #binaryType;
   /** Why there is no connection, for a person. */
   #why = "";
   #closeReason = "";
+  /** What the server said beside its close code. */
+  #said = "";
   #state = "dialling";
   #until = Infinity;
 
-  constructor(url, { host = {}, ...options } = {}) {
+  constructor(url, { host = {}, dialect = TEXT, ...options } = {}) {
     super();
     this.#url = typeof url === "function" ? url : () => url;
-    this.#options = { ...DEFAULTS, ...options };
+    this.#dialect = dialect;
+    this.#options = { ...DEFAULTS, ...dialect.timing, ...options };
+    this.#binaryType = options.binaryType ?? "blob";
     this.#host = { ...HOST, ...host };
-    this.#begin();
+    this.#load();
   }
 
   get state() {
@@ -100,7 +123,7 @@ export class LiveSocket extends EventTarget {
   }
 
   get attempts() {
-    return this.#machine?.attempts() ?? 0;
+    return this.#machine?.attempts() ?? this.#loads;
   }
 
   get until() {
@@ -117,6 +140,15 @@ export class LiveSocket extends EventTarget {
 
   get protocol() {
     return this.#socket?.protocol ?? "";
+  }
+
+  get binaryType() {
+    return this.#binaryType;
+  }
+
+  set binaryType(kind) {
+    this.#binaryType = kind;
+    for (const socket of [this.#socket, this.#dialled?.socket]) if (socket) socket.binaryType = kind;
   }
 
   report() {
@@ -152,10 +184,13 @@ export class LiveSocket extends EventTarget {
     if (this.#machine) {
       if (this.#state === "ended") this.#listen();
       this.#tell("dial_now");
-    } else if (this.#state === "ended") {
-      this.#state = "dialling";
-      this.#begin();
+    } else if (this.#state !== "dialling") {
+      this.#load();
     }
+  }
+
+  handOver(over = 0) {
+    this.#tell("hand_over", over);
   }
 
   configure(options) {
@@ -168,17 +203,38 @@ export class LiveSocket extends EventTarget {
     this.#options = wanted;
   }
 
-  #begin() {
-    const failed = ({ message }) => this.#end(`liveness.wasm is not to be had: ${message}`, 0);
-    const instance = load().then((module) => WebAssembly.instantiate(module));
-    instance.then(({ exports }) => this.#state === "dialling" && this.#start(exports), failed);
+  /** Gets the machine. Where it is not to be had, whatever the reason is, it is tried again: nothing else waits in this file. */
+  async #load() {
+    const mine = (this.#loading = {});
+    this.#host.clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#state = "dialling";
+    let instance;
+    try {
+      instance = await WebAssembly.instantiate(await load());
+    } catch (error) {
+      if (this.#loading === mine) this.#loadAgain(error);
+      return;
+    }
+    if (this.#loading === mine) this.#start(instance.exports);
+  }
+
+  #loadAgain({ message }) {
+    const { firstDelay, longestDelay } = this.#options;
+    const { seed, now, setTimeout } = this.#host;
+    const wait = Math.max(1, Math.min(firstDelay * 2 ** this.#loads, longestDelay, LONGEST_TIMER / 2)) * (1 + Number(seed() & 1023n) / 1024);
+    this.#loads += 1;
+    this.#timer = setTimeout(() => this.#load(), wait);
+    this.#why = `liveness.wasm is not to be had: ${message}`;
+    this.#until = now() + wait;
+    this.#become("waiting", { why: this.#why, attempt: this.#loads + 1, until: this.#until });
   }
 
   #start(machine) {
     this.#machine = machine;
     const { firstDelay, longestDelay, stableAfter, dialTimeout, maxSpread } = this.#options;
-    this.#machine.set_backoff(firstDelay, longestDelay);
-    this.#machine.start(this.#host.seed(), stableAfter, dialTimeout, maxSpread, this.#host.now());
+    machine.set_backoff(firstDelay, longestDelay);
+    machine.start(this.#host.seed(), stableAfter, dialTimeout, maxSpread, this.#host.now());
     try {
       this.#set(this.#options);
     } catch (error) {
@@ -189,9 +245,9 @@ export class LiveSocket extends EventTarget {
     this.#turn();
   }
 
-  #set({ interval, timeout, probeTimeout, suspectAfter, silenceTimeout, firstDelay, longestDelay }) {
+  #set({ interval, timeout, probeTimeout, suspectAfter, silenceTimeout, schedule, firstDelay, longestDelay }) {
     const heartbeat = [interval, timeout, probeTimeout, suspectAfter, silenceTimeout];
-    const wrong = this.#machine.configure(...heartbeat, this.#host.now());
+    const wrong = this.#machine.configure(...heartbeat, schedule === "steady", !!this.#dialect.ask, this.#host.now());
     if (wrong > 0) throw new RangeError(`${this.#text(wrong)} must be longer than zero`);
     this.#machine.set_backoff(firstDelay, longestDelay);
   }
@@ -200,14 +256,23 @@ export class LiveSocket extends EventTarget {
   #listen() {
     this.#ears?.abort();
     this.#ears = new AbortController();
-    const { window, document } = this.#host;
+    const { window, document, navigator } = this.#host;
     const { signal } = this.#ears;
+    const on = (target, type, then) => target?.addEventListener?.(type, then, { signal });
     const wake = () => this.#tell("wake");
-    window?.addEventListener?.("online", wake, { signal });
-    window?.addEventListener?.("offline", () => this.probe(), { signal });
-    window?.addEventListener?.("pageshow", ({ persisted }) => persisted && wake(), { signal });
-    document?.addEventListener("resume", wake, { signal });
-    document?.addEventListener("visibilitychange", () => document.hidden || wake(), { signal });
+    on(window, "online", () => this.#tell("network_back"));
+    on(window, "offline", () => this.#tell("network_lost"));
+    on(window, "pageshow", ({ persisted }) => persisted && wake());
+    on(document, "resume", wake);
+    on(document, "visibilitychange", () => document.hidden || wake());
+    // Where a browser says which network it is, all else that changes about it is no news.
+    let network = navigator?.connection?.type;
+    on(navigator?.connection, "change", () => {
+      const before = network;
+      network = navigator.connection.type;
+      if (!network || network !== before) wake();
+    });
+    if (navigator?.onLine === false) this.#machine.network_lost(this.#host.now());
   }
 
   /** Something happened: what follows? */
@@ -220,9 +285,11 @@ export class LiveSocket extends EventTarget {
     // What a listener does is seen by the loop that called it.
     if (this.#turning || !this.#machine) return;
     this.#turning = true;
+    const { now, wall, document } = this.#host;
     try {
-      if (this.#socket) this.#machine.buffered(this.#socket.bufferedAmount, this.#host.now());
-      for (let action; (action = ACTIONS[this.#machine.poll(this.#host.now())]); ) this.#carryOut(action);
+      if (this.#socket) this.#machine.buffered(this.#socket.bufferedAmount, now());
+      this.#machine.look(wall(), !document?.hidden, now());
+      for (let action; (action = ACTIONS[this.#machine.poll(now())]); ) this.#carryOut(action);
     } finally {
       this.#turning = false;
     }
@@ -248,11 +315,15 @@ export class LiveSocket extends EventTarget {
     switch (action) {
       case "dial":
         return this.#dial();
+      case "dialling":
+        this.#why = "the server does not answer";
+        return this.#become("dialling", { attempt: this.attempts });
       case "open":
-        return this.#say("open", {});
+        return this.#say("open", { handOver: !!this.#retired });
       case "ping":
+        return this.#ask();
       case "pong":
-        return this.#sendHeartbeat(action);
+        return this.#hand("sent", this.#reply);
       case "online":
         return this.#become("online", {});
       case "suspect":
@@ -262,8 +333,18 @@ export class LiveSocket extends EventTarget {
       case "rtt":
         return this.#say("rtt", this.#rtt());
       case "leave":
-        return this.#leave(this.#machine.code());
+        this.#drop(this.#socket, this.#machine.code(), this.#closeReason);
+        this.#closeReason = this.#said = "";
+        this.#socket = null;
+        return;
+      case "abandon":
+        return this.#abandon();
+      case "retire":
+        this.#drop(this.#retired, 1000, "handed over");
+        this.#retired = null;
+        return;
       case "wait":
+        this.#why = this.#explain() || this.#why;
         this.#until = this.#machine.until();
         return this.#become("waiting", { why: this.#why, attempt: this.attempts + 1, until: this.#until });
       case "end":
@@ -272,47 +353,80 @@ export class LiveSocket extends EventTarget {
   }
 
   #dial() {
-    this.#why = "the server does not answer";
-    this.#become("dialling", { attempt: this.attempts });
-    const { protocols, binaryType } = this.#options;
+    const gone = new AbortController();
+    const dial = (this.#dialled = { gone, socket: null });
+    const failed = (error) => this.#failed(dial, error);
     try {
-      const socket = new this.#host.WebSocket(this.#url(), protocols ?? []);
-      this.#socket = socket;
-      if (binaryType) socket.binaryType = binaryType;
-      socket.onopen = () => this.#opened();
-      socket.onmessage = ({ data }) => this.#heard(data);
-      socket.onclose = ({ code }) => this.#tell("closed", code);
-      // What went wrong is told to nobody; that it is over, by `onclose`.
-      socket.onerror = () => {};
+      const address = this.#url({ attempt: this.attempts, signal: gone.signal });
+      if (typeof address?.then === "function") Promise.resolve(address).then((address) => this.#open(dial, address)).catch(failed);
+      else this.#open(dial, address);
     } catch (error) {
-      this.#why = error.message;
-      this.#machine.closed(1006, this.#host.now());
+      failed(error);
     }
+  }
+
+  #open(dial, address) {
+    // A token may come when nobody waits for it any more.
+    if (this.#dialled !== dial) return;
+    const { url = address, protocols = this.#options.protocols } = Object(address);
+    const socket = new this.#host.WebSocket(url, protocols ?? []);
+    dial.socket = socket;
+    socket.binaryType = this.#binaryType;
+    socket.onopen = () => this.#opened();
+    socket.onmessage = ({ data }) => this.#heard(data);
+    socket.onclose = ({ code, reason }) => this.#closed(socket, code, reason);
+    // What went wrong is told to nobody; that it is over, by `onclose`.
+    socket.onerror = () => {};
   }
 
   #opened() {
     this.#heardAt = this.#host.now();
-    if (!this.#machine.opened(this.#heardAt)) this.#leave(0);
+    if (!this.#machine.opened(this.#heardAt)) return this.#abandon();
+    this.#retired = this.#socket;
+    this.#socket = this.#dialled.socket;
+    this.#dialled = null;
     this.#turn();
+  }
+
+  #closed(socket, code, reason) {
+    if (socket !== this.#socket) {
+      this.#dialled.socket = null;
+      return this.#failed(this.#dialled, { message: this.#why });
+    }
+    this.#said = reason ?? "";
+    this.#tell("closed", code);
+  }
+
+  #failed(dial, error) {
+    if (this.#dialled !== dial) return;
+    this.#abandon();
+    if (!this.#socket) this.#why = error?.message ?? String(error);
+    this.#wish(error?.redial);
+    this.#tell("failed");
   }
 
   #heard(data) {
     this.#heardAt = this.#host.now();
-    const [, kind, digits] = (typeof data === "string" && HEARTBEAT.exec(data)) || [];
-    if (kind) return this.#tell(kind, BigInt(`0x${digits}`));
+    const { heard, reply, digits } = this.#dialect.hear(data) || {};
+    if (heard === "beat") {
+      this.#reply = reply;
+      return this.#tell("ping");
+    }
+    if (heard) return digits ? this.#tell("pong", BigInt(`0x${digits}`)) : this.#tell("some_pong");
     this.#tell("message");
     this.dispatchEvent(new MessageEvent("message", { data }));
   }
 
-  #sendHeartbeat(kind) {
+  #ask() {
     const digits = BigInt.asUintN(64, this.#machine.payload()).toString(16).padStart(16, "0");
-    if (this.#socket?.readyState === 1) this.#hand(kind === "ping" ? "ping_sent" : "sent", `${kind} ${digits}`);
+    this.#hand("ping_sent", this.#dialect.ask?.(digits));
   }
 
   /** What waits in the socket's buffer goes before it. */
   #hand(what, data) {
+    if (this.#socket.readyState !== 1) return;
     const before = this.#socket.bufferedAmount;
-    this.#socket.send(data);
+    if (data !== undefined) this.#socket.send(data);
     this.#machine[what](before, this.#socket.bufferedAmount, this.#host.now());
   }
 
@@ -325,23 +439,57 @@ export class LiveSocket extends EventTarget {
     const [reason, words] = this.#explain().split("\n");
     this.#why = words;
     if (reason !== "local-closed") this.#closeReason = words;
-    const silence = this.#host.now() - this.#heardAt;
-    this.#become("offline", { reason, words, report: this.report(), silence, code: this.#machine.code() });
+    const now = this.#host.now();
+    const [code, silence, asleep] = [this.#machine.code(), now - this.#heardAt, !!this.#machine.is_alone(now)];
+    const detail = { reason, words, report: this.report(), silence, code, said: this.#said, asleep };
+    this.#wish(this.#wanted(detail));
+    this.#state = "offline";
+    if (!this.#say("offline", { ...detail, then: this.#plan() }, true)) this.#wish("stop");
   }
 
-  /** Whatever comes of the old socket from now on is nobody's concern. */
-  #leave(code) {
-    const socket = this.#socket;
-    this.#socket = null;
+  /** What the application's table or function says of a loss. */
+  #wanted(detail) {
+    const { onClose } = this.#options;
+    const code = this.#machine.loss_code();
+    if (typeof onClose !== "function") return onClose?.[code];
+    try {
+      return onClose(code, this.#plan(), detail);
+    } catch (error) {
+      // As of a listener that throws: it is told, and changes nothing.
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  }
+
+  #wish(then) {
+    const { after = NaN, spread = NaN, notBefore = NaN } = then === "at-once" ? { after: 0, spread: 0 } : Object(then);
+    this.#machine.wish(then == null ? 0 : then === "stop" ? 1 : 2, after, spread, notBefore);
+  }
+
+  #plan() {
+    const [after, spread] = [this.#machine.plan(0), this.#machine.plan(1)];
+    return after === Infinity ? "stop" : { after, spread };
+  }
+
+  #abandon() {
+    const { gone, socket } = this.#dialled ?? {};
+    this.#dialled = null;
+    gone?.abort();
+    this.#drop(socket, 0);
+  }
+
+  /** Whatever comes of it from now on is nobody's concern. */
+  #drop(socket, code, reason) {
     if (!socket) return;
     socket.onopen = socket.onmessage = socket.onclose = null;
-    if (code > 0) socket.close(code, this.#closeReason);
+    if (code > 0) socket.close(code, reason);
     else socket.close();
-    this.#closeReason = "";
   }
 
   #end(why, code) {
     this.#ears?.abort();
+    this.#loading = null;
     this.#host.clearTimeout(this.#timer);
     this.#timer = null;
     this.#why = why;
@@ -353,8 +501,9 @@ export class LiveSocket extends EventTarget {
     this.#say(state, detail);
   }
 
-  #say(type, detail) {
-    this.dispatchEvent(new CustomEvent(type, { detail }));
+  /** False: refused. */
+  #say(type, detail, cancelable = false) {
+    return this.dispatchEvent(new CustomEvent(type, { detail, cancelable }));
   }
 
   #explain() {

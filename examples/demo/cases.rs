@@ -17,7 +17,7 @@ pub(crate) const CHAT: Duration = Duration::from_millis(1200);
 /// thrice.
 pub(crate) const LATENESS: Duration = Duration::from_millis(80);
 
-/// Until then everybody behaves, but for those whose fault is there from the start.
+/// Until then all behave, except those whose fault is there from the start.
 pub(crate) const FAULTS: Timestamp = Timestamp::from_secs(3);
 /// The server is stopped.
 pub(crate) const STALL: Timestamp = Timestamp::from_secs(4);

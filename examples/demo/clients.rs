@@ -28,7 +28,7 @@ const SLOWLY: usize = 3 * MIB;
 /// Without a limit.
 const FREELY: usize = usize::MAX;
 
-/// A client's place: where it connects, and as whom.
+/// A client's place: where it connects, and under which name.
 pub(crate) struct Seat {
     /// Where its fault is recorded.
     pub(crate) board: Arc<Board>,

@@ -143,7 +143,7 @@ pub(crate) struct Simulation {
     pub(crate) suspect: u32,
     /// By reason: ping timeout, ping flood, local, any other.
     pub(crate) verdicts: [u32; 4],
-    /// Those of whom nothing else was to be said than that we closed them; and the mute among them.
+    /// Those about which nothing else was to be said than that we closed them; and the mute among them.
     pub(crate) lived: u32,
     pub(crate) mute_lived: u32,
     /// Verdicts that should not have been, or not for this reason.

@@ -13,7 +13,7 @@ use std::time::Duration;
 use arbitrary::Arbitrary;
 use frames::{frame, text_heartbeat};
 use libfuzzer_sys::fuzz_target;
-use liveness::driver::Heartbeat;
+use liveness::dialect::{Exact, TextHeartbeats};
 use liveness::driver::tungstenite::Connection;
 use liveness::session::{Limits, Role};
 use liveness::{Action, CloseCode, Config, Evidence, OnAction, Timestamp};
@@ -28,6 +28,11 @@ enum Piece {
         fin: bool,
         masked: bool,
         payload: Vec<u8>,
+    },
+    /// `2`, or `3`.
+    Fixed {
+        masked: bool,
+        pong: bool,
     },
     /// A heartbeat in a text message.
     TextHeartbeat {
@@ -58,10 +63,20 @@ enum Call {
     Probe,
 }
 
+/// How the heartbeat is spoken.
+#[derive(Arbitrary, Debug)]
+enum Speech {
+    Frames,
+    Texts,
+    Fixed,
+    /// It never asks.
+    Listens,
+}
+
 #[derive(Arbitrary, Debug)]
 struct Life {
     server: bool,
-    text: bool,
+    speech: Speech,
     pong_only: bool,
     messages: u8,
     answers: u8,
@@ -81,6 +96,7 @@ fn bytes(piece: Piece) -> io::Result<Vec<u8>> {
         Piece::Bytes(bytes) => bytes,
         Piece::Frame { opcode, fin, masked, payload } => frame(opcode, fin, masked, &payload),
         Piece::TextHeartbeat { masked, pong, digits } => text_heartbeat(masked, pong, digits),
+        Piece::Fixed { masked, pong } => frame(1, true, masked, if pong { b"3" } else { b"2" }),
         Piece::Blocks => return Err(io::ErrorKind::WouldBlock.into()),
         Piece::Interrupted => return Err(io::ErrorKind::Interrupted.into()),
         Piece::Fails => return Err(io::ErrorKind::ConnectionReset.into()),
@@ -152,9 +168,12 @@ fuzz_target!(|life: Life| {
     let mut now = Timestamp::ZERO;
     let role = if life.server { Role::Server } else { Role::Client };
     let mut peer = Connection::opened(role, config, None, 7, now).limits(limits);
-    if life.text {
-        peer = peer.heartbeat(Heartbeat::Text);
-    }
+    peer = match life.speech {
+        Speech::Frames => peer,
+        Speech::Texts => peer.dialect(TextHeartbeats),
+        Speech::Fixed => peer.dialect(Exact::text("2", "3")),
+        Speech::Listens => peer.dialect(Exact::text("2", "3").only_answers()),
+    };
     let told = Arc::new(Mutex::new(Vec::new()));
     let watch = Arc::clone(&told);
     peer.observe(OnAction::new(move |action, _: &_| watch.lock().expect("one thread").push(action)), now);

@@ -18,7 +18,7 @@ use arbitrary::Arbitrary;
 use frames::{frame, text_heartbeat};
 use futures_util::{Sink, SinkExt, Stream};
 use libfuzzer_sys::fuzz_target;
-use liveness::driver::Heartbeat;
+use liveness::dialect::{Exact, TextHeartbeats};
 use liveness::driver::tokio::{Counted, LiveStream};
 use liveness::{Action, CloseCode, Config, Evidence};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -39,6 +39,11 @@ enum Piece {
     },
     /// An answer to the latest ping that was written.
     Answer,
+    /// `2`, or `3`.
+    Fixed {
+        masked: bool,
+        pong: bool,
+    },
     /// A heartbeat in a text message.
     TextHeartbeat {
         masked: bool,
@@ -73,10 +78,20 @@ enum Call {
     Away(u16),
 }
 
+/// How the heartbeat is spoken.
+#[derive(Arbitrary, Debug)]
+enum Speech {
+    Frames,
+    Texts,
+    Fixed,
+    /// It never asks.
+    Listens,
+}
+
 #[derive(Arbitrary, Debug)]
 struct Life {
     server: bool,
-    text: bool,
+    speech: Speech,
     pong_only: bool,
     counted: bool,
     narrow: bool,
@@ -126,6 +141,7 @@ impl AsyncRead for Script {
                 .as_ref()
                 .map_or(Vec::new(), |(opcode, pong)| frame(*opcode, true, this.server, pong)),
             Some(Piece::TextHeartbeat { masked, pong, digits }) => text_heartbeat(masked, pong, digits),
+            Some(Piece::Fixed { masked, pong }) => frame(1, true, masked, if pong { b"3" } else { b"2" }),
             Some(Piece::Waits) => Vec::new(),
         };
         // A read of nothing is the end of the stream, and a script of no bytes is not that.
@@ -235,9 +251,12 @@ async fn live(life: Life) {
     let socket = WebSocketStream::from_raw_socket(script, role, settings).await;
     let mut live = LiveStream::new(socket, config)
         .on_action(move |action, _| tell.lock().expect("one thread").push(action));
-    if life.text {
-        live = live.heartbeat(Heartbeat::Text);
-    }
+    live = match life.speech {
+        Speech::Frames => live,
+        Speech::Texts => live.dialect(TextHeartbeats),
+        Speech::Fixed => live.dialect(Exact::text("2", "3")),
+        Speech::Listens => live.dialect(Exact::text("2", "3").only_answers()),
+    };
     if life.counted {
         live = live.counted(counters);
     }

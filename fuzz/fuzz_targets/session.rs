@@ -12,6 +12,8 @@ mod choices;
 mod library;
 #[path = "../../tests/core/session/reference.rs"]
 mod reference;
+#[path = "../../tests/core/session/speech.rs"]
+mod speech;
 #[path = "../../tests/core/session/world.rs"]
 #[expect(dead_code, reason = "the tests add up what they saw")]
 mod world;

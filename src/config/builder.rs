@@ -235,7 +235,7 @@ impl ConfigError {
         self.field
     }
 
-    /// What `Display` says, put together without formatting: a const panic shows a text, but formats nothing.
+    /// What `Display` says, put together without formatting. A const panic shows a text, and formats nothing.
     const fn message(&self) -> Message {
         let start = Message::EMPTY.and("`").and(self.field).and("` is ");
         let value = match self.value {

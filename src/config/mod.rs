@@ -117,7 +117,7 @@ pub struct Config {
     pub(crate) jitter: u8,
     pub(crate) schedule: Schedule,
     pub(crate) evidence: Evidence,
-    // Worked out once, for every ping asks for them.
+    // Worked out once, because every ping needs them.
     /// What jitter leaves of the interval at least.
     pub(crate) shortest_wait: u64,
     /// How long `suspicion` waits, at least; never where it does not.
@@ -218,15 +218,15 @@ impl Config {
 
     /// The longest a peer that has gone silent can stay undetected, if the driver polls at most `lateness` late.
     ///
-    /// Counted from the later of its last evidence and, where `write_timeout` is set, the last byte that entered
-    /// the transport. A pause in reading puts that to its end; each `Unread` may put the verdict off, by a whole `timeout` and
-    /// `last_look` at most. `Duration::MAX`: never, as where `interval` or
-    /// `timeout` is never (a `silence_timeout` then still counts, unless only pongs are evidence).
+    /// The bound counts from the last evidence or, if `write_timeout` is set, from the last byte that entered the transport,
+    /// whichever is later. After a pause in reading it counts from the end of the pause. `Unread` may put the verdict off by one
+    /// `timeout` and one `last_look` at most. `Duration::MAX` means never: `interval` or `timeout` is never (a `silence_timeout`
+    /// then still counts, unless only pongs are evidence).
     ///
-    /// The bound is `interval + timeout + last_look + 3 * lateness`, and tight, up to a lateness of
-    /// `stall_tolerance`; a driver later than that may owe the peer one more `timeout + lateness`, for a driver that
-    /// stalls suspects itself first. A finite `write_timeout` is added to each `timeout`: the drivers of this crate set one,
-    /// so for their connections ask it of [`for_drivers`](Self::for_drivers).
+    /// Up to a lateness of `stall_tolerance`, the bound is `interval + timeout + last_look + 3 * lateness`, and it is reached. A
+    /// driver that is later may add one more `timeout + lateness`, because a driver that stalls suspects itself first. A finite
+    /// `write_timeout` is added to each `timeout`. The drivers of this crate set one, so for their connections ask
+    /// [`for_drivers`](Self::for_drivers).
     ///
     /// ```
     /// use core::time::Duration;
@@ -262,8 +262,8 @@ impl Config {
         duration(if ping < silence { ping } else { silence })
     }
 
-    /// How long silence lasts before a ping. Default 20 s; `Duration::MAX`: no pings but for `probe`. Below a millisecond it is
-    /// accepted, and a [mistake](Self::warnings).
+    /// How long silence lasts before a ping. Default 20 s. `Duration::MAX`: no pings except those of `probe`. Below a millisecond
+    /// it is accepted, and a [mistake](Self::warnings).
     #[must_use]
     pub const fn interval(&self) -> Duration {
         duration(self.interval)

@@ -116,6 +116,10 @@ impl Dialect for Client {
     fn ask(&mut self, _: Payload, _: &mut dyn Out) -> bool {
         false
     }
+
+    fn asks(&self) -> bool {
+        false
+    }
 }
 
 impl Dialect for Server {

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! With `compress=zlib-stream` or zstd no message can be read by itself: there the program finds op 11 and op 1, and hands in
-//! [`Heard::SomeAnswer`] and [`Heard::Beat`].
+//! [`Heard::SomeAnswer`] and [`Heard::Beat`] (a driver's `heard`).
 //!
 //! Source: "Gateway" and "Gateway Events" of Discord's developer docs (`developers/events` of discord/discord-api-docs);
 //! @discordjs/ws

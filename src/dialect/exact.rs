@@ -96,10 +96,14 @@ impl Dialect for Exact {
     }
 
     fn ask(&mut self, _: Payload, beat: &mut dyn Out) -> bool {
-        if self.role == Role::Answers {
+        if !self.asks() {
             return false;
         }
         write(self.ping, beat);
         true
+    }
+
+    fn asks(&self) -> bool {
+        self.role != Role::Answers
     }
 }

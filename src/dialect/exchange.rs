@@ -198,4 +198,8 @@ impl Dialect for Deribit {
     fn ask(&mut self, _: Payload, _: &mut dyn Out) -> bool {
         false
     }
+
+    fn asks(&self) -> bool {
+        false
+    }
 }

@@ -48,7 +48,7 @@ pub struct Client<N> {
     next: N,
 }
 
-/// This crate's default numbers, for the protocol has none; `Steady`, so that an answer is always due.
+/// This crate's default numbers, because the protocol has none. `Steady`, so that an answer is always due.
 pub const CLIENT_CONFIG: Config = asks(Config::DEFAULT.interval(), Config::DEFAULT.timeout());
 
 impl<N: FnMut() -> u64> Client<N> {

@@ -163,12 +163,16 @@ impl Dialect for Json {
     }
 
     fn ask(&mut self, ping: Payload, beat: &mut dyn Out) -> bool {
-        if self.role == Role::Answers {
+        if !self.asks() {
             return false;
         }
         let id = self.id.map(|key| (key, Quoted(ping)));
         beat.text(format_args!("{}", Object { field: self.ping, id, with: self.with }));
         true
+    }
+
+    fn asks(&self) -> bool {
+        self.role != Role::Answers
     }
 }
 
@@ -206,12 +210,16 @@ impl Dialect for NumberedJson {
     }
 
     fn ask(&mut self, ping: Payload, beat: &mut dyn Out) -> bool {
-        if self.json.role == Role::Answers {
+        if !self.asks() {
             return false;
         }
         self.given = self.given.saturating_add(1);
         self.ask_with(self.given, ping, beat);
         true
+    }
+
+    fn asks(&self) -> bool {
+        self.json.asks()
     }
 }
 

@@ -31,7 +31,7 @@ pub struct JsonRpc {
     method: &'static str,
 }
 
-/// This crate's defaults, for the protocol has no numbers.
+/// This crate's defaults, because the protocol has no numbers.
 pub const CONFIG: Config = asks_where_quiet(Config::DEFAULT.interval(), Config::DEFAULT.timeout());
 
 /// What the identifiers of our own pings begin with.

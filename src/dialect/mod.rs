@@ -52,6 +52,42 @@
 //! assert!(!on_text(&mut peer, &mut dialect, &mut socket, "4hello", Timestamp::from_secs(27)));
 //! ```
 //!
+//! # In a driver
+//!
+//! `.dialect(..)` on a driver's socket is all of the above. It is there on `driver::tokio::LiveStream` (tokio-tungstenite, axum and any
+//! other library), on `driver::tungstenite::LiveSocket` and on its `Connection`; `session::Session::set_dialect` is what they share.
+//!
+//! ```
+//! # use futures_util::{SinkExt, StreamExt};
+//! # use tokio_tungstenite::{WebSocketStream, tungstenite::{Message, protocol::Role}};
+//! use liveness::dialect::graphql::TransportWs;
+//! use liveness::driver::tokio::LiveStream;
+//!
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let (ours, theirs) = tokio::io::duplex(1024);
+//! # let socket = WebSocketStream::from_raw_socket(ours, Role::Server, None).await;
+//! # let mut client = WebSocketStream::from_raw_socket(theirs, Role::Client, None).await;
+//! # client.send(Message::text(r#"{"type":"ping"}"#)).await?;
+//! # client.send(Message::text(r#"{"type":"connection_init"}"#)).await?;
+//! let mut socket = LiveStream::new(socket, TransportWs::SERVER_CONFIG).dialect(TransportWs);
+//! // The client's pings are answered, ours are sent, and neither is shown.
+//! let first = socket.next().await.ok_or("over")??;
+//! assert_eq!(first.to_text()?, r#"{"type":"connection_init"}"#);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! - *Order and bounds.* Answers go out in the order of their questions, before our ping and the program's messages. Of a peer that
+//!   takes none, as many wait as [`Limits::answers`](crate::session::Limits::answers) says; then it is not read.
+//! - *An end that never asks* sends no ping and waits for no answer, whatever its config and a `probe` say: see
+//!   [`asks`](Dialect::asks).
+//! - *Frames beside it* are answered as ever and count as ever: a Ping or a Pong frame is a sign of life under
+//!   [`Evidence::AnyTraffic`](crate::Evidence::AnyTraffic), and no answer to a ping in a message.
+//! - *Pages and programs on one endpoint*: the request says which it is, by its path, its query or its subprotocol. `LiveStream::dialect`
+//!   has the lines.
+//! - *Numbers of the server's hello*: `reconfigure`, or wrap the socket after the hello. `LiveStream::reconfigure` has both.
+//!
 //! # What an event it is
 //!
 //! | heard | handed in | because |
@@ -98,7 +134,7 @@
 //! # What a dialect cannot see
 //!
 //! - *Compressed messages* (Discord's zlib) and *byte streams* (MQTT, NATS, AMQP), where a packet is no message: the program's
-//!   own codec finds the heartbeat, and hands in the event of the table.
+//!   own codec finds the heartbeat, and hands in the event of the table. A driver's socket has `heard` for it.
 //! - *What is longer than* [`LONGEST`] *bytes*: it is data, and nobody looks into it.
 //! - *Numbers that the server's hello announces*: read the hello before the machine is made, or
 //!   [`reconfigure`](crate::Liveness::reconfigure) it. Each protocol with such numbers has a function for its config.
@@ -132,6 +168,8 @@ pub use self::exact::Exact;
 pub use self::json::{Json, NumberedJson};
 pub use self::json_value::JsonValue;
 pub use self::mute::Mute;
+#[cfg(feature = "alloc")]
+pub use self::out::MessageBuf;
 pub use self::out::OutBuffer;
 pub use self::text_heartbeats::TextHeartbeats;
 #[cfg(doc)]
@@ -240,6 +278,15 @@ pub trait Dialect {
     /// False: this end of the protocol never asks, and nothing was written. Its config has no pings and no `timeout`, so a
     /// [`probe`](crate::Liveness::probe) does nothing there. A driver that reports [`Event::PingSent`] does so at once.
     fn ask(&mut self, ping: Payload, beat: &mut dyn Out) -> bool;
+
+    /// Whether this end of the protocol ever asks: what [`ask`](Self::ask) returns, known before there is a ping. By default it
+    /// does.
+    ///
+    /// Where it does not, a driver makes the machine one that sends no pings, whatever its config says, and no ping is ever
+    /// handed out.
+    fn asks(&self) -> bool {
+        true
+    }
 }
 
 impl<D: Dialect + ?Sized> Dialect for &mut D {
@@ -248,6 +295,9 @@ impl<D: Dialect + ?Sized> Dialect for &mut D {
     }
     fn ask(&mut self, ping: Payload, beat: &mut dyn Out) -> bool {
         (**self).ask(ping, beat)
+    }
+    fn asks(&self) -> bool {
+        (**self).asks()
     }
 }
 
@@ -258,6 +308,9 @@ impl<D: Dialect + ?Sized> Dialect for alloc::boxed::Box<D> {
     }
     fn ask(&mut self, ping: Payload, beat: &mut dyn Out) -> bool {
         (**self).ask(ping, beat)
+    }
+    fn asks(&self) -> bool {
+        (**self).asks()
     }
 }
 

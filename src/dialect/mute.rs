@@ -40,4 +40,7 @@ impl Dialect for Mute {
     fn ask(&mut self, _: Payload, _: &mut dyn Out) -> bool {
         false
     }
+    fn asks(&self) -> bool {
+        false
+    }
 }

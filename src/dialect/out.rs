@@ -1,4 +1,9 @@
-//! A message without an allocation.
+//! A message that is to be sent: without an allocation, and with one.
+
+#[cfg(feature = "alloc")]
+use alloc::string::String;
+#[cfg(feature = "alloc")]
+use alloc::vec::Vec;
 
 use core::fmt::{self, Write as _};
 
@@ -94,6 +99,49 @@ impl Out for OutBuffer {
         self.clear();
         let written = self.push(bytes);
         self.keep(written, Kind::Binary);
+    }
+}
+
+/// A data message that owns its bytes, of whatever length.
+///
+/// A [`Session`](crate::session::Session) hands these out. An `Option` of one is an [`Out`], which keeps what was written last:
+///
+/// ```
+/// use liveness::dialect::{Message, MessageBuf, Out as _};
+///
+/// let mut out: Option<MessageBuf> = None;
+/// out.text(format_args!("pong {}", 7));
+/// assert_eq!(out.as_ref().map(MessageBuf::as_message), Some(Message::Text("pong 7")));
+/// ```
+#[cfg(feature = "alloc")]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "RFC 6455 has no third kind of data message")]
+pub enum MessageBuf {
+    /// A text message.
+    Text(String),
+    /// A binary message.
+    Binary(Vec<u8>),
+}
+
+#[cfg(feature = "alloc")]
+impl MessageBuf {
+    /// The message, borrowed.
+    #[must_use]
+    pub fn as_message(&self) -> Message<'_> {
+        match self {
+            Self::Text(text) => Message::Text(text),
+            Self::Binary(bytes) => Message::Binary(bytes),
+        }
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl Out for Option<MessageBuf> {
+    fn text(&mut self, text: fmt::Arguments<'_>) {
+        *self = Some(MessageBuf::Text(alloc::fmt::format(text)));
+    }
+    fn binary(&mut self, bytes: &[u8]) {
+        *self = Some(MessageBuf::Binary(bytes.to_vec()));
     }
 }
 

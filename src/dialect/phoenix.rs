@@ -153,4 +153,8 @@ impl Dialect for Server {
     fn ask(&mut self, _: Payload, _: &mut dyn Out) -> bool {
         false
     }
+
+    fn asks(&self) -> bool {
+        false
+    }
 }

@@ -76,6 +76,7 @@
 //! proxy do so, or serve with hyper's `header_read_timeout`.
 
 use std::string::String;
+use std::vec::Vec;
 
 use core::any::Any;
 use core::convert::Infallible;
@@ -200,6 +201,10 @@ impl Adapter<WebSocket> for Axum {
 
     fn text(text: String) -> Message {
         Message::Text(text.into())
+    }
+
+    fn binary(bytes: Vec<u8>) -> Message {
+        Message::Binary(bytes.into())
     }
 
     fn close(code: Option<CloseCode>, text: &str) -> Message {

@@ -1,10 +1,13 @@
 //! Drivers: what joins an [`Observed`](crate::Observed) machine to the sockets of one ecosystem.
 //!
 //! A driver is thin. It sees bytes move, reads before it polls, takes the time from the clock, and carries out the
-//! actions. All decisions are the machine's. Where the peer is a page, [`Heartbeat::Text`] is the option to know.
+//! actions. All decisions are the machine's. Where the peer is a page, or the protocol has a heartbeat of its own, a
+//! [dialect](crate::dialect) is the option to know.
 
 #[cfg(feature = "axum")]
 pub mod axum;
+#[cfg(any(feature = "tokio-tungstenite", feature = "tungstenite"))]
+mod connecting;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 #[cfg(feature = "tokio-tungstenite")]
@@ -22,41 +25,14 @@ use std::os::windows::io::AsSocket;
 
 use socket2::SockRef;
 
+#[cfg(any(feature = "tokio-tungstenite", feature = "tungstenite"))]
+pub use self::connecting::{ConnectError, Connector, Stage};
 pub use crate::session::ErrorKind;
-#[cfg(any(feature = "tokio", feature = "tungstenite"))]
-use crate::text_heartbeat::TextHeartbeat;
 
-/// How long the opening handshake may take, from the first byte to the last: 10 s.
+/// How long the opening handshake may take, from the first byte to the last: 10 s. So long may all of a `connect` take, from the
+/// looking up of the server's name on.
 #[cfg(any(feature = "tokio", feature = "tungstenite"))]
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// What a driver sends and takes as pings and pongs.
-#[cfg(any(feature = "tokio", feature = "tungstenite"))]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Heartbeat {
-    /// Ping and Pong frames, which the peer's library answers: RFC 6455 5.5.2.
-    #[default]
-    Frames,
-    /// Text messages, which the peer's program answers: [`TextHeartbeat`]. For pages, whose scripts can neither send nor see
-    /// the frames, and whose browser answers them in the name of a tab that hangs or is frozen.
-    ///
-    /// The driver sends its pings so, answers the peer's, and shows neither to the caller; all other messages are data, as
-    /// ever. Frames that the peer sends are answered as before.
-    Text,
-}
-
-#[cfg(any(feature = "tokio", feature = "tungstenite"))]
-impl Heartbeat {
-    /// What a text message says, if it is none of the caller's.
-    #[inline]
-    fn parse(self, text: &str) -> Option<TextHeartbeat> {
-        match self {
-            Self::Frames => None,
-            Self::Text => TextHeartbeat::parse(text),
-        }
-    }
-}
 
 /// How much the kernel may keep unsent for a peer.
 #[cfg(any(target_os = "android", target_os = "linux"))]

@@ -7,10 +7,10 @@ use super::chunked_vec::ChunkedVec;
 
 /// Buckets of nodes: each node is in one of them, or in none.
 ///
-/// A bucket is a chain of blocks, all full but for the top one. So those who are taken off one after the other lie side by side
-/// in memory, and it is known ahead who they are: in a list linked from node to node, each is only known when the
-/// one before has come from memory. To put a node into a bucket, or to take it out of the middle of one, touches
-/// a few lines, and nothing else: the node on top takes its place.
+/// A bucket is a chain of blocks, all full except the top one. So those who are taken off one after the other lie side by side in
+/// memory, and it is known ahead who they are: in a list linked from node to node, each is only known when the one before has
+/// come from memory. To put a node into a bucket, or to take it out of the middle of one, touches a few lines, and nothing else:
+/// the node on top takes its place.
 pub(super) struct Buckets {
     /// The top block of each.
     tops: Vec<u32>,

@@ -23,6 +23,12 @@ impl Fleet {
         Ok(ConfigId(id))
     }
 
+    /// A config that it has already.
+    pub(super) fn config_id(&self, config: &Config) -> Option<ConfigId> {
+        let id = self.configs.iter().position(|known| known == config)?;
+        u8::try_from(id).ok().map(ConfigId)
+    }
+
     /// From now on another config for this connection: see [`Liveness::reconfigure`](crate::Liveness::reconfigure). Its key stays.
     ///
     /// # Errors

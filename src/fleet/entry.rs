@@ -4,7 +4,9 @@ use core::fmt;
 use core::time::Duration;
 
 use super::{Fleet, Key, StaleKey};
+use crate::config::Config;
 use crate::event::{CloseCode, Event, Reason};
+use crate::payload::Payload;
 use crate::session::Peer;
 use crate::session::sealed::Sealed;
 use crate::time::Timestamp;
@@ -54,8 +56,24 @@ impl Peer for Entry<'_> {
     fn close(&mut self, code: CloseCode, now: Timestamp) {
         let _ = self.fleet.close(self.key, code, now);
     }
+    fn probe(&mut self, now: Timestamp) {
+        let _ = self.fleet.probe(self.key, now);
+    }
+    fn reconfigure(&mut self, config: Config, now: Timestamp) {
+        let known = self.fleet.config_id(&config);
+        // A fleet that has 255 configs keeps the one that it has.
+        if let Ok(id) = known.map_or_else(|| self.fleet.add_config(config), Ok) {
+            let _ = self.fleet.reconfigure(self.key, id, now);
+        }
+    }
     fn verdict(&self) -> Option<Reason> {
         self.fleet.verdict(self.key).ok().flatten()
+    }
+    fn awaited(&self) -> Option<Payload> {
+        self.fleet.awaited(self.key).ok().flatten()
+    }
+    fn config(&self) -> Config {
+        self.fleet.peek(self.key).map_or(Config::DEFAULT, |(config, _)| *config)
     }
     fn last_look(&self) -> Duration {
         self.fleet.peek(self.key).map_or(Duration::ZERO, |(config, _)| config.last_look())

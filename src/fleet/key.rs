@@ -17,7 +17,7 @@ use core::fmt;
 /// # Ok::<(), liveness::FleetError>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-// One number, not two: whoever keeps it writes and reads it whole.
+// One number, not two, so that it is stored and loaded whole.
 pub struct Key(u64);
 
 impl Key {
@@ -97,7 +97,7 @@ impl Tag {
         self.with_config(ConfigId(Self::NO_CONFIG))
     }
 
-    /// The tag of the next connection, but for its config.
+    /// The tag of the next connection, except for its config.
     pub(super) const fn next(self) -> Self {
         Self(self.generation().wrapping_add(1) << 8)
     }

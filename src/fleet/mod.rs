@@ -36,8 +36,8 @@ use crate::time::{Timestamp, nanos};
 /// Drives many connections, a million of them, on one thread: [`Liveness`] machines that share their settings and have one
 /// next deadline.
 ///
-/// Same events, same actions, each with the [`Key`] of its connection. Each behaves exactly as a [`Liveness`] whose driver is
-/// late by less than one [`tick`](Self::with_tick).
+/// The events and actions are those of [`Liveness`], each with the [`Key`] of its connection. Each connection behaves exactly as
+/// a [`Liveness`] whose driver is late by less than one [`tick`](Self::with_tick).
 ///
 /// In a loop: take the time from the clock, hand in everything that can be read, [`poll`](Self::poll) until `None`, carry
 /// out the actions, and wait for input or for [`poll_timeout`](Self::poll_timeout).
@@ -86,7 +86,7 @@ pub struct Fleet {
     wheel: Wheel,
     broadcast: Option<Broadcast>,
     observers: ObserversBySlot,
-    /// So many of the next states that are due have been fetched from memory.
+    /// How many of the next states that are due have been fetched from memory.
     prefetched: u32,
     len: usize,
 }
@@ -121,8 +121,8 @@ impl Fleet {
 
     /// An empty fleet with another `tick`: what falls due is handed out less than that late, and all of a tick together.
     ///
-    /// Longer ticks wake the caller less often; they count as its lateness in [`Config::detection_bound`]. Below a
-    /// ten-thousandth of the interval they cost more, for the wheel holds 65,536. Zero is one nanosecond.
+    /// Longer ticks wake the caller less often; they count as its lateness in [`Config::detection_bound`]. Ticks below a
+    /// ten-thousandth of the interval cost more, because the wheel holds 65,536. Zero counts as one nanosecond.
     #[must_use]
     pub fn with_tick(config: Config, seed: u64, tick: Duration) -> Self {
         // Most waits are one interval or one timeout long; what is longer is looked at once more on its way.
@@ -235,7 +235,7 @@ impl Fleet {
         self.hand_in(key, Input::Probe, now)
     }
 
-    /// The caller wants out of this connection: see [`Liveness::close`].
+    /// The caller ends this connection: see [`Liveness::close`].
     ///
     /// # Errors
     ///
@@ -258,12 +258,13 @@ impl Fleet {
 
     /// The next thing to do, one at a time: call until `None`, then not before [`poll_timeout`](Self::poll_timeout).
     ///
-    /// After [`Action::Disconnect`] the connection is gone and its key stale. Carry out an action without handing in events with
-    /// a later time: the fleet's clock would move on between two polls that nobody read between.
+    /// After [`Action::Disconnect`] the connection is gone and its key stale. While you carry out an action, hand in no event
+    /// with a later time: the fleet's clock would advance without any socket being read, and a verdict could be confirmed too
+    /// early.
     ///
-    /// A poll is short, whatever has fallen due: having looked at 64 connections that turn out to have nothing to do, it
-    /// returns `None` and lets the caller read its sockets first. `poll_timeout` is then the present, so wait for no time,
-    /// and poll again.
+    /// A poll is short, whatever has fallen due. After 64 connections that turn out to have nothing to do, it returns `None`, so
+    /// that the caller reads its sockets first. `poll_timeout` then returns the latest moment seen, so do not wait, and poll
+    /// again.
     pub fn poll(&mut self, now: Timestamp) -> Option<(Key, Action)> {
         let now = self.advance(now);
         if self.broadcast.is_some() && !self.continue_broadcast() {
@@ -302,9 +303,9 @@ impl Fleet {
         None
     }
 
-    /// When to poll next, if nothing happens before; `None`: not before the next event.
+    /// When to poll next, unless an event comes first. `None`: not before the next event.
     ///
-    /// Not earlier than the latest moment seen; equal to it while there is something to do now.
+    /// Never earlier than the latest moment seen, and equal to it while there is something to do now.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         if self.broadcast.is_some() || self.wheel.is_due() {
@@ -325,8 +326,8 @@ impl Fleet {
         self.now
     }
 
-    /// Reads a little of the next states that are due, all at once, for what lies in memory takes as long to come for one as
-    /// for many: each alone, it would be most of what a ping costs.
+    /// Reads a little of the next states that are due, all at once, because memory answers many requests in the time of one. One
+    /// by one, these reads would be most of what a ping costs.
     fn prefetch(&mut self) {
         let mut read = 0;
         for slot in self.wheel.next_due() {

@@ -19,9 +19,9 @@ use crate::time::Timestamp;
 /// - a slot's bit is set exactly while its bucket holds a node, and is not the one that is worked off;
 /// - a node becomes due less than a tick after its moment, or before it, never later.
 ///
-/// A moment further away than a turn is put at the end of the turn: the node is looked at there, found early, and put back.
-/// That is also how a deadline that traffic has moved is served, without a word from the traffic: whoever looks finds
-/// nothing due, and says when to look next.
+/// A moment further away than a turn is put at the end of the turn: the node is looked at there, found early, and put back. A
+/// deadline that traffic has moved is served in the same way. Traffic never updates the wheel: an entry that fires early finds
+/// nothing due, and is put back.
 ///
 /// When the clock leaps, the occupied slots are found by their bits and emptied in their order, each when the one before
 /// has been looked at; the empty ones are not walked. Meanwhile `done` lags behind, and who is put back may belong beyond
@@ -35,7 +35,7 @@ pub(super) struct Wheel {
     tick: u64,
     /// The bucket that is worked off: a slot whose tick is over, one of those who are due besides, or `later`.
     current: u32,
-    /// The bucket where whoever is due besides waits: one of two, while the other is worked off.
+    /// The bucket of other nodes that are due: one of two, while the other is worked off.
     due: u32,
     /// The last tick whose slot has been emptied, or is worked off.
     done: u64,

@@ -6,11 +6,11 @@ use core::fmt;
 use super::Token;
 use crate::time::Timestamp;
 
-/// What became of the lease: comes out of [`Lease::poll`](super::Lease::poll).
+/// What happened to the lease: [`Lease::poll`](super::Lease::poll) returns it.
 ///
-/// Holdings follow one another: [`Granted`](LeaseChange::Granted), then [`Frozen`](LeaseChange::Frozen) and
-/// [`Thawed`](LeaseChange::Thawed) in turn, as often as it happens, then [`Lost`](LeaseChange::Lost) exactly once, before anything is
-/// granted again.
+/// A holding begins with [`Granted`](LeaseChange::Granted). [`Frozen`](LeaseChange::Frozen) and [`Thawed`](LeaseChange::Thawed)
+/// follow in turn, as often as the holder becomes suspect and online again. [`Lost`](LeaseChange::Lost) ends it, exactly once,
+/// before the lease is granted again.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[must_use = "a dropped change is a holder who does not know, or writes on in vain"]
 #[expect(
@@ -18,31 +18,31 @@ use crate::time::Timestamp;
     reason = "a caller that ignores a new change would be wrong; it must not compile"
 )]
 pub enum LeaseChange<U> {
-    /// This user holds it from here: tell them the token.
+    /// This user holds the lease from now on: tell them the token.
     Granted {
         /// Who.
         user: U,
-        /// What their writes must show.
+        /// The token that their writes must carry.
         token: Token,
     },
-    /// Its holder is suspect: nobody writes, and they keep it for the grace at least.
+    /// The holder is suspect. Nobody may write, and the holder keeps the lease at least for the grace.
     Frozen {
         /// The holder.
         user: U,
         /// Theirs, still.
         token: Token,
-        /// When they became suspect: their grace runs from here.
+        /// When they became suspect. The grace begins at this moment.
         since: Timestamp,
     },
-    /// Its holder was heard of again, and writes on.
+    /// The holder is online again, and may write.
     Thawed {
         /// The holder.
         user: U,
         /// Theirs, still.
         token: Token,
     },
-    /// This user holds it no longer. Where they are away it reaches nobody; then [`Returned`](LeaseChange::Returned) follows when
-    /// they are back.
+    /// This user no longer holds the lease. If they are suspect or offline, they cannot be told now;
+    /// [`Returned`](LeaseChange::Returned) follows when they are back.
     Lost {
         /// Who held it.
         user: U,
@@ -51,7 +51,7 @@ pub enum LeaseChange<U> {
         /// Why.
         reason: Loss,
     },
-    /// Who lost it while away is back: tell them that it is gone, lest they write on.
+    /// A user who lost the lease while suspect or offline is back. Tell them that it is gone, so that they stop writing.
     Returned {
         /// Who held it.
         user: U,
@@ -72,7 +72,7 @@ pub enum Loss {
     Released,
     /// They went offline.
     Offline,
-    /// They were suspect for the whole grace, and somebody waited.
+    /// They were suspect for the whole grace, and another user waited.
     GraceExpired,
     /// The caller took it away with [`Lease::revoke`](super::Lease::revoke).
     Revoked,
@@ -102,17 +102,17 @@ impl fmt::Display for Loss {
     }
 }
 
-/// Why a write is refused: the error of [`Lease::check`](super::Lease::check). [`Frozen`](Refusal::Frozen) passes; the others
-/// are for ever.
+/// Why a write is refused: the error of [`Lease::check`](super::Lease::check). [`Frozen`](Refusal::Frozen) is temporary. The
+/// other refusals are final for this user and token.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Refusal<U> {
-    /// The writer holds the lease, and is suspect: again after [`LeaseChange::Thawed`].
+    /// The writer holds the lease, and is suspect. Try again after [`LeaseChange::Thawed`].
     Frozen {
         /// Since when.
         since: Timestamp,
     },
-    /// The writer held it under this token, and does no longer.
+    /// The writer held the lease under this token, and no longer does.
     Lost {
         /// Why.
         reason: Loss,
@@ -121,7 +121,8 @@ pub enum Refusal<U> {
         /// Who has it now.
         holder: Option<U>,
     },
-    /// The token was handed out so long ago, by a server before this one perhaps, that nobody remembers to whom.
+    /// The token was handed out, but the lease does not remember its user: it is older than the latest
+    /// [`REMEMBERED`](super::REMEMBERED) losses, or an earlier server granted it.
     Outdated {
         /// Who has it now.
         holder: Option<U>,

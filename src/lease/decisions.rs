@@ -1,4 +1,4 @@
-//! What follows from what was handed in: who gets it, who loses it, and when a grace is over.
+//! What follows from the inputs: who gets the lease, who loses it, and when a grace is over.
 
 use super::history::{Lost, Notification};
 use super::{Held, Lease, LeaseChange, Loss, Token};
@@ -30,14 +30,14 @@ impl<U: Clone + Ord> Lease<U> {
         self.suspects.get(&self.held.as_ref()?.user).copied()
     }
 
-    /// The place in the queue of who gets it next, and the token they get.
+    /// The next holder's place in the queue, and the token they get.
     pub(super) fn next_holder(&self) -> Option<(usize, Token)> {
         let token = self.last.next()?;
         let place = self.queue.iter().position(|waiting| !self.suspects.contains_key(waiting))?;
         Some((place, token))
     }
 
-    /// When its holder's grace is over for whoever is next.
+    /// When the holder's grace is over, if a user waits who can get the lease.
     pub(super) fn grace_ends_at(&self) -> Option<Timestamp> {
         let since = self.frozen_since()?;
         let over = self.begun_anew(since).unwrap_or(since).after(self.grace).or_never()?;

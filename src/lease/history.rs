@@ -23,9 +23,9 @@ pub(super) struct Lost<U> {
 pub(super) enum Notification {
     /// Everybody.
     All { away: bool },
-    /// Who lost it, once they are back.
+    /// The user who lost it, once they are back.
     Away,
-    /// Who lost it, now.
+    /// The user who lost it, now.
     Back,
     /// Nobody.
     Done,
@@ -72,7 +72,7 @@ impl<U: Clone + Eq> History<U> {
         // Nothing is granted before it is reported, so it is the newest.
         let lost = self.0.back_mut()?;
         let Notification::All { away } = lost.notification else { return None };
-        // Who gave it back knows.
+        // A user who gave it back knows already.
         let misses = away && lost.reason != Loss::Released;
         lost.notification = if misses { Notification::Away } else { Notification::Done };
         Some(LeaseChange::Lost { user: lost.user.clone(), token: lost.token, reason: lost.reason })

@@ -1,6 +1,6 @@
-//! Who may write: one at a time, and passed on when they are gone.
+//! The right to write: one user at a time has it, and the next gets it when that user is gone.
 //!
-//! [`Lease`] is the machine; [`LeaseChange`] what comes out of it; [`Refusal`] why a write is refused; [`Tenure`] the half of a
+//! [`Lease`] is the machine. [`LeaseChange`] is what it reports. [`Refusal`] says why a write is refused. [`Tenure`] is for a
 //! holder at the other end of a network.
 
 mod change;
@@ -20,31 +20,30 @@ use crate::event::Status;
 use crate::presence::PresenceChange;
 use crate::time::{Timestamp, duration, nanos};
 
-/// So many of the latest losses are remembered: for each of them, a late write learns why and when, and who was away is told
-/// on their return. It bounds memory where a million come, write and go.
+/// How many of the latest losses a lease remembers. A late write under one of them is told why and when the lease was lost, and a
+/// user who was away is told on their return. The limit bounds memory, however many users come, write and go.
 pub const REMEMBERED: usize = 64;
 
 /// The right to write, held by one user at a time: a collaborative editor's pen, a chat's microphone, the leader's seat.
 ///
-/// Think of one pen on a desk and a queue before it. Whoever is first takes the pen. When they stare into the air
-/// (*suspect*), nobody tears it out of their hand: all wait, for a *grace*. When they leave, the next in the queue takes it at
-/// once. And each sheet bears the number of the holding it was written in, so that a sheet which comes in late is known.
+/// A user *requests* the lease and waits in a queue. The first in the queue is *granted* it and becomes its *holder*. While the
+/// holder is *suspect*, the lease is *frozen*: nobody may write, and the holder keeps it for the *grace*. When the holder goes
+/// offline, the next in the queue gets it at once. Each holding has a number, its *token*, and a late write is refused by it.
 ///
 /// Methods come in four kinds:
 ///
-/// - *inputs*, what [`Presence`](crate::Presence) found out about a user: [`apply`](Self::apply); or whatever else knows:
-///   [`set_status`](Self::set_status);
+/// - *inputs*, what [`Presence`](crate::Presence) found out about a user: [`apply`](Self::apply); or the same from another
+///   source: [`set_status`](Self::set_status);
 /// - *commands*: [`request`](Self::request), [`release`](Self::release), [`revoke`](Self::revoke);
 /// - *outputs*: [`poll`](Self::poll) until it returns `None`, then not before [`poll_timeout`](Self::poll_timeout);
 /// - *questions*, which change nothing: [`check`](Self::check) before each write, [`holder`](Self::holder),
 ///   [`waiting`](Self::waiting), [`position`](Self::position).
 ///
-/// In a loop: take the time from the clock, hand in everything that happened, poll until `None`, tell people, and wait for
-/// input or for `poll_timeout`. A user of whom nothing was heard yet counts as online.
+/// In a loop: take the time from the clock, hand in everything that happened, poll until `None`, tell the users, and wait for
+/// input or for `poll_timeout`. A user counts as online until an input says otherwise.
 ///
-/// It is fed with *users*. What the machine of one connection says is not about its user, who may be back on another
-/// connection: when the old one is given up at last, the pen must stay. So between them stands a `Presence`, and
-/// [`apply`](Self::apply) is the whole glue:
+/// The inputs are about *users*, not connections. The machine of one connection cannot speak for its user, because the user may
+/// be back on another connection: the lease must stay when the old connection is given up. So put a `Presence` between the two:
 ///
 /// ```
 /// # use core::time::Duration;
@@ -73,36 +72,37 @@ pub const REMEMBERED: usize = 64;
 ///
 /// # The rules
 ///
-/// 1. **One holder**, or none. It is granted to whoever has waited longest of those who are not suspect: a suspect keeps the
-///    place, and is passed over. While all who wait are suspect, nobody gets it.
-/// 2. **Frozen** exactly while the holder is suspect: [`check`](Self::check) refuses their writes. Not held back, refused:
-///    the writer keeps what was not acknowledged and sends it again when thawed, or has it still when the lease is lost, and
-///    no memory grows here. A freeze so means that what is written stands still, and may be copied before it moves on.
-///    (A message of a suspect is evidence of life, so that under [`AnyTraffic`](crate::Evidence::AnyTraffic) their `Online`
-///    precedes their write.)
-/// 3. **Grace** runs from the suspicion. When it is over, and somebody waits who is not suspect, the lease passes on at the
-///    next poll; where nobody does, it stays frozen until somebody comes. Input handed in before that poll is heard
-///    first: a holder who was late, but is there, keeps it. A grace of zero passes it on at first sight;
-///    `Duration::MAX` waits for the verdict.
-/// 4. **At once**: who goes offline, or releases it, has lost it from that call on; the next poll grants it to the next. Who
-///    goes offline is out of the queue, too.
-/// 5. **Tokens** only grow. A write is good under the newest, by its holder, while not suspect.
-/// 6. **A late look is no look.** A grace that ran out while nobody looked, neither by a poll nor by an input, for longer than
-///    [`stall_tolerance`](Self::stall_tolerance), begins anew with the next look: the arbiter slept, and the holder's sign of
-///    life waits to be read. Once for each suspicion, so that a driver that is always late comes to an end too.
-/// 7. **Every loss is told**: by [`LeaseChange::Lost`], and, to whom it did not reach because they were suspect or offline, by
-///    [`LeaseChange::Returned`] on their return.
+/// 1. **One holder**, or none. The lease is granted to the user who has waited longest and is not suspect. A suspect user keeps
+///    their place in the queue, and is passed over. While all who wait are suspect, nobody gets it.
+/// 2. **Frozen** exactly while the holder is suspect: [`check`](Self::check) refuses their writes. The writes are refused and not
+///    queued, so that no memory grows here. The writer keeps what was not acknowledged. They send it again when the lease thaws,
+///    and still have it when the lease is lost. While the lease is frozen, the document cannot change, so it is safe to copy it.
+///    (A message from a suspect is evidence of life. Under [`AnyTraffic`](crate::Evidence::AnyTraffic) the user is therefore
+///    online again before their write is checked.)
+/// 3. **Grace** begins with the suspicion. When it is over and a user waits who is not suspect, the next poll passes the lease
+///    on. If nobody waits, the lease stays frozen until somebody does. Input that is handed in before that poll counts: a holder
+///    who was late, but is back, keeps the lease. A grace of zero passes the lease on at the first poll that sees the suspicion.
+///    `Duration::MAX` keeps it until the holder is offline.
+/// 4. **At once**: a holder who goes offline, or releases the lease, has lost it from that call on. The next poll grants it to
+///    the next user. A user who goes offline also leaves the queue.
+/// 5. **Tokens** only grow. A write is accepted under the newest token, from its holder, while the holder is not suspect.
+/// 6. **A late call does not end a grace.** The next call may be a poll or an input. If it comes more than
+///    [`stall_tolerance`](Self::stall_tolerance) after the end of a grace, the grace begins again at that call. The process was
+///    probably suspended then, and a sign of life from the holder may wait to be read. This happens once for each suspicion, so
+///    that the grace also ends under a driver that is always late.
+/// 7. **Every loss is reported** by [`LeaseChange::Lost`]. If the user was suspect or offline then, [`LeaseChange::Returned`]
+///    reports it again when they are back.
 ///
-/// A page that is reloaded closes its connection and opens another. Whether that is *offline* is the caller's affair: what
-/// lingers in `Presence` is not handed in here, and its holder keeps the lease, frozen only if they were suspect before. The
-/// two delays never add up without need: a connection that ends is lost after the linger; one that falls silent after the
-/// grace or after the verdict and the linger, whichever is first. To freeze the lease over a reload as well, hand in
-/// `Suspect` when the connection ends and `Online` when the next opens: then both run at once.
+/// A page that is reloaded closes its connection and opens another. `Presence` reports nothing while the user lingers, so the
+/// holder keeps the lease, and it is frozen only if they were suspect before. The delays do not add up without need. A holder
+/// whose connection ends loses the lease after the linger. A holder whose connection falls silent loses it after the grace, or
+/// after the verdict and the linger, whichever is first. To freeze the lease during a reload as well, hand in `Suspect` when the
+/// connection ends and `Online` when the next one opens. Grace and linger then run at the same time.
 ///
 /// # What it costs
 ///
-/// The holder, each who waits, each who is suspect, and the latest [`REMEMBERED`] losses; no other user. A request looks at
-/// all who wait, a hand-over at those who are passed over.
+/// Memory for the holder, for each user who waits, for each user who is suspect, and for the latest [`REMEMBERED`] losses; none
+/// for other users. A request looks at all who wait. A grant looks at the users who are passed over.
 ///
 /// ```
 /// use core::time::Duration;
@@ -139,11 +139,11 @@ pub struct Lease<U> {
     now: Timestamp,
     grace: u64,
     stall_tolerance: u64,
-    /// The latest handed out, here or by whoever kept the lease before.
+    /// The latest handed out, here or by an earlier server.
     last: Token,
     held: Option<Held<U>>,
     queue: VecDeque<U>,
-    /// Who is suspect, and since when; those too who neither hold it nor wait, for they may ask yet.
+    /// Who is suspect, and since when. Users who neither hold it nor wait are here too, because they may ask later.
     suspects: BTreeMap<U, Timestamp>,
     history: History<U>,
 }
@@ -170,7 +170,7 @@ pub struct Holder<'a, U> {
     pub frozen_since: Option<Timestamp>,
 }
 
-// By hand, for whoever names users by what cannot be copied, such as a `String`.
+// By hand, because a user's name may be a type that is not `Copy`, such as a `String`.
 impl<U> Copy for Holder<'_, U> {}
 impl<U> Clone for Holder<'_, U> {
     fn clone(&self) -> Self {
@@ -181,17 +181,18 @@ impl<U> Clone for Holder<'_, U> {
 impl<U: Clone + Ord> Lease<U> {
     /// A lease that nobody holds, whose first token is 1.
     ///
-    /// `grace` is how long a suspect holder keeps it while others wait: zero, not at all; `Duration::MAX`, until offline.
+    /// `grace` is how long a suspect holder keeps the lease while others wait. Zero: not at all. `Duration::MAX`: until the
+    /// holder is offline.
     #[must_use]
     pub const fn new(grace: Duration) -> Self {
         Self::resuming_after(grace, Token::ZERO)
     }
 
-    /// A lease that nobody holds, whose first token is the one after `last`: for a server that starts again, and must
-    /// refuse what its former self granted. Under [`Token::MAX`] it grants nothing.
+    /// A lease that nobody holds, whose first token is the one after `last`. It is for a server that was restarted and must
+    /// refuse the tokens that it granted before. After [`Token::MAX`] it grants nothing.
     ///
-    /// Keep [`last_token`](Self::last_token) where the text is kept. Where nothing is kept, microseconds since
-    /// 1970 will do, if that clock never goes back: nobody hands out a million tokens a second.
+    /// Store [`last_token`](Self::last_token) together with the document. If nothing is stored, the microseconds since 1970 can
+    /// serve as `last`, provided that this clock never goes back: no server grants a million tokens a second.
     ///
     /// ```
     /// use core::time::Duration;
@@ -217,29 +218,31 @@ impl<U: Clone + Ord> Lease<U> {
         }
     }
 
-    /// By how much nobody may look when a grace has run out, before it begins anew (rule 6). Default: a quarter of the grace;
-    /// `Duration::MAX`: it never begins anew, for whoever has no timer and looks only when somebody asks.
+    /// How late the first call after the end of a grace may be. If it is later, the grace begins again (rule 6). Default: a
+    /// quarter of the grace. `Duration::MAX`: the grace never begins again. This is for a caller without a timer, which polls
+    /// only when a request comes.
     #[must_use]
     pub const fn stall_tolerance(mut self, tolerance: Duration) -> Self {
         self.stall_tolerance = nanos(tolerance);
         self
     }
 
-    /// What became of a user: every change that a [`Presence`](crate::Presence) hands out.
+    /// What happened to a user. Hand in every change that a [`Presence`](crate::Presence) reports.
     ///
     /// `Joined` and `Recovered` are [`Online`](Status::Online), `Suspected` is [`Suspect`](Status::Suspect), `Left` is
-    /// [`Offline`](Status::Offline). For a user of several connections this is the one that is right.
+    /// [`Offline`](Status::Offline). For a user with several connections, use this and not `set_status`.
     pub fn apply(&mut self, change: &PresenceChange<U>, now: Timestamp) {
         self.set_status(change.user(), change.status(), now);
     }
 
-    /// This user is as this says: for whoever has no `Presence`. The machine of one connection knows it only where a user has
-    /// no other.
+    /// Sets the status of a user, for a caller without a `Presence`. The status of one connection is that of its user only if the
+    /// user has no other connection.
     ///
     /// - [`Online`](Status::Online): they are there, or there again.
-    /// - [`Suspect`](Status::Suspect): they are late with an answer. Said twice, it counts from the first.
-    /// - [`Offline`](Status::Offline): they are gone: out of the queue, and no holder any more. Hand in nothing else that their
-    ///   connection had to say after this: who asks is taken to be there.
+    /// - [`Suspect`](Status::Suspect): they are late with an answer. If it is handed in twice, the grace still counts from the
+    ///   first.
+    /// - [`Offline`](Status::Offline): they are gone. They leave the queue and lose the lease. Hand in no later requests of the
+    ///   connection that ended, because a user who requests the lease counts as online.
     pub fn set_status(&mut self, user: &U, status: Status, now: Timestamp) {
         self.advance(now);
         match status {
@@ -259,7 +262,7 @@ impl<U: Clone + Ord> Lease<U> {
         self.history.set_away(user, status != Status::Online);
     }
 
-    /// This user wants it: to the end of the queue. Whoever holds it, or waits, stays where they are.
+    /// This user wants the lease: puts them at the end of the queue. If they hold it or wait already, nothing changes.
     pub fn request(&mut self, user: U, now: Timestamp) {
         self.advance(now);
         if !self.suspects.contains_key(&user) {
@@ -270,23 +273,23 @@ impl<U: Clone + Ord> Lease<U> {
         }
     }
 
-    /// This user wants it no more: gives it back, or leaves the queue. Who does neither is nobody here.
+    /// This user no longer wants the lease: the holder gives it back, a user who waits leaves the queue. For any other user
+    /// nothing changes.
     pub fn release(&mut self, user: &U, now: Timestamp) {
         self.advance(now);
         self.withdraw(user, Loss::Released);
     }
 
-    /// Takes it from whoever holds it, for a reason of the caller's: a moderator, a longest term. Who waits stays; the former
-    /// holder may ask again.
+    /// Takes the lease from its holder, such as for a moderator. The queue stays. The former holder may request it again.
     pub fn revoke(&mut self, now: Timestamp) {
         self.advance(now);
         self.lose(Loss::Revoked);
     }
 
-    /// What became of it, one change at a time: call until `None`.
+    /// The next change, one at a time: call until `None`.
     ///
-    /// A poll before [`poll_timeout`](Self::poll_timeout) returns `None` and changes nothing. At one moment come at most
-    /// two, and one for each who is back.
+    /// A poll before [`poll_timeout`](Self::poll_timeout) returns `None` and changes nothing. At one moment it returns at most
+    /// two changes, and one more for each user who is back.
     pub fn poll(&mut self, now: Timestamp) -> Option<LeaseChange<U>> {
         self.advance(now);
         if self.grace_ends_at().is_some_and(|at| at <= self.now) {
@@ -295,9 +298,8 @@ impl<U: Clone + Ord> Lease<U> {
         self.history.next_change().or_else(|| self.report_holder()).or_else(|| self.grant())
     }
 
-    /// When to poll next, if nothing happens before; `None`: not before the next input.
-    ///
-    /// Not earlier than the latest moment seen; equal to it while there is something to tell now. Later than `now`
+    /// When to poll next, unless an input comes first. `None`: not before the next input.
+    /// Never earlier than the latest moment seen, and equal to it while there is something to report now. Later than `now`
     /// whenever `poll(now)` has returned `None`.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
@@ -312,9 +314,9 @@ impl<U: Clone + Ord> Lease<U> {
     ///
     /// # Errors
     ///
-    /// [`Refusal::Frozen`]: they hold it, but are suspect. [`Refusal::Lost`]: they held it. [`Refusal::WrongUser`]: somebody
-    /// else holds or held it under this token. [`Refusal::Outdated`]: the token is older than what is remembered.
-    /// [`Refusal::NeverGranted`]: there was no such token yet.
+    /// [`Refusal::Frozen`]: they hold it, but are suspect. [`Refusal::Lost`]: they held it and no longer do.
+    /// [`Refusal::WrongUser`]: another user holds or held it under this token. [`Refusal::Outdated`]: the token is older than the
+    /// losses that are remembered. [`Refusal::NeverGranted`]: the token was never handed out.
     pub fn check(&self, user: &U, token: Token) -> Result<(), Refusal<U>> {
         if token == Token::ZERO || token > self.last {
             return Err(Refusal::NeverGranted);
@@ -348,24 +350,27 @@ impl<U: Clone + Ord> Lease<U> {
         self.queue.iter()
     }
 
-    /// How many wait before this user; `None` where they do not wait.
+    /// How many wait before this user; `None` if they do not wait.
     #[must_use]
     pub fn position(&self, user: &U) -> Option<usize> {
         self.queue.iter().position(|waiting| waiting == user)
     }
 
-    /// The latest token handed out: what a server keeps to go on above it, see [`resuming_after`](Self::resuming_after).
+    /// The latest token handed out. A server stores it, so that it continues above it after a restart: see
+    /// [`resuming_after`](Self::resuming_after).
     #[must_use]
     pub const fn last_token(&self) -> Token {
         self.last
     }
 
-    /// For how long a holder may act after it asked whether it still holds the lease, and was told yes: shorter than the time
-    /// after which the lease can have passed on. Send it with the token; [`Tenure`] is the holder's half.
+    /// The *tenure*: how long a holder may act after it sent a question that was answered with "you hold the lease". It is
+    /// shorter than the time after which the lease can have been passed on. Send it with the token. [`Tenure`] is the holder's
+    /// half.
     ///
-    /// It is the shorter of the grace and of the presence's `linger`, less a hundredth for clocks that part: whoever was heard
-    /// of just now can be suspect, or without any connection, a moment later, and loses the lease when the one or the other
-    /// has run out. Without a presence `linger` is zero, and so is the tenure: the end of a connection passes it on at once.
+    /// It is the shorter of the grace and of the presence's `linger`, less a hundredth because two clocks may run at different
+    /// rates. A holder can become suspect, or lose the last connection, just after it was heard of, and loses the lease when the
+    /// grace or the linger has run out. Without a presence, `linger` is zero and so is the tenure, because the end of a
+    /// connection passes the lease on at once.
     ///
     /// ```
     /// use core::time::Duration;
@@ -385,7 +390,7 @@ impl<U: Clone + Ord> Lease<U> {
         }
     }
 
-    /// How long a suspect holder keeps it while others wait.
+    /// How long a suspect holder keeps the lease while others wait.
     #[must_use]
     pub const fn grace(&self) -> Duration {
         duration(self.grace)

@@ -1,4 +1,4 @@
-//! The holder's half: when one that is cut off must stop by itself.
+//! The holder's half of a lease: when a holder that is cut off must stop by itself.
 
 use core::time::Duration;
 
@@ -6,39 +6,39 @@ use crate::time::{Timestamp, duration, nanos};
 
 /// Says whether the holder of a [`Lease`](super::Lease) at the other end of a network may still act.
 ///
-/// The arbiter passes a lease on when it has not heard of its holder for some time. A holder that is cut off is not told, and
-/// must know by itself when that may have happened: two that act at once are worse than none. So a holder asks the
-/// arbiter, again and again, whether it holds the lease still, and acts for a *tenure* after the sending of the latest
-/// question that was answered with yes. The tenure is shorter than the time after which the arbiter can have passed the
-/// lease on: [`Lease::tenure`](super::Lease::tenure) reckons it from the arbiter's settings.
+/// The *arbiter* is the process that keeps the `Lease`. It passes the lease on when it has not heard of its holder for some time.
+/// A holder that is cut off cannot be told, so it must know by itself when that may have happened, because two holders that act
+/// at once are worse than none. So a holder asks the arbiter, again and again, whether it still holds the lease. It may act for a
+/// *tenure* after it sent the latest question that was answered with yes. The tenure is shorter than the time after which the
+/// arbiter can have passed the lease on: [`Lease::tenure`](super::Lease::tenure) computes it from the arbiter's settings.
 ///
-/// A heartbeat cannot stand in for this. That the arbiter's library answers a ping says nothing about the lease; and by the
-/// moment when the holder's heartbeat gives the arbiter up, with other settings at each end, somebody else may have acted for
-/// long.
+/// A heartbeat cannot replace this. A pong from the arbiter's library says nothing about the lease. The two ends may also have
+/// different settings, so that another holder may have acted for a long time before this holder's heartbeat gives the arbiter up.
 ///
 /// At the holder:
 ///
 /// 1. When the lease is granted, make a `Tenure` with the length that came with the token.
 /// 2. [`poll`](Self::poll) it, as its [`poll_timeout`](Self::poll_timeout) says; send what it returns as a message, with
 ///    the token.
-/// 3. Hand the number in the arbiter's answer to [`answered`](Self::answered). Told that the lease is lost, drop the `Tenure`.
+/// 3. Hand the number in the arbiter's answer to [`answered`](Self::answered). If the answer says that the lease is lost, drop
+///    the `Tenure`.
 /// 4. Before each act ask [`may_act`](Self::may_act).
 ///
-/// At the arbiter: read the question, hand in that its sender is there, and answer only if
-/// [`Lease::check`](super::Lease::check) says `Ok` then.
+/// At the arbiter: read the question, hand in that its sender is online, and answer only if [`Lease::check`](super::Lease::check)
+/// says `Ok` then.
 ///
 /// # What is promised
 ///
-/// Between a holder and an arbiter that do so, with a presence and a lease whose `linger` and `grace` the tenure was made of, no
-/// two holders may act at one moment, whatever the network loses or delays and however long either end stands still, while
-/// their clocks part by less than a hundredth. A holder whose questions are answered within two thirds of the tenure never
-/// has to stop; one question may be lost where answers take less than a third.
+/// No two holders may act at the same moment, whatever the network loses or delays and however long either end is suspended. This
+/// holds if both ends do as above, if the tenure was computed from the presence's `linger` and the lease's `grace`, and if the
+/// rates of the two clocks differ by less than a hundredth. A holder whose questions are answered within two thirds of the tenure
+/// never has to stop. If answers take less than a third, one question may also be lost.
 ///
-/// It holds for a lease that is passed on because its holder is suspect or gone. What the caller takes away at once
-/// ([`revoke`](super::Lease::revoke), [`Presence::disconnect`](crate::Presence::disconnect),
-/// [`remove_user`](crate::Presence::remove_user)) its holder only hears of when it is told. The holder's clock must count the time that
-/// the machine sleeps: on Linux that of [`Clock::with_source`](crate::Clock). And an act that was
-/// begun in time may take effect too late: the store that it goes to compares the [token](super::Token).
+/// The promise is for a lease that is passed on because its holder is suspect or gone. The caller can also take the lease away at
+/// once ([`revoke`](super::Lease::revoke), [`Presence::disconnect`](crate::Presence::disconnect),
+/// [`remove_user`](crate::Presence::remove_user)); the holder then learns it only from a message. The holder's clock must count
+/// the time that the machine sleeps: on Linux that of [`Clock::with_source`](crate::Clock). An act that was begun in time may
+/// take effect too late, so the store that it goes to must compare the [token](super::Token).
 ///
 /// ```
 /// use core::time::Duration;
@@ -67,7 +67,7 @@ pub struct Tenure {
     length: u64,
     /// The latest moment seen.
     now: Timestamp,
-    /// Until when it may act.
+    /// The holder may act until this moment.
     until: Timestamp,
     /// When the next question is due.
     ask_at: Timestamp,
@@ -76,15 +76,15 @@ pub struct Tenure {
     asked_at: [Timestamp; KEPT],
 }
 
-/// So many questions are asked in a tenure, and so many wait for their answers at most: that of an older one would come too
-/// late to be of use.
+/// How many questions are asked in a tenure, and how many are remembered. The answer to an older one would come too late to be of
+/// use.
 const KEPT: usize = 3;
 
 impl Tenure {
-    /// A holder that asks at once, and may not act before it is answered.
+    /// A holder that asks at once, and may not act before it has an answer.
     ///
-    /// `length` is what [`Lease::tenure`](super::Lease::tenure) said at the arbiter. Zero: it never may act, and does not ask;
-    /// `Duration::MAX`: for ever after the first answer.
+    /// `length` is what [`Lease::tenure`](super::Lease::tenure) returned at the arbiter. Zero: the holder may never act, and does
+    /// not ask. `Duration::MAX`: the holder may act for ever after the first answer.
     #[must_use]
     pub const fn new(length: Duration, now: Timestamp) -> Self {
         let length = nanos(length);
@@ -92,7 +92,8 @@ impl Tenure {
         Self { length, now, until: Timestamp::ZERO, ask_at, questions: 0, asked_at: [Timestamp::ZERO; KEPT] }
     }
 
-    /// The next question, if one is due: a number to send to the arbiter, with the token. One a third of the tenure.
+    /// The next question, if one is due: a number to send to the arbiter, with the token. One question is due each third of the
+    /// tenure.
     #[must_use = "a question that is not asked is not answered, and the holder must stop"]
     pub fn poll(&mut self, now: Timestamp) -> Option<u64> {
         self.now = self.now.max(now);
@@ -112,10 +113,10 @@ impl Tenure {
         self.ask_at.or_never()
     }
 
-    /// The arbiter's answer to this question has come: it found the lease in this holder's hand.
+    /// The arbiter has answered this question: the holder still holds the lease.
     ///
-    /// However late it comes, it counts from when the question was asked. One to a question that is too old, or never was
-    /// asked, changes nothing.
+    /// The tenure counts from the moment when the question was asked, however late the answer comes. An answer to a question that
+    /// is too old, or was never asked, changes nothing.
     pub fn answered(&mut self, question: u64, now: Timestamp) {
         self.now = self.now.max(now);
         let newer = self.questions.checked_sub(question).and_then(|newer| usize::try_from(newer).ok());
@@ -131,13 +132,13 @@ impl Tenure {
         self.now.max(now) < self.until
     }
 
-    /// From when on it may not act, if nothing more is answered; `None`: nothing was answered yet.
+    /// The moment from which the holder may not act, unless another question is answered. `None`: no question was answered yet.
     #[must_use]
     pub fn ends_at(&self) -> Option<Timestamp> {
         (self.until > Timestamp::ZERO).then_some(self.until)
     }
 
-    /// How long it may act after the sending of a question that was answered.
+    /// How long the holder may act after it sent a question that was answered.
     #[must_use]
     pub const fn length(&self) -> Duration {
         duration(self.length)

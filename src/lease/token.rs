@@ -1,14 +1,14 @@
-//! The number that tells a holder from the holders before.
+//! The number that tells a holder from earlier holders.
 
 use core::fmt;
 
-/// Tells one holding of a [`Lease`](super::Lease) from all others: a fencing token. Whoever writes shows theirs, and
-/// [`check`](super::Lease::check) refuses any but the newest.
+/// The number of one holding of a [`Lease`](super::Lease): a fencing token. Each write carries one, and
+/// [`check`](super::Lease::check) refuses all but the newest.
 ///
-/// It only grows and is never handed out twice, so it may also travel with a write to where nobody knows the lease: a store
-/// that remembers the largest it has seen, and refuses smaller ones, takes nothing from an old holder either.
+/// Tokens only grow, and none is handed out twice. So a token also protects a store that knows nothing of the lease: the store
+/// remembers the largest token it has seen, and refuses writes with a smaller one.
 ///
-/// As a number it goes over the wire. In JavaScript numbers are exact below 2^53.
+/// It is sent over the wire as a number. JavaScript's numbers are exact below 2^53.
 ///
 /// ```
 /// use liveness::lease::Token;
@@ -22,9 +22,9 @@ use core::fmt;
 pub struct Token(u64);
 
 impl Token {
-    /// Before the first: never handed out.
+    /// The number before the first token. It is never handed out.
     pub const ZERO: Self = Self(0);
-    /// The last there is: a lease that has handed it out grants nothing any more.
+    /// The last token. A lease that has handed it out grants nothing more.
     pub const MAX: Self = Self(u64::MAX);
 
     /// The token with this number, such as one that came over the wire.

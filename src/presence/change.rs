@@ -2,7 +2,7 @@
 
 use crate::event::Status;
 
-/// What became of a user: comes out of [`Presence::poll`](crate::Presence::poll).
+/// What happened to a user: [`Presence::poll`](crate::Presence::poll) returns it.
 ///
 /// ```
 /// use std::collections::BTreeMap;
@@ -27,25 +27,26 @@ use crate::event::Status;
     reason = "a list kept by the changes would be wrong without a new one; it must not compile"
 )]
 pub enum PresenceChange<U> {
-    /// They are here, and online. The first that is told of anyone, and again after [`Left`](PresenceChange::Left).
+    /// The user is here, and online. This is the first change of each user, and again the first after
+    /// [`Left`](PresenceChange::Left).
     Joined(U),
-    /// Every connection of theirs is suspect: grey them out, but take nothing away.
+    /// Every connection of this user is suspect. Grey them out, but take nothing away.
     Suspected(U),
-    /// A connection of theirs is online again, or a new one is.
+    /// A connection of this user is online again, or they have a new one.
     Recovered(U),
-    /// They are gone: their last connection ended `linger` ago, or they said goodbye.
+    /// The user is gone: their last connection ended `linger` ago, or they said goodbye.
     Left(U),
 }
 
 impl<U> PresenceChange<U> {
-    /// Whom it concerns.
+    /// The user.
     #[must_use]
     pub const fn user(&self) -> &U {
         let (Self::Joined(user) | Self::Suspected(user) | Self::Recovered(user) | Self::Left(user)) = self;
         user
     }
 
-    /// What they are from here on.
+    /// The user's status after this change.
     #[must_use]
     pub const fn status(&self) -> Status {
         match self {

@@ -1,6 +1,6 @@
-//! Who is here: users from their connections, steady over reloads.
+//! Who is here: users, counted from their connections and steady over reloads.
 //!
-//! [`Presence`] is the machine, [`PresenceChange`] what comes out of it.
+//! [`Presence`] is the machine. [`PresenceChange`] is what it reports.
 
 mod change;
 mod person;
@@ -15,50 +15,54 @@ use crate::time::{Timestamp, duration, nanos};
 
 /// How long a user stays after their last connection, by default: 5 s.
 ///
-/// A reload closes a connection and opens the next when the page has come back: under a second at a desk, two to four on a
-/// phone with a slow network. What is longer is no reload, and every second more shows people who have left.
+/// A reload closes a connection, and opens the next one when the page has loaded again. That takes less than a second on a
+/// desktop, and two to four seconds on a phone with a slow network. A longer gap is not a reload, and each second more shows
+/// people who have left.
 pub const DEFAULT_LINGER: Duration = Duration::from_secs(5);
 
 /// The people in a room, from their connections: who is online, who is suspect, who came and who left.
 ///
-/// Think of a porter with a list. Somebody is here while a door of theirs is open; a second door changes nothing, and who
-/// goes out and comes in again at once has not left. Only what the porter calls out, changes the list.
+/// A user is *here* while at least one of their connections is open. A second connection changes nothing. After the last
+/// connection has ended the user *lingers*, which means that they stay here for a while, so that a reload is not reported. Only
+/// the changes that `poll` returns alter the list. It is like a porter with a list, who calls out each change.
 ///
 /// Methods come in four kinds:
 ///
-/// - *inputs*: [`connect`](Self::connect), once it is known whose a connection is; then [`handle`](Self::handle) with what its
-///   [`Liveness`](crate::Liveness) hands out, or [`set_status`](Self::set_status) where something else watches it;
-/// - *commands*: [`disconnect`](Self::disconnect) and [`remove_user`](Self::remove_user), where somebody said goodbye;
+/// - *inputs*: [`connect`](Self::connect), as soon as the user of a connection is known; then [`handle`](Self::handle) with each
+///   action of its [`Liveness`](crate::Liveness), or [`set_status`](Self::set_status) if something else watches the connection;
+/// - *commands*: [`disconnect`](Self::disconnect) and [`remove_user`](Self::remove_user), when a user said goodbye;
 /// - *outputs*: [`poll`](Self::poll) until it returns `None`, then not before [`poll_timeout`](Self::poll_timeout);
 /// - *questions*, which change nothing: [`status`](Self::status), [`iter`](Self::iter), [`len`](Self::len) and others.
 ///
-/// `U` names a user, `C` a connection: a number, or a fleet's [`Key`](crate::Key). The user's name is cloned a few times, so
-/// a long one is better an `Arc<str>`. Nothing panics, on any input, and a timestamp earlier than the latest counts as the
-/// latest.
+/// `U` names a user. `C` names a connection: a number, or a fleet's [`Key`](crate::Key). The user's name is cloned a few times,
+/// so use an `Arc<str>` for a long one. No input causes a panic. A timestamp earlier than the latest counts as the latest.
 ///
 /// # The rules
 ///
-/// 1. **Online** while any of their connections is; **suspect** while every one of them is.
-/// 2. **Linger** runs from the end of the last connection, whatever ended it. Meanwhile the user stays as they were shown
-///    last. A new connection before they are called out as gone, and nothing ever happened. The poll decides: a user who is
-///    back when it comes has not left, even where it comes late. So hand in what happened first, then poll. Zero calls the
-///    user out at once, and every reload with them; `Duration::MAX` never, until they are [removed](Self::remove_user).
-/// 3. **Goodbye** does not linger.
-/// 4. **A connection belongs to the user who was connected with it last.** For its former user it has ended, as in rule 2; an identity
-///    that is used again is a new connection. Connected again for the same user it is the same one, and online.
-/// 5. **Late, double or unknown** inputs, of connections that have ended or were never connected, are nothing.
-/// 6. **Only the difference is told**: who came and went between two polls was not here, and who was suspect for less than
-///    that never was. Those who leave come first, in the order of their moments; the others in the order of `U`.
-/// 7. **A late look is no look.** A linger that ran out while nobody looked, neither by a poll nor by an input, for longer than
-///    [`stall_tolerance`](Self::stall_tolerance), begins anew with the next look: the process slept, and whoever came back
-///    meanwhile waits to be read. Once for each departure, so that a driver that is always late comes to an end too. A
-///    goodbye is a goodbye, however late it is seen.
+/// 1. A user is **online** while any of their connections is online, and **suspect** while all of them are suspect.
+/// 2. **Linger** begins at the end of the last connection, whatever ended it. Meanwhile the user keeps the status that was
+///    reported last. If a new connection comes before `Left` is returned, nothing is reported. The poll decides: a user who is
+///    back when `poll` is called has not left, even if the call is late. So first hand in what happened, then poll. With a linger
+///    of zero the user leaves at once, and every reload is reported. With `Duration::MAX` the user stays until they are
+///    [removed](Self::remove_user).
+/// 3. A user who said **goodbye** does not linger.
+/// 4. **A connection belongs to the user who was connected with it last.** For its former user it has ended, as in rule 2. A name
+///    `C` that is used again after its end is a new connection. If it is connected again for the same user, it is the same
+///    connection, and online.
+/// 5. **Late, double or unknown** inputs change nothing: those of connections that have ended or were never connected.
+/// 6. **Only net changes are reported.** A user who came and went between two polls is not reported, nor is a suspicion that
+///    began and ended between two polls. Users who leave are reported first, in the order of time. The others follow in the order
+///    of `U`.
+/// 7. **A late call does not end a linger.** The next call may be a poll or an input. If it comes more than
+///    [`stall_tolerance`](Self::stall_tolerance) after the end of a linger, the linger begins again at that call. The process was
+///    probably suspended then, and a connection of a user who came back may wait to be read. This happens once for each
+///    departure, so that the linger also ends under a driver that is always late. It does not apply to a goodbye.
 ///
 /// # Away
 ///
-/// "Away" and "do not disturb" are no liveness: a user says so, or does nothing for a while, and their connections are well. Keep
-/// it beside, by user, show it where the user is [`Online`](Status::Online), and forget it with their
-/// [`Left`](PresenceChange::Left). `Suspect` is not for it: the next sign of life would take it back.
+/// "Away" and "do not disturb" are not liveness. A user says so, or does nothing for a while, and their connections are well.
+/// Store it separately, for each user. Show it while the user is [`Online`](Status::Online), and forget it when they have
+/// [`Left`](PresenceChange::Left). Do not use `Suspect` for it, because the next sign of life would clear it.
 ///
 /// ```
 /// use std::collections::BTreeSet;
@@ -83,15 +87,16 @@ pub const DEFAULT_LINGER: Duration = Duration::from_secs(5);
 ///
 /// # What is promised
 ///
-/// For each user a [`Joined`](PresenceChange::Joined) first, then a [`Left`](PresenceChange::Left), alternately, whatever was handed in.
-/// The questions answer by what was handed out, so that they and a list kept by the changes agree at every moment. A
-/// `Left` comes no earlier than its moment, and the first poll from then on brings it, unless that is late (rule 7). After `poll(now)` returned `None`,
-/// `poll_timeout()` is later than `now`. Nothing is kept of those who have left.
+/// [`Joined`](PresenceChange::Joined) and [`Left`](PresenceChange::Left) alternate for each user, and `Joined` comes first,
+/// whatever was handed in. The questions answer by the changes that `poll` has returned, so they always agree with a list that
+/// the caller keeps from the changes. A `Left` is never returned before the linger is over. The first poll after that returns it,
+/// unless that poll is late (rule 7). After `poll(now)` returned `None`, `poll_timeout()` is later than `now`. Nothing is stored
+/// about users who have left.
 ///
 /// # Many rooms
 ///
-/// Each has a `Presence` of its own. One in which [`is_empty`](Self::is_empty) holds and `poll_timeout` is `None` keeps
-/// nothing, and may be dropped.
+/// Each room has its own `Presence`. If [`is_empty`](Self::is_empty) is true and `poll_timeout` is `None`, it stores nothing and
+/// may be dropped.
 ///
 /// ```
 /// use core::time::Duration;
@@ -131,27 +136,27 @@ pub struct Presence<U, C = u64> {
     now: Timestamp,
     linger: u64,
     stall_tolerance: u64,
-    /// Whose a connection is: of those that were connected and have not ended.
+    /// The user of each connection that was connected and has not ended.
     owners: BTreeMap<C, U>,
-    /// Who has a connection, or is shown.
+    /// Users who have a connection, or were reported as here.
     people: BTreeMap<U, Person<C>>,
-    /// Those with a connection who are not shown as they are.
+    /// Users with a connection whose status was not reported yet.
     changed: BTreeSet<U>,
-    /// Those without a connection, and when they will have left; but for those who never will.
+    /// Users without a connection, and when they will have left. Users who never will are not in it.
     leaving: BTreeSet<(Timestamp, U)>,
     shown: usize,
     suspects: usize,
 }
 
 impl<U: Ord + Clone, C: Ord + Clone> Presence<U, C> {
-    /// Nobody is here yet, and who leaves lingers for [`DEFAULT_LINGER`].
+    /// A room with nobody in it. A user lingers for [`DEFAULT_LINGER`].
     #[must_use]
     pub const fn new() -> Self {
         Self::with_linger(DEFAULT_LINGER)
     }
 
-    /// Nobody is here yet. Whose last connection ends is here for `linger` more: zero calls them out at once,
-    /// `Duration::MAX` never.
+    /// A room with nobody in it. A user stays for `linger` after the end of their last connection. Zero: they leave at once.
+    /// `Duration::MAX`: they stay until they are removed.
     #[must_use]
     pub const fn with_linger(linger: Duration) -> Self {
         Self {
@@ -167,19 +172,20 @@ impl<U: Ord + Clone, C: Ord + Clone> Presence<U, C> {
         }
     }
 
-    /// By how much nobody may look when a linger has run out, before it begins anew (rule 7). Default: a quarter of the linger;
-    /// `Duration::MAX`: it never begins anew, for whoever has no timer and looks only when somebody asks.
+    /// How late the first call after the end of a linger may be. If it is later, the linger begins again (rule 7). Default: a
+    /// quarter of the linger. `Duration::MAX`: the linger never begins again. This is for a caller without a timer, which polls
+    /// only when a request comes.
     #[must_use]
     pub const fn stall_tolerance(mut self, tolerance: Duration) -> Self {
         self.stall_tolerance = nanos(tolerance);
         self
     }
 
-    /// This connection is this user's, and online. [`poll`](Self::poll) afterwards: they may have joined.
+    /// This connection belongs to this user, and is online. Call [`poll`](Self::poll) afterwards, because they may have joined.
     ///
-    /// One that was another's has ended for them. What its machine handed out before this call is not needed. But if the
-    /// connection had ended before its user's name came, call [`set_status`](Self::set_status) with `Offline` afterwards:
-    /// nothing else will end it here.
+    /// If the connection belonged to another user, it has ended for that user. The actions that its machine returned before this
+    /// call are not needed. If the connection had already ended when the user's name arrived, call
+    /// [`set_status`](Self::set_status) with `Offline` afterwards, because nothing else will end it here.
     pub fn connect(&mut self, connection: C, user: U, now: Timestamp) {
         self.advance(now);
         let former = self.owners.insert(connection.clone(), user.clone());
@@ -192,7 +198,8 @@ impl<U: Ord + Clone, C: Ord + Clone> Presence<U, C> {
         self.update_user(&user, self.linger);
     }
 
-    /// What the machine of a connection handed out. What concerns only the connection, such as a ping, is nothing here.
+    /// An action that the machine of a connection returned. Actions that concern only the connection, such as a ping, change
+    /// nothing here.
     pub fn handle(&mut self, connection: &C, action: Action, now: Timestamp) {
         match action {
             Action::MarkOnline => self.set_status(connection, Status::Online, now),
@@ -202,25 +209,24 @@ impl<U: Ord + Clone, C: Ord + Clone> Presence<U, C> {
         }
     }
 
-    /// A connection is as this says: what [`Liveness::status`](crate::Liveness::status) answers, or whatever else watches it.
+    /// Sets the status of a connection: what [`Liveness::status`](crate::Liveness::status) returns, or another source.
     ///
-    /// Offline is the end of it. If it was its user's last, they linger.
+    /// `Offline` ends the connection. If it was the user's last, the user lingers.
     pub fn set_status(&mut self, connection: &C, status: Status, now: Timestamp) {
         self.set_or_end(connection, status, self.linger, now);
     }
 
-    /// The user of a connection said goodbye on it: it has ended, and if it was their last, they leave without lingering.
+    /// The user said goodbye on this connection, so it has ended. If it was their last, they leave without lingering.
     ///
-    /// Not for a connection that just ended: that is [`set_status`](Self::set_status) with `Offline`, and lingers. A browser's
-    /// Close frame is no goodbye either: it says the same before a reload.
+    /// Do not use this for a connection that only ended: call [`set_status`](Self::set_status) with `Offline`, and the user
+    /// lingers. A browser's Close frame is not a goodbye, because the browser sends the same one before a reload.
     pub fn disconnect(&mut self, connection: &C, now: Timestamp) {
         self.set_or_end(connection, Status::Offline, 0, now);
     }
 
-    /// A user logged out, or was shown the door: all their connections have ended for this list, and they leave without
-    /// lingering.
+    /// A user logged out or was removed. All their connections have ended for this list, and they leave without lingering.
     ///
-    /// Closing the connections is the caller's affair: ask for [`connections`](Self::connections) first.
+    /// The caller must close the connections: ask for [`connections`](Self::connections) before this call.
     pub fn remove_user(&mut self, user: &U, now: Timestamp) {
         self.advance(now);
         let Some(person) = self.people.get_mut(user) else { return };
@@ -234,7 +240,7 @@ impl<U: Ord + Clone, C: Ord + Clone> Presence<U, C> {
 
     /// The next change, one at a time: call until `None`, then not before [`poll_timeout`](Self::poll_timeout).
     ///
-    /// The questions answer by what this has returned.
+    /// The questions answer by the changes that this has returned.
     #[must_use = "a dropped change is a user shown who is gone, or gone who is not shown"]
     pub fn poll(&mut self, now: Timestamp) -> Option<PresenceChange<U>> {
         self.advance(now);
@@ -264,15 +270,15 @@ impl<U: Ord + Clone, C: Ord + Clone> Presence<U, C> {
         };
         person.shown = change.status();
         if person.shown != person.status() {
-            // Who joined and is suspect already is told of twice.
+            // A user who joined and is already suspect is reported twice.
             self.changed.insert(change.user().clone());
         }
         Some(change)
     }
 
-    /// When to poll next, if nothing happens before; `None`: not before the next input.
+    /// When to poll next, unless an input comes first. `None`: not before the next input.
     ///
-    /// Not later than the present while there is something to hand out now.
+    /// Never later than the latest moment seen while there is something to report now.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         if !self.changed.is_empty() {
@@ -281,9 +287,9 @@ impl<U: Ord + Clone, C: Ord + Clone> Presence<U, C> {
         self.leaving.first().map(|(leaves, _)| *leaves)
     }
 
-    /// What was handed out of a user last: [`Status::Offline`] of those who are not here.
+    /// The status of a user that was reported last. [`Status::Offline`]: they are not here.
     ///
-    /// Who lingers is as they were; [`connections`](Self::connections) tells them from the others.
+    /// A user who lingers keeps their status; they are those without [`connections`](Self::connections).
     #[must_use]
     pub fn status(&self, user: &U) -> Status {
         self.people.get(user).map_or(Status::Offline, |person| person.shown)
@@ -313,12 +319,13 @@ impl<U: Ord + Clone, C: Ord + Clone> Presence<U, C> {
         self.suspects
     }
 
-    /// A user's connections, those that are online first: as handed in, whether told of or not. None of one who lingers.
+    /// A user's connections, the online ones first. They are as handed in, even if `poll` has not reported it yet. A user who
+    /// lingers has none.
     pub fn connections<'a>(&'a self, user: &U) -> impl Iterator<Item = &'a C> + use<'a, U, C> {
         self.people.get(user).into_iter().flat_map(|person| person.online.iter().chain(&person.suspect))
     }
 
-    /// Whose a connection is; `None` where it has ended or was never connected.
+    /// The user of a connection. `None`: it has ended or was never connected.
     #[must_use]
     pub fn user(&self, connection: &C) -> Option<&U> {
         self.owners.get(connection)

@@ -1,4 +1,4 @@
-//! One user: their connections, what is shown of them, and when they will have left.
+//! One user: their connections, the status that was reported, and when they will have left.
 
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
@@ -11,11 +11,11 @@ use crate::time::Timestamp;
 pub(super) struct Person<C> {
     pub(super) online: BTreeSet<C>,
     pub(super) suspect: BTreeSet<C>,
-    /// What was handed out of them so far.
+    /// The status that was reported last.
     pub(super) shown: Status,
     /// When they will have left; the far end of time while they have a connection.
     pub(super) leaves: Timestamp,
-    /// Their linger may begin anew, should it run out while nobody looks.
+    /// The linger may begin again, if it runs out while nobody calls.
     pub(super) may_begin_anew: bool,
 }
 
@@ -37,7 +37,7 @@ impl<C: Ord> Person<C> {
         }
     }
 
-    /// `false` where the connection is none of theirs.
+    /// `false` if the connection is not theirs.
     pub(super) fn set_status(&mut self, connection: &C, status: Status) -> bool {
         let Some(connection) = self.online.take(connection).or_else(|| self.suspect.take(connection)) else {
             return false;
@@ -54,13 +54,14 @@ impl<U: Ord + Clone, C: Ord + Clone> Presence<U, C> {
     pub(super) fn advance(&mut self, now: Timestamp) {
         let before = self.now;
         self.now = before.max(now);
-        // No linger can have run out unseen, where the look before this one was so short a time ago.
+        // No linger can have run out unseen, because the call before this one was so short a time ago.
         if self.now.since(before) > self.stall_tolerance {
             self.begin_anew(before);
         }
     }
 
-    /// Those whose linger ran out while nobody looked linger once more: they may be back already, in what was not read yet.
+    /// Users whose linger ran out while nobody called linger once more. They may be back already, on a connection that was not
+    /// read yet.
     pub(super) fn begin_anew(&mut self, before: Timestamp) {
         let leaves = self.now.after(self.linger);
         let late = |at: &Timestamp| at.is_seen_late(before, self.now, self.stall_tolerance);
@@ -93,7 +94,7 @@ impl<U: Ord + Clone, C: Ord + Clone> Presence<U, C> {
         }
     }
 
-    /// What follows for a user whose connections are now as they are, should they be without any.
+    /// Updates a user after a change of their connections. `linger` applies if they now have none.
     pub(super) fn update_user(&mut self, user: &U, linger: u64) {
         let Some(person) = self.people.get_mut(user) else { return };
         if person.leaves != Timestamp::MAX {
@@ -108,7 +109,7 @@ impl<U: Ord + Clone, C: Ord + Clone> Presence<U, C> {
             self.changed.insert(user.clone());
         }
         match (status, person.shown) {
-            // Here for less than a poll: there is nothing to linger.
+            // They came and went between two polls: nothing was reported, so nothing lingers.
             (Status::Offline, Status::Offline) => {
                 self.people.remove(user);
             }

@@ -4,7 +4,7 @@ use core::fmt;
 
 use crate::time::Timestamp;
 
-/// What the caller must do: comes out of [`Reconnect::poll`](super::Reconnect::poll).
+/// What the caller must do: [`Reconnect::poll`](super::Reconnect::poll) returns it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[must_use = "a dropped action is a dial never made, or one never abandoned"]
 #[expect(
@@ -14,7 +14,7 @@ use crate::time::Timestamp;
 pub enum ReconnectAction {
     /// Open a connection, and report [`connected`](super::Reconnect::connected) or [`failed`](super::Reconnect::failed).
     Dial(Attempt),
-    /// This dial takes too long, or is wanted no more: drop it. Nothing need be reported.
+    /// This dial takes too long, or is no longer wanted: drop it. Nothing need be reported.
     Abandon(Attempt),
     /// A hand-over succeeded: close this connection, which another has replaced. Nothing need be reported of it.
     Retire(Attempt),
@@ -24,8 +24,8 @@ pub enum ReconnectAction {
 
 /// The number of a dial, and of the connection that came of it: 1, 2, and so on.
 ///
-/// What is reported of an older one than the newest changes nothing: the end of a connection that is known to be lost,
-/// the success of a dial that was abandoned.
+/// Reports about any but the newest change nothing, such as the end of a connection that is known to be lost, or the success of a
+/// dial that was abandoned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Attempt(pub(super) u64);
 
@@ -79,8 +79,8 @@ impl fmt::Display for GiveUpReason {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "there is no fifth state to be in")]
 pub enum DialStatus {
-    /// Not connected, until the next dial at this moment; `None`: not by itself, but when the network changes, or is there
-    /// again, or a person asks.
+    /// Not connected. The next dial is at this moment. `None`: the next dial waits for a change or the return of the network, or
+    /// for a person to ask.
     Waiting(Option<Timestamp>),
     /// This dial is under way.
     Dialling(Attempt),

@@ -30,10 +30,11 @@ where
     /// because nothing is lost. If the old connection is lost first, that is a loss like any other; a dial that is under way
     /// then goes on, and what the loss asks for is heeded should it fail.
     ///
-    /// A connection that is not stable yet is left as one that is lost: not before the backoff says so. Otherwise a server that is
-    /// about to go, and says so to everybody who comes, would be dialled at full speed.
+    /// If the connection is not stable yet, the dial also waits for the backoff. Otherwise a server that is about to go, and
+    /// announces it to every client, would be dialled at full speed.
     ///
-    /// Unless connected, nothing: a dial comes anyway. While handing over, nothing.
+    /// If there is no connection, this changes nothing, because a dial comes anyway. During a hand-over it changes nothing
+    /// either.
     ///
     /// ```
     /// use core::time::Duration;

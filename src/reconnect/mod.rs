@@ -1,8 +1,8 @@
-//! When a client dials again: the other end of a verdict.
+//! When a client dials again after a connection is lost.
 //!
 //! A client that has lost its server wants it back soon, and so do all the others that lost it in the same instant. So
-//! [`Reconnect`] spreads the first dials, lengthens the waits between those that fail, heeds what the server said when it
-//! closed, and never has two dials under way.
+//! [`Reconnect`] spreads the first dials, lengthens the waits between dials that fail, and follows what the server said when it
+//! closed. At most one dial is in progress.
 //!
 //! ```text
 //!             poll: Dial              connected
@@ -47,22 +47,21 @@ use crate::time::Timestamp;
 ///
 /// How long to wait:
 ///
-/// 1. *At the start*: not at all.
-/// 2. *After a dial that failed*: what the backoff says next.
+/// 1. *At the start*: the client does not wait.
+/// 2. *After a dial that failed*: the next wait of the backoff.
 /// 3. *After a connection that was lost*, by its close code, as [`OnClose`] says: by default a random part of 5 s, because all
 ///    the others that lost that server dial then too.
-/// 4. *After one that was lost before it was [stable](Policy::stable_after)*: what 3 says, with what the backoff says
-///    next for its least time where that is longer. Otherwise a server that accepts everybody and then falls over would be
-///    dialled at full speed by all.
-/// 5. *Where the server asked for a wait* that only this run knows, such as `Retry-After`: [`failed_with`](Self::failed_with)
-///    and [`closed_with`](Self::closed_with) take it in place of what 2 and 3 say.
-/// 6. *When the network changes*: not at all, except for what the server is owed. Five new networks in a row are dialled over
-///    at once, after those one each 30 s: a network that flaps is not dialled at the rate of its flaps.
+/// 4. *After one that was lost before it was [stable](Policy::stable_after)*: as 3 says, and at least the next wait of the
+///    backoff. Otherwise all clients would dial a server that accepts everybody and then crashes at full speed.
+/// 5. *If the server asked for a wait*, such as `Retry-After`: hand it to [`failed_with`](Self::failed_with) or
+///    [`closed_with`](Self::closed_with). It replaces what 2 and 3 say.
+/// 6. *When the network changes*: the client does not wait, except for what the server is owed. It dials at once over five new
+///    networks in a row, and then over one each 30 s, so that a network that flaps is not dialled at the rate of its flaps.
 /// 7. *While the system says that there is no network*: until it says that there is one.
 ///
-/// **What the server is owed**, neither a backoff nor a new network shortens: `at_least`, always; and what was drawn from
-/// the spread, unless the connection ended without a word of the server (code 1006, by the policy). In that case nobody
-/// asked for the spread, and a new network says that the loss was this client's own.
+/// **What the server is owed** is the part of a wait that neither a backoff nor a new network shortens. `at_least` is always
+/// owed. The draw from the spread is owed too, unless the connection ended without a Close (code 1006, by the policy). In that
+/// case nobody asked for the spread, and a new network shows that only this client lost its connection.
 ///
 /// The **backoff** is the crate's own [`Backoff`] ([`with_backoff`](Self::with_backoff)), or any iterator of durations with a
 /// closure that makes one, because it starts anew after each connection that was stable. Its end is a limit like the others;
@@ -86,7 +85,7 @@ use crate::time::Timestamp;
 /// let at = reconnect.poll_timeout().expect("there is no limit");
 /// assert_eq!(at, Timestamp::from_secs(4));
 ///
-/// // It succeeds. An hour later the server is gone, without a word: the next dial comes within 5 s.
+/// // It succeeds. An hour later the server is gone and sent no Close: the next dial comes within 5 s.
 /// let Some(ReconnectAction::Dial(second)) = reconnect.poll(at) else { panic!("no dial") };
 /// assert!(reconnect.connected(second, at));
 /// let lost = Timestamp::from_secs(3600);
@@ -109,7 +108,7 @@ use crate::time::Timestamp;
 /// assert!(reconnect.is_finished());
 /// ```
 ///
-/// Only the losses are spread by the machine; to spread the dials that fail is the backoff's affair.
+/// The machine spreads only the first dial after a loss. The backoff spreads the dials after one that failed.
 ///
 /// # Asleep, and on another network
 ///
@@ -119,17 +118,21 @@ use crate::time::Timestamp;
 ///
 /// # What is promised
 ///
-/// For any caller, backoff and clock: from a `Dial` until `connected`, `failed`, `closed` or `Abandon` no other; no `Dial` before
-/// its wait is over, none before what the server is owed (unless a person asks), none while the system says that there is no
-/// network (unless a person asks), and none that falls due at or after `max_elapsed`; whatever the network does, its changes
-/// bring no more than five dials and one each 30 s; at most two connections, and those only from the success of a hand-over's dial
-/// until the next poll; no `Retire` unless the new connection stands; one `GiveUp`, last; after `poll(now)` returned
-/// `None`, `poll_timeout()` is later than `now`; a poll before it changes nothing, so extra polls change nothing; the same
-/// inputs give the same outputs. Nothing panics, unless the backoff does. A timestamp earlier than the latest counts as
-/// the latest.
+/// For any caller, backoff and clock:
 ///
-/// Hand in what has happened before you poll. A dial whose time ran out while the process slept is not abandoned at first
-/// sight ([`dial_timeout`](Policy::dial_timeout)), so that its success is heard first.
+/// - At most one dial is in progress. There are at most two connections, and two only from the success of a hand-over's dial
+///   until the next poll.
+/// - No dial starts before its wait is over, or before what the server is owed has passed, or while the system says that there
+///   is no network. Only a person who asks can shorten these. No dial falls due at or after `max_elapsed`.
+/// - Changes of the network bring at most five dials at once, and then one each 30 s.
+/// - `Retire` is returned only if the new connection stands.
+/// - `GiveUp` is returned once, and is the last action.
+/// - After `poll(now)` returned `None`, `poll_timeout()` is later than `now`. A poll before that moment changes nothing.
+/// - The same inputs give the same outputs. Nothing panics, unless the backoff does. A timestamp earlier than the latest counts
+///   as the latest.
+///
+/// Hand in what has happened before you poll. If the time of a dial ran out while the process slept, the first poll does not
+/// abandon it ([`dial_timeout`](Policy::dial_timeout)), so that a success can be handed in first.
 #[derive(Clone)]
 pub struct Reconnect<B = Backoff, F = fn() -> B> {
     policy: Policy,
@@ -312,13 +315,13 @@ where
         self.report(attempt, Report::Closed(code, Some(then)), now);
     }
 
-    /// The network is another, or back: a browser's `online`, a new default route, a laptop that woke.
+    /// The network has changed, or is back: a browser's `online`, a new default route, a laptop that woke.
     ///
-    /// It ends a wait at once, except for what the server is owed. What the backoff had learned was of the old network, so it
-    /// starts anew with that. While a dial is under way, that is waited for; should it fail, the next goes out at once. The
-    /// sixth new network in a row is not dialled over at once, but when 30 s have gone by for each that was, or
-    /// when the backoff says so, whichever is first. The limits run on. While connected, nothing:
-    /// [`probe`](crate::Liveness::probe) the connection.
+    /// It ends a wait at once, except for what the server is owed, and the backoff starts anew, because its waits were for the
+    /// old network. A dial that is in progress goes on; if it fails, the next one goes out at once. From the sixth new network in
+    /// a row on, the client dials when 30 s have passed for each that was dialled over at once, or when the backoff says so,
+    /// whichever is first. The limits are not reset. While connected it changes nothing: [`probe`](crate::Liveness::probe) the
+    /// connection.
     pub fn network_changed(&mut self, now: Timestamp) {
         self.advance(now);
         self.offline = false;
@@ -331,16 +334,16 @@ where
 
     /// The system says that there is no network: a browser's `offline`, no default route.
     ///
-    /// No dial goes out until [`network_changed`](Self::network_changed), or a person [asks](Self::dial_now), because what the
-    /// system says may be wrong. A dial that is under way goes on; if it succeeds, there is a network. The limits run on. A
-    /// connection that stands is its heartbeat's affair.
+    /// No dial goes out until [`network_changed`](Self::network_changed), or until a person [asks](Self::dial_now): the system
+    /// may be wrong. A dial that is in progress goes on; if it succeeds, there is a network. The limits are not reset. A
+    /// connection that stands is not affected, because its heartbeat judges it.
     pub fn network_lost(&mut self, now: Timestamp) {
         self.advance(now);
         self.offline = true;
     }
 
-    /// A person asks, with a button that says "try now": ends a wait at once, whatever the server asked for, and
-    /// starts backoff and limits anew. While a dial is under way or a connection stands, nothing; nor after the end.
+    /// A person asks, with a button that says "try now". It ends a wait at once, whatever the server asked for, and starts
+    /// backoff and limits anew. It changes nothing while a dial is in progress, while a connection stands, or after `GiveUp`.
     pub fn dial_now(&mut self, now: Timestamp) {
         self.advance(now);
         match self.phase {
@@ -354,7 +357,7 @@ where
         }
     }
 
-    /// No more dials. One that is under way is abandoned; a connection that stands is the caller's to close.
+    /// No more dials. A dial that is in progress is abandoned. The caller must close a connection that stands.
     pub fn stop(&mut self, now: Timestamp) {
         self.advance(now);
         self.old = None;

@@ -1,4 +1,4 @@
-//! What a client does about a connection that is lost, by what is known of the loss.
+//! What a client does after a loss, depending on what is known of it.
 
 use core::time::Duration;
 
@@ -34,7 +34,7 @@ impl OnClose {
     /// use core::time::Duration;
     /// use liveness::reconnect::OnClose;
     ///
-    /// // `Retry-After: 120` on a 503, and half a minute more to draw from, for everybody was told the same.
+    /// // `Retry-After: 120` on a 503, and half a minute more to draw from, because everybody was told the same.
     /// let asked = OnClose::after(Duration::from_secs(120)).spread_over(Duration::from_secs(30));
     /// assert_eq!(asked, OnClose::Redial { at_least: Duration::from_secs(120), spread: Duration::from_secs(30) });
     /// ```
@@ -81,9 +81,9 @@ impl OnClose {
     /// | 3008 | timeout | dial again, 0 to 5 s: a heartbeat like this crate's took us for dead, and we are not |
     /// | any other | 4000 to 4999 above all | dial again, 0 to 5 s |
     ///
-    /// The last is a choice between two mistakes. To dial where it is no use costs a dial now and then, for a connection that
-    /// is refused as soon as it stands never becomes stable, and the backoff grows. To stop where the server only meant
-    /// "not now" costs the user everything.
+    /// The last row is a choice between two mistakes. A useless dial costs little: a connection that is refused as soon as it
+    /// stands never becomes stable, so the backoff grows. A client that stops when the server only meant "not now" costs the user
+    /// everything.
     ///
     /// ```
     /// use liveness::reconnect::OnClose;
@@ -98,6 +98,35 @@ impl OnClose {
             1012 => Self::Redial { at_least: Duration::from_secs(5), spread: Duration::from_secs(25) },
             1013 => Self::Redial { at_least: Duration::from_secs(30), spread: Duration::from_secs(30) },
             _ => Self::REDIAL,
+        }
+    }
+
+    /// What the status of an HTTP answer that opened no WebSocket means for such a client: for
+    /// [`Reconnect::failed_with`](super::Reconnect::failed_with), which waits as long as the backoff says where this asks for no more.
+    ///
+    /// | status | | |
+    /// |---|---|---|
+    /// | 408, 425, 429 | it came too late, too early, too often | dial again |
+    /// | any other 4xx | what we sent was wrong (RFC 9110 15.5): 401, 403, 404 | stop: it would be as wrong the next time |
+    /// | 200, 302, 511 | no WebSocket: the page of a hotel's network, say | dial again: it may be gone |
+    /// | any other, 5xx above all | the server's own trouble (RFC 9110 15.6) | dial again |
+    ///
+    /// What the answer's `Retry-After` asks for is added with [`not_before`](Self::not_before).
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use liveness::reconnect::OnClose;
+    ///
+    /// assert_eq!(OnClose::by_status(404), OnClose::Stop);
+    /// let wait = Duration::from_secs(120);
+    /// assert_eq!(OnClose::by_status(503).not_before(wait), OnClose::after(wait));
+    /// ```
+    #[must_use]
+    pub const fn by_status(status: u16) -> Self {
+        match status {
+            408 | 425 | 429 => Self::AT_ONCE,
+            400..=499 => Self::Stop,
+            _ => Self::AT_ONCE,
         }
     }
 }
@@ -160,8 +189,8 @@ impl Policy {
     ///
     /// Operating systems try for minutes, and a dial that was begun just before the network changed never comes to anything.
     ///
-    /// A process that slept may have a dial's success lying unread. So where nobody looked for longer than a quarter of this
-    /// timeout (at most a second) after it ran out, the dial has as long again, once.
+    /// A process that slept may not have read a dial's success yet. So if the first call after this timeout is late by more than
+    /// a quarter of it (at most a second), the dial gets that much time again, once.
     pub const fn dial_timeout(mut self, dial_timeout: Duration) -> Self {
         let timeout = nanos(dial_timeout);
         self.dial_timeout = if timeout == 0 { 1 } else { timeout };
@@ -169,8 +198,8 @@ impl Policy {
     }
 
     /// How wide a [spread](OnClose::Redial) is at most, whatever [`on_close`](Self::on_close) says; `at_least` is not shortened,
-    /// nor what the caller decides at a loss ([`closed_with`](super::Reconnect::closed_with)).
-    /// Default `Duration::MAX`: as it says; zero: who lost the server dials at once, as all the others do.
+    /// nor what the caller decides at a loss ([`closed_with`](super::Reconnect::closed_with)). Default `Duration::MAX`: no limit.
+    /// Zero: a client that lost the server dials at once, as all the others do.
     ///
     /// The 5 s of RFC 6455 are for a server that many thousands lose in one instant. Where they are a few hundred a second is
     /// enough, and a user whose connection broke is back before a `Presence` that lingers has
@@ -180,8 +209,8 @@ impl Policy {
         self
     }
 
-    /// How many dials there may be from the loss of a stable connection on, or from the start: the last of them having come
-    /// to nothing, it gives up. Default: without limit, as `u32::MAX` is. Zero: not one.
+    /// How many dials there may be from the loss of a stable connection on, or from the start: if the last
+    /// of them fails, it gives up. Default: without limit, as `u32::MAX` is. Zero: not one.
     pub const fn max_attempts(mut self, max_attempts: u32) -> Self {
         self.max_attempts = max_attempts;
         self
@@ -201,8 +230,8 @@ impl Policy {
         self
     }
 
-    /// By how much nobody may have looked when a dial's time has run out, and how long the dial then has again: a quarter of
-    /// its timeout, and not more than a second, because whoever waits is waiting.
+    /// How late the first call after the end of a dial's time may be, and how long the dial then has again: a quarter of its
+    /// timeout, and at most a second, because a person waits.
     pub(super) fn late(&self) -> u64 {
         (self.dial_timeout / 4).min(nanos(Duration::from_secs(1)))
     }

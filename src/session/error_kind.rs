@@ -18,7 +18,7 @@ pub enum ErrorKind {
 
 #[cfg(any(feature = "tungstenite", feature = "tokio-tungstenite"))]
 impl From<&::tungstenite::Error> for ErrorKind {
-    /// Sorts tungstenite's errors, for whoever drives its WebSocket. `WouldBlock` is none: turn it away before.
+    /// Sorts tungstenite's errors, for a driver of its WebSocket. `WouldBlock` is not an error here: handle it before.
     ///
     /// ```
     /// use liveness::CloseCode;

@@ -48,12 +48,14 @@
 //!
 //! # What is promised
 //!
-//! - No input panics. What is kept is bounded by [`Limits`] and one message more.
+//! - No input panics. What is kept is bounded by [`Limits`] and one message more; so are the answers that are owed, Pongs and those
+//!   of a [dialect](Session::set_dialect) alike.
 //! - Our frames leave in this order: answers, the ping, the caller's messages, the Close. Nothing is written after a Close.
 //! - `ReadPaused` and `ReadResumed` alternate. While reading is paused, `wants_read` is false.
 //! - Whatever had arrived before a write failed is read before the end is reported.
 
 mod error_kind;
+mod heartbeat;
 mod inbox;
 mod peer;
 mod reading;
@@ -66,6 +68,7 @@ use alloc::string::String;
 use core::fmt;
 
 pub use self::error_kind::ErrorKind;
+use self::heartbeat::Heartbeat;
 use self::inbox::Inbox;
 pub use self::inbox::Limits;
 pub use self::peer::Peer;
@@ -75,6 +78,7 @@ pub(crate) use self::reading::LOOK_WHILE_WRITING;
 use self::reading::Rest;
 pub use self::writing::Outbound;
 use self::writing::{CloseState, Ping};
+use crate::dialect::{Heard, Message, MessageBuf};
 use crate::event::{Action, CloseCode, Event, Reason};
 use crate::time::Timestamp;
 
@@ -93,12 +97,12 @@ pub enum Role {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Inbound<'a> {
-    /// A message for the caller.
+    /// A data message. Where the session has a [dialect](Session::set_dialect), that says what it means.
+    Message(Message<'a>),
+    /// A data message that no dialect is to look at.
     Data,
-    /// A message that is the peer's ping: a heartbeat inside messages. Its answer goes to [`Session::answer`].
-    Beat,
-    /// A message that answers our ping with this payload.
-    Answer(&'a [u8]),
+    /// A data message of which the program's own codec says what it means. Its answer goes to [`Session::answer`].
+    Heard(Heard),
     /// A Ping frame with this payload.
     Ping(&'a [u8]),
     /// A Pong frame with this payload.
@@ -113,6 +117,7 @@ pub struct Session<T> {
     role: Role,
     /// The library answers Pings and echoes a Close by itself.
     library_answers: bool,
+    heartbeat: Heartbeat,
 
     inbox: Inbox<T>,
     /// Nobody reads, and the machine knows.
@@ -140,7 +145,7 @@ pub struct Session<T> {
     /// The library may hold something that has not left.
     unflushed: bool,
     /// Answers in messages, in the order of the questions.
-    answers: VecDeque<T>,
+    answers: VecDeque<MessageBuf>,
     /// Answers of either kind that the library has taken since its buffer was last empty.
     answers_in_library: usize,
     /// The payload of the newest Ping, where the library does not answer it (RFC 6455 5.5.3: older ones need no answer).
@@ -173,6 +178,7 @@ impl<T> Session<T> {
             limits: Limits::DEFAULT,
             role,
             library_answers: true,
+            heartbeat: Heartbeat::FRAMES,
             inbox: Inbox::new(),
             paused: false,
             full_since: None,

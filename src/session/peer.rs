@@ -2,9 +2,11 @@
 
 use core::time::Duration;
 
+use crate::config::Config;
 use crate::event::{CloseCode, Event, Reason};
 use crate::liveness::Liveness;
 use crate::observer::Observed;
+use crate::payload::Payload;
 use crate::time::Timestamp;
 
 /// A machine that a [`Session`](super::Session) reports to: a [`Liveness`], an observed one, or a fleet's entry.
@@ -15,8 +17,16 @@ pub trait Peer: sealed::Sealed {
     fn handle(&mut self, event: Event<'_>, now: Timestamp);
     /// As [`Liveness::close`].
     fn close(&mut self, code: CloseCode, now: Timestamp);
+    /// As [`Liveness::probe`].
+    fn probe(&mut self, now: Timestamp);
+    /// As [`Liveness::reconfigure`].
+    fn reconfigure(&mut self, config: Config, now: Timestamp);
     /// As [`Liveness::verdict`].
     fn verdict(&self) -> Option<Reason>;
+    /// As [`Liveness::awaited`].
+    fn awaited(&self) -> Option<Payload>;
+    /// As [`Liveness::config`].
+    fn config(&self) -> Config;
     /// As [`Config::last_look`](crate::Config::last_look).
     fn last_look(&self) -> Duration;
     /// As [`Config::timeout`](crate::Config::timeout).
@@ -38,8 +48,20 @@ impl Peer for Liveness {
     fn close(&mut self, code: CloseCode, now: Timestamp) {
         self.close(code, now);
     }
+    fn probe(&mut self, now: Timestamp) {
+        self.probe(now);
+    }
+    fn reconfigure(&mut self, config: Config, now: Timestamp) {
+        self.reconfigure(config, now);
+    }
     fn verdict(&self) -> Option<Reason> {
         self.verdict()
+    }
+    fn awaited(&self) -> Option<Payload> {
+        self.awaited()
+    }
+    fn config(&self) -> Config {
+        *self.config()
     }
     fn last_look(&self) -> Duration {
         self.config().last_look()
@@ -58,8 +80,20 @@ impl Peer for Observed {
     fn close(&mut self, code: CloseCode, now: Timestamp) {
         self.close(code, now);
     }
+    fn probe(&mut self, now: Timestamp) {
+        self.probe(now);
+    }
+    fn reconfigure(&mut self, config: Config, now: Timestamp) {
+        self.reconfigure(config, now);
+    }
     fn verdict(&self) -> Option<Reason> {
         self.liveness().verdict()
+    }
+    fn awaited(&self) -> Option<Payload> {
+        self.liveness().awaited()
+    }
+    fn config(&self) -> Config {
+        *self.liveness().config()
     }
     fn last_look(&self) -> Duration {
         self.liveness().config().last_look()

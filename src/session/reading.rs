@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use super::{Inbound, Peer, Session};
+use crate::dialect::{Heard, Message};
 use crate::event::Event;
 use crate::time::Timestamp;
 
@@ -74,12 +75,10 @@ impl<T> Session<T> {
             self.rest.count(1, 0, now);
         }
         match inbound {
-            Inbound::Data => {
-                self.hear(Event::Data, peer, now);
-                return !self.lost_message;
-            }
-            Inbound::Beat => self.hear(Event::Ping, peer, now),
-            Inbound::Answer(payload) | Inbound::Pong(payload) => self.hear(Event::Pong(payload), peer, now),
+            Inbound::Message(message) => return self.received_message(message, peer, now),
+            Inbound::Data => return self.heard(Heard::Data, peer, now),
+            Inbound::Heard(heard) => return self.heard(heard, peer, now),
+            Inbound::Pong(payload) => self.hear(Event::Pong(payload), peer, now),
             Inbound::Ping(payload) => {
                 self.owe_pong(payload);
                 self.hear(Event::Ping, peer, now);
@@ -95,6 +94,24 @@ impl<T> Session<T> {
             }
         }
         false
+    }
+
+    /// A data message, which is the heartbeat's or the caller's.
+    #[inline]
+    fn received_message(&mut self, message: Message<'_>, peer: &mut impl Peer, now: Timestamp) -> bool {
+        let (heard, answer) = self.heartbeat.hear(message);
+        if let Some(answer) = answer {
+            self.answer(answer);
+        }
+        self.heard(heard, peer, now)
+    }
+
+    /// Whether the caller is shown what was heard: not where it is the heartbeat's.
+    #[inline]
+    pub(crate) fn heard(&mut self, heard: Heard, peer: &mut impl Peer, now: Timestamp) -> bool {
+        let awaited = if heard == Heard::SomeAnswer { peer.awaited() } else { None };
+        self.hear(heard.event(awaited.as_ref()), peer, now);
+        heard == Heard::Data && !self.lost_message
     }
 
     /// Keeps a message for a caller that does not wait for one. After the verdict, one that finds no room is dropped, and

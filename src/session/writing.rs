@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 
 use super::{ErrorKind, Peer, Role, Session};
+use crate::dialect::MessageBuf;
 use crate::event::{CloseCode, Event, Reason};
 use crate::payload::Payload;
 use crate::time::Timestamp;
@@ -11,14 +12,16 @@ use crate::time::Timestamp;
 /// What to do next on the writing side, in this order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Outbound<T> {
+pub enum Outbound {
     /// Write this Pong frame. Only where the library does not: [`Session::answers_itself`].
     Pong(Box<[u8]>),
-    /// Write this message: the answer to a [`Inbound::Beat`](super::Inbound::Beat).
-    Answer(T),
-    /// Write a ping with this payload, as a frame or as a message. Say [`Session::ping_ends_after`] if it is known how many
-    /// bytes are before its end.
+    /// Write this message: the answer to one of the peer's.
+    Answer(MessageBuf),
+    /// Write a Ping frame with this payload. Say [`Session::ping_ends_after`] if it is known how many bytes are before its end.
     Ping(Payload),
+    /// Write this message: our ping, as the [dialect](Session::set_dialect) has it. As with a frame, say
+    /// [`Session::ping_ends_after`].
+    Beat(MessageBuf),
     /// Flush the library, before anything else is given to it. Comes again until [`Session::flushed`].
     Flush,
     /// Write a Close frame with this code and text, or an empty one.
@@ -62,7 +65,7 @@ impl<T> Session<T> {
     /// What to write next; `None`: nothing but the caller's messages. Where the library takes nothing now, say
     /// [`write_blocked`](Self::write_blocked), and come back when it may.
     #[must_use = "what is not written is lost"]
-    pub fn poll_write(&mut self) -> Option<Outbound<T>> {
+    pub fn poll_write(&mut self) -> Option<Outbound> {
         match self.next_write()? {
             Next::Pong => {
                 let payload = self.pong.take()?;
@@ -74,11 +77,7 @@ impl<T> Session<T> {
                 self.give(true);
                 Some(Outbound::Answer(answer))
             }
-            Next::Ping(payload) => {
-                self.ping = Ping::InLibrary(None);
-                self.give(false);
-                Some(Outbound::Ping(payload))
-            }
+            Next::Ping(payload) => Some(self.ask(payload)),
             Next::Flush => Some(Outbound::Flush),
             Next::Close => {
                 self.give(false);
@@ -154,16 +153,16 @@ impl<T> Session<T> {
         self.unflushed = true;
     }
 
-    /// An answer to the [`Inbound::Beat`](super::Inbound::Beat) that was just received. Answers go out in the order of their questions; when as
-    /// many as [`Limits::answers`](super::Limits::answers) wait, the peer is not read.
-    pub fn answer(&mut self, answer: T) {
+    /// The answer to an [`Inbound::Heard`](super::Inbound::Heard) that was just received. Answers go out in the order of their
+    /// questions; when as many as [`Limits::answers`](super::Limits::answers) wait, the peer is not read.
+    pub fn answer(&mut self, answer: MessageBuf) {
         if !self.offline && !self.peer_closed && !self.write_broken {
             self.answers.push_back(answer);
         }
     }
 
-    /// Of our bytes that have not left, those up to the ping's last: the [`Outbound::Ping`] that was just written. So
-    /// `PingSent` is told exactly, however much is written behind it.
+    /// Of our bytes that have not left, those up to the ping's last: the [`Outbound::Ping`] or [`Outbound::Beat`] that was just
+    /// written. So `PingSent` is told exactly, however much is written behind it.
     pub fn ping_ends_after(&mut self, unsent: u64, peer: &mut impl Peer, now: Timestamp) {
         if matches!(self.ping, Ping::InLibrary(_)) {
             self.counted = true;
@@ -191,6 +190,7 @@ impl<T> Session<T> {
         if matches!(self.ping, Ping::InLibrary(_)) {
             self.ping = Ping::None;
             peer.handle(Event::PingSent, now);
+            self.ask_nothing_more(peer, now);
         } else if held_something && !self.counted {
             peer.handle(Event::Wrote, now);
         }
@@ -341,7 +341,7 @@ impl<T> Session<T> {
         }
     }
 
-    fn give(&mut self, is_answer: bool) {
+    pub(super) fn give(&mut self, is_answer: bool) {
         self.unflushed = true;
         if is_answer {
             self.answers_in_library = self.answers_in_library.saturating_add(1);

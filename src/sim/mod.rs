@@ -55,7 +55,7 @@
 //! # */
 //! use liveness::{Action, Config, Event, Liveness, Payload, Timestamp};
 //!
-//! /// Yours: whoever is online has a name in the list, and nobody else.
+//! /// Yours: a list with the name of each peer that is online, and no other.
 //! struct Server {
 //!     peer: Liveness,
 //!     online: Vec<&'static str>,

@@ -292,7 +292,7 @@ impl State {
         (*self == Self::new(self.seed(), self.latest)).then_some(self.latest)
     }
 
-    #[cfg(feature = "transcript")]
+    #[cfg(any(feature = "transcript", feature = "tungstenite"))]
     pub(crate) const fn latest(&self) -> Timestamp {
         self.latest
     }

@@ -33,7 +33,7 @@ impl State {
         now >= self.latest && now < self.next_check.0
     }
 
-    /// A poll, but for its words: [`State::action`] has them, before anything else happens.
+    /// A poll without the data of its action: [`State::action`] adds it, before anything else happens.
     #[inline]
     pub(crate) fn step(&mut self, config: &Config, now: Timestamp) -> Step {
         if now >= self.latest && now < self.next_check.0 {

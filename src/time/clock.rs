@@ -1,7 +1,7 @@
 //! Where moments come from: the one place that reads a clock.
 
 use core::time::Duration;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use super::Timestamp;
 
@@ -85,6 +85,22 @@ impl Clock {
             None => self.at(Instant::now()),
             Some(source) => Timestamp::from((source.read)().saturating_sub(source.origin)),
         }
+    }
+
+    /// What a calendar says, since 1970: for [`SleepDetector::observe`](crate::SleepDetector::observe), and for nothing else, because
+    /// people and time servers change it. Before 1970 it is zero.
+    ///
+    /// ```
+    /// use liveness::{Clock, SleepDetector};
+    ///
+    /// let (clock, mut sleep) = (Clock::new(), SleepDetector::DEFAULT);
+    /// // At each turn of a loop:
+    /// assert_eq!(sleep.observe(clock.now(), clock.wall()), None);
+    /// ```
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+    pub fn wall(&self) -> Timestamp {
+        SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().into()
     }
 
     /// The moment of an [`Instant`]; one before the origin counts as the origin. With a

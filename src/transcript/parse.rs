@@ -107,7 +107,7 @@ impl Parser {
             }
             (Some(_), Input::Open) => {
                 return Err(
-                    "read `open` a second time; expected it once, for a new connection is a new transcript"
+                    "read `open` a second time; expected it once, because a new connection is a new transcript"
                         .into(),
                 );
             }

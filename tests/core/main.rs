@@ -10,6 +10,7 @@ mod messages;
 mod mirror;
 mod observer;
 mod oracle;
+mod plain_words;
 mod presence;
 mod public;
 mod questions;

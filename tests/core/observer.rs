@@ -225,7 +225,7 @@ fn an_observer_goes_when_its_connection_goes() {
             fleet.remove(key).unwrap();
         }
         assert_eq!(Arc::strong_count(&alive), 1);
-        // Whoever comes into its place is not observed.
+        // The next connection in its place is not observed.
         let next = fleet.insert(at(0)).unwrap();
         assert_eq!(next.index(), key.index());
         while fleet.poll(at(0)).is_some() {}
@@ -388,8 +388,8 @@ impl Both {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whoever is observed, by several and from any moment on, lives as if it were not; and an observer is told enough to live
-    /// that life again.
+    /// A machine that is observed, by several and from any moment on, lives as if it were not; and an observer is told enough to
+    /// live that life again.
     #[test]
     fn to_be_observed_makes_no_difference(config in settings(), steps in steps(), joins in 0..20_usize) {
         let mut both = Both::new(config);

@@ -72,6 +72,38 @@ fn every_fuzz_target_is_listed_and_every_listed_one_is_there() {
 }
 
 #[test]
+fn every_recipe_is_on_the_page_of_stacks_and_every_link_of_a_page_leads_somewhere() {
+    let page = fs::read_to_string(root().join("docs/stacks.md")).unwrap();
+    let recipes = sources(&root().join("crates/recipes/src/bin"));
+    assert!(recipes.len() >= 7);
+    for recipe in recipes {
+        let name = recipe.file_stem().unwrap().to_string_lossy().into_owned();
+        assert!(page.contains(&format!("`{name}`")), "{name} is not on docs/stacks.md");
+    }
+    let mut links = 0;
+    let docs = fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let pages =
+        ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md"].map(|name| root().join(name));
+    for page in docs.chain(pages).filter(|path| path.extension().is_some_and(|extension| extension == "md")) {
+        let text = fs::read_to_string(&page).unwrap();
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split([')', '#', ' ']).next()) {
+            if !link.is_empty()
+                && !link.contains("://")
+                && link.bytes().all(|byte| b"./-_".contains(&byte) || byte.is_ascii_alphanumeric())
+            {
+                assert!(
+                    page.with_file_name(link).exists(),
+                    "{} leads to {link}, which is not there",
+                    page.display()
+                );
+                links += 1;
+            }
+        }
+    }
+    assert!(links > 30, "{links}");
+}
+
+#[test]
 fn every_dependency_is_optional() {
     let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
     let dependencies = manifest.split("\n[dependencies]\n").nth(1).unwrap().split("\n[").next().unwrap();

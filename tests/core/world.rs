@@ -226,7 +226,7 @@ impl World {
         }
     }
 
-    /// The life, but for its transcript.
+    /// The life, without its transcript.
     fn watch<'b>(
         config: Config,
         start: Timestamp,

@@ -320,3 +320,29 @@ fn a_write_that_fails_comes_after_the_last_words() {
         assert_eq!(offline.cause().is_some(), reason == Reason::TransportClosed, "{offline}");
     }
 }
+
+/// After its verdict a peer that floods on is heard by shares, with a rest after each. A loop that comes late, when the rest is over
+/// already, is told to take its turn now, and not to wait for `close_timeout`.
+#[test]
+fn a_late_loop_finds_the_end_behind_a_flood_after_the_verdict() {
+    let patient = CONFIG.to_builder().close_timeout(Duration::from_secs(3600)).build().unwrap();
+    let mut server = server(patient);
+    for _ in 0..10 {
+        hear(&mut server, &frame(PING, b"!").repeat(20), at(1));
+        sent(&mut server, at(1));
+    }
+    assert!(polled(&mut server, at(1)).contains(&Action::MarkOffline(Reason::PingFlood)));
+    sent(&mut server, at(1));
+    server.receive(&frame(PING, b"!").repeat(1000), at(1));
+    server.receive_end(Ok(()), at(1));
+    let (mut now, mut turns) = (at(1), 0);
+    while !polled(&mut server, now).contains(&Action::Disconnect) {
+        now += Duration::from_millis(7);
+        let due = server.poll_timeout(now).unwrap();
+        assert!(due <= at(10), "after {turns} turns it waits until {due}");
+        now = now.max(due);
+        turns += 1;
+    }
+    // A share is 64 frames, and there were a thousand.
+    assert!((10..30).contains(&turns), "{turns}");
+}

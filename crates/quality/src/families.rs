@@ -129,7 +129,7 @@ pub const FAMILIES: &[Family] = &[
     },
     Family {
         name: "ws isAlive",
-        says: "every `x`: closes whoever has not ponged since the last time, pings the others",
+        says: "every `x`: closes peers that have not ponged since the last time, pings the others",
         settings: |x| format!("sweep {x:.1} s"),
         make: |x, _, now| Box::new(Sweep { interval: nanos(x), sweep_at: now + nanos(x), alive: true }),
         ours: false,
@@ -168,7 +168,7 @@ pub const FAMILIES: &[Family] = &[
     },
     Family {
         name: "actix example",
-        says: "every half of `x`: closes whoever has not ponged for `x`, pings the others",
+        says: "every half of `x`: closes peers that have not ponged for `x`, pings the others",
         settings: |x| format!("check {:.1} s, {x:.1} s", x / 2.0),
         make: |x, _, now| last_heard(x / 2.0, x, Heard::Pong, now),
         ours: false,
@@ -177,7 +177,7 @@ pub const FAMILIES: &[Family] = &[
     },
     Family {
         name: "jsonrpsee",
-        says: "every `x`: closes whoever sent nothing for four thirds of it, pings the others",
+        says: "every `x`: closes peers that sent nothing for four thirds of it, pings the others",
         settings: |x| format!("{x:.1} s, inactive {:.1} s", x * 4.0 / 3.0),
         make: |x, _, now| last_heard(x, x * 4.0 / 3.0, Heard::Messages, now),
         ours: false,

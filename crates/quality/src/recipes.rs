@@ -69,7 +69,7 @@ impl Rule for Gorilla {
     }
 }
 
-/// npm ws's README: a sweep terminates whoever has not answered since the last one, and pings the others.
+/// npm ws's README: a sweep terminates the peers that have not answered since the last one, and pings the others.
 pub(crate) struct Sweep {
     pub interval: Nanos,
     pub sweep_at: Nanos,
@@ -97,7 +97,7 @@ impl Rule for Sweep {
     }
 }
 
-/// One ping at a time, with a deadline for its own pong: whoever does it, and what else ends the wait or puts off the ping.
+/// One ping at a time, with a deadline for its own pong: the libraries that do it, and what else ends the wait or puts off the ping.
 pub(crate) struct OneAtATime {
     pub interval: Nanos,
     pub timeout: Nanos,
@@ -256,7 +256,7 @@ impl Rule for Floored {
     }
 }
 
-/// actix's example: a check every `interval` stops whoever has not ponged within `timeout`, and pings the others.
+/// actix's example: a check every `interval` stops a peer that has not ponged within `timeout`, and pings the others.
 ///
 /// jsonrpsee's: the same, of anything that was received; after so many `failures`.
 pub(crate) struct LastHeard {

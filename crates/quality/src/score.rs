@@ -33,7 +33,7 @@ pub struct Rate {
 }
 
 impl Score {
-    /// Lives from `seed` on: the same for whoever is asked about the same world.
+    /// Lives from `seed` on: the same for each rule in the same world.
     pub fn of<R: Rule>(world: &World, make: impl Fn(u64, Nanos) -> R, seed: u64, lives: u64) -> Self {
         let mut score = Self::default();
         score.live(world, make, seed, 0..lives);

@@ -36,7 +36,7 @@ pub struct Outcome {
     pub doubted: Option<f64>,
 }
 
-/// How long the dead are watched: whoever has not found them by then never does.
+/// How long the dead are watched: a rule that has not found them by then never does.
 const WATCHED: f64 = 900.0;
 
 /// From a close of ours to the next connection, at least.

@@ -1,4 +1,4 @@
-//! What every example server needs and none is about: flags, output lines, record files.
+//! What the example servers need and none is about: flags and output lines, which the recipes have too, and tungstenite's settings.
 
 #![allow(
     missing_debug_implementations,
@@ -10,108 +10,33 @@
 
 pub mod nonblocking;
 
-use std::fmt;
-use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use clap::Parser;
-use liveness::{Action, Clock, Config, ParseConfigError};
-use socket2::SockRef;
+pub use liveness_flags::{ANY, Args, Failure, cannot_listen, complain, flood, print};
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tungstenite::Message;
 use tungstenite::protocol::WebSocketConfig;
 use tungstenite::protocol::frame::Frame;
 use tungstenite::protocol::frame::coding::{Data, OpCode};
 
 pub const MIB: usize = 1 << 20;
-/// How many clients may wait to be accepted: what std asks for, 128, makes a burst of them wait a second.
-const BACKLOG: i32 = 1024;
 
-/// A WebSocket echo server that prints who is online. Durations are written as `20s` or `250ms`.
-#[derive(Parser, Clone)]
-pub struct Args {
-    /// Where to listen; port 0 takes a free one, which the line `listening on` on stderr tells.
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
-    listen: String,
-    /// How long silence lasts before a ping, or `never`.
-    #[arg(long, value_parser = setting("interval"))]
-    interval: Option<String>,
-    /// How long an answer may take, or `never`.
-    #[arg(long, value_parser = setting("timeout"))]
-    timeout: Option<String>,
-    /// What counts as a sign of life: `any-traffic` or `pong-only`.
-    #[arg(long, value_parser = setting("evidence"))]
-    evidence: Option<String>,
-    /// When to ping: `quiet` or `steady`.
-    #[arg(long, value_parser = setting("schedule"))]
-    schedule: Option<String>,
-    /// How long an unanswered ping may be before its peer is suspect, or `never`.
-    #[arg(long, value_name = "DURATION", value_parser = suspect_after)]
-    suspect_after: Option<String>,
-    /// How long a peer may go without a data message, or `never`.
-    #[arg(long, value_parser = setting("idle_timeout"))]
-    idle_timeout: Option<String>,
-    /// How long a ping may wait while the transport takes no byte; as long as the timeout if not given.
-    #[arg(long, value_parser = setting("write_timeout"))]
-    write_timeout: Option<String>,
-    /// How long a peer is waited for once it is given up or has closed.
-    #[arg(long, value_parser = setting("close_timeout"))]
-    close_timeout: Option<String>,
-    /// Control frames allowed in a burst and a second, such as `128/16`, or `never`.
-    #[arg(long, value_parser = setting("control_budget"))]
-    control_budget: Option<String>,
-    /// Write a transcript of each connection's life into this folder, for `replay`.
-    #[arg(long, value_name = "DIR")]
-    record: Option<PathBuf>,
+/// What `--tls` asks for.
+pub fn tls(args: &Args) -> Result<Option<Arc<ServerConfig>>, String> {
+    let Some([certificates, key]) = args.tls.as_deref() else { return Ok(None) };
+    let chain = CertificateDer::pem_file_iter(certificates).and_then(Iterator::collect);
+    let chain = chain.map_err(|error| format!("{}: {error}", certificates.display()))?;
+    let key = PrivateKeyDer::from_pem_file(key).map_err(|error| format!("{}: {error}", key.display()))?;
+    let config = ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key);
+    config.map(|config| Some(Arc::new(config))).map_err(|error| error.to_string())
 }
 
-/// Checks one setting, and keeps it as the text that it is.
-fn setting(key: &'static str) -> impl Fn(&str) -> Result<String, ParseConfigError> + Clone {
-    move |value| {
-        let setting = format!("{key}={value}");
-        setting.parse::<Config>().map(|_| setting)
-    }
-}
-
-fn suspect_after(value: &str) -> Result<String, ParseConfigError> {
-    setting("suspicion")(&if value == "never" { value.into() } else { format!("after:{value}") })
-}
-
-impl Args {
-    pub fn config(&self) -> Result<Config, String> {
-        let settings = [
-            &self.interval,
-            &self.timeout,
-            &self.evidence,
-            &self.schedule,
-            &self.suspect_after,
-            &self.idle_timeout,
-            &self.write_timeout,
-            &self.close_timeout,
-            &self.control_budget,
-        ];
-        let settings: Vec<&str> = settings.into_iter().flatten().map(String::as_str).collect();
-        settings.join(" ").parse().map_err(|error: ParseConfigError| error.to_string())
-    }
-
-    /// Opens the door, and says on stderr where it is; makes the folder to record into.
-    pub fn listen(&self) -> Result<TcpListener, String> {
-        if let Some(folder) = &self.record {
-            fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-        }
-        let place = |error| format!("{}: {error}", self.listen);
-        let listener = TcpListener::bind(&self.listen).map_err(place)?;
-        SockRef::from(&listener).listen(BACKLOG).map_err(place)?;
-        complain(format_args!("listening on {}", listener.local_addr().map_err(place)?));
-        Ok(listener)
-    }
-
-    /// A file for the transcript of a connection, if `--record` asks for one.
-    pub fn record(&self, connection: usize) -> io::Result<Option<Sink>> {
-        let Some(folder) = &self.record else { return Ok(None) };
-        Sink::create(&folder.join(format!("connection-{connection}.txt"))).map(Some)
-    }
+/// For the servers that have no TLS: axum hides what is under it, and the loops by hand are to show the loop. A proxy in front
+/// of them may have it.
+pub fn no_tls(args: &Args) -> Result<(), String> {
+    args.tls.is_none().then_some(()).ok_or_else(|| "this server has no --tls; server_tokio has".into())
 }
 
 /// The WebSocket's own settings: frames and messages of up to 64 MiB, and a read buffer for many idle clients, where
@@ -119,11 +44,6 @@ impl Args {
 pub fn limits() -> WebSocketConfig {
     let limit = Some(64 * MIB);
     WebSocketConfig::default().max_message_size(limit).max_frame_size(limit).read_buffer_size(16 * 1024)
-}
-
-/// How many bytes a text message asks for, if it is `flood N`.
-pub fn flood(text: &str) -> Option<u64> {
-    text.strip_prefix("flood ")?.parse().ok()
 }
 
 /// The frames of a `flood`: a message for each 64 MiB, in fragments, so that a ping may go between (RFC 6455 5.4), and so
@@ -139,39 +59,4 @@ pub fn fragments(bytes: u64) -> impl Iterator<Item = Message> {
         let opcode = OpCode::Data(if first { Data::Binary } else { Data::Continue });
         Message::Frame(Frame::message(vec![0; size], opcode, last))
     })
-}
-
-/// The line for a change: `SECONDS online|suspect|offline|disconnect CONNECTION [REASON]`.
-pub fn print(action: Action, connection: usize, clock: Clock) {
-    let change = match action {
-        Action::MarkOnline => format!("online {connection}"),
-        Action::MarkSuspect => format!("suspect {connection}"),
-        Action::MarkOffline(reason) => format!("offline {connection} {reason}"),
-        Action::Disconnect => format!("disconnect {connection}"),
-        Action::SendPing(_) | Action::Close(_) => return,
-    };
-    let seconds = clock.now().as_duration().as_secs_f64();
-    let mut out = io::stdout().lock();
-    // Nobody may be listening any more; the connections are served all the same.
-    let _ = writeln!(out, "{seconds:.3} {change}").and_then(|()| out.flush());
-}
-
-/// A line for the operator, on stderr; `eprintln!` would panic where that is closed.
-pub fn complain(what: fmt::Arguments<'_>) {
-    let _ = writeln!(io::stderr(), "{what}");
-}
-
-/// A file to record into.
-pub struct Sink(BufWriter<File>);
-
-impl Sink {
-    fn create(path: &Path) -> io::Result<Self> {
-        File::create(path).map(|file| Self(BufWriter::new(file)))
-    }
-}
-
-impl fmt::Write for Sink {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.0.write_all(text.as_bytes()).map_err(|_| fmt::Error)
-    }
 }

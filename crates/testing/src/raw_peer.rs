@@ -127,7 +127,7 @@ impl<S: Read + Write> Peer<S> {
         let clock = Clock::new();
         let end = clock.now() + PATIENCE;
         while self.0.write_all(bytes).is_ok() {
-            assert!(clock.now() < end, "whoever does this should be cut off");
+            assert!(clock.now() < end, "a peer that does this should be cut off");
             sleep(pace);
         }
     }

@@ -1,6 +1,8 @@
-//! How long to wait between dials that fail.
+//! How long to wait between dials that fail, and what is drawn.
 
 use core::time::Duration;
+
+use liveness::reconnect::Backoff;
 
 /// Draws numbers: SplitMix64 (Steele, Lea, Flood 2014).
 #[derive(Clone, Copy, Debug)]
@@ -23,34 +25,16 @@ impl Rng {
     }
 }
 
-/// Each wait twice the one before, up to a longest; and each longer than that by a part of itself that is drawn, for others
-/// have lost the same server. It never ends.
-#[derive(Clone, Copy, Debug)]
-pub struct Doubling {
-    next: u64,
-    longest: u64,
-    rng: Rng,
-}
+/// A dial that fails at once is not to be followed by the next at once.
+const LEAST: Duration = Duration::from_millis(1);
 
-impl Doubling {
-    /// From `first` to `longest`, and up to as much again. Less than a millisecond counts as one: a dial that fails at once
-    /// is not to be followed by the next at once.
-    #[must_use]
-    pub fn new(first: Duration, longest: Duration, seed: u64) -> Self {
-        let nanos = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-        let least = 1_000_000;
-        Self { next: nanos(first).max(least), longest: nanos(longest).max(least), rng: Rng::new(seed) }
-    }
-}
-
-impl Iterator for Doubling {
-    type Item = Duration;
-
-    fn next(&mut self) -> Option<Duration> {
-        let wait = self.next.min(self.longest);
-        self.next = wait.saturating_mul(2);
-        // The product of two words of 64 bits fits, and its upper half is below `wait`.
-        let more = (u128::from(self.rng.draw()) * u128::from(wait)) >> 64;
-        Some(Duration::from_nanos(wait.saturating_add(u64::try_from(more).unwrap_or(0))))
-    }
+/// A page's backoff: the first wait is `first` long, each one twice the one before, up to `longest`; and each is longer than
+/// that by a share of itself that is drawn, because others have lost the same server. It never ends. Less than a
+/// millisecond counts as one.
+///
+/// The crate's own [`Backoff`] shortens a wait by its draw. So this is the one from twice `first` to twice `longest`, each
+/// shortened by up to a half.
+pub fn page_backoff(first: Duration, longest: Duration, seed: u64) -> Backoff {
+    let twice = |wait: Duration| wait.max(LEAST).saturating_add(wait.max(LEAST));
+    Backoff::new(twice(first), twice(longest)).jitter(50).seeded(seed)
 }

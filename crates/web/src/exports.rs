@@ -6,39 +6,38 @@
 
 #![expect(unsafe_code, reason = "an export keeps its name; and what no thread shares is shared safely")]
 
-use core::cell::{Cell, RefCell};
-use core::fmt::{self, Write};
+use core::cell::{Cell, RefCell, RefMut};
 use core::panic::PanicInfo;
 use core::time::Duration;
 
-use liveness::reconnect::GiveUpReason;
-use liveness::{CloseCode, Config, Reason, Suspicion, Timestamp};
+use liveness::reconnect::{Backoff, GiveUpReason, OnClose};
+use liveness::{CloseCode, Config, Reason, Schedule, Suspicion, Timestamp};
 
-use crate::backoff::{Doubling, Rng};
+use crate::backoff::{Rng, page_backoff};
 use crate::link::{Action, Link, Settings};
+use crate::words::{option, tell};
 
 /// The backoff's settings, and what seeds the next one.
 #[derive(Clone, Copy)]
-struct Backoff {
+struct Waits {
     first: Duration,
     longest: Duration,
     rng: Rng,
 }
 
 /// What an instance keeps between two calls.
-struct Kept<T>(T);
+pub(crate) struct Kept<T>(pub(crate) T);
 
 #[cfg(not(target_feature = "atomics"))]
 // SAFETY: without atomics a module has no threads, and nobody but its page calls it.
 unsafe impl<T> Sync for Kept<T> {}
 
-type Page = Link<fn() -> Doubling>;
+type Page = Link<fn() -> Backoff>;
 
 static LINK: Kept<RefCell<Option<Page>>> = Kept(RefCell::new(None));
-static BACKOFF: Kept<Cell<Backoff>> =
-    Kept(Cell::new(Backoff { first: Duration::ZERO, longest: Duration::ZERO, rng: Rng::new(0) }));
-static LAST: Kept<Cell<Option<Action>>> = Kept(Cell::new(None));
-static TEXT: Kept<Cell<Text>> = Kept(Cell::new(Text::EMPTY));
+static WAITS: Kept<Cell<Waits>> =
+    Kept(Cell::new(Waits { first: Duration::ZERO, longest: Duration::ZERO, rng: Rng::new(0) }));
+pub(crate) static LAST: Kept<Cell<Option<Action>>> = Kept(Cell::new(None));
 
 /// Nothing here panics on any input. Words about it would be as large as all the rest; the page sees a trap.
 #[panic_handler]
@@ -46,48 +45,21 @@ fn panic(_: &PanicInfo<'_>) -> ! {
     core::arch::wasm32::unreachable()
 }
 
-/// As much as a report needs at most, and more.
-const LONGEST_TEXT: usize = 512;
-
-/// Words on their way to the page; what does not fit is cut off. They are all ASCII.
-#[derive(Clone, Copy)]
-struct Text {
-    bytes: [u8; LONGEST_TEXT],
-    length: usize,
-}
-
-impl Text {
-    const EMPTY: Self = Self { bytes: [0; LONGEST_TEXT], length: 0 };
-}
-
-impl Write for Text {
-    fn write_str(&mut self, words: &str) -> fmt::Result {
-        for (place, byte) in self.bytes.iter_mut().skip(self.length).zip(words.bytes()) {
-            *place = byte;
-            self.length += 1;
-        }
-        Ok(())
-    }
-}
-
-/// Leaves words where [`text`] finds them, and says how many bytes they are.
-fn tell(words: fmt::Arguments<'_>) -> usize {
-    let mut text = Text::EMPTY;
-    let _ = text.write_fmt(words);
-    TEXT.0.set(text);
-    text.length
-}
-
 /// Nothing, before there is a link.
-fn with<R: Default>(use_it: impl FnOnce(&mut Page) -> R) -> R {
-    LINK.0.try_borrow_mut().ok().and_then(|mut link| link.as_mut().map(use_it)).unwrap_or_default()
+#[inline(never)]
+fn page() -> Option<RefMut<'static, Page>> {
+    RefMut::filter_map(LINK.0.try_borrow_mut().ok()?, Option::as_mut).ok()
 }
 
-fn backoff() -> Doubling {
-    let mut backoff = BACKOFF.0.get();
-    let seed = backoff.rng.draw();
-    BACKOFF.0.set(backoff);
-    Doubling::new(backoff.first, backoff.longest, seed)
+pub(crate) fn with<R: Default>(use_it: impl FnOnce(&mut Page) -> R) -> R {
+    page().map(|mut link| use_it(&mut link)).unwrap_or_default()
+}
+
+fn backoff() -> Backoff {
+    let mut waits = WAITS.0.get();
+    let seed = waits.rng.draw();
+    WAITS.0.set(waits);
+    page_backoff(waits.first, waits.longest, seed)
 }
 
 /// A number that is none, or below zero, is zero; one that is too large is the far end, which never comes.
@@ -101,7 +73,7 @@ fn nanos(millis: f64) -> u64 {
     whole(millis * 1e6 + 0.5)
 }
 
-fn moment(millis: f64) -> Timestamp {
+pub(crate) fn moment(millis: f64) -> Timestamp {
     Timestamp::from_nanos(nanos(millis))
 }
 
@@ -126,20 +98,21 @@ fn whole_millis(at: Option<Timestamp>) -> f64 {
 #[unsafe(no_mangle)]
 extern "C" fn start(seed: u64, stable_after: f64, dial_timeout: f64, max_spread: f64, now: f64) {
     let mut rng = Rng::new(seed);
-    BACKOFF.0.set(Backoff { rng: Rng::new(rng.draw()), ..BACKOFF.0.get() });
+    WAITS.0.set(Waits { rng: Rng::new(rng.draw()), ..WAITS.0.get() });
     let settings = Settings {
         heartbeat: Config::DEFAULT,
         stable_after: duration(stable_after),
         dial_timeout: duration(dial_timeout),
         max_spread: duration(max_spread),
     };
-    let link = Link::new(settings, backoff as fn() -> Doubling, rng.draw(), moment(now));
+    let link = Link::new(settings, backoff as fn() -> Backoff, rng.draw(), moment(now));
     if let Ok(mut place) = LINK.0.try_borrow_mut() {
         *place = Some(link);
     }
 }
 
 /// Sets the heartbeat. 0, or the length of a text: the script's name of an option that is not longer than zero, as all must be.
+/// `steady`: the schedule. An end that never `asks` waits for no answer.
 #[unsafe(no_mangle)]
 extern "C" fn configure(
     interval: f64,
@@ -147,18 +120,22 @@ extern "C" fn configure(
     probe_timeout: f64,
     suspect_after: f64,
     silence_timeout: f64,
+    steady: i32,
+    asks: i32,
     now: f64,
 ) -> usize {
     let suspicion = match duration(suspect_after) {
         Duration::MAX => Suspicion::Never,
         after => Suspicion::After(after),
     };
+    let of_a_question = |wait| duration(if asks == 0 { f64::INFINITY } else { wait });
     let config = Config::builder()
-        .interval(duration(interval))
-        .timeout(duration(timeout))
-        .probe_timeout(duration(probe_timeout))
+        .interval(of_a_question(interval))
+        .timeout(of_a_question(timeout))
+        .probe_timeout(of_a_question(probe_timeout))
         .suspicion(suspicion)
         .silence_timeout(duration(silence_timeout))
+        .schedule(if steady == 0 { Schedule::Quiet } else { Schedule::Steady })
         .build();
     match config {
         Ok(config) => {
@@ -169,26 +146,22 @@ extern "C" fn configure(
     }
 }
 
-/// What the script calls this setting.
-fn option(field: &str) -> &str {
-    match field {
-        "probe_timeout" => "probeTimeout",
-        "suspicion" => "suspectAfter",
-        "silence_timeout" => "silenceTimeout",
-        same => same,
-    }
-}
-
 /// Sets the backoff, from the next time on that it starts anew.
 #[unsafe(no_mangle)]
 extern "C" fn set_backoff(first: f64, longest: f64) {
-    BACKOFF.0.set(Backoff { first: duration(first), longest: duration(longest), ..BACKOFF.0.get() });
+    WAITS.0.set(Waits { first: duration(first), longest: duration(longest), ..WAITS.0.get() });
 }
 
 /// 0: nobody waits for this socket any more.
 #[unsafe(no_mangle)]
 extern "C" fn opened(now: f64) -> i32 {
     i32::from(with(|link| link.opened(moment(now))))
+}
+
+/// The dial that is under way came to nothing.
+#[unsafe(no_mangle)]
+extern "C" fn failed(now: f64) {
+    with(|link| link.failed(moment(now)));
 }
 
 #[unsafe(no_mangle)]
@@ -202,13 +175,19 @@ extern "C" fn message(now: f64) {
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn ping(payload: u64, now: f64) {
-    with(|link| link.ping(payload, moment(now)));
+extern "C" fn ping(now: f64) {
+    with(|link| link.ping(moment(now)));
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn pong(payload: u64, now: f64) {
     with(|link| link.pong(payload, moment(now)));
+}
+
+/// An answer that names no ping.
+#[unsafe(no_mangle)]
+extern "C" fn some_pong(now: f64) {
+    with(|link| link.some_pong(moment(now)));
 }
 
 /// Something was handed to the socket: its `bufferedAmount` before and after.
@@ -229,9 +208,25 @@ extern "C" fn buffered(bytes: f64, now: f64) {
     with(|link| link.buffered(whole(bytes), moment(now)));
 }
 
+/// The calendar's time, and whether somebody looks at the page: before each [`poll`].
+#[unsafe(no_mangle)]
+extern "C" fn look(wall: f64, is_seen: i32, now: f64) {
+    with(|link| link.look(moment(wall), is_seen != 0, moment(now)));
+}
+
 #[unsafe(no_mangle)]
 extern "C" fn wake(now: f64) {
     with(|link| link.wake(moment(now)));
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn network_back(now: f64) {
+    with(|link| link.network_back(moment(now)));
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn network_lost(now: f64) {
+    with(|link| link.network_lost(moment(now)));
 }
 
 #[unsafe(no_mangle)]
@@ -242,6 +237,67 @@ extern "C" fn probe(now: f64) {
 #[unsafe(no_mangle)]
 extern "C" fn dial_now(now: f64) {
     with(|link| link.dial_now(moment(now)));
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn hand_over(over: f64, now: f64) {
+    with(|link| link.hand_over(duration(over), moment(now)));
+}
+
+/// What the application wants after the loss that was told last, or after the dial that is about to be reported as failed:
+/// 0 what is usual, 1 no more dials, 2 a dial; not sooner than `after`, and later by a draw of `spread`. Either may be
+/// `NaN`: what is usual; `not_before` too: nothing more.
+#[unsafe(no_mangle)]
+extern "C" fn wish(kind: i32, after: f64, spread: f64, not_before: f64) {
+    let wish = match (kind, planned()) {
+        (0, _) => None,
+        (1, _) => Some(OnClose::Stop),
+        (_, usual) => {
+            let OnClose::Redial { at_least, spread: width } = redial(usual) else { return };
+            let then = OnClose::Redial { at_least: given(after, at_least), spread: given(spread, width) };
+            Some(then.not_before(given(not_before, Duration::ZERO)))
+        }
+    };
+    with(|link| link.wish(wish));
+}
+
+fn redial(usual: OnClose) -> OnClose {
+    if let OnClose::Stop = usual { OnClose::REDIAL } else { usual }
+}
+
+fn given(millis: f64, otherwise: Duration) -> Duration {
+    if millis.is_nan() { otherwise } else { duration(millis) }
+}
+
+fn planned() -> OnClose {
+    let code = loss_code();
+    // Of a dial that failed there is none.
+    if code == 0 { OnClose::AT_ONCE } else { with(|link| Some(link.plan(code))).unwrap_or(OnClose::Stop) }
+}
+
+/// What will follow from the loss that was told last: 0 how long the next dial waits at least, 1 how wide the draw is.
+/// `Infinity`: no dial follows.
+#[unsafe(no_mangle)]
+extern "C" fn plan(which: i32) -> f64 {
+    match planned() {
+        OnClose::Redial { at_least, spread } => millis(if which == 0 { at_least } else { spread }),
+        OnClose::Stop | _ => f64::INFINITY,
+    }
+}
+
+/// The code of the loss that was told last, as a browser counts it: 1006 where the server said none.
+#[unsafe(no_mangle)]
+extern "C" fn loss_code() -> u16 {
+    match LAST.0.get() {
+        Some(Action::Offline(reason)) => reason.connection_close_code(),
+        _ => 0,
+    }
+}
+
+/// Whether it was lost because the page slept, or its network changed.
+#[unsafe(no_mangle)]
+extern "C" fn is_alone(now: f64) -> i32 {
+    i32::from(with(|link| link.is_alone(moment(now))))
 }
 
 /// A code that may not go on the wire counts as 1000.
@@ -258,24 +314,27 @@ extern "C" fn poll(now: f64) -> i32 {
     match action {
         None => 0,
         Some(Action::Dial) => 1,
-        Some(Action::Open) => 2,
-        Some(Action::Ping(_)) => 3,
-        Some(Action::Pong(_)) => 4,
-        Some(Action::Online) => 5,
-        Some(Action::Suspect) => 6,
-        Some(Action::Offline(_)) => 7,
-        Some(Action::Rtt) => 8,
-        Some(Action::Leave(_)) => 9,
-        Some(Action::Wait(_)) => 10,
-        Some(Action::End(_)) => 11,
+        Some(Action::Dialling) => 2,
+        Some(Action::Open) => 3,
+        Some(Action::Ping(_)) => 4,
+        Some(Action::Pong) => 5,
+        Some(Action::Online) => 6,
+        Some(Action::Suspect) => 7,
+        Some(Action::Offline(_)) => 8,
+        Some(Action::Rtt) => 9,
+        Some(Action::Leave(_)) => 10,
+        Some(Action::Abandon) => 11,
+        Some(Action::Retire) => 12,
+        Some(Action::Wait(_)) => 13,
+        Some(Action::End(_)) => 14,
     }
 }
 
-/// Of a ping or a pong.
+/// Of a ping.
 #[unsafe(no_mangle)]
 extern "C" fn payload() -> u64 {
     match LAST.0.get() {
-        Some(Action::Ping(payload) | Action::Pong(payload)) => payload,
+        Some(Action::Ping(payload)) => payload,
         _ => 0,
     }
 }
@@ -297,7 +356,7 @@ extern "C" fn code() -> u16 {
 #[unsafe(no_mangle)]
 extern "C" fn until() -> f64 {
     match LAST.0.get() {
-        Some(Action::Wait(until)) => whole_millis(Some(until)),
+        Some(Action::Wait(until)) => whole_millis(until),
         _ => f64::INFINITY,
     }
 }
@@ -325,32 +384,4 @@ extern "C" fn attempts() -> u32 {
 #[unsafe(no_mangle)]
 extern "C" fn poll_timeout() -> f64 {
     whole_millis(with(|link| link.poll_timeout()))
-}
-
-/// Why: of `offline` a name and a line for people, of the end a line. The length of the text, whose lines are divided by a
-/// line feed.
-#[unsafe(no_mangle)]
-extern "C" fn explain() -> usize {
-    match LAST.0.get() {
-        Some(Action::Offline(reason)) => tell(format_args!("{}\n{}", name(reason), reason.description())),
-        Some(Action::End(why)) => tell(format_args!("{why}")),
-        _ => 0,
-    }
-}
-
-/// What is thought of the server, and why, while there is a connection: the length of the text.
-#[unsafe(no_mangle)]
-extern "C" fn report(now: f64) -> usize {
-    with(|link| link.report(moment(now)).map_or(0, |report| tell(format_args!("{report}"))))
-}
-
-/// As transcripts call it, but for the code.
-fn name(reason: Reason) -> impl fmt::Display {
-    if let Reason::PeerClosed(_) = reason { Reason::PeerClosed(None) } else { reason }
-}
-
-/// Where the text is that was told last.
-#[unsafe(no_mangle)]
-extern "C" fn text() -> *const u8 {
-    TEXT.0.as_ptr().cast_const().cast()
 }

@@ -14,7 +14,10 @@ pub(crate) struct Heart {
     /// The newest ping, if its answer will be a round trip, and until it comes.
     sample_of: Option<u64>,
     sampled: bool,
-    pub(crate) owed: Option<u64>,
+    /// The server has asked, and is owed an answer.
+    pub(crate) owes: bool,
+    /// When the connection stood.
+    pub(crate) since: Timestamp,
     /// What the socket's buffer held when it was last looked at; and what of it goes before the end of the ping.
     buffer: u64,
     ahead: u64,
@@ -30,7 +33,8 @@ impl Heart {
             is_waiting: false,
             sample_of: None,
             sampled: false,
-            owed: None,
+            owes: false,
+            since: now,
             buffer: 0,
             ahead: 0,
             close_code: None,
@@ -49,6 +53,14 @@ impl Heart {
         if self.sample_of == Some(payload) {
             self.sample_of = None;
             self.sampled = true;
+        }
+    }
+
+    /// An answer that names no ping. Messages keep their order: it answers the oldest one.
+    pub(crate) fn some_pong(&mut self, now: Timestamp) {
+        match self.machine.awaited() {
+            Some(payload) => self.pong(u64::from_be_bytes(*payload.as_bytes()), now),
+            None => self.hear(Event::Pong(&[]), now),
         }
     }
 
@@ -92,9 +104,9 @@ impl Heart {
         if core::mem::take(&mut self.opened) {
             return Some(Action::Open);
         }
-        if let Some(payload) = self.owed.take() {
+        if core::mem::take(&mut self.owes) {
             // A peer that was given up for its flood of pings is answered no more.
-            return self.machine.verdict().is_none().then_some(Action::Pong(payload));
+            return self.machine.verdict().is_none().then_some(Action::Pong);
         }
         if core::mem::take(&mut self.sampled) {
             return Some(Action::Rtt);

@@ -5,11 +5,11 @@
 //! in text messages, and either end may:
 //!
 //! ```text
-//! ping 0123456789abcdef     16 hexadecimal digits, drawn by whoever asks
+//! ping 0123456789abcdef     16 hexadecimal digits, drawn by the end that asks
 //! pong 0123456789abcdef     the answer, with the same digits, at once
 //! ```
 //!
-//! Everything that is decided about them is decided in [`Link`]. `liveness.js` owns the socket and the timer, and turns text
+//! Everything that is decided about them is decided in [`Link`]. `liveness.js` owns the sockets and the timer, and turns text
 //! into numbers and back; what passes between the two is in `exports.rs`, numbers only.
 
 #![cfg_attr(target_family = "wasm", no_std)]
@@ -19,6 +19,9 @@ mod backoff;
 mod exports;
 mod heart;
 mod link;
+mod loss;
+#[cfg(target_family = "wasm")]
+mod words;
 
-pub use backoff::{Doubling, Rng};
+pub use backoff::{Rng, page_backoff};
 pub use link::{Action, Link, Settings};

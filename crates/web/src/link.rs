@@ -2,24 +2,29 @@
 
 use core::time::Duration;
 
-use liveness::reconnect::{Attempt, DialStatus, GiveUpReason, OnClose, Policy, Reconnect, ReconnectAction};
-use liveness::{CloseCode, Config, Event, Reason, Report, Rtt, Timestamp};
+use liveness::reconnect::{Attempt, Backoff, GiveUpReason, OnClose, Reconnect, ReconnectAction};
+use liveness::{CloseCode, Config, Event, Reason, Report, Rtt, SleepDetector, Timestamp};
 
-use crate::backoff::{Doubling, Rng};
+use crate::backoff::Rng;
 use crate::heart::Heart;
+use crate::loss::{of_a_page, policy};
 
 /// What a page does: comes out of [`Link::poll`].
+///
+/// There are two sockets at most: the one that serves, and the one that is dialled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "a dropped action is a socket never opened or never closed"]
 pub enum Action {
-    /// Open a socket: the only one there is.
+    /// Open a socket. In a hand-over another one serves meanwhile.
     Dial,
-    /// It stands. Say hello.
+    /// A dial is under way, and nothing serves.
+    Dialling,
+    /// The socket that was dialled stands, and serves from now on. Say hello.
     Open,
     /// Ask the server, with this payload.
     Ping(u64),
-    /// Answer the server, with the payload of its question.
-    Pong(u64),
+    /// Answer the question that came last.
+    Pong,
     /// The server is there: once the socket stands, and again after a suspicion that it survived.
     Online,
     /// It is late with an answer.
@@ -28,10 +33,14 @@ pub enum Action {
     Offline(Reason),
     /// It has answered, and [`Link::rtt`] says how long that took.
     Rtt,
-    /// Close the socket, with this code where there is one, and hear nothing of it any more.
+    /// Close the socket that served, with this code where there is one, and hear nothing of it any more.
     Leave(Option<CloseCode>),
-    /// There is no connection until this moment, when the next dial is due.
-    Wait(Timestamp),
+    /// Drop the dial that is under way, and hear nothing of it any more.
+    Abandon,
+    /// Close the socket that served until the newest one stood.
+    Retire,
+    /// There is no connection until this moment, when the next dial is due; `None`: not before the network is back.
+    Wait(Option<Timestamp>),
     /// Nobody will dial, unless asked to.
     End(GiveUpReason),
 }
@@ -51,43 +60,78 @@ pub struct Settings {
 
 /// What has arrived may wait behind the timer that looks for it: a browser's queues are served in any order. So a verdict waits
 /// this long for a second look.
-const LAST_LOOK: Duration = Duration::from_millis(50);
-/// For this long after a page was told that it woke, what it finds lost it has lost asleep.
-const WAKING: Duration = Duration::from_secs(1);
+pub(crate) const LAST_LOOK: Duration = Duration::from_millis(50);
+/// A look at both clocks each 2 s, and as much tolerance, while somebody looks at the page.
+const SEEN: SleepDetector = SleepDetector::DEFAULT;
+/// The timers of a page that nobody looks at ring once a minute, and a late one tells nothing: only clocks that part do.
+const HIDDEN: SleepDetector = SleepDetector::new(Duration::MAX, Duration::from_secs(2));
+/// A dial whose time ran out while nobody looked for longer than this has so long again, once: its success may lie unread.
+pub(crate) const LATE: Duration = Duration::from_secs(1);
+/// The flap of a network, a second for a probe that must wait, and a late timer: how much later than `probe_timeout` a loss
+/// may be found that came of a page's sleep.
+const WAKING: Duration = Duration::from_secs(2);
 
 /// The connection of a page to its server.
 ///
-/// Inputs when something happened, then [`poll`](Self::poll) until `None`, then not before
+/// Inputs when something happened, then [`look`](Self::look), [`poll`](Self::poll) until `None`, then not before
 /// [`poll_timeout`](Self::poll_timeout): the same shape as the machines inside. `F` makes the backoff, each time that it
 /// starts anew.
 #[derive(Debug)]
 pub struct Link<F> {
-    settings: Settings,
-    backoff: F,
-    rng: Rng,
-    reconnect: Reconnect<Doubling, F>,
-    /// The dial that is under way, or that the connection came of.
-    attempt: Option<Attempt>,
-    heart: Option<Heart>,
-    woken_at: Option<Timestamp>,
+    pub(crate) settings: Settings,
+    pub(crate) backoff: F,
+    pub(crate) rng: Rng,
+    pub(crate) reconnect: Reconnect<Backoff, F>,
+    /// The dial that is under way.
+    pub(crate) dial: Option<Hanging>,
+    /// The dial that the connection came of, and its heartbeat.
+    pub(crate) serving: Option<(Attempt, Heart)>,
+    pub(crate) sleep: SleepDetector,
+    pub(crate) is_seen: bool,
+    /// The system says that there is no network.
+    pub(crate) offline: bool,
+    /// Until this moment a loss is taken to be this client's alone: its page woke, its network changed, or a person asked.
+    pub(crate) alone_until: Timestamp,
+    /// What the application wants after the loss that it was just told of.
+    pub(crate) wish: Option<OnClose>,
+    /// Told after what is told now.
+    pub(crate) next: Option<Action>,
     /// The wait that was told last.
-    waiting: Option<Timestamp>,
+    pub(crate) waiting: Option<Option<Timestamp>>,
+    /// The waits of those who begin again after an end, and whether the next one must wait.
+    pub(crate) again: Backoff,
+    pub(crate) must_wait: bool,
 }
 
-impl<F: FnMut() -> Doubling + Clone> Link<F> {
+/// A dial, and when it is given up because the page woke in it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hanging {
+    pub(crate) attempt: Attempt,
+    pub(crate) due: Timestamp,
+    pub(crate) put_off: bool,
+}
+
+impl<F: FnMut() -> Backoff + Clone> Link<F> {
     /// One that dials at once. Give each another `seed`.
     #[must_use]
-    pub fn new(settings: Settings, backoff: F, seed: u64, now: Timestamp) -> Self {
+    pub fn new(settings: Settings, mut backoff: F, seed: u64, now: Timestamp) -> Self {
         let mut rng = Rng::new(seed);
         Self {
             reconnect: Reconnect::new(policy(&settings), backoff.clone(), rng.draw(), now),
             settings: Settings { heartbeat: of_a_page(settings.heartbeat), ..settings },
+            again: backoff(),
             backoff,
             rng,
-            attempt: None,
-            heart: None,
-            woken_at: None,
+            dial: None,
+            serving: None,
+            sleep: SEEN,
+            is_seen: true,
+            offline: false,
+            alone_until: Timestamp::ZERO,
+            wish: None,
+            next: None,
             waiting: None,
+            must_wait: false,
         }
     }
 
@@ -97,155 +141,218 @@ impl<F: FnMut() -> Doubling + Clone> Link<F> {
     /// handshake is the browser's affair, so the next dial does not wait for it.
     pub fn configure(&mut self, heartbeat: Config, now: Timestamp) {
         self.settings.heartbeat = of_a_page(heartbeat);
-        if let Some(heart) = &mut self.heart {
-            heart.machine.reconfigure(self.settings.heartbeat, now);
-        }
+        let heartbeat = self.settings.heartbeat;
+        self.with_heart(|heart| heart.machine.reconfigure(heartbeat, now));
     }
 
-    /// The socket stands. False: nobody waits for it any more, and it must be closed.
-    #[must_use = "a socket that comes too late must be closed, or there will be two"]
+    /// The socket that was dialled stands. False: nobody waits for it any more, and it must be closed.
+    #[must_use = "a socket that comes too late must be closed, or there will be too many"]
     pub fn opened(&mut self, now: Timestamp) -> bool {
-        let Some(attempt) = self.attempt else { return false };
-        if self.heart.is_some() || !self.reconnect.connected(attempt, now) {
+        let Some(dial) = self.dial.take() else { return false };
+        if !self.reconnect.connected(dial.attempt, now) {
             return false;
         }
-        self.heart = Some(Heart::new(self.settings.heartbeat, self.rng.draw(), now));
+        // Whatever the system says: there is a network.
+        self.offline = false;
+        let heart = Heart::new(self.settings.heartbeat, self.rng.draw(), now);
+        self.serving = Some((dial.attempt, heart));
         true
     }
 
-    /// The socket is closed, with this code as the browser tells it (RFC 6455 7.1.5); or it was never open.
-    pub fn closed(&mut self, code: u16, now: Timestamp) {
-        match (&mut self.heart, self.attempt) {
-            (Some(heart), _) => heart.machine.handle(
-                match code {
-                    // What the transport came to, and no Close frame said.
-                    0 | 1006 | 1015 => Event::Eof,
-                    1005 => Event::Close(None),
-                    code => Event::Close(Some(code)),
-                },
-                now,
-            ),
-            (None, Some(attempt)) => {
-                self.attempt = None;
-                self.reconnect.failed(attempt, now);
+    /// The dial that is under way failed: no socket of it stood. [`wish`](Self::wish) before it says when to come back.
+    pub fn failed(&mut self, now: Timestamp) {
+        let wish = self.wish.take();
+        if let Some(dial) = self.dial.take() {
+            match wish {
+                Some(then) => self.reconnect.failed_with(dial.attempt, then, now),
+                None => self.reconnect.failed(dial.attempt, now),
             }
-            (None, None) => {}
         }
+    }
+
+    /// The socket that serves is closed, with this code as the browser tells it (RFC 6455 7.1.5).
+    pub fn closed(&mut self, code: u16, now: Timestamp) {
+        let event = match code {
+            // What the transport came to, and no Close frame said.
+            0 | 1006 | 1015 => Event::Eof,
+            1005 => Event::Close(None),
+            code => Event::Close(Some(code)),
+        };
+        self.with_heart(|heart| heart.machine.handle(event, now));
     }
 
     /// A message for the application arrived.
     pub fn message(&mut self, now: Timestamp) {
-        if let Some(heart) = &mut self.heart {
-            heart.hear(Event::Data, now);
-        }
+        self.with_heart(|heart| heart.hear(Event::Data, now));
     }
 
-    /// The server asks.
-    pub fn ping(&mut self, payload: u64, now: Timestamp) {
-        if let Some(heart) = &mut self.heart {
+    /// The server asks, or tells that it lives.
+    pub fn ping(&mut self, now: Timestamp) {
+        self.with_heart(|heart| {
             heart.hear(Event::Ping, now);
             // RFC 6455 5.5.3: of several, the newest may be answered alone.
-            heart.owed = Some(payload);
-        }
+            heart.owes = true;
+        });
     }
 
-    /// The server answers.
+    /// The server answers this ping. So whatever woke the page has not cost it its connection.
     pub fn pong(&mut self, payload: u64, now: Timestamp) {
-        if let Some(heart) = &mut self.heart {
-            heart.pong(payload, now);
-        }
+        self.alone_until = Timestamp::ZERO;
+        self.with_heart(|heart| heart.pong(payload, now));
+    }
+
+    /// The server answers, and does not say which ping.
+    pub fn some_pong(&mut self, now: Timestamp) {
+        self.alone_until = Timestamp::ZERO;
+        self.with_heart(|heart| heart.some_pong(now));
     }
 
     /// Something of ours was handed to the socket, whose buffer held so many bytes `before` it, and `after` it.
     pub fn sent(&mut self, before: u64, after: u64, now: Timestamp) {
-        if let Some(heart) = &mut self.heart {
-            heart.sent(before, after, now);
-        }
+        self.with_heart(|heart| heart.sent(before, after, now));
     }
 
     /// The ping that was handed out last was. Behind a large upload it is long before it leaves, and only then can its answer
     /// be waited for.
     pub fn ping_sent(&mut self, before: u64, after: u64, now: Timestamp) {
-        if let Some(heart) = &mut self.heart {
-            heart.ping_sent(before, after, now);
-        }
+        self.with_heart(|heart| heart.ping_sent(before, after, now));
     }
 
     /// The socket's buffer holds so many bytes: to be said before each poll.
     pub fn buffered(&mut self, bytes: u64, now: Timestamp) {
-        if let Some(heart) = &mut self.heart {
-            heart.buffered(bytes, now);
+        self.with_heart(|heart| heart.buffered(bytes, now));
+    }
+
+    /// Looks at both clocks, and whether somebody looks at the page: to be said before each poll. Wakes a page that slept.
+    pub fn look(&mut self, wall: Timestamp, is_seen: bool, now: Timestamp) {
+        let slept = self.sleep.observe(now, wall).is_some();
+        if is_seen != self.is_seen {
+            self.is_seen = is_seen;
+            self.sleep = if is_seen { SEEN } else { HIDDEN };
+            // From here on.
+            let _ = self.sleep.observe(now, wall);
+        }
+        if slept {
+            self.wake(now);
         }
     }
 
-    /// The network is another, or the page runs, or is looked at, again.
+    /// The network is another, or the page runs, or is looked at, again: asks, with a short wait for the answer, and dials over
+    /// the new network.
+    ///
+    /// What is lost because of it was lost alone: nobody is there to be spread from.
     pub fn wake(&mut self, now: Timestamp) {
-        self.reconnect.network_changed(now);
+        if !self.offline {
+            self.reconnect.network_changed(now);
+        }
+        self.ask_alone(now);
+        let due = now + self.settings.heartbeat.probe_timeout();
+        if let Some(dial) = &mut self.dial {
+            // It may have been begun over the old network, where it never comes to anything.
+            (dial.due, dial.put_off) = (due, false);
+        }
+    }
+
+    /// The system says that there is a network again.
+    pub fn network_back(&mut self, now: Timestamp) {
+        self.offline = false;
+        self.wake(now);
+    }
+
+    /// The system says that there is no network: no dials until it says otherwise, or a person asks. A connection that stands is
+    /// asked whether that is so.
+    pub fn network_lost(&mut self, now: Timestamp) {
+        self.offline = true;
+        self.reconnect.network_lost(now);
         self.probe(now);
-        self.woken_at = Some(now);
     }
 
     /// Asks now, or a second after the latest ping: see [`Liveness::probe`](liveness::Liveness::probe).
     pub fn probe(&mut self, now: Timestamp) {
-        if let Some(heart) = &mut self.heart {
-            heart.machine.probe(now);
+        self.with_heart(|heart| heart.machine.probe(now));
+    }
+
+    /// A person asks to dial now. Ends a wait; asks a server that is connected; and begins again after the end.
+    ///
+    /// A page that begins again after the server ended it dials at once, and from then on as the backoff says, until a connection
+    /// was stable: a script that does so at each end is no faster than one that was never told to end.
+    pub fn dial_now(&mut self, now: Timestamp) {
+        if self.reconnect.is_finished() {
+            return self.begin_again(now);
+        }
+        self.offline = false;
+        self.reconnect.dial_now(now);
+        if self.serving.is_some() {
+            self.ask_alone(now);
         }
     }
 
-    /// A person asks to dial now; after the end too.
-    pub fn dial_now(&mut self, now: Timestamp) {
-        if self.reconnect.is_finished() {
-            let seed = self.rng.draw();
-            self.reconnect = Reconnect::new(policy(&self.settings), self.backoff.clone(), seed, now);
-        } else {
-            self.reconnect.dial_now(now);
-        }
+    /// Dials while the connection serves, some time within `over`, and retires it when the new one stands: see
+    /// [`Reconnect::hand_over`].
+    pub fn hand_over(&mut self, over: Duration, now: Timestamp) {
+        self.reconnect.hand_over(over, now);
     }
 
     /// The application wants out.
     pub fn close(&mut self, code: CloseCode, now: Timestamp) {
-        if let Some(heart) = &mut self.heart {
-            heart.machine.close(code, now);
-        }
+        self.with_heart(|heart| heart.machine.close(code, now));
         self.reconnect.stop(now);
+    }
+
+    /// What the application wants after the loss that [`Action::Offline`] has just told, or after the dial that it is about to
+    /// report as [`failed`](Self::failed).
+    pub fn wish(&mut self, wish: Option<OnClose>) {
+        self.wish = wish;
+    }
+
+    /// What will follow from a loss with this code.
+    #[must_use]
+    pub fn plan(&self, code: u16) -> OnClose {
+        self.wish.unwrap_or_else(|| self.usual(code))
     }
 
     /// The next thing to do, one at a time: call until `None`.
     pub fn poll(&mut self, now: Timestamp) -> Option<Action> {
-        if let Some(news) = self.heart.as_mut().and_then(Heart::news) {
-            return Some(news);
+        if let Some(next) = self.next.take() {
+            return Some(next);
         }
-        if let Some(heart) = &mut self.heart {
-            if let Some(action) = heart.poll(now) {
-                if matches!(action, Action::Leave(_)) {
-                    self.lose(now);
-                }
-                return Some(action);
+        if let Some(action) = self.with_heart(|heart| heart.news().or_else(|| heart.poll(now))).flatten() {
+            if let Action::Leave(_) = action {
+                self.lose(now);
             }
+            return Some(action);
+        }
+        if self.hangs(now) {
+            self.failed(now);
+            return Some(Action::Abandon);
         }
         match self.reconnect.poll(now) {
-            Some(ReconnectAction::Dial(attempt)) => {
-                self.attempt = Some(attempt);
-                Some(Action::Dial)
-            }
+            Some(ReconnectAction::Dial(attempt)) => Some(self.dial(attempt)),
             Some(ReconnectAction::Abandon(_)) => {
-                self.attempt = None;
-                Some(Action::Leave(None))
+                self.dial = None;
+                Some(Action::Abandon)
             }
-            Some(ReconnectAction::GiveUp(why)) => {
-                self.attempt = None;
-                Some(Action::End(why))
-            }
-            // Nobody asks for a hand-over here.
-            Some(ReconnectAction::Retire(_)) | None => self.wait(),
+            Some(ReconnectAction::Retire(_)) => Some(Action::Retire),
+            Some(ReconnectAction::GiveUp(why)) => Some(Action::End(why)),
+            None => self.wait(),
         }
     }
 
     /// When to poll next, if nothing happens before; `None`: not before something does.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        let heart = self.heart.as_ref().and_then(|heart| heart.machine.poll_timeout());
-        heart.into_iter().chain(self.reconnect.poll_timeout()).min()
+        let never = Timestamp::MAX;
+        let mut due = self.reconnect.poll_timeout().unwrap_or(never);
+        if let Some((_, heart)) = &self.serving {
+            due = due.min(heart.machine.poll_timeout().unwrap_or(never));
+        }
+        if let Some(dial) = &self.dial {
+            due = due.min(dial.due);
+        }
+        if !self.reconnect.is_finished() {
+            due = due.min(self.sleep.poll_timeout().unwrap_or(never));
+        }
+        Some(due).filter(|due| *due < never)
     }
 
     /// How many dials there have been since the last connection that was stable.
@@ -254,60 +361,38 @@ impl<F: FnMut() -> Doubling + Clone> Link<F> {
         self.reconnect.attempts()
     }
 
+    /// The system says that there is no network.
+    #[must_use]
+    pub const fn is_offline(&self) -> bool {
+        self.offline
+    }
+
+    /// What is lost now is lost because the page slept, or because its network changed.
+    #[must_use]
+    pub fn is_alone(&self, now: Timestamp) -> bool {
+        now < self.alone_until
+    }
+
     /// The round trips of this connection.
     #[must_use]
     pub fn rtt(&self) -> Option<Rtt> {
-        self.heart.as_ref().and_then(|heart| heart.machine.rtt())
+        self.serving.as_ref().and_then(|(_, heart)| heart.machine.rtt())
     }
 
     /// Why it stands as it does, while there is a connection.
     #[must_use]
     pub fn report(&self, now: Timestamp) -> Option<Report> {
-        self.heart.as_ref().map(|heart| heart.machine.report(now))
+        self.serving.as_ref().map(|(_, heart)| heart.machine.report(now))
     }
 
-    /// The connection is over.
-    fn lose(&mut self, now: Timestamp) {
-        let (heart, attempt) = (self.heart.take(), self.attempt.take());
-        // What was lost while the page slept, it has lost alone: there is nobody to be spread from.
-        let alone = self.woken_at.is_some_and(|woken| now.saturating_duration_since(woken) < WAKING);
-        if let (Some(heart), Some(attempt)) = (heart, attempt) {
-            let code = heart.reason.connection_close_code();
-            if alone {
-                let then = OnClose::by_code(code).spread_over(Duration::ZERO);
-                self.reconnect.closed_with(attempt, code, then, now);
-            } else {
-                self.reconnect.closed(attempt, code, now);
-            }
-        }
-        if alone {
-            self.reconnect.network_changed(now);
-        }
+    /// Asks, and what comes to light by it was lost by this client alone.
+    fn ask_alone(&mut self, now: Timestamp) {
+        let heartbeat = &self.settings.heartbeat;
+        self.alone_until = now + heartbeat.probe_timeout().min(heartbeat.timeout()) + WAKING;
+        self.probe(now);
     }
 
-    /// Tells of each wait once.
-    fn wait(&mut self) -> Option<Action> {
-        let until = match self.reconnect.status() {
-            DialStatus::Waiting(until) => until,
-            DialStatus::Dialling(_) | DialStatus::Connected(_) | DialStatus::Finished(_) => None,
-        };
-        let news = until.filter(|_| self.waiting != until);
-        self.waiting = until;
-        news.map(Action::Wait)
+    fn with_heart<R>(&mut self, use_it: impl FnOnce(&mut Heart) -> R) -> Option<R> {
+        self.serving.as_mut().map(|(_, heart)| use_it(heart))
     }
-}
-
-fn policy(settings: &Settings) -> Policy {
-    Policy::DEFAULT
-        .stable_after(settings.stable_after)
-        .dial_timeout(settings.dial_timeout)
-        .max_spread(settings.max_spread)
-}
-
-/// Whatever the application wants, its page is no server.
-fn of_a_page(heartbeat: Config) -> Config {
-    let page =
-        heartbeat.for_drivers().to_builder().last_look(LAST_LOOK).close_timeout(Duration::ZERO).build();
-    // Both are within the rules.
-    page.unwrap_or(heartbeat)
 }

@@ -33,8 +33,10 @@ async function page(...answers) {
     if (answer instanceof Error) throw answer;
     return answer;
   };
-  const live = new LiveSocket("wss://example.org/", { host: { WebSocket: Socket } });
-  return { live, load, LiveSocket, asked, done: () => (globalThis.fetch = usual) };
+  const timers = [];
+  const setTimeout = (then, wait) => timers.push({ then, wait });
+  const live = new LiveSocket("wss://example.org/", { host: { WebSocket: Socket, setTimeout, clearTimeout() {} } });
+  return { live, load, LiveSocket, asked, timers, done: () => (globalThis.fetch = usual) };
 }
 
 for (const [kind, answer] of [["says what it is", wasm], ["says that it is something else", {}]]) {
@@ -55,12 +57,22 @@ for (const [kind, answer, why] of [
   ["cannot be asked for", new TypeError("fetch failed"), /^liveness\.wasm is not to be had: fetch failed$/],
   ["is broken", new Response("not this", wasm), /^liveness\.wasm is not to be had: /],
 ]) {
-  test(`where it ${kind}, the socket ends and says why, and a person may try again`, async () => {
-    const { live, done } = await page(answer, new Response(bytes, wasm));
-    assert.match((await next(live, "ended")).why, why);
-    assert.deepEqual([live.state, live.send("words"), live.report()], ["ended", false, ""]);
+  test(`where it ${kind}, the socket says why and tries again, ever later, and at once where a person asks`, async () => {
+    const answers = [answer, new TypeError("fetch failed"), new TypeError("fetch failed"), new Response(bytes, wasm)];
+    const { live, asked, timers, done } = await page(...answers);
+    const first = await next(live, "waiting");
+    assert.match(first.why, why);
+    assert.equal(first.attempt, 2);
+    assert.deepEqual([live.state, live.send("words"), live.report(), live.attempts], ["waiting", false, "", 1]);
+    assert.ok(timers[0].wait >= 1000 && timers[0].wait <= 2000, `${timers[0].wait}`);
+    timers[0].then();
+    await next(live, "waiting");
+    assert.ok(timers[1].wait >= 2000 && timers[1].wait <= 4000, `${timers[1].wait}`);
+    live.dialNow();
+    assert.equal((await next(live, "waiting")).attempt, 4);
     live.dialNow();
     assert.equal((await next(live, "dialling")).attempt, 1);
+    assert.equal(asked.length, 4);
     done();
     live.close();
   });
@@ -89,6 +101,19 @@ test("who closes before it is there dials nothing", async () => {
   assert.equal(live.state, "ended");
 });
 
+test("who closes while it waits for the machine is left alone", async () => {
+  const { live, timers, asked, done } = await page(new TypeError("fetch failed"), new Response(bytes, wasm));
+  await next(live, "waiting");
+  live.close();
+  assert.equal(live.state, "ended");
+  live.dialNow();
+  await next(live, "dialling");
+  assert.equal(asked.length, 2);
+  assert.equal(timers.length >= 1, true);
+  done();
+  live.close();
+});
+
 test("the machine has no imports, and traps where it is told nonsense at no place", async () => {
   const module = await WebAssembly.compile(bytes);
   assert.deepEqual(WebAssembly.Module.imports(module), []);
@@ -99,7 +124,7 @@ test("the machine has no imports, and traps where it is told nonsense at no plac
     for (const number of odd) {
       for (const big of [0n, -1n, 2n ** 63n]) {
         // Which of its numbers is a payload, each export knows.
-        for (const args of [[number, number, number, number, number], [big, number, number, number]]) {
+        for (const args of [[number, number, number, number, number, number, number, number], [big, number, number, number, number]]) {
           try {
             call(...args);
           } catch (error) {

@@ -24,11 +24,12 @@ class Socket {
   onclose = null;
   sent = [];
 
-  constructor(world, url) {
+  constructor(world, url, protocols) {
     this.world = world;
     this.url = String(url);
-    /** Another was open still, or about to be. */
-    this.beside = world.sockets.some(({ readyState }) => readyState < 2);
+    this.protocols = protocols;
+    /** How many others were open still, or about to be. */
+    this.beside = world.sockets.filter(({ readyState }) => readyState < 2).length;
     world.sockets.push(this);
   }
 
@@ -59,10 +60,10 @@ class Socket {
     this.onmessage?.({ data });
   }
 
-  fail(code = 1006) {
+  fail(code = 1006, reason = "") {
     if (this.readyState === 3) return;
     this.readyState = 3;
-    this.onclose?.({ code });
+    this.onclose?.({ code, reason });
   }
 }
 
@@ -78,6 +79,9 @@ export class World {
   #arrivals = [];
   window = new EventTarget();
   document = Object.assign(new EventTarget(), { hidden: false });
+  navigator = { onLine: true, connection: Object.assign(new EventTarget(), { type: undefined }) };
+  /** By how much the calendar is ahead of the page's own clock, which may stand still in a sleep. */
+  ahead = 1_700_000_000_000;
   /** A timer rings only at a multiple of this. */
   throttle = 1;
   timersSet = 0;
@@ -88,6 +92,7 @@ export class World {
     const world = this;
     return {
       now: () => this.now,
+      wall: () => this.now + this.ahead,
       setTimeout: (then, wait) => {
         if (!(wait >= 0 && wait < 2 ** 31)) throw new Error(`a timer of ${wait} ms`);
         this.timersSet += 1;
@@ -97,18 +102,19 @@ export class World {
       clearTimeout: (timer) => this.#timers.delete(timer),
       seed: () => seed,
       WebSocket: class extends Socket {
-        constructor(url) {
-          super(world, url);
+        constructor(url, protocols) {
+          super(world, url, protocols);
         }
       },
       window: this.window,
       document: this.document,
+      navigator: this.navigator,
     };
   }
 
   /** A live socket in this world, whose events are written down. */
-  async socket(options = {}, seed) {
-    const live = new LiveSocket("wss://example.org/live", { ...options, host: this.host(seed) });
+  async socket(options = {}, seed, url = "wss://example.org/live") {
+    const live = new LiveSocket(url, { ...options, host: this.host(seed) });
     for (const type of ["dialling", "open", "online", "suspect", "offline", "rtt", "waiting", "ended", "message"]) {
       live.addEventListener(type, (event) => this.log(type, event.detail ?? event.data));
     }
@@ -184,7 +190,19 @@ export class World {
     }
   }
 
+  /** The machine is suspended: the page's own clock stands still, and nobody is told. */
+  suspend(time) {
+    this.ahead += time;
+  }
+
+  /** The browser says which network it is, or says nothing of that. */
+  network(type) {
+    this.navigator.connection.type = type;
+    this.navigator.connection.dispatchEvent(new Event("change"));
+  }
+
   happens(type) {
+    if (type === "online" || type === "offline") this.navigator.onLine = type === "online";
     (type === "online" || type === "offline" || type === "pageshow" ? this.window : this.document).dispatchEvent(
       Object.assign(new Event(type), { persisted: true }),
     );

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use liveness::reconnect::{Backoff, OnClose};
 use liveness::{CloseCode, Config, Suspicion, Timestamp};
-use liveness_web::{Action, Doubling, Link, Rng, Settings};
+use liveness_web::{Action, Link, Rng, Settings, page_backoff};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 
@@ -15,11 +16,11 @@ const fn at(millis: u64) -> Timestamp {
     Timestamp::from_millis(millis)
 }
 
-fn backoff() -> Doubling {
-    Doubling::new(millis(1000), millis(15_000), 7)
+fn backoff() -> Backoff {
+    page_backoff(millis(1000), millis(15_000), 7)
 }
 
-type Page = Link<fn() -> Doubling>;
+type Page = Link<fn() -> Backoff>;
 
 /// Probes are that far from the ping before.
 const PROBES_APART: Duration = millis(1000);
@@ -102,6 +103,12 @@ enum Step {
     Sent(u64),
     Drained(u64),
     Wake,
+    Lost,
+    Back,
+    HandOver(u64),
+    Wish(OnClose),
+    Hidden(bool),
+    Failed,
     Probe,
     DialNow,
     Close,
@@ -121,6 +128,11 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0_u64..1000).prop_map(Step::Sent),
         2 => (0_u64..2000).prop_map(Step::Drained),
         1 => Just(Step::Wake),
+        1 => prop_oneof![1 => Just(Step::Lost), 2 => Just(Step::Back)],
+        4 => (0_u64..5000).prop_map(Step::HandOver),
+        1 => wish().prop_map(Step::Wish),
+        1 => any::<bool>().prop_map(Step::Hidden),
+        1 => Just(Step::Failed),
         1 => Just(Step::Probe),
         1 => Just(Step::DialNow),
         1 => prop_oneof![3 => Just(Step::Wake), 1 => Just(Step::Close)],
@@ -128,11 +140,24 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+fn wish() -> impl Strategy<Value = OnClose> {
+    prop_oneof![Just(OnClose::Stop), Just(OnClose::AT_ONCE), Just(OnClose::after(millis(40_000)))]
+}
+
 /// Watches a life, and objects.
 #[derive(Default)]
 struct Witness {
-    socket: bool,
+    /// A socket is dialled; another serves.
+    dialled: bool,
+    serves: bool,
+    /// One served until this one stood, and is to be closed.
+    to_retire: bool,
+    /// `Open` was told of the one that serves.
     open: bool,
+    hidden: bool,
+    /// The system says that there is no network, and nobody has asked since.
+    lost: bool,
+    hand_overs: usize,
     online: Option<bool>,
     offline: bool,
     ended: bool,
@@ -157,13 +182,15 @@ impl Witness {
     fn see(&mut self, action: Action, now: Timestamp) {
         match action {
             Action::Dial => {
-                assert!(!self.socket && !self.ended, "two sockets");
-                (self.socket, self.dials, self.buffer) = (true, self.dials + 1, 0);
+                assert!(!self.dialled && !self.to_retire && !self.ended, "two dials");
+                assert!(!self.lost, "it dials where there is no network");
+                (self.dialled, self.dials) = (true, self.dials + 1);
             }
+            Action::Dialling => assert!(!self.serves && !self.ended),
             Action::Open => {
-                assert!(self.socket && !self.open);
+                assert!(self.serves && !self.open);
                 (self.open, self.online, self.offline) = (true, None, false);
-                (self.ping, self.sooner) = (None, 0);
+                (self.ping, self.sooner, self.buffer) = (None, 0, 0);
             }
             Action::Online => {
                 assert!(self.open && !self.offline && self.online != Some(true));
@@ -182,18 +209,26 @@ impl Witness {
                 assert!(self.sooner <= 1, "a burst of pings");
                 self.ping = Some((payload, now));
             }
-            Action::Pong(_) | Action::Rtt => assert!(self.open && !self.offline),
+            Action::Pong | Action::Rtt => assert!(self.open && !self.offline),
             Action::Offline(_) => {
                 assert!(self.open && !self.offline && self.online.is_some(), "once, and after it was online");
                 (self.offline, self.verdicts) = (true, self.verdicts + 1);
             }
             Action::Leave(_) => {
-                assert!(self.socket && self.open == self.offline);
-                (self.socket, self.open, self.offline) = (false, false, false);
+                assert!(self.serves && self.open && self.offline);
+                (self.serves, self.open, self.offline) = (false, false, false);
             }
-            Action::Wait(_) => assert!(!self.socket && !self.ended),
+            Action::Abandon => {
+                assert!(self.dialled);
+                self.dialled = false;
+            }
+            Action::Retire => {
+                assert!(self.to_retire && self.serves && self.open, "the new one stands");
+                (self.to_retire, self.hand_overs) = (false, self.hand_overs + 1);
+            }
+            Action::Wait(_) => assert!(!self.dialled && !self.serves && !self.ended),
             Action::End(_) => {
-                assert!(!self.socket && !self.ended);
+                assert!(!self.dialled && !self.serves && !self.ended);
                 self.ended = true;
             }
         }
@@ -201,6 +236,7 @@ impl Witness {
 
     fn look(&mut self, page: &mut Page, now: Timestamp) {
         let mut count = 0;
+        page.look(now + millis(1_700_000_000_000), !self.hidden, now);
         while let Some(action) = page.poll(now) {
             self.see(action, now);
             if let Action::Ping(_) = action {
@@ -208,29 +244,35 @@ impl Witness {
                 self.buffer += 21;
             }
             count += 1;
-            assert!(count <= 8, "without end");
+            assert!(count <= 10, "without end");
         }
-        assert!(page.poll_timeout().is_none_or(|due| due > now), "for nothing");
+        assert!(!self.to_retire, "two connections outlive a turn");
+        assert!(page.poll_timeout().is_none_or(|due| due > now), "it rings in vain");
+    }
+
+    /// It looks when it should.
+    fn live(&mut self, page: &mut Page, end: Timestamp, now: &mut Timestamp) {
+        while let Some(due) = page.poll_timeout().filter(|due| *due <= end) {
+            *now = due;
+            self.look(page, due);
+        }
+        *now = end;
     }
 
     fn take(&mut self, page: &mut Page, step: Step, now: &mut Timestamp) {
         match step {
-            Step::Live(time) => {
-                let end = *now + millis(time);
-                while let Some(due) = page.poll_timeout().filter(|due| *due <= end) {
-                    *now = due;
-                    self.look(page, due);
-                }
-                *now = end;
-            }
+            Step::Live(time) => self.live(page, *now + millis(time), now),
             Step::Sleep(time) => *now += millis(time),
-            Step::Opened if self.socket && !self.open => {
+            Step::Opened if self.dialled => {
                 assert!(page.opened(*now), "it was dialled and not left");
+                self.lost = false;
+                (self.dialled, self.to_retire) = (false, self.serves);
+                (self.serves, self.open) = (true, false);
             }
-            Step::Closed(code) if self.socket => {
-                // One that never opened is gone without a word.
-                self.socket = self.open;
-                page.closed(code, *now);
+            Step::Closed(code) if self.serves => page.closed(code, *now),
+            Step::Failed if self.dialled => {
+                self.dialled = false;
+                page.failed(*now);
             }
             Step::Message | Step::Ping | Step::Answer | Step::Forge(_) if self.open => {
                 self.sooner = 0;
@@ -239,12 +281,18 @@ impl Witness {
                 } else if let Step::Forge(payload) = step {
                     page.pong(payload, *now);
                 } else if let Step::Ping = step {
-                    page.ping(1, *now);
+                    page.ping(*now);
                 } else {
                     page.message(*now);
                 }
             }
-            Step::Opened | Step::Closed(_) | Step::Message | Step::Ping | Step::Answer | Step::Forge(_) => {}
+            Step::Failed
+            | Step::Opened
+            | Step::Closed(_)
+            | Step::Message
+            | Step::Ping
+            | Step::Answer
+            | Step::Forge(_) => {}
             Step::Sent(bytes) => {
                 page.sent(self.buffer, self.buffer + bytes, *now);
                 self.buffer += bytes;
@@ -254,9 +302,20 @@ impl Witness {
                 page.buffered(self.buffer, *now);
             }
             Step::Wake => page.wake(*now),
+            Step::Lost => {
+                self.lost = true;
+                page.network_lost(*now);
+            }
+            Step::Back => {
+                self.lost = false;
+                page.network_back(*now);
+            }
+            Step::HandOver(over) => page.hand_over(millis(over), *now),
+            Step::Wish(wish) => page.wish(Some(wish)),
+            Step::Hidden(hidden) => self.hidden = hidden,
             Step::Probe => page.probe(*now),
             Step::DialNow => {
-                self.ended = false;
+                (self.ended, self.lost) = (false, false);
                 page.dial_now(*now);
             }
             Step::Close => page.close(CloseCode::NORMAL, *now),
@@ -271,7 +330,8 @@ impl Witness {
 }
 
 proptest! {
-    /// One socket at a time; online first and offline once for each; no burst of pings; no call for nothing; one end.
+    /// Two sockets at most, and at the end of a turn one connection; never none because of a hand-over; no dial while the system
+    /// is offline; online first and offline once for each; no burst of pings; no call for nothing; one end.
     #[test]
     fn no_life_breaks_the_promises(steps in proptest::collection::vec(step(), 1..120), seed: u64) {
         let mut page = page(seed);
@@ -281,7 +341,7 @@ proptest! {
         }
     }
 
-    /// Whoever answers in time is never given up, however long the page sleeps, wherever in its cycle, and though on waking
+    /// A server that answers in time is never given up, however long the page sleeps, wherever in its cycle, and though on waking
     /// its timer is served before what has arrived, and whether or not it is told that it woke; if it is awake for a moment
     /// between two sleeps.
     #[test]
@@ -290,6 +350,7 @@ proptest! {
         sleeps in proptest::collection::vec((200_u64..9000, 100_u64..100_000, any::<bool>()), 1..40),
     ) {
         let mut page = page(seed);
+        prop_assert_eq!(page.poll(at(0)), Some(Action::Dialling));
         prop_assert_eq!(page.poll(at(0)), Some(Action::Dial));
         prop_assert!(page.opened(at(0)));
         let mut server = Prompt { rng: Rng::new(seed), arrivals: Vec::new(), pings: 0 };
@@ -319,6 +380,7 @@ proptest! {
         let mut page = page(seed);
         let config = Config::builder().interval(millis(interval)).timeout(millis(timeout)).build().unwrap();
         page.configure(config, at(0));
+        prop_assert_eq!(page.poll(at(0)), Some(Action::Dialling));
         prop_assert_eq!(page.poll(at(0)), Some(Action::Dial));
         prop_assert!(page.opened(at(0)));
         let (mut heard, mut verdict) = (at(0), None);
@@ -357,7 +419,7 @@ fn silent_until(page: &mut Page, end: Timestamp) -> Option<Timestamp> {
 #[test]
 fn random_lives_have_dials_and_verdicts() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
-    let (mut dials, mut verdicts) = (0, 0);
+    let (mut dials, mut verdicts, mut hand_overs) = (0, 0, 0);
     for _ in 0..200 {
         let lives = proptest::collection::vec(step(), 60..120);
         let steps = lives.new_tree(&mut runner).unwrap().current();
@@ -367,6 +429,8 @@ fn random_lives_have_dials_and_verdicts() {
             witness.take(&mut page, step, &mut now);
         }
         (dials, verdicts) = (dials + witness.dials, verdicts + witness.verdicts);
+        hand_overs += witness.hand_overs;
     }
+    assert!(hand_overs > 30, "{hand_overs} hand-overs");
     assert!(dials > 400 && verdicts > 200, "{dials} dials, {verdicts} verdicts");
 }

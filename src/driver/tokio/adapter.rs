@@ -2,6 +2,7 @@
 
 use std::io;
 use std::string::{String, ToString as _};
+use std::vec::Vec;
 
 use core::error::Error;
 use core::pin::Pin;
@@ -13,6 +14,8 @@ use crate::driver::ErrorKind;
 use crate::event::CloseCode;
 
 /// What the messages of a library mean, and how ours are made: an empty type of yours, for a socket of whatever crate.
+///
+/// `docs/stacks.md` in the repository has one for each library that many people use, and what cannot be seen there.
 ///
 /// A socket is wrapped with it by [`LiveStream::with_adapter`](super::LiveStream::with_adapter); those of tokio-tungstenite and
 /// axum need none, because theirs is known: [`LiveStream::new`](super::LiveStream::new).
@@ -45,6 +48,9 @@ use crate::event::CloseCode;
 ///     fn text(text: String) -> Message {
 ///         Message::Text(text.into())
 ///     }
+///     fn binary(bytes: Vec<u8>) -> Message {
+///         Message::Binary(bytes.into())
+///     }
 ///     fn close(code: Option<CloseCode>, text: &str) -> Message {
 ///         Message::Close(code.map(|code| CloseFrame { code: code.get().into(), reason: text.to_owned().into() }))
 ///     }
@@ -70,8 +76,11 @@ pub trait Adapter<S: ?Sized> {
         None
     }
 
-    /// A text message, for a heartbeat in such: [`Heartbeat::Text`](crate::driver::Heartbeat::Text).
+    /// A text message, for a heartbeat in such: [`LiveStream::dialect`](super::LiveStream::dialect).
     fn text(text: String) -> Self::Message;
+
+    /// A binary message, for a heartbeat in such.
+    fn binary(bytes: Vec<u8>) -> Self::Message;
 
     /// A Close with this code and text, or an empty one.
     fn close(code: Option<CloseCode>, text: &str) -> Self::Message;
@@ -127,7 +136,8 @@ impl MessageKind<'_> {
     message = "`{Self}` is no WebSocket that `liveness` knows",
     label = "no known WebSocket",
     note = "the features `tokio-tungstenite` (version 0.30 of it) and `axum` (0.8) know those of these crates",
-    note = "for any other library or version write an `Adapter`, about 25 lines, and use `LiveStream::with_adapter`"
+    note = "for any other library or version write an `Adapter`, about 25 lines, and use `LiveStream::with_adapter`",
+    note = "`docs/stacks.md` in the repository has a recipe for warp, actix, poem, salvo, Rocket, smol and others"
 )]
 pub trait WebSocket: Socket<<Self as WebSocket>::Adapter> {
     /// What its messages mean.
@@ -141,7 +151,8 @@ pub trait WebSocket: Socket<<Self as WebSocket>::Adapter> {
     message = "`{Self}` is no stream and sink of the messages of `{A}`",
     label = "not a WebSocket of this adapter",
     note = "it must be `Stream<Item = Result<M, E1>> + Sink<M, Error = E2> + Unpin`, with `M` the adapter's `Message`, and errors that are `Error + Send + Sync + 'static`",
-    note = "two halves are joined by `Joined(stream, sink)`; another version of the same crate has other messages"
+    note = "two halves are joined by `Joined(stream, sink)`; another version of the same crate has other messages",
+    note = "`docs/stacks.md` in the repository has a recipe for warp, actix, poem, salvo, Rocket, smol and others"
 )]
 pub trait Socket<A: Adapter<Self>>:
     Stream<Item = Result<A::Message, <Self as Socket<A>>::ReadError>>

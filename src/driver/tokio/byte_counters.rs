@@ -38,7 +38,7 @@ struct Counts {
     held: Mutex<Held>,
 }
 
-/// An error that is held back, and whom to wake when it is not any more.
+/// An error that is held back, and the task to wake when it is released.
 #[derive(Debug, Default)]
 struct Held {
     error: Option<io::Error>,
@@ -114,6 +114,37 @@ impl ByteCounters {
 
     fn held(&self) -> MutexGuard<'_, Held> {
         self.0.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What became of an attempt to read, into a buffer that had room or had none.
+    #[inline]
+    pub(super) fn note_read(&self, read: &Poll<io::Result<usize>>, room: bool) {
+        match read {
+            Poll::Ready(Ok(count)) => {
+                self.note_received(*count);
+                if *count == 0 && room {
+                    self.note_ended();
+                }
+            }
+            Poll::Ready(Err(error)) => {
+                let _ = self.note_error(error);
+            }
+            Poll::Pending => {}
+        }
+    }
+
+    /// An attempt to write, where one may be made, and what becomes of it.
+    #[inline]
+    pub(super) fn write(
+        &self,
+        cx: &mut Context<'_>,
+        attempt: impl FnOnce(&mut Context<'_>) -> Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if let Some(refusal) = self.refusal(cx) {
+            return refusal;
+        }
+        let written = attempt(cx);
+        self.note_write(written, cx)
     }
 
     /// What became of an attempt to write; one that fails is held back as one that has to wait.
@@ -194,7 +225,7 @@ fn add(count: &AtomicUsize, more: usize) {
     count.store(count.load(Ordering::Relaxed).wrapping_add(more), Ordering::Relaxed);
 }
 
-/// Counts the bytes through a transport, and is otherwise as it.
+/// Counts the bytes through a transport of tokio's traits or of futures-io's, and is otherwise as it.
 ///
 /// Under TLS put it on the inside, on the socket itself: a record of TLS shows nothing until it is complete.
 ///
@@ -215,8 +246,8 @@ fn add(count: &AtomicUsize, more: usize) {
 /// ```
 #[derive(Debug)]
 pub struct Counted<T> {
-    transport: T,
-    counters: ByteCounters,
+    pub(super) transport: T,
+    pub(super) counters: ByteCounters,
 }
 
 impl<T> Counted<T> {
@@ -245,31 +276,16 @@ impl<T: AsyncRead + Unpin> AsyncRead for Counted<T> {
         let this = self.get_mut();
         let (before, room) = (buffer.filled().len(), buffer.remaining() > 0);
         let polled = Pin::new(&mut this.transport).poll_read(cx, buffer);
-        match &polled {
-            Poll::Ready(Ok(())) => {
-                let count = buffer.filled().len().saturating_sub(before);
-                this.counters.note_received(count);
-                if count == 0 && room {
-                    this.counters.note_ended();
-                }
-            }
-            Poll::Ready(Err(error)) => {
-                let _ = this.counters.note_error(error);
-            }
-            Poll::Pending => {}
-        }
-        polled
+        let read = polled.map_ok(|()| buffer.filled().len().saturating_sub(before));
+        this.counters.note_read(&read, room);
+        read.map_ok(drop)
     }
 }
 
 impl<T: AsyncWrite + Unpin> AsyncWrite for Counted<T> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        if let Some(refusal) = this.counters.refusal(cx) {
-            return refusal;
-        }
-        let written = Pin::new(&mut this.transport).poll_write(cx, bytes);
-        this.counters.note_write(written, cx)
+        this.counters.write(cx, |cx| Pin::new(&mut this.transport).poll_write(cx, bytes))
     }
 
     fn poll_write_vectored(
@@ -278,11 +294,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Counted<T> {
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        if let Some(refusal) = this.counters.refusal(cx) {
-            return refusal;
-        }
-        let written = Pin::new(&mut this.transport).poll_write_vectored(cx, bytes);
-        this.counters.note_write(written, cx)
+        this.counters.write(cx, |cx| Pin::new(&mut this.transport).poll_write_vectored(cx, bytes))
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -74,13 +74,16 @@
 //!
 //! # What it costs, what it bounds
 //!
-//! What is read ahead of you is kept for the next `next`: up to the [`Limits`], 64 messages or 1 MiB unless you
-//! [say otherwise](LiveStream::limits). Then it stops reading, and nobody is judged whom it does not listen to. A peer that does
+//! What is read ahead of you is kept for the next `next`: up to the [`Limits`](crate::session::Limits), 64 messages or 1 MiB unless you
+//! [say otherwise](LiveStream::limits). Then it stops reading, and a peer that it does not listen to is not judged. A peer that does
 //! not read holds up `send`, as ever, until it is given up.
 
 mod adapter;
 mod byte_counters;
 mod error;
+mod futures_io;
+mod heartbeat;
+mod options;
 mod reading;
 mod timer;
 mod turn;
@@ -102,13 +105,12 @@ pub use self::byte_counters::{ByteCounters, Counted};
 pub use self::error::{Cause, Error};
 pub use self::timer::{Timer, TokioTimer, clock};
 use self::waking::Wakers;
-use super::Heartbeat;
 use crate::config::Config;
-use crate::event::{Action, CloseCode, Status};
+use crate::event::{CloseCode, Status};
 use crate::liveness::Liveness;
-use crate::observer::{Observed, Observer, OnAction};
+use crate::observer::Observed;
 use crate::payload::random_seed;
-use crate::session::{Limits, Role, Session};
+use crate::session::{Role, Session};
 use crate::time::{Clock, Timestamp};
 
 /// A WebSocket and the machine that judges its peer. The module's page says how to use it.
@@ -119,7 +121,6 @@ pub struct LiveStream<S: Socket<A>, A: Adapter<S> = <S as WebSocket>::Adapter, T
     socket: Option<S>,
     machine: Observed,
     session: Session<A::Message>,
-    heartbeat: Heartbeat,
     timer: T,
     /// When it fires at the latest.
     alarm: Timestamp,
@@ -188,7 +189,6 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
             socket: Some(socket),
             machine: Observed::new(Liveness::new(config.for_drivers(), random_seed(), now)),
             session: if A::ANSWERS { session } else { session.answers_itself() },
-            heartbeat: Heartbeat::Frames,
             timer,
             alarm: Timestamp::ZERO,
             armed: false,
@@ -208,99 +208,6 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
             end_told: false,
             status: None,
         }
-    }
-
-    /// Sees bytes move by the counters of the transport underneath: parts of a large frame, a download that is read slowly.
-    #[must_use]
-    pub fn counted(mut self, counters: impl Into<Option<ByteCounters>>) -> Self {
-        self.counts = counters.into().map(LastCounts::new);
-        self.streak = false;
-        self
-    }
-
-    /// This is the end of the connection that dialled: after the closing handshake it waits for the server to hang up
-    /// (RFC 6455 7.1.1). Without it, it is the server's end. Say it before the stream is first polled.
-    #[must_use]
-    pub fn role(mut self, role: Role) -> Self {
-        self.session.set_role(role);
-        self
-    }
-
-    /// Keeps at most this much for a caller that does not read, and for a peer that does not. Say it before the stream is
-    /// first polled.
-    #[must_use]
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.session.set_limits(limits);
-        self
-    }
-
-    /// Sends and takes pings and pongs of this kind; without it, frames. Say it before the stream is first polled.
-    ///
-    /// ```
-    /// # use futures_util::StreamExt;
-    /// # use liveness::Config;
-    /// # use liveness::driver::Heartbeat;
-    /// # use liveness::driver::tokio::LiveStream;
-    /// # use tokio_tungstenite::{WebSocketStream, tungstenite::protocol::Role};
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let (ours, theirs) = tokio::io::duplex(1024);
-    /// # let socket = WebSocketStream::from_raw_socket(ours, Role::Server, None).await;
-    /// # let mut page = WebSocketStream::from_raw_socket(theirs, Role::Client, None).await;
-    /// let mut socket = LiveStream::new(socket, Config::DEFAULT).heartbeat(Heartbeat::Text);
-    /// # tokio::spawn(async move { while let Some(Ok(_)) = socket.next().await {} });
-    /// # let ping = page.next().await.ok_or("over")??;
-    /// # let ping = ping.to_text()?;
-    /// // What the page's script hears within the first interval, as a text message:
-    /// assert!(ping.starts_with("ping ") && ping.len() == 21);
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[must_use]
-    pub fn heartbeat(mut self, heartbeat: Heartbeat) -> Self {
-        self.heartbeat = heartbeat;
-        self
-    }
-
-    /// Shows every action to `observer` before it is carried out: `MarkOnline`, `MarkSuspect`, `MarkOffline` and
-    /// `Disconnect` are what a presence list wants.
-    ///
-    /// The verdict may fall while messages that came before it still wait to be read, so `MarkOffline` may come before the
-    /// last of them do. Where a message begins something that the verdict ends, such as a user's connection in a
-    /// [`Presence`](crate::Presence), end it after the last message as well.
-    #[must_use]
-    pub fn on_action(self, observer: impl FnMut(Action, &Liveness) + Send + 'static) -> Self {
-        self.observe(OnAction::new(observer))
-    }
-
-    /// Tells this observer too of every input and every action: a `Recorder`, a `Traced`, one of your
-    /// own. Several may be attached.
-    ///
-    /// Say it before the stream is first polled where it is to see the whole life.
-    #[must_use]
-    pub fn observe(mut self, observer: impl Observer + Send + 'static) -> Self {
-        self.machine.observe(observer, self.timer.now());
-        self.streak = false;
-        self
-    }
-
-    /// The status of the peer, to be watched from another task. The channel closes when the socket is dropped.
-    ///
-    /// ```no_run
-    /// # #![allow(dead_code)]
-    /// # use liveness::driver::tokio::{Adapter, LiveStream, Socket};
-    /// # fn watch<S: Socket<A>, A: Adapter<S>>(mut socket: LiveStream<S, A>) {
-    /// let mut status = socket.watch();
-    /// tokio::spawn(async move {
-    ///     while status.changed().await.is_ok() {
-    ///         println!("{:?}", *status.borrow_and_update());
-    ///     }
-    /// });
-    /// # }
-    /// ```
-    pub fn watch(&mut self) -> watch::Receiver<Status> {
-        let status = self.liveness().status();
-        self.status.get_or_insert_with(|| watch::Sender::new(status)).subscribe()
     }
 
     /// The machine: its `status`, `verdict`, `rtt`, `stats` and `report`.
@@ -342,21 +249,13 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
 
     /// Closes with this code and text, at most 123 bytes of it; then call `next` until it ends.
     pub fn close(&mut self, code: CloseCode, text: &str) {
-        // Whoever closes is asked again and again whether it is done, and is woken for it but once.
+        // A caller that closes asks again and again whether it is done, and is woken for it only once.
         if self.is_offline() {
             return;
         }
         self.read_the_clock();
         self.session.close(code, text, &mut self.machine, self.now);
         self.poll_machine(self.now);
-        self.wakers.wake_all();
-    }
-
-    /// Makes a ping due now: the network changed, the laptop woke, a user is waiting.
-    pub fn probe(&mut self) {
-        self.read_the_clock();
-        self.machine.probe(self.now);
-        // Whoever polls next sends it; and somebody should.
         self.wakers.wake_all();
     }
 }

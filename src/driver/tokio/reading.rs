@@ -1,6 +1,5 @@
 //! The reading half, and reading ahead of it.
 
-use std::string::ToString as _;
 use std::sync::Arc;
 
 use core::pin::Pin;
@@ -13,9 +12,9 @@ use super::adapter::{Adapter, MessageKind, Socket};
 use super::timer::Timer;
 use super::waking::Half;
 use super::{Error, LiveStream};
+use crate::dialect;
 use crate::event::Reason;
 use crate::session::Inbound;
-use crate::text_heartbeat::TextHeartbeat;
 
 /// How much is read in one turn: more than a full inbox takes, and a bound where a peer sends faster than we read.
 const READS_PER_TURN: usize = 16 * 1024;
@@ -38,7 +37,7 @@ type Polled<S, A> = Result<<A as Adapter<S>>::Message, <S as Socket<A>>::ReadErr
 /// Data messages, and no control frames. After a proper close by either side it ends when the closing is done; after any
 /// other end, with an [`Error::Offline`] at the verdict.
 ///
-/// Whoever polls on after that error gets `None` when the closing is done; whoever drops the stream cuts it short.
+/// A caller that polls on after that error gets `None` when the closing is done. To drop the stream cuts the closing short.
 impl<S: Socket<A>, A: Adapter<S>, T: Timer> Stream for LiveStream<S, A, T> {
     type Item = Result<A::Message, Error>;
 
@@ -113,6 +112,10 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
                 Read::Message(message) => {
                     self.check_deadlines();
                     self.session.delivered(self.now);
+                    if self.session.wants_write() {
+                        // A message that the program is shown, and is owed an answer all the same.
+                        let _ = self.write();
+                    }
                     if !self.verdict_told {
                         self.streak = self.is_unmoved_by_data();
                         return Poll::Ready(Some(Ok(message)));
@@ -209,12 +212,12 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
         self.call(|socket, cx| socket.poll_next(cx))
     }
 
-    /// A message for the caller, and no heartbeat.
+    /// A message for the caller, and no heartbeat: that is seen without looking into it.
     #[inline]
     fn is_data(&self, message: &A::Message) -> bool {
         match A::kind(message) {
-            MessageKind::Text(text) => self.heartbeat.parse(text).is_none(),
-            MessageKind::Binary(_) => true,
+            MessageKind::Text(text) => self.session.is_plain(text.len()),
+            MessageKind::Binary(bytes) => self.session.is_plain(bytes.len()),
             MessageKind::Ping(_) | MessageKind::Pong(_) | MessageKind::Close(_) => false,
         }
     }
@@ -280,37 +283,20 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
     #[inline]
     fn received(&mut self, message: A::Message) -> Read<A::Message> {
         let inbound = match A::kind(&message) {
-            MessageKind::Text(text) => match self.heartbeat.parse(text) {
-                Some(heartbeat) => return self.text_heartbeat(heartbeat),
-                None => Inbound::Data,
-            },
-            MessageKind::Binary(_) => Inbound::Data,
+            MessageKind::Text(text) => Inbound::Message(dialect::Message::Text(text)),
+            MessageKind::Binary(bytes) => Inbound::Message(dialect::Message::Binary(bytes)),
             MessageKind::Ping(payload) => Inbound::Ping(payload),
             MessageKind::Pong(payload) => Inbound::Pong(payload),
             MessageKind::Close(close) => Inbound::Close(close.map(|(code, _)| code)),
         };
-        // Besides an end, what draws on the budget of a flood.
-        self.recheck |= inbound != Inbound::Data;
         let is_close = matches!(inbound, Inbound::Close(_));
         if self.session.received(inbound, &mut self.machine, self.now) {
             return Read::Message(message);
         }
+        // Besides an end, what draws on the budget of a flood.
+        self.recheck = true;
         if is_close {
             self.close_frame.get_or_insert(message);
-        }
-        Read::Other
-    }
-
-    /// A heartbeat in a text message is none of the caller's.
-    fn text_heartbeat(&mut self, heartbeat: TextHeartbeat) -> Read<A::Message> {
-        self.recheck = true;
-        let inbound = match &heartbeat {
-            TextHeartbeat::Ping(_) => Inbound::Beat,
-            TextHeartbeat::Pong(payload) => Inbound::Answer(payload.as_bytes()),
-        };
-        self.session.received(inbound, &mut self.machine, self.now);
-        if let Some(answer) = heartbeat.answer() {
-            self.session.answer(A::text(answer.to_string()));
         }
         Read::Other
     }

@@ -8,10 +8,9 @@ use super::adapter::{Adapter, Socket};
 use super::timer::Timer;
 use super::waking::Half;
 use super::{Error, LiveStream};
-use crate::driver::Heartbeat;
+use crate::dialect::MessageBuf;
 use crate::event::{Action, Event, Reason};
 use crate::session::{ErrorKind, Outbound};
-use crate::text_heartbeat::TextHeartbeat;
 use crate::time::Timestamp;
 
 /// How often what lies unread is discarded where a stream is dropped: 64 KiB of it, with our own adapters.
@@ -172,14 +171,16 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
     }
 
     /// The frame or message of ours that the session wants written.
-    pub(super) fn own_message(&self, out: Outbound<A::Message>) -> Option<A::Message> {
+    pub(super) fn own_message(out: Outbound) -> Option<A::Message> {
         match out {
             Outbound::Pong(payload) => A::pong(&payload),
-            Outbound::Answer(message) => Some(message),
-            Outbound::Ping(payload) => Some(match self.heartbeat {
-                Heartbeat::Frames => A::ping(payload.as_bytes()),
-                Heartbeat::Text => A::text(std::string::ToString::to_string(&TextHeartbeat::Ping(payload))),
-            }),
+            Outbound::Ping(payload) => Some(A::ping(payload.as_bytes())),
+            Outbound::Answer(MessageBuf::Text(text)) | Outbound::Beat(MessageBuf::Text(text)) => {
+                Some(A::text(text))
+            }
+            Outbound::Answer(MessageBuf::Binary(bytes)) | Outbound::Beat(MessageBuf::Binary(bytes)) => {
+                Some(A::binary(bytes))
+            }
             Outbound::Close(code, text) => Some(A::close(code, &text)),
             Outbound::Flush | Outbound::ShutdownWrite => None,
         }
@@ -247,7 +248,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
         }
     }
 
-    /// Whoever dropped this wants nothing of it any more, and may be gone by a panic. Observers are told the end; the peer, if
+    /// The caller that dropped this wants nothing of it any more, and may be gone by a panic. Observers are told the end; the peer, if
     /// its socket takes a Close at once.
     pub(super) fn abandon(&mut self) {
         if self.liveness().is_finished() {

@@ -17,7 +17,7 @@ use crate::session::{ErrorKind, Outbound};
 
 /// Messages as the socket takes them. A Close among them is [`close`](LiveStream::close): it begins the end.
 ///
-/// Whoever waits here is told of a verdict when it falls.
+/// A caller that waits here is told of a verdict when it falls.
 impl<S: Socket<A>, A: Adapter<S>, T: Timer> Sink<A::Message> for LiveStream<S, A, T> {
     type Error = Error;
 
@@ -150,7 +150,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
                 Some(Outbound::Flush) => ready!(self.flush()),
                 Some(Outbound::ShutdownWrite) => ready!(self.shut()),
                 Some(out) => {
-                    if let Some(message) = self.own_message(out) {
+                    if let Some(message) = Self::own_message(out) {
                         let _ = self.send(message);
                     }
                 }
@@ -208,7 +208,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
         let was_read = self.session.wants_read(self.now);
         self.session.flushed(&mut self.machine, self.now);
         if !was_read && self.session.wants_read(self.now) {
-            // Whoever waits, waits for the socket too, and has not asked it.
+            // A caller that waits also waits for the socket, and has not asked it.
             self.wakers.wake_all();
         }
     }

@@ -10,11 +10,10 @@ use tungstenite::Message;
 use tungstenite::protocol::CloseFrame;
 
 use super::{BlockingSocket as _, Connection, Error, Offline, SendError, Transport};
-use crate::driver::Heartbeat;
+use crate::config::Config;
+use crate::dialect::Heard;
 use crate::event::{Action, CloseCode, Reason};
 use crate::liveness::Liveness;
-use crate::observer::{Observer, OnAction};
-use crate::session::Limits;
 use crate::time::{Clock, Timestamp};
 
 /// One turn reads this often before it judges: more than a full inbox, and a bound where a peer sends faster than we read.
@@ -28,8 +27,8 @@ const READS_BEFORE_CLOSE: usize = 4;
 /// reading: a process that was stopped in between judges nobody by what it had not read.
 pub struct LiveSocket<S: Transport> {
     transport: S,
-    connection: Connection,
-    clock: Clock,
+    pub(super) connection: Connection,
+    pub(super) clock: Clock,
     /// The socket takes bytes, as far as is known. A system says that it does when it has a good deal of room, and may take
     /// some before: those would be a ping's, which then counts as sent although nothing moves.
     writable: bool,
@@ -38,51 +37,6 @@ pub struct LiveSocket<S: Transport> {
 impl<S: Transport> LiveSocket<S> {
     pub(super) const fn new(transport: S, connection: Connection, clock: Clock) -> Self {
         Self { transport, connection, clock, writable: true }
-    }
-
-    /// Sends and takes pings and pongs of this kind; without it, frames. Say it before anything is read.
-    ///
-    /// ```no_run
-    /// # #![allow(dead_code)]
-    /// # fn serve(stream: std::net::TcpStream) -> Result<(), Box<dyn std::error::Error>> {
-    /// use liveness::Config;
-    /// use liveness::driver::{Heartbeat, tungstenite::accept};
-    ///
-    /// let mut socket = accept(stream, Config::DEFAULT)?.heartbeat(Heartbeat::Text);
-    /// let said = socket.read()?; // never a ping or a pong, however many came
-    /// # let _ = said;
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[must_use]
-    pub fn heartbeat(mut self, heartbeat: Heartbeat) -> Self {
-        self.connection.set_heartbeat(heartbeat);
-        self
-    }
-
-    /// Keeps at most this much while the caller writes and does not read. Say it before anything is read.
-    #[must_use]
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.connection.set_limits(limits);
-        self
-    }
-
-    /// Shows each input and each action to an observer from here on, such as a [recorder](crate::transcript::Recorder).
-    #[must_use]
-    pub fn observe(mut self, observer: impl Observer + Send + 'static) -> Self {
-        self.connection.observe(observer, self.clock.now());
-        self
-    }
-
-    /// Shows each action to `observer` before it is carried out: `MarkOnline`, `MarkSuspect`, `MarkOffline` and
-    /// `Disconnect` are what a presence list wants.
-    ///
-    /// The verdict may fall while messages that came before it still wait to be read, so `MarkOffline` may come before the
-    /// last of them do. Where a message begins something that the verdict ends, such as a user's connection in a
-    /// [`Presence`](crate::Presence), end it after the last message as well.
-    #[must_use]
-    pub fn on_action(self, observer: impl FnMut(Action, &Liveness) + Send + 'static) -> Self {
-        self.observe(OnAction::new(observer))
     }
 
     /// The machine: its `status`, `rtt`, `stats` and `report`.
@@ -230,11 +184,24 @@ impl<S: Transport> LiveSocket<S> {
         self.offline()
     }
 
-    /// Makes a ping due now: the network changed, the laptop woke, a user is waiting.
+    /// Makes a ping due now: the network changed, the laptop woke, a user is waiting. An end whose dialect
+    /// [never asks](crate::dialect::Dialect::asks) sends none.
     pub fn probe(&mut self) {
         let now = self.clock.now();
         self.connection.probe(now);
         self.turn(now);
+    }
+
+    /// The program's own codec found this in a message that it was shown: see [`Connection::heard`].
+    pub fn heard(&mut self, heard: Heard) {
+        self.connection.heard(heard, self.clock.now());
+    }
+
+    /// From now on these settings: see [`Liveness::reconfigure`]. For numbers that the server's hello announces.
+    pub fn reconfigure(&mut self, config: Config) {
+        let now = self.clock.now();
+        self.connection.reconfigure(config, now);
+        self.judge(now);
     }
 
     /// A message that has arrived, or one turn of waiting for it.

@@ -43,17 +43,20 @@
 //! pongs count. What arrives meanwhile is kept for the next [`LiveSocket::read`], up to its [`Limits`](crate::session::Limits); then reading is paused,
 //! and the machine knows.
 
+mod connect;
 mod connection;
 mod errors;
 mod handshake;
 mod live_socket;
 mod open;
+mod options;
 mod pipe;
 mod transport;
 
+pub use self::connect::{ClientSocket, connect, connect_with};
 pub use self::connection::{Connection, SendError};
 pub use self::errors::{Error, Offline};
 pub use self::handshake::{Handshake, Opened};
 pub use self::live_socket::LiveSocket;
-pub use self::open::{Ready, accept, accept_hdr, accept_over, accept_raw, client, client_over, connect};
-pub use self::transport::{BlockingSocket, CountingSocket, Transport};
+pub use self::open::{Ready, accept, accept_hdr, accept_over, accept_raw, client, client_over};
+pub use self::transport::{BlockingSocket, CountingSocket, MaybeTls, Transport};

@@ -1,12 +1,11 @@
 //! Opening a blocking WebSocket: a handshake over a socket, bounded in time.
 
-use std::format;
 use std::io;
-use std::net::{TcpStream, ToSocketAddrs as _};
+
+use core::time::Duration;
 
 use tungstenite::Error;
 use tungstenite::client::IntoClientRequest;
-use tungstenite::error::UrlError;
 use tungstenite::handshake::client::Response;
 use tungstenite::handshake::server::Callback;
 use tungstenite::protocol::WebSocketConfig;
@@ -83,7 +82,7 @@ pub fn accept_raw<S: BlockingSocket>(
 ///
 /// Those of the handshake, which fails where it takes longer than [`HANDSHAKE_TIMEOUT`].
 pub fn accept_over<S: Transport>(transport: S, settings: Option<WebSocketConfig>) -> Result<Ready<S>, Error> {
-    open(transport, Handshake::server(settings)).map(|(ready, _)| ready)
+    open(transport, Handshake::server(settings), Deadline::after(HANDSHAKE_TIMEOUT)).map(|(ready, _)| ready)
 }
 
 /// As [`accept_over`], and shows the request to a callback of tungstenite's, which may add headers or refuse it: for its
@@ -115,50 +114,8 @@ pub fn accept_hdr<S: Transport, C: Callback + Send>(
     callback: C,
     settings: Option<WebSocketConfig>,
 ) -> Result<Ready<S>, Error> {
-    open(transport, Handshake::server_with(callback, settings)).map(|(ready, _)| ready)
-}
-
-/// Dials a server, opens a WebSocket to it and watches it: `ws://host:port/path`.
-///
-/// For `wss://` make the TLS stream yourself and hand it to [`client_over`].
-///
-/// ```no_run
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use liveness::Config;
-/// use liveness::driver::tungstenite::connect;
-///
-/// let (mut socket, _response) = connect("ws://127.0.0.1:8080/", Config::DEFAULT)?;
-/// loop {
-///     println!("{}", socket.read()?); // the verdict is the error: dial again, as `Reconnect` says
-/// }
-/// # }
-/// ```
-///
-/// # Errors
-///
-/// An address that is none, a server that cannot be reached, and those of the handshake. Each attempt to connect and the
-/// handshake take [`HANDSHAKE_TIMEOUT`] at most.
-pub fn connect(
-    request: impl IntoClientRequest,
-    config: Config,
-) -> Result<(LiveSocket<CountingSocket<TcpStream>>, Response), Error> {
-    let request = request.into_client_request()?;
-    let uri = request.uri();
-    if uri.scheme_str() != Some("ws") {
-        return Err(Error::Url(UrlError::UnsupportedUrlScheme));
-    }
-    let host = uri.host().ok_or(Error::Url(UrlError::NoHostName))?;
-    // An address of version 6 stands in brackets in an URL, and nowhere else.
-    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    let mut refused = None;
-    for address in (host, uri.port_u16().unwrap_or(80)).to_socket_addrs()? {
-        match TcpStream::connect_timeout(&address, HANDSHAKE_TIMEOUT) {
-            Ok(stream) => return client(request, stream, config),
-            Err(error) => refused = Some(error),
-        }
-    }
-    let nothing = || Error::Url(UrlError::UnableToConnect(format!("{host} has no address")));
-    Err(refused.map_or_else(nothing, Error::Io))
+    open(transport, Handshake::server_with(callback, settings), Deadline::after(HANDSHAKE_TIMEOUT))
+        .map(|(ready, _)| ready)
 }
 
 /// Opens a WebSocket to a server over a connected stream, and watches it.
@@ -186,18 +143,44 @@ pub fn client_over<R: IntoClientRequest, S: Transport>(
     transport: S,
     settings: Option<WebSocketConfig>,
 ) -> Result<(Ready<S>, Response), Error> {
-    match open(transport, Handshake::client(request, settings)?)? {
+    client_by(transport, Handshake::client(request, settings)?, Deadline::after(HANDSHAKE_TIMEOUT))
+}
+
+/// A client's handshake, that is done by then.
+pub(super) fn client_by<S: Transport>(
+    transport: S,
+    handshake: Handshake<'_>,
+    deadline: Deadline,
+) -> Result<(Ready<S>, Response), Error> {
+    match open(transport, handshake, deadline)? {
         (ready, Some(response)) => Ok((ready, response)),
         (_, None) => Err(Error::AlreadyClosed),
+    }
+}
+
+/// By when something must have happened.
+#[derive(Clone, Copy)]
+pub(super) struct Deadline {
+    clock: Clock,
+    at: Timestamp,
+}
+
+impl Deadline {
+    pub(super) fn after(time: Duration) -> Self {
+        let clock = Clock::new();
+        Self { clock, at: clock.now().saturating_add(time) }
+    }
+
+    pub(super) fn left(&self) -> Duration {
+        self.at.saturating_duration_since(self.clock.now())
     }
 }
 
 fn open<S: Transport>(
     mut transport: S,
     mut handshake: Handshake<'_>,
+    deadline: Deadline,
 ) -> Result<(Ready<S>, Option<Response>), Error> {
-    let clock = Clock::new();
-    let deadline = clock.now().saturating_add(HANDSHAKE_TIMEOUT);
     transport.counting_socket().get_ref().tune();
     transport.counting_socket().get_ref().set_nonblocking(true)?;
     loop {
@@ -207,7 +190,7 @@ fn open<S: Transport>(
             while !opened.pipe().output.is_empty() || transport.wants_write() {
                 let pipe = opened.pipe();
                 match write_once(&mut transport, pipe.output.as_slice()) {
-                    Err(error) if would_block(&error) => wait(&mut transport, false, true, clock, deadline)?,
+                    Err(error) if would_block(&error) => wait(&mut transport, false, true, deadline)?,
                     written => opened.pipe().output.consume(written?),
                 }
             }
@@ -224,7 +207,7 @@ fn open<S: Transport>(
         match handshake.read_from(&mut transport) {
             Err(error) if would_block(&error) => {
                 let write = handshake.wants_write() || transport.wants_write();
-                wait(&mut transport, true, write, clock, deadline)?;
+                wait(&mut transport, true, write, deadline)?;
             }
             read => drop(read?),
         }
@@ -236,14 +219,8 @@ fn write_once(transport: &mut impl Transport, bytes: &[u8]) -> io::Result<usize>
     transport.flush().map(|()| count)
 }
 
-fn wait(
-    transport: &mut impl Transport,
-    read: bool,
-    write: bool,
-    clock: Clock,
-    deadline: Timestamp,
-) -> io::Result<()> {
-    let left = deadline.saturating_duration_since(clock.now());
+fn wait(transport: &mut impl Transport, read: bool, write: bool, deadline: Deadline) -> io::Result<()> {
+    let left = deadline.left();
     if left.is_zero() {
         return Err(io::Error::new(io::ErrorKind::TimedOut, "the handshake took longer than 10 s"));
     }

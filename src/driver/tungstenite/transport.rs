@@ -130,6 +130,58 @@ where
     }
 }
 
+/// What a client dials over: a counting socket, or TLS around one.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum MaybeTls<S: BlockingSocket> {
+    /// For `ws://`.
+    Plain(CountingSocket<S>),
+    /// For `wss://`.
+    #[cfg(feature = "rustls")]
+    Tls(std::boxed::Box<rustls::StreamOwned<rustls::ClientConnection, CountingSocket<S>>>),
+}
+
+/// Asks whichever it is.
+macro_rules! either {
+    ($this:expr, $transport:ident => $ask:expr) => {
+        match $this {
+            Self::Plain($transport) => $ask,
+            #[cfg(feature = "rustls")]
+            Self::Tls($transport) => $ask,
+        }
+    };
+}
+
+impl<S: BlockingSocket> sealed::Sealed for MaybeTls<S> {}
+impl<S: BlockingSocket> Transport for MaybeTls<S> {
+    type Socket = S;
+    fn counting_socket(&mut self) -> &mut CountingSocket<S> {
+        either!(self, transport => transport.counting_socket())
+    }
+    fn wants_write(&self) -> bool {
+        either!(self, transport => transport.wants_write())
+    }
+    fn close_layer(&mut self) {
+        either!(self, transport => transport.close_layer());
+    }
+}
+
+impl<S: BlockingSocket> Read for MaybeTls<S> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        either!(self, transport => transport.read(buffer))
+    }
+}
+
+impl<S: BlockingSocket> Write for MaybeTls<S> {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        either!(self, transport => transport.write(buffer))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        either!(self, transport => transport.flush())
+    }
+}
+
 /// Counts the bytes through a socket, and is otherwise as it.
 #[derive(Debug)]
 pub struct CountingSocket<S> {

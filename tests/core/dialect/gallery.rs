@@ -26,7 +26,8 @@ fn code(who: &str, end: &End, page: &mut String) {
     if !config.contains("::") {
         return;
     }
-    writeln!(page, "let (dialect, config) = ({dialect}, {config}); // the {who}").unwrap();
+    writeln!(page, "let mut socket = LiveStream::new(socket, {config}).dialect({dialect}); // the {who}")
+        .unwrap();
 }
 
 fn shown(message: &Written) -> String {

@@ -7,6 +7,7 @@ use liveness::{Action, Config, Liveness, Reason, Schedule, Timestamp};
 
 use super::pair::{End, LATENCY, Pair};
 use super::peers::{Protocol, protocols};
+use super::{asked, payload};
 
 const HOUR: Timestamp = Timestamp::from_secs(3_600);
 
@@ -27,6 +28,24 @@ fn assert_beats(name: &str, end: &End, since: Timestamp, until: Timestamp) {
         assert!(at <= previous + end.config().interval(), "{name}: no beat from {previous} to {at}");
         previous = at;
     }
+}
+
+/// A driver knows beforehand what an end will say when it is asked to ask.
+#[test]
+fn an_end_says_truly_whether_it_asks() {
+    let mut ends = [0, 0];
+    for protocol in protocols() {
+        for end in [&protocol.client, &protocol.server] {
+            let mut dialect = (end.dialect)();
+            let asks = dialect.asks();
+            assert_eq!(asked(&mut dialect, payload("0123456789abcdef")).is_some(), asks, "{}", protocol.name);
+            // One that does not has a config without pings, and nothing is lost where a driver sees to that.
+            let pings = end.config.interval() < Duration::MAX;
+            assert!(asks || !pings, "{}: {:?}", protocol.name, end.config);
+            ends[usize::from(asks)] += 1;
+        }
+    }
+    assert!(ends[0] >= 12 && ends[1] >= 30, "{ends:?}");
 }
 
 #[test]

@@ -124,7 +124,7 @@ pub(crate) struct Pair {
     pub(crate) client: End,
     pub(crate) server: End,
     pub(crate) now: Timestamp,
-    /// What was sent: when, by whom.
+    /// What was sent, when, and by which end.
     pub(crate) log: Vec<(Timestamp, &'static str, Written)>,
 }
 

@@ -44,6 +44,10 @@ impl Dialect for Double {
         beat.text(format_args!("{asks}"));
         true
     }
+
+    fn asks(&self) -> bool {
+        self.asks.is_some()
+    }
 }
 
 /// What stands between these two.

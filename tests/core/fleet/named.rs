@@ -276,7 +276,7 @@ fn a_fleet_comes_to_rest_at_the_far_end_of_time() {
     }
 }
 
-/// Complete, for a fleet: whoever is silent from the start is offline within the bound of a driver that is a tick late, and
+/// Complete, for a fleet: a peer that is silent from the start is offline within the bound of a driver that is a tick late, and
 /// some of those who come at other moments of a tick are within a tick of it.
 #[test]
 fn the_dead_of_a_fleet_are_noticed_within_the_detection_bound_and_some_within_a_tick_of_it() {
@@ -394,7 +394,7 @@ fn a_connection_may_get_other_settings_and_keeps_its_key() {
     assert_eq!(fleet.reconfigure(key, config, Timestamp::from_secs(8)), Err(FleetError::UnknownConfig));
     fleet.remove(key).unwrap();
     assert_eq!(fleet.reconfigure(key, faster, Timestamp::from_secs(8)), Err(FleetError::StaleKey));
-    // Whoever comes into its place has the settings that are asked for, and none of those before.
+    // The next connection in its place has the settings that are asked for, and none of those before.
     let next = fleet.insert(Timestamp::from_secs(9)).unwrap();
     assert_eq!((next.index(), fleet.get(next).unwrap().config()), (key.index(), &slow));
 }

@@ -48,7 +48,7 @@ fn a_grace_that_began_anew_runs_out_and_does_not_begin_again() {
     assert_eq!(lost(&mut pen, s(100)), None);
     assert_eq!(lost(&mut pen, s(104)), None);
     assert_eq!(lost(&mut pen, s(105)), Some(Loss::GraceExpired));
-    // Whoever is always late comes to an end.
+    // A driver that is always late comes to an end.
     let mut pen = frozen(Lease::new(GRACE));
     assert_eq!(lost(&mut pen, s(100)), None);
     assert_eq!(lost(&mut pen, s(200)), Some(Loss::GraceExpired));

@@ -182,7 +182,7 @@ pub(crate) fn frozen_while_suspect(log: &Log) -> Law {
     Ok(())
 }
 
-/// Each holding ends with one loss, told. Whom that did not reach is told, once, as soon as they are back.
+/// Each holding ends with one loss, told. A user who could not be told is told, once, as soon as they are back.
 pub(crate) fn every_loss_is_told(log: &Log) -> Law {
     let (mut held, mut away, mut missed) = (None, BTreeSet::new(), Vec::new());
     let mut desk = Desk::default();

@@ -1,10 +1,9 @@
 //! Every order in which things can happen to three users.
 //!
-//! Breadth first: whatever can happen happens to each state once, and the world holds what comes of it against the
-//! reference. States are compared by how they look from now: moments as ages, no older than the grace and one more, which is
-//! as late as late can be; tokens and the past,
-//! but for who is still to be told, decide nothing. So the walk has an end, and what holds there holds for lives of any
-//! length: `LIVENESS_MODEL_DEPTH=all cargo test --release --test core lease::model`.
+//! Breadth first: whatever can happen happens to each state once, and the world holds what comes of it against the reference.
+//! States are compared by how they look from now: moments as ages, no older than the grace and one more, which is as late as late
+//! can be; tokens and the past, except for who is still to be told, decide nothing. So the walk has an end, and what holds there
+//! holds for lives of any length: `LIVENESS_MODEL_DEPTH=all cargo test --release --test core lease::model`.
 
 use std::collections::{HashSet, VecDeque};
 use std::time::Duration;

@@ -90,7 +90,7 @@ enum Happens {
     ToArbiter(User, u64, Word),
     ToHolder(User, u64, Word),
     Begins(usize),
-    /// Whoever has something to do.
+    /// Everyone that has something to do.
     Wakes,
 }
 

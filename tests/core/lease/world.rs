@@ -10,7 +10,7 @@ use liveness::{Status, Timestamp};
 
 use super::reference::{PEOPLE, Reference};
 
-/// A user, of whom it is known how many copies there are.
+/// A user whose copies are counted.
 #[derive(Clone, Debug)]
 #[expect(dead_code, reason = "the second is only counted")]
 pub(crate) struct User(u8, Arc<()>);
@@ -217,7 +217,7 @@ impl World {
         );
     }
 
-    /// How many users it keeps, counting those twice whom it keeps twice.
+    /// How many users it keeps. A user that it keeps twice counts twice.
     pub(crate) fn copies(&self) -> usize {
         Arc::strong_count(&self.copies) - 1
     }
@@ -278,7 +278,7 @@ fn named(change: LeaseChange<User>) -> LeaseChange<u8> {
     }
 }
 
-/// What the world is asked to have seen, lest its lives be dull.
+/// What the world must have seen, so that its lives are not dull.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Reached {
     pub(crate) granted: u32,

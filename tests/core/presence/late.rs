@@ -40,7 +40,7 @@ fn a_linger_that_begins_anew_runs_out_like_another() {
     assert_eq!(presence.poll(at(40_000)), None);
     assert_eq!(presence.poll(at(44_999)), None);
     assert_eq!(presence.poll(at(45_000)), Some(Left("ann")));
-    // Once: whoever is always late comes to an end.
+    // Once: a driver that is always late comes to an end.
     let mut presence = reloading(LINGER);
     assert_eq!(presence.poll(at(40_000)), None);
     assert_eq!(presence.poll(at(80_000)), Some(Left("ann")));
@@ -127,7 +127,8 @@ fn a_linger_that_begins_anew_at_the_end_of_time_never_runs_out() {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// However long the process slept, and whoever else is read first: who comes back within a linger of its waking has not left.
+    /// However long the process slept, and in whatever order it reads: a user who comes back within a linger of its waking has
+    /// not left.
     #[test]
     fn nobody_is_called_out_for_what_we_slept_through(
         crowd in 1..20_u64,

@@ -98,7 +98,7 @@ fn a_new_network_does_not_shorten_the_draw_that_the_server_asked_for() {
         assert_eq!(before, after, "said at run time");
         let window = OnClose::AT_ONCE.spread_over(seconds(120));
         let [before, after] = lost(seed, |client, first| client.closed_with(first, 1006, window, HOUR));
-        assert_eq!(before, after, "said in its hello, and it closed without a word");
+        assert_eq!(before, after, "said in its hello, and it closed without a Close");
         let [before, after] = lost(seed, |client, first| client.closed(first, 1012, HOUR));
         assert_eq!(before, after, "said by the code");
         // Nobody asked for this one, and the network says that it was our own.
@@ -126,6 +126,17 @@ fn what_a_server_asks_for_can_be_made_of_what_the_code_means() {
     assert_eq!(OnClose::by_code(1012).not_before(seconds(4)), redial(5, 25));
     assert_eq!(OnClose::by_code(1012).not_before(seconds(6)), redial(6, 25));
     assert_eq!(OnClose::Stop.not_before(seconds(6)).spread_over(seconds(1)), OnClose::Stop);
+}
+
+#[test]
+fn the_answers_that_end_it_are_the_clients_own_faults_and_no_others() {
+    let end: Vec<u16> = (0..1000).filter(|status| OnClose::by_status(*status) == OnClose::Stop).collect();
+    let ours: Vec<u16> = (400..500).filter(|status| ![408, 425, 429].contains(status)).collect();
+    assert_eq!(end, ours);
+    // The others ask for no wait of their own: the backoff's is all.
+    assert!(
+        (0..1000).filter(|status| !end.contains(status)).all(|s| OnClose::by_status(s) == OnClose::AT_ONCE)
+    );
 }
 
 #[test]
@@ -350,7 +361,7 @@ fn a_dial_whose_time_ran_out_asleep_is_abandoned_at_the_second_look() {
     let (_, _, mut client, first) = asleep(at(500));
     assert_eq!(client.poll(at(501)), Some(ReconnectAction::Abandon(first)));
     assert_eq!(client.poll_timeout(), Some(at(506)));
-    // Once: whoever is always late gets there all the same.
+    // Once: a driver that is always late gets there all the same.
     let (_, _, mut client, first) = asleep(at(500));
     assert_eq!(client.poll(at(900)), Some(ReconnectAction::Abandon(first)));
     // Late by no more than that is not late.

@@ -2,10 +2,12 @@
 
 use std::sync::{Arc, Mutex};
 
+use liveness::dialect::MessageBuf;
 use liveness::session::{ErrorKind, Inbound, Limits, Outbound, Role, Session};
 use liveness::{Action, CloseCode, Config, Input, Liveness, Observed, Observer, Reason, Timestamp};
 
 use super::reference::{Reference, Told, told};
+use super::speech::Speech;
 
 /// Writes down what the machine is told.
 struct Ear(Arc<Mutex<Vec<Told>>>);
@@ -34,18 +36,21 @@ impl Both {
         role: Role,
         limits: Limits,
         library_answers: bool,
+        speech: Speech,
         config: Config,
         start: Timestamp,
     ) -> Self {
         let session = Session::new(role).limits(limits);
+        let mut session = if library_answers { session } else { session.answers_itself() };
         let mut machine = Observed::new(Liveness::new(config, 7, start));
         let heard = Arc::default();
         machine.observe(Ear(Arc::clone(&heard)), start);
+        speech.give_to(&mut session, &mut machine, start);
         Self {
-            session: if library_answers { session } else { session.answers_itself() },
+            session,
             machine,
             heard,
-            reference: Reference::new(role, limits, library_answers, config, start),
+            reference: Reference::new(role, limits, library_answers, speech, config, start),
             now: start,
             told: Vec::new(),
         }
@@ -125,7 +130,7 @@ impl Both {
         cause
     }
 
-    pub(crate) fn poll_write(&mut self) -> Option<Outbound<u32>> {
+    pub(crate) fn poll_write(&mut self) -> Option<Outbound> {
         let (wanted, shutdown) = (self.session.wants_write(), self.session.wants_shutdown());
         let out = self.session.poll_write();
         assert_eq!(out, self.reference.poll_write(), "poll_write");
@@ -142,7 +147,8 @@ impl Both {
     }
 
     pub(crate) fn answer(&mut self, answer: u32) {
-        self.session.answer(answer);
+        let answer = MessageBuf::Text(answer.to_string());
+        self.session.answer(answer.clone());
         self.reference.answer(answer);
         self.compare();
     }
@@ -196,8 +202,15 @@ impl Both {
     }
 
     pub(crate) fn probe(&mut self) {
-        self.machine.probe(self.now);
-        self.reference.machine.probe(self.now);
+        self.session.probe(&mut self.machine, self.now);
+        self.reference.probe(self.now);
+        self.compare();
+    }
+
+    pub(crate) fn reconfigure(&mut self, config: Config) {
+        self.session.reconfigure(config, &mut self.machine, self.now);
+        self.reference.reconfigure(config, self.now);
+        self.compare();
     }
 
     /// One action of the machine's, carried as far as the session.

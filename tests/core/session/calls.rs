@@ -1,10 +1,12 @@
 //! Any calls in any order, as no driver would make them: the session and the reference answer the same, and nothing panics.
 
+use liveness::dialect::{Heard, Message};
 use liveness::session::{ErrorKind, Inbound, Outbound};
 use liveness::{Action, CloseCode, Payload, Timestamp};
 
 use super::both::Both;
 use super::choices::Choices;
+use super::speech::Speech;
 
 #[derive(Clone, Copy, Debug)]
 enum Call {
@@ -31,13 +33,14 @@ enum Call {
     Shut,
     Close,
     Probe,
+    Reconfigure,
     Poll,
     Wait,
     TurnBack,
 }
 
 /// How often in 256.
-const CALLS: [(u64, Call); 26] = [
+const CALLS: [(u64, Call); 27] = [
     (1, Call::ReadEnded),
     (1, Call::WriteFailed),
     (1, Call::Shut),
@@ -62,7 +65,8 @@ const CALLS: [(u64, Call); 26] = [
     (16, Call::Take),
     (16, Call::Wait),
     (24, Call::Received),
-    (42, Call::PollWrite),
+    (1, Call::Reconfigure),
+    (41, Call::PollWrite),
     (52, Call::Poll),
 ];
 
@@ -78,13 +82,22 @@ pub(crate) struct Seen {
     pub(crate) closes: usize,
     pub(crate) pings: usize,
     pub(crate) answers: usize,
+    pub(crate) beats: usize,
 }
 
 /// A life of these choices. Where they come from is somebody else's affair: proptest in `laws`, a fuzzer's bytes in `fuzz`.
 pub(crate) fn live(choices: &mut Choices<'_>) -> Seen {
     let (role, limits, library_answers) = (choices.role(), choices.limits(), choices.yes());
-    let mut both = Both::new(role, limits, library_answers, choices.config(), Timestamp::from_secs(100));
-    let mut life = Life::default();
+    let speech = match choices.below(8) {
+        0..=2 => Speech::Frames,
+        3 | 4 => Speech::Texts,
+        5 => Speech::Fixed,
+        6 => Speech::Listens,
+        _ => Speech::Refuses,
+    };
+    let (config, start) = (choices.config(), Timestamp::from_secs(100));
+    let mut both = Both::new(role, limits, library_answers, speech, config, start);
+    let mut life = Life { speech, seen: Seen::default(), messages: 0, newest: None };
     while !choices.is_over() {
         let call = choices.weighted(&CALLS);
         life.step(call, choices, &mut both);
@@ -97,8 +110,8 @@ pub(crate) fn live(choices: &mut Choices<'_>) -> Seen {
     life.seen
 }
 
-#[derive(Default)]
 struct Life {
+    speech: Speech,
     seen: Seen,
     messages: u32,
     newest: Option<Payload>,
@@ -114,18 +127,16 @@ impl Life {
         match call {
             Call::ReceivedBytes => both.received_bytes(choices.below(3_000) as usize),
             Call::Received => {
-                let inbound = match choices.below(6) {
-                    0 | 1 => Inbound::Data,
-                    2 => Inbound::Beat,
-                    3 => Inbound::Answer(b"no answer"),
-                    4 => Inbound::Ping(b"?"),
-                    _ => Inbound::Pong(b"foreign"),
-                };
-                both.received(inbound);
+                self.receive(choices, both);
             }
             Call::Answer => {
                 if let Some(payload) = self.newest {
-                    both.received(Inbound::Pong(payload.as_bytes()));
+                    match self.speech {
+                        Speech::Frames => both.received(Inbound::Pong(payload.as_bytes())),
+                        Speech::Texts | Speech::Fixed | Speech::Listens | Speech::Refuses => {
+                            both.received(Inbound::Message(Message::Text(&self.speech.pong(payload))))
+                        }
+                    };
                 }
             }
             Call::Code => {
@@ -165,6 +176,7 @@ impl Life {
                 both.close(CloseCode::GOING_AWAY, &text);
             }
             Call::Probe => both.probe(),
+            Call::Reconfigure => both.reconfigure(choices.config()),
             Call::Poll => {
                 if let Some(Action::SendPing(payload)) = both.poll() {
                     self.newest = Some(payload);
@@ -175,11 +187,28 @@ impl Life {
         }
     }
 
-    fn write(&mut self, out: Option<&Outbound<u32>>) {
+    fn receive(&mut self, choices: &mut Choices<'_>, both: &mut Both) {
+        let pong = self.speech.pong(Payload::from_digits("0123456789abcdef").unwrap());
+        let inbound = match choices.below(8) {
+            0 => Inbound::Data,
+            1 => Inbound::Message(Message::Text("hello")),
+            2 => Inbound::Message(Message::Text(self.speech.ping())),
+            3 => Inbound::Message(Message::Text(&pong)),
+            4 => Inbound::Heard(Heard::Beat),
+            5 => Inbound::Heard(Heard::SomeAnswer),
+            6 => Inbound::Ping(b"?"),
+            _ => Inbound::Pong(b"foreign"),
+        };
+        let is_message = matches!(inbound, Inbound::Message(_));
+        let is_callers = both.received(inbound);
+        self.seen.beats += usize::from(is_message && !is_callers);
+    }
+
+    fn write(&mut self, out: Option<&Outbound>) {
         let seen = &mut self.seen;
         match out {
             Some(Outbound::Pong(_) | Outbound::Answer(_)) => seen.answers += 1,
-            Some(Outbound::Ping(_)) => seen.pings += 1,
+            Some(Outbound::Ping(_) | Outbound::Beat(_)) => seen.pings += 1,
             Some(Outbound::Close(..)) => {
                 assert_eq!(seen.closes, 0, "two Closes");
                 seen.closes += 1;

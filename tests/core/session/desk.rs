@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use liveness::dialect::MessageBuf;
 use liveness::session::{Inbound, Limits, Outbound, Role, Session};
 use liveness::{Action, Config, ConfigBuilder, Evidence, Liveness, Payload, Reason, Timestamp};
 
@@ -120,8 +121,9 @@ impl Desk {
     pub(crate) fn offered(&mut self) -> Option<String> {
         self.session.poll_write().map(|out| match out {
             Outbound::Pong(payload) => format!("pong {}", String::from_utf8_lossy(&payload)),
-            Outbound::Answer(answer) => format!("answer {answer}"),
+            Outbound::Answer(answer) => format!("answer {}", words(&answer)),
             Outbound::Ping(_) => "ping".to_owned(),
+            Outbound::Beat(beat) => format!("beat {}", words(&beat)),
             Outbound::Flush => "flush".to_owned(),
             Outbound::Close(code, text) => {
                 let code = code.map_or("-".to_owned(), |code| code.to_string());
@@ -130,6 +132,11 @@ impl Desk {
             Outbound::ShutdownWrite => "shut".to_owned(),
             _ => unreachable!("new"),
         })
+    }
+
+    /// The answer to the message that was just heard.
+    pub(crate) fn answer(&mut self, answer: &str) {
+        self.session.answer(MessageBuf::Text(answer.into()));
     }
 
     /// All that is to be written, into a library and a socket that take everything.
@@ -225,5 +232,12 @@ impl Desk {
             }
         }
         self.machine.verdict()
+    }
+}
+
+fn words(message: &MessageBuf) -> String {
+    match message {
+        MessageBuf::Text(text) => text.clone(),
+        MessageBuf::Binary(bytes) => format!("{bytes:02x?}"),
     }
 }

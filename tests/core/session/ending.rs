@@ -1,5 +1,6 @@
 //! Failures and ends: what had arrived is read before the end is told, the cause is kept once, and then there is nothing.
 
+use liveness::dialect::Heard;
 use liveness::session::{ErrorKind, Inbound, Role};
 use liveness::{CloseCode, Event};
 
@@ -55,7 +56,7 @@ fn after_a_failed_write_the_library_is_never_written_to_again() {
     for role in [Role::Server, Role::Client] {
         let mut desk = Desk::answering(role);
         desk.hear(Inbound::Ping(b"?"));
-        desk.session.answer("a");
+        desk.answer("a");
         desk.session.wrote();
         desk.ping_due();
         desk.write_failed();
@@ -64,8 +65,8 @@ fn after_a_failed_write_the_library_is_never_written_to_again() {
         };
         assert!(quiet(&mut desk));
         desk.hear(Inbound::Ping(b"?"));
-        desk.hear(Inbound::Beat);
-        desk.session.answer("b");
+        desk.hear(Inbound::Heard(Heard::Beat));
+        desk.answer("b");
         assert!(quiet(&mut desk));
         desk.hear(Inbound::Close(Some(1000)));
         assert!(quiet(&mut desk));

@@ -75,17 +75,18 @@ fn sum(kind: Kind) -> (Seen, [usize; 6]) {
 
 #[test]
 fn calls_of_every_kind_are_made() {
-    let mut all = [0; 9];
+    let mut all = [0; 10];
     for bytes in samples(bytes(), 200) {
         let seen = calls::live(&mut Choices::new(&bytes));
         let flags = [seen.paused, seen.offline, seen.shut, seen.discarded, seen.broken, seen.disconnected];
-        let counts = [seen.closes, seen.pings, seen.answers];
+        let counts = [seen.closes, seen.pings, seen.answers, seen.beats];
         let all_counts = flags.map(usize::from).into_iter().chain(counts);
         all.iter_mut().zip(all_counts).for_each(|(sum, count)| *sum += count);
     }
-    let [paused, offline, shut, discarded, broken, disconnected, closes, pings, answers] = all;
+    let [paused, offline, shut, discarded, broken, disconnected, closes, pings, answers, beats] = all;
     assert!(paused > 10 && offline > 100 && shut > 5 && discarded > 10, "{all:?}");
     assert!(broken > 40 && disconnected > 60 && closes > 5 && pings > 60 && answers > 150, "{all:?}");
+    assert!(beats > 100, "{all:?}");
 }
 
 /// A law proves nothing of what its lives never reach.

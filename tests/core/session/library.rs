@@ -5,6 +5,8 @@ use std::collections::VecDeque;
 use liveness::session::Outbound;
 use liveness::{CloseCode, Payload};
 
+use super::speech::ping_in;
+
 /// What the peer sends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Frame {
@@ -12,6 +14,8 @@ pub(crate) enum Frame {
     Beat,
     Ping,
     Pong(Vec<u8>),
+    /// The answer to a ping in a message, as it was asked.
+    Answer(Payload),
     Close(Option<u16>),
     /// A part of a message that is never completed.
     Part(usize),
@@ -43,16 +47,26 @@ pub(crate) enum Sent {
     Pong,
     Answer,
     Ping(Payload),
+    /// A ping in a message.
+    Beat(Payload),
     Message,
     Close,
     Echo,
 }
 
 impl Sent {
+    pub(crate) const fn ping(self) -> Option<Payload> {
+        match self {
+            Self::Ping(payload) | Self::Beat(payload) => Some(payload),
+            Self::Pong | Self::Answer | Self::Message | Self::Close | Self::Echo => None,
+        }
+    }
+
     const fn bytes(self) -> usize {
         match self {
             Self::Pong | Self::Answer | Self::Close | Self::Echo => 10,
             Self::Ping(_) => 16,
+            Self::Beat(_) => 23,
             Self::Message => 200,
         }
     }
@@ -88,7 +102,7 @@ pub(crate) struct Wire {
     /// What the peer has not taken, with the bytes of each.
     underway: VecDeque<(Sent, usize)>,
     /// Its answers that have not arrived yet.
-    underway_to_us: Vec<Payload>,
+    underway_to_us: Vec<Frame>,
     /// Whether it takes whatever comes, and answers our pings at once.
     pub(crate) takes: bool,
     pub(crate) answers: bool,
@@ -107,8 +121,8 @@ impl Wire {
 
     /// The answers arrive that are underway.
     pub(crate) fn arrive(&mut self) {
-        for payload in std::mem::take(&mut self.underway_to_us) {
-            self.send(Frame::Pong(payload.as_bytes().to_vec()));
+        for answer in std::mem::take(&mut self.underway_to_us) {
+            self.send(answer);
         }
     }
 
@@ -125,8 +139,12 @@ impl Wire {
             let sent = *sent;
             self.underway.pop_front();
             match sent {
-                Sent::Ping(payload) if self.answers => self.underway_to_us.push(payload),
-                Sent::Pong | Sent::Answer | Sent::Ping(_) | Sent::Message | Sent::Close | Sent::Echo => {}
+                Sent::Ping(payload) if self.answers => {
+                    self.underway_to_us.push(Frame::Pong(payload.as_bytes().to_vec()));
+                }
+                Sent::Beat(payload) if self.answers => self.underway_to_us.push(Frame::Answer(payload)),
+                Sent::Pong | Sent::Answer | Sent::Ping(_) | Sent::Beat(_) => {}
+                Sent::Message | Sent::Close | Sent::Echo => {}
             }
         }
     }
@@ -149,11 +167,17 @@ impl Library {
         self.held.push_back((sent, sent.bytes()));
     }
 
-    pub(crate) fn write(&mut self, out: &Outbound<u32>) {
+    /// Of the pings that it holds the newest.
+    pub(crate) fn newest_ping(&self) -> Option<Payload> {
+        self.held.iter().rev().find_map(|(sent, _)| sent.ping())
+    }
+
+    pub(crate) fn write(&mut self, out: &Outbound) {
         let sent = match out {
             Outbound::Pong(_) => Sent::Pong,
             Outbound::Answer(_) => Sent::Answer,
             Outbound::Ping(payload) => Sent::Ping(*payload),
+            Outbound::Beat(message) => Sent::Beat(ping_in(message).expect("a ping of ours")),
             // It has sent its echo: there is no second Close.
             Outbound::Close(..) if self.close_given => return,
             Outbound::Close(..) => Sent::Close,
@@ -233,7 +257,9 @@ impl Library {
                 }
                 Read::Frame(Frame::Close(code))
             }
-            frame @ (Frame::Data(..) | Frame::Beat | Frame::Ping | Frame::Pong(_)) => Read::Frame(frame),
+            frame @ (Frame::Data(..) | Frame::Beat | Frame::Ping | Frame::Pong(_) | Frame::Answer(_)) => {
+                Read::Frame(frame)
+            }
         }
     }
 
@@ -254,6 +280,7 @@ pub(crate) fn size(frame: &Frame) -> usize {
         Frame::Data(_, bytes) => bytes + 2,
         Frame::Part(bytes) => *bytes,
         Frame::Pong(payload) => payload.len() + 2,
+        Frame::Answer(_) => 23,
         Frame::Beat | Frame::Ping | Frame::Close(_) | Frame::Bad => 6,
         Frame::End | Frame::Reset => 0,
     }

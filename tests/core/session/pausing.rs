@@ -1,5 +1,6 @@
 //! Answers that the peer has asked for and not taken: of both kinds, and what they do to the reading.
 
+use liveness::dialect::Heard;
 use liveness::session::{Inbound, Role};
 use liveness::{Reason, Timestamp};
 
@@ -7,8 +8,8 @@ use super::desk::{Desk, millis, secs};
 
 impl Desk {
     fn beat(&mut self, answer: &'static str) {
-        assert!(!self.hear(Inbound::Beat));
-        self.session.answer(answer);
+        assert!(!self.hear(Inbound::Heard(Heard::Beat)));
+        self.answer(answer);
     }
 }
 
@@ -126,7 +127,7 @@ fn nothing_is_answered_once_nobody_waits_for_it() {
     desk.beat("a");
     desk.hear(Inbound::Ping(b"?"));
     desk.hear(Inbound::Close(Some(1000)));
-    desk.session.answer("b");
+    desk.answer("b");
     desk.hear(Inbound::Ping(b"?"));
     assert!(desk.write().is_empty());
 
@@ -137,13 +138,13 @@ fn nothing_is_answered_once_nobody_waits_for_it() {
     desk.machine.handle(liveness::Event::Violation(liveness::CloseCode::TOO_BIG), desk.now);
     desk.judge();
     desk.hear(Inbound::Ping(b"after"));
-    desk.session.answer("b");
+    desk.answer("b");
     assert_eq!(desk.write()[..3], ["pong before", "answer a", "flush"]);
 
     // Where nothing can be written.
     let mut desk = Desk::answering(Role::Client);
     desk.write_failed();
-    desk.session.answer("a");
+    desk.answer("a");
     desk.hear(Inbound::Ping(b"?"));
     assert!(desk.write().is_empty() && desk.wants_read());
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use liveness::dialect::Heard;
 use liveness::session::{Inbound, Limits, Role, Session};
 use liveness::{Reason, Timestamp};
 
@@ -155,7 +156,7 @@ fn control_frames_are_not_kept_for_anybody() {
     let mut desk = Desk::new(Role::Server);
     for _ in 0..60 {
         desk.pinged(1);
-        assert!(!desk.hear(Inbound::Pong(b"foreign")) && !desk.hear(Inbound::Beat));
+        assert!(!desk.hear(Inbound::Pong(b"foreign")) && !desk.hear(Inbound::Heard(Heard::Beat)));
         desk.flushed();
     }
     assert_eq!(desk.session.kept(), 0);
@@ -326,7 +327,7 @@ fn no_verdict_falls_before_what_waited_for_the_caller_is_read() {
     assert_eq!(desk.judge()[0], "offline ping-timeout");
 }
 
-/// Fault 4: whoever took longer than the tolerance for each message kept a peer that never answers for ever.
+/// Fault 4: a caller that took longer than the tolerance for each message kept a peer that never answers for ever.
 #[test]
 fn a_mute_peer_whose_pongs_are_not_there_is_found_although_the_caller_is_slow() {
     for away in [millis(100), secs(1), secs(3), secs(6), secs(15)] {

@@ -3,8 +3,11 @@
 
 use std::time::Duration;
 
+use liveness::dialect::{Heard, MessageBuf};
 use liveness::session::{ErrorKind, Inbound, Limits, Outbound, Role};
 use liveness::{Action, CloseCode, Config, Event, Liveness, Payload, Reason, Timestamp};
+
+use super::speech::{Speech, listening};
 
 /// What a machine is told, without what it is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,8 +69,10 @@ pub(crate) struct Reference {
     limits: Limits,
     server: bool,
     library_answers: bool,
+    speech: Speech,
+    never_asks: bool,
     kept: Vec<(u32, usize)>,
-    answers: Vec<u32>,
+    answers: Vec<MessageBuf>,
     pong: Vec<Vec<u8>>,
     given: Vec<Given>,
     newest: Newest,
@@ -99,15 +104,19 @@ impl Reference {
         role: Role,
         limits: Limits,
         library_answers: bool,
+        speech: Speech,
         config: Config,
         start: Timestamp,
     ) -> Self {
+        let config = if speech == Speech::Listens { listening(config) } else { config };
         Self {
             machine: Liveness::new(config, 7, start),
             told: Vec::new(),
             limits,
             server: role == Role::Server,
             library_answers,
+            speech,
+            never_asks: speech == Speech::Listens,
             kept: Vec::new(),
             answers: Vec::new(),
             pong: Vec::new(),
@@ -245,12 +254,15 @@ impl Reference {
         self.part = false;
         self.count(1, 0, now);
         match inbound {
-            Inbound::Data => {
-                self.tell_of_peer(Event::Data, now);
-                return !self.lost;
+            Inbound::Message(message) => {
+                let heard = message.text().and_then(|text| self.speech.hears(text));
+                let (heard, answer) = heard.unwrap_or((Heard::Data, None));
+                answer.into_iter().for_each(|answer| self.answer(answer));
+                return self.heard(heard, now);
             }
-            Inbound::Beat => self.tell_of_peer(Event::Ping, now),
-            Inbound::Answer(payload) | Inbound::Pong(payload) => self.tell_of_peer(Event::Pong(payload), now),
+            Inbound::Data => return self.heard(Heard::Data, now),
+            Inbound::Heard(heard) => return self.heard(heard, now),
+            Inbound::Pong(payload) => self.tell_of_peer(Event::Pong(payload), now),
             Inbound::Ping(payload) => {
                 let can_answer = self.close != Ours::Theirs
                     && self.close != Ours::Left
@@ -276,6 +288,22 @@ impl Reference {
                 }
             }
             _ => unreachable!("new"),
+        }
+        false
+    }
+
+    fn heard(&mut self, heard: Heard, now: Timestamp) -> bool {
+        let awaited = self.machine.awaited();
+        match (heard, awaited) {
+            (Heard::Data, _) => {
+                self.tell_of_peer(Event::Data, now);
+                return !self.lost;
+            }
+            (Heard::Beat, _) => self.tell_of_peer(Event::Ping, now),
+            (Heard::Answer(ping), _) | (Heard::SomeAnswer, Some(ping)) => {
+                self.tell_of_peer(Event::Pong(ping.as_bytes()), now);
+            }
+            (Heard::SomeAnswer, None) => self.tell_of_peer(Event::Pong(b""), now),
         }
         false
     }
@@ -348,7 +376,8 @@ impl Reference {
         let earlier =
             self.full_turns.first().is_some_and(|turn| now.saturating_duration_since(*turn) > last_look);
         let timeout = self.machine.config().timeout();
-        let seldom = self.handed.is_some_and(|at| now.saturating_duration_since(at) > timeout * 2);
+        let seldom =
+            self.handed.is_some_and(|at| now.saturating_duration_since(at) > timeout.saturating_mul(2));
         if !earlier && !seldom {
             self.tell(Event::Unread, now);
         } else {
@@ -399,7 +428,7 @@ impl Reference {
 
     // -- What goes out.
 
-    pub(crate) fn poll_write(&mut self) -> Option<Outbound<u32>> {
+    pub(crate) fn poll_write(&mut self) -> Option<Outbound> {
         if self.cannot_write || self.shut || self.disconnected {
             return None;
         }
@@ -429,7 +458,10 @@ impl Reference {
         if let Newest::Ours(payload) = self.newest {
             self.newest = Newest::Theirs;
             self.given.push(Given::Other);
-            return Some(Outbound::Ping(payload));
+            let ping = self.speech.asks(payload);
+            // What is not written has left when all has.
+            self.never_asks |= ping.is_none();
+            return Some(ping.unwrap_or(Outbound::Flush));
         }
         let urgent = self.newest == Newest::Theirs || self.too_much_owed();
         (urgent && !self.given.is_empty()).then_some(Outbound::Flush)
@@ -439,7 +471,17 @@ impl Reference {
         self.given.push(Given::Other);
     }
 
-    pub(crate) fn answer(&mut self, answer: u32) {
+    pub(crate) fn probe(&mut self, now: Timestamp) {
+        if !self.never_asks {
+            self.machine.probe(now);
+        }
+    }
+
+    pub(crate) fn reconfigure(&mut self, config: Config, now: Timestamp) {
+        self.machine.reconfigure(if self.never_asks { listening(config) } else { config }, now);
+    }
+
+    pub(crate) fn answer(&mut self, answer: MessageBuf) {
         if !self.marked_offline && !self.peer_closed && !self.cannot_write {
             self.answers.push(answer);
         }
@@ -477,6 +519,9 @@ impl Reference {
         if matches!(self.newest, Newest::Theirs | Newest::TheirsUpTo(_)) {
             self.newest = Newest::Gone;
             self.tell(Event::PingSent, now);
+            if self.never_asks && *self.machine.config() != listening(*self.machine.config()) {
+                self.reconfigure(*self.machine.config(), now);
+            }
         } else if !given.is_empty() && !self.counted {
             self.tell(Event::Wrote, now);
         }

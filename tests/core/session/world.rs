@@ -4,13 +4,15 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use liveness::dialect::{Heard, Message};
 use liveness::session::{ErrorKind, Inbound, Limits, Outbound, Role};
 use liveness::{Action, CloseCode, Config, Evidence, Payload, Reason, Timestamp};
 
 use super::both::Both;
 use super::choices::Choices;
-use super::library::{Frame, Library, Read, Sent, size};
+use super::library::{Frame, Library, Read, size};
 use super::reference::Told;
+use super::speech::Speech;
 
 /// What a driver sees of its transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,7 +105,7 @@ pub(crate) struct Life {
     pub(crate) away_until: Timestamp,
     /// When the peer fell silent, and when it must be known.
     pub(crate) died: Option<(Timestamp, Timestamp)>,
-    /// It would be known, but for nobody reading.
+    /// It would be known if anybody read.
     pub(crate) paused_at_the_end: bool,
     pub(crate) config: Option<Config>,
     /// What happened how often.
@@ -149,6 +151,7 @@ impl Seen {
 
 pub(crate) struct World {
     both: Both,
+    speech: Speech,
     library: Library,
     sight: Sight,
     limits: Limits,
@@ -195,8 +198,10 @@ impl World {
         library.wire.takes = kind == Kind::Live || choices.yes();
         library.wire.answers = kind == Kind::Live || choices.yes();
         let start = Timestamp::from_secs(100);
+        let speech = if choices.yes() { Speech::Texts } else { Speech::Frames };
         Self {
-            both: Both::new(role, limits, library_answers, config, start),
+            both: Both::new(role, limits, library_answers, speech, config, start),
+            speech,
             library,
             sight,
             limits,
@@ -446,7 +451,12 @@ impl World {
                     }
                 }
                 Outbound::ShutdownWrite => self.both.shut(),
-                Outbound::Pong(_) | Outbound::Answer(_) | Outbound::Ping(_) | Outbound::Close(..) | _ => {
+                Outbound::Pong(_)
+                | Outbound::Answer(_)
+                | Outbound::Ping(_)
+                | Outbound::Beat(_)
+                | Outbound::Close(..)
+                | _ => {
                     self.give(&out);
                 }
             }
@@ -459,11 +469,12 @@ impl World {
         changed
     }
 
-    fn give(&mut self, out: &Outbound<u32>) {
+    fn give(&mut self, out: &Outbound) {
         self.library.write(out);
         match out {
-            Outbound::Ping(payload) => {
-                assert_eq!(self.pings.last().map(|ping| ping.payload), Some(*payload), "an old ping");
+            Outbound::Ping(_) | Outbound::Beat(_) => {
+                let payload = self.library.newest_ping();
+                assert_eq!(self.pings.last().map(|ping| ping.payload), payload, "an old ping");
                 if self.sight == Sight::Offsets {
                     self.both.ping_ends_after(self.library.unsent() as u64);
                 }
@@ -484,10 +495,10 @@ impl World {
             return false;
         };
         for sent in &self.library.left[before..] {
-            if let Sent::Ping(payload) = sent {
+            if let Some(payload) = sent.ping() {
                 self.pings
                     .iter_mut()
-                    .filter(|ping| ping.payload == *payload)
+                    .filter(|ping| ping.payload == payload)
                     .for_each(|ping| ping.left = true);
             }
         }
@@ -580,7 +591,7 @@ impl World {
     fn hear(&mut self, frame: &Frame) {
         match frame {
             Frame::Data(message, bytes) => {
-                let for_caller = self.both.received(Inbound::Data);
+                let for_caller = self.both.received(Inbound::Message(Message::Text("hello")));
                 self.life.given.push(*message);
                 if !for_caller {
                     self.life.seen.lost += 1;
@@ -592,12 +603,16 @@ impl World {
                     self.keep(*message, *bytes);
                 }
             }
-            Frame::Beat => {
-                self.both.received(Inbound::Beat);
+            Frame::Beat if self.speech == Speech::Frames => {
+                self.both.received(Inbound::Heard(Heard::Beat));
                 self.both.answer(0);
             }
+            Frame::Beat => drop(self.both.received(Inbound::Message(Message::Text(self.speech.ping())))),
             Frame::Ping => drop(self.both.received(Inbound::Ping(b"?"))),
             Frame::Pong(payload) => drop(self.both.received(Inbound::Pong(payload))),
+            Frame::Answer(ping) => {
+                self.both.received(Inbound::Message(Message::Text(&self.speech.pong(*ping))));
+            }
             Frame::Close(code) => drop(self.both.received(Inbound::Close(*code))),
             Frame::Part(_) | Frame::Bad | Frame::End | Frame::Reset => unreachable!("no frame"),
         }

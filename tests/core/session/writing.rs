@@ -1,5 +1,6 @@
 //! What goes to the library, in which order, and when the machine learns that it left.
 
+use liveness::dialect::Heard;
 use liveness::session::{Inbound, Outbound, Role, Session};
 use liveness::{Action, CloseCode, Event, Reason, Schedule, Timestamp};
 
@@ -18,8 +19,8 @@ fn ours_go_out_in_order() {
     let mut desk = Desk::answering(Role::Server);
     desk.ping_due();
     desk.hear(Inbound::Ping(b"?"));
-    desk.hear(Inbound::Beat);
-    desk.session.answer("a");
+    desk.hear(Inbound::Heard(Heard::Beat));
+    desk.answer("a");
     assert!(desk.session.wants_write());
     // Then the caller's; at the end a Close. The ping is flushed before anything else.
     assert_eq!(desk.write(), ["pong ?", "answer a", "ping", "flush"]);
@@ -331,7 +332,7 @@ fn what_waits_to_be_flushed_is_said_whoever_gave_it() {
     desk.offered();
     assert!(desk.session.wants_flush());
     desk.flushed();
-    desk.session.answer("a");
+    desk.answer("a");
     assert!(!desk.session.wants_flush());
     desk.offered();
     assert!(desk.session.wants_flush());

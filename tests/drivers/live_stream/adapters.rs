@@ -20,6 +20,7 @@ use super::support::{SECOND, config};
 #[derive(Clone, Debug, PartialEq)]
 enum Frame {
     Text(String),
+    Binary(Vec<u8>),
     Ping(Vec<u8>),
     Pong(Vec<u8>),
     Close(Option<(u16, String)>),
@@ -34,6 +35,7 @@ impl<S> Adapter<S> for Bare {
     fn kind(frame: &Frame) -> MessageKind<'_> {
         match frame {
             Frame::Text(text) => MessageKind::Text(text),
+            Frame::Binary(bytes) => MessageKind::Binary(bytes),
             Frame::Ping(payload) => MessageKind::Ping(payload),
             Frame::Pong(payload) => MessageKind::Pong(payload),
             Frame::Close(close) => {
@@ -49,6 +51,9 @@ impl<S> Adapter<S> for Bare {
     }
     fn text(text: String) -> Frame {
         Frame::Text(text)
+    }
+    fn binary(bytes: Vec<u8>) -> Frame {
+        Frame::Binary(bytes)
     }
     fn close(code: Option<CloseCode>, text: &str) -> Frame {
         Frame::Close(code.map(|code| (code.get(), text.to_owned())))

@@ -1,4 +1,4 @@
-//! The opening handshake: bounded in time, and its request shown to whoever wants to see it.
+//! The opening handshake: bounded in time, and its request shown to a callback that wants to see it.
 
 use std::io::ErrorKind;
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::{FutureExt, SinkExt, StreamExt};
-use liveness::driver::Heartbeat;
+use liveness::dialect::TextHeartbeats;
 use liveness::driver::tokio::LiveStream;
 use liveness::{Action, CloseCode, Config, Evidence, Reason, Schedule, Status, TextHeartbeat};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
@@ -19,7 +19,7 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 
 async fn beating(config: Config) -> (Live, Peer, Actions) {
     let (live, client, told) = pair(config, 4096).await;
-    (live.heartbeat(Heartbeat::Text), client, told)
+    (live.dialect(TextHeartbeats), client, told)
 }
 
 fn parsed(message: &Message) -> Option<TextHeartbeat> {
@@ -79,14 +79,15 @@ async fn a_page_that_never_heard_the_first_ping_is_asked_again_and_lives() {
 /// What answers a Ping is the browser: the reason why this exists.
 #[tokio::test(start_paused = true)]
 async fn a_page_whose_script_hangs_is_given_up_though_its_browser_answers_every_frame() {
-    for (heartbeat, lives) in [(Heartbeat::Frames, true), (Heartbeat::Text, false)] {
+    for in_text in [false, true] {
+        let lives = !in_text;
         let (live, mut client, told) = pair(config(), 4096).await;
-        let mut live = live.heartbeat(heartbeat);
+        let mut live = if in_text { live.dialect(TextHeartbeats) } else { live };
         // It reads, and so its library answers.
         let browser = tokio::spawn(async move { while client.next().await.is_some() {} });
         let start = Instant::now();
         let end = timeout(DAY, live.next()).await;
-        assert_eq!(end.is_err(), lives, "{heartbeat:?}");
+        assert_eq!(end.is_err(), lives, "in text: {in_text}");
         if let Ok(end) = end {
             assert_eq!(reason(end), Reason::PingTimeout);
             let took = start.elapsed();
@@ -117,7 +118,7 @@ async fn a_ping_of_the_page_is_answered_at_once_and_kept_from_the_program() {
 #[tokio::test(start_paused = true)]
 async fn an_answer_does_not_wait_behind_all_that_the_page_says() {
     let (live, mut theirs) = over_bytes(config(), 1 << 20, None).await;
-    let mut live = live.heartbeat(Heartbeat::Text);
+    let mut live = live.dialect(TextHeartbeats);
     assert!(timeout(SECOND, live.next()).await.is_err());
     let said = [frame(TEXT, b"ping 0123456789abcdef"), frame(BINARY, b"much more").repeat(1000)].concat();
     theirs.write_all(&said).await.unwrap();
@@ -163,8 +164,8 @@ async fn two_of_them_keep_each_other_for_a_day_and_find_each_other_out() {
     let (ours, theirs) = duplex(4096);
     let server = WebSocketStream::from_raw_socket(ours, Role::Server, None).await;
     let client = WebSocketStream::from_raw_socket(theirs, Role::Client, None).await;
-    let mut server = LiveStream::new(server, config()).heartbeat(Heartbeat::Text);
-    let mut client = LiveStream::new(client, config()).heartbeat(Heartbeat::Text);
+    let mut server = LiveStream::new(server, config()).dialect(TextHeartbeats);
+    let mut client = LiveStream::new(client, config()).dialect(TextHeartbeats);
     let both = async { tokio::join!(server.next(), client.next()) };
     assert!(timeout(DAY, both).await.is_err());
     assert!(server.liveness().stats().answers > 8000 && client.liveness().stats().answers > 8000);
@@ -196,7 +197,7 @@ async fn a_page_that_asks_and_never_reads_is_owed_few_answers() {
         let free =
             Config::builder().interval(5 * SECOND).timeout(10 * SECOND).jitter(0).unlimited_control_frames();
         let (live, mut client, _) = pair(free.evidence(evidence).build().unwrap(), 256).await;
-        let mut live = live.heartbeat(Heartbeat::Text);
+        let mut live = live.dialect(TextHeartbeats);
         let asking = tokio::spawn(async move {
             let mut asked = 0_u64;
             while client.send(Message::text(format!("ping {asked:016x}"))).await.is_ok() {

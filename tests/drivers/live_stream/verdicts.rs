@@ -50,7 +50,7 @@ async fn nothing_is_handed_out_after_an_error() {
     assert!(live.next().await.is_none());
 }
 
-/// Whoever waits to read, and whoever waits to write.
+/// A caller that waits to read, and one that waits to write.
 #[tokio::test(start_paused = true)]
 async fn both_halves_are_told_at_the_verdict() {
     let (live, _theirs) = over_bytes(config(), 64, None).await;

@@ -192,7 +192,7 @@ fn a_peer_that_leaves_while_we_write_is_heard_to_its_last_message() {
     let (left, has_left) = channel();
     let host = served(brisk().build_const(), None, move |life| {
         life.read_one(|_, _| ());
-        // Everything has arrived, and whoever sent it is gone.
+        // Everything has arrived, and the sender is gone.
         has_left.recv_timeout(PATIENCE).unwrap();
         for _ in 0..3 {
             if life.socket.send(Message::text("answer")).is_err() {

@@ -6,14 +6,14 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use liveness::driver::tungstenite::{LiveSocket, Transport, accept, client, connect};
+use liveness::driver::tungstenite::{LiveSocket, Transport, accept, client};
 use liveness::{Action, CloseCode, Config, Reason};
 use tungstenite::Message;
 
 use liveness_testing::host::{Host, Watched, brisk, served, strict};
 use liveness_testing::raw_peer::{CLOSE, PATIENCE, TEXT, close, frame};
 
-/// Whoever waits for it in vain waits for ever.
+/// A test that waits for it in vain waits for ever.
 const NEVER_CLOSES: Config = strict().close_timeout(Duration::from_secs(3600)).build_const();
 
 fn logged<S: Transport>(socket: LiveSocket<S>) -> (LiveSocket<S>, Arc<Mutex<Vec<Action>>>) {
@@ -112,28 +112,4 @@ fn a_server_that_breaks_the_protocol_ends_abnormally() {
     assert_eq!(reason, Reason::ProtocolError(CloseCode::PROTOCOL_ERROR));
     assert_eq!(reason.connection_close_code(), 1006);
     host.join();
-}
-
-#[test]
-fn connect_dials_by_name_and_says_what_is_wrong_with_an_address() {
-    let host = served(brisk().build_const(), None, |_| ());
-    let url = format!("ws://localhost:{}/room", host.port());
-    let (mut socket, response) = connect(&url, brisk().build_const()).unwrap();
-    assert_eq!(response.status(), 101);
-    socket.close(CloseCode::NORMAL, "");
-    socket.finish();
-    host.join().assert_closed_by_peer();
-
-    for (url, words) in [
-        ("wss://localhost/", "URL scheme not supported"),
-        ("http://localhost/", "URL scheme not supported"),
-        ("ws://", "URL"),
-        ("ws://name.invalid/", ""),
-    ] {
-        let error = connect(url, brisk().build_const()).map(drop).unwrap_err().to_string();
-        assert!(
-            error.contains(words) || error.contains("empty") || error.contains("invalid"),
-            "{url}: {error}"
-        );
-    }
 }

@@ -5,6 +5,7 @@
 
 mod closing;
 mod deaths;
+mod dialects;
 mod faults;
 mod lives;
 mod pauses;

@@ -3,7 +3,7 @@
 use std::net::TcpStream;
 use std::time::Duration;
 
-use liveness::driver::Heartbeat;
+use liveness::dialect::TextHeartbeats;
 use liveness::driver::tungstenite::accept_raw;
 use liveness::{Config, Evidence, Reason, Schedule, TextHeartbeat};
 use tungstenite::{Message, WebSocket};
@@ -14,7 +14,7 @@ use liveness_testing::raw_peer::{TEXT, frame, millis};
 fn beating(config: Config) -> Host<Life> {
     Host::open(move |stream| {
         let socket = accept_raw(stream, None).unwrap();
-        Watched::new(socket.watch(config).heartbeat(Heartbeat::Text)).life()
+        Watched::new(socket.watch(config).dialect(TextHeartbeats)).life()
     })
 }
 
@@ -93,7 +93,7 @@ fn a_program_that_asks_and_never_reads_is_given_up() {
         // The first ping waits behind it, and is not sent before.
         let config = strict().interval(millis(1000)).jitter(0).unlimited_control_frames();
         let socket = socket.watch(config.build_const());
-        let mut watched = Watched::new(socket.heartbeat(Heartbeat::Text));
+        let mut watched = Watched::new(socket.dialect(TextHeartbeats));
         let offline = watched.socket.send(Message::binary(vec![0; 48 << 20])).unwrap_err();
         assert_eq!(offline.reason(), Some(Reason::WriteStalled));
         watched.life()

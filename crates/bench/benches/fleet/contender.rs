@@ -1,4 +1,4 @@
-//! What is asked of whoever takes part.
+//! What is asked of each contender.
 //!
 //! Everyone gives the same service: a connection idle for `INTERVAL` is to be pinged; one that does not answer within
 //! `TIMEOUT` is dead; whatever the peer sends is evidence of life. In this workload nobody dies, so a death is a bug of the

@@ -7,7 +7,7 @@ use crate::workload::{INTERVAL, mix};
 /// Parts of the interval, of which the busiest is looked for.
 const PARTS: usize = 100;
 
-/// The share of the interval's pings that falls in its busiest hundredth, 0 to 1, for clients who answer at once.
+/// The share of the interval's pings that falls in its busiest hundredth, 0 to 1, for clients that answer at once.
 pub(crate) fn busiest(config: Config, clients: u32) -> f64 {
     let mut parts = [0_u64; PARTS];
     for client in 0..clients {

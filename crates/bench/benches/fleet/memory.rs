@@ -9,7 +9,7 @@ pub(crate) struct Counting;
 
 static LIVE: AtomicUsize = AtomicUsize::new(0);
 
-/// Not `fetch_add`: nothing here starts a thread, and a locked instruction would be billed to whoever allocates.
+/// Not `fetch_add`: nothing here starts a thread, and a locked instruction would be billed to the contender that allocates.
 fn count(taken: usize, given_back: usize) {
     let live = LIVE.load(Ordering::Relaxed);
     LIVE.store(live.wrapping_add(taken).wrapping_sub(given_back), Ordering::Relaxed);

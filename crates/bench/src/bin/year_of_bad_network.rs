@@ -64,7 +64,7 @@ struct Member {
 #[derive(Default)]
 struct Room {
     online: BTreeSet<ConnectionId>,
-    /// Messages are numbered, so that whoever misses one can tell.
+    /// Messages are numbered, so that a member who misses one can tell.
     said: u32,
 }
 
@@ -96,7 +96,7 @@ impl Chat {
         let (said, listeners) = (room.said, room.online.clone());
         for id in listeners {
             self.outputs.push_back(Output::Send(id, Frame::Data(said, 200)));
-            self.members.get_mut(&id).expect("whoever is online is a member").peer.handle(Event::Wrote, now);
+            self.members.get_mut(&id).expect("everybody online is a member").peer.handle(Event::Wrote, now);
             self.arm(id);
         }
     }
@@ -443,7 +443,7 @@ impl Judge {
         }
     }
 
-    /// Whoever is still shown as online was heard of lately.
+    /// Everybody who is still shown as online was heard of lately.
     fn the_end(&mut self, chat: &Chat, now: Timestamp) {
         for id in chat.rooms.iter().flat_map(|room| &room.online) {
             let heard_at = self.truths.get(id).map_or(Timestamp::ZERO, |truth| truth.heard_at);

@@ -10,7 +10,7 @@
 //!   answer may take no time at all. The server opened none to `interval - 1` seconds before the client, so that their pings
 //!   meet in every phase (with jitter that is what the random first wait is for).
 //! - **The link**: each direction is a byte stream of its own. What is under way arrives in order, and whenever it pleases: a
-//!   link that is slow, one that is down one way or both ways and heals, and one that never heals are all this, for nothing
+//!   link that is slow, one that is down one way or both ways and heals, and one that never heals are all this, because nothing
 //!   happens on them for a while or ever. An arrival leaves at most `behind` frames under way (without a limit a link could
 //!   grow slower for ever, and the world would have no end). A *cut* is what cannot heal: a part of what is under way, from
 //!   none to all, may still arrive; what is sent later is lost. Nobody is told of it, as no dead TCP path tells.

@@ -57,7 +57,7 @@ fn in_words(step: Step) -> String {
         }
         Step::Turn(who, frames) => format!("{frames} frames arrive, and the {} wakes", WHO[who]),
         Step::Cut(from, keep) => {
-            format!("what the {} sends is lost from here, but for {keep} frames", WHO[from])
+            format!("what the {} sends is lost from here, except {keep} frames", WHO[from])
         }
         Step::Leave(who) => format!("the {} wants out", WHO[who]),
         Step::Say(who) => format!("the {} sends a message", WHO[who]),

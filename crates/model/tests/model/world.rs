@@ -513,7 +513,7 @@ impl<M: Machine> World<M> {
             end.await_answer(probe, now, &plan);
             self.send(who, Frame::Ping(question));
         }
-        // A ping that waits to be written holds back the next, but for the fresh one.
+        // A ping that waits to be written holds back the next, except the fresh one.
         (broken || unwritten && !fresh).then_some(Promise::BoundedChatter)
     }
 

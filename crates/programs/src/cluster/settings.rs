@@ -8,7 +8,7 @@ pub struct Settings {
     pub ttl: Duration,
     /// How often a node is heard of.
     pub beat: Duration,
-    /// How long somebody whom no node claims is still there.
+    /// How long a user that no node claims is still there.
     pub linger: Duration,
     /// How long a pen whose holder is not heard of stays frozen while others wait.
     pub grace: Duration,
@@ -47,7 +47,7 @@ impl Settings {
         if linger < LONGEST_REDIAL {
             return Err(format!(
                 "--linger {linger:?} is shorter than the {LONGEST_REDIAL:?} after which a node dials Redis again at the \
-                 latest: whoever is on one would leave each time that Redis restarts"
+                 latest: every user on a node would leave each time that Redis restarts"
             ));
         }
         Ok(self)

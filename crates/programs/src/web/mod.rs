@@ -39,11 +39,10 @@
 //!
 //! A ping finds out a dead link and no more: the browser answers it, on a thread of its own, for a tab that hangs or is
 //! frozen too. That somebody is there is proved by what the page's script says: data, or an answer to a ping that is data.
-//! `/liveness.js` is the page's half of such a heartbeat, `Heartbeat::Text` the server's; [`timing`] tells the page what the
+//! `/liveness.js` is the page's half of such a heartbeat, `.dialect(TextHeartbeats)` the server's; [`timing`] tells the page what the
 //! server's flags ask for.
 
-use std::fmt;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, Write};
 use std::time::Duration;
 
 use axum::Router;
@@ -58,6 +57,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 use liveness::driver::axum::{CountingListener, make_service};
 use liveness::{Config, ConfigBuilder, ParseConfigError, Suspicion, parse_duration};
+pub use liveness_flags::Failure;
+use liveness_flags::cannot_listen;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -68,7 +69,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; 
 const HEADERS: [(HeaderName, HeaderValue); 5] = [
     (CACHE_CONTROL, HeaderValue::from_static("no-store")),
     // A browser keeps a connection for the next load, and where the network has meanwhile forgotten it, waits minutes for
-    // an answer on it: whoever reloads because nothing moves would see nothing move.
+    // an answer on it: a visitor who reloads because nothing moves would see nothing move.
     (CONNECTION, HeaderValue::from_static("close")),
     (CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
     (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
@@ -120,21 +121,6 @@ fn suspicion(value: &str) -> Result<Suspicion, ParseConfigError> {
     setting("suspicion", &format!("after:{value}")).map(|config| config.suspicion())
 }
 
-/// Why the program cannot go on, in words for whoever started it: `main` prints it as it is.
-pub struct Failure(String);
-
-impl fmt::Debug for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl<T: fmt::Display> From<T> for Failure {
-    fn from(cause: T) -> Self {
-        Self(cause.to_string())
-    }
-}
-
 impl Args {
     /// What the program wants, with the timing that its user asked for.
     pub fn config(&self, program: ConfigBuilder) -> Result<Config, Failure> {
@@ -150,13 +136,8 @@ impl Args {
 
 /// Opens the door at this address, and says on stderr where it is.
 pub async fn listen(place: &str) -> Result<TcpListener, Failure> {
-    let listener = TcpListener::bind(place).await.map_err(|error| {
-        if error.kind() == ErrorKind::AddrInUse {
-            format!("{place} is taken: give another, or `--listen 127.0.0.1:0` for any that is free")
-        } else {
-            format!("{place}: {error}")
-        }
-    })?;
+    let listener = TcpListener::bind(place).await;
+    let listener = listener.map_err(|error| cannot_listen(place, "`--listen 127.0.0.1:0`", &error))?;
     let address = listener.local_addr()?;
     // `eprintln!` would panic where stderr is closed.
     let _ = writeln!(io::stderr(), "listening on http://{address}");

@@ -493,6 +493,18 @@ impl Page {
         self
     }
 
+    /// The browser tells the page of another network (`navigator.connection`), and of nothing else.
+    #[track_caller]
+    pub(crate) fn change_network(&self) -> &Self {
+        let cellular = json!({
+            "offline": false, "latency": 150, "downloadThroughput": 200_000, "uploadThroughput": 100_000,
+            "connectionType": "cellular3g",
+        });
+        self.command("Network.enable", json!({}));
+        self.command("Network.emulateNetworkConditions", cellular);
+        self
+    }
+
     /// Stops the processes that its browser's pages live in (SIGSTOP), and so every tab of it. Calls to it hang until it
     /// goes on, and fail after a while. The browser's own process lives on, answers pings in its name, and keeps what
     /// arrives for it.

@@ -64,7 +64,7 @@ fn watch(page: &Page) {
     );
 }
 
-/// What it has written down, each once, but for who is online.
+/// What it has written down, each once, without the list of who is online.
 fn seen(page: &Page) -> Vec<String> {
     let shown = page.eval("return [...new Set(shown)].filter(it => !it.endsWith(' online')).sort();");
     shown.as_array().unwrap().iter().map(|it| it.as_str().unwrap().to_owned()).collect()
@@ -114,7 +114,7 @@ fn what_one_writes_the_others_read_and_nothing_of_it_is_markup() {
     }
     assert_eq!(ada.text("#count"), "3");
 
-    // Whoever comes later is told what was said, and who is here; a link leads into another room.
+    // A visitor who comes later is told what was said, and who is here; a link leads into another room.
     let barbara = enter(&browser, &program.url(), "Barbara");
     hears(&barbara, "two\nlines");
     assert_eq!(barbara.text("#count"), "4");

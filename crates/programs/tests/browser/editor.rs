@@ -400,7 +400,7 @@ fn it_leaves_pictures() {
     let [ann, bob, cid] = three(&browser, &program.url());
     ann.screenshots("editor-free");
     takes(&ann);
-    ann.write("#text", "A pen is a promise: whoever holds it writes, and everybody else reads along.\n\nThis one knows when its holder is gone.");
+    ann.write("#text", "A pen is a promise: one user holds it and writes, and everybody else reads along.\n\nThis one knows when its holder is gone.");
     settled(&ann);
     bob.click("#ask");
     cid.click("#ask");
@@ -463,7 +463,7 @@ fn after_a_soak_the_text_is_what_was_typed() {
     };
     let (taken, refused) = (numbers(&text), numbers(&refused));
     println!("{typed} words typed, {} of them taken, {} refused", taken.len(), refused.len());
-    // Whole words, each once, and in the order in which they were typed, whoever typed them: one has the pen at a time.
+    // Whole words, each once, and in the order in which they were typed: one has the pen at a time.
     assert_eq!(text.matches('<').count(), taken.len(), "{text}");
     assert!(taken.is_sorted_by(|one, next| one < next), "{text}");
     // Nothing is gone: what is not in the text was refused, and is there to be copied. And nothing is both.

@@ -82,7 +82,7 @@ impl Story {
         self.states.iter().map(|(_, phase)| &**phase).collect()
     }
 
-    /// No figure is missing and none came twice: each is one more than the last of its server, but for what was said to be
+    /// No figure is missing and none came twice: each is one more than the last of its server, except for what was said to be
     /// lost. And no server is followed again that was left.
     #[track_caller]
     fn is_whole(&self) {
@@ -417,7 +417,7 @@ fn a_client_of_rust_comes_back_too() {
     assert_eq!((story.epochs().len(), story.lost.len()), (1, 0));
 
     program.kill();
-    eventually("it is not let in", || follower.says("not connected: Connection refused"));
+    eventually("it is not let in", || follower.says("takes no connection: Connection refused"));
     assert!(follower.says("next attempt in "));
     program.restart();
     follower.live();

@@ -103,7 +103,7 @@ impl Drop for Proxy {
 
 async fn connection(page: TcpStream, server: SocketAddr, mut weather: watch::Receiver<Weather>) {
     let born = *weather.borrow();
-    // Whoever dials through a cut waits, as for the answer to a lost SYN.
+    // A client that dials through a cut waits, as for the answer to a lost SYN.
     let _ = weather.wait_for(|now| now.cut.is_none() || now.resets != born.resets).await;
     let Ok(server) = TcpStream::connect(server).await else {
         let _ = page.set_zero_linger();

@@ -1,6 +1,6 @@
 //! A changing network: for as long as `LIVENESS_SOAK` says (in seconds; ten minutes are 600), one thing after another befalls
 //! the pages of a program, in an order drawn from `LIVENESS_SOAK_SEED`, while people go on using them. Afterwards all is well
-//! again, and whoever asked for it checks what is left.
+//! again, and the test that asked for it checks what is left.
 //!
 //! ```text
 //! let mut soak = Soak::open(&browser, &program, "", 3);
@@ -195,7 +195,7 @@ impl Soak {
         }
     }
 
-    /// Chooses whom and what, and lets it happen.
+    /// Chooses a visitor and a fault, and lets it happen.
     fn strike(&mut self, clock: &Clock, program: Option<&mut Program>) {
         let until = clock.now() + between(&mut self.rng, millis(300), millis(6000));
         let seconds = |moment: Timestamp| moment.as_duration().as_secs_f64();

@@ -203,7 +203,7 @@ impl Stage {
             let shown = self.at_a_loss(node).await;
             assert!(shown.pen.is_null(), "seed {}: nothing can be known", self.seed);
             assert!(shown.people.values().all(|(status, at)| {
-                // Only whoever is at this node is known of.
+                // Only the users at this node are known of.
                 status == "unknown" || at.contains(&shown.node)
             }));
         }

@@ -99,7 +99,7 @@ impl Model {
         self.pen.holder().map(|holder| holder.user.clone())
     }
 
-    /// Redis was away, and whoever lingered may have come back.
+    /// Redis was away, and a user who lingered may have come back.
     fn linger_anew(&mut self) {
         let shown: Vec<User> = self.people.iter().map(|(user, _)| user.clone()).collect();
         for user in shown {
@@ -129,7 +129,7 @@ impl Model {
         self.log.push(News::Gone(inc));
     }
 
-    /// What the claims come to: first for the pen, for whom nobody claims is as good as suspect; then who has left; then what
+    /// What the claims come to: first for the pen, because a user that nobody claims is as good as suspect; then who has left; then what
     /// becomes of the pen.
     fn settle(&mut self) {
         for user in std::mem::take(&mut self.touched) {

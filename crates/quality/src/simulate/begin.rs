@@ -28,7 +28,7 @@ impl<'a, R: Rule, M: Fn(u64, Nanos) -> R> Simulation<'a, M> {
             Death::Deaf => [dies_at, Nanos::MAX],
             Death::Mute => [Nanos::MAX, dies_at],
         };
-        // Whoever sleeps receives nothing.
+        // An end that sleeps receives nothing.
         if world.sleeps.is_some() {
             simulation.outages = simulation.sleeps.clone();
         }

@@ -13,6 +13,7 @@ use liveness::driver::axum::{Counters, CountingListener, make_service};
 use liveness::driver::tokio::LiveStream;
 use liveness::presence::{Presence, PresenceChange};
 use liveness::{Clock, Status};
+use liveness_servers::{ANY, Failure, cannot_listen};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{Sender, channel, error::TrySendError};
 
@@ -78,9 +79,10 @@ async fn serve(socket: LiveStream<WebSocket>, from: SocketAddr, room: Arc<Mutex<
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> Result<(), Failure> {
     let mut arguments = std::env::args().skip(1);
-    let listener = TcpListener::bind(arguments.next().as_deref().unwrap_or("127.0.0.1:8080")).await?;
+    let place = arguments.next().unwrap_or_else(|| "127.0.0.1:8080".into());
+    let listener = TcpListener::bind(&place).await.map_err(|error| cannot_listen(&place, ANY, &error))?;
     let config = arguments.next().unwrap_or_default().parse()?;
     println!("listening on {}", listener.local_addr()?);
     let room = Arc::<Mutex<Room>>::default();

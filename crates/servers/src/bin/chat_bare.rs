@@ -2,13 +2,14 @@
 //! `cargo run -p liveness-servers --bin chat_bare -- 127.0.0.1:8080 'interval=10s timeout=10s'`
 
 use std::collections::BTreeMap;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::net::Shutdown;
 
 use liveness::driver::tungstenite::{Connection, Handshake};
 use liveness::driver::{HANDSHAKE_TIMEOUT, tune};
 use liveness::presence::{Presence, PresenceChange};
 use liveness::{Action, Clock, Config, Timestamp, random_seed};
+use liveness_servers::{ANY, Failure, cannot_listen};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 use tungstenite::Message;
@@ -106,9 +107,12 @@ impl Chat {
     }
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> Result<(), Failure> {
     let mut arguments = std::env::args().skip(1);
-    let mut listener = TcpListener::bind(arguments.next().as_deref().unwrap_or("127.0.0.1:8080").parse()?)?;
+    let place = arguments.next().unwrap_or_else(|| "127.0.0.1:8080".into());
+    let address = place.parse().map_err(|error| io::Error::new(ErrorKind::InvalidInput, error));
+    let listener = address.and_then(TcpListener::bind).map_err(|error| cannot_listen(&place, ANY, &error));
+    let mut listener = listener?;
     let (clock, mut poll, mut events) = (Clock::new(), Poll::new()?, Events::with_capacity(1024));
     poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
     println!("listening on {}", listener.local_addr()?);

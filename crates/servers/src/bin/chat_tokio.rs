@@ -10,6 +10,7 @@ use futures_util::{SinkExt, StreamExt};
 use liveness::driver::{tokio_tungstenite::accept, tune};
 use liveness::presence::{Presence, PresenceChange};
 use liveness::{Clock, Config, Status};
+use liveness_servers::{ANY, Failure, cannot_listen};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{Sender, channel, error::TrySendError};
 use tokio::time::timeout;
@@ -79,9 +80,10 @@ async fn serve(stream: TcpStream, from: SocketAddr, config: Config, room: Arc<Mu
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> Result<(), Failure> {
     let mut arguments = std::env::args().skip(1);
-    let listener = TcpListener::bind(arguments.next().as_deref().unwrap_or("127.0.0.1:8080")).await?;
+    let place = arguments.next().unwrap_or_else(|| "127.0.0.1:8080".into());
+    let listener = TcpListener::bind(&place).await.map_err(|error| cannot_listen(&place, ANY, &error))?;
     let config = arguments.next().unwrap_or_default().parse()?;
     println!("listening on {}", listener.local_addr()?);
     let room = Arc::<Mutex<Room>>::default();

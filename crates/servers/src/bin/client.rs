@@ -4,29 +4,27 @@
 //!
 //! Sends each line of its input as a text message and prints what comes. Prints a line for each change,
 //! `SECONDS online|suspect|offline|disconnect [REASON]`, and `SECONDS rtt MILLISECONDS` for each answered ping. Works
-//! against any server, whatever it is written in. Exit status: 0 after a proper close, 1 after any other end.
+//! against any server, whatever it is written in. With `--stay` it dials again after a loss, as [`Reconnect`] says. Exit status: 0
+//! after a proper close, 1 after any other end.
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
 use futures_util::{SinkExt, StreamExt};
-use liveness::driver::tokio::{Counted, LiveStream};
-use liveness::driver::tune;
-use liveness::session::Role;
-use liveness::{Action, CloseCode, Config, Liveness, Observer, Timestamp};
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::net::TcpStream;
-use tokio::time::timeout;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+use liveness::driver::tokio::clock;
+use liveness::driver::tokio_tungstenite::{ClientStream, connect};
+use liveness::reconnect::{Backoff, OnClose, Policy, Reconnect, ReconnectAction};
+use liveness::{
+    Action, CloseCode, Config, Liveness, Observer, Reason, SleepDetector, Timestamp, random_seed,
+};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines, Stdin};
 use tungstenite::Message;
-use tungstenite::client::IntoClientRequest;
 
-type Socket = LiveStream<WebSocketStream<MaybeTlsStream<Counted<TcpStream>>>>;
 type Failure = Box<dyn std::error::Error>;
 
-/// How long it may take to connect and to shake hands.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// One connection, whose end is the end.
+const ONCE: Policy = Policy::DEFAULT.max_attempts(1).on_close(|_| OnClose::Stop);
 
 /// A WebSocket client that keeps its connection alive.
 #[derive(Parser)]
@@ -36,17 +34,58 @@ struct Args {
     /// Settings as in a transcript: `interval=5s timeout=10s suspicion=after:2s`. Without: the defaults.
     #[arg(value_name = "SETTING")]
     settings: Vec<String>,
+    /// Dial again after a loss.
+    #[arg(long)]
+    stay: bool,
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<ExitCode, Failure> {
     let args = Args::parse();
     let config: Config = args.settings.join(" ").parse()?;
-    let mut socket = timeout(PATIENCE, connect(&args.url, config)).await??;
-    let mut lines = BufReader::new(tokio::io::stdin()).lines();
-    let mut input = true;
+    let (policy, clock) = (if args.stay { Policy::DEFAULT } else { ONCE }, clock());
+    let mut reconnect = Reconnect::with_backoff(policy, Backoff::DEFAULT, random_seed(), clock.now());
+    let mut input = Some(BufReader::new(tokio::io::stdin()).lines());
+    let mut properly = false;
     loop {
-        // Either future may be dropped at any time: no message and no heartbeat is lost.
+        match reconnect.poll(clock.now()) {
+            Some(ReconnectAction::Dial(attempt)) => match connect(&args.url, config).await {
+                Ok((socket, _)) if reconnect.connected(attempt, clock.now()) => {
+                    let socket = socket.observe(Printer::default());
+                    let reason = converse(socket, &mut input).await?;
+                    properly = matches!(reason, Reason::LocalClosed | Reason::PeerClosed(_));
+                    reconnect.closed(attempt, reason.connection_close_code(), clock.now());
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    eprintln!("{error}");
+                    reconnect.failed_with(attempt, error.then(), clock.now());
+                }
+            },
+            // A dial has ended before the next poll, and nobody asks for a hand-over.
+            Some(ReconnectAction::Abandon(_) | ReconnectAction::Retire(_)) => {}
+            Some(ReconnectAction::GiveUp(_)) if properly => return Ok(ExitCode::SUCCESS),
+            Some(ReconnectAction::GiveUp(_)) => return Ok(ExitCode::FAILURE),
+            None => {
+                let wait = clock.until(reconnect.poll_timeout());
+                tokio::time::sleep(wait.unwrap_or(Duration::MAX)).await;
+            }
+        }
+    }
+}
+
+/// The whole life of a connection, and why it ended.
+async fn converse(
+    mut socket: ClientStream,
+    input: &mut Option<Lines<BufReader<Stdin>>>,
+) -> Result<Reason, Failure> {
+    let (clock, mut sleep) = (socket.clock(), SleepDetector::DEFAULT);
+    loop {
+        if sleep.observe(clock.now(), clock.wall()).is_some() {
+            socket.probe();
+        }
+        let look = clock.until(sleep.poll_timeout()).unwrap_or(Duration::MAX);
+        // Each of these futures may be dropped at any time: no message and no heartbeat is lost.
         tokio::select! {
             message = socket.next() => match message {
                 Some(Ok(Message::Text(text))) => println!("{text}"),
@@ -54,33 +93,26 @@ async fn main() -> Result<ExitCode, Failure> {
                 Some(Ok(_)) => {}
                 Some(Err(offline)) => {
                     eprintln!("{offline}");
-                    return Ok(ExitCode::FAILURE);
+                    return Ok(offline.reason().unwrap_or(Reason::TransportClosed));
                 }
-                None => return Ok(ExitCode::SUCCESS),
+                None => return Ok(socket.liveness().verdict().unwrap_or(Reason::TransportClosed)),
             },
-            line = lines.next_line(), if input => match line? {
-                Some(line) => socket.send(Message::text(line)).await?,
+            line = next_line(input), if input.is_some() => match line? {
+                Some(line) => drop(socket.send(Message::text(line)).await),
                 // Input that ends at once, as under a service manager, is no reason to leave.
-                None => input = false,
+                None => *input = None,
             },
             _ = tokio::signal::ctrl_c() => socket.close(CloseCode::GOING_AWAY, "the user left"),
+            () = tokio::time::sleep(look) => {}
         }
     }
 }
 
-async fn connect(url: &str, config: Config) -> Result<Socket, Failure> {
-    let request = url.into_client_request()?;
-    let (secure, uri) = (request.uri().scheme_str() == Some("wss"), request.uri());
-    let host = uri.host().ok_or("the address has no host")?;
-    // An IPv6 address stands in brackets in a URL, and without in a socket's address.
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let stream = TcpStream::connect((host, uri.port_u16().unwrap_or(if secure { 443 } else { 80 }))).await?;
-    tune(&stream);
-    // Bytes are counted on the wire, and TLS is around that.
-    let stream = Counted::new(stream);
-    let counters = stream.counters().clone();
-    let (socket, _) = tokio_tungstenite::client_async_tls(request, stream).await?;
-    Ok(LiveStream::new(socket, config).role(Role::Client).counted(counters).observe(Printer::default()))
+async fn next_line(input: &mut Option<Lines<BufReader<Stdin>>>) -> std::io::Result<Option<String>> {
+    match input {
+        Some(lines) => lines.next_line().await,
+        None => Ok(None),
+    }
 }
 
 /// Prints what changes.

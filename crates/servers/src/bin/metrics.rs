@@ -12,6 +12,7 @@ use futures_util::{SinkExt, StreamExt};
 use liveness::driver::axum::{Counters, CountingListener, make_service};
 use liveness::driver::tokio::LiveStream;
 use liveness::{Action, Config, Liveness, Stats, Status};
+use liveness_servers::{ANY, Failure, cannot_listen};
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 
@@ -30,7 +31,7 @@ struct Args {
 const RTT_BUCKETS: [f64; 10] = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0];
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> Result<(), Failure> {
     let args = Args::parse();
     let config: Config = args.settings.join(" ").parse()?;
     let prometheus = PrometheusBuilder::new()
@@ -50,7 +51,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .route("/socket", any(upgrade))
         .with_state(config)
         .route("/metrics", get(async move || prometheus.render()));
-    let listener = tokio::net::TcpListener::bind(&args.listen).await?;
+    let listener = tokio::net::TcpListener::bind(&args.listen).await;
+    let listener = listener.map_err(|error| cannot_listen(&args.listen, ANY, &error))?;
     eprintln!("listening on {}", listener.local_addr()?);
     axum::serve(CountingListener(listener), make_service(app)).await?;
     Ok(())

@@ -19,7 +19,7 @@ use liveness::driver::axum::{Counters, CountingListener, make_service};
 use liveness::driver::tokio::{LiveStream, clock};
 use liveness::transcript::Recorder;
 use liveness::{Clock, Config};
-use liveness_servers::{Args, MIB, complain, flood, print};
+use liveness_servers::{Args, Failure, MIB, complain, flood, no_tls, print};
 use tokio::net::TcpListener;
 
 #[derive(Clone)]
@@ -31,16 +31,17 @@ struct App {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), String> {
+async fn main() -> Result<(), Failure> {
     let args = Arc::new(Args::parse());
+    no_tls(&args)?;
     let config = args.config()?;
     let listener = args.listen()?;
-    listener.set_nonblocking(true).map_err(|error| error.to_string())?;
-    let listener = TcpListener::from_std(listener).map_err(|error| error.to_string())?;
+    listener.set_nonblocking(true)?;
+    let listener = TcpListener::from_std(listener)?;
 
     let app = App { args, config, clock: clock(), connections: Arc::default() };
     let router = Router::new().fallback(any(upgrade)).with_state(app);
-    axum::serve(CountingListener(listener), make_service(router)).await.map_err(|error| error.to_string())
+    Ok(axum::serve(CountingListener(listener), make_service(router)).await?)
 }
 
 async fn upgrade(upgrade: WebSocketUpgrade, counters: Counters, State(app): State<App>) -> Response {

@@ -11,21 +11,33 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Parser;
-use liveness::driver::tungstenite::{CountingSocket, Error, LiveSocket, accept_raw};
+use liveness::driver::tungstenite::{
+    CountingSocket, Error, LiveSocket, Ready, Transport, accept_over, accept_raw,
+};
 use liveness::transcript::Recorder;
 use liveness::{Clock, Config};
+use rustls::{ServerConnection, StreamOwned};
 use tungstenite::Message;
 
-use liveness_servers::{Args, MIB, complain};
+use liveness_servers::{Args, Failure, MIB, complain, limits, tls};
 
-fn main() -> Result<(), String> {
+fn main() -> Result<(), Failure> {
     let args = Args::parse();
     let config = args.config()?;
+    let tls = tls(&args)?;
     let listener = args.listen()?;
     let clock = Clock::new();
     for (stream, connection) in listener.incoming().zip(1..) {
-        let args = args.clone();
-        let serve = move |stream| serve(stream, connection, config, &args, clock);
+        let (args, tls) = (args.clone(), tls.clone());
+        let serve = move |stream: TcpStream| match tls {
+            None => converse(accept_raw(stream, Some(limits())), connection, config, &args, clock),
+            Some(tls) => {
+                let Ok(tls) = ServerConnection::new(tls) else { return };
+                // Bytes are counted on the wire, and TLS is around that.
+                let stream = StreamOwned::new(tls, CountingSocket::new(stream));
+                converse(accept_over(stream, Some(limits())), connection, config, &args, clock);
+            }
+        };
         // A server that has run out of files or threads turns a client away, and lives.
         let spawned =
             stream.and_then(|stream| thread::Builder::new().stack_size(MIB / 2).spawn(move || serve(stream)));
@@ -37,8 +49,14 @@ fn main() -> Result<(), String> {
     Ok(())
 }
 
-fn serve(stream: TcpStream, connection: usize, config: Config, args: &Args, clock: Clock) {
-    let Ok(ready) = accept_raw(stream, Some(liveness_servers::limits())) else { return };
+fn converse<S: Transport>(
+    ready: Result<Ready<S>, tungstenite::Error>,
+    connection: usize,
+    config: Config,
+    args: &Args,
+    clock: Clock,
+) {
+    let Ok(ready) = ready else { return };
     let mut socket =
         ready.watch(config).on_action(move |action, _| liveness_servers::print(action, connection, clock));
     match args.record(connection) {
@@ -54,7 +72,7 @@ fn serve(stream: TcpStream, connection: usize, config: Config, args: &Args, cloc
     socket.finish();
 }
 
-fn answer(socket: &mut LiveSocket<CountingSocket<TcpStream>>, message: Message) -> Result<(), Error> {
+fn answer(socket: &mut LiveSocket<impl Transport>, message: Message) -> Result<(), Error> {
     let wanted = if let Message::Text(text) = &message { liveness_servers::flood(text) } else { None };
     let Some(bytes) = wanted else { return socket.send(message) };
     for fragment in liveness_servers::fragments(bytes) {

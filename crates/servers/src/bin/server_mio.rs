@@ -9,7 +9,7 @@
 //! `SECONDS online|suspect|offline|disconnect CONNECTION [REASON]`.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::error;
+
 use std::io::{self, ErrorKind};
 use std::net::UdpSocket;
 use std::time::Duration;
@@ -21,7 +21,7 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 
 use liveness_servers::nonblocking::Client;
-use liveness_servers::{Args, complain};
+use liveness_servers::{Args, Failure, complain, no_tls};
 
 /// The listener's token; those of clients count from 1.
 const LISTENER: usize = 0;
@@ -52,8 +52,9 @@ struct Guest {
     alarm: Timestamp,
 }
 
-fn main() -> Result<(), Box<dyn error::Error>> {
+fn main() -> Result<(), Failure> {
     let args = Args::parse();
+    no_tls(&args)?;
     let (config, listener) = (args.config()?, args.listen()?);
     listener.set_nonblocking(true)?;
     let (poll, mut listener) = (Poll::new()?, TcpListener::from_std(listener));

@@ -9,7 +9,7 @@
 //! `SECONDS online|suspect|offline|disconnect CONNECTION [REASON]`.
 
 #[cfg(unix)]
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> Result<(), liveness_servers::Failure> {
     unix::serve()
 }
 
@@ -20,7 +20,6 @@ fn main() {
 
 #[cfg(unix)]
 mod unix {
-    use std::error::Error;
     use std::net::TcpStream;
     use std::time::Duration;
 
@@ -31,10 +30,11 @@ mod unix {
     use rustix::io::Errno;
 
     use liveness_servers::nonblocking::Client;
-    use liveness_servers::{Args, complain};
+    use liveness_servers::{Args, Failure, complain, no_tls};
 
-    pub(crate) fn serve() -> Result<(), Box<dyn Error>> {
+    pub(crate) fn serve() -> Result<(), Failure> {
         let args = Args::parse();
+        no_tls(&args)?;
         let (config, clock, listener) = (args.config()?, Clock::new(), args.listen()?);
         listener.set_nonblocking(true)?;
         let mut accepted = 0;

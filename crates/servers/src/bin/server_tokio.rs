@@ -10,28 +10,32 @@ use std::time::Duration;
 
 use clap::Parser;
 use futures_util::{SinkExt, StreamExt};
-use liveness::driver::tokio::{Counted, LiveStream, clock};
+use liveness::driver::tokio::{ByteCounters, Counted, LiveStream, clock};
 use liveness::driver::tokio_tungstenite::accept_raw;
-use liveness::driver::tune;
+use liveness::driver::{HANDSHAKE_TIMEOUT, tune};
 use liveness::transcript::Recorder;
 use liveness::{Clock, Config};
-use liveness_servers::{Args, complain, flood, fragments, limits, print};
+use liveness_servers::{Args, Failure, complain, flood, fragments, limits, print, tls};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 use tokio_tungstenite::WebSocketStream;
 use tungstenite::Message;
 
 #[tokio::main]
-async fn main() -> Result<(), String> {
+async fn main() -> Result<(), Failure> {
     let args = Arc::new(Args::parse());
     let config = args.config()?;
+    let tls = tls(&args)?.map(TlsAcceptor::from);
     let listener = args.listen()?;
-    listener.set_nonblocking(true).map_err(|error| error.to_string())?;
-    let listener = TcpListener::from_std(listener).map_err(|error| error.to_string())?;
+    listener.set_nonblocking(true)?;
+    let listener = TcpListener::from_std(listener)?;
     let clock = clock();
     for connection in 1.. {
         match listener.accept().await {
             Ok((stream, _)) => {
-                drop(tokio::spawn(serve(stream, connection, Arc::clone(&args), config, clock)))
+                drop(tokio::spawn(serve(stream, tls.clone(), connection, Arc::clone(&args), config, clock)));
             }
             // A server that has run out of files turns a client away, and lives.
             Err(error) => {
@@ -43,24 +47,44 @@ async fn main() -> Result<(), String> {
     Ok(())
 }
 
-async fn serve(stream: TcpStream, connection: usize, args: Arc<Args>, config: Config, clock: Clock) {
+async fn serve(
+    stream: TcpStream,
+    tls: Option<TlsAcceptor>,
+    connection: usize,
+    args: Arc<Args>,
+    config: Config,
+    clock: Clock,
+) {
     tune(&stream);
-    let Ok((socket, counters)) = accept_raw(stream, Some(limits())).await else { return };
-    let record = match args.record(connection) {
-        Ok(record) => record,
-        Err(error) => return complain(format_args!("connection {connection}: no record: {error}")),
+    let Some(tls) = tls else {
+        let Ok((socket, counters)) = accept_raw(stream, Some(limits())).await else { return };
+        return converse(socket, counters, connection, &args, config, clock).await;
     };
-    let socket = LiveStream::new(socket, config).counted(counters);
-    let socket = match record {
-        Some(sink) => socket.observe(Recorder::new(sink)),
-        None => socket,
-    };
-    converse(socket, connection, clock).await;
+    // Bytes are counted on the wire, and TLS is around that.
+    let stream = Counted::new(stream);
+    let counters = stream.counters().clone();
+    let Ok(Ok(stream)) = timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)).await else { return };
+    let Ok((socket, _)) = accept_raw(stream, Some(limits())).await else { return };
+    converse(socket, counters, connection, &args, config, clock).await;
 }
 
 /// The whole life of a connection: its own loop, as without heartbeats.
-async fn converse(socket: LiveStream<WebSocketStream<Counted<TcpStream>>>, connection: usize, clock: Clock) {
-    let mut socket = socket.on_action(move |action, _| print(action, connection, clock));
+async fn converse<T: AsyncRead + AsyncWrite + Unpin>(
+    socket: WebSocketStream<Counted<T>>,
+    counters: ByteCounters,
+    connection: usize,
+    args: &Args,
+    config: Config,
+    clock: Clock,
+) {
+    let mut socket = LiveStream::new(socket, config)
+        .counted(counters)
+        .on_action(move |action, _| print(action, connection, clock));
+    match args.record(connection) {
+        Ok(None) => {}
+        Ok(Some(sink)) => socket = socket.observe(Recorder::new(sink)),
+        Err(error) => return complain(format_args!("connection {connection}: no record: {error}")),
+    }
     // To the very end: the peer is told why, and given the time to hear it.
     while let Some(message) = socket.next().await {
         if let Ok(message) = message {

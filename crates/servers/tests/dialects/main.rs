@@ -2,11 +2,12 @@
 //! SIGSTOP and found; and where our end falls silent, the official one does what its documents say.
 //!
 //! They run where `target/interop` has the libraries, as `.ci/run` puts them there, and say so where not; with `LIVENESS_INTEROP=1`
-//! in the environment their absence is a failure. Our end is a loop of its own, without a driver.
+//! in the environment their absence is a failure. Our end is a loop of its own, without a driver; our server is `LiveStream` once more.
 
 #![cfg(unix)]
 
 mod bare_loop;
+mod live_stream;
 mod process;
 
 use std::net::{TcpListener, TcpStream};
@@ -210,6 +211,8 @@ fn our_server(name: &str, gives_up: Gives) {
         assert_eq!(served.expect_offline(), verdict(ours.config));
     }
     drop(client);
+
+    live_stream::serves(&start().unwrap(), &listener, &ours);
 
     // Our end falls silent: the client does what its documents say.
     let Some(gives_up) = gives_up else { return };

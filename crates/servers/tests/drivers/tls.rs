@@ -7,12 +7,13 @@ use std::sync::atomic::Ordering;
 
 use liveness::driver::tungstenite::{CountingSocket, accept_over, client_over};
 use liveness::{CloseCode, Config, Reason};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection, StreamOwned};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, ServerConfig, ServerConnection, StreamOwned};
 use socket2::SockRef;
 use tungstenite::Message;
 use tungstenite::protocol::WebSocketConfig;
 
+use crate::trust::trust;
 use liveness_testing::host::{Host, LONGER, Life, Stingy, Watched, brisk, outlasted, strict};
 use liveness_testing::raw_peer::{
     BINARY, FIN, PATIENCE, PING, PONG, Peer, close, code_and_text, frame, header, millis, sleep,
@@ -23,28 +24,6 @@ const MIB: usize = 1 << 20;
 
 type ServerSide = StreamOwned<ServerConnection, CountingSocket<TcpStream>>;
 type ClientSide<S> = StreamOwned<ClientConnection, S>;
-
-/// A certificate for `localhost`, signed by itself, that is good until 2126, and its key. Made by
-///
-/// ```text
-/// openssl ecparam -name prime256v1 -genkey -noout | openssl pkcs8 -topk8 -nocrypt -outform DER -out localhost.key.der
-/// openssl req -x509 -new -key localhost.key.der -keyform DER -days 36500 -subj /CN=localhost -outform DER \
-///     -addext subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE -out localhost.crt.der
-/// ```
-const CERTIFICATE: &[u8] = include_bytes!("tls_files/localhost.crt.der");
-const KEY: &[u8] = include_bytes!("tls_files/localhost.key.der");
-
-/// Both ends of a trust.
-fn trust() -> (Arc<ServerConfig>, Arc<ClientConfig>) {
-    let key = PrivateKeyDer::Pkcs8(KEY.into());
-    let certificate = CertificateDer::from(CERTIFICATE);
-    let mut roots = RootCertStore::empty();
-    roots.add(certificate.clone()).unwrap();
-    let server =
-        ServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate], key).unwrap();
-    let client = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-    (Arc::new(server), Arc::new(client))
-}
 
 fn client_side<S: Read + Write>(config: Arc<ClientConfig>, stream: S) -> ClientSide<S> {
     let name = ServerName::try_from("localhost").unwrap();

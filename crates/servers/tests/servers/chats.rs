@@ -11,7 +11,8 @@ use liveness::presence::DEFAULT_LINGER;
 use liveness::{Clock, Config};
 use tungstenite::{Error, Message};
 
-use super::{collect, program};
+use super::program;
+use liveness_judge::collect;
 use liveness_testing::eventually;
 use liveness_testing::host::{bound, is_timeout};
 use liveness_testing::raw_peer::{Peer, TEXT, frame, millis};

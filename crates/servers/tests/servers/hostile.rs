@@ -21,7 +21,7 @@ const MIB: u64 = 1 << 20;
 /// what it had not read.
 type Status = Option<&'static str>;
 
-/// It sends this, and the server hangs up: axum with an answer in HTTP, the others without a word.
+/// It sends this, and the server hangs up: axum with an answer in HTTP, the others without an answer.
 fn refused(server: &Server, bytes: &[u8], by_axum: Status) {
     let mut stream = server.dial();
     let _ = stream.write_all(bytes);
@@ -227,7 +227,7 @@ fn hostile_clients_leave_the_server_as_it_was(example: Example) {
 
 with_each_server!(who_breaks_the_rules_and_hangs_up_is_not_waited_for);
 
-/// But for axum's: it gives no access to the bytes that follow, so the connection is kept for the whole of `close_timeout`.
+/// Except axum's: it gives no access to the bytes that follow, so the connection is kept for the whole of `close_timeout`.
 fn who_breaks_the_rules_and_hangs_up_is_not_waited_for(example: Example) {
     let close_timeout = if example == Example::Axum { "1s" } else { "3600s" };
     let server = Server::start(example, &["--close-timeout", close_timeout]);

@@ -40,18 +40,14 @@ mod interop;
 mod resources;
 #[cfg(unix)]
 mod stall;
+#[path = "../trust/mod.rs"]
+mod trust;
 
-use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read};
-use std::net::{SocketAddr, TcpStream};
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 
-use liveness_testing::host::bound;
-use liveness_testing::raw_peer::{BINARY, CONTINUATION, Peer};
-use liveness_testing::{REASONS, eventually};
+use liveness_judge::{Change, reason};
+use liveness_testing::raw_peer::{BINARY, CONTINUATION};
 
 /// The servers. Their flags, their manners and their lines are the same.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -100,132 +96,22 @@ pub(crate) fn program(name: &str) -> PathBuf {
         .with_file_name(format!("{name}{}", std::env::consts::EXE_SUFFIX))
 }
 
-/// A running server, killed at the end whatever the end is.
+/// A running server, seen from outside.
 struct Server {
     example: Example,
-    child: Child,
-    address: SocketAddr,
-    lines: Arc<Mutex<Vec<String>>>,
-    complaints: Arc<Mutex<Vec<String>>>,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It ends a stopped process too.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        if thread::panicking() {
-            println!(
-                "{:?} said:\n{}",
-                self.example,
-                self.lines.lock().unwrap_or_else(PoisonError::into_inner).join("\n")
-            );
-        }
-    }
-}
-
-/// Collects lines for as long as there are any.
-fn collect(from: impl Read + Send + 'static) -> Arc<Mutex<Vec<String>>> {
-    let lines = Arc::new(Mutex::new(Vec::new()));
-    let collected = Arc::clone(&lines);
-    thread::spawn(move || {
-        for line in BufReader::new(from).lines().map_while(Result::ok) {
-            collected.lock().unwrap().push(line);
-        }
-    });
-    lines
+    judged: liveness_judge::Server,
 }
 
 impl Server {
-    fn start(example: Example, arguments: &[&str]) -> Self {
-        let mut command = Command::new(example.program());
-        command.args(["--listen", "127.0.0.1:0"]).args(arguments);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let lines = collect(child.stdout.take().unwrap());
-        let complaints = collect(child.stderr.take().unwrap());
-        eventually("it listens", || !complaints.lock().unwrap().is_empty());
-        let greeting = complaints.lock().unwrap().remove(0);
-        let address = greeting.strip_prefix("listening on ").unwrap().parse().unwrap();
-        Self { example, child, address, lines, complaints }
-    }
-
-    fn dial(&self) -> TcpStream {
-        bound(TcpStream::connect(self.address).unwrap())
-    }
-
-    fn peer(&self) -> Peer<TcpStream> {
-        Peer::shake_hands(self.dial())
-    }
-
-    /// The changes of each connection so far, each with its reason.
-    #[track_caller]
-    fn lives(&self) -> BTreeMap<u64, Vec<Change>> {
-        let mut lives = BTreeMap::<u64, Vec<Change>>::new();
-        for line in self.lines.lock().unwrap().iter() {
-            let (connection, change) = Change::parse(line).unwrap_or_else(|| panic!("no such line: {line}"));
-            lives.entry(connection).or_default().push(change);
-        }
-        lives
-    }
-
-    fn count(&self, what: &str) -> usize {
-        self.lives().values().filter(|life| life.iter().any(|change| change.what == what)).count()
-    }
-
-    /// Waits until everybody has gone, and checks how: online first, one verdict, and `disconnect` last.
-    #[track_caller]
-    fn assert_proper_lives(&self) -> BTreeMap<u64, Vec<Change>> {
-        let over = |life: &Vec<Change>| life.last().is_some_and(|change| change.what == "disconnect");
-        eventually("everybody has gone", || self.lives().values().all(over));
-        let lives = self.lives();
-        for (connection, life) in &lives {
-            let words: Vec<&str> = life.iter().map(|change| change.what.as_str()).collect();
-            let shown = format!("connection {connection}: {words:?}");
-            assert_eq!(words.first(), Some(&"online"), "{shown}");
-            assert_eq!(words[words.len() - 2..], ["offline", "disconnect"], "{shown}");
-            for once in ["offline", "disconnect"] {
-                assert_eq!(words.iter().filter(|word| **word == once).count(), 1, "{shown}");
-            }
-            assert!(words.windows(2).all(|pair| pair[0] != pair[1]), "{shown}");
-            assert!(life.windows(2).all(|pair| pair[0].at <= pair[1].at), "{shown}");
-        }
-        self.assert_no_complaint();
-        lives
-    }
-
-    #[track_caller]
-    fn assert_no_complaint(&self) {
-        let complaints = self.complaints.lock().unwrap();
-        assert!(complaints.is_empty(), "{complaints:?}");
+    fn start(example: Example, flags: &[&str]) -> Self {
+        Self { example, judged: liveness_judge::Server::start(&example.program(), flags) }
     }
 }
 
-/// A line, but for its connection.
-#[derive(Debug)]
-struct Change {
-    at: f64,
-    what: String,
-    reason: Option<String>,
-}
+impl Deref for Server {
+    type Target = liveness_judge::Server;
 
-impl Change {
-    /// `SECONDS online|suspect|offline|disconnect CONNECTION [REASON]`: the reason with `offline`, and only there.
-    fn parse(line: &str) -> Option<(u64, Self)> {
-        let mut words = line.splitn(4, ' ');
-        let at = words.next()?.parse().ok()?;
-        let what = words.next()?.to_owned();
-        let connection = words.next()?.parse().ok()?;
-        let reason = words.next().map(str::to_owned);
-        let proper = match (what.as_str(), &reason) {
-            ("online" | "suspect" | "disconnect", None) => true,
-            ("offline", Some(reason)) => REASONS.contains(&reason.split(' ').next()?),
-            _ => false,
-        };
-        proper.then_some((connection, Self { at, what, reason }))
+    fn deref(&self) -> &Self::Target {
+        &self.judged
     }
-}
-
-/// The reason that a life ended by.
-fn reason(life: &[Change]) -> &str {
-    life.iter().find_map(|change| change.reason.as_deref()).unwrap_or("none")
 }

@@ -25,7 +25,7 @@ pub(super) struct Resources {
 
 impl Resources {
     pub(super) fn of(server: &Server) -> Self {
-        let folder = format!("/proc/{}", server.child.id());
+        let folder = format!("/proc/{}", server.child().unwrap().id());
         let status = fs::read_to_string(format!("{folder}/status")).unwrap();
         let field = |name: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
@@ -95,7 +95,7 @@ fn rests(time: Duration, rest: Duration) -> u64 {
 
 /// A file of each of its threads.
 fn of_threads(server: &Server, file: &str) -> Vec<String> {
-    let tasks = fs::read_dir(format!("/proc/{}/task", server.child.id())).unwrap();
+    let tasks = fs::read_dir(format!("/proc/{}/task", server.child().unwrap().id())).unwrap();
     // A thread may have ended meanwhile.
     tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join(file)).ok()).collect()
 }

@@ -54,7 +54,7 @@ impl Stage {
 
 impl Server {
     fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
+        kill_process(Pid::from_child(self.child().unwrap()), signal).unwrap();
     }
 }
 

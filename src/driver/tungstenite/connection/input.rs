@@ -1,14 +1,13 @@
 //! Bytes in: from the transport to messages.
 
 use std::io::{self, Read};
-use std::string::ToString as _;
 
 use tungstenite::{Error, Message};
 
 use super::Connection;
+use crate::dialect::{self, Heard};
 use crate::driver::tungstenite::pipe::End;
 use crate::session::{ErrorKind, Inbound, LOOK_WHILE_WRITING};
-use crate::text_heartbeat::TextHeartbeat;
 use crate::time::Timestamp;
 
 /// One read: enough for a busy connection, and little for a stack.
@@ -116,6 +115,15 @@ impl Connection {
         self.session.take(&mut self.peer, now)
     }
 
+    /// The program's own codec found this in a message that it was shown: where the heartbeat is compressed, or in a stream of
+    /// bytes that messages cut anywhere. What it owes for it, it sends itself.
+    ///
+    /// Our pings are what a [`dialect`](Self::dialect) of the program's asks, which hears only data. Under
+    /// [`Evidence::PongOnly`](crate::Evidence::PongOnly) a caller that reads late is a peer that answers late.
+    pub fn heard(&mut self, heard: Heard, now: Timestamp) {
+        self.session.heard(heard, &mut self.peer, now);
+    }
+
     /// Goes on with frames that have come, once they are wanted.
     pub(super) fn decode_rest(&mut self, now: Timestamp) {
         if (self.undecoded || self.fresh) && self.session.wants_read(now) {
@@ -154,13 +162,10 @@ impl Connection {
     }
 
     fn on_message(&mut self, message: Message, now: Timestamp) {
-        if let Message::Text(text) = &message {
-            if let Some(heartbeat) = self.heartbeat.parse(text) {
-                return self.on_text_heartbeat(heartbeat, now);
-            }
-        }
         let inbound = match &message {
-            Message::Text(_) | Message::Binary(_) | Message::Frame(_) => Inbound::Data,
+            Message::Text(text) => Inbound::Message(dialect::Message::Text(text)),
+            Message::Binary(bytes) => Inbound::Message(dialect::Message::Binary(bytes)),
+            Message::Frame(_) => Inbound::Data,
             Message::Ping(payload) => Inbound::Ping(payload),
             Message::Pong(payload) => Inbound::Pong(payload),
             Message::Close(frame) => Inbound::Close(frame.as_ref().map(|frame| frame.code.into())),
@@ -171,20 +176,6 @@ impl Connection {
             self.session.keep(message, bytes);
         } else if let Message::Close(frame) = message {
             self.close_frame = frame;
-        }
-    }
-
-    fn on_text_heartbeat(&mut self, heartbeat: TextHeartbeat, now: Timestamp) {
-        match heartbeat {
-            TextHeartbeat::Ping(_) => {
-                self.session.received(Inbound::Beat, &mut self.peer, now);
-                if let Some(answer) = heartbeat.answer() {
-                    self.session.answer(Message::text(answer.to_string()));
-                }
-            }
-            TextHeartbeat::Pong(payload) => {
-                self.session.received(Inbound::Answer(payload.as_bytes()), &mut self.peer, now);
-            }
         }
     }
 

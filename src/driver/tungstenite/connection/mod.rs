@@ -14,7 +14,7 @@ use super::Offline;
 use super::errors::write_too_large;
 use super::pipe::Pipe;
 use crate::config::Config;
-use crate::driver::Heartbeat;
+use crate::dialect::Dialect;
 use crate::event::{Action, CloseCode, Event, Reason};
 use crate::liveness::Liveness;
 use crate::observer::{Observed, Observer};
@@ -80,7 +80,6 @@ pub struct Connection {
     socket: WebSocket<Pipe>,
     session: Session<Message>,
     peer: Observed,
-    heartbeat: Heartbeat,
     /// The transport had nothing more to read when it was last asked.
     drained: bool,
     /// Frames that have come may still be in the input, because the session wanted no more.
@@ -135,7 +134,6 @@ impl Connection {
             socket,
             session: Session::new(role),
             peer: Observed::new(Liveness::new(config.for_drivers(), seed, now)),
-            heartbeat: Heartbeat::Frames,
             drained: false,
             undecoded: false,
             fresh: true,
@@ -149,10 +147,25 @@ impl Connection {
         }
     }
 
-    /// Sends and takes pings and pongs of this kind; without it, frames. Say it before anything is read.
+    /// The heartbeat is in messages, in this [`dialect`](crate::dialect); without it, in frames. Say it before anything is read.
+    /// A message that is the heartbeat's is not shown.
+    ///
+    /// ```
+    /// use liveness::Timestamp;
+    /// use liveness::dialect::graphql::TransportWs;
+    /// use liveness::driver::tungstenite::Connection;
+    /// use liveness::session::Role;
+    ///
+    /// let now = Timestamp::ZERO;
+    /// let mut peer = Connection::opened(Role::Server, TransportWs::SERVER_CONFIG, None, 7, now).dialect(TransportWs);
+    /// peer.probe(now);
+    /// while peer.poll(now).is_some() {}
+    /// let text = peer.outgoing().get(2..).unwrap_or_default();
+    /// assert!(text.starts_with(br#"{"type":"ping","payload":{"ping":""#));
+    /// ```
     #[must_use]
-    pub const fn heartbeat(mut self, heartbeat: Heartbeat) -> Self {
-        self.set_heartbeat(heartbeat);
+    pub fn dialect(mut self, dialect: impl Dialect + Send + 'static) -> Self {
+        self.set_dialect(dialect);
         self
     }
 
@@ -163,8 +176,9 @@ impl Connection {
         self
     }
 
-    pub(super) const fn set_heartbeat(&mut self, heartbeat: Heartbeat) {
-        self.heartbeat = heartbeat;
+    pub(super) fn set_dialect(&mut self, dialect: impl Dialect + Send + 'static) {
+        let latest = self.peer.liveness().latest();
+        self.session.set_dialect(dialect, &mut self.peer, latest);
     }
 
     pub(super) const fn set_limits(&mut self, limits: Limits) {
@@ -196,6 +210,11 @@ impl Connection {
     /// When to take the next turn, if nothing happens before; `None`: not before the next event.
     #[must_use]
     pub fn poll_timeout(&self, now: Timestamp) -> Option<Timestamp> {
+        // After the verdict what has come is heard by shares. Where the rest after a share is over, the next turn has the next one.
+        let is_rested = self.undecoded && self.session.kept() == 0 && self.session.wants_read(now);
+        if is_rested && self.peer.liveness().verdict().is_some() {
+            return Some(now);
+        }
         let own = self.session.poll_timeout(now);
         [self.peer.liveness().wake_at(), own].into_iter().flatten().min()
     }
@@ -206,19 +225,19 @@ impl Connection {
         self.session.close(code, text, &mut self.peer, now);
     }
 
-    /// Makes a ping due now: see [`Liveness::probe`].
+    /// Makes a ping due now: see [`Liveness::probe`]. An end whose dialect [never asks](Dialect::asks) sends none.
     pub fn probe(&mut self, now: Timestamp) {
-        self.peer.probe(now);
+        self.session.probe(&mut self.peer, now);
     }
 
-    /// From now on these settings: see [`Liveness::reconfigure`].
+    /// From now on these settings: see [`Liveness::reconfigure`]. For numbers that the server's hello announces.
     pub fn reconfigure(&mut self, config: Config, now: Timestamp) {
-        self.peer.reconfigure(config.for_drivers(), now);
+        self.session.reconfigure(config.for_drivers(), &mut self.peer, now);
     }
 
     /// The connection is given up by its own side, without another turn: it is dropped. Observers are told
     /// [`Action::MarkOffline`] with [`Reason::LocalClosed`](crate::Reason::LocalClosed), unless there was a verdict, and
-    /// [`Action::Disconnect`]. A Close frame waits in [`outgoing`](Self::outgoing), for whoever has a moment to send it.
+    /// [`Action::Disconnect`]. A Close frame waits in [`outgoing`](Self::outgoing), for a caller that has a moment to send it.
     pub fn abandon(&mut self, now: Timestamp) {
         self.session.close(CloseCode::GOING_AWAY, "", &mut self.peer, now);
         while let Some(action) = self.peer.poll(now) {

@@ -1,18 +1,15 @@
 //! Bytes out: from messages to the transport.
 
 use std::io::{self, Write};
-use std::string::ToString as _;
 use std::sync::Arc;
 
 use tungstenite::protocol::CloseFrame;
 use tungstenite::{Error, Message};
 
 use super::{Connection, SendError};
-use crate::driver::Heartbeat;
+use crate::dialect::MessageBuf;
 use crate::event::{CloseCode, Event};
-use crate::payload::Payload;
 use crate::session::Outbound;
-use crate::text_heartbeat::TextHeartbeat;
 use crate::time::Timestamp;
 
 impl Connection {
@@ -138,9 +135,12 @@ impl Connection {
         self.flush_if_clean(now);
         while let Some(out) = self.session.poll_write() {
             let written = match out {
-                Outbound::Answer(message) => self.socket.write(message),
+                Outbound::Answer(answer) => self.socket.write(own(answer)),
                 Outbound::Pong(payload) => self.socket.write(Message::Pong(payload.into_vec().into())),
-                Outbound::Ping(payload) => self.write_ping(payload, now),
+                Outbound::Ping(payload) => {
+                    self.write_ping(Message::Ping(payload.as_bytes().to_vec().into()), now)
+                }
+                Outbound::Beat(beat) => self.write_ping(own(beat), now),
                 Outbound::Close(code, text) => self
                     .socket
                     .close(code.map(|code| CloseFrame { code: code.get().into(), reason: text.into() })),
@@ -155,11 +155,7 @@ impl Connection {
         }
     }
 
-    fn write_ping(&mut self, payload: Payload, now: Timestamp) -> tungstenite::Result<()> {
-        let ping = match self.heartbeat {
-            Heartbeat::Frames => Message::Ping(payload.as_bytes().to_vec().into()),
-            Heartbeat::Text => Message::text(TextHeartbeat::Ping(payload).to_string()),
-        };
+    fn write_ping(&mut self, ping: Message, now: Timestamp) -> tungstenite::Result<()> {
         let written = self.socket.write(ping);
         let unsent = self.unsent() as u64;
         self.session.ping_ends_after(unsent, &mut self.peer, now);
@@ -215,6 +211,14 @@ impl Connection {
             self.session.flushed(&mut self.peer, now);
         }
         self.pump(now);
+    }
+}
+
+/// A message of the session's own.
+fn own(message: MessageBuf) -> Message {
+    match message {
+        MessageBuf::Text(text) => Message::text(text),
+        MessageBuf::Binary(bytes) => Message::binary(bytes),
     }
 }
 

@@ -6,7 +6,7 @@
 //!
 //! - each socket is a `LiveStream`, which finds out dead connections and closes them;
 //! - what answers a Ping is the browser, not the page in it: so the heartbeat is text messages, that only the page's script can
-//!   answer (`Heartbeat::Text`), and a page that has frozen is found out too; its round trips are shown beside the names;
+//!   answer (`TextHeartbeats`), and a page that has frozen is found out too; its round trips are shown beside the names;
 //! - the page notices by the same machine that its hub is gone, and dials again: `liveness.js`;
 //! - `Presence` makes people of connections: two tabs are one person, and a reloaded page neither leaves nor joins.
 //!
@@ -28,7 +28,7 @@ use clap::Parser;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use hub::{Health, Hub, Input, Order};
-use liveness::driver::Heartbeat;
+use liveness::dialect::TextHeartbeats;
 use liveness::driver::axum::Counters;
 use liveness::driver::tokio::LiveStream;
 use liveness::{CloseCode, Config, Schedule};
@@ -78,7 +78,7 @@ async fn main() -> Result<(), web::Failure> {
 async fn upgrade(upgrade: WebSocketUpgrade, counters: Counters, State(app): State<App>) -> Response {
     let upgrade = upgrade.max_message_size(MESSAGE).max_frame_size(MESSAGE);
     upgrade.on_upgrade(async move |socket| {
-        let socket = LiveStream::new(socket, app.config).counted(counters).heartbeat(Heartbeat::Text);
+        let socket = LiveStream::new(socket, app.config).counted(counters).dialect(TextHeartbeats);
         converse(socket, app.hub).await;
     })
 }
@@ -141,7 +141,7 @@ async fn speak(
                 let frame = CloseFrame { code: code.get(), reason: why.into() };
                 sink.send(Message::Close(Some(frame))).await.is_ok()
             }
-            // The hub has given up this queue, for it was full; now that it is empty there is a new one.
+            // The hub has given up this queue, because it was full. Now that it is empty there is a new one.
             None => {
                 let (outbox, fresh) = mpsc::channel(ORDERS);
                 orders = fresh;

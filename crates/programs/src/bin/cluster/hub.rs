@@ -286,7 +286,7 @@ fn json(what: &Tell) -> String {
     serde_json::to_string(what).unwrap_or_default()
 }
 
-/// A line for whoever started the node; `eprintln!` would panic where stderr is closed.
+/// A line for the terminal that started the node; `eprintln!` would panic where stderr is closed.
 fn say(now: Timestamp, what: std::fmt::Arguments<'_>) {
     use std::io::Write;
     let _ = writeln!(std::io::stderr(), "{now} {what}");

@@ -71,7 +71,7 @@ struct Program {
     #[arg(long, value_name = "DURATION", default_value = "500ms", value_parser = parse_duration)]
     beat: Duration,
     // Longer than the slowest redial, so that nobody leaves because Redis was away.
-    /// How long somebody whom no node claims is still there.
+    /// How long a user that no node claims is still there.
     #[arg(long, value_name = "DURATION", default_value = "3s", value_parser = parse_duration)]
     linger: Duration,
     /// How long a pen whose holder is not heard of stays frozen while others wait.

@@ -283,7 +283,7 @@ impl World {
             death: Death { users: 0, rooms: 0, read: 0 },
         };
         for (what, every) in RATES {
-            // So many of them in this time, whoever it is: what one does more often, another does less.
+            // So many of them in this time, by all together: what one does more often, another does less.
             let times = self.users.len() as f64 * seconds / every.as_secs_f64();
             for _ in 0..times as u64 {
                 self.one(what, &sizes, &mut row);

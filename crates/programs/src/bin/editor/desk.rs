@@ -113,7 +113,7 @@ struct Snapshot {
     holder: Option<u32>,
     /// For how long the holder has not been heard of.
     frozen_ms: Option<u64>,
-    /// The pen passes on in so long, and to whom.
+    /// The pen passes on in so long, and to this user.
     passes_ms: Option<u64>,
     next: Option<u32>,
     queue: Vec<u32>,
@@ -218,7 +218,7 @@ impl Desk {
 
     fn turn(&mut self, batch: &mut Vec<Input>) -> io::Result<()> {
         let now = self.clock.now();
-        // Who says something is there: first of all that, for everybody, and what follows from it.
+        // Who says something is there: first of all, everybody is told that, and what follows from it.
         for input in &*batch {
             if let Input::Said(key, _) = input {
                 // Of one that was let go meanwhile it counts no more.
@@ -380,7 +380,7 @@ impl Desk {
     fn edit(&mut self, key: Key, user: &User, edit: &Edit, now: Timestamp) {
         let seq = edit.seq;
         let refused = |kind, why| Tell::Refused { seq, kind, why };
-        // What was carried out once is carried out, whoever has the pen by now.
+        // What was carried out once is carried out, although another user may have the pen by now.
         if self.text.has(edit) {
             return self.tell(key, &Tell::Ack { seq });
         }

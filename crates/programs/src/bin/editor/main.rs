@@ -1,4 +1,4 @@
-//! One text and one pen: whoever holds the pen writes, the others read along and wait their turn.
+//! One text and one pen: the user who holds the pen writes, the others read along and wait their turn.
 //!
 //! `cargo editor`, then open <http://127.0.0.1:8080> in two windows or three.
 //!
@@ -31,7 +31,7 @@ use liveness::{CloseCode, Config};
 use liveness_programs::web;
 use tokio::sync::{mpsc, oneshot};
 
-/// One text and one pen: whoever holds the pen writes, the others read along and wait their turn.
+/// One text and one pen: the user who holds the pen writes, the others read along and wait their turn.
 #[derive(Parser)]
 #[command(name = "editor")]
 struct Program {

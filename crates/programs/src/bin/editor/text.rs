@@ -24,7 +24,7 @@ pub(crate) struct Edit {
     pub(crate) insert: String,
 }
 
-/// Why an edit cannot be carried out, whoever holds the pen.
+/// Why an edit cannot be carried out, even by the holder of the pen.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Unfit {
     /// It was written for another revision, or for a part of the text that is not there.

@@ -8,21 +8,16 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use liveness::driver::tokio::{Counted, LiveStream, clock};
-use liveness::driver::{Heartbeat, tune};
+use liveness::dialect::TextHeartbeats;
+use liveness::driver::tokio::clock;
+use liveness::driver::tokio_tungstenite::{ClientStream, connect};
 use liveness::reconnect::{Backoff, GiveUpReason, Policy, Reconnect, ReconnectAction};
-use liveness::session::Role;
-use liveness::{Clock, Config, Reason, Timestamp, random_seed};
+use liveness::{Clock, Config, Reason, SleepDetector, Timestamp, random_seed};
 use serde_json::Value;
-use tokio::net::TcpStream;
-use tokio::time::{sleep_until, timeout_at};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async_tls};
+use tokio::time::{sleep, sleep_until, timeout_at};
 use tungstenite::Message;
-use tungstenite::client::IntoClientRequest;
 
 use liveness_programs::web::Failure;
-
-type Socket = LiveStream<WebSocketStream<MaybeTlsStream<Counted<TcpStream>>>>;
 
 /// What has been received: whose count, and its last number.
 struct Place {
@@ -42,17 +37,17 @@ pub(crate) async fn follow(url: &str, config: Config) -> Result<(), Failure> {
         match reconnect.poll(clock.now()) {
             Some(ReconnectAction::Dial(attempt)) => {
                 let abandoned = instant(clock, reconnect.poll_timeout());
-                match timeout_at(abandoned, dial(url, config)).await {
-                    Ok(Ok(socket)) if reconnect.connected(attempt, clock.now()) => {
+                match timeout_at(abandoned, connect(url, config)).await {
+                    Ok(Ok((socket, _))) if reconnect.connected(attempt, clock.now()) => {
                         say(format_args!("connected"));
-                        let reason = place.follow(socket).await?;
+                        let reason = place.follow(socket.dialect(TextHeartbeats)).await?;
                         say(format_args!("disconnected: {}", reason.description()));
                         reconnect.closed(attempt, reason.connection_close_code(), clock.now());
                     }
                     Ok(Ok(_)) => {}
                     Ok(Err(why)) => {
-                        say(format_args!("not connected: {why:?}"));
-                        reconnect.failed(attempt, clock.now());
+                        say(format_args!("not connected: {why}"));
+                        reconnect.failed_with(attempt, why.then(), clock.now());
                     }
                     // The next poll says so.
                     Err(_) => {}
@@ -79,34 +74,27 @@ fn instant(clock: Clock, at: Option<Timestamp>) -> tokio::time::Instant {
     clock.instant(at.unwrap_or(Timestamp::MAX)).into()
 }
 
-async fn dial(url: &str, config: Config) -> Result<Socket, Failure> {
-    let request = url.into_client_request()?;
-    let (secure, uri) = (request.uri().scheme_str() == Some("wss"), request.uri());
-    let host = uri.host().ok_or("the address has no host")?;
-    // An IPv6 address stands in brackets in a URL, and without in a socket's address.
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let stream = TcpStream::connect((host, uri.port_u16().unwrap_or(if secure { 443 } else { 80 }))).await?;
-    tune(&stream);
-    let stream = Counted::new(stream);
-    let counters = stream.counters().clone();
-    let (socket, _) = client_async_tls(request, stream).await?;
-    Ok(LiveStream::new(socket, config).role(Role::Client).counted(counters).heartbeat(Heartbeat::Text))
-}
-
 impl Place {
     /// Says what we have, and takes what comes, until the connection ends, and why.
-    async fn follow(&mut self, mut socket: Socket) -> Result<Reason, Failure> {
+    async fn follow(&mut self, mut socket: ClientStream) -> Result<Reason, Failure> {
         // Where it cannot be sent, the stream ends, and says why.
         let _ = socket.send(Message::text(format!("from {} {}", self.epoch, self.last))).await;
-        while let Some(message) = socket.next().await {
-            match message {
-                Ok(Message::Text(words)) => self.take(&serde_json::from_str(&words)?)?,
-                Ok(_) => {}
-                Err(offline) => return Ok(offline.reason().unwrap_or(Reason::TransportClosed)),
+        let (clock, mut detector) = (socket.clock(), SleepDetector::DEFAULT);
+        loop {
+            if detector.observe(clock.now(), clock.wall()).is_some() {
+                socket.probe();
+            }
+            tokio::select! {
+                message = socket.next() => match message {
+                    Some(Ok(Message::Text(words))) => self.take(&serde_json::from_str(&words)?)?,
+                    Some(Ok(_)) => {}
+                    Some(Err(offline)) => return Ok(offline.reason().unwrap_or(Reason::TransportClosed)),
+                    // It was closed in agreement.
+                    None => return Ok(socket.liveness().verdict().unwrap_or(Reason::TransportClosed)),
+                },
+                () = sleep(clock.until(detector.poll_timeout()).unwrap_or(Duration::MAX)) => {}
             }
         }
-        // It was closed in agreement.
-        Ok(socket.liveness().verdict().unwrap_or(Reason::TransportClosed))
     }
 
     fn take(&mut self, message: &Value) -> io::Result<()> {

@@ -28,7 +28,7 @@ use axum::routing::any;
 use clap::Parser;
 use farm::{Farm, Figure};
 use futures_util::{SinkExt, StreamExt};
-use liveness::driver::Heartbeat;
+use liveness::dialect::TextHeartbeats;
 use liveness::driver::axum::Counters;
 use liveness::driver::tokio::LiveStream;
 use liveness::{CloseCode, Config};
@@ -158,7 +158,7 @@ async fn upgrade(upgrade: WebSocketUpgrade, counters: Counters, State(app): Stat
     upgrade.on_upgrade(async move |socket| {
         let mut orders = app.orders.subscribe();
         let socket = LiveStream::new(socket, app.config).counted(counters);
-        let mut socket = socket.heartbeat(Heartbeat::Text);
+        let mut socket = socket.dialect(TextHeartbeats);
         let order = tokio::select! {
             () = converse(&mut socket, &app) => return,
             order = orders.recv() => order,

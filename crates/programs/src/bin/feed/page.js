@@ -49,7 +49,6 @@ function reason({ reason, words, silence, code }) {
     1011: "something went wrong in the server",
     1012: "the server restarts",
     1013: "the server asks to come back later",
-    3008: "the server took this page for dead",
   };
   if (reason === "ping-timeout") return `the server has said nothing for ${(silence / 1000).toFixed(1)} s`;
   if (reason === "transport-closed") return "the connection broke";

@@ -38,7 +38,7 @@ pub(super) enum Output {
 }
 
 enum Life {
-    /// Not asked for, for there is no link.
+    /// Not asked for, because there is no link.
     None,
     Asked,
     Given {

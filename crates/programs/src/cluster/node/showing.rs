@@ -14,7 +14,7 @@ use crate::cluster::words::{Known, Person, Seen, State, Tell};
 pub(super) struct Told {
     known: bool,
     people: BTreeMap<User, Person>,
-    /// Of whom something else may be to be told.
+    /// Those of which something else may be to be told.
     pub(super) touched: BTreeSet<User>,
     pen: Option<Pen>,
     granted: u64,
@@ -72,7 +72,7 @@ impl Node {
             self.tell_all(Tell::Nodes { nodes: Arc::clone(self.view.nodes()), known });
         }
         if !known {
-            // Whoever holds it when it is known again is told again: they may have come here meanwhile.
+            // The holder is told again when it is known again: they may have come here meanwhile.
             self.told.granted = 0;
         }
         for user in std::mem::take(&mut self.told.touched) {

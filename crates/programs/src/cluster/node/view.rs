@@ -59,7 +59,7 @@ impl View {
         view
     }
 
-    /// Everybody of whom something may be other than before. News that are in it already change nothing.
+    /// Every user of which something may be other than before. News that are in it already change nothing.
     pub(crate) fn apply(&mut self, n: u64, news: News, now: Timestamp) -> Result<Vec<User>, Gap> {
         if n <= self.upto {
             return Ok(Vec::new());
@@ -124,7 +124,7 @@ impl View {
         self.people.set_status(&connection, status, now);
     }
 
-    /// Whoever wants to know asks; the changes are not needed.
+    /// Callers that want to know ask; the changes are not needed.
     fn poll(&mut self, now: Timestamp) {
         while self.people.poll(now).is_some() {}
     }

@@ -129,7 +129,7 @@ pub struct Picture {
     pub upto: u64,
     pub nodes: Vec<(Incarnation, String, String)>,
     pub claims: Vec<(Incarnation, User, Status)>,
-    /// Whom nobody claims, and who have not left yet.
+    /// The users that no node claims, and that have not left yet.
     pub away: Vec<User>,
     pub pen: Pen,
     pub text: Vec<Line>,

@@ -25,7 +25,7 @@ pub struct Store {
     connection: MultiplexedConnection,
     sha: String,
     settings: Settings,
-    /// What this Redis can lose of what it has acknowledged, in words for whoever brought it.
+    /// What this Redis can lose of what it has acknowledged, in words for the person who brought it.
     pub loses: Option<String>,
 }
 
@@ -48,7 +48,7 @@ impl Store {
         settings: Settings,
         clock: &str,
     ) -> RedisResult<(Self, Log)> {
-        // Whoever waits judges how long: the node does, by its own clock, and it hears first what has arrived.
+        // The side that waits judges how long: that is the node, by its own clock, and it hears first what has arrived.
         let config = AsyncConnectionConfig::new().set_response_timeout(None).set_connection_timeout(None);
         let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
         let log = Log { connection: client.get_multiplexed_async_connection_with_config(&config).await? };

@@ -1,16 +1,19 @@
 //! The page's half, `LiveSocket`, in a real browser, before a server of the tests' own that answers its questions and judges
 //! nobody: what a stopped server, a hidden tab and a frozen one come to, told by the page and counted at the server.
 
+mod waking;
+
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use axum::extract::State;
-use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use axum::routing::any;
 use liveness::TextHeartbeat;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
+use tokio::sync::watch;
 
 use crate::browser::{Browser, Page};
 use crate::proxy::{Proxy, Way};
@@ -25,6 +28,8 @@ type Heard = Arc<Mutex<Vec<Vec<String>>>>;
 struct Half {
     address: SocketAddr,
     heard: Heard,
+    /// The code with which all connections of the moment are closed.
+    closes: watch::Sender<u16>,
     runtime: Option<Runtime>,
 }
 
@@ -33,11 +38,12 @@ impl Half {
         let runtime = crate::runtime_of_one();
         let heard = Heard::default();
         let page = web::page(include_str!("page.html"), include_str!("page.js"));
-        let page = page.route("/live", any(upgrade)).with_state(Arc::clone(&heard));
+        let (closes, close) = watch::channel(0);
+        let page = page.route("/live", any(upgrade)).with_state((Arc::clone(&heard), close));
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
         runtime.spawn(web::serve(listener, page));
-        Self { address, heard, runtime: Some(runtime) }
+        Self { address, heard, closes, runtime: Some(runtime) }
     }
 
     fn url(&self, options: &str) -> String {
@@ -65,17 +71,29 @@ impl Drop for Half {
     }
 }
 
-async fn upgrade(upgrade: WebSocketUpgrade, State(heard): State<Heard>) -> Response {
-    upgrade.on_upgrade(async move |socket| answer(socket, &heard).await)
+type App = (Heard, watch::Receiver<u16>);
+
+async fn upgrade(upgrade: WebSocketUpgrade, State((heard, mut close)): State<App>) -> Response {
+    close.mark_unchanged();
+    upgrade.on_upgrade(async move |socket| answer(socket, &heard, close).await)
 }
 
-async fn answer(mut socket: WebSocket, heard: &Heard) {
+async fn answer(mut socket: WebSocket, heard: &Heard, mut close: watch::Receiver<u16>) {
     let connection = {
         let mut heard = heard.lock().unwrap();
         heard.push(Vec::new());
         heard.len() - 1
     };
-    while let Some(Ok(message)) = socket.recv().await {
+    loop {
+        let message = tokio::select! {
+            message = socket.recv() => message,
+            Ok(()) = close.changed() => {
+                let frame = CloseFrame { code: *close.borrow(), reason: "".into() };
+                let _ = socket.send(Message::Close(Some(frame))).await;
+                continue;
+            }
+        };
+        let Some(Ok(message)) = message else { break };
         let Message::Text(words) = message else { continue };
         heard.lock().unwrap()[connection].push(words.to_string());
         if let Some(answer) = TextHeartbeat::parse(&words).and_then(|heartbeat| heartbeat.answer()) {
@@ -150,7 +168,7 @@ fn a_tab_that_is_hidden_stopped_or_frozen_for_minutes_loses_no_server_and_asks_o
     for page in sleepers.iter().chain([&hidden]) {
         first(page, "online", 0);
     }
-    // Whoever looks at a tab brings it to the front: not before the end.
+    // Looking at a tab brings it to the front: not before the end.
     let _others = [&hidden, &judged].map(|page| page.tab("about:blank"));
     sleepers[0].stop();
     sleepers[1].freeze();

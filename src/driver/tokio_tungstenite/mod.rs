@@ -25,10 +25,15 @@
 //! }
 //! # }
 //! ```
+//!
+//! A client [connects](connect): `ws://`, or `wss://` with feature `rustls`.
+
+mod connect;
 
 use std::boxed::Box;
 use std::io;
 use std::string::String;
+use std::vec::Vec;
 
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
@@ -42,6 +47,7 @@ use tungstenite::handshake::server::{Callback, NoCallback};
 use tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tungstenite::{Error, Message};
 
+pub use self::connect::{ClientStream, connect, connect_with};
 use super::tokio::{Adapter, Counted, LiveStream, MessageKind, WebSocket, guess};
 use super::{ErrorKind, HANDSHAKE_TIMEOUT};
 use crate::config::Config;
@@ -120,7 +126,7 @@ where
     Ok((socket, counters))
 }
 
-/// Opens a WebSocket to a server over a connected transport, and watches it.
+/// Opens a WebSocket to a server over a connected transport, and watches it. [`connect`] dials by itself.
 ///
 /// ```no_run
 /// # #[tokio::main(flavor = "current_thread")]
@@ -159,6 +165,48 @@ where
     Ok((LiveStream::new(socket, config).counted(counters).role(Role::Client), response))
 }
 
+/// Watches a WebSocket whose opening handshake somebody else has done, such as a web framework, over the transport that it hands over.
+///
+/// It sees each byte move, wherever the transport comes from: what hyper calls an upgraded connection will do. `docs/stacks.md` of the
+/// repository has the frameworks.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use futures_util::{SinkExt, StreamExt};
+/// # use tokio_tungstenite::tungstenite::Message;
+/// use liveness::Config;
+/// use liveness::driver::tokio_tungstenite::from_raw_socket;
+/// use liveness::session::Role;
+///
+/// # let (upgraded, theirs) = tokio::io::duplex(1024);
+/// # let mut client = from_raw_socket(theirs, Role::Client, None, Config::DEFAULT).await;
+/// let mut socket = from_raw_socket(upgraded, Role::Server, None, Config::DEFAULT).await;
+/// # let (said, heard) = tokio::join!(client.send(Message::text("hello")), socket.next());
+/// # said?;
+/// # assert_eq!(heard.ok_or("over")??, Message::text("hello"));
+/// # Ok(())
+/// # }
+/// ```
+pub async fn from_raw_socket<T>(
+    transport: T,
+    role: Role,
+    settings: Option<WebSocketConfig>,
+    config: Config,
+) -> LiveStream<WebSocketStream<Counted<T>>>
+where
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    let transport = Counted::new(transport);
+    let counters = transport.counters().clone();
+    let tungstenite_role = match role {
+        Role::Server => tungstenite::protocol::Role::Server,
+        Role::Client => tungstenite::protocol::Role::Client,
+    };
+    let socket = WebSocketStream::from_raw_socket(transport, tungstenite_role, settings).await;
+    LiveStream::new(socket, config).counted(counters).role(role)
+}
+
 fn too_long() -> Error {
     Error::Io(io::Error::new(io::ErrorKind::TimedOut, "the handshake took too long"))
 }
@@ -194,6 +242,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Adapter<WebSocketStream<T>> for Tungsten
 
     fn text(text: String) -> Message {
         Message::Text(text.into())
+    }
+
+    fn binary(bytes: Vec<u8>) -> Message {
+        Message::Binary(bytes.into())
     }
 
     fn close(code: Option<CloseCode>, text: &str) -> Message {

@@ -1,0 +1,242 @@
+//! The other way round: a client is judged, and the server is played.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use liveness_testing::eventually;
+use liveness_testing::host::bound;
+use liveness_testing::raw_peer::{BINARY, CLOSE, Frame, PING, PONG, code_and_text, sleep, unmasked};
+use socket2::SockRef;
+use tungstenite::handshake::derive_accept_key;
+
+use crate::cases::LIFE;
+use crate::server::{Lines, collect};
+use crate::{Outcome, catch};
+
+/// What a client is started with, behind the server's address.
+pub const CLIENT_SETTINGS: [&str; 2] = ["interval=500ms", "timeout=10s"];
+
+/// A server that does something, and what the client should say of it in the end.
+pub struct ClientCase {
+    pub name: &'static str,
+    /// What happens, and what is right, in a sentence.
+    pub sentence: &'static str,
+    act: fn(&Client),
+    pub reason: &'static str,
+}
+
+pub const CLIENT_CASES: &[ClientCase] = &[
+    ClientCase {
+        name: "answer",
+        sentence: "it answers pings, then closes: kept, and echoed",
+        act: answer,
+        reason: "peer-closed 1000",
+    },
+    ClientCase {
+        name: "mute",
+        sentence: "it answers no ping: told so by one Close, 3008",
+        act: stay_mute,
+        reason: "ping-timeout",
+    },
+    ClientCase {
+        name: "freeze",
+        sentence: "it neither reads nor writes: given up, and hung up on",
+        act: freeze,
+        reason: "ping-timeout",
+    },
+    ClientCase {
+        name: "dribble",
+        sentence: "one frame of 1 MB takes 12 s to arrive: kept",
+        act: dribble,
+        reason: "peer-closed 1000",
+    },
+    ClientCase {
+        name: "break-rules",
+        sentence: "a frame of no known kind: told so, 1002",
+        act: break_rules,
+        reason: "protocol-error 1002",
+    },
+    ClientCase {
+        name: "reset",
+        sentence: "its end of the connection is gone: noticed",
+        act: reset,
+        reason: "transport-closed",
+    },
+];
+
+/// Plays the cases against this program, each against a process of its own, at the same time. `names`: only these, or all.
+pub fn judge_client(program: &Path, names: &[String]) -> Vec<(&'static ClientCase, Outcome)> {
+    let wanted = |case: &&ClientCase| names.is_empty() || names.iter().any(|name| name == case.name);
+    thread::scope(|scope| {
+        let playing: Vec<_> = CLIENT_CASES
+            .iter()
+            .filter(wanted)
+            .map(|case| (case, scope.spawn(|| see(program, case))))
+            .collect();
+        let outcome = |seen: Result<(), String>| seen.map_or_else(Outcome::Wrong, |()| Outcome::Right);
+        playing.into_iter().map(|(case, playing)| (case, outcome(playing.join().unwrap()))).collect()
+    })
+}
+
+fn see(program: &Path, case: &ClientCase) -> Result<(), String> {
+    let client = catch(|| Client::start(program))?;
+    let acted = catch(|| (case.act)(&client));
+    let told = catch(|| client.reason())?;
+    match (acted, told == case.reason) {
+        (acted, true) => acted,
+        (Ok(()), false) => Err(format!("it says {told}")),
+        (Err(seen), false) => Err(format!("it says {told}; its server: {seen}")),
+    }
+}
+
+/// A client that runs, killed at the end whatever the end is, and our end of its connection.
+struct Client {
+    child: Child,
+    lines: Lines,
+    stream: TcpStream,
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Client {
+    fn start(program: &Path) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let url = format!("ws://{}/", listener.local_addr().unwrap());
+        let mut command = Command::new(program);
+        command.arg(url).args(CLIENT_SETTINGS);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+        let lines = collect(child.stdout.take().unwrap());
+        listener.set_nonblocking(true).unwrap();
+        let mut accepted = None;
+        eventually("it dials", || {
+            accepted = listener.accept().ok();
+            accepted.is_some()
+        });
+        let stream = accepted.unwrap().0;
+        stream.set_nonblocking(false).unwrap();
+        let mut client = Self { child, lines, stream: bound(stream) };
+        client.shake_hands();
+        client
+    }
+
+    fn shake_hands(&mut self) {
+        let mut request = Vec::new();
+        while !request.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            self.stream.read_exact(&mut byte).unwrap();
+            request.extend(byte);
+        }
+        let request = String::from_utf8(request).unwrap();
+        let header = request.lines().filter_map(|line| line.split_once(':'));
+        let key = header
+            .filter(|(name, _)| name.eq_ignore_ascii_case("sec-websocket-key"))
+            .map(|(_, key)| key.trim())
+            .next();
+        let accept = derive_accept_key(key.expect("a key").as_bytes());
+        let response = format!(
+            "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
+        );
+        self.write(response.as_bytes());
+    }
+
+    fn write(&self, bytes: &[u8]) {
+        (&self.stream).write_all(bytes).unwrap();
+    }
+
+    /// The next frame of a client, which is short and masked; `None` where it has ended the connection.
+    fn next_frame(&self) -> Option<Frame> {
+        let mut head = [0; 6];
+        (&self.stream).read_exact(&mut head).ok()?;
+        let [first, len, mask @ ..] = head;
+        assert!((0x80..0x80 + 126).contains(&len), "a frame that is long, or not masked");
+        let mut payload = vec![0; usize::from(len & 0x7f)];
+        (&self.stream).read_exact(&mut payload).unwrap();
+        payload.iter_mut().zip(mask.iter().cycle()).for_each(|(byte, mask)| *byte ^= mask);
+        Some((first & 0x0f, payload))
+    }
+
+    fn next_of(&self, opcode: u8) -> Frame {
+        loop {
+            let frame = self.next_frame().expect("the connection ended before such a frame");
+            if frame.0 == opcode {
+                return frame;
+            }
+        }
+    }
+
+    /// It closes properly: after the echo it waits for us to hang up (RFC 6455 7.1.1).
+    fn close(&self) {
+        self.write(&unmasked(CLOSE, &1000_u16.to_be_bytes()));
+        assert_eq!(code_and_text(&self.next_of(CLOSE)).0, 1000, "the echo");
+        self.stream.shutdown(std::net::Shutdown::Write).unwrap();
+        assert_eq!(self.next_frame(), None, "a frame after the Close");
+    }
+
+    fn reason(&self) -> String {
+        eventually("`disconnect` is said", || self.said(" disconnect").is_some());
+        self.said(" offline ").unwrap_or_else(|| "nothing".into())
+    }
+
+    /// What follows this in one of its lines.
+    fn said(&self, what: &str) -> Option<String> {
+        let lines = self.lines.lock().unwrap();
+        lines.iter().find_map(|line| line.split_once(what)).map(|(_, rest)| rest.to_owned())
+    }
+}
+
+fn answer(client: &Client) {
+    // Longer than it waits for an answer.
+    for _ in 0..24 {
+        let (_, payload) = client.next_of(PING);
+        client.write(&unmasked(PONG, &payload));
+    }
+    client.close();
+}
+
+fn stay_mute(client: &Client) {
+    let close = client.next_of(CLOSE);
+    assert_eq!(code_and_text(&close).0, 3008);
+    // A program that leaves at the verdict may be gone.
+    let _ = (&client.stream).write_all(&unmasked(CLOSE, &3008_u16.to_be_bytes()));
+    let _ = client.stream.shutdown(std::net::Shutdown::Write);
+    assert_eq!(client.next_frame(), None, "a frame after the Close");
+}
+
+fn freeze(client: &Client) {
+    let _ = client.reason();
+    assert_eq!(client.next_of(CLOSE).0, CLOSE);
+    assert_eq!(client.next_frame(), None, "the connection is still there");
+}
+
+fn dribble(client: &Client) {
+    const PIECES: u32 = 100;
+    let whole = unmasked(BINARY, &[7; 1_000_000]);
+    for piece in whole.chunks(whole.len().div_ceil(PIECES as usize)) {
+        client.write(piece);
+        sleep(LIFE / PIECES);
+    }
+    client.close();
+}
+
+/// RFC 6455 5.2: opcode 3 is reserved.
+fn break_rules(client: &Client) {
+    client.write(&unmasked(3, b"x"));
+    assert_eq!(code_and_text(&client.next_of(CLOSE)).0, 1002);
+}
+
+fn reset(client: &Client) {
+    let _ = client.next_of(PING);
+    SockRef::from(&client.stream).set_linger(Some(Duration::ZERO)).unwrap();
+    // An orderly end needs a Close: this is none.
+    client.stream.shutdown(std::net::Shutdown::Both).unwrap();
+}

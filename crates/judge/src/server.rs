@@ -1,0 +1,275 @@
+//! The server that is judged: a process whose lines are read, or an address.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use liveness::{Clock, Timestamp};
+use liveness_testing::host::bound;
+use liveness_testing::raw_peer::{Peer, millis, sleep};
+use liveness_testing::{REASONS, eventually};
+use rustls::ClientConfig;
+use socket2::SockRef;
+
+use crate::cases::LIFE;
+use crate::wire::Wire;
+
+/// A peer of the server, with a small receive buffer.
+pub(crate) type Raw = Peer<Wire>;
+
+/// A server: one that runs here, and is killed at the end whatever the end is, or one at an address.
+pub struct Server {
+    address: SocketAddr,
+    request: String,
+    process: Option<Process>,
+    visits: AtomicU64,
+    tls: Option<Arc<ClientConfig>>,
+}
+
+struct Process {
+    name: String,
+    child: Child,
+    lines: Lines,
+    complaints: Lines,
+}
+
+pub type Lines = Arc<Mutex<Vec<String>>>;
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It ends a stopped process too.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if thread::panicking() {
+            let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+            println!("{} said:\n{}", self.name, lines.join("\n"));
+        }
+    }
+}
+
+/// Collects lines for as long as there are any.
+pub fn collect(from: impl Read + Send + 'static) -> Lines {
+    let lines = Lines::default();
+    let collected = Arc::clone(&lines);
+    thread::spawn(move || {
+        for line in BufReader::new(from).lines().map_while(Result::ok) {
+            collected.lock().unwrap().push(line);
+        }
+    });
+    lines
+}
+
+impl Server {
+    /// Starts a program on a free port, with these flags beside `--listen`.
+    #[track_caller]
+    pub fn start(program: &Path, flags: &[&str]) -> Self {
+        let mut command = Command::new(program);
+        command.args(["--listen", "127.0.0.1:0"]).args(flags);
+        let started = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let mut child = started.unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+        let lines = collect(child.stdout.take().unwrap());
+        let complaints = collect(child.stderr.take().unwrap());
+        eventually("it says `listening on ADDRESS` on stderr", || !complaints.lock().unwrap().is_empty());
+        let greeting = complaints.lock().unwrap().remove(0);
+        let address = greeting.strip_prefix("listening on ").and_then(|address| address.parse().ok());
+        let address = address.unwrap_or_else(|| panic!("it says {greeting:?}, not `listening on ADDRESS`"));
+        let name = program.display().to_string();
+        let process = Some(Process { name, child, lines, complaints });
+        Self { address, request: request("localhost", "/"), process, visits: AtomicU64::new(0), tls: None }
+    }
+
+    /// A server at `ws://HOST:PORT/PATH`.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the address, in words.
+    pub fn at(url: &str) -> Result<Self, String> {
+        let rest = url.strip_prefix("ws://").ok_or("the address does not begin with ws://")?;
+        let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let with_port = if host.contains(':') { host.to_owned() } else { format!("{host}:80") };
+        let mut addresses = with_port.to_socket_addrs().map_err(|error| format!("{host}: {error}"))?;
+        let address = addresses.next().ok_or("the host has no address")?;
+        let request = request(host, &format!("/{path}"));
+        Ok(Self { address, request, process: None, visits: AtomicU64::new(0), tls: None })
+    }
+
+    /// The same, spoken to over TLS.
+    #[must_use]
+    pub fn over_tls(mut self, tls: Option<Arc<ClientConfig>>) -> Self {
+        self.tls = tls;
+        self
+    }
+
+    pub const fn has_lines(&self) -> bool {
+        self.process.is_some()
+    }
+
+    /// The process, where it is one of ours.
+    pub fn child(&self) -> Option<&Child> {
+        self.process.as_ref().map(|process| &process.child)
+    }
+
+    pub fn dial(&self) -> TcpStream {
+        bound(TcpStream::connect(self.address).unwrap())
+    }
+
+    pub fn peer(&self) -> Peer<TcpStream> {
+        self.shake_hands(self.dial())
+    }
+
+    fn shake_hands<S: Read + Write>(&self, mut stream: S) -> Peer<S> {
+        stream.write_all(self.request.as_bytes()).unwrap();
+        Peer::accepted(stream)
+    }
+
+    /// Comes in, and learns its number. One at a time.
+    pub(crate) fn enter(&self) -> (Visit<'_>, Raw) {
+        let known = self.lives();
+        let stream = self.dial();
+        // As much as a link with a short queue would hold: what more there is waits at the server, as it should.
+        SockRef::from(&stream).set_recv_buffer_size(64 * 1024).unwrap();
+        let peer = self.shake_hands(Wire::over(stream, self.tls.as_ref()));
+        let mut number = Some(self.visits.fetch_add(1, Ordering::Relaxed)).filter(|_| !self.has_lines());
+        if self.has_lines() {
+            eventually("it is online", || {
+                number = self.lives().into_keys().find(|number| !known.contains_key(number));
+                number.is_some()
+            });
+        }
+        let clock = Clock::new();
+        let end = clock.now() + LIFE;
+        (Visit { server: self, number: number.unwrap(), clock, end }, peer)
+    }
+
+    /// The changes of each connection so far, each with its reason.
+    #[track_caller]
+    pub fn lives(&self) -> BTreeMap<u64, Vec<Change>> {
+        let mut lives = BTreeMap::<u64, Vec<Change>>::new();
+        let Some(process) = &self.process else { return lives };
+        for line in process.lines.lock().unwrap().iter() {
+            let (connection, change) = Change::parse(line).unwrap_or_else(|| panic!("no such line: {line}"));
+            lives.entry(connection).or_default().push(change);
+        }
+        lives
+    }
+
+    /// How many connections such a change was said of.
+    pub fn count(&self, what: &str) -> usize {
+        self.lives().values().filter(|life| life.iter().any(|change| change.what == what)).count()
+    }
+
+    /// Waits until everybody has gone, and checks how: online first, one verdict, and `disconnect` last.
+    #[track_caller]
+    pub fn assert_proper_lives(&self) -> BTreeMap<u64, Vec<Change>> {
+        let over = |life: &Vec<Change>| life.last().is_some_and(|change| change.what == "disconnect");
+        eventually("everybody has gone", || self.lives().values().all(over));
+        let lives = self.lives();
+        for (connection, life) in &lives {
+            assert_eq!(improper(life), None, "connection {connection}");
+        }
+        self.assert_no_complaint();
+        lives
+    }
+
+    #[track_caller]
+    pub fn assert_no_complaint(&self) {
+        let Some(process) = &self.process else { return };
+        let complaints = process.complaints.lock().unwrap();
+        assert!(complaints.is_empty(), "{complaints:?}");
+    }
+}
+
+/// The request that opens a WebSocket.
+fn request(host: &str, path: &str) -> String {
+    format!(
+        "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+}
+
+/// A connection of ours, and what the server knows of it.
+pub(crate) struct Visit<'a> {
+    server: &'a Server,
+    number: u64,
+    pub(crate) clock: Clock,
+    /// Who is to live may leave now: the dead would be given up.
+    pub(crate) end: Timestamp,
+}
+
+impl Visit<'_> {
+    fn said(&self, what: &str) -> bool {
+        self.server.lives()[&self.number].iter().any(|change| change.what == what)
+    }
+
+    /// The verdict has fallen, as the server says; where it says nothing, it must have.
+    pub(crate) fn is_given_up(&self) -> bool {
+        if self.server.has_lines() { self.said("offline") } else { self.clock.now() > self.end }
+    }
+
+    /// The server has done with us, as it says; where it says nothing, it must have, after its `close_timeout`.
+    pub(crate) fn wait_until_done(&self) {
+        if self.server.has_lines() {
+            eventually("it is given up", || self.said("offline"));
+            eventually("it is done with", || self.said("disconnect"));
+        } else {
+            let done = self.end + millis(6000);
+            sleep(done.saturating_duration_since(self.clock.now()));
+        }
+    }
+
+    /// The whole life, when it is over; `None` where the server says nothing.
+    pub(crate) fn life(&self) -> Option<Vec<Change>> {
+        self.server.has_lines().then(|| {
+            eventually("`disconnect` is said", || self.said("disconnect"));
+            self.server.lives().remove(&self.number).unwrap_or_default()
+        })
+    }
+}
+
+/// A line, without its connection.
+#[derive(Clone, Debug)]
+pub struct Change {
+    pub at: f64,
+    pub what: String,
+    pub reason: Option<String>,
+}
+
+impl Change {
+    /// `SECONDS online|suspect|offline|disconnect CONNECTION [REASON]`: the reason with `offline`, and only there.
+    pub fn parse(line: &str) -> Option<(u64, Self)> {
+        let mut words = line.splitn(4, ' ');
+        let at = words.next()?.parse().ok()?;
+        let what = words.next()?.to_owned();
+        let connection = words.next()?.parse().ok()?;
+        let reason = words.next().map(str::to_owned);
+        let proper = match (what.as_str(), &reason) {
+            ("online" | "suspect" | "disconnect", None) => true,
+            ("offline", Some(reason)) => REASONS.contains(&reason.split(' ').next()?),
+            _ => false,
+        };
+        proper.then_some((connection, Self { at, what, reason }))
+    }
+}
+
+/// The reason that a life ended by.
+pub fn reason(life: &[Change]) -> &str {
+    life.iter().find_map(|change| change.reason.as_deref()).unwrap_or("none")
+}
+
+/// What is wrong with the order of a life that is over.
+pub(crate) fn improper(life: &[Change]) -> Option<String> {
+    let words: Vec<&str> = life.iter().map(|change| change.what.as_str()).collect();
+    let count = |wanted: &str| words.iter().filter(|word| **word == wanted).count();
+    let proper = words.first() == Some(&"online")
+        && words.ends_with(&["offline", "disconnect"])
+        && count("offline") == 1
+        && count("disconnect") == 1
+        && words.windows(2).all(|pair| pair[0] != pair[1])
+        && life.windows(2).all(|pair| pair[0].at <= pair[1].at);
+    (!proper).then(|| format!("its life is told as {words:?}"))
+}

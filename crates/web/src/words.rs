@@ -1,0 +1,90 @@
+//! Words for the page: why something was done, what is thought of the server. A text is left in memory, and its place is asked for.
+
+#![expect(unsafe_code, reason = "an export keeps its name")]
+
+use core::cell::Cell;
+use core::fmt::{self, Write};
+
+use liveness::Reason;
+
+use crate::exports::{Kept, LAST, moment, with};
+use crate::link::Action;
+
+static TEXT: Kept<Cell<Text>> = Kept(Cell::new(Text::EMPTY));
+
+/// As much as a report needs at most, and more.
+const LONGEST_TEXT: usize = 512;
+
+/// Words on their way to the page; what does not fit is cut off. They are all ASCII.
+#[derive(Clone, Copy)]
+struct Text {
+    bytes: [u8; LONGEST_TEXT],
+    length: usize,
+}
+
+impl Text {
+    const EMPTY: Self = Self { bytes: [0; LONGEST_TEXT], length: 0 };
+}
+
+impl Write for Text {
+    fn write_str(&mut self, words: &str) -> fmt::Result {
+        for (place, byte) in self.bytes.iter_mut().skip(self.length).zip(words.bytes()) {
+            *place = byte;
+            self.length += 1;
+        }
+        Ok(())
+    }
+}
+
+/// Leaves words where [`text`] finds them, and says how many bytes they are.
+pub(crate) fn tell(words: fmt::Arguments<'_>) -> usize {
+    let mut text = Text::EMPTY;
+    let _ = text.write_fmt(words);
+    TEXT.0.set(text);
+    text.length
+}
+
+/// What the script calls this setting.
+pub(crate) fn option(field: &str) -> &str {
+    match field {
+        "probe_timeout" => "probeTimeout",
+        "suspicion" => "suspectAfter",
+        "silence_timeout" => "silenceTimeout",
+        same => same,
+    }
+}
+
+/// Why: of `offline` a name and a line for people, of the end a line, and of a wait that the system has the end of. The length of the text, whose lines are divided by a
+/// line feed.
+#[unsafe(no_mangle)]
+extern "C" fn explain() -> usize {
+    match LAST.0.get() {
+        // Only a server that counts our silence says so: it took us for dead, and here we are.
+        Some(Action::Offline(Reason::PeerClosed(Some(3008)))) => {
+            tell(format_args!("given-up\nthe server heard nothing of this page for too long"))
+        }
+        Some(Action::Offline(reason)) => tell(format_args!("{}\n{}", name(reason), reason.description())),
+        Some(Action::Wait(None)) if with(|link| link.is_offline()) => {
+            tell(format_args!("the system says that there is no network"))
+        }
+        Some(Action::End(why)) => tell(format_args!("{why}")),
+        _ => 0,
+    }
+}
+
+/// What is thought of the server, and why, while there is a connection: the length of the text.
+#[unsafe(no_mangle)]
+extern "C" fn report(now: f64) -> usize {
+    with(|link| link.report(moment(now)).map_or(0, |report| tell(format_args!("{report}"))))
+}
+
+/// As transcripts call it, without the code.
+fn name(reason: Reason) -> impl fmt::Display {
+    if let Reason::PeerClosed(_) = reason { Reason::PeerClosed(None) } else { reason }
+}
+
+/// Where the text is that was told last.
+#[unsafe(no_mangle)]
+extern "C" fn text() -> *const u8 {
+    TEXT.0.as_ptr().cast_const().cast()
+}

@@ -1,0 +1,134 @@
+//! Dialling a server: its name, TCP, TLS, and then the handshake over that.
+
+use std::io;
+use std::net::{TcpStream, ToSocketAddrs as _};
+use std::string::String;
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::thread;
+use std::vec;
+use std::vec::Vec;
+
+use core::net::{IpAddr, SocketAddr};
+
+use tungstenite::client::IntoClientRequest;
+use tungstenite::handshake::client::Response;
+
+use super::LiveSocket;
+use super::handshake::Handshake;
+use super::open::{Deadline, client_by};
+use super::transport::{CountingSocket, MaybeTls};
+use crate::config::Config;
+use crate::driver::connecting::{Address, Tls, request_and_address, share};
+use crate::driver::{ConnectError, Connector, HANDSHAKE_TIMEOUT, Stage};
+
+/// What [`connect`] makes: a WebSocket over TCP, with TLS between them for `wss://`.
+pub type ClientSocket = LiveSocket<MaybeTls<TcpStream>>;
+
+/// Dials a server, opens a WebSocket to it and watches it: `ws://host:port/path`, or `wss://` with feature `rustls`.
+///
+/// The name is looked up, and each of its addresses is tried in turn. All of it takes [`HANDSHAKE_TIMEOUT`] at most.
+///
+/// ```no_run
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use liveness::Config;
+/// use liveness::driver::tungstenite::connect;
+///
+/// let (mut socket, _response) = connect("ws://127.0.0.1:8080/", Config::DEFAULT)?;
+/// loop {
+///     println!("{}", socket.read()?); // the verdict is the error: dial again, as `Reconnect` says
+/// }
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// [`ConnectError`] says what was wrong, and [what should follow](ConnectError::then).
+pub fn connect(
+    request: impl IntoClientRequest,
+    config: Config,
+) -> Result<(ClientSocket, Response), ConnectError> {
+    connect_with(request, &Connector::new(), config)
+}
+
+/// As [`connect`], over the connector's TLS and with its settings.
+///
+/// # Errors
+///
+/// As [`connect`].
+pub fn connect_with(
+    request: impl IntoClientRequest,
+    connector: &Connector,
+    config: Config,
+) -> Result<(ClientSocket, Response), ConnectError> {
+    let deadline = Deadline::after(HANDSHAKE_TIMEOUT);
+    let (request, address) = request_and_address(request)?;
+    let tls = connector.tls_of(&address)?;
+    let handshake = Handshake::client(request, connector.settings).map_err(ConnectError::Request)?;
+    let transport = wrap(dial(&address, deadline)?, tls, &address)?;
+    let (ready, response) = client_by(transport, handshake, deadline).map_err(ConnectError::of_handshake)?;
+    Ok((ready.watch(config), response))
+}
+
+fn dial(address: &Address, deadline: Deadline) -> Result<TcpStream, ConnectError> {
+    let mut refused = None;
+    let addresses = look_up(address, deadline)?;
+    for (tried, found) in addresses.iter().enumerate() {
+        let patience = share(deadline.left(), addresses.len().saturating_sub(tried));
+        if patience.is_zero() {
+            break;
+        }
+        match TcpStream::connect_timeout(found, patience) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => refused = Some(error),
+        }
+    }
+    Err(match refused {
+        Some(error) if error.kind() != io::ErrorKind::TimedOut => {
+            ConnectError::Unreachable { host: address.host.clone(), port: address.port, error }
+        }
+        _ => ConnectError::TimedOut(Stage::Connect),
+    })
+}
+
+/// A name is looked up on a thread of its own, because nothing else bounds how long a resolver takes.
+fn look_up(address: &Address, deadline: Deadline) -> Result<Vec<SocketAddr>, ConnectError> {
+    if let Ok(ip) = address.host.parse::<IpAddr>() {
+        return Ok(vec![(ip, address.port).into()]);
+    }
+    let failed = |error| ConnectError::LookUp { host: address.host.clone(), error };
+    let (told, answer) = sync_channel(1);
+    let (host, port): (String, u16) = (address.host.clone(), address.port);
+    let look_up = move || {
+        let found = (host, port).to_socket_addrs().map(Iterator::collect::<Vec<_>>);
+        // Nobody waits for it any more where it comes too late.
+        let _ = told.send(found);
+    };
+    thread::Builder::new().name("look up".into()).spawn(look_up).map_err(failed)?;
+    match answer.recv_timeout(deadline.left()) {
+        Ok(Ok(found)) if found.is_empty() => Err(failed(io::ErrorKind::NotFound.into())),
+        Ok(found) => found.map_err(failed),
+        Err(RecvTimeoutError::Timeout) => Err(ConnectError::TimedOut(Stage::LookUp)),
+        Err(RecvTimeoutError::Disconnected) => Err(failed(io::ErrorKind::Other.into())),
+    }
+}
+
+#[cfg(feature = "rustls")]
+fn wrap(stream: TcpStream, tls: Option<Tls>, address: &Address) -> Result<MaybeTls<TcpStream>, ConnectError> {
+    use std::boxed::Box;
+
+    use rustls::pki_types::ServerName;
+    use rustls::{ClientConnection, StreamOwned};
+
+    let socket = CountingSocket::new(stream);
+    let Some(tls) = tls else { return Ok(MaybeTls::Plain(socket)) };
+    let name =
+        ServerName::try_from(address.host.clone()).map_err(|error| ConnectError::Tls(Box::new(error)))?;
+    let connection = ClientConnection::new(tls, name).map_err(|error| ConnectError::Tls(Box::new(error)))?;
+    Ok(MaybeTls::Tls(Box::new(StreamOwned::new(connection, socket))))
+}
+
+#[cfg(not(feature = "rustls"))]
+fn wrap(stream: TcpStream, tls: Option<Tls>, _: &Address) -> Result<MaybeTls<TcpStream>, ConnectError> {
+    let None = tls;
+    Ok(MaybeTls::Plain(CountingSocket::new(stream)))
+}

@@ -1,0 +1,179 @@
+//! The house's English, as far as a program can see it: subject first, "because", "unless", "except".
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Rows of tables that programs write from names and texts in `crates` and `tests/breakages`.
+const WRITTEN_BY_PROGRAMS: [&str; 1] = ["goes out without a word of it"];
+
+const WORDS: [&str; 4] = ["lest", "whoever", "whom", "whomever"];
+const PHRASES: [&[&str]; 3] = [&["but", "for"], &["nobody", "dies", "of", "it"], &["without", "a", "word"]];
+/// What is no person, so it is followed by "that".
+const THINGS: [&str; 7] = ["peer", "server", "connection", "client", "socket", "machine", "process"];
+/// What begins a sentence: ", for it" is "because it".
+const SUBJECTS: [&str; 13] = [
+    "it",
+    "he",
+    "she",
+    "they",
+    "we",
+    "i",
+    "there",
+    "nobody",
+    "nothing",
+    "everybody",
+    "somebody",
+    "who",
+    "neither",
+];
+const ARTICLES: [&str; 7] = ["the", "a", "an", "its", "their", "our", "no"];
+const VERBS: [&str; 16] = [
+    "is", "are", "was", "were", "has", "have", "had", "would", "may", "can", "cannot", "must", "will",
+    "does", "do", "comes",
+];
+const BEFORE_BE: [&str; 10] =
+    ["may", "can", "will", "would", "must", "should", "could", "might", "to", "not"];
+
+/// A word of a text, in small letters, and the line that it is on.
+struct Word {
+    line: usize,
+    word: String,
+    /// A comma or a semicolon follows.
+    pauses: bool,
+    /// These, or another mark, follow.
+    ends: bool,
+}
+
+/// Sentences go on over the ends of lines, and over the marks of comments at their beginnings.
+fn words(text: &str) -> Vec<Word> {
+    let mut found = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        if WRITTEN_BY_PROGRAMS.iter().any(|row| line.contains(row)) {
+            continue;
+        }
+        for word in line.split_whitespace().filter(|word| !["//", "///", "//!", ">", "*"].contains(word)) {
+            let pauses = word.ends_with([',', ';']);
+            let ends = pauses || word.ends_with(['.', ':', '?', '!']);
+            let word = word.trim_matches(|letter: char| !letter.is_alphanumeric()).to_lowercase();
+            found.push(Word { line: index + 1, word, pauses, ends });
+        }
+    }
+    found
+}
+
+/// What the house does not say, with its line.
+fn refused(text: &str) -> Vec<(usize, String)> {
+    let words = words(text);
+    let mut found = Vec::new();
+    for at in 0..words.len() {
+        let here = &words[at..];
+        if let Some(phrase) = refused_at(here, at.checked_sub(1).is_some_and(|before| words[before].pauses)) {
+            found.push((here[0].line, phrase));
+        }
+    }
+    found
+}
+
+fn refused_at(here: &[Word], after_a_pause: bool) -> Option<String> {
+    let is = |place: usize, list: &[&str]| here.get(place).is_some_and(|word| list.contains(&&*word.word));
+    let shown = |length: usize| {
+        let words: Vec<_> = here.iter().take(length).map(|word| &*word.word).collect();
+        Some(words.join(" "))
+    };
+    if is(0, &WORDS) {
+        return shown(1);
+    }
+    for phrase in PHRASES {
+        if phrase.iter().enumerate().all(|(place, word)| is(place, &[word])) {
+            return shown(phrase.len());
+        }
+    }
+    let is_thing = |thing: &&str| {
+        let plural = here[0].word.strip_prefix(thing);
+        plural.is_some_and(|end| ["", "s", "es"].contains(&end))
+    };
+    if THINGS.iter().any(is_thing) && is(1, &["who"]) && !here[0].ends {
+        return shown(2);
+    }
+    if is(0, &["though"]) {
+        // "Though something be due"; "though it may be" is plain.
+        let clause = here.iter().take(5).position(|word| word.ends).unwrap_or(4);
+        if (2..=clause).any(|place| is(place, &["be"]) && !is(place - 1, &BEFORE_BE)) {
+            return shown(clause + 1);
+        }
+    }
+    if after_a_pause && is(0, &["for"]) {
+        // "For x in" is code.
+        if is(1, &SUBJECTS) && !is(2, &["in"]) {
+            return shown(2);
+        }
+        // "For the protocol has no numbers"; "for a peer that is late" is plain.
+        let clause = here.iter().take(5).position(|word| word.ends).unwrap_or(4);
+        let relative = (2..=clause).any(|place| is(place, &["that", "which", "who", "whose"]));
+        if is(1, &ARTICLES) && !relative && (3..=clause).any(|place| is(place, &VERBS)) {
+            return shown(clause + 1);
+        }
+    }
+    None
+}
+
+fn pages(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if name.starts_with('.') || ["target", "node_modules"].contains(&&*name) {
+            continue;
+        }
+        if path.is_dir() {
+            pages(&path, found);
+        } else if [".rs", ".md"].iter().any(|end| name.ends_with(end)) && name != "plain_words.rs" {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn every_sentence_is_in_plain_words() {
+    let mut files = Vec::new();
+    pages(Path::new(env!("CARGO_MANIFEST_DIR")), &mut files);
+    assert!(files.len() > 150, "only {} files were read", files.len());
+    let mut wrong = String::new();
+    for path in files {
+        for (line, phrase) in refused(&fs::read_to_string(&path).unwrap()) {
+            wrong += &format!("{}:{line}: {phrase}\n", path.display());
+        }
+    }
+    assert!(wrong.is_empty(), "say it in plain words:\n{wrong}");
+}
+
+#[test]
+fn the_check_finds_what_the_house_does_not_say() {
+    for (planted, phrase) in [
+        ("/// Tell them, lest they write on.", "lest"),
+        ("//! For whoever writes another.", "whoever"),
+        ("// The user whom it concerns.", "whom"),
+        ("/// All full but\n    /// for the top one.", "but for"),
+        ("\"nobody dies of it\"", "nobody dies of it"),
+        ("cuts it without a\nword to you", "without a word"),
+        ("until then, though something be due; an event", "though something be due"),
+        ("a peer who pings", "peer who"),
+        ("all connections who answer", "connections who"),
+        ("/// Many processes who wait", "processes who"),
+        ("from there,\n//! for it is this side", "for it"),
+        ("counts itself, for the protocol has no numbers", "for the protocol has no"),
+    ] {
+        let found: Vec<_> = refused(planted).into_iter().map(|(_, phrase)| phrase).collect();
+        assert_eq!(found, [phrase], "{planted}");
+    }
+}
+
+#[test]
+fn the_check_leaves_plain_words_alone() {
+    for plain in [
+        "A peer that pings. People who wait. A message to the server, who sent it, and when.",
+        "though it may be late, and though it is to be late",
+        "a ping, for a fleet; a timer, for the poll of a peer that is late",
+    ] {
+        assert_eq!(refused(plain), [], "{plain}");
+    }
+}
