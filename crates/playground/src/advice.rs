@@ -6,8 +6,9 @@ use std::time::Duration;
 use liveness::{Config, Evidence, Schedule, Suspicion};
 use liveness_quality::{FAMILIES, WORLDS};
 
-use crate::json;
-use crate::settings::{ALIKE, FAULTS, Settings, TARGETS};
+use serde_json::{Value, json};
+
+use crate::settings::{ALIKE, FAULTS, Settings};
 
 /// Settings for three kinds of peers, with the reason; the figures are those of `docs/choosing-numbers.md`.
 pub const PRESETS: [(&str, Config, &str, &str); 3] = [
@@ -42,27 +43,21 @@ pub const PROXIES: [(&str, f64); 5] = [
 
 /// What there is to choose from.
 #[must_use]
-pub fn catalogue() -> String {
-    let rules = json::list(ALIKE, |(name, xs)| {
-        let says = FAMILIES.iter().find(|family| family.name == name).map_or("", |family| family.says);
-        let xs = json::list(xs, json::number);
-        format!("{{\"name\":{},\"says\":{},\"xs\":{xs}}}", json::text(name), json::text(says))
+pub fn catalogue() -> Value {
+    let says = |name| FAMILIES.iter().find(|family| family.name == name).map_or("", |family| family.says);
+    let rules = ALIKE.iter().map(|(name, xs)| json!({ "name": name, "says": says(*name), "xs": xs }));
+    let worlds = WORLDS.iter().filter(|world| !world.keepalive);
+    let worlds = worlds.map(|world| json!({ "name": world.name, "says": world.says }));
+    let faults = FAULTS.iter().map(|(name, says, _)| json!({ "name": name, "says": says }));
+    let presets = PRESETS.iter().map(|(name, config, world, why)| {
+        json!({ "name": name, "set": changed(config).join("&"), "world": world, "why": why })
     });
-    let worlds = json::list(WORLDS.iter().filter(|world| !world.keepalive), |world| {
-        format!("{{\"name\":{},\"says\":{}}}", json::text(world.name), json::text(world.says))
-    });
-    let faults = json::list(FAULTS, |(name, says, _)| {
-        format!("{{\"name\":\"{name}\",\"says\":{}}}", json::text(says))
-    });
-    let presets = json::list(PRESETS, |(name, config, world, why)| {
-        let set = changed(&config).join("&");
-        let (name, why) = (json::text(name), json::text(why));
-        format!("{{\"name\":{name},\"set\":{},\"world\":\"{world}\",\"why\":{why}}}", json::text(&set))
-    });
-    let targets = json::list(TARGETS, json::number);
-    format!(
-        "{{\"rules\":{rules},\"worlds\":{worlds},\"faults\":{faults},\"presets\":{presets},\"targets\":{targets}}}"
-    )
+    json!({
+        "rules": rules.collect::<Value>(),
+        "worlds": worlds.collect::<Value>(),
+        "faults": faults.collect::<Value>(),
+        "presets": presets.collect::<Value>(),
+    })
 }
 
 /// Settings that differ from the defaults, and always the first two.
@@ -76,33 +71,26 @@ fn changed(config: &Config) -> Vec<String> {
     kept.map(|(_, (mine, _))| mine.to_owned()).collect()
 }
 
-/// Of settings, or what is wrong with them.
-#[must_use]
-pub fn advise(text: &str) -> String {
-    let settings: Settings = match text.parse() {
-        Ok(settings) => settings,
-        Err(why) => return json::error(&why),
-    };
+/// What settings promise.
+///
+/// # Errors
+///
+/// What is wrong with them.
+pub fn advise(text: &str) -> Result<Value, String> {
+    let settings: Settings = text.parse()?;
     let config = settings.config;
-    let proxies = json::list(PROXIES, |(name, limit)| {
-        format!("{{\"name\":\"{name}\",\"limit\":{limit},\"fits\":\"{}\"}}", fits(&config, limit))
-    });
-    let warnings = json::list(config.warnings(), |warning| json::text(&warning.to_string()));
-    format!(
-        "{{\"bound\":{},\"interval\":{},\"timeout\":{},\"proxies\":{proxies},\"warnings\":{warnings},\"x\":{},\"set\":{},\"rust\":{},\"script\":{},\"transcript\":{}}}",
-        json::number(if config.detection_bound(Duration::ZERO) == Duration::MAX {
-            f64::INFINITY
-        } else {
-            config.detection_bound(Duration::ZERO).as_secs_f64()
-        }),
-        config.interval().as_secs_f64(),
-        config.timeout().as_secs_f64(),
-        settings.x,
-        json::text(&(settings.rule.settings)(settings.x)),
-        json::text(&rust(&config)),
-        json::text(&script(&config)),
-        json::text(&format!("config {}", changed(&config).join(" ")))
-    )
+    let bound = config.detection_bound(Duration::ZERO);
+    let proxies = PROXIES
+        .iter()
+        .map(|(name, limit)| json!({ "name": name, "limit": limit, "fits": fits(&config, *limit) }));
+    Ok(json!({
+        "bound": if bound == Duration::MAX { f64::INFINITY } else { bound.as_secs_f64() },
+        "proxies": proxies.collect::<Value>(),
+        "warnings": config.warnings().map(|warning| warning.to_string()).collect::<Value>(),
+        "rust": rust(&config),
+        "script": script(&config),
+        "transcript": format!("config {}", changed(&config).join(" ")),
+    }))
 }
 
 /// One ping may be late without harm; or it must not; or the proxy cuts between two of them.

@@ -4,8 +4,10 @@
 
 use std::cell::RefCell;
 
+use serde_json::{Value, json};
+
 use crate::lives::Lives;
-use crate::{advice, json, life, recording};
+use crate::{advice, life, recording};
 
 thread_local! {
     static INPUT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
@@ -29,9 +31,9 @@ extern "C" fn output() -> *const u8 {
     OUTPUT.with_borrow(|output| output.as_ptr())
 }
 
-fn answer(with: impl FnOnce(&str) -> String) -> usize {
+fn answer(with: impl FnOnce(&str) -> Result<Value, String>) -> usize {
     let text = INPUT.with_borrow(|input| String::from_utf8_lossy(input).into_owned());
-    let answer = with(&text);
+    let answer = with(&text).unwrap_or_else(|why| json!({ "error": why })).to_string();
     let length = answer.len();
     OUTPUT.set(answer);
     length
@@ -40,7 +42,7 @@ fn answer(with: impl FnOnce(&str) -> String) -> usize {
 /// The rules, worlds and presets.
 #[unsafe(no_mangle)]
 extern "C" fn catalogue() -> usize {
-    answer(|_| advice::catalogue())
+    answer(|_| Ok(advice::catalogue()))
 }
 
 /// Of settings: what they promise, and how they are written.
@@ -64,21 +66,14 @@ extern "C" fn replay() -> usize {
 /// Begins with many lives under these settings.
 #[unsafe(no_mangle)]
 extern "C" fn begin() -> usize {
-    answer(|text| match Lives::new(text) {
-        Ok(lives) => {
-            LIVES.set(Some(lives));
-            "{}".to_owned()
-        }
-        Err(why) => json::error(&why),
+    answer(|text| {
+        LIVES.set(Some(Lives::new(text)?));
+        Ok(json!({}))
     })
 }
 
 /// Lives on for at least so many hours, and says what all have come to.
 #[unsafe(no_mangle)]
 extern "C" fn go_on(hours: f64) -> usize {
-    answer(|_| {
-        LIVES.with_borrow_mut(|lives| {
-            lives.as_mut().map_or_else(|| json::error("not begun"), |lives| lives.go_on(hours))
-        })
-    })
+    answer(|_| LIVES.with_borrow_mut(|lives| Ok(lives.as_mut().ok_or("not begun")?.go_on(hours))))
 }

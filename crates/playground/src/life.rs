@@ -4,8 +4,10 @@ use liveness::transcript::{Page, Recorder};
 use liveness::{Action, Liveness, Observed, Payload, Timestamp};
 use liveness_quality::{Input, Nanos, Rule, Seen, Simulation, Want, event, seconds};
 
+use serde_json::{Value, json};
+
 use crate::settings::{FAULTS, Settings};
-use crate::{json, story};
+use crate::story;
 
 /// Our machine among the rules, recorded.
 struct Recorded {
@@ -57,16 +59,14 @@ impl Drop for Recorded {
 
 type Scene = Vec<(Nanos, Seen)>;
 
-/// One life as JSON, or what is wrong with the settings.
-#[must_use]
-pub fn live(text: &str) -> String {
-    match text.parse() {
-        Ok(settings) => scene(&settings),
-        Err(why) => json::error(&why),
-    }
-}
-
-fn scene(settings: &Settings) -> String {
+/// One life.
+///
+/// # Errors
+///
+/// What is wrong with the settings.
+pub fn live(text: &str) -> Result<Value, String> {
+    let settings: Settings = text.parse()?;
+    let settings = &settings;
     let page = Page::default();
     let ours = watch(settings, |seed, now| {
         let now = Timestamp::from_nanos(now);
@@ -76,33 +76,29 @@ fn scene(settings: &Settings) -> String {
     });
     let theirs = watch(settings, |seed, now| (settings.rule.make)(settings.x, seed, now));
     let text = page.text();
-    let (rows, agrees) = match story::tell(&text) {
-        Ok((_, rows, agrees)) => (rows, agrees),
-        Err(why) => return json::error(&why.to_string()),
-    };
-    let reason = rows.iter().find(|row| row.output.starts_with("offline")).map_or("", |row| &row.output);
+    let (_, rows, agrees) = story::tell(&text).map_err(|why| why.to_string())?;
+    let reason =
+        rows.iter().find(|row| row.row.output.starts_with("offline")).map_or("", |row| &row.row.output);
     let gone_at = settings.gone_at();
-    let faults = json::list(&settings.faults, |fault| {
-        let says = FAULTS.iter().find(|(name, ..)| *name == fault.name).map_or("", |(_, says, _)| says);
-        let (from, to) = (json::number(fault.from), json::number(fault.to));
-        format!("{{\"name\":\"{}\",\"from\":{from},\"to\":{to},\"says\":\"{says}\"}}", fault.name)
-    });
-    format!(
-        "{{\"until\":{},\"ours\":{},\"theirs\":{},\"rule\":\"{}\",\"set\":{},\"says\":{},\"x\":{},\"fits\":{},\"rows\":{},\"agrees\":{agrees},\
-         \"reason\":{},\"gone\":{},\"faults\":{faults},\"transcript\":{}}}",
-        settings.until,
-        lane(&ours, gone_at),
-        lane(&theirs, gone_at),
-        settings.rule.name,
-        json::text(&(settings.rule.settings)(settings.x)),
-        json::text(settings.rule.says),
-        settings.x,
-        settings.fits,
-        story::json(&rows),
-        json::text(reason),
-        json::number(gone_at),
-        json::text(&text)
-    )
+    let says = |name| FAULTS.iter().find(|(fault, ..)| *fault == name).map_or("", |(_, says, _)| says);
+    let faults = settings.faults.iter().map(
+        |fault| json!({ "name": fault.name, "from": fault.from, "to": fault.to, "says": says(fault.name) }),
+    );
+    Ok(json!({
+        "until": settings.until,
+        "ours": lane(&ours, gone_at),
+        "theirs": lane(&theirs, gone_at),
+        "rule": settings.rule.name,
+        "set": (settings.rule.settings)(settings.x),
+        "says": settings.rule.says,
+        "x": settings.x,
+        "fits": settings.fits,
+        "rows": story::json(&rows),
+        "agrees": agrees,
+        "reason": reason,
+        "faults": faults.collect::<Value>(),
+        "transcript": text,
+    }))
 }
 
 fn watch<R: Rule>(settings: &Settings, make: impl Fn(u64, Nanos) -> R) -> Scene {
@@ -113,12 +109,12 @@ fn watch<R: Rule>(settings: &Settings, make: impl Fn(u64, Nanos) -> R) -> Scene 
 }
 
 /// What flew and what was decided; times in seconds, `null` for never.
-fn lane(scene: &Scene, gone_at: f64) -> String {
-    let (mut flights, mut wants, mut ends) = (Vec::new(), Vec::new(), "null".to_owned());
-    let time = |at: Nanos| if at == Nanos::MAX { "null".to_owned() } else { json::number(seconds(at)) };
+fn lane(scene: &Scene, gone_at: f64) -> Value {
+    let (mut flights, mut wants, mut ends) = (Vec::new(), Vec::new(), Value::Null);
+    let time = |at: Nanos| if at == Nanos::MAX { f64::INFINITY } else { seconds(at) };
     for (now, what) in scene {
         let mut fly = |kind: &str, number: f64, left: Nanos, arrives: Nanos| {
-            flights.push(format!("[\"{kind}\",{number},{},{},{}]", time(*now), time(left), time(arrives)));
+            flights.push(json!([kind, number, time(*now), time(left), time(arrives)]));
         };
         match *what {
             Seen::Ping { number, left, arrives } => fly("ping", number.into(), left, arrives),
@@ -128,7 +124,7 @@ fn lane(scene: &Scene, gone_at: f64) -> String {
                 fly(if ours { "ours" } else { "theirs" }, bytes, *now, arrives);
             }
             Seen::Wants(want) => {
-                wants.push(format!("[{},\"{want:?}\"]", time(*now)));
+                wants.push(json!([time(*now), format!("{want:?}")]));
                 if want == Want::Close {
                     ends = end(seconds(*now), gone_at, "rule");
                 }
@@ -137,14 +133,10 @@ fn lane(scene: &Scene, gone_at: f64) -> String {
             Seen::Told(_) | Seen::Timer(_) => {}
         }
     }
-    format!("{{\"flights\":[{}],\"wants\":[{}],\"end\":{ends}}}", flights.join(","), wants.join(","))
+    json!({ "flights": flights, "wants": wants, "end": ends })
 }
 
 /// When a lane ended, by whom, and whether that was right.
-fn end(at: f64, gone_at: f64, by: &str) -> String {
-    format!(
-        "{{\"at\":{at},\"by\":\"{by}\",\"right\":{},\"after\":{}}}",
-        at >= gone_at,
-        json::number(at - gone_at)
-    )
+fn end(at: f64, gone_at: f64, by: &str) -> Value {
+    json!({ "at": at, "by": by, "right": at >= gone_at, "after": at - gone_at })
 }

@@ -2,7 +2,8 @@
 
 use liveness_quality::{Family, Ours, Score, World};
 
-use crate::json;
+use serde_json::{Value, json};
+
 use crate::settings::{Settings, named};
 
 /// Those lived so far.
@@ -32,7 +33,7 @@ impl Lives {
     }
 
     /// So many hours more, of peers that live.
-    pub fn go_on(&mut self, hours: f64) -> String {
+    pub fn go_on(&mut self, hours: f64) -> Value {
         let enough = (hours * 3600.0 / self.world.life).ceil().clamp(1.0, 1e6);
         #[expect(
             clippy::cast_possible_truncation,
@@ -54,24 +55,21 @@ impl Lives {
         self.summary()
     }
 
-    fn summary(&self) -> String {
+    fn summary(&self) -> Value {
         let (score, rate) = (&self.score, self.score.mistakes_a_day());
         let (cut_for_ours, cut_for_theirs) = score.cuts_a_day();
-        format!(
-            "{{\"hours\":{},\"mistakes\":{},\"least\":{},\"mean\":{},\"most\":{},\"found\":{},\"half\":{},\"late\":{},\"last\":{},\
-             \"never\":{},\"pings\":{},\"cut\":{}}}",
-            json::number(score.days * 24.0),
-            score.mistakes,
-            json::number(rate.least),
-            json::number(rate.mean),
-            json::number(rate.most),
-            json::number(score.detection().unwrap_or(f64::NAN)),
-            json::number(score.quantile(0.5)),
-            json::number(score.quantile(0.99)),
-            json::number(score.quantile(1.0)),
-            json::number(score.never_share()),
-            json::number(score.pings_an_hour()),
-            json::number(cut_for_ours + cut_for_theirs)
-        )
+        json!({
+            "hours": score.days * 24.0,
+            "mistakes": score.mistakes,
+            "least": rate.least,
+            "mean": rate.mean,
+            "most": rate.most,
+            "found": score.detection(),
+            "late": score.quantile(0.99),
+            "last": score.quantile(1.0),
+            "never": score.never_share(),
+            "pings": score.pings_an_hour(),
+            "cut": cut_for_ours + cut_for_theirs,
+        })
     }
 }

@@ -7,32 +7,28 @@ use std::time::Duration;
 use liveness::transcript::{Page, Recorder};
 use liveness::{Action, CloseCode, Config, Event, Liveness, Observed, Payload, Timestamp, parse_duration};
 
-use crate::{json, story};
+use serde_json::{Value, json};
+
+use crate::story;
 
 /// Changed settings in the first line, a transcript below it. Without a change it is the replay itself.
-#[must_use]
-pub fn replay(text: &str) -> String {
+///
+/// # Errors
+///
+/// What is wrong with either.
+pub fn replay(text: &str) -> Result<Value, String> {
     let (changes, text) = text.split_once('\n').unwrap_or((text, ""));
-    again(changes, text).unwrap_or_else(|why| json::error(&why))
-}
-
-fn again(changes: &str, text: &str) -> Result<String, String> {
     let (life, rows, agrees) = story::tell(text).map_err(|why| format!("Line {why}"))?;
     let replayed = life.replay().map_err(|why| format!("Line {why}"))?;
     let what_if = match changes.trim() {
-        "" => "null".to_owned(),
+        "" => Value::Null,
         changes => {
-            let config = changed(life.config(), changes)?;
-            let text = other_life(&replayed.blessed(), config)?;
+            let text = other_life(&replayed.blessed(), changed(life.config(), changes)?)?;
             let (_, rows, _) = story::tell(&text).map_err(|why| format!("The other life, line {why}"))?;
-            format!("{{\"rows\":{},\"text\":{}}}", story::json(&rows), json::text(&text))
+            json!({ "rows": story::json(&rows), "text": text })
         }
     };
-    Ok(format!(
-        "{{\"rows\":{},\"agrees\":{agrees},\"config\":{},\"other\":{what_if}}}",
-        story::json(&rows),
-        json::text(&life.config().to_string())
-    ))
+    Ok(json!({ "rows": story::json(&rows), "agrees": agrees, "other": what_if }))
 }
 
 /// The recording's settings with some in place of others; what had been derived from a changed one is derived anew.

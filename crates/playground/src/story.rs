@@ -2,29 +2,16 @@
 
 use std::time::Duration;
 
-use liveness::transcript::{ParseError, Replay, Transcript};
-use liveness::{Config, Evidence, Schedule, Suspicion, parse_duration};
+use liveness::transcript::{ParseError, Replay, Row, Transcript};
+use liveness::{Config, Evidence, Schedule, Status, Suspicion, Timestamp};
+use serde_json::{Value, json};
 
-use crate::json;
-
-/// One row of the picture.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Row {
-    /// Seconds.
-    pub at: f64,
-    /// What was read, as a transcript has it.
-    pub input: String,
-    /// `online`, `suspect`, `offline`, or nothing at the end.
-    pub state: &'static str,
-    /// What was done, as a transcript has it.
-    pub output: String,
-    /// What is waited for from here on: `answer`, `suspect`, `ping`, `last look`, ...
-    pub next: String,
-    /// Until when, in seconds.
-    pub by: f64,
-    /// A ping waits for its answer from here on.
-    pub awaited: bool,
-    /// Why it was done.
+/// One row of the picture, and why its action was taken.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Told {
+    /// The row.
+    pub row: Row,
+    /// Why; empty where nothing was done.
     pub why: String,
 }
 
@@ -33,7 +20,7 @@ pub struct Row {
 /// # Errors
 ///
 /// What is wrong with the text, by its line.
-pub fn tell(text: &str) -> Result<(Transcript, Vec<Row>, bool), ParseError> {
+pub fn tell(text: &str) -> Result<(Transcript, Vec<Told>, bool), ParseError> {
     let life: Transcript = text.parse()?;
     let replay = life.replay()?;
     let (rows, agrees) = (rows(&replay, life.config()), replay.agrees());
@@ -42,64 +29,23 @@ pub fn tell(text: &str) -> Result<(Transcript, Vec<Row>, bool), ParseError> {
 
 /// Rows of a replay, in the order of its picture.
 #[must_use]
-pub fn rows(replay: &Replay<'_>, config: &Config) -> Vec<Row> {
-    let picture = replay.picture();
-    let mut lines = picture.lines();
-    let head: Vec<char> = lines.next().unwrap_or_default().chars().collect();
-    let column = |word: &str| {
-        let word: Vec<char> = word.chars().collect();
-        head.windows(word.len()).position(|window| window == word).unwrap_or(0)
-    };
-    let (input, output, next) = (column("in "), column("out"), column("next"));
-    let mut rows: Vec<Row> = Vec::new();
-    let mut before = Row::default();
-    for line in lines {
-        let letters: Vec<char> = line.chars().collect();
-        let cell = |from: usize, to: usize| -> String {
-            let cell: String = letters.iter().skip(from).take(to.saturating_sub(from)).collect();
-            cell.trim().trim_end_matches('▶').trim_start_matches('▶').trim().to_owned()
-        };
-        let mut row = Row {
-            at: seconds(&cell(0, input)).unwrap_or(before.at),
-            input: cell(input, output.saturating_sub(2)),
-            state: match letters.get(output.saturating_sub(2)) {
-                Some('┃') => "online",
-                Some('┇') => "suspect",
-                Some('░') => "offline",
-                _ => "",
-            },
-            output: cell(output, next),
-            awaited: matches!(letters.get(next), Some('╷' | '│' | '├')),
-            by: f64::INFINITY,
-            ..Row::default()
-        };
-        let waits = cell(next + 1, usize::MAX);
-        if let Some((what, until)) = waits.rsplit_once(' ') {
-            row.next = what.trim_end_matches(" by").trim_end_matches(" at").to_owned();
-            row.by = seconds(until).unwrap_or(f64::INFINITY);
-        }
-        row.why = why(&row, &before, config);
-        if row.next.is_empty() && row.at == before.at {
-            // More of the same moment: its last row says what is waited for.
-            row.awaited |= before.awaited;
-        }
-        before.clone_from(&row);
-        rows.push(row);
-    }
-    rows
+pub fn rows(replay: &Replay<'_>, config: &Config) -> Vec<Told> {
+    let mut before = (Some(Status::Online), false);
+    let told = replay.rows().into_iter().map(|row| {
+        let why = why(&row, before, config);
+        before = (row.status, row.ping_awaited);
+        Told { row, why }
+    });
+    told.collect()
 }
 
-fn seconds(text: &str) -> Option<f64> {
-    parse_duration(text).ok().map(|duration| duration.as_secs_f64())
-}
-
-fn why(row: &Row, before: &Row, config: &Config) -> String {
+fn why(row: &Row, (status, ping_awaited): (Option<Status>, bool), config: &Config) -> String {
     let word = row.output.split(' ').next().unwrap_or_default();
     let waited = |length: Duration| format!("{} s", length.as_secs_f64());
     match word {
-        "online" if before.state == "suspect" => "An answer came. The suspicion is over.".to_owned(),
+        "online" if status == Some(Status::Suspect) => "An answer came. The suspicion is over.".to_owned(),
         "online" => "The connection is open.".to_owned(),
-        "ping" if before.awaited => {
+        "ping" if ping_awaited => {
             "There is no answer yet. Another ping goes out, because a program may lose one.".to_owned()
         }
         "ping" => match config.schedule() {
@@ -116,7 +62,7 @@ fn why(row: &Row, before: &Row, config: &Config) -> String {
         "offline" => verdict(&row.output, config),
         "close" => format!("The peer is told, in case that it hears: {}.", row.output.replace("close", "close code")),
         "disconnect" => "The transport is closed, and everything is freed. Nothing more will come.".to_owned(),
-        _ if row.next == "last look" => "The time is up. One last look: has anything arrived that we have not read?".to_owned(),
+        _ if matches!(row.waits_for, Some(("last look", _))) => "The time is up. One last look: has anything arrived that we have not read?".to_owned(),
         _ => String::new(),
     }
 }
@@ -147,20 +93,21 @@ fn verdict(output: &str, config: &Config) -> String {
     }
 }
 
-/// The rows as JSON.
+/// The rows as JSON; times in seconds.
 #[must_use]
-pub fn json(rows: &[Row]) -> String {
-    json::list(rows, |row| {
-        format!(
-            "{{\"at\":{},\"in\":{},\"state\":\"{}\",\"out\":{},\"next\":{},\"by\":{},\"awaited\":{},\"why\":{}}}",
-            row.at,
-            json::text(&row.input),
-            row.state,
-            json::text(&row.output),
-            json::text(&row.next),
-            json::number(row.by),
-            row.awaited,
-            json::text(&row.why)
-        )
-    })
+pub fn json(rows: &[Told]) -> Value {
+    let seconds = |at: Timestamp| at.as_duration().as_secs_f64();
+    let row = |Told { row, why }: &Told| {
+        json!({
+            "at": seconds(row.at),
+            "in": row.input,
+            "state": row.status.map_or_else(String::new, |status| status.to_string()),
+            "out": row.output,
+            "next": row.waits_for.map_or("", |(what, _)| what),
+            "by": row.waits_for.map(|(_, at)| seconds(at)),
+            "awaited": row.ping_awaited,
+            "why": why,
+        })
+    };
+    rows.iter().map(row).collect()
 }

@@ -1,33 +1,28 @@
 //! What the page is told: the verdicts of the demo's table, the figures of the documentation, recordings as `replay` has them.
 
 use std::fs;
+use std::time::Duration;
 
 use liveness::transcript::Transcript;
 use liveness_playground::advice::{self, PRESETS};
 use liveness_playground::lives::Lives;
 use liveness_playground::settings::{ALIKE, FAULTS, Settings, TARGETS};
 use liveness_playground::{life, recording, story};
+use serde_json::Value;
 
 /// The demo's settings.
 const DEMO: &str = "interval=1s&timeout=2s&suspicion=after:1s&world=lan&rule=gorilla chat&until=100&seed=3";
 
-/// What stands behind `"KEY":` in JSON, up to the next comma or bracket.
-fn value<'a>(json: &'a str, key: &str) -> &'a str {
-    let from = json.find(&format!("\"{key}\":")).unwrap_or_else(|| panic!("no {key} in {json}"));
-    let rest = &json[from + key.len() + 3..];
-    rest.split([',', '}', ']']).next().unwrap().trim_matches('"')
-}
-
-fn number(json: &str, key: &str) -> f64 {
-    value(json, key).parse().unwrap_or(f64::NAN)
+fn number(told: &Value, key: &str) -> f64 {
+    told[key].as_f64().unwrap_or(f64::NAN)
 }
 
 /// What became of a life: the reason of its verdict, and whether the recording replays to itself.
 #[track_caller]
 fn reason(settings: &str) -> String {
-    let told = life::live(settings);
-    assert_eq!(value(&told, "agrees"), "true", "{settings}: {told}");
-    value(&told, "reason").to_owned()
+    let told = life::live(settings).unwrap();
+    assert_eq!(told["agrees"], true, "{settings}: {told}");
+    told["reason"].as_str().unwrap().to_owned()
 }
 
 #[test]
@@ -58,9 +53,9 @@ fn each_fault_leads_to_the_verdict_of_the_demos_table() {
 #[test]
 fn the_other_rule_fails_where_the_demo_shows_it() {
     for fault in ["upload@3", "stall@4+6"] {
-        let told = life::live(&format!("{DEMO}&x=2&faults={fault}"));
-        let theirs = &told[told.find("\"theirs\":").unwrap()..told.find("\"rule\":").unwrap()];
-        assert!(theirs.contains("\"by\":\"rule\",\"right\":false"), "{fault}: {theirs}");
+        let told = life::live(&format!("{DEMO}&x=2&faults={fault}")).unwrap();
+        let end = &told["theirs"]["end"];
+        assert_eq!((&end["by"], &end["right"]), (&"rule".into(), &false.into()), "{fault}: {end}");
     }
 }
 
@@ -69,11 +64,9 @@ fn what_is_added_to_a_script_changes_nothing_before_it() {
     let before = story::tell(&transcript("")).unwrap().1;
     for (fault, ..) in FAULTS {
         let after = story::tell(&transcript(&format!("{fault}@50+20"))).unwrap().1;
-        let earlier = |rows: &[story::Row]| {
-            rows.iter()
-                .filter(|row| row.at < 50.0)
-                .map(|row| (row.at, row.output.clone()))
-                .collect::<Vec<_>>()
+        let earlier = |rows: &[story::Told]| {
+            let rows = rows.iter().map(|told| (told.row.at.as_duration(), told.row.output.clone()));
+            rows.filter(|(at, _)| *at < Duration::from_secs(50)).collect::<Vec<_>>()
         };
         assert_eq!(earlier(&after), earlier(&before), "{fault}");
         assert!(earlier(&before).len() > 5);
@@ -82,10 +75,9 @@ fn what_is_added_to_a_script_changes_nothing_before_it() {
 
 fn transcript(faults: &str) -> String {
     let settings: Settings = format!("interval=10s&timeout=12s&faults={faults}").parse().unwrap();
-    let told = life::live(&format!("interval=10s&timeout=12s&faults={faults}"));
+    let told = life::live(&format!("interval=10s&timeout=12s&faults={faults}")).unwrap();
     assert_eq!(settings.faults.len(), usize::from(!faults.is_empty()));
-    let text = &told[told.find("\"transcript\":\"").unwrap() + 14..told.len() - 2];
-    text.replace("\\n", "\n")
+    told["transcript"].as_str().unwrap().to_owned()
 }
 
 #[test]
@@ -102,10 +94,10 @@ fn a_recorded_life_has_the_actions_of_its_replay_and_a_reason_for_each() {
             .filter_map(|line| Some(line.split_once(" > ")?.1.split(" # ").next()?.trim().to_owned()))
             .collect();
         let rows = story::rows(&replay, life.config());
-        let drawn: Vec<_> =
-            rows.iter().filter(|row| !row.output.is_empty()).map(|row| row.output.clone()).collect();
+        let drawn = rows.iter().map(|told| told.row.output.clone()).filter(|output| !output.is_empty());
+        let drawn: Vec<_> = drawn.collect();
         assert_eq!(drawn, expected, "{text}");
-        assert!(rows.iter().all(|row| row.output.is_empty() || !row.why.is_empty()), "{rows:?}");
+        assert!(rows.iter().all(|told| told.row.output.is_empty() || !told.why.is_empty()), "{rows:?}");
         lives += 1;
         actions += drawn.len();
     }
@@ -123,24 +115,28 @@ const LIFE: &str = "config interval=5s timeout=10s jitter=0
 
 #[test]
 fn a_changed_setting_shows_how_a_recording_would_have_gone() {
-    let told = recording::replay(&format!("\n{LIFE}"));
-    assert_eq!(value(&told, "other"), "null");
-    let told = recording::replay(&format!("timeout=3s\n{LIFE}"));
-    let other = &told[told.find("\"other\":").unwrap()..];
+    let told = recording::replay(&format!("\n{LIFE}")).unwrap();
+    assert_eq!(told["other"], Value::Null);
+    let told = recording::replay(&format!("timeout=3s\n{LIFE}")).unwrap();
+    let other = told["other"]["text"].as_str().unwrap();
     // Asked at 5 s and answered within 200 ms, as it was; asked at 10 s and not answered, given up 3 s and a last look later.
     assert!(other.contains("5.2s          < pong #1"), "{other}");
     assert!(other.contains("13.01s        > offline ping-timeout"), "{other}");
+    let pings = told["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|row| row["out"].as_str().unwrap().starts_with("ping"));
+    assert_eq!(pings.count(), 3, "{told}");
     // The same settings give the same life.
-    let same = recording::replay(&format!("timeout=10s\n{LIFE}"));
-    let ours = &told[..told.find("\"agrees\"").unwrap()];
-    assert_eq!(ours.matches("\"out\":\"ping").count(), 3, "{ours}");
-    assert!(
-        same[same.find("\"other\":").unwrap()..].contains("20.01s        > offline ping-timeout"),
-        "{same}"
-    );
-    for (wrong, words) in [("timeout=soon\n", "timeout"), ("\n0s < open\nnow < data", "Line 2")] {
-        let told = recording::replay(&format!("{wrong}{}", if wrong.contains("now") { "" } else { LIFE }));
-        assert!(told.starts_with("{\"error\":") && told.contains(words), "{told}");
+    let same = recording::replay(&format!("timeout=10s\n{LIFE}")).unwrap();
+    let text = same["other"]["text"].as_str().unwrap();
+    assert!(text.contains("20.01s        > offline ping-timeout"), "{text}");
+    for (text, words) in
+        [(format!("timeout=soon\n{LIFE}"), "timeout"), ("\n0s < open\nnow < data".into(), "Line 2")]
+    {
+        let why = recording::replay(&text).unwrap_err();
+        assert!(why.contains(words), "{why}");
     }
 }
 
@@ -202,21 +198,24 @@ fn many_lives_come_to_the_figures_of_the_documentation() {
 #[test]
 fn the_presets_do_what_their_reasons_say() {
     for (name, config, world, _) in PRESETS {
-        let text = advice::advise(&config.to_string().replace(' ', "&"));
-        let bound = number(&text, "bound");
-        let mut lives =
-            Lives::new(&format!("{}&world={world}", config.to_string().replace(' ', "&"))).unwrap();
+        let settings = config.to_string().replace(' ', "&");
+        let advice = advice::advise(&settings).unwrap();
+        let mut lives = Lives::new(&format!("{settings}&world={world}")).unwrap();
         let told = lives.go_on(200.0);
-        assert!(number(&told, "last") <= bound, "{name}: {told}, bound {bound}");
+        assert!(number(&told, "last") <= number(&advice, "bound"), "{name}: {told}, {advice}");
         assert!(number(&told, "mean") < 3.0, "{name}: {told}");
-        assert!(text.contains("\"nginx\",\"limit\":60,\"fits\":\"yes\""), "{name}: {text}");
+        assert_eq!(nginx(&advice), "yes", "{name}: {advice}");
     }
-    let slow = advice::advise("interval=50s&timeout=70s");
-    assert!(slow.contains("\"nginx\",\"limit\":60,\"fits\":\"barely\""), "{slow}");
-    assert!(
-        slow.contains(".interval(Duration::from_secs(50))") && slow.contains("timeout: 70000,"),
-        "{slow}"
-    );
-    assert!(advice::advise("interval=0s").contains("must be longer than zero"));
-    assert!(advice::advise("intervall=2s").contains("error"));
+    let slow = advice::advise("interval=50s&timeout=70s").unwrap();
+    assert_eq!(nginx(&slow), "barely", "{slow}");
+    assert!(slow["rust"].as_str().unwrap().contains(".interval(Duration::from_secs(50))"), "{slow}");
+    assert!(slow["script"].as_str().unwrap().contains("timeout: 70000,"), "{slow}");
+    assert!(advice::advise("interval=0s").unwrap_err().contains("must be longer than zero"));
+    assert!(advice::advise("intervall=2s").is_err());
+}
+
+/// Whether nginx lets a connection live with these settings.
+fn nginx(advice: &Value) -> &str {
+    let proxies = advice["proxies"].as_array().unwrap();
+    proxies.iter().find(|proxy| proxy["name"] == "nginx").unwrap()["fits"].as_str().unwrap()
 }
