@@ -136,7 +136,7 @@ fn lane(scene: &Scene, gone_at: f64) -> Value {
     json!({ "flights": flights, "wants": wants, "end": ends })
 }
 
-/// When a lane ended, by whom, and whether that was right.
+/// When a lane ended, what ended it, and whether that was right.
 fn end(at: f64, gone_at: f64, by: &str) -> Value {
     json!({ "at": at, "by": by, "right": at >= gone_at, "after": at - gone_at })
 }

@@ -81,7 +81,7 @@ fn a_life_plays_pauses_steps_and_is_a_link() {
     );
     assert_eq!(drawn[0], 600);
     println!("600 frames in {} ms", drawn[1]);
-    // Whoever follows the link sees the same.
+    // A visitor who follows the link sees the same.
     page.press("#interval", Key::Right);
     let link = page.eval("return location.hash;").as_str().unwrap().to_owned();
     assert!(link.contains("interval=2s") && link.contains("faults=cut@50"), "{link}");
