@@ -2,9 +2,10 @@
 
 use std::io::Write;
 
+use super::hostile::assert_let_go;
 use super::{Example, Server};
 use liveness_testing::eventually;
-use liveness_testing::raw_peer::{PING, Peer, REQUEST};
+use liveness_testing::raw_peer::{PING, Peer, REQUEST, TEXT, frame};
 
 const CROWD: usize = 1000;
 
@@ -46,6 +47,31 @@ fn a_thousand_come_at_once_and_go_at_once(example: Example) {
     drop(peers);
     let lives = server.assert_proper_lives();
     assert_eq!(lives.len(), crowd);
+    #[cfg(target_os = "linux")]
+    before.wait_for(&server);
+}
+
+with_each_server!(a_thousand_that_never_finish_their_request_keep_nobody_out);
+
+fn a_thousand_that_never_finish_their_request_keep_nobody_out(example: Example) {
+    let server = Server::start(example, &[]);
+    #[cfg(target_os = "linux")]
+    let before = super::resources::Resources::of(&server);
+    let mut half: Vec<_> = (0..crowd()).map(|_| server.dial()).collect();
+    for stream in &mut half {
+        stream.write_all(&REQUEST[..REQUEST.len() / 2]).unwrap();
+    }
+    let mut peer = server.peer();
+    peer.write(&frame(TEXT, b"hello"));
+    assert_eq!(peer.next_of(TEXT).1, b"hello");
+    // `axum::serve` has no deadline for a request; the others give it ten seconds.
+    if example != Example::Axum {
+        for stream in &mut half {
+            assert_let_go(stream);
+        }
+    }
+    drop((half, peer));
+    assert_eq!(server.assert_proper_lives().len(), 1);
     #[cfg(target_os = "linux")]
     before.wait_for(&server);
 }

@@ -1,27 +1,34 @@
-//! Ten thousand connections on one server: nobody lost while they are idle, all found out when they freeze, and what each
-//! costs; beside the recipe of an `interval` and a `timeout` a task, in the same run. Linux only: it reads `/proc`.
+//! Ten thousand connections on one server. Linux only, because it reads `/proc`.
+//!
+//! - Idle: nobody is lost while they are idle, all are found when they freeze, and what each costs; beside the recipe of an `interval`
+//!   and a `timeout` a task, in the same run.
+//! - `--storm SECONDS`: most of them break in every way, come back and break again. No live one is lost, no dead one is kept, and the
+//!   server's memory and files come back to where they were.
 //!
 //! `cargo build --release -p liveness-servers && cargo run --release -p liveness-servers --bin crowd`
 //!
 //! Exit status: 0 where every server but the recipe got it right, 1 where not.
 
-use std::collections::HashSet;
-use std::io::{self, BufRead, BufReader, Write};
+mod server;
+mod storm;
+
+use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
 use futures_util::{SinkExt, StreamExt};
-use liveness::{Clock, Config, Timestamp};
+use liveness::Config;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tungstenite::Message;
 use tungstenite::protocol::WebSocketConfig;
+
+use crate::server::Server;
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -40,6 +47,9 @@ struct Args {
     /// For how many intervals they are idle.
     #[arg(long, default_value_t = 10)]
     intervals: u32,
+    /// They break in every way for so many seconds.
+    #[arg(long, value_name = "SECONDS")]
+    storm: Option<u64>,
     /// Which servers.
     #[arg(default_values = ["recipe", "server_tokio", "server_mio"])]
     servers: Vec<String>,
@@ -55,6 +65,13 @@ fn main() -> Result<ExitCode, Failure> {
         return runtime.block_on(recipe(&args));
     }
     println!("{} clients, a ping after {} s, {} s for its answer", args.clients, args.interval, args.timeout);
+    if let Some(seconds) = args.storm {
+        let mut right = true;
+        for name in args.servers.iter().filter(|name| *name != "recipe") {
+            right &= runtime.block_on(storm::trial(name, &args, Duration::from_secs(seconds)))?;
+        }
+        return Ok(if right { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
     println!(
         "{:14} {:>7} {:>7} {:>9} {:>18} {:>22} {:>15}",
         "server", "online", "lost", "found out", "slowest of bound", "CPU us/client/interval", "KiB/client"
@@ -65,102 +82,6 @@ fn main() -> Result<ExitCode, Failure> {
         right &= outcome || name == "recipe";
     }
     Ok(if right { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// A server under test, and the lines it prints.
-struct Server {
-    child: Child,
-    address: SocketAddr,
-    lines: mpsc::UnboundedReceiver<String>,
-    /// Those that it has called offline so far.
-    gone: HashSet<String>,
-}
-
-impl Server {
-    fn start(name: &str, args: &Args) -> Result<Self, Failure> {
-        let mut command = if name == "recipe" {
-            let mut command = Command::new(std::env::current_exe()?);
-            command.arg("--serve-recipe");
-            command.args(["--interval", &args.interval.to_string(), "--timeout", &args.timeout.to_string()]);
-            command
-        } else {
-            let mut command = Command::new(sibling(name)?);
-            command.args(["--listen", "127.0.0.1:0", "--interval", &format!("{}s", args.interval)]);
-            command.args(["--timeout", &format!("{}s", args.timeout)]);
-            command
-        };
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-        let (stdout, stderr) =
-            (child.stdout.take().ok_or("no stdout")?, child.stderr.take().ok_or("no stderr")?);
-        let mut errors = BufReader::new(stderr).lines();
-        let address = errors.next().ok_or("it said nothing")??;
-        let address = address.strip_prefix("listening on ").ok_or("it does not listen")?.parse()?;
-        std::thread::spawn(move || errors.map_while(Result::ok).for_each(|line| eprintln!("{line}")));
-        let (tell, lines) = mpsc::unbounded_channel();
-        std::thread::spawn(move || {
-            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                let _ = tell.send(line);
-            }
-        });
-        Ok(Self { child, address, lines, gone: HashSet::new() })
-    }
-
-    /// Waits for this many lines that say `what`; how many came, and when the last did.
-    async fn count(&mut self, what: &str, wanted: usize, patience: Duration) -> (usize, Timestamp) {
-        let (clock, mut seen) = (Clock::new(), HashSet::new());
-        let mut last = Timestamp::ZERO;
-        let _ = timeout(patience, async {
-            while seen.len() < wanted {
-                let Some(line) = self.lines.recv().await else { return };
-                let mut words = line.split(' ').skip(1);
-                let (said, who) = (words.next(), words.next().unwrap_or_default().to_owned());
-                if said == Some("offline") {
-                    self.gone.insert(who.clone());
-                }
-                if said == Some(what) {
-                    seen.insert(who);
-                    last = clock.now();
-                }
-            }
-        })
-        .await;
-        (seen.len(), last)
-    }
-
-    /// Processor time so far.
-    fn cpu(&self) -> Result<Duration, Failure> {
-        const TICK: Duration = Duration::from_millis(10);
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        // After the name, which may hold anything, come fields 3 and on; 14 and 15 are user and system time.
-        let (_, fields) = stat.rsplit_once(')').ok_or("no stat")?;
-        let ticks: u32 =
-            fields.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse().unwrap_or(0)).sum();
-        Ok(TICK * ticks)
-    }
-
-    fn resident_kib(&self) -> Result<u64, Failure> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
-        Ok(line.trim().trim_end_matches(" kB").parse()?)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// An example built beside this one.
-fn sibling(name: &str) -> Result<PathBuf, Failure> {
-    let path = std::env::current_exe()?.with_file_name(name);
-    if path.exists() {
-        Ok(path)
-    } else {
-        Err(format!("{} is not there; `cargo build --release -p liveness-servers` makes it", path.display())
-            .into())
-    }
 }
 
 /// One server's row. True where it lost nobody, and found everybody out within the bound.
@@ -238,10 +159,10 @@ async fn connect(
     Ok(clients)
 }
 
-/// Each few thousand from another address of the loopback, for one has not enough ports.
+/// From many addresses of the loopback, because one has not enough ports.
 async fn dial(address: SocketAddr, number: usize) -> io::Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
-    let host = u8::try_from(number / 5000 % 250).unwrap_or(0) + 1;
+    let host = u8::try_from(number % 250).unwrap_or(0) + 1;
     socket.bind((std::net::Ipv4Addr::new(127, 0, 0, host), 0).into())?;
     socket.connect(address).await
 }
