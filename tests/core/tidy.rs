@@ -72,7 +72,7 @@ fn every_fuzz_target_is_listed_and_every_listed_one_is_there() {
 }
 
 #[test]
-fn every_recipe_is_on_the_page_of_stacks_and_every_link_of_a_page_leads_somewhere() {
+fn every_recipe_is_on_the_page_of_stacks() {
     let page = fs::read_to_string(root().join("docs/stacks.md")).unwrap();
     let recipes = sources(&root().join("crates/recipes/src/bin"));
     assert!(recipes.len() >= 7);
@@ -80,27 +80,64 @@ fn every_recipe_is_on_the_page_of_stacks_and_every_link_of_a_page_leads_somewher
         let name = recipe.file_stem().unwrap().to_string_lossy().into_owned();
         assert!(page.contains(&format!("`{name}`")), "{name} is not on docs/stacks.md");
     }
-    let mut links = 0;
-    let docs = fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path());
-    let pages =
-        ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md"].map(|name| root().join(name));
-    for page in docs.chain(pages).filter(|path| path.extension().is_some_and(|extension| extension == "md")) {
-        let text = fs::read_to_string(&page).unwrap();
-        for link in text.split("](").skip(1).filter_map(|rest| rest.split([')', '#', ' ']).next()) {
-            if !link.is_empty()
-                && !link.contains("://")
-                && link.bytes().all(|byte| b"./-_".contains(&byte) || byte.is_ascii_alphanumeric())
-            {
-                assert!(
-                    page.with_file_name(link).exists(),
-                    "{} leads to {link}, which is not there",
-                    page.display()
-                );
-                links += 1;
+}
+
+/// What a page shows as code has no links and no headings.
+fn without_code(page: &str) -> String {
+    let mut code = false;
+    let lines = page.lines().filter(|line| {
+        let fence = line.trim_start().starts_with("```");
+        code ^= fence;
+        !code && !fence
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Where a heading can be linked to: `## After a sleep` is `after-a-sleep`.
+fn anchor(heading: &str) -> String {
+    let words = heading.trim_start_matches('#').trim().to_lowercase().replace(' ', "-");
+    words.chars().filter(|sign| sign.is_alphanumeric() || "-_".contains(*sign)).collect()
+}
+
+/// The file and the anchor that a relative link names, either of them perhaps empty.
+fn links(page: &str) -> impl Iterator<Item = (&str, &str)> {
+    let targets = page.split("](").skip(1).filter_map(|rest| rest.split([')', ' ']).next());
+    let plain = |sign: u8| b"./-_#".contains(&sign) || sign.is_ascii_alphanumeric();
+    let relative = targets.filter(move |target| !target.is_empty() && target.bytes().all(plain));
+    relative.map(|target| target.split_once('#').unwrap_or((target, "")))
+}
+
+#[test]
+fn every_link_of_a_page_leads_to_a_file_and_to_a_heading_in_it() {
+    let mut pages = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"]
+        .map(|name| root().join(name))
+        .to_vec();
+    pages.extend(fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path()));
+    let mut found = 0;
+    for page in pages.iter().filter(|path| path.extension().is_some_and(|extension| extension == "md")) {
+        let text = without_code(&fs::read_to_string(page).unwrap());
+        for (file, heading) in links(&text) {
+            let target = if file.is_empty() { page.clone() } else { page.with_file_name(file) };
+            assert!(target.exists(), "{} leads to {file}, which is not there", page.display());
+            if !heading.is_empty() {
+                let headings = without_code(&fs::read_to_string(&target).unwrap());
+                let there =
+                    headings.lines().filter(|line| line.starts_with('#')).any(|line| anchor(line) == heading);
+                assert!(there, "{} leads to #{heading}, which {} has not", page.display(), target.display());
             }
+            found += 1;
         }
     }
-    assert!(links > 30, "{links}");
+    assert!(found > 30, "{found}");
+}
+
+#[test]
+fn links_and_the_headings_that_they_lead_to_are_read_as_a_page_shows_them() {
+    let page = "[a](docs/a.md), [b](b.md#after-a-sleep)\n```js\nf[0](x)\n```\n![c](c.svg \"title\") [d](https://d.org/) [e](#f)";
+    let found: Vec<_> =
+        links(&without_code(page)).map(|(file, heading)| format!("{file} {heading}")).collect();
+    assert_eq!(found, ["docs/a.md ", "b.md after-a-sleep", "c.svg ", " f"]);
+    assert_eq!(anchor("## A chat: `cargo chat`"), "a-chat-cargo-chat");
 }
 
 #[test]
