@@ -1,4 +1,4 @@
-//! The life as a picture.
+//! Draws a connection's life as a picture.
 
 use std::string::{String, ToString};
 use std::vec::Vec;
@@ -11,8 +11,8 @@ use crate::state::Due;
 use crate::time::{Seconds, Timestamp};
 
 impl Replay<'_> {
-    /// The life as a picture: what came in and went out, the state between them, how long a ping was awaited, and at
-    /// each moment what the machine waits for next.
+    /// The connection's life as a picture: its inputs and outputs, the state between them, how long the machine waited for a
+    /// pong, and what it waits for next at each moment.
     ///
     /// ```
     /// use liveness::transcript::Transcript;
@@ -48,7 +48,7 @@ impl Replay<'_> {
         let (time, input, output) =
             (width(|row| &row.time, 5), width(|row| &row.input, 2), width(|row| &row.output, 3));
         let mut picture = String::new();
-        // Writing to a `String` cannot fail.
+        // Writing to a `String` never fails.
         let _ = writeln!(picture, " {:>time$}  {:input$}     {:output$}   next", "time", "in", "out");
         for Row { time: at, input: heard, state, output: did, wait, next } in &rows {
             let (came, went) = (arrow(heard), arrow(did));
@@ -82,7 +82,7 @@ struct Row {
     input: String,
     state: char,
     output: String,
-    /// How a ping is waited for.
+    /// The mark of the wait for an answer.
     wait: char,
     next: String,
 }
@@ -91,7 +91,7 @@ const ONLINE: char = '┃';
 const SUSPECT: char = '┇';
 const OFFLINE: char = '░';
 
-/// A row for each input and each output; an input and what came of it share one.
+/// Draws a row for each input and each output. An input and its first output share a row.
 fn draw_moment(
     rows: &mut Vec<Row>,
     state: &mut char,
