@@ -74,7 +74,7 @@ impl SleepDetector {
     ///
     /// `monotonic` is the time that you pass to the machines. `wall` is the wall clock: `SystemTime` since 1970, or a page's
     /// `Date.now()`. Read one right after the other. With `std`, use `Clock::now` and `Clock::wall`.
-    #[must_use = "what a sleep has killed is asked for now, or looks alive for minutes"]
+    #[must_use = "probe the connections after a sleep, otherwise dead ones look alive for minutes"]
     pub fn observe(&mut self, monotonic: Timestamp, wall: Timestamp) -> Option<Duration> {
         let (before, wall_before) = self.seen.unwrap_or((monotonic, wall));
         // Monotonic time never runs backwards; the wall clock may.

@@ -12,7 +12,7 @@ use crate::time::nanos;
 ///
 /// A duration of more than 584 years means never, like `Duration::MAX`.
 #[derive(Clone, Copy, Debug)]
-#[must_use = "nothing is set until `build`"]
+#[must_use = "a builder does nothing until `build`"]
 pub struct ConfigBuilder {
     pub(super) config: Config,
     /// `None`: a quarter of `timeout`.

@@ -219,7 +219,7 @@ impl<'a> Message<'a> {
 
 /// What a message means to the heartbeat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[must_use = "a message that was not handed in was not heard"]
+#[must_use = "an event that is not reported has no effect"]
 #[expect(
     clippy::exhaustive_enums,
     reason = "a driver that ignores a new kind would be wrong; it must not compile"

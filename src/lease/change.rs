@@ -12,7 +12,7 @@ use crate::time::Timestamp;
 /// follow in turn, as often as the holder becomes suspect and online again. [`Lost`](LeaseChange::Lost) ends it, exactly once,
 /// before the lease is granted again.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[must_use = "a dropped change is a holder who does not know, or writes on in vain"]
+#[must_use = "a dropped change is a user who does not know whether they may write"]
 #[expect(
     clippy::exhaustive_enums,
     reason = "a caller that ignores a new change would be wrong; it must not compile"

@@ -32,7 +32,7 @@ pub const REMEMBERED: usize = 64;
 ///
 /// Methods come in four kinds:
 ///
-/// - *inputs*, what [`Presence`](crate::Presence) found out about a user: [`apply`](Self::apply); or the same from another
+/// - *inputs*, what [`Presence`](crate::Presence) reports about a user: [`apply`](Self::apply); or the same from another
 ///   source: [`set_status`](Self::set_status);
 /// - *commands*: [`request`](Self::request), [`release`](Self::release), [`revoke`](Self::revoke);
 /// - *outputs*: [`poll`](Self::poll) until it returns `None`, then not before [`poll_timeout`](Self::poll_timeout);

@@ -95,7 +95,7 @@ impl Tenure {
 
     /// The next question, if one is due: a number to send to the arbiter, with the token. One question is due each third of the
     /// tenure.
-    #[must_use = "a question that is not asked is not answered, and the holder must stop"]
+    #[must_use = "send the question to the arbiter, otherwise the holder must stop"]
     pub fn poll(&mut self, now: Timestamp) -> Option<u64> {
         self.now = self.now.max(now);
         if self.ask_at > self.now || self.ask_at == Timestamp::MAX {

@@ -21,7 +21,7 @@ use crate::event::Status;
 /// assert!(list.iter().map(|(user, status)| (user, *status)).eq(room.iter()));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[must_use = "a dropped change is a user shown who is gone, or gone who is not shown"]
+#[must_use = "a dropped change makes the list of users wrong"]
 #[expect(
     clippy::exhaustive_enums,
     reason = "a list that ignores a new change would be wrong; it must not compile"

@@ -244,7 +244,7 @@ impl<U: Ord + Clone, C: Ord + Clone> Presence<U, C> {
     /// The next change. Call until `None`, then not before [`poll_timeout`](Self::poll_timeout).
     ///
     /// The questions follow the changes that this has returned.
-    #[must_use = "a dropped change is a user shown who is gone, or gone who is not shown"]
+    #[must_use = "a dropped change makes the list of users wrong"]
     pub fn poll(&mut self, now: Timestamp) -> Option<PresenceChange<U>> {
         self.advance(now);
         if self.leaving.first().is_some_and(|(leaves, _)| *leaves <= self.now) {

@@ -65,7 +65,7 @@ enum Next {
 impl<T> Session<T> {
     /// What to write next; `None`: only the caller's messages. If the library takes nothing now, call
     /// [`write_blocked`](Self::write_blocked), and ask again when it may take more.
-    #[must_use = "what is not written is lost"]
+    #[must_use = "a dropped output is a frame that is never written"]
     pub fn poll_write(&mut self) -> Option<Outbound> {
         match self.next_write()? {
             Next::Pong => {

@@ -34,7 +34,7 @@ use crate::time::Timestamp;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(C, align(64))]
 pub(crate) struct State {
-    // -- Fields that an event of the peer, a write of ours, or a poll with nothing to do touches.
+    // -- Fields that an event of the peer, our own write, or a poll with nothing to do touches.
     /// The latest moment seen. Time inside never runs backwards (rule 12).
     latest: Timestamp,
     /// The latest evidence of life.

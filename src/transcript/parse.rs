@@ -71,7 +71,7 @@ impl Parser {
     fn config(&mut self, settings: &str) -> Parsed<Kind> {
         if self.last_input.is_some() {
             return Err(
-                "read `config` after `open`; expected it before, for settings come first and hold for the whole life"
+                "read `config` after `open`; expected it before, because settings come first and apply to the whole life"
                     .into(),
             );
         }

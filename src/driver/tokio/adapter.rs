@@ -134,9 +134,9 @@ impl MessageKind<'_> {
 
 /// A WebSocket with a known adapter: those of this crate's features, and those for which you implement it.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no WebSocket that `liveness` knows",
-    label = "no known WebSocket",
-    note = "the features `tokio-tungstenite` (version 0.30 of it) and `axum` (0.8) know those of these crates",
+    message = "`liveness` has no adapter for the WebSocket `{Self}`",
+    label = "a WebSocket without an adapter",
+    note = "the features `tokio-tungstenite` (for version 0.30) and `axum` (for version 0.8) have adapters",
     note = "for any other library or version write an `Adapter`, about 25 lines, and use `LiveStream::with_adapter`",
     note = "`docs/stacks.md` in the repository has a recipe for warp, actix, poem, salvo, Rocket, smol and others"
 )]
@@ -150,10 +150,10 @@ pub trait WebSocket: Socket<<Self as WebSocket>::Adapter> {
 ///
 /// It is implemented for all such types.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no stream and sink of the messages of `{A}`",
+    message = "`{Self}` is not a stream and a sink of the messages of the adapter `{A}`",
     label = "not a WebSocket of this adapter",
-    note = "it must be `Stream<Item = Result<M, E1>> + Sink<M, Error = E2> + Unpin`, with `M` the adapter's `Message`, and errors that are `Error + Send + Sync + 'static`",
-    note = "two halves are joined by `Joined(stream, sink)`; another version of the same crate has other messages",
+    note = "it must be `Stream<Item = Result<M, E1>> + Sink<M, Error = E2> + Unpin`, where `M` is the adapter's `Message` and the errors are `Error + Send + Sync + 'static`",
+    note = "`Joined(stream, sink)` joins two halves; another version of the same crate has other message types",
     note = "`docs/stacks.md` in the repository has a recipe for warp, actix, poem, salvo, Rocket, smol and others"
 )]
 pub trait Socket<A: Adapter<Self>>:
