@@ -50,9 +50,9 @@ pub const DEFAULT_LINGER: Duration = Duration::from_secs(5);
 ///    `C` that is used again after its end is a new connection. If it is connected again for the same user, it is the same
 ///    connection, and online.
 /// 5. **Late, double or unknown** inputs change nothing: those of connections that have ended or were never connected.
-/// 6. **Only net changes are reported.** A user who came and went between two polls is not reported, nor is a suspicion that
-///    began and ended between two polls. Users who leave are reported first, in the order of time. The others follow in the order
-///    of `U`.
+/// 6. **Only net changes are reported.** If a user came and went between two polls, or a suspicion began and ended between
+///    two polls, nothing is reported. Users who leave are reported first, in the order of time. The others follow in the
+///    order of `U`.
 /// 7. **A late call does not end a linger.** The next call may be a poll or an input. If it comes more than
 ///    [`stall_tolerance`](Self::stall_tolerance) after the end of a linger, the linger begins again at that call. The process was
 ///    probably suspended then, and a connection of a user who came back may wait to be read. This happens once for each

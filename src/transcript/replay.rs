@@ -190,7 +190,7 @@ impl Driver<'_> {
         ParseError::new(
             line,
             format!(
-                "read a life of more than {UNWRITTEN_MOMENTS} moments that no line tells of, up to {until}; expected {expected}, or longer intervals"
+                "read a life of more than {UNWRITTEN_MOMENTS} moments that no line describes, up to {until}; expected {expected}, or longer intervals"
             ),
         )
     }

@@ -169,7 +169,7 @@ fn a_life_with_far_more_moments_than_lines_is_refused() {
         assert_eq!(error.line(), line, "{life}{error}");
         let error = error.to_string();
         assert!(
-            error.contains("a life of more than 10000 moments that no line tells of, up to 0.0000"),
+            error.contains("a life of more than 10000 moments that no line describes, up to 0.0000"),
             "{error}"
         );
         assert!(error.ends_with(expected), "{error}");
