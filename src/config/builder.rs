@@ -188,7 +188,7 @@ impl ConfigBuilder {
         let mut rules = rules.as_slice();
         while let [(broken, field, value, rule), rest @ ..] = rules {
             if *broken {
-                return Some(ConfigError { field, value: *value, rule: *rule });
+                return Some(ConfigError { field, value: *value, rule });
             }
             rules = rest;
         }
@@ -197,18 +197,18 @@ impl ConfigBuilder {
 }
 
 /// What a setting "must be", and why, where that is not obvious.
-type Rule = (&'static str, &'static str);
+type Rule = &'static (&'static str, &'static str);
 
 const ABOVE_ZERO: &str = "greater than zero";
-const INTERVAL_RULE: Rule = (ABOVE_ZERO, ", otherwise pings would never end");
-const TIMEOUT_RULE: Rule = (ABOVE_ZERO, "");
-const IDLE_RULE: Rule = (ABOVE_ZERO, ", otherwise every peer would be idle at once");
-const SILENCE_RULE: Rule = (ABOVE_ZERO, ", otherwise every peer would be silent at once");
-const CLOSE_RULE: Rule = ("finite", ", otherwise a dead peer would be kept for ever");
-const LAST_LOOK_RULE: Rule = ("finite", ", otherwise no verdict would ever be given");
-const SUSPICION_RULE: Rule = (ABOVE_ZERO, ", otherwise every ping would make its peer suspect");
-const JITTER_RULE: Rule = ("between 0 and 100 per cent", "");
-const BUDGET_RULE: Rule = ("at least 1 in a burst", ", otherwise the first ping would be a flood");
+const INTERVAL_RULE: Rule = &(ABOVE_ZERO, ", otherwise pings would never end");
+const TIMEOUT_RULE: Rule = &(ABOVE_ZERO, "");
+const IDLE_RULE: Rule = &(ABOVE_ZERO, ", otherwise every peer would be idle at once");
+const SILENCE_RULE: Rule = &(ABOVE_ZERO, ", otherwise every peer would be silent at once");
+const CLOSE_RULE: Rule = &("finite", ", otherwise a dead peer would be kept for ever");
+const LAST_LOOK_RULE: Rule = &("finite", ", otherwise no verdict would ever be given");
+const SUSPICION_RULE: Rule = &(ABOVE_ZERO, ", otherwise every ping would make its peer suspect");
+const JITTER_RULE: Rule = &("between 0 and 100 per cent", "");
+const BUDGET_RULE: Rule = &("at least 1 in a burst", ", otherwise the first ping would be a flood");
 
 /// An invalid setting: its name, its value, and the rule that it breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -239,7 +239,7 @@ impl ConfigError {
 
     /// The text of `Display`, made without formatting, because a const panic cannot format.
     const fn message(&self) -> Message {
-        let (must_be, why) = self.rule;
+        let (must_be, why) = *self.rule;
         let start = Message::EMPTY.and("`").and(self.field).and("` must be ").and(must_be).and(" (got ");
         let value = match self.value {
             Value::Duration(text) => start.and(text),
@@ -251,7 +251,7 @@ impl ConfigError {
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (must_be, why) = self.rule;
+        let (must_be, why) = *self.rule;
         write!(f, "`{}` must be {must_be} (got ", self.field)?;
         match self.value {
             Value::Duration(text) => f.write_str(text)?,
