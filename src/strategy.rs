@@ -1,4 +1,5 @@
-//! Strategies of [`proptest`](https://docs.rs/proptest), for property tests of code around this crate.
+//! Strategies of [`proptest`](https://docs.rs/proptest), for property tests of code around this crate. For a fuzzer use feature
+//! `arbitrary` instead.
 //!
 //! [`Config`], [`Timestamp`], [`CloseCode`] and [`Event`] implement proptest's [`Arbitrary`], so that `any` finds them:
 //!

@@ -2,7 +2,17 @@
 //!
 //! A driver is thin. It reads before it polls, takes the time from the clock, and carries out the actions. The machine takes
 //! all decisions about time. If the peer is a page, or if the protocol has its own heartbeat, set a
-//! [dialect](crate::dialect). For sockets without a driver, [the guide](crate::guide) says how to write one.
+//! [dialect](crate::dialect).
+//!
+//! | your WebSocket | driver |
+//! |---|---|
+//! | tungstenite, blocking or in your own loop (mio, io_uring) | `driver::tungstenite` |
+//! | tokio-tungstenite | `driver::tokio_tungstenite` |
+//! | axum | `driver::axum` |
+//! | any other `Stream` and `Sink`, any other runtime | `driver::tokio`, with an `Adapter` and a `Timer` |
+//! | any other | [the guide](crate::guide) says how to write a driver |
+//!
+//! Each page begins with an example.
 
 #[cfg(feature = "axum")]
 pub mod axum;

@@ -1,7 +1,24 @@
 //! The right to write: one user at a time has it, and the next user gets it when that user is gone.
 //!
-//! [`Lease`] is the machine. [`LeaseChange`] is what it reports. [`Refusal`] says why a write is refused. [`Tenure`] is for a
-//! holder at the other end of a network.
+//! Use it for a document, a microphone or a role that only one user may have. It works in one process, the arbiter, and does
+//! not elect one. [`Lease`] is the machine. [`LeaseChange`] is what it reports. [`Refusal`] says why a write is refused.
+//! [`Tenure`] is for a holder at the other end of a network.
+//!
+//! ```
+//! use core::time::Duration;
+//! use liveness::lease::{Lease, LeaseChange, Token};
+//! use liveness::{Status, Timestamp};
+//!
+//! let at = Timestamp::from_secs;
+//! let mut pen = Lease::new(Duration::from_secs(10));
+//! pen.request("ann", at(0));
+//! let token = Token::new(1);
+//! assert_eq!(pen.poll(at(0)), Some(LeaseChange::Granted { user: "ann", token }));
+//! assert!(pen.check(&"ann", token).is_ok());
+//!
+//! pen.set_status(&"ann", Status::Suspect, at(5)); // frozen
+//! assert!(pen.check(&"ann", token).is_err());
+//! ```
 
 mod change;
 mod decisions;
@@ -15,7 +32,7 @@ use core::time::Duration;
 pub use self::change::{LeaseChange, Loss, Refusal};
 use self::history::History;
 pub use self::tenure::Tenure;
-pub use self::token::Token;
+pub use self::token::{Holder, Token};
 use crate::event::Status;
 use crate::presence::PresenceChange;
 use crate::time::{Timestamp, duration, nanos};
@@ -157,26 +174,6 @@ struct Held<U> {
     reported: Option<Timestamp>,
     /// The grace of the suspicion that began at the first of these moments began again at the second.
     begun_anew: Option<(Timestamp, Timestamp)>,
-}
-
-/// Who holds a lease: see [`Lease::holder`].
-#[derive(Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub struct Holder<'a, U> {
-    /// The holder.
-    pub user: &'a U,
-    /// The holder's token.
-    pub token: Token,
-    /// Since when they are suspect; `None` while they are not.
-    pub frozen_since: Option<Timestamp>,
-}
-
-// By hand, because a user's name may be a type that is not `Copy`, such as a `String`.
-impl<U> Copy for Holder<'_, U> {}
-impl<U> Clone for Holder<'_, U> {
-    fn clone(&self) -> Self {
-        *self
-    }
 }
 
 impl<U: Clone + Ord> Lease<U> {

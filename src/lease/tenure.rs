@@ -25,8 +25,8 @@ use crate::time::{Timestamp, duration, nanos};
 ///    the `Tenure`.
 /// 4. Before each act ask [`may_act`](Self::may_act).
 ///
-/// At the arbiter: read the question, report that its sender is online, and answer only if [`Lease::check`](super::Lease::check)
-/// says `Ok` then.
+/// At the arbiter: read the question, report that its sender is online, and answer only if
+/// [`Lease::check`](super::Lease::check) then returns `Ok`.
 ///
 /// # What is promised
 ///

@@ -1,6 +1,21 @@
 //! The users who are online, computed from their connections and stable over reloads.
 //!
+//! Use it for a list of users. If your program shows connections, the actions of each machine are enough.
 //! [`Presence`] is the machine. [`PresenceChange`] is what it reports.
+//!
+//! ```
+//! use liveness::presence::{Presence, PresenceChange};
+//! use liveness::{Status, Timestamp};
+//!
+//! let at = Timestamp::from_secs;
+//! let mut room = Presence::new();
+//! room.connect(1, "ann", at(0));
+//! assert_eq!(room.poll(at(0)), Some(PresenceChange::Joined("ann")));
+//!
+//! room.set_status(&1, Status::Offline, at(60));
+//! assert_eq!(room.poll(at(60)), None); // she lingers, because it may be a reload
+//! assert_eq!(room.poll(at(65)), Some(PresenceChange::Left("ann")));
+//! ```
 
 mod change;
 mod person;

@@ -4,8 +4,7 @@ use core::time::Duration;
 
 use super::pace::Pace;
 use super::{
-    After, Attempt, Dialling, GiveUpReason, OnClose, Phase, Policy, Reconnect, ReconnectAction, Report,
-    Source,
+    After, Attempt, Dialling, GiveUpReason, OnClose, Phase, Policy, Reconnect, ReconnectAction, Source,
 };
 use crate::payload::{mix, share};
 use crate::time::{Timestamp, nanos};
@@ -235,6 +234,13 @@ where
             Phase::Ending(_) | Phase::Finished(_) => false,
         }
     }
+}
+
+/// A report about an attempt, with the caller's decision.
+#[derive(Clone, Copy)]
+pub(super) enum Report {
+    Failed(Option<OnClose>),
+    Closed(u16, Option<OnClose>),
 }
 
 impl Report {

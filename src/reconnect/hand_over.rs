@@ -2,7 +2,8 @@
 
 use core::time::Duration;
 
-use super::{Attempt, Connection, GiveUpReason, OnClose, Phase, Reconnect, Report};
+use super::decisions::Report;
+use super::{Attempt, Connection, GiveUpReason, OnClose, Phase, Reconnect};
 use crate::time::Timestamp;
 
 /// What to do if the dial fails.

@@ -14,6 +14,18 @@
 //!
 //! If the server announces its end, [`hand_over`](Reconnect::hand_over) dials while the old connection is still in use.
 //! `Retire` comes when the new connection is open.
+//!
+//! ```
+//! use liveness::Timestamp;
+//! use liveness::reconnect::{Backoff, Policy, Reconnect, ReconnectAction};
+//!
+//! let at = Timestamp::from_secs;
+//! let mut reconnect = Reconnect::with_backoff(Policy::DEFAULT, Backoff::DEFAULT, 7, at(0));
+//! let Some(ReconnectAction::Dial(attempt)) = reconnect.poll(at(0)) else { panic!("it dials at once") };
+//! reconnect.failed(attempt, at(3));
+//! assert_eq!(reconnect.poll(at(3)), None); // the backoff waits for at most 1 s
+//! assert!(matches!(reconnect.poll(at(4)), Some(ReconnectAction::Dial(_))));
+//! ```
 
 mod action;
 mod backoff;
@@ -23,11 +35,11 @@ mod outputs;
 mod pace;
 mod policy;
 
-use core::fmt;
 use core::time::Duration;
 
 pub use self::action::{Attempt, DialStatus, GiveUpReason, ReconnectAction};
 pub use self::backoff::Backoff;
+use self::decisions::Report;
 use self::hand_over::After;
 use self::pace::Pace;
 pub use self::policy::{OnClose, Policy};
@@ -368,28 +380,5 @@ where
             Phase::Dialling(_) => self.phase = Phase::Stopping,
             Phase::Stopping | Phase::Ending(_) | Phase::Finished(_) => {}
         }
-    }
-}
-
-/// A report about an attempt, with the caller's decision.
-#[derive(Clone, Copy)]
-enum Report {
-    Failed(Option<OnClose>),
-    Closed(u16, Option<OnClose>),
-}
-
-/// Written by hand, because the caller's backoff and closure may not implement `Debug`.
-impl<B, F> fmt::Debug for Reconnect<B, F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reconnect")
-            .field("policy", &self.policy)
-            .field("phase", &self.phase)
-            .field("old", &self.old)
-            .field("offline", &self.offline)
-            .field("dials", &self.dials)
-            .field("attempts", &self.attempts)
-            .field("since", &self.since)
-            .field("latest", &self.latest)
-            .finish_non_exhaustive()
     }
 }

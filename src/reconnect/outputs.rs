@@ -1,5 +1,6 @@
 //! The outputs and questions of a `Reconnect`.
 
+use core::fmt;
 use core::time::Duration;
 
 use super::{Attempt, DialStatus, GiveUpReason, Phase, Reconnect, ReconnectAction};
@@ -97,5 +98,21 @@ impl<B, F> Reconnect<B, F> {
     /// The moment at which `max_elapsed` has passed; never while a connection is open.
     pub(super) const fn elapsed_at(&self) -> Timestamp {
         if self.old.is_some() { Timestamp::MAX } else { self.since.after(self.policy.max_elapsed) }
+    }
+}
+
+/// Written by hand, because the caller's backoff and closure may not implement `Debug`.
+impl<B, F> fmt::Debug for Reconnect<B, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reconnect")
+            .field("policy", &self.policy)
+            .field("phase", &self.phase)
+            .field("old", &self.old)
+            .field("offline", &self.offline)
+            .field("dials", &self.dials)
+            .field("attempts", &self.attempts)
+            .field("since", &self.since)
+            .field("latest", &self.latest)
+            .finish_non_exhaustive()
     }
 }

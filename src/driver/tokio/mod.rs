@@ -1,7 +1,7 @@
 //! tokio, or any other runtime: a WebSocket that is still a `Stream` and a `Sink`, and has its own heartbeat.
 //!
 //! Wrap a socket in a [`LiveStream`] and use it like the socket. It sends pings and watches deadlines while you wait for the
-//! next message, or while you send one. It needs no task and no timer of its own. After the verdict the stream ends with an
+//! next message, or while you send one. It needs no task and no timer of its own. At the verdict the stream ends with an
 //! [`Error::Offline`], which says why. Without an async runtime use `driver::tungstenite` instead.
 //!
 //! The sockets of [tokio-tungstenite](super::tokio_tungstenite) and [axum](super::axum) need nothing more. Any other socket
