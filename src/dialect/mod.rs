@@ -261,7 +261,7 @@ impl Heard {
 
 /// The place where a dialect writes a message to send. Each call is one message. A dialect writes at most one at a time.
 ///
-/// [`OutBuffer`] is an implementation without an allocation. `Option<`[`MessageBuf`]`>` is another.
+/// [`OutBuffer`] is an implementation without an allocation. `Option<MessageBuf>` is another (feature `alloc`).
 pub trait Out {
     /// Writes a text message.
     fn text(&mut self, text: fmt::Arguments<'_>);

@@ -3,7 +3,7 @@
 //! A [`Session`] decides what is kept for a caller that does not read, when reading stops, in which order our own frames go
 //! out, and what is left to do after a verdict. It has no socket, no clock, no waker and no thread. It does not own the
 //! machine: each input names its [`Peer`], which is a [`Liveness`](crate::Liveness), an observed one or a fleet's entry. A
-//! session is for authors of drivers. If there is a [driver](crate::driver) for your library, use that: it has a session
+//! session is for authors of drivers. If there is a driver (`driver`) for your library, use that: it has a session
 //! inside.
 //!
 //! # The turn
