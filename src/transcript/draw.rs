@@ -7,6 +7,7 @@ use core::fmt::Write as _;
 
 use super::format::Output;
 use super::replay::{Moment, Replay};
+use crate::event::Status;
 use crate::state::Due;
 use crate::time::{Seconds, Timestamp};
 
@@ -42,26 +43,46 @@ impl Replay<'_> {
     #[must_use]
     pub fn picture(&self) -> String {
         let rows = self.rows();
-        let width = |cell: fn(&Row) -> &str, least: usize| {
+        let width = |cell: fn(&Row) -> String, least: usize| {
             rows.iter().map(|row| cell(row).chars().count()).fold(least, usize::max)
         };
-        let (time, input, output) =
-            (width(|row| &row.time, 5), width(|row| &row.input, 2), width(|row| &row.output, 3));
+        let time = width(Row::time, 5);
+        let (input, output) = (width(|row| row.input.clone(), 2), width(|row| row.output.clone(), 3));
         let mut picture = String::new();
         // Writing to a `String` never fails.
         let _ = writeln!(picture, " {:>time$}  {:input$}     {:output$}   next", "time", "in", "out");
-        for Row { time: at, input: heard, state, output: did, wait, next } in &rows {
-            let (came, went) = (arrow(heard), arrow(did));
+        for row in &rows {
+            let (heard, did) = (&row.input, &row.output);
             let line = std::format!(
-                " {at:>time$}  {heard:input$} {came} {state} {went} {did:output$} {wait} {next}"
+                " {:>time$}  {heard:input$} {} {} {} {did:output$} {} {}",
+                row.time(),
+                arrow(heard),
+                row.line(),
+                arrow(did),
+                row.wait,
+                row.next()
             );
             let _ = writeln!(picture, "{}", line.trim_end());
         }
         picture
     }
 
-    fn rows(&self) -> Vec<Row> {
-        let (mut rows, mut done, mut state, mut before) = (Vec::new(), 0, ONLINE, None);
+    /// The rows of the [`picture`](Self::picture), for a program that draws its own.
+    ///
+    /// ```
+    /// use liveness::{Status, transcript::Transcript};
+    ///
+    /// let life: Transcript = "config interval=5s timeout=10s jitter=0\n0s < open\n5.2s < eof".parse()?;
+    /// let replay = life.replay()?;
+    /// let rows = replay.rows();
+    /// assert_eq!(rows[1].output, "ping #1");
+    /// assert_eq!(rows[1].waits_for.map(|(what, _)| what), Some("ping"));
+    /// assert_eq!(rows[2].status, Some(Status::Offline));
+    /// # Ok::<(), liveness::transcript::ParseError>(())
+    /// ```
+    #[must_use]
+    pub fn rows(&self) -> Vec<Row> {
+        let (mut rows, mut done, mut state, mut before) = (Vec::new(), 0, Some(Status::Online), None);
         for moment in &self.moments {
             let outputs = self.outputs.get(done..moment.outputs).unwrap_or(&[]);
             done = moment.outputs;
@@ -76,25 +97,53 @@ impl Replay<'_> {
     }
 }
 
-/// One line of the picture.
-struct Row {
-    time: String,
-    input: String,
-    state: char,
-    output: String,
+/// One row of the [`picture`](Replay::picture) of a life: an input, an output, or both if the output follows from the input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// When it happened.
+    pub at: Timestamp,
+    /// The input as a transcript writes it; empty if there is none.
+    pub input: String,
+    /// The state of the peer after this row; `None` after the transport is closed.
+    pub status: Option<Status>,
+    /// The output as a transcript writes it; empty if there is none.
+    pub output: String,
+    /// Whether a ping waits for its answer after this moment.
+    pub ping_awaited: bool,
+    /// What is due next, in one or two words (`ping`, `answer`, `last look`), and when. `None` if nothing is due. Of the rows of
+    /// one moment, only the last has it.
+    pub waits_for: Option<(&'static str, Timestamp)>,
     /// The mark of the wait for an answer.
     wait: char,
-    next: String,
+    is_first: bool,
 }
 
-const ONLINE: char = '┃';
-const SUSPECT: char = '┇';
-const OFFLINE: char = '░';
+impl Row {
+    fn time(&self) -> String {
+        if self.is_first { self.at.to_string() } else { String::new() }
+    }
+
+    const fn line(&self) -> char {
+        match self.status {
+            Some(Status::Online) => '┃',
+            Some(Status::Suspect) => '┇',
+            Some(Status::Offline) => '░',
+            None => ' ',
+        }
+    }
+
+    fn next(&self) -> String {
+        self.waits_for.map_or_else(String::new, |(what, at)| {
+            let word = if matches!(what, "suspect" | "ping" | "last look") { "at" } else { "by" };
+            std::format!("{what} {word} {}", Seconds(at.as_nanos()))
+        })
+    }
+}
 
 /// Draws a row for each input and each output. An input and its first output share a row.
 fn draw_moment(
     rows: &mut Vec<Row>,
-    state: &mut char,
+    status: &mut Option<Status>,
     moment: &Moment<'_>,
     outputs: &[(Timestamp, Output)],
     awaited: bool,
@@ -104,14 +153,16 @@ fn draw_moment(
     for index in 0..count {
         let (first, last) = (index == 0, index.saturating_add(1) == count);
         let output = outputs.get(index).map(|(_, output)| output);
-        *state = output.map_or(*state, |output| after(*state, output));
+        *status = output.map_or(*status, |output| after(*status, output));
         rows.push(Row {
-            time: if first { moment.at.to_string() } else { String::new() },
+            at: moment.at,
             input: moment.inputs.get(index).map_or_else(String::new, |(dated, input)| {
                 if *dated < moment.at { std::format!("{input} (since {dated})") } else { input.to_string() }
             }),
-            state: *state,
+            status: *status,
             output: output.map_or_else(String::new, Output::to_string),
+            ping_awaited: moment.ping_awaited,
+            waits_for: if last { waits_for(moment.next) } else { None },
             wait: match (awaited, moment.ping_awaited) {
                 (true, true) if pinged && first => '├',
                 (true, true) => '│',
@@ -119,36 +170,36 @@ fn draw_moment(
                 (true, false) if first => '╵',
                 (false, true) | (true, false) | (false, false) => ' ',
             },
-            next: if last { next(moment.next) } else { String::new() },
+            is_first: first,
         });
     }
 }
 
-const fn after(state: char, output: &Output) -> char {
+const fn after(before: Option<Status>, output: &Output) -> Option<Status> {
     match output {
-        Output::Online => ONLINE,
-        Output::Suspect => SUSPECT,
-        Output::Offline(_) => OFFLINE,
-        Output::Disconnect => ' ',
-        Output::Ping(_) | Output::Close(_) => state,
+        Output::Online => Some(Status::Online),
+        Output::Suspect => Some(Status::Suspect),
+        Output::Offline(_) => Some(Status::Offline),
+        Output::Disconnect => None,
+        Output::Ping(_) | Output::Close(_) => before,
     }
+}
+
+const fn waits_for((due, at): (Due, Timestamp)) -> Option<(&'static str, Timestamp)> {
+    let what = match due {
+        Due::Nothing => return None,
+        Due::Data => "data",
+        Due::Sound => "anything",
+        Due::Write => "written",
+        Due::Answer => "answer",
+        Due::Suspicion => "suspect",
+        Due::Ping => "ping",
+        Due::LastLook => "last look",
+        Due::End => "closed",
+    };
+    Some((what, at))
 }
 
 const fn arrow(text: &str) -> char {
     if text.is_empty() { ' ' } else { '▶' }
-}
-
-fn next((due, at): (Due, Timestamp)) -> String {
-    let what = match due {
-        Due::Nothing => return String::new(),
-        Due::Data => "data by",
-        Due::Sound => "anything by",
-        Due::Write => "written by",
-        Due::Answer => "answer by",
-        Due::Suspicion => "suspect at",
-        Due::Ping => "ping at",
-        Due::LastLook => "last look at",
-        Due::End => "closed by",
-    };
-    std::format!("{what} {}", Seconds(at.as_nanos()))
 }

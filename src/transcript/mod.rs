@@ -51,6 +51,7 @@ mod parse;
 mod recorder;
 mod replay;
 
+pub use draw::Row;
 pub use format::{ParseError, Transcript};
 pub use recorder::{Page, Recorder};
 pub use replay::Replay;

@@ -8,31 +8,17 @@
 //! cargo bench -p liveness-bench --bench quality -- --seed 2            other lives
 //! ```
 
-mod chance;
-mod families;
-mod ours;
-mod pipe;
 mod plot;
-mod proxy;
-mod recipes;
 mod report;
-mod rule;
-mod score;
-mod simulate;
-mod spells;
 mod study;
-mod world;
 
 use std::error::Error;
 use std::process::ExitCode;
 
 use clap::Parser;
 use liveness::Config;
-
-use ours::Ours;
-use score::Score;
+use liveness_quality::{Network, Ours, Score, WORLDS, World};
 use study::Study;
-use world::{Network, WORLDS, World};
 
 /// Detection time against mistakes, of this crate and of what people use instead.
 #[derive(Parser)]

@@ -2,11 +2,10 @@
 
 use std::error::Error;
 
+use liveness_quality::{FAMILIES, WORLDS};
 use plotters::prelude::*;
 
-use crate::families::FAMILIES;
 use crate::study::Study;
-use crate::world::WORLDS;
 
 pub(crate) const FILE: &str = "detection-quality.svg";
 pub(crate) const TITLE: &str =

@@ -4,12 +4,10 @@ use std::error::Error;
 use std::fmt::Write as _;
 use std::fs;
 
-use crate::families::{FAMILIES, SUSPICIONS};
 use crate::plot;
-use crate::score::{Rate, Score};
 use crate::study::{SHOWN, Study, TARGETS, judging_worlds};
-use crate::world::WORLDS;
 use liveness_bench::table::{Table, number};
+use liveness_quality::{FAMILIES, Rate, SUSPICIONS, Score, WORLDS};
 
 /// The worlds that are looked at together, by what is amiss in them.
 const GROUPS: &[(&str, &[&str])] = &[
@@ -34,7 +32,7 @@ const GROUPS: &[(&str, &[&str])] = &[
 const PROXY: &str = "A proxy in between";
 
 /// A ping and its pong, with the headers of TCP and IP.
-const BYTES_A_PING: f64 = 2.0 * crate::simulate::CONTROL;
+const BYTES_A_PING: f64 = 2.0 * liveness_quality::CONTROL;
 
 pub(crate) fn text(study: &Study) -> String {
     let mut text = String::new();

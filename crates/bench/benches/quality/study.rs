@@ -5,9 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use crate::families::{FAMILIES, Family, Make, SUSPICIONS};
-use crate::score::Score;
-use crate::world::{WORLDS, World};
+use liveness_quality::{FAMILIES, Family, Make, SUSPICIONS, Score, WORLDS, World};
 
 /// Mean detection times in the first world, in seconds: where all rules are made alike.
 pub(crate) const TARGETS: [f64; 6] = [12.0, 13.0, 15.0, 20.0, 34.0, 45.0];

@@ -130,14 +130,18 @@ impl Args {
 
     /// Opens the door, and says on stderr where it is.
     pub async fn listen(&self) -> Result<TcpListener, Failure> {
-        let place = &self.listen;
-        let listener = TcpListener::bind(place).await;
-        let listener = listener.map_err(|error| cannot_listen(place, "`--listen 127.0.0.1:0`", &error))?;
-        let address = listener.local_addr()?;
-        // `eprintln!` would panic where stderr is closed.
-        let _ = writeln!(io::stderr(), "listening on http://{address}");
-        Ok(listener)
+        listen(&self.listen).await
     }
+}
+
+/// Opens the door at this address, and says on stderr where it is.
+pub async fn listen(place: &str) -> Result<TcpListener, Failure> {
+    let listener = TcpListener::bind(place).await;
+    let listener = listener.map_err(|error| cannot_listen(place, "`--listen 127.0.0.1:0`", &error))?;
+    let address = listener.local_addr()?;
+    // `eprintln!` would panic where stderr is closed.
+    let _ = writeln!(io::stderr(), "listening on http://{address}");
+    Ok(listener)
 }
 
 /// The page at `/`, and what it is made of beside it.

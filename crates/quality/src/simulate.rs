@@ -1,36 +1,39 @@
 //! One life: a connection in its world, judged by a rule until the peer dies and is found out.
 
+mod begin;
+mod interfere;
 mod traffic;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use crate::chance::{Nanos, SECOND, nanos, number, seconds, unit};
+use crate::chance::{Nanos, SECOND, number, seconds};
 use crate::pipe::{Pipe, Written};
 use crate::proxy::{Proxy, Side};
 use crate::rule::{Input, Rule, Want};
+use crate::script::{Script, Seen, Witness};
 use crate::spells::Spells;
-use crate::world::{Death, World};
+use crate::world::World;
 
 /// What a rule did in a life.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Outcome {
+pub struct Outcome {
     /// Seconds connected to a live peer.
-    pub(crate) lived: f64,
+    pub lived: f64,
     /// Live peers lost: closed by the rule, or cut by the proxy.
-    pub(crate) mistakes: u32,
+    pub mistakes: u32,
     /// Those that the proxy cut, for our silence and for theirs.
-    pub(crate) cut_for_ours: u32,
-    pub(crate) cut_for_theirs: u32,
+    pub cut_for_ours: u32,
+    pub cut_for_theirs: u32,
     /// Live peers greyed out, who answered later.
-    pub(crate) doubts: u32,
-    pub(crate) pings: u64,
+    pub doubts: u32,
+    pub pings: u64,
     /// Times that its timer went off.
-    pub(crate) wakes: u64,
+    pub wakes: u64,
     /// Seconds from the death to the close, in which the host was not suspended; `None`: not within the time that was watched.
-    pub(crate) found: Option<f64>,
+    pub found: Option<f64>,
     /// The same to the doubt, if there was one before the close.
-    pub(crate) doubted: Option<f64>,
+    pub doubted: Option<f64>,
 }
 
 /// How long the dead are watched: a rule that has not found them by then never does.
@@ -40,7 +43,7 @@ const WATCHED: f64 = 900.0;
 const AWAY: Nanos = SECOND;
 
 /// A ping or a pong, headers of TCP and IP and all.
-pub(crate) const CONTROL: f64 = 66.0;
+pub const CONTROL: f64 = 66.0;
 
 /// A frame that large is seen coming.
 const CHUNK: f64 = 64_000.0;
@@ -75,6 +78,12 @@ enum What {
         connection: u32,
         set: u64,
     },
+    /// A frame of the script's.
+    Frame {
+        index: usize,
+    },
+    /// The script puts a proxy there.
+    Proxy,
     /// The proxy looks at its clocks.
     Silence {
         connection: u32,
@@ -84,11 +93,18 @@ enum What {
     End,
 }
 
-pub(crate) struct Simulation<'a, M> {
+pub struct Simulation<'a, M, W = ()> {
     world: &'a World,
     make: M,
+    witness: W,
+    /// `None`: the life is its world's, to the death and beyond, and goes on after a mistake.
+    script: Option<&'a Script>,
+    over: bool,
     seed: u64,
     dies_at: Nanos,
+    /// Of what is ours and of what is theirs: from then on it does not arrive.
+    cuts: [Nanos; 2],
+    lost_pings: Spells,
     outages: Spells,
     peer_stalls: Spells,
     driver_stalls: Spells,
@@ -115,51 +131,7 @@ pub(crate) struct Simulation<'a, M> {
     outcome: Outcome,
 }
 
-impl<'a, R: Rule, M: Fn(u64, Nanos) -> R> Simulation<'a, M> {
-    /// `make` makes the rule of a connection, from its seed and the time of the host's clock.
-    pub(crate) fn run(world: &'a World, make: M, seed: u64) -> Outcome {
-        // Anywhere in a ping's cycle.
-        let dies_at = nanos(world.life + 120.0 * unit(number(seed, 3, 0)));
-        let longest_night = world.sleeps.map_or(0.0, |sleeps| sleeps.longest);
-        let end = dies_at + nanos(WATCHED + 2.0 * longest_night);
-        let spells = |often, what| Spells::new(often, number(seed, what, 0), end);
-        let sleeps = spells(world.sleeps, 4);
-        // Not in the night: then every rule finds it as soon as it wakes.
-        let dies_at =
-            sleeps.end_at(dies_at).map_or(dies_at, |woke| woke + nanos(60.0 * unit(number(seed, 3, 1))));
-        // An end that sleeps receives nothing.
-        let outages = if world.sleeps.is_some() { sleeps.clone() } else { spells(world.network.outages, 5) };
-        let pipes = pipes(world, seed, 0, dies_at);
-        let mut simulation = Self {
-            world,
-            make,
-            seed,
-            dies_at,
-            outages,
-            peer_stalls: spells(world.peer_stalls, 6),
-            driver_stalls: spells(world.driver_stalls, 7),
-            read_pauses: spells(world.read_pauses, 15),
-            sleeps,
-            agenda: BinaryHeap::new(),
-            entered: 0,
-            written: Vec::new(),
-            unread: Vec::new(),
-            paused: false,
-            proxy: Proxy::new(world.proxy, 0),
-            awake_at: 0,
-            connection: 0,
-            pipes,
-            pings: 0,
-            connected_at: 0,
-            timer: Nanos::MAX,
-            set: 0,
-            suspected: false,
-            outcome: Outcome::default(),
-        };
-        simulation.live(end);
-        simulation.outcome
-    }
-
+impl<R: Rule, M: Fn(u64, Nanos) -> R, W: Witness> Simulation<'_, M, W> {
     fn live(&mut self, end: Nanos) {
         self.enter(end, What::End);
         if let Some(talk) = self.world.peer_talks {
@@ -177,19 +149,18 @@ impl<'a, R: Rule, M: Fn(u64, Nanos) -> R> Simulation<'a, M> {
             match what {
                 What::End => return self.lived_until(self.dies_at),
                 What::PeerHears { connection, ping } if connection == self.connection => {
-                    if unit(number(self.seed, 14, now)) < self.world.lost_pings {
-                        continue;
-                    }
-                    let slow = self.world.slow_pongs * unit(number(self.seed, 10, now));
-                    let stalled = self.peer_stalls.end_at(now).unwrap_or(now);
-                    self.enter(stalled.max(now + nanos(slow)), What::PeerAnswers { connection, ping });
+                    self.peer_hears(now, connection, ping);
                 }
                 What::PeerAnswers { connection, ping } if connection == self.connection => {
                     let written = self.pipes[1].write(now, CONTROL, &self.outages);
-                    self.arrive(written.arrives, Input::Pong(ping));
+                    let (left, arrives) = (written.left, written.arrives);
+                    self.witness.sees(now, Seen::Pong { number: ping, left, arrives });
+                    self.arrive(arrives, Input::Pong(ping));
                 }
                 What::PeerTalks { turn } => self.peer_talks(now, turn, rule.is_some()),
                 What::WeTalk { turn } => self.we_talk(&mut rule, now, turn),
+                What::Frame { index } => self.frame(now, index),
+                What::Proxy => self.put_proxy(now),
                 What::Chunks { connection, written, of, ours } if connection == self.connection => {
                     self.chunk(now, written, of, ours);
                 }
@@ -220,7 +191,7 @@ impl<'a, R: Rule, M: Fn(u64, Nanos) -> R> Simulation<'a, M> {
                 | What::Silence { .. }
                 | What::Timer { .. } => {}
             }
-            if self.outcome.found.is_some() {
+            if self.outcome.found.is_some() || self.over {
                 return;
             }
         }
@@ -252,6 +223,7 @@ impl<'a, R: Rule, M: Fn(u64, Nanos) -> R> Simulation<'a, M> {
             return;
         }
         let next = judge.next();
+        self.witness.sees(now, Seen::Timer(next));
         if next == Nanos::MAX {
             return;
         }
@@ -269,20 +241,26 @@ impl<'a, R: Rule, M: Fn(u64, Nanos) -> R> Simulation<'a, M> {
         let paused = self.read_pauses.end_at(now).is_some();
         if paused != self.paused {
             self.paused = paused;
-            rule.tell(if paused { Input::ReadPaused } else { Input::ReadResumed }, clock);
+            self.tell_rule(rule, if paused { Input::ReadPaused } else { Input::ReadResumed }, now, clock);
         }
         for input in std::mem::take(&mut self.unread) {
             if paused && input.is_read() {
                 self.unread.push(input);
             } else {
-                rule.tell(input, clock);
+                self.tell_rule(rule, input, now, clock);
             }
         }
+    }
+
+    fn tell_rule(&mut self, rule: &mut R, input: Input, now: Nanos, clock: Nanos) {
+        self.witness.sees(now, Seen::Told(input));
+        rule.tell(input, clock);
     }
 
     /// True where the rule wants to close.
     fn poll(&mut self, rule: &mut R, now: Nanos, clock: Nanos) -> bool {
         while let Some(want) = rule.poll(clock) {
+            self.witness.sees(now, Seen::Wants(want));
             match want {
                 Want::Close => return true,
                 Want::Suspect => self.suspected = true,
@@ -304,6 +282,8 @@ impl<'a, R: Rule, M: Fn(u64, Nanos) -> R> Simulation<'a, M> {
         self.outcome.pings += u64::from(now < self.dies_at);
         let written = self.pipes[0].write(now, CONTROL, &self.outages);
         self.proxy.pass(Side::Ours, written.left);
+        let (number, left, arrives) = (self.pings, written.left, written.arrives);
+        self.witness.sees(now, Seen::Ping { number, left, arrives });
         self.arrive(written.taken, Input::PingSent);
         if written.arrives != Nanos::MAX {
             let ping = self.pings;
@@ -312,27 +292,14 @@ impl<'a, R: Rule, M: Fn(u64, Nanos) -> R> Simulation<'a, M> {
     }
 
     fn close(&mut self, now: Nanos) {
+        if self.script.is_some() {
+            self.over = true;
+            return;
+        }
         if now >= self.dies_at {
             self.outcome.found = Some(self.since_death(now));
             return self.lived_until(self.dies_at);
         }
-        self.lose(now);
-    }
-
-    /// The proxy cuts, unless something came through since it looked last. After the death the verdict is the rule's alone.
-    fn look_for_silence(&mut self, rule: &mut Option<R>, now: Nanos) {
-        if now >= self.dies_at {
-            return;
-        }
-        let (at, side) = self.proxy.cut();
-        if at > now {
-            return self.enter(at, What::Silence { connection: self.connection });
-        }
-        match side {
-            Side::Ours => self.outcome.cut_for_ours += 1,
-            Side::Theirs => self.outcome.cut_for_theirs += 1,
-        }
-        *rule = None;
         self.lose(now);
     }
 
@@ -362,7 +329,7 @@ impl<'a, R: Rule, M: Fn(u64, Nanos) -> R> Simulation<'a, M> {
     }
 
     fn connect(&mut self, now: Nanos) -> R {
-        self.pipes = pipes(self.world, self.seed, now, self.dies_at);
+        self.pipes = pipes(self.world, self.seed, now, self.cuts);
         self.connected_at = now;
         self.unread.clear();
         self.paused = false;
@@ -395,13 +362,8 @@ impl<'a, R: Rule, M: Fn(u64, Nanos) -> R> Simulation<'a, M> {
     }
 }
 
-/// Those of a new connection. What is cut at the death is the world's.
-fn pipes(world: &World, seed: u64, now: Nanos, dies_at: Nanos) -> [Pipe; 2] {
-    let (ours, theirs) = match world.death {
-        Death::Cut => (dies_at, dies_at),
-        Death::Deaf => (dies_at, Nanos::MAX),
-        Death::Mute => (Nanos::MAX, dies_at),
-    };
+/// Those of a new connection. When each direction is cut is the world's.
+fn pipes(world: &World, seed: u64, now: Nanos, [ours, theirs]: [Nanos; 2]) -> [Pipe; 2] {
     let pipe = |what, cut_at| Pipe::new(world.network, world.rate, number(seed, what, now), cut_at);
     [pipe(12, ours), pipe(13, theirs)]
 }

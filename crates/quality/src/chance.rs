@@ -3,21 +3,21 @@
 use liveness::sim::Rng;
 
 /// Nanoseconds.
-pub(crate) type Nanos = u64;
+pub type Nanos = u64;
 
-pub(crate) const SECOND: Nanos = 1_000_000_000;
+pub const SECOND: Nanos = 1_000_000_000;
 pub(crate) const MILLI: Nanos = 1_000_000;
 
-pub(crate) fn nanos(seconds: f64) -> Nanos {
+pub fn nanos(seconds: f64) -> Nanos {
     (seconds * SECOND as f64) as Nanos
 }
 
-pub(crate) fn seconds(nanos: Nanos) -> f64 {
+pub fn seconds(nanos: Nanos) -> f64 {
     nanos as f64 / SECOND as f64
 }
 
 /// A number that belongs to these two, under the seed.
-pub(crate) fn number(seed: u64, what: u64, when: u64) -> u64 {
+pub fn number(seed: u64, what: u64, when: u64) -> u64 {
     let mut rng = Rng::new(seed ^ what.rotate_left(48));
     Rng::new(rng.next_u64() ^ when).next_u64()
 }

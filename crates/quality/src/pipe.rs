@@ -35,14 +35,14 @@ pub(crate) struct Pipe {
 
 /// What becomes of what is written.
 #[derive(Clone, Copy)]
-pub(crate) struct Written {
+pub struct Written {
     /// Its first byte leaves; its last has left.
-    pub(crate) starts: Nanos,
-    pub(crate) left: Nanos,
+    pub starts: Nanos,
+    pub left: Nanos,
     /// The kernel has taken its last byte; `MAX`: it never does.
-    pub(crate) taken: Nanos,
+    pub taken: Nanos,
     /// Its last byte arrives; `MAX`: it never does.
-    pub(crate) arrives: Nanos,
+    pub arrives: Nanos,
 }
 
 impl Pipe {

@@ -24,30 +24,30 @@ impl Rule for Box<dyn Rule> {
 }
 
 /// A rule at one setting: makes the judge of a connection from its seed and the time.
-pub(crate) type Make = fn(f64, u64, Nanos) -> Box<dyn Rule>;
+pub type Make = fn(f64, u64, Nanos) -> Box<dyn Rule>;
 
 #[derive(Clone, Copy)]
-pub(crate) struct Family {
-    pub(crate) name: &'static str,
+pub struct Family {
+    pub name: &'static str,
     /// What it does, and what is turned.
-    pub(crate) says: &'static str,
+    pub says: &'static str,
     /// Its settings at `x` seconds.
-    pub(crate) settings: fn(f64) -> String,
-    pub(crate) make: Make,
-    pub(crate) ours: bool,
-    pub(crate) hears_pongs: bool,
+    pub settings: fn(f64) -> String,
+    pub make: Make,
+    pub ours: bool,
+    pub hears_pongs: bool,
     /// What is turned is the timeout alone, and may be never.
-    pub(crate) keeps_alive: bool,
+    pub keeps_alive: bool,
 }
 
 impl Family {
     /// Ours, by its default rule.
-    pub(crate) fn is_default(&self) -> bool {
+    pub fn is_default(&self) -> bool {
         self.ours && !self.name.contains("pong-only")
     }
 }
 
-pub(crate) const FAMILIES: &[Family] = &[
+pub const FAMILIES: &[Family] = &[
     Family {
         name: "liveness",
         says: "this crate: `interval` 20 s, `timeout` turned; `write_timeout` as long as that, as the drivers set it",
@@ -271,7 +271,7 @@ pub(crate) const FAMILIES: &[Family] = &[
 ];
 
 /// How our suspicion is turned, at a timeout that is left alone.
-pub(crate) const SUSPICIONS: &[(&str, Make)] = &[
+pub const SUSPICIONS: &[(&str, Make)] = &[
     ("after 1 s", |x, seed, now| suspecting(x, Suspicion::After(Duration::from_secs(1)), seed, now)),
     ("after 2 s", |x, seed, now| suspecting(x, Suspicion::After(Duration::from_secs(2)), seed, now)),
     ("after 5 s", |x, seed, now| suspecting(x, Suspicion::After(Duration::from_secs(5)), seed, now)),

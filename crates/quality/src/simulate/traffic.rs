@@ -4,10 +4,11 @@ use crate::chance::{MILLI, Nanos, gap, nanos, number};
 use crate::pipe::Written;
 use crate::proxy::Side;
 use crate::rule::{Input, Rule};
+use crate::script::{Seen, Witness};
 use crate::simulate::{CHUNK, Simulation, What};
 use crate::world::{Death, Talk};
 
-impl<R: Rule, M: Fn(u64, Nanos) -> R> Simulation<'_, M> {
+impl<R: Rule, M: Fn(u64, Nanos) -> R, W: Witness> Simulation<'_, M, W> {
     pub(super) fn next_word(&self, talk: Talk, what: u64, turn: u64, now: Nanos) -> Nanos {
         let wait = if talk.streaming { talk.every } else { gap(number(self.seed, what, turn), talk.every) };
         now + nanos(wait).max(MILLI)
@@ -16,15 +17,13 @@ impl<R: Rule, M: Fn(u64, Nanos) -> R> Simulation<'_, M> {
     pub(super) fn peer_talks(&mut self, now: Nanos, turn: u64, connected: bool) {
         let Some(talk) = self.world.peer_talks else { return };
         // The dead say nothing, unless they are only deaf.
-        if now >= self.dies_at && self.world.death != Death::Deaf {
+        if now >= self.dies_at && self.script.is_none() && self.world.death != Death::Deaf {
             return;
         }
         // A stalled process says it afterwards. A frame that has not left yet puts off the next.
         let stalled = self.peer_stalls.end_at(now);
         if stalled.is_none() && connected && self.pipes[1].busy_seconds(now) < 1.0 {
-            let written = self.pipes[1].write(now, talk.bytes, &self.outages);
-            self.large(written, talk.bytes, false);
-            self.arrive(written.arrives, Input::Data);
+            self.say(now, talk.bytes, false);
         }
         let from = stalled.unwrap_or(now);
         self.enter(self.next_word(talk, 8, turn + 1, from), What::PeerTalks { turn: turn + 1 });
@@ -34,13 +33,24 @@ impl<R: Rule, M: Fn(u64, Nanos) -> R> Simulation<'_, M> {
         let Some(talk) = self.world.we_talk else { return };
         let held = self.driver_stalls.end_at(now).max(self.sleeps.end_at(now));
         if held.is_none() && rule.is_some() && self.pipes[0].busy_seconds(now) < 30.0 {
-            let written = self.pipes[0].write(now, talk.bytes, &self.outages);
-            self.proxy.pass(Side::Ours, written.left);
-            self.large(written, talk.bytes, true);
-            self.arrive(written.taken, Input::Wrote);
+            self.say(now, talk.bytes, true);
         }
         let from = held.unwrap_or(now);
         self.enter(self.next_word(talk, 9, turn + 1, from), What::WeTalk { turn: turn + 1 });
+    }
+
+    pub(super) fn say(&mut self, now: Nanos, bytes: f64, ours: bool) {
+        let written = self.pipes[usize::from(!ours)].write(now, bytes, &self.outages);
+        self.witness.sees(now, Seen::Message { ours, bytes, arrives: written.arrives });
+        if ours {
+            self.proxy.pass(Side::Ours, written.left);
+        }
+        self.large(written, bytes, ours);
+        if ours {
+            self.arrive(written.taken, Input::Wrote);
+        } else {
+            self.arrive(written.arrives, Input::Data);
+        }
     }
 
     /// A message of many chunks is seen to move, at either end.
@@ -57,7 +67,7 @@ impl<R: Rule, M: Fn(u64, Nanos) -> R> Simulation<'_, M> {
     pub(super) fn chunk(&mut self, now: Nanos, written: usize, number: u32, ours: bool) {
         let (Written { starts, left, .. }, bytes) = self.written[written];
         // The dead take nothing more.
-        if now >= self.dies_at {
+        if now >= self.cuts[usize::from(!ours)] {
             return;
         }
         if ours {

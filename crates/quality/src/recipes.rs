@@ -10,10 +10,10 @@ use crate::rule::{Input, Rule, Want};
 /// The textbook loop: a ping every `interval`; before each read of a message, a deadline. Pongs are served inside the read,
 /// and do not end it.
 pub(crate) struct Textbook {
-    pub(crate) interval: Nanos,
-    pub(crate) timeout: Nanos,
-    pub(crate) ping_at: Nanos,
-    pub(crate) deadline: Nanos,
+    pub interval: Nanos,
+    pub timeout: Nanos,
+    pub ping_at: Nanos,
+    pub deadline: Nanos,
 }
 
 impl Rule for Textbook {
@@ -45,9 +45,9 @@ fn every(at: &mut Nanos, interval: Nanos, now: Nanos) -> Option<Want> {
 
 /// gorilla's chat: the pong handler moves the read deadline; nothing else does. Pings come at nine tenths of it.
 pub(crate) struct Gorilla {
-    pub(crate) pong_wait: Nanos,
-    pub(crate) ping_at: Nanos,
-    pub(crate) deadline: Nanos,
+    pub pong_wait: Nanos,
+    pub ping_at: Nanos,
+    pub deadline: Nanos,
 }
 
 impl Rule for Gorilla {
@@ -71,9 +71,9 @@ impl Rule for Gorilla {
 
 /// npm ws's README: a sweep terminates the peers that have not answered since the last one, and pings the others.
 pub(crate) struct Sweep {
-    pub(crate) interval: Nanos,
-    pub(crate) sweep_at: Nanos,
-    pub(crate) alive: bool,
+    pub interval: Nanos,
+    pub sweep_at: Nanos,
+    pub alive: bool,
 }
 
 impl Rule for Sweep {
@@ -99,30 +99,30 @@ impl Rule for Sweep {
 
 /// One ping at a time, with a deadline for its own pong: the libraries that do it, and what else ends the wait or puts off the ping.
 pub(crate) struct OneAtATime {
-    pub(crate) interval: Nanos,
-    pub(crate) timeout: Nanos,
+    pub interval: Nanos,
+    pub timeout: Nanos,
     /// What puts off the next ping.
-    pub(crate) puts_off: Heard,
+    pub puts_off: Heard,
     /// What ends the wait.
-    pub(crate) answers: Heard,
+    pub answers: Heard,
     /// The next interval begins with the answer, not with the ping.
-    pub(crate) from_the_answer: bool,
-    pub(crate) ping_at: Nanos,
-    pub(crate) sent_at: Nanos,
+    pub from_the_answer: bool,
+    pub ping_at: Nanos,
+    pub sent_at: Nanos,
     /// `None`: no ping waits for its answer.
-    pub(crate) deadline: Option<Nanos>,
-    pub(crate) pings: u32,
+    pub deadline: Option<Nanos>,
+    pub pings: u32,
 }
 
 /// engine.io's server, version 6.6.13: a ping `interval` after the last pong, and a deadline for the next pong. The first
 /// other message that comes while it waits starts the wait anew, once a ping. Without a pong there is no other ping.
 pub(crate) struct EngineIo {
-    pub(crate) interval: Nanos,
-    pub(crate) timeout: Nanos,
-    pub(crate) ping_at: Nanos,
+    pub interval: Nanos,
+    pub timeout: Nanos,
+    pub ping_at: Nanos,
     /// `None`: no ping waits for its pong.
-    pub(crate) deadline: Option<Nanos>,
-    pub(crate) extended: bool,
+    pub deadline: Option<Nanos>,
+    pub extended: bool,
 }
 
 impl Rule for EngineIo {
@@ -225,10 +225,10 @@ impl Rule for OneAtATime {
 /// A proposal: a timeout of at least three times RFC 6298's, as QUIC's idle timeout is of three probe timeouts (RFC 9000
 /// 10.1), so that a slow path is given time whatever the setting says.
 pub(crate) struct Floored {
-    pub(crate) rule: OneAtATime,
-    pub(crate) timeout: Nanos,
-    pub(crate) srtt: f64,
-    pub(crate) rttvar: f64,
+    pub rule: OneAtATime,
+    pub timeout: Nanos,
+    pub srtt: f64,
+    pub rttvar: f64,
 }
 
 impl Rule for Floored {
@@ -260,12 +260,12 @@ impl Rule for Floored {
 ///
 /// jsonrpsee's: the same, of anything that was received; after so many `failures`.
 pub(crate) struct LastHeard {
-    pub(crate) interval: Nanos,
-    pub(crate) timeout: Nanos,
-    pub(crate) hears: Heard,
-    pub(crate) failures: u32,
-    pub(crate) check_at: Nanos,
-    pub(crate) heard_at: Nanos,
+    pub interval: Nanos,
+    pub timeout: Nanos,
+    pub hears: Heard,
+    pub failures: u32,
+    pub check_at: Nanos,
+    pub heard_at: Nanos,
 }
 
 impl Rule for LastHeard {
@@ -296,10 +296,10 @@ impl Rule for LastHeard {
 
 /// OpenSSH's ServerAliveCountMax: after `interval` without a byte an inquiry; after so many in a row, the end.
 pub(crate) struct Count {
-    pub(crate) interval: Nanos,
-    pub(crate) most: u32,
-    pub(crate) missed: u32,
-    pub(crate) at: Nanos,
+    pub interval: Nanos,
+    pub most: u32,
+    pub missed: u32,
+    pub at: Nanos,
 }
 
 impl Rule for Count {
@@ -329,10 +329,10 @@ impl Rule for Count {
 /// The phi accrual detector (Hayashibara and others 2004) with Akka's parameters: threshold 8, a deviation of at least 100 ms,
 /// the last 1000 gaps between heartbeats, and a `pause` that is acceptable on top.
 pub(crate) struct Phi {
-    pub(crate) interval: Nanos,
-    pub(crate) pause: Nanos,
-    pub(crate) ping_at: Nanos,
-    pub(crate) heard_at: Nanos,
+    pub interval: Nanos,
+    pub pause: Nanos,
+    pub ping_at: Nanos,
+    pub heard_at: Nanos,
     gaps: VecDeque<f64>,
     sum: f64,
     squares: f64,

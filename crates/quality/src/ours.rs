@@ -5,32 +5,35 @@ use liveness::{Action, Config, Event, Liveness, Payload, Timestamp};
 use crate::chance::Nanos;
 use crate::rule::{Input, Rule, Want};
 
-pub(crate) struct Ours {
+pub struct Ours {
     machine: Liveness,
     payloads: Vec<Payload>,
     suspected: bool,
 }
 
 impl Ours {
-    pub(crate) fn new(config: Config, seed: u64, now: Nanos) -> Self {
+    pub fn new(config: Config, seed: u64, now: Nanos) -> Self {
         let machine = Liveness::new(config, seed, Timestamp::from_nanos(now));
         Self { machine, payloads: Vec::new(), suspected: false }
     }
 }
 
+/// What a machine is told that has sent pings with these payloads.
+pub fn event(input: Input, payloads: &[Payload]) -> Event<'_> {
+    match input {
+        Input::Progress => Event::Progress,
+        Input::Data => Event::Data,
+        Input::Pong(ping) => Event::Pong(payloads[ping as usize - 1].as_bytes()),
+        Input::Wrote => Event::Wrote,
+        Input::PingSent => Event::PingSent,
+        Input::ReadPaused => Event::ReadPaused,
+        Input::ReadResumed => Event::ReadResumed,
+    }
+}
+
 impl Rule for Ours {
     fn tell(&mut self, input: Input, now: Nanos) {
-        let now = Timestamp::from_nanos(now);
-        let event = match input {
-            Input::Progress => Event::Progress,
-            Input::Data => Event::Data,
-            Input::Pong(ping) => Event::Pong(self.payloads[ping as usize - 1].as_bytes()),
-            Input::Wrote => Event::Wrote,
-            Input::PingSent => Event::PingSent,
-            Input::ReadPaused => Event::ReadPaused,
-            Input::ReadResumed => Event::ReadResumed,
-        };
-        self.machine.handle(event, now);
+        self.machine.handle(event(input, &self.payloads), Timestamp::from_nanos(now));
     }
 
     fn poll(&mut self, now: Nanos) -> Option<Want> {

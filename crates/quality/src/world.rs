@@ -5,29 +5,29 @@ use crate::spells::Often;
 
 /// What both directions of a path have in common.
 #[derive(Clone, Copy)]
-pub(crate) struct Network {
+pub struct Network {
     /// Seconds, one way.
-    pub(crate) latency: f64,
+    pub latency: f64,
     /// Seconds more, the median of a lognormal distribution, and its sigma.
-    pub(crate) jitter: f64,
-    pub(crate) spread: f64,
+    pub jitter: f64,
+    pub spread: f64,
     /// The share of segments that are lost.
-    pub(crate) loss: f64,
-    pub(crate) outages: Option<Often>,
+    pub loss: f64,
+    pub outages: Option<Often>,
 }
 
 /// Messages of somebody's: how often, in seconds, and how large.
 #[derive(Clone, Copy)]
-pub(crate) struct Talk {
-    pub(crate) every: f64,
-    pub(crate) bytes: f64,
+pub struct Talk {
+    pub every: f64,
+    pub bytes: f64,
     /// Each as soon as the one before has left, and then after exactly `every`.
-    pub(crate) streaming: bool,
+    pub streaming: bool,
 }
 
 /// What the end of a life looks like to us.
 #[derive(Clone, Copy, PartialEq)]
-pub(crate) enum Death {
+pub enum Death {
     /// Nothing arrives any more, in either direction, and nobody is told.
     Cut,
     /// The peer hears nothing, and talks on.
@@ -37,37 +37,37 @@ pub(crate) enum Death {
 }
 
 #[derive(Clone, Copy)]
-pub(crate) struct World {
-    pub(crate) name: &'static str,
+pub struct World {
+    pub name: &'static str,
     /// What it is like, for the page.
-    pub(crate) says: &'static str,
-    pub(crate) network: Network,
+    pub says: &'static str,
+    pub network: Network,
     /// Bytes a second, of either direction.
-    pub(crate) rate: f64,
-    pub(crate) peer_talks: Option<Talk>,
-    pub(crate) we_talk: Option<Talk>,
-    pub(crate) peer_stalls: Option<Often>,
+    pub rate: f64,
+    pub peer_talks: Option<Talk>,
+    pub we_talk: Option<Talk>,
+    pub peer_stalls: Option<Often>,
     /// A ping is answered after up to so many seconds.
-    pub(crate) slow_pongs: f64,
+    pub slow_pongs: f64,
     /// The share of pings that arrive and that the peer's program never answers.
-    pub(crate) lost_pings: f64,
-    pub(crate) proxy: Limits,
+    pub lost_pings: f64,
+    pub proxy: Limits,
     /// Every rule that has a timeout by itself has it at never.
-    pub(crate) keepalive: bool,
-    pub(crate) driver_stalls: Option<Often>,
+    pub keepalive: bool,
+    pub driver_stalls: Option<Often>,
     /// Our side does not read; its timers go on.
-    pub(crate) read_pauses: Option<Often>,
+    pub read_pauses: Option<Often>,
     /// The host is suspended, and its network with it.
-    pub(crate) sleeps: Option<Often>,
-    pub(crate) clock_counts_sleep: bool,
+    pub sleeps: Option<Often>,
+    pub clock_counts_sleep: bool,
     /// The loop serves its timers before its sockets.
-    pub(crate) timers_first: bool,
-    pub(crate) death: Death,
+    pub timers_first: bool,
+    pub death: Death,
     /// How long a life is before its death, in seconds.
-    pub(crate) life: f64,
+    pub life: f64,
     /// Nothing that the peer does or the network loses is a reason to close: what is amiss is on our side, or can be seen from
     /// it. A mistake here is the rule's own, whatever its timeout.
-    pub(crate) fair: bool,
+    pub fair: bool,
 }
 
 const LAN: Network = Network { latency: 0.000_2, jitter: 0.000_1, spread: 0.5, loss: 0.0, outages: None };
@@ -96,7 +96,7 @@ const IDLE: World = World {
     fair: true,
 };
 
-pub(crate) const WORLDS: &[World] = &[
+pub const WORLDS: &[World] = &[
     IDLE,
     World { name: "wan", says: "90 ms round trip, 1 % lost", network: WAN, fair: false, ..IDLE },
     World {

@@ -4,16 +4,16 @@ use crate::chance::{Nanos, nanos};
 
 /// After how many seconds without a byte it cuts. Each direction counts by itself; `INFINITY`: never.
 #[derive(Clone, Copy)]
-pub(crate) struct Limits {
-    pub(crate) ours: f64,
-    pub(crate) theirs: f64,
+pub struct Limits {
+    pub ours: f64,
+    pub theirs: f64,
 }
 
-pub(crate) const NO_PROXY: Limits = Limits { ours: f64::INFINITY, theirs: f64::INFINITY };
+pub const NO_PROXY: Limits = Limits { ours: f64::INFINITY, theirs: f64::INFINITY };
 
 /// Whose bytes, or whose silence.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Side {
+pub enum Side {
     Ours,
     Theirs,
 }

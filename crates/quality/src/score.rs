@@ -1,5 +1,7 @@
 //! What many lives come to.
 
+use std::ops::Range;
+
 use crate::chance::{Nanos, number};
 use crate::rule::Rule;
 use crate::simulate::{Outcome, Simulation};
@@ -7,38 +9,49 @@ use crate::world::World;
 
 /// A rule at one setting in one world, over many lives.
 #[derive(Clone, Default)]
-pub(crate) struct Score {
-    pub(crate) days: f64,
-    pub(crate) mistakes: u64,
+pub struct Score {
+    pub days: f64,
+    pub mistakes: u64,
     cut_for_ours: u64,
     cut_for_theirs: u64,
-    pub(crate) doubts: u64,
+    pub doubts: u64,
     pings: u64,
     wakes: u64,
     /// Seconds from death to close, sorted.
     found: Vec<f64>,
     /// The dead who were never found out, while they were watched.
-    pub(crate) never: usize,
+    pub never: usize,
     doubted: Vec<f64>,
 }
 
 /// A rate with its interval of 95 % confidence, if mistakes come one by one.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Rate {
-    pub(crate) least: f64,
-    pub(crate) mean: f64,
-    pub(crate) most: f64,
+pub struct Rate {
+    pub least: f64,
+    pub mean: f64,
+    pub most: f64,
 }
 
 impl Score {
     /// Lives from `seed` on: the same for each rule in the same world.
-    pub(crate) fn of<R: Rule>(world: &World, make: impl Fn(u64, Nanos) -> R, seed: u64, lives: u64) -> Self {
+    pub fn of<R: Rule>(world: &World, make: impl Fn(u64, Nanos) -> R, seed: u64, lives: u64) -> Self {
         let mut score = Self::default();
-        for life in 0..lives {
-            score.add(&Simulation::run(world, &make, number(seed, 0, life)));
-        }
-        score.found.sort_by(f64::total_cmp);
+        score.live(world, make, seed, 0..lives);
         score
+    }
+
+    /// So many of those lives more.
+    pub fn live<R: Rule>(
+        &mut self,
+        world: &World,
+        make: impl Fn(u64, Nanos) -> R,
+        seed: u64,
+        lives: Range<u64>,
+    ) {
+        for life in lives {
+            self.add(&Simulation::run(world, &make, number(seed, 0, life)));
+        }
+        self.found.sort_by(f64::total_cmp);
     }
 
     fn add(&mut self, outcome: &Outcome) {
@@ -56,41 +69,41 @@ impl Score {
         self.doubted.extend(outcome.doubted);
     }
 
-    pub(crate) fn mistakes_a_day(&self) -> Rate {
+    pub fn mistakes_a_day(&self) -> Rate {
         rate(self.mistakes, self.days)
     }
 
     /// Live peers that a proxy cut, for our silence and for theirs.
-    pub(crate) fn cuts_a_day(&self) -> (f64, f64) {
+    pub fn cuts_a_day(&self) -> (f64, f64) {
         (self.cut_for_ours as f64 / self.days, self.cut_for_theirs as f64 / self.days)
     }
 
-    pub(crate) fn doubts_a_day(&self) -> Rate {
+    pub fn doubts_a_day(&self) -> Rate {
         rate(self.doubts, self.days)
     }
 
-    pub(crate) fn pings_an_hour(&self) -> f64 {
+    pub fn pings_an_hour(&self) -> f64 {
         self.pings as f64 / (self.days * 24.0)
     }
 
-    pub(crate) fn wakes_an_hour(&self) -> f64 {
+    pub fn wakes_an_hour(&self) -> f64 {
         self.wakes as f64 / (self.days * 24.0)
     }
 
     /// `None` where some were never found.
-    pub(crate) fn detection(&self) -> Option<f64> {
+    pub fn detection(&self) -> Option<f64> {
         (self.never == 0).then(|| mean(&self.found))
     }
 
     /// Closes fewer of the living, and finds the dead sooner, both beyond chance.
-    pub(crate) fn beats(&self, other: &Self) -> bool {
+    pub fn beats(&self, other: &Self) -> bool {
         let (Some(ours), Some(theirs)) = (self.detection(), other.detection()) else { return false };
         let fewer = self.mistakes_a_day().most < other.mistakes_a_day().least;
         fewer && ours + 3.0 * self.error().hypot(other.error()) < theirs
     }
 
     /// As good as the other for all that can be told: by chance, and within how closely settings were made alike.
-    pub(crate) fn matches(&self, other: &Self) -> bool {
+    pub fn matches(&self, other: &Self) -> bool {
         let (Some(ours), Some(theirs)) = (self.detection(), other.detection()) else { return false };
         let soon = ours <= theirs + 0.5 + 3.0 * self.error().hypot(other.error());
         soon && self.mistakes_a_day().least <= other.mistakes_a_day().most
@@ -103,24 +116,24 @@ impl Score {
         (self::mean(&squares) / self.found.len() as f64).sqrt()
     }
 
-    pub(crate) fn never_share(&self) -> f64 {
+    pub fn never_share(&self) -> f64 {
         self.never as f64 / (self.never + self.found.len()).max(1) as f64
     }
 
     /// Of those that were doubted before they were closed: after how long, and the share of all.
-    pub(crate) fn doubted(&self) -> (f64, f64) {
+    pub fn doubted(&self) -> (f64, f64) {
         let dead = self.found.len() + self.never;
         (mean(&self.doubted), self.doubted.len() as f64 / dead.max(1) as f64)
     }
 
     /// The detection time that this share of the found stays within.
-    pub(crate) fn quantile(&self, share: f64) -> f64 {
+    pub fn quantile(&self, share: f64) -> f64 {
         let last = self.found.len().saturating_sub(1);
         self.found.get((share * last as f64).round() as usize).copied().unwrap_or(f64::NAN)
     }
 }
 
-pub(crate) fn mean(values: &[f64]) -> f64 {
+pub fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 

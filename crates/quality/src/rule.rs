@@ -4,7 +4,7 @@ use crate::chance::Nanos;
 
 /// What a rule is told. In an order, for the agenda of a simulation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Input {
+pub enum Input {
     /// Bytes of the peer's that complete no message yet.
     Progress,
     /// A message of the peer's.
@@ -22,7 +22,7 @@ pub(crate) enum Input {
 
 impl Input {
     /// It has to be read: it waits while nobody reads.
-    pub(crate) fn is_read(self) -> bool {
+    pub fn is_read(self) -> bool {
         match self {
             Self::Progress | Self::Data | Self::Pong(_) => true,
             Self::Wrote | Self::PingSent | Self::ReadPaused | Self::ReadResumed => false,
@@ -32,7 +32,7 @@ impl Input {
 
 /// What a rule wants.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Want {
+pub enum Want {
     Ping,
     Close,
     /// Grey the peer out, and back again.
@@ -41,7 +41,7 @@ pub(crate) enum Want {
 }
 
 /// Judges one connection. A moment is nanoseconds of the host's clock.
-pub(crate) trait Rule {
+pub trait Rule {
     fn tell(&mut self, input: Input, now: Nanos);
 
     /// What it wants now, one at a time, until `None`. After `Close`, nothing more is asked.

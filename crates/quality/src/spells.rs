@@ -4,16 +4,16 @@ use crate::chance::{Nanos, gap, nanos, number, unit};
 
 /// How often, and how long.
 #[derive(Clone, Copy)]
-pub(crate) struct Often {
+pub struct Often {
     /// From the end of one to the start of the next, on average, in seconds.
-    pub(crate) every: f64,
+    pub every: f64,
     /// Seconds; as many short ones as long ones on a logarithmic scale.
-    pub(crate) shortest: f64,
-    pub(crate) longest: f64,
+    pub shortest: f64,
+    pub longest: f64,
 }
 
 /// Those of one life, none overlapping another.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) struct Spells {
     all: Vec<Spell>,
 }
@@ -43,6 +43,23 @@ impl Spells {
             before += length;
         }
         Self { all }
+    }
+
+    /// Others beside them; those that meet become one.
+    pub(crate) fn add(&mut self, others: &[(Nanos, Nanos)]) {
+        let mut all: Vec<_> = self.all.iter().map(|spell| (spell.start, spell.end)).collect();
+        all.extend(others.iter().filter(|(start, end)| start < end));
+        all.sort_unstable();
+        self.all.clear();
+        for (start, end) in all {
+            match self.all.last_mut() {
+                Some(last) if start <= last.end => last.end = last.end.max(end),
+                last => {
+                    let before = last.map_or(0, |last| last.before + last.end - last.start);
+                    self.all.push(Spell { start, end, before });
+                }
+            }
+        }
     }
 
     /// Where one starts or ends.
