@@ -12,9 +12,9 @@ const CENTURY: u64 = 100 * 365 * 24 * 3600 * 1_000_000_000;
 
 /// Any valid settings.
 ///
-/// Most durations are a few of one length, a nanosecond, a millisecond or a second, so that moments coincide and a life of
-/// a few such lengths reaches every deadline. The rest are the extremes: a nanosecond, the longest there is, and never;
-/// where never is not allowed, a century.
+/// Most durations are small multiples of one unit: a nanosecond, a millisecond or a second. So moments coincide, and a short
+/// life reaches every deadline. The others are extremes: a nanosecond, the longest duration, and never. If never is not
+/// allowed, it is a century.
 impl<'a> Arbitrary<'a> for Config {
     fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
         let unit = *u.choose(&[1_u64, 1_000_000, 1_000_000_000])?;
@@ -41,20 +41,20 @@ impl<'a> Arbitrary<'a> for Config {
             1 => builder.control_budget(u.int_in_range(1..=u32::MAX)?, u.arbitrary()?),
             _ => builder.control_budget(u.int_in_range(1..=12)?, u.int_in_range(0..=20)?),
         };
-        // Each of these is valid: the error is for the compiler, and stops a fuzzer that would prove it wrong.
+        // Each of these is valid, so the error never occurs. If it does, it stops the fuzzer.
         builder.build().map_err(|_| arbitrary::Error::IncorrectFormat)
     }
 }
 
 /// Longer than zero.
 fn wait(u: &mut Unstructured<'_>, unit: u64, or_never: bool) -> Result<Duration> {
-    // What may not be never must not be as good as never either: a deadline past the end of time does not come.
+    // If never is not allowed, a duration that ends after the end of time is not allowed either: its deadline never comes.
     let longest = if or_never { NEVER.saturating_sub(1) } else { CENTURY };
     Ok(match u.int_in_range(0..=31_u64)? {
         0 => Duration::from_nanos(1),
         1 => Duration::from_nanos(longest),
         2..=7 if or_never => Duration::MAX,
-        // A few units, and a nanosecond more or less; one of nothing would be none.
+        // A few units, and a nanosecond more or less. Never zero.
         few => {
             let off = u.int_in_range(-1..=1)?;
             let few = unit.saturating_mul(few).saturating_add_signed(off);
@@ -75,7 +75,7 @@ fn suspicion(u: &mut Unstructured<'_>, unit: u64) -> Result<Suspicion> {
     })
 }
 
-/// Any moment: the far ends of time as often as those between.
+/// Any moment. Both ends of time are as frequent as the moments between.
 impl<'a> Arbitrary<'a> for Timestamp {
     fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
         u64::arbitrary(u).map(Self::from_nanos)
@@ -99,10 +99,10 @@ impl<'a> Arbitrary<'a> for CloseCode {
     }
 }
 
-/// Any event; the payload of a Pong is the fuzzer's bytes themselves, as many as a control frame holds.
+/// Any event. The payload of a Pong is taken from the fuzzer's bytes, at most as many as a control frame holds.
 ///
-/// Such a Pong answers nothing. For one that does, make a case of your own that carries no payload, and hand in what the
-/// machine last sent: see the module `sim` for the harness.
+/// Such a Pong answers no ping. For a Pong that answers, add your own case without a payload, and report the payload of the
+/// machine's last ping. The module `sim` shows the harness.
 impl<'a> Arbitrary<'a> for Event<'a> {
     fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
         Ok(match u.int_in_range(0..=11)? {

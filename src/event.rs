@@ -5,13 +5,14 @@ use core::num::NonZeroU16;
 
 use crate::payload::Payload;
 
-/// Something happened: hand it to [`Liveness::handle`](crate::Liveness::handle).
+/// Something that happened: report it to [`Liveness::handle`](crate::Liveness::handle).
 ///
-/// The first seven are the peer's side, and evidence that it lives ([`Evidence`](crate::Evidence) says which
-/// count). The last five are ours. They are never evidence: the kernel accepts bytes for a dead peer until its buffer is full.
+/// The first seven come from the peer, and are evidence that it is alive ([`Evidence`](crate::Evidence) says which count).
+/// The last five come from our side. They are never evidence: the kernel accepts bytes for a dead peer until its buffer is
+/// full.
 ///
-/// Callers build these and only the machine matches them, so a later version may add kinds: a driver that does not report a new
-/// kind works as it did.
+/// A later version may add kinds. Callers build events and only the machine matches them, so a driver that does not report a
+/// new kind works as before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Event<'a> {
@@ -19,34 +20,35 @@ pub enum Event<'a> {
     Data,
     /// Inbound bytes arrived that complete no message yet: part of a large frame, a fragment.
     Progress,
-    /// A Ping frame arrived. Answering it is the library's or the driver's affair; its cost is counted here.
+    /// A Ping frame arrived. The library or the driver answers it; the machine counts its cost.
     Ping,
     /// A Pong frame with this payload arrived.
     Pong(&'a [u8]),
     /// A Close frame arrived, with its status code if it had one.
     Close(Option<u16>),
-    /// What arrived breaks the protocol, and nothing after it can be understood. The code is what the peer is told: 1002
+    /// What arrived breaks the protocol, and nothing after it can be read. The code goes into our Close frame: 1002
     /// (protocol error), 1007 (invalid payload) or 1009 (message too big), RFC 6455 7.4.1.
     Violation(CloseCode),
     /// The transport ended or failed: no more bytes will come.
     Eof,
-    /// Bytes of ours entered the transport.
+    /// Our bytes entered the transport.
     Wrote,
-    /// The last byte of the newest ping entered the transport: with `write_timeout` set, its answer is awaited from here.
+    /// The last byte of the newest ping entered the transport. With `write_timeout` set, the wait for its answer begins
+    /// here.
     PingSent,
-    /// We stopped listening: our own backpressure.
+    /// We stopped reading: our own backpressure.
     ReadPaused,
-    /// We listen again.
+    /// We read again.
     ReadResumed,
-    /// More has arrived than we have read, or what we read next has been waiting for us: a verdict that it may refute is put
-    /// off, within a bound, and a round trip that spans it is no sample.
+    /// More has arrived than we have read, or data has waited for us in the kernel. A verdict that this data may refute is
+    /// delayed, within a bound, and a round trip across this moment is not a sample.
     Unread,
 }
 
-/// What the caller must do: comes out of [`Liveness::poll`](crate::Liveness::poll).
+/// What the caller must do: the result of [`Liveness::poll`](crate::Liveness::poll).
 ///
-/// Every machine's life is [`MarkOnline`](Action::MarkOnline) first, [`MarkOffline`](Action::MarkOffline)
-/// exactly once, [`Disconnect`](Action::Disconnect) exactly once and last.
+/// Every machine returns [`MarkOnline`](Action::MarkOnline) first, [`MarkOffline`](Action::MarkOffline) exactly once, and
+/// [`Disconnect`](Action::Disconnect) exactly once and last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[must_use = "a dropped action is a ping never sent or a death never reported"]
 #[expect(
@@ -54,22 +56,23 @@ pub enum Event<'a> {
     reason = "a caller that ignores a new action would be wrong; it must not compile"
 )]
 pub enum Action {
-    /// The peer is there: at the start, and again after a suspicion that it survived.
+    /// The peer is online: at the start, and again when evidence ends a suspicion.
     MarkOnline,
     /// Write a Ping frame with this payload.
     SendPing(Payload),
-    /// A ping has been unanswered for longer than usual: grey the user out, but take nothing away.
+    /// A ping has been unanswered for longer than usual. Show the user in grey, but keep everything that belongs to the
+    /// user.
     MarkSuspect,
-    /// The verdict. It is final; nothing revives this connection.
+    /// The verdict. It is final: no event makes this connection online again.
     MarkOffline(Reason),
-    /// Write a Close frame with this code, or an empty one. A library that answers a Close by itself just flushes.
+    /// Write a Close frame with this code, or an empty one. If the library answers a Close by itself, only flush it.
     Close(Option<CloseCode>),
-    /// Close the transport and free everything. Nothing more will come.
+    /// Close the transport and free everything. No more actions will come.
     Disconnect,
 }
 
-/// The action as transcripts write it, for a log: `online`, `suspect`, `offline ping-timeout`, `close 3008`, `disconnect`. A ping
-/// is shown with its payload, `ping 0123456789abcdef`, where a transcript has its number.
+/// The action as transcripts write it, for a log: `online`, `suspect`, `offline ping-timeout`, `close 3008`, `disconnect`. A
+/// ping has its payload, `ping 0123456789abcdef`, where a transcript has its number.
 ///
 /// ```
 /// use liveness::{Action, Reason};
@@ -96,7 +99,7 @@ impl fmt::Display for Action {
 pub enum Reason {
     /// A ping was not answered within `timeout`.
     PingTimeout,
-    /// A ping could not be written: nothing of ours entered the transport for `write_timeout`.
+    /// A ping could not be written: none of our bytes entered the transport for `write_timeout`.
     WriteStalled,
     /// Nothing at all arrived for `silence_timeout`.
     Silent,
@@ -104,7 +107,7 @@ pub enum Reason {
     Idle,
     /// More control frames arrived than `control_budget` allows.
     PingFlood,
-    /// What the peer sent breaks the protocol; it is told this code.
+    /// What the peer sent breaks the protocol. Our Close has this code.
     ProtocolError(CloseCode),
     /// The peer sent a Close frame, with this status code if it had one.
     PeerClosed(Option<u16>),
@@ -135,10 +138,11 @@ impl Reason {
         }
     }
 
-    /// The connection's close code, as a browser's script is told it and [`Reconnect`](crate::Reconnect) wants it (RFC 6455
-    /// 7.1.5): what the peer's Close frame said, 1005 where it said nothing, and 1006 where none had come before the verdict.
+    /// The connection's close code (RFC 6455 7.1.5), as a browser's script sees it and as [`Reconnect`](crate::Reconnect)
+    /// expects it: the code of the peer's Close frame, 1005 if the frame had no code, and 1006 if no Close frame came before
+    /// the verdict.
     ///
-    /// 1000 for [`LocalClosed`](Reason::LocalClosed): the purpose is fulfilled, because this side wanted to leave.
+    /// It is 1000 for [`LocalClosed`](Reason::LocalClosed), because this side wanted to close.
     ///
     /// ```
     /// use liveness::Reason;
@@ -177,15 +181,15 @@ impl fmt::Display for Reason {
     }
 }
 
-/// What the machine thinks of the peer now.
+/// The state of the peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "there is no fourth state to be in")]
+#[expect(clippy::exhaustive_enums, reason = "there is no fourth state")]
 pub enum Status {
-    /// There, as far as anyone can tell.
+    /// Alive, as far as we can know.
     Online,
-    /// Late with an answer.
+    /// Late with an answer, and no verdict yet.
     Suspect,
-    /// Gone. Final.
+    /// The verdict was given. Final.
     Offline,
 }
 
@@ -208,7 +212,7 @@ impl fmt::Display for Status {
 
 /// A Close status code that may go on the wire (RFC 6455 7.4).
 ///
-/// 1004, 1005, 1006 and 1015 may never, nor anything below 1000 or above 4999; this type cannot hold them.
+/// This type cannot hold a code that never goes on the wire: 1004, 1005, 1006, 1015, codes below 1000 and codes above 4999.
 ///
 /// ```
 /// use liveness::CloseCode;
@@ -217,7 +221,7 @@ impl fmt::Display for Status {
 /// assert!(CloseCode::new(4000).is_some());
 /// assert!(CloseCode::new(1006).is_none());
 ///
-/// // A code that comes from a file is an error that says why it may not.
+/// // For a code from a file, the error says why the code is refused.
 /// let code = CloseCode::try_from(1012)?;
 /// assert_eq!((code, u16::from(code)), (CloseCode::SERVICE_RESTART, 1012));
 /// assert_eq!(
@@ -231,13 +235,13 @@ impl fmt::Display for Status {
 pub struct CloseCode(NonZeroU16);
 
 impl CloseCode {
-    /// 1000: the purpose of the connection has been fulfilled.
+    /// 1000: the connection has fulfilled its purpose.
     pub const NORMAL: Self = Self::known(1000);
     /// 1001: a server going down, a browser leaving the page.
     pub const GOING_AWAY: Self = Self::known(1001);
     /// 1002: a protocol error.
     pub const PROTOCOL_ERROR: Self = Self::known(1002);
-    /// 1003: a kind of message that this side cannot accept, such as binary where it only knows text.
+    /// 1003: a kind of message that this side cannot accept, such as binary data for an endpoint that only accepts text.
     pub const UNSUPPORTED_DATA: Self = Self::known(1003);
     /// 1007: a payload that is not what its message type says, such as text that is not UTF-8.
     pub const INVALID_PAYLOAD: Self = Self::known(1007);
@@ -251,7 +255,7 @@ impl CloseCode {
     pub const SERVICE_RESTART: Self = Self::known(1012);
     /// 1013: the service is overloaded; a client may dial again later (IANA).
     pub const TRY_AGAIN_LATER: Self = Self::known(1013);
-    /// 3008: timeout, as registered with IANA. What a peer that is given up is told.
+    /// 3008: timeout, as registered with IANA. The default code for a peer that does not answer.
     pub const TIMEOUT: Self = Self::known(3008);
 
     /// The code, or `None` if it may not go on the wire.
@@ -284,7 +288,7 @@ impl fmt::Display for CloseCode {
     }
 }
 
-/// The code, if it may go on the wire; as [`CloseCode::new`], with the reason where it may not.
+/// The code, or the reason why it may not go on the wire.
 impl TryFrom<u16> for CloseCode {
     type Error = CloseCodeError;
 
@@ -306,7 +310,7 @@ pub struct CloseCodeError {
 }
 
 impl CloseCodeError {
-    /// The number that is no [`CloseCode`].
+    /// The refused number.
     #[must_use]
     pub const fn code(&self) -> u16 {
         self.code

@@ -1,8 +1,8 @@
 //! Decides whether the peer at the other end of a WebSocket is still alive.
 //!
-//! A dead WebSocket looks like a quiet one. Servers send heartbeats to tell them apart: a ping, a deadline for the
-//! answer, a consequence. This crate is that decision and nothing else: a state machine without sockets, threads,
-//! timers, clocks, allocation or randomness of its own.
+//! A dead WebSocket looks like a quiet one. Servers send heartbeats to tell them apart: a ping, a deadline for the answer, a
+//! consequence. This crate takes that decision and does nothing else. It is a state machine without sockets, threads,
+//! timers, clocks, allocation or randomness.
 //!
 //! ```text
 //!   timestamps and frame events  ──►  Liveness  ──►  actions, and when to call next
@@ -10,17 +10,17 @@
 //!
 //! # The loop
 //!
-//! In one sentence: hand in what happened, poll until there is nothing to do, wait for the next event or deadline.
+//! In one sentence: report what happened, poll until there is nothing to do, wait for the next event or deadline.
 //!
-//! 1. Take the time from the clock, not from the timer that woke you.
+//! 1. Read the clock. Do not use the time that the timer was set for, because a timer may fire late.
 //! 2. Read everything that can be read, and [`handle`](Liveness::handle) each frame as an [`Event`].
 //! 3. [`poll`](Liveness::poll) with that time until `None`, and carry out each [`Action`].
 //! 4. Wait for input, or until [`poll_timeout`](Liveness::poll_timeout).
 //!
-//! For tungstenite, tokio and axum there are drivers that do so. [The guide](crate::guide) says how to write another.
+//! There are drivers for tungstenite, tokio and axum. [The guide](crate::guide) says how to write another.
 //!
-//! With this order, a process that was suspended at any point never closes a peer because of data that it had not read yet. Only
-//! [`Event::PingSent`] needs a fresh look at the clock, because the time for the answer begins there.
+//! With this order, a process that was suspended at any point never closes a peer because of data that it had not read yet.
+//! Only [`Event::PingSent`] needs a new reading of the clock, because the wait for the answer begins there.
 //!
 //! ```
 //! use liveness::{Action, Config, Event, Liveness, Timestamp};
@@ -38,7 +38,7 @@
 //!         match action {
 //!             Action::MarkOnline => socket.online = true,
 //!             Action::SendPing(payload) => socket.ping(payload.as_bytes()),
-//!             Action::MarkSuspect => {} // grey out, take nothing away
+//!             Action::MarkSuspect => {} // show the user in grey, keep everything else
 //!             Action::MarkOffline(reason) => {
 //!                 socket.online = false;
 //!                 println!("{reason}: {}", peer.report(now));
@@ -56,78 +56,81 @@
 //!
 //! # The rules
 //!
-//! Three clocks know nothing of each other: the schedule of pings, the writing of the newest ping, and the wait for an answer.
+//! Three clocks are independent: the schedule of pings, the writing of the newest ping, and the wait for an answer.
 //!
-//! 1. **When to ping**: [`Schedule`], whether an earlier ping waits for its answer or not, and whether reading is paused or
-//!    not. Only a ping that is still to be written holds back the next. [`probe`](Liveness::probe) makes one due now, or a
-//!    second after the latest.
+//! 1. **When to ping**: [`Schedule`]. It makes no difference whether an earlier ping waits for its answer, or whether
+//!    reading is paused. Only a ping that is not written yet delays the next one. [`probe`](Liveness::probe) makes a ping
+//!    due now, or a second after the latest.
 //! 2. **Jitter** only shortens a wait. The first wait is drawn from (0, `interval`], so that clients that reconnect together
 //!    are not pinged together.
-//! 3. **Evidence of life**: [`Evidence`]. It ends the wait for every ping before it. Sending never buys time.
-//! 4. **Two clocks of a ping**: its writing has [`write_timeout`](Config::write_timeout), renewed by each byte. The wait for
-//!    an answer begins when the first ping after the latest evidence is written, and lasts for
+//! 3. **Evidence of life**: [`Evidence`]. It ends the wait for every ping before it. Nothing that we send extends a wait for
+//!    the peer.
+//! 4. **Two clocks of a ping**: its writing may take [`write_timeout`](Config::write_timeout), and each byte renews that.
+//!    The wait for an answer begins when the first ping after the latest evidence is written, and lasts for
 //!    [`timeout`](Config::timeout). Later pings change nothing about it, but a probe may shorten it to
 //!    [`probe_timeout`](Config::probe_timeout).
-//! 5. **No verdict at first sight**: the first poll that sees a deadline passed only notes it. The verdict is given by a later
-//!    poll, at least [`last_look`](Config::last_look) after. [`Event::Unread`] begins the last look anew, until the clock that
-//!    ran out has run out a second time.
-//! 6. **A stalled driver suspects itself first**: a deadline that is seen more than
+//! 5. **No verdict at first sight**: the first poll after a deadline only notes the verdict. A later poll gives it, at least
+//!    [`last_look`](Config::last_look) after. [`Event::Unread`] begins the last look again, until the same clock has run out
+//!    a second time.
+//! 6. **A stalled driver suspects itself first**: a deadline that the driver sees more than
 //!    [`stall_tolerance`](Config::stall_tolerance) late is forgiven once, with a fresh ping.
 //! 7. **Verdict**: [`Action::MarkOffline`], [`Action::Close`], then [`Action::Disconnect`] when the peer closes too, at the
 //!    end of the transport, or after [`close_timeout`](Config::close_timeout).
-//! 8. **Suspicion**: [`Suspicion`]. A fast hint before a slow verdict, once a wait.
+//! 8. **Suspicion**: [`Suspicion`]. It is a fast hint before the slow verdict, at most once for each wait.
 //! 9. **Idle, silent, paused**: [`idle_timeout`](Config::idle_timeout) without data,
-//!    [`silence_timeout`](Config::silence_timeout) without anything. While reading is paused nothing waits for the peer; pings
-//!    go on, and their writing is watched.
+//!    [`silence_timeout`](Config::silence_timeout) without any event. While reading is paused, no wait for the peer runs.
+//!    Pings go on, and the machine watches their writing.
 //! 10. **Flood**: pings, and pongs that answer nothing, draw on [`control_budget`](Config::control_budget).
-//! 11. **Close**: a peer's Close is echoed. A peer that breaks the protocol is told so ([`Event::Violation`]). After
-//!     `MarkOffline` no event changes the verdict.
-//! 12. **Clocks**: time inside never runs backwards; sums saturate; `Duration::MAX` is never.
-//!     [`reconfigure`](Liveness::reconfigure) changes the lengths, not the moments that they count from.
-//! 13. **Order** where several fall due at once: idle, silence, the answer, the writing, suspicion, the next ping.
+//! 11. **Close**: the answer to a peer's Close is an echo. A peer that breaks the protocol gets a Close with the code
+//!     ([`Event::Violation`]). After `MarkOffline` no event changes the verdict.
+//! 12. **Clocks**: time in the machine never runs backwards. Sums saturate. `Duration::MAX` is never.
+//!     [`reconfigure`](Liveness::reconfigure) changes the durations, and not the moments that they count from.
+//! 13. **Order** if several deadlines fall due at once: idle, silence, the answer, the writing, suspicion, the next ping.
 //!
 //! # Many connections
 //!
-//! A [`Liveness`] is for a loop or a task that serves one connection. One loop that serves many keeps them in a [`Fleet`]
-//! (feature `alloc`): the same events and actions, each with a key, and one deadline for all.
+//! A [`Liveness`] is for a loop or a task with one connection. A loop with many connections keeps them in a [`Fleet`]
+//! (feature `alloc`): the same events and actions, each with a key, and one next deadline.
 //!
 //! # Heartbeats inside messages
 //!
-//! Many protocols carry theirs in ordinary messages: socket.io, GraphQL, Phoenix, Discord, SignalR, most exchanges. [`dialect`] has
-//! them, without an allocation: which message is a heartbeat, what answers it, and the [`Config`] that goes with it.
+//! Many protocols have their heartbeat in ordinary messages: socket.io, GraphQL, Phoenix, Discord, SignalR, most exchanges.
+//! [`dialect`] supports them, without an allocation: it recognises the heartbeats, writes the answers, and has a [`Config`]
+//! for each protocol.
 //!
-//! # Who looks on
+//! # Observers
 //!
-//! A recorder of transcripts, `tracing`, a metric, a presence list: each is an [`Observer`] (feature `alloc`), told every input and
-//! every action with its time. Several may be attached at run time, to an [`Observed`] machine, to a driver's socket or to a
-//! connection of a fleet. None of them changes what the machine does.
+//! A recorder of transcripts, `tracing`, a metric, a presence list: each is an [`Observer`] (feature `alloc`). It sees every
+//! input and every action with its time. Attach it at run time, to an [`Observed`] machine, to a driver's socket or to a
+//! connection of a fleet. A machine may have several. An observer never changes what the machine does.
 //!
-//! # What follows from a verdict
+//! # After a verdict
 //!
-//! - The client dials again: [`Reconnect`] says when, by what the server said and by any backoff, and spreads the herd of
-//!   those that lost the same server. After a sleep ([`SleepDetector`]) or on another network it asks first.
-//! - A list of people changes: [`Presence`] (feature `alloc`) makes one user of many tabs and devices, and a reloaded page
-//!   neither leaves nor joins.
-//! - The right to write passes on: [`Lease`] (feature `alloc`) has one holder and a queue, is frozen while the holder is
-//!   suspect, and numbers each holding, so that a late write is known. A holder at the other end of a network that is cut off
-//!   stops by itself (`lease::Tenure`).
+//! - The client dials again: [`Reconnect`] decides when, by the server's close code and by a backoff, and spreads the
+//!   clients that lost the same server. After a sleep ([`SleepDetector`]), probe the connection first.
+//! - A list of users changes: [`Presence`] (feature `alloc`) makes one user of many tabs and devices, and reports nothing
+//!   for a page that is reloaded.
+//! - The right to write goes to another user: [`Lease`] (feature `alloc`) has one holder and a queue. It is frozen while the
+//!   holder is suspect. It numbers each holding, so that a late write can be refused. A holder at the other end of a network
+//!   that is cut off stops by itself (`lease::Tenure`).
 //!
-//! If a deadline of theirs ran out while the process slept, they decide nothing before the input that waited can be handed in.
+//! If one of their deadlines ran out while the process slept, they decide nothing before you can report the input that
+//! waited.
 //!
 //! # What is promised
 //!
 //! For any driver, peer and clock:
 //!
-//! - `MarkOffline` and `Disconnect` are given out once each, and `Disconnect` is the last action.
+//! - `MarkOffline` and `Disconnect` come exactly once each, and `Disconnect` is the last action.
 //! - A ping timeout comes only after a ping, after the whole `timeout` (a probe's: `probe_timeout`) without evidence, and after
 //!   two polls that are `last_look` apart.
-//! - No `interval` passes without a ping or, under [`Schedule::Quiet`], a write of ours.
+//! - No `interval` passes without a ping or, under [`Schedule::Quiet`], another write.
 //! - After `poll(now)` returned `None`, `poll_timeout()` is later than `now`.
 //! - The same inputs give the same outputs.
-//! - A dead peer is noticed within [`Config::detection_bound`].
+//! - The verdict about a dead peer comes within [`Config::detection_bound`].
 //!
-//! For a driver that reads what is readable between two polls: a peer whose answers reach us in time is never dropped, however
-//! late the driver is.
+//! For a driver that reads everything readable between two polls: a peer whose answers arrive in time is never dropped,
+//! however late the driver is.
 //!
 //! # Features
 //!
@@ -136,20 +139,20 @@
 //! | `std` (default) | [`Clock`]; `random_seed`; and `alloc` | nothing |
 //! | `alloc` | [`Fleet`]: a million connections on one thread; [`Presence`]; [`Lease`]; [`Observer`]; a [`Config`] from text | `alloc` |
 //! | `transcript` | [`transcript`]: a connection's life as text; `Recorder` | `similar` |
-//! | `tune` | [`driver::tune`]: prepares a TCP socket for heartbeats; all drivers bring it | `socket2` |
-//! | `tungstenite` | [`driver::tungstenite`]: a WebSocket with its heartbeat, blocking or for a loop of your own | `tungstenite`, `rustix`, `socket2` |
-//! | `rustls` | `wss://` for the clients of `tungstenite` and `tokio-tungstenite`, by the system's certificates; rustls streams under the former | `rustls`, `rustls-platform-verifier`, and `tokio-rustls` with the latter |
-//! | `rustls-ring` | the same, and ring where the program has installed no provider of cryptography | `ring` |
+//! | `tune` | [`driver::tune`]: prepares a TCP socket for heartbeats; all drivers include it | `socket2` |
+//! | `tungstenite` | [`driver::tungstenite`]: a WebSocket with its heartbeat, blocking or for your own loop | `tungstenite`, `rustix`, `socket2` |
+//! | `rustls` | `wss://` for the clients of `tungstenite` and `tokio-tungstenite`, with the system's certificates; rustls streams for `tungstenite` | `rustls`, `rustls-platform-verifier`, and `tokio-rustls` with `tokio-tungstenite` |
+//! | `rustls-ring` | the same, and ring if the program has installed no provider of cryptography | `ring` |
 //! | `tokio` | [`driver::tokio`]: the same for any WebSocket that is a stream and a sink | `tokio`, `futures-util`, `tune` |
-//! | `tokio-tungstenite` | [`driver::tokio_tungstenite`]: for that of tokio-tungstenite | `tokio-tungstenite` |
-//! | `axum` | [`driver::axum`]: for that of axum | `axum` |
-//! | `tracing` | [`Traced`]: an observer that tells `tracing` of a life | `tracing`, `alloc` |
-//! | `sim` | [`sim`]: a simulated clock and network, to test a server with | `alloc` |
-//! | `serde` | `Serialize` for what is logged, `Deserialize` for [`Config`] in a file of settings | `serde` |
+//! | `tokio-tungstenite` | [`driver::tokio_tungstenite`]: for the WebSocket of tokio-tungstenite | `tokio-tungstenite` |
+//! | `axum` | [`driver::axum`]: for the WebSocket of axum | `axum` |
+//! | `tracing` | [`Traced`]: an observer that reports to `tracing` | `tracing`, `alloc` |
+//! | `sim` | [`sim`]: a simulated clock and network, for tests of a server | `alloc` |
+//! | `serde` | `Serialize` for logs, `Deserialize` for [`Config`] in a file of settings | `serde` |
 //! | `arbitrary` | `Arbitrary` for [`Config`], [`Event`], [`Timestamp`] and [`CloseCode`], for fuzzing | `arbitrary` |
 //! | `proptest` | [`strategy`]: the same for property tests | `proptest` |
 //!
-// Built without a feature, the docs have nothing else to lead to where they speak of it.
+// Without a feature, the links to its items lead to the table of features.
 #![cfg_attr(not(feature = "std"), doc = "[`Clock`]: #features")]
 #![cfg_attr(
     not(feature = "alloc"),

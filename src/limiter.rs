@@ -2,7 +2,7 @@
 
 use crate::time::Timestamp;
 
-/// How many control frames a peer may send that nobody asked for: `burst` at once, `per_second` in the long run.
+/// How many unsolicited control frames a peer may send: `burst` at once, and `per_second` in the long run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Budget {
     pub(crate) burst: u32,
@@ -10,8 +10,8 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    /// The nanoseconds that a token takes to come: at least one, as more than one token a nanosecond is as good as one. `None`
-    /// where none ever comes.
+    /// The nanoseconds between two tokens: at least one, because a faster rate makes no difference. `None`: no token ever
+    /// comes.
     const fn per_token(self) -> Option<u64> {
         match 1_000_000_000_u64.checked_div(self.per_second as u64) {
             Some(0) => Some(1),
@@ -20,9 +20,9 @@ impl Budget {
     }
 }
 
-/// What has been drawn, as the virtual scheduling form of the generic cell rate algorithm keeps it (ITU-T I.371): the
-/// moment at which the bucket will be full again. One moment, and nothing to do as time passes. With a rate of zero it
-/// counts frames instead.
+/// The tokens drawn, in the virtual scheduling form of the generic cell rate algorithm (ITU-T I.371): the moment at which
+/// the bucket will be full again. It is one moment, and needs no update as time passes. With a rate of zero it counts frames
+/// instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(transparent)]
 pub(crate) struct Limiter(u64);
@@ -30,8 +30,8 @@ pub(crate) struct Limiter(u64);
 impl Limiter {
     pub(crate) const FULL: Self = Self(0);
 
-    /// Draws one token; false where none is left. Rounding is in the peer's favour: a token takes whole nanoseconds to
-    /// come, never longer than its share of a second, so a peer within the budget is never refused.
+    /// Draws one token. False: there is none. Rounding favours the peer: a token takes whole nanoseconds, never more than
+    /// its share of a second, so a peer within the budget is never refused.
     pub(crate) fn draw(&mut self, budget: Budget, now: Timestamp) -> bool {
         let Some(per_token) = budget.per_token() else {
             self.0 = self.0.saturating_add(1);
@@ -46,7 +46,7 @@ impl Limiter {
         true
     }
 
-    /// The same tokens missing from a bucket of another budget. Rounding is in the peer's favour here too.
+    /// A bucket of another budget that lacks the same number of tokens. Rounding favours the peer here too.
     pub(crate) fn converted(self, old: Option<Budget>, new: Option<Budget>, now: Timestamp) -> Self {
         if old == new {
             return self;

@@ -1,4 +1,4 @@
-//! The machine as callers see it; the decisions are in `state`.
+//! The machine's public methods. Its decisions are in `state`.
 
 use core::fmt;
 use core::time::Duration;
@@ -19,9 +19,9 @@ use crate::time::Timestamp;
 /// - *commands*: [`probe`](Self::probe) and [`close`](Self::close);
 /// - *questions*, which change nothing: [`status`](Self::status), [`rtt`](Self::rtt), [`report`](Self::report) and others.
 ///
-/// In a loop: take the time from the clock, hand in everything that can be read, poll until `None`, carry out the
-/// actions, and wait for input or for `poll_timeout`, whichever is first. Read before you poll: a pong that lies unread in
-/// the kernel has not been heard. Take the time from the clock, not from the timer that woke you: a late timer lies.
+/// In a loop: read the clock, report everything that can be read, poll until `None`, carry out the actions, and wait for
+/// input or until `poll_timeout`, whichever comes first. Read before you poll: a pong in the kernel has not been reported
+/// yet. Do not use the time that a timer was set for in place of the clock: a timer may fire late.
 ///
 /// Nothing panics, on any input. A timestamp earlier than the latest counts as the latest.
 ///
@@ -37,13 +37,13 @@ use crate::time::Timestamp;
 /// let mut peer = Liveness::new(config, 0, Timestamp::ZERO);
 /// assert_eq!(peer.poll(Timestamp::ZERO), Some(Action::MarkOnline));
 ///
-/// // Five silent seconds: a ping. It is answered.
+/// // After five silent seconds: a ping. The peer answers it.
 /// let now = Timestamp::from_secs(5);
 /// let Some(Action::SendPing(payload)) = peer.poll(now) else { panic!("no ping") };
 /// peer.handle(Event::Pong(payload.as_bytes()), now + Duration::from_millis(40));
 /// assert_eq!(peer.rtt().map(|rtt| rtt.latest), Some(Duration::from_millis(40)));
 ///
-/// // The next is not. At its deadline the verdict is only noted; it falls at the last look.
+/// // It does not answer the next one. The deadline only notes the verdict; the last look gives it.
 /// let mut now = Timestamp::from_secs(10);
 /// assert!(matches!(peer.poll(now), Some(Action::SendPing(_))));
 /// now += config.timeout();
@@ -63,22 +63,22 @@ pub struct Liveness {
 }
 
 impl Liveness {
-    /// A machine for a connection that opened just now. A new connection is a new machine.
+    /// A machine for a connection that has just opened. Each connection needs its own machine.
     ///
-    /// `seed` keys the payloads and draws the jitter. Give each connection another one, from whatever source
-    /// is at hand; a fixed seed makes a life repeatable.
+    /// `seed` is the key of the payloads and determines the jitter. Give each connection a different seed, from any source
+    /// of random numbers. With a fixed seed the machine always does the same.
     #[must_use]
     pub const fn new(config: Config, seed: u64, now: Timestamp) -> Self {
         Self { config, state: State::new(seed, now) }
     }
 
-    /// Something happened. Poll afterwards: an action may be due.
+    /// Reports an event. Poll afterwards, because an action may be due.
     #[inline]
     pub fn handle(&mut self, event: Event<'_>, now: Timestamp) {
         self.state.handle(&self.config, event, now);
     }
 
-    /// The next thing to do, one at a time: call until `None`. At most four come at one moment.
+    /// The next action. Call until `None`. At most four actions come at one moment.
     ///
     /// A poll before [`poll_timeout`](Self::poll_timeout) returns `None` and changes nothing.
     #[inline]
@@ -86,32 +86,33 @@ impl Liveness {
         self.state.poll(&self.config, now)
     }
 
-    /// When to poll next, if nothing happens before; `None`: not before the next event.
+    /// When to poll next, if no event comes before; `None`: not before the next event.
     ///
-    /// Later than `now` whenever `poll(now)` has returned `None`.
+    /// It is later than `now` after `poll(now)` has returned `None`.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         self.state.next_due(&self.config).or_never()
     }
 
-    /// When to wake, for a driver with a timer for each connection: [`poll_timeout`](Self::poll_timeout), and for a ping of
-    /// the schedule up to a 256th of the interval later, at most 50 ms.
+    /// When to wake, for a driver with a timer for each connection. This is [`poll_timeout`](Self::poll_timeout), except for
+    /// a ping of the schedule: that may be later by a 256th of the interval, and by at most 50 ms.
     ///
-    /// Such pings ring on a grid: where connections share the origin of their timestamps, many of them wake together, and a
-    /// crowd costs one wake-up a line and not one a connection. Deadlines that may end in a verdict are not moved.
+    /// Such wake-ups lie on a grid. If connections share the origin of their timestamps, many of them wake together, and a
+    /// crowd costs one wake-up for each grid line instead of one for each connection. Deadlines that may end in a verdict
+    /// are exact.
     #[must_use]
     pub fn wake_at(&self) -> Option<Timestamp> {
         self.state.next_wake(&self.config).or_never()
     }
 
-    /// Whether a poll at `now` would hold something against the peer that unread input could refute: read first.
+    /// Whether a poll at `now` would note or give a verdict that unread input could refute. If so, read first.
     #[must_use]
     pub fn would_judge(&self, now: Timestamp) -> bool {
         self.state.would_judge(&self.config, now)
     }
 
-    /// `now` is before [`poll_timeout`](Self::poll_timeout), as was known when the machine was last polled: since then
-    /// neither it nor [`wake_at`](Self::wake_at) has come nearer.
+    /// `now` is before [`poll_timeout`](Self::poll_timeout) as of the latest poll. Since then neither it nor
+    /// [`wake_at`](Self::wake_at) has become earlier.
     #[cfg(feature = "tokio")]
     #[inline]
     pub(crate) fn rests_at(&self, now: Timestamp) -> bool {
@@ -124,29 +125,29 @@ impl Liveness {
         self.state.is_unmoved_by_data(&self.config, now)
     }
 
-    /// [`Action::Disconnect`] has been given out; nothing more will come.
+    /// [`Action::Disconnect`] was handed out. No more actions will come.
     #[must_use]
     pub const fn is_finished(&self) -> bool {
         self.state.is_finished()
     }
 
-    /// Makes a ping due now: the network changed, the laptop woke, a user is waiting. Within a second of the latest ping it is
-    /// due when that second is over, so a caller may probe at every keystroke.
+    /// Makes a ping due now: the network changed, the laptop woke, a user is waiting. Within a second of the latest ping it
+    /// is due at the end of that second, so a caller may probe at every keystroke.
     ///
-    /// Its answer may take [`probe_timeout`](Config::probe_timeout).
+    /// Its answer may take up to [`probe_timeout`](Config::probe_timeout).
     pub fn probe(&mut self, now: Timestamp) {
         self.state.probe(now);
     }
 
-    /// The caller wants out: [`Reason::LocalClosed`], and a Close frame with `code`. After a verdict, nothing.
+    /// Ends the connection with [`Reason::LocalClosed`] and a Close frame with `code`. Does nothing after a verdict.
     pub fn close(&mut self, code: CloseCode, now: Timestamp) {
         self.state.close(code, now);
     }
 
-    /// From now on these settings: the server's hello said how often it wants to be pinged.
+    /// Replaces the settings, for example because the server's hello announced an interval.
     ///
-    /// The same life goes on. The new lengths count from the same moments as the old ones did, so something may be due at
-    /// once; a verdict that waited for its last look is forgotten, and noted again where it is still due.
+    /// The connection goes on. The new durations count from the same moments as the old ones, so something may be due at
+    /// once. A noted verdict is forgotten, and noted again if it is still due.
     ///
     /// ```
     /// use core::time::Duration;
@@ -166,20 +167,20 @@ impl Liveness {
         self.config = config;
     }
 
-    /// The oldest ping that is not answered yet; `None` where all are, and after the verdict. For a peer whose answers name no
-    /// ping: hand one in as [`Event::Pong`] with this payload.
+    /// The oldest unanswered ping; `None` if all are answered, and after the verdict. Use it for a peer whose answers name
+    /// no ping: report such an answer as [`Event::Pong`] with this payload.
     #[must_use]
     pub fn awaited(&self) -> Option<Payload> {
         self.state.awaited()
     }
 
-    /// The latest moment that it was told of.
+    /// The latest moment that a caller passed.
     #[cfg(feature = "tungstenite")]
     pub(crate) const fn latest(&self) -> Timestamp {
         self.state.latest()
     }
 
-    /// What the machine thinks of the peer.
+    /// Whether the peer is online, suspect or offline.
     #[must_use]
     pub const fn status(&self) -> Status {
         self.state.status()
@@ -191,8 +192,8 @@ impl Liveness {
         self.state.verdict()
     }
 
-    /// The round-trip time of answered pings; `None` before the first sample. An answer to an older ping, or
-    /// one read across a pause, is no sample.
+    /// The round-trip time of answered pings; `None` before the first sample. An answer to an older ping is not a sample,
+    /// and neither is an answer that was read after a pause.
     #[must_use]
     pub const fn rtt(&self) -> Option<Rtt> {
         self.state.rtt.get()
@@ -209,7 +210,7 @@ impl Liveness {
         }
     }
 
-    /// Why the machine thinks what it thinks, for a log line.
+    /// The reasons for the machine's status, for a log line.
     #[must_use]
     pub const fn report(&self, now: Timestamp) -> Report {
         Report { state: self.state, evidence: self.config.evidence, now }
@@ -232,7 +233,7 @@ impl Liveness {
     }
 }
 
-/// What an operator graphs. Counts stop at their largest value instead of starting again.
+/// Counts for an operator's graphs. A count stops at its largest value and never wraps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
@@ -240,7 +241,7 @@ pub struct Stats {
     pub pings: u32,
     /// Pongs that answered.
     pub answers: u32,
-    /// Deadlines seen so late that the driver, not the peer, was suspected (rule 6).
+    /// Deadlines that the driver saw so late that the driver was at fault, not the peer (rule 6).
     pub stalls_forgiven: u16,
     /// Suspicions that evidence refuted.
     pub suspicions_survived: u16,
@@ -282,7 +283,7 @@ impl fmt::Display for Report {
         match (self.evidence, heard) {
             (Evidence::AnyTraffic, Some(kind)) => write!(f, "; last heard {ago} ago ({kind})")?,
             (Evidence::AnyTraffic, None) => write!(f, "; nothing heard since the start, {ago} ago")?,
-            // Where nothing else counts, nothing else is kept.
+            // With `PongOnly` the machine keeps only the time of the latest answer.
             (Evidence::PongOnly, Some(_)) => write!(f, "; last answer {ago} ago")?,
             (Evidence::PongOnly, None) => write!(f, "; no answer since the start, {ago} ago")?,
         }
@@ -315,7 +316,7 @@ impl Report {
     }
 }
 
-/// A duration as a person says it: seconds to the tenth, below one whole milli- or microseconds.
+/// A duration for people: tenths of seconds; below one second, whole milliseconds or microseconds.
 struct Rounded(Duration);
 
 impl fmt::Display for Rounded {

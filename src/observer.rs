@@ -1,4 +1,4 @@
-//! Observers: told all that a machine is told, and all that it says.
+//! Observers see every input and every action of a machine.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -10,7 +10,7 @@ use crate::event::{Action, CloseCode, Event};
 use crate::liveness::Liveness;
 use crate::time::Timestamp;
 
-/// What a machine is told, by any of its methods.
+/// A call on a machine that may change it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Input<'a> {
@@ -24,17 +24,17 @@ pub enum Input<'a> {
     Reconfigure(&'a Config),
 }
 
-/// Is told every input and every action of a machine, with the time: a recorder, a metric, a presence list.
+/// Sees every input and every action of a machine, with the time: a recorder, a metric, a presence list.
 ///
-/// It changes nothing: an observed machine does exactly what the same machine does unobserved. It is attached at run time, to an
-/// [`Observed`] machine, to a driver's socket or to a connection of a [`Fleet`](crate::Fleet), and several observers may
-/// be attached to one machine. They are told in the order in which they were attached.
+/// It changes nothing: an observed machine does exactly what the same machine does without an observer. Attach it at run
+/// time, to an [`Observed`] machine, to a driver's socket or to a connection of a [`Fleet`](crate::Fleet). A machine may
+/// have several observers. They are called in the order in which they were attached.
 ///
-/// Each method does nothing unless it is implemented. `now` is the time that the machine was given. Each call on the machine
-/// is told like this:
+/// Each method does nothing by default. `now` is the time that the machine was given. Each call on the machine makes these
+/// calls:
 ///
-/// - an input: [`input`](Self::input) before the machine has it, [`changed`](Self::changed) after;
-/// - a poll: [`polling`](Self::polling) before it, [`changed`](Self::changed) after and, if it gave one,
+/// - an input: [`input`](Self::input) before the machine takes it, [`changed`](Self::changed) after;
+/// - a poll: [`polling`](Self::polling) before it, [`changed`](Self::changed) after it and, if it returned an action,
 ///   [`action`](Self::action).
 ///
 /// ```
@@ -57,12 +57,12 @@ pub enum Input<'a> {
 /// peer.handle(Event::Data, Timestamp::from_secs(1));
 /// ```
 pub trait Observer {
-    /// The observer has been attached to `peer`: at its opening, or in the middle of its life.
+    /// The observer was attached to `peer`, when the connection opened or later.
     fn attached(&mut self, peer: &Liveness, now: Timestamp) {
         let _ = (peer, now);
     }
 
-    /// This input comes next. `peer` does not have it yet.
+    /// This input comes next. `peer` has not taken it yet.
     fn input(&mut self, input: &Input<'_>, peer: &Liveness, now: Timestamp) {
         let _ = (input, peer, now);
     }
@@ -72,12 +72,12 @@ pub trait Observer {
         let _ = (peer, now);
     }
 
-    /// After each input and each poll: what it changed can be seen in `peer`, such as an answer that was counted.
+    /// An input or a poll has just ended. `peer` shows what it changed, such as an answer that was counted.
     fn changed(&mut self, peer: &Liveness, now: Timestamp) {
         let _ = (peer, now);
     }
 
-    /// The poll gave this action. Who polled carries it out after this.
+    /// The poll returned this action. The caller carries it out after this call.
     fn action(&mut self, action: Action, peer: &Liveness, now: Timestamp) {
         let _ = (action, peer, now);
     }
@@ -101,7 +101,7 @@ impl<O: Observer + ?Sized> Observer for Box<O> {
     }
 }
 
-/// Each of them in turn.
+/// Calls each of them in turn.
 impl<O: Observer> Observer for Vec<O> {
     fn attached(&mut self, peer: &Liveness, now: Timestamp) {
         self.iter_mut().for_each(|observer| observer.attached(peer, now));
@@ -120,7 +120,7 @@ impl<O: Observer> Observer for Vec<O> {
     }
 }
 
-/// An [`Observer`] that shows each action to a closure.
+/// An [`Observer`] that calls a closure for each action.
 ///
 /// ```
 /// use liveness::{Action, Config, Fleet, OnAction, Timestamp};
@@ -136,7 +136,7 @@ impl<O: Observer> Observer for Vec<O> {
 pub struct OnAction<F>(F);
 
 impl<F: FnMut(Action, &Liveness)> OnAction<F> {
-    /// Shows each action to this closure.
+    /// An observer that calls this closure for each action.
     pub const fn new(show: F) -> Self {
         Self(show)
     }
@@ -156,8 +156,8 @@ impl<F> fmt::Debug for OnAction<F> {
 
 /// A [`Liveness`] and its observers: what a driver runs.
 ///
-/// Its methods are those of the machine; every question is put to [`liveness`](Self::liveness). Without observers each call costs
-/// one branch more than the machine's own.
+/// It has the machine's inputs, outputs and commands. Ask every question of [`liveness`](Self::liveness). Without observers
+/// each call costs one branch more than the machine's own.
 ///
 /// ```
 /// use std::sync::atomic::{AtomicU32, Ordering};
@@ -188,7 +188,7 @@ impl Observed {
         Self { machine, observers: Vec::new() }
     }
 
-    /// Tells this observer too, from now on until the machine is dropped.
+    /// Attaches this observer, until the machine is dropped.
     pub fn observe(&mut self, mut observer: impl Observer + Send + 'static, now: Timestamp) {
         observer.attached(&self.machine, now);
         self.observers.push(Box::new(observer));
@@ -233,7 +233,7 @@ impl Observed {
         &self.machine
     }
 
-    /// `Event::Data` at `now` would change nothing, and nobody would be told of it.
+    /// `Event::Data` at `now` would change nothing, and there is no observer.
     #[cfg(feature = "tokio")]
     pub(crate) fn is_unmoved_by_data(&self, now: Timestamp) -> bool {
         self.observers.is_empty() && self.machine.is_unmoved_by_data(now)

@@ -2,11 +2,11 @@
 
 use core::fmt;
 
-/// The payload of one of our pings: its number, scrambled under the machine's seed.
+/// The payload of one of our pings: its number, permuted under the machine's seed.
 ///
-/// Eight bytes. The machine recognises its own pings by undoing the permutation, whatever their age, and stores
-/// none of them. A peer that never saw a ping can only guess: one forged pong in 2^61 hits one of the first
-/// eight pings. It is not a cipher against someone who studies many of them; such a peer reads our pings, so it lives.
+/// It has eight bytes. The machine recognises its own pings of any age by undoing the permutation, and stores none of them.
+/// A peer that never saw a ping can only guess: one forged pong in 2^61 hits one of the first eight pings. The permutation
+/// is not a cipher against a peer that studies many pings. Such a peer reads our pings, so it is alive.
 ///
 /// ```
 /// # use liveness::{Action, Config, Liveness, Timestamp};
@@ -14,12 +14,12 @@ use core::fmt;
 /// # machine.probe(Timestamp::ZERO);
 /// # assert_eq!(machine.poll(Timestamp::ZERO), Some(Action::MarkOnline));
 /// # let Some(Action::SendPing(payload)) = machine.poll(Timestamp::ZERO) else { panic!() };
-/// // On the wire of a Ping frame, or as text where a page's script must answer:
+/// // In a Ping frame, or as text if a page's script must answer:
 /// assert_eq!(payload.as_bytes().len(), 8);
 /// assert_eq!(payload.to_string().len(), 16);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-// Aligned as the word that it is: else every `Action` that is passed on is copied in pieces, at 10 ns a ping.
+// Aligned like a word. Otherwise every `Action` is copied in pieces, which costs 10 ns for each ping.
 #[repr(C, align(8))]
 pub struct Payload([u8; 8]);
 
@@ -30,8 +30,8 @@ impl Payload {
         &self.0
     }
 
-    /// Reads sixteen hexadecimal digits in lower case, as [`Display`](fmt::Display) writes them; `None` for any other text. For a
-    /// [dialect](crate::dialect) of one's own, whose answers carry the digits back.
+    /// Reads sixteen hexadecimal digits in lower case, as [`Display`](fmt::Display) writes them; `None` for any other text.
+    /// For your own [dialect](crate::dialect), if its answers return the digits.
     ///
     /// ```
     /// use liveness::Payload;
@@ -55,18 +55,19 @@ impl Payload {
         Self((mix(seed, number) ^ veil(seed)).to_be_bytes())
     }
 
-    /// The number behind the bytes of a pong, also of one that is not ours: a foreign payload gives a random number.
+    /// The number in the bytes of a pong. A foreign payload gives a random number.
     pub(crate) fn open(bytes: &[u8], seed: u64) -> Option<u64> {
         let bytes: [u8; 8] = bytes.try_into().ok()?;
         Some(unmix(seed, u64::from_be_bytes(bytes) ^ veil(seed)))
     }
 }
 
-/// A random seed for a [`Liveness`](crate::Liveness), a `Fleet` or a [`Reconnect`](crate::Reconnect): another one at each call.
+/// A random seed for a [`Liveness`](crate::Liveness), a `Fleet` or a [`Reconnect`](crate::Reconnect), different at each
+/// call.
 ///
-/// It comes from the keys of std's hash maps, which std draws from the system for each thread: nobody outside the process can
-/// guess it, and it must not be used as a cryptographic key. Where std has no randomness (`wasm32-unknown-unknown`), take a
-/// seed from the host instead.
+/// It comes from the keys of std's hash maps, which std gets from the system for each thread. Nobody outside of the process
+/// can guess it, but do not use it as a cryptographic key. On a platform where std has no randomness
+/// (`wasm32-unknown-unknown`), get a seed from the host instead.
 ///
 /// ```
 /// use liveness::{Clock, Config, Liveness, random_seed};
@@ -100,33 +101,33 @@ impl fmt::Debug for Payload {
     }
 }
 
-/// SplitMix64 (Steele, Lea, Flood 2014): the step between its states, odd, so that it has an inverse.
+/// The step between the states of SplitMix64 (Steele, Lea, Flood 2014). It is odd, so it has an inverse.
 const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 /// The multipliers of its finalizer.
 const FIRST: u64 = 0xbf58_476d_1ce4_e5b9;
 const SECOND: u64 = 0x94d0_49bb_1331_11eb;
 
-/// The output of SplitMix64 at `index`, seeded with `seed`: a well-mixed word from two, and for one seed a permutation of
-/// the indices, so that [`unmix`] can undo it.
+/// The output of SplitMix64 at `index` with the seed `seed`: a well-mixed word. For each seed it is a permutation of the
+/// indices, which [`unmix`] undoes.
 #[inline]
 pub(crate) const fn mix(seed: u64, index: u64) -> u64 {
-    // From the first step on, as SplitMix64 itself: else seed 0 would begin with a draw of 0.
+    // Begins after the first step, like SplitMix64 itself. Otherwise seed 0 would begin with a draw of 0.
     let mut word = seed.wrapping_add(index.wrapping_add(1).wrapping_mul(STEP));
     word = (word ^ (word >> 30)).wrapping_mul(FIRST);
     word = (word ^ (word >> 27)).wrapping_mul(SECOND);
     word ^ (word >> 31)
 }
 
-/// `draw`, uniform over 64 bits, brought into [0, below): as even as a remainder, without its division.
+/// Maps `draw`, uniform over 64 bits, to [0, below): as even as a remainder, without a division.
 #[inline]
 pub(crate) const fn share(draw: u64, below: u64) -> u64 {
     // Two words of 64 bits: their product fits.
     ((draw as u128).wrapping_mul(below as u128) >> 64) as u64
 }
 
-/// The index at which `mix` gives this word.
+/// The index for which `mix` returns this word.
 const fn unmix(seed: u64, mut word: u64) -> u64 {
-    // A shift of 31 is undone by itself and its double: three times 31 leaves no bit of 64.
+    // Shifts of 31 and 62 undo a shift of 31, because a shift of 93 leaves no bit of 64.
     word ^= (word >> 31) ^ (word >> 62);
     word = word.wrapping_mul(const { inverse(SECOND) });
     word ^= (word >> 27) ^ (word >> 54);
@@ -135,13 +136,14 @@ const fn unmix(seed: u64, mut word: u64) -> u64 {
     word.wrapping_sub(seed).wrapping_mul(const { inverse(STEP) }).wrapping_sub(1)
 }
 
-/// What lies over the mixed number on the wire. Without it, one payload undone would be the seed, and every later payload known.
+/// The mask of the mixed number on the wire. Without it, a peer could compute the seed from one payload, and then every
+/// later payload.
 const fn veil(seed: u64) -> u64 {
     seed.rotate_left(32)
 }
 
-/// The inverse of an odd number modulo 2^64, by Newton: each step doubles the number of right bits, and an odd number is its
-/// own inverse in the lowest three.
+/// The inverse of an odd number modulo 2^64, by Newton's method: each step doubles the number of correct bits. An odd number
+/// is its own inverse in the lowest three bits.
 const fn inverse(odd: u64) -> u64 {
     let mut inverse = odd;
     let mut right_bits = 3_u32;
@@ -167,7 +169,7 @@ mod tests {
 
     #[test]
     fn words_are_those_of_splitmix64_and_the_seed_lies_over_them() {
-        // The published outputs for seed 1234567, and the same XOR the seed with its halves exchanged.
+        // The published outputs for seed 1234567, and the same XOR the seed with exchanged halves.
         let words = [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423];
         assert_eq!([0, 1, 2].map(|index| mix(1_234_567, index)), words);
         assert_eq!(Payload::seal(1, 1_234_567).as_bytes(), &0x2c61_2603_5854_0fa5_u64.to_be_bytes());

@@ -1,34 +1,36 @@
-//! Round-trip times, estimated as TCP does (RFC 6298).
+//! Round-trip times, estimated as in TCP (RFC 6298).
 
 use core::time::Duration;
 
-/// What the answered pings tell of the path: the answer to the newest ping is a sample, a late one is none.
+/// The round-trip time of the path, from answered pings. Only the answer to the newest ping is a sample; a late answer is
+/// not.
 ///
-/// A sample longer than 78 hours counts as that long, and is shown as 71 minutes where microseconds are.
+/// A sample of more than 78 hours counts as 78 hours. Fields in microseconds show at most 71 minutes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Rtt {
     /// The latest sample, to the microsecond.
     pub latest: Duration,
-    /// SRTT: the smoothed round-trip time, an eighth of each sample.
+    /// SRTT: the smoothed round-trip time, with an eighth of each sample.
     pub smoothed: Duration,
-    /// RTTVAR: the smoothed distance from it, a quarter of each.
+    /// RTTVAR: the smoothed deviation from `smoothed`, a quarter of each sample.
     pub variation: Duration,
     /// The shortest sample, to the microsecond.
     pub min: Duration,
 }
 
-/// The estimator's state in 20 bytes: nanoseconds where they feed back, microseconds where they are only shown.
+/// The estimator's state in 20 bytes: nanoseconds for the values that it computes with, microseconds for those that it only
+/// shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(C)]
 pub(crate) struct Estimator {
-    // Each in 48 bits, up to 78 hours.
+    // Each has 48 bits: up to 78 hours.
     smoothed_low: u32,
     variance_low: u32,
     smoothed_high: u16,
     variance_high: u16,
     latest_us: u32,
-    /// `u32::MAX`: no sample yet. A sample is kept below that.
+    /// `u32::MAX`: no sample yet. A sample is always smaller.
     min_us: u32,
 }
 
@@ -64,7 +66,7 @@ impl Estimator {
         self.min_us = self.min_us.min(self.latest_us);
     }
 
-    /// Neither must be longer than `LONGEST`: what is above would be lost.
+    /// Neither may be longer than `LONGEST`, because higher bits are lost.
     #[expect(clippy::cast_possible_truncation, reason = "the two parts of 48 bits")]
     const fn set(&mut self, smoothed: u64, variance: u64) {
         debug_assert!(smoothed <= LONGEST && variance <= LONGEST);
@@ -82,7 +84,7 @@ impl Estimator {
         self.variance_low as u64 | (self.variance_high as u64) << 32
     }
 
-    /// The time by which most answers are in (RFC 6298 2.3: RTO <- SRTT + 4 x RTTVAR), `None` before any sample.
+    /// The time within which most answers come (RFC 6298 2.3: RTO <- SRTT + 4 x RTTVAR); `None` before the first sample.
     pub(crate) const fn rto(&self) -> Option<u64> {
         if self.min_us == u32::MAX {
             return None;
@@ -103,8 +105,8 @@ impl Estimator {
     }
 }
 
-/// `old` moved a 2^`LOG`-th of the way to `new`; divided last, so that nothing is lost to rounding twice. Both have at most
-/// 48 bits, so the sum has at most 51, and nothing wraps.
+/// `old`, moved towards `new` by a 2^`LOG`-th of the difference. It divides last, so that it rounds only once. Both have at
+/// most 48 bits, so the sum has at most 51 bits and never wraps.
 const fn blend<const LOG: u32>(old: u64, new: u64) -> u64 {
     old.wrapping_shl(LOG).wrapping_sub(old).wrapping_add(new).wrapping_shr(LOG)
 }
@@ -143,7 +145,7 @@ mod tests {
         assert_eq!((rtt.smoothed, rtt.variation), (Duration::from_secs(10), Duration::from_secs(5)));
         let rtt = after(&[u64::MAX]).get().unwrap();
         assert_eq!(rtt.smoothed, Duration::from_nanos((1 << 48) - 1));
-        // Shown in microseconds, and the last of those says that there is none.
+        // The largest number of microseconds means that there is no sample.
         assert_eq!((rtt.latest, rtt.min), (Duration::from_micros(u64::from(u32::MAX) - 1), rtt.latest));
     }
 

@@ -1,4 +1,5 @@
-//! Settings from a file, and what is logged, in the formats of serde. By hand: a derive would build more than it saves.
+//! Settings from files, and values for logs, in the formats of serde. Written by hand, because a derive would take longer to
+//! compile.
 
 use alloc::format;
 use alloc::string::String;
@@ -28,9 +29,10 @@ const NAMES: [&str; SETTINGS.len()] = {
     names
 };
 
-/// Every setting under the name of its getter, as text: `{"interval": "20s", "timeout": "never", "suspicion": "after:2s",
-/// "control_budget": "128/16", ...}`; `jitter` and `close_code` are numbers. A format that is not for people, such as postcard,
-/// gets the whole as one text, as [`Display`](#impl-Display-for-Config) shows it.
+/// Every setting under the name of its getter, as text:
+/// `{"interval": "20s", "timeout": "never", "suspicion": "after:2s", "control_budget": "128/16", ...}`. `jitter` and
+/// `close_code` are numbers. A binary format such as postcard gets one text with all settings, as
+/// [`Display`](#impl-Display-for-Config) shows it.
 impl Serialize for Config {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         if !to.is_human_readable() {
@@ -48,8 +50,8 @@ impl Serialize for Config {
     }
 }
 
-/// What `Serialize` writes. A setting that is missing is at its default; one that is unknown, comes twice, cannot be read or
-/// breaks a rule is an error with its name, that of [`ParseConfigError`](crate::ParseConfigError).
+/// Reads what `Serialize` writes. A missing setting has its default. A setting that is unknown, comes twice, cannot be read
+/// or breaks a rule is an error with its name, like [`ParseConfigError`](crate::ParseConfigError).
 ///
 /// In TOML, for example:
 ///
@@ -69,7 +71,7 @@ impl<'de> Deserialize<'de> for Config {
     }
 }
 
-/// One setting, as it is shown.
+/// One setting, serialized as `Display` shows it.
 struct Shown<'a> {
     config: &'a Config,
     show: Show,
@@ -81,7 +83,7 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-/// What is written as it is shown.
+/// A value, serialized as `Display` shows it.
 struct AsText<T>(T);
 
 impl<T: fmt::Display> Serialize for AsText<T> {
@@ -110,7 +112,7 @@ impl<'de> Visitor<'de> for Map {
     }
 }
 
-/// The value of one setting, as text. A number is taken as the text that it is: where it wants a unit, the error says so.
+/// The value of one setting, as text. A number counts as its text: if the setting needs a unit, the error says so.
 struct Value<'a> {
     key: &'a str,
 }
@@ -143,15 +145,15 @@ impl Visitor<'_> for Value<'_> {
     }
 }
 
-/// Seconds, exactly, as [`Display`](#impl-Display-for-Timestamp) shows them: `"12.5s"`. A number would lose nanoseconds wherever
-/// it is read as a float, as in JavaScript.
+/// Exact seconds as text, as [`Display`](#impl-Display-for-Timestamp) shows them: `"12.5s"`. A number would lose nanoseconds
+/// in a reader that uses floats, such as JavaScript.
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.collect_str(self)
     }
 }
 
-/// What [`parse_duration`](crate::parse_duration) reads, since the origin.
+/// Reads a time since the origin, by the rules of [`parse_duration`](crate::parse_duration).
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         parse_duration(&String::deserialize(from)?).map(Self::from).map_err(D::Error::custom)
@@ -165,7 +167,7 @@ impl Serialize for CloseCode {
     }
 }
 
-/// The number; one that may not go on the wire is an error that says why.
+/// Reads the number. For a code that may not go on the wire, the error says why.
 impl<'de> Deserialize<'de> for CloseCode {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         Self::try_from(u16::deserialize(from)?).map_err(D::Error::custom)
@@ -179,7 +181,7 @@ impl Serialize for Status {
     }
 }
 
-/// The word; any other is an error.
+/// Reads the word. Any other word is an error.
 impl<'de> Deserialize<'de> for Status {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let read = String::deserialize(from)?;
@@ -199,7 +201,7 @@ impl Serialize for Payload {
     }
 }
 
-/// The sixteen digits, in lower case: for a heartbeat that is a field of a message of yours.
+/// Reads the sixteen digits, in lower case: for a heartbeat in a field of your own message.
 impl<'de> Deserialize<'de> for Payload {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let read = String::deserialize(from)?;
@@ -209,14 +211,15 @@ impl<'de> Deserialize<'de> for Payload {
     }
 }
 
-/// As transcripts write it: `"ping-timeout"`, `"peer-closed 1000"`. Only a machine makes a reason: none is read.
+/// The reason as transcripts write it: `"ping-timeout"`, `"peer-closed 1000"`. It has no `Deserialize`, because only a
+/// machine makes a reason.
 impl Serialize for Reason {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.collect_str(self)
     }
 }
 
-/// The counts under their names. Only a machine makes them: none are read.
+/// The counts under their names. They have no `Deserialize`, because only a machine makes them.
 impl Serialize for Stats {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let mut to = to.serialize_struct("Stats", 4)?;
@@ -228,8 +231,8 @@ impl Serialize for Stats {
     }
 }
 
-/// The times under their names, in seconds as a [`Timestamp`] is: `{"latest": "0.04s", ...}`. Only a machine makes them: none
-/// are read.
+/// The times under their names, in seconds like a [`Timestamp`]: `{"latest": "0.04s", ...}`. They have no `Deserialize`,
+/// because only a machine makes them.
 impl Serialize for Rtt {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let seconds = |duration: Duration| AsText(Seconds(nanos(duration)));

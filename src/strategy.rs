@@ -1,7 +1,7 @@
-//! Strategies of [`proptest`](https://docs.rs/proptest), for property tests of code around this crate.
+//! Strategies of [`proptest`](https://docs.rs/proptest), for property tests of code around this crate. For a fuzzer use feature
+//! `arbitrary` instead.
 //!
-//! [`Config`], [`Timestamp`], [`CloseCode`] and [`Event`] implement proptest's
-//! [`Arbitrary`], so `any` finds them:
+//! [`Config`], [`Timestamp`], [`CloseCode`] and [`Event`] implement proptest's [`Arbitrary`], so that `any` finds them:
 //!
 //! ```
 //! use liveness::{Config, Event, Liveness, Timestamp};
@@ -16,7 +16,7 @@
 //! });
 //! ```
 //!
-//! Where the lives of a test have a length of their own, [`configs`] keeps the settings at their scale.
+//! If the lives in your test have a certain length, use [`configs`] for settings of that scale.
 
 use core::time::Duration;
 
@@ -35,16 +35,16 @@ const OURS: [Event<'static>; 5] =
 
 const PAYLOADS: [&[u8]; 3] = [b"", b"foreign", b"8 bytes!"];
 
-/// Settings whose durations are a few of `unit` each, so that moments coincide and a life of some tens of `unit` reaches
-/// every deadline; or none, or never, where that is allowed. Every setting is reached. A unit of zero is a
-/// nanosecond, and one of more than nine years is nine.
+/// Settings whose durations are small multiples of `unit`, so that moments coincide, and a life of some tens of `unit`
+/// reaches every deadline. Where it is allowed, a duration may be zero or never. It reaches every setting. A unit of zero is
+/// a nanosecond, and a unit of more than nine years is nine years.
 ///
 /// Shrinks towards short waits and few policies.
 pub fn configs(unit: Duration) -> impl Strategy<Value = Config> {
     build(nanos(unit).clamp(1, u64::MAX / 64), few)
 }
 
-/// `length(unit, least, most)` gives a duration of so many units.
+/// `length(unit, least, most)` returns a duration of `least` to `most` units.
 fn build(unit: u64, length: fn(u64, u64, u64) -> BoxedStrategy<Duration>) -> BoxedStrategy<Config> {
     let waits = (
         or_never(0.95, length(unit, 1, 12)),
@@ -91,8 +91,8 @@ fn few(unit: u64, least: u64, most: u64) -> BoxedStrategy<Duration> {
     (least..=most).prop_map(move |units| Duration::from_nanos(units.saturating_mul(unit))).boxed()
 }
 
-/// The same, or an extreme: a nanosecond, the longest there is; a century for what may be none but not for ever: what
-/// is longer would be as good as never, for a deadline past the end of time does not come.
+/// The same, or an extreme: a nanosecond, the longest duration. If never is not allowed, the longest is a century, because a
+/// deadline after the end of time never comes.
 fn extreme(unit: u64, least: u64, most: u64) -> BoxedStrategy<Duration> {
     let longest = match least {
         0 => Duration::from_secs(100 * 365 * 24 * 3600),
@@ -101,7 +101,7 @@ fn extreme(unit: u64, least: u64, most: u64) -> BoxedStrategy<Duration> {
     prop_oneof![6 => few(unit, least, most), 1 => Just(Duration::from_nanos(1)), 1 => Just(longest)].boxed()
 }
 
-/// None, the shortest, and such as a driver may sleep through.
+/// Zero, the shortest, and durations that a driver may sleep through.
 fn looks(unit: u64) -> BoxedStrategy<Duration> {
     let some = (unit..=unit.saturating_mul(4)).prop_map(Duration::from_nanos);
     prop_oneof![1 => Just(Duration::ZERO), 1 => Just(Duration::from_nanos(1)), 3 => some].boxed()
@@ -120,15 +120,15 @@ fn suspicions(unit: u64) -> impl Strategy<Value = Suspicion> {
     ]
 }
 
-/// Rates such that a frame takes about a unit, and odd ones, which leave remainders.
+/// Rates of about one frame each unit, and odd rates, which leave remainders.
 fn budgets(unit: u64) -> impl Strategy<Value = Option<(u32, u32)>> {
     let per_unit = u32::try_from(1_000_000_000_u64.checked_div(unit).unwrap_or(0)).unwrap_or(u32::MAX);
     let rate = prop_oneof![1 => Just(0), 1 => 0..=per_unit.min(7), 3 => 0..=per_unit, 1 => any::<u32>()];
     prop::option::weighted(0.7, (prop_oneof![4 => 1..=4_u32, 2 => 5..=12_u32, 1 => Just(1000)], rate))
 }
 
-/// Any valid settings: those of [`configs`] at several scales, and the extremes: a nanosecond, the longest there
-/// is, never.
+/// Any valid settings: those of [`configs`] at several scales, and the extremes: a nanosecond, the longest duration, and
+/// never.
 impl Arbitrary for Config {
     type Parameters = ();
     type Strategy = BoxedStrategy<Self>;
@@ -141,7 +141,7 @@ impl Arbitrary for Config {
     }
 }
 
-/// Any moment, and the ends of time more often than those between.
+/// Any moment. The ends of time are more frequent than the moments between.
 impl Arbitrary for Timestamp {
     type Parameters = ();
     type Strategy = BoxedStrategy<Self>;
@@ -167,8 +167,8 @@ impl Arbitrary for CloseCode {
     }
 }
 
-/// Any event. A Pong carries nothing, a word, or eight bytes as ours do: it answers nothing. To answer, a test hands in
-/// the payload that the machine last gave out.
+/// Any event. A Pong has no payload, a word, or eight random bytes, so it answers no ping. For an answer, your test reports
+/// the payload of the machine's last ping.
 impl Arbitrary for Event<'static> {
     type Parameters = ();
     type Strategy = BoxedStrategy<Self>;

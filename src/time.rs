@@ -10,14 +10,14 @@ use core::time::Duration;
 #[cfg(feature = "std")]
 pub use self::clock::Clock;
 
-/// A moment: whole nanoseconds since an origin that the caller picks.
+/// A moment: whole nanoseconds since an origin that the caller chooses.
 ///
-/// The machines never read a clock. They compare moments that they are handed, so any monotonic source will
-/// do: [`Clock`] for `std`, a timer register on bare metal, a counter in a test. The origin is the caller's
-/// business; adding a constant to every moment of a life changes nothing.
+/// The machines never read a clock. They compare the moments that the caller passes, so any monotonic source works:
+/// [`Clock`] for `std`, a timer register on bare metal, a counter in a test. The caller chooses the origin: adding a
+/// constant to every moment of a connection changes nothing.
 ///
-/// All arithmetic saturates, the operators included: nothing is earlier than the origin, nothing later than the far end,
-/// [`Timestamp::MAX`] (584 years after the origin), and a difference is never below zero. The far end stands for *never*.
+/// All arithmetic saturates, also with the operators. Nothing is earlier than the origin or later than the far end,
+/// [`Timestamp::MAX`] (584 years after the origin), and a difference is never below zero. The far end means *never*.
 ///
 /// ```
 /// use core::time::Duration;
@@ -26,9 +26,9 @@ pub use self::clock::Clock;
 /// let start = Timestamp::from_secs(5);
 /// let later = start + Duration::from_millis(250);
 /// assert_eq!(later - start, Duration::from_millis(250));
-/// // A clock that stepped back counts as no time.
+/// // A clock that stepped back gives a time of zero.
 /// assert_eq!(start - later, Duration::ZERO);
-/// // Past either end there is nothing.
+/// // Nothing is past either end.
 /// assert_eq!(start - Duration::from_secs(6), Timestamp::ZERO);
 /// assert_eq!(Timestamp::MAX + Duration::from_secs(1), Timestamp::MAX);
 /// ```
@@ -48,19 +48,19 @@ impl Timestamp {
         Self(nanos)
     }
 
-    /// The moment this many microseconds after the origin, or [`Timestamp::MAX`] where that is past the far end.
+    /// The moment this many microseconds after the origin, or [`Timestamp::MAX`] if that is past the far end.
     #[must_use]
     pub const fn from_micros(micros: u64) -> Self {
         Self(micros.saturating_mul(1_000))
     }
 
-    /// The moment this many milliseconds after the origin, or [`Timestamp::MAX`] where that is past the far end.
+    /// The moment this many milliseconds after the origin, or [`Timestamp::MAX`] if that is past the far end.
     #[must_use]
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis.saturating_mul(1_000_000))
     }
 
-    /// The moment this many seconds after the origin, or [`Timestamp::MAX`] where that is past the far end.
+    /// The moment this many seconds after the origin, or [`Timestamp::MAX`] if that is past the far end.
     #[must_use]
     pub const fn from_secs(secs: u64) -> Self {
         Self(secs.saturating_mul(1_000_000_000))
@@ -72,7 +72,7 @@ impl Timestamp {
         self.0
     }
 
-    /// The time since the origin. Of [`Timestamp::MAX`], 584 years.
+    /// The time since the origin; 584 years for [`Timestamp::MAX`].
     ///
     /// ```
     /// use liveness::Timestamp;
@@ -96,13 +96,13 @@ impl Timestamp {
         Self(self.0.saturating_sub(nanos(duration)))
     }
 
-    /// The time from `earlier` to this moment; zero where `earlier` is not earlier.
+    /// The time from `earlier` to this moment; zero if `earlier` is not earlier.
     #[must_use]
     pub const fn saturating_duration_since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
 
-    /// The moment `nanos` later: the arithmetic of the machines, whose durations are nanoseconds already.
+    /// The moment `nanos` later, for the machines, whose durations are in nanoseconds.
     pub(crate) const fn after(self, nanos: u64) -> Self {
         Self(self.0.saturating_add(nanos))
     }
@@ -112,7 +112,7 @@ impl Timestamp {
         self.0.saturating_sub(earlier.0)
     }
 
-    /// The next line of a grid with this mesh, a power of two of nanoseconds; itself where it lies on one.
+    /// The next line of a grid, at or after this moment. `mesh` is the distance of the lines in nanoseconds, a power of two.
     pub(crate) const fn on_grid(self, mesh: u64) -> Self {
         let last = mesh.saturating_sub(1);
         match self.0.checked_add(last) {
@@ -121,19 +121,19 @@ impl Timestamp {
         }
     }
 
-    /// Nobody looked for longer than `tolerance` after this deadline: `before` is the look before this one. Who slept judges
-    /// nobody by what ran out meanwhile.
+    /// No poll came for longer than `tolerance` after this deadline; `before` is the poll before this one. A process that
+    /// slept must not judge by deadlines that passed meanwhile.
     pub(crate) fn is_seen_late(self, before: Self, now: Self, tolerance: u64) -> bool {
         now.since(self.max(before)) > tolerance
     }
 
-    /// `None` for the far end: what a caller sees of a deadline that never comes.
+    /// The moment for a caller: `None` for the far end, which never comes.
     pub(crate) const fn or_never(self) -> Option<Self> {
         if self.0 == u64::MAX { None } else { Some(self) }
     }
 }
 
-/// The moment this long after the origin; one more than 584 years after it is [`Timestamp::MAX`].
+/// The moment this long after the origin; [`Timestamp::MAX`] for more than 584 years.
 impl From<Duration> for Timestamp {
     fn from(since_origin: Duration) -> Self {
         Self(nanos(since_origin))
@@ -155,7 +155,7 @@ impl AddAssign<Duration> for Timestamp {
     }
 }
 
-/// The time from the other moment to this; zero where the other is later: see [`Timestamp::saturating_duration_since`].
+/// The time from the other moment to this one; zero if the other is later: see [`Timestamp::saturating_duration_since`].
 impl Sub for Timestamp {
     type Output = Duration;
     fn sub(self, earlier: Self) -> Duration {
@@ -178,8 +178,8 @@ impl SubAssign<Duration> for Timestamp {
     }
 }
 
-/// Seconds, exactly: `12.5s`, the way transcripts write moments. A precision gives as many digits behind the point instead,
-/// at most nine, and rounds: for logs.
+/// Exact seconds, as transcripts write moments: `12.5s`. With a precision, that many digits after the point, at most nine,
+/// rounded: for logs.
 ///
 /// ```
 /// use liveness::Timestamp;
@@ -195,8 +195,8 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// Nanoseconds, shown as seconds without trailing zeros (`0s`, `0.2s`, `12.000000001s`) or with as many digits as a precision
-/// asks for, and padded as a text is.
+/// Nanoseconds, shown as seconds without trailing zeros (`0s`, `0.2s`, `12.000000001s`), or with as many digits as the
+/// precision, and padded like a text.
 pub(crate) struct Seconds(pub(crate) u64);
 
 impl fmt::Display for Seconds {
@@ -205,7 +205,7 @@ impl fmt::Display for Seconds {
             None => exact(self.0),
             Some(digits) => rounded(self.0, digits),
         };
-        // ilog10 is floor(log10), so one less than the number of digits; zero has one digit too. With the `s`, two.
+        // ilog10 is floor(log10), which is one less than the number of digits. Zero has one digit too. The `s` adds one.
         let whole_width = whole.checked_ilog10().map_or(2, |log| log.saturating_add(2)) as usize;
         let width = whole_width.saturating_add(if digits > 0 { digits.saturating_add(1) } else { 0 });
         let padding = f.width().unwrap_or(0).saturating_sub(width);
@@ -232,7 +232,7 @@ fn pad(f: &mut fmt::Formatter<'_>, width: usize) -> fmt::Result {
 
 const SECOND: u64 = 1_000_000_000;
 
-/// Whole seconds, what is behind the point, and how many digits that has: as few as say it exactly.
+/// Whole seconds, the digits after the point, and their number: the fewest digits that are exact.
 const fn exact(nanos: u64) -> (u64, u64, usize) {
     let (whole, mut fraction) = (nanos / SECOND, nanos % SECOND);
     let mut digits = 9_usize;
@@ -243,7 +243,7 @@ const fn exact(nanos: u64) -> (u64, u64, usize) {
     (whole, fraction, digits)
 }
 
-/// The same with at most `digits` digits: to the nearest, and a half up.
+/// The same with at most `digits` digits, rounded to the nearest, and a half up.
 fn rounded(nanos: u64, digits: usize) -> (u64, u64, usize) {
     let digits = digits.min(9);
     let (whole, mut fraction) = (nanos / SECOND, nanos % SECOND);
@@ -255,14 +255,14 @@ fn rounded(nanos: u64, digits: usize) -> (u64, u64, usize) {
     if fraction == a_second { (whole.saturating_add(1), 0, digits) } else { (whole, fraction, digits) }
 }
 
-/// Whole nanoseconds of a duration; what does not fit is never.
-#[expect(clippy::cast_possible_truncation, reason = "what does not fit was turned away")]
+/// Whole nanoseconds of a duration; never, if they do not fit.
+#[expect(clippy::cast_possible_truncation, reason = "larger values have returned already")]
 pub(crate) const fn nanos(duration: Duration) -> u64 {
     let nanos = duration.as_nanos();
     if nanos > u64::MAX as u128 { u64::MAX } else { nanos as u64 }
 }
 
-/// The duration behind nanoseconds that may mean never: `u64::MAX` is `Duration::MAX`.
+/// The duration of these nanoseconds, which may mean never: `u64::MAX` is `Duration::MAX`.
 pub(crate) const fn duration(nanos: u64) -> Duration {
     if nanos == u64::MAX { Duration::MAX } else { Duration::from_nanos(nanos) }
 }

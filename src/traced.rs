@@ -1,4 +1,4 @@
-//! An observer that tells `tracing` what a machine does.
+//! An observer that reports to `tracing`.
 
 use core::time::Duration;
 
@@ -9,10 +9,10 @@ use crate::liveness::{Liveness, Stats};
 use crate::observer::Observer;
 use crate::time::Timestamp;
 
-/// An [`Observer`] that tells `tracing` of a life, in a span of its own.
+/// An [`Observer`] that reports a connection's life to `tracing`, in its own span.
 ///
-/// The span is `liveness`, at level `ERROR` so that no filter of events takes their context away, below whatever span is
-/// current when it is made: put the peer's address there. The events, all with target `liveness`:
+/// The span is `liveness`, at level `ERROR`, so that a filter of events does not remove their context. Its parent is the
+/// span that is current when it is made: put the peer's address there. All events have the target `liveness`:
 ///
 /// | message | level | fields |
 /// |---|---|---|
@@ -20,7 +20,7 @@ use crate::time::Timestamp;
 /// | `ping` | debug | `ping`: its number |
 /// | `answered` | debug | `answered`: pings answered so far; `rtt_us`, `srtt_us`, `rttvar_us`, `rtt_us_min` once there is a sample |
 /// | `suspect` | info | `ping`; `report` |
-/// | `stall forgiven` | warn | `stalls_forgiven`: how many so far |
+/// | `stall forgiven` | warn | `stalls_forgiven`: the number so far |
 /// | `offline` | info | `reason`, as transcripts write it; `report` |
 /// | `close` | debug | `code`, if there is one |
 /// | `disconnect` | debug | `pings`, `answered`, `stalls_forgiven`, `survived` |
@@ -36,17 +36,17 @@ use crate::time::Timestamp;
 /// while peer.poll(Timestamp::ZERO).is_some() {}
 /// ```
 ///
-/// For a driver's socket: `socket.observe(Traced::new())`. Attached in the middle of a life, it tells what happens from there
-/// on; the counts are those of the whole life.
+/// For a driver's socket: `socket.observe(Traced::new())`. An observer that is attached later reports only what happens
+/// after that; the counts are those of the whole life.
 #[derive(Debug)]
 pub struct Traced {
     span: Span,
-    /// What has been told of.
+    /// The counts at the latest event.
     stats: Stats,
 }
 
 impl Traced {
-    /// For one connection, below the current span.
+    /// An observer for one connection. The current span is the parent of its span.
     #[must_use]
     pub fn new() -> Self {
         Self { span: tracing::error_span!(target: "liveness", "liveness"), stats: Stats::default() }

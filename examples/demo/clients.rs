@@ -103,7 +103,7 @@ impl Seat {
         socket.connect(&server.into())?;
         let stream = TcpStream::from(socket);
         stream.set_nodelay(true)?;
-        // No client of ours is kept by a server that does not read.
+        // None of our clients is kept by a server that does not read.
         stream.set_write_timeout(Some(TIMEOUT))?;
         let link = Link { server: self.port, peer: stream.local_addr()?.port() };
         self.board.register(self.case, self.number, self.rule, link);

@@ -79,7 +79,7 @@ pub(crate) fn settings() -> WebSocketConfig {
     WebSocketConfig::default().max_frame_size(Some(64 * MIB)).read_buffer_size(16 * 1024)
 }
 
-/// What both servers answer: `flood N` gets N bytes, all else an echo.
+/// What both servers answer: `flood N` gets N bytes, everything else an echo.
 pub(crate) fn answer(message: Message) -> Message {
     stall::sit_out();
     let wanted = message.to_text().ok().and_then(|text| text.strip_prefix("flood "));

@@ -30,7 +30,7 @@ impl Peer {
     const NEW: Self = Self { kind: Kind::Live, suspect: false, pinged: false };
 }
 
-/// Those who are to be found out for the same reason.
+/// Those that must be detected for the same reason.
 pub(crate) struct Group {
     pub(crate) size: u32,
     pub(crate) reason: Reason,
@@ -44,7 +44,7 @@ impl Group {
         Self { size: size as u32, reason, began: None, found: 0, slowest: Duration::ZERO }
     }
 
-    /// What is to be said of it, when all is closed at this moment.
+    /// What to say about it, when everything is closed at this moment.
     pub(crate) fn outcome(&self, closed: Option<Timestamp>) -> Outcome {
         let Some(began) = self.began else { return Outcome::NotPlayed };
         if self.found == self.size && self.slowest <= bound() {
@@ -109,7 +109,7 @@ pub(crate) struct Counts {
     pub(crate) pings: u64,
     pub(crate) answers: u64,
     pub(crate) messages: u64,
-    /// Events handed in, and actions handed out.
+    /// Events in, and actions out.
     pub(crate) events: u64,
     /// The time that the fleet took for them.
     pub(crate) busy: Duration,
@@ -143,7 +143,7 @@ pub(crate) struct Simulation {
     pub(crate) suspect: u32,
     /// By reason: ping timeout, ping flood, local, any other.
     pub(crate) verdicts: [u32; 4],
-    /// Those about which nothing else was to be said than that we closed them; and the mute among them.
+    /// Those that only our close ended; and the mute among them.
     pub(crate) lived: u32,
     pub(crate) mute_lived: u32,
     /// Verdicts that should not have been, or not for this reason.
@@ -180,7 +180,7 @@ impl Simulation {
             began: [None; SCRIPT.len()],
             slept: Duration::ZERO,
             dark: Group::new(count / DARK, Reason::PingTimeout),
-            // Of those who go mute, the strictly judged are to be found out; the others talk, and are alive.
+            // Of those that go mute, the strictly judged must be detected; the others talk, and are alive.
             mute: Group::new(
                 (count / DARK..count / DARK + count / MUTE).filter(|index| is_strict(*index)).count(),
                 Reason::PingTimeout,
@@ -321,7 +321,7 @@ impl Simulation {
         self.heard.clear();
     }
 
-    /// Hands in what the peers say unasked, each in its turn, and their turns are all over the memory.
+    /// Reports what the peers send unasked, each in its turn, and their turns are all over the memory.
     fn talk(&mut self) {
         // A prime, so that everyone comes once in a round.
         const STRIDE: u64 = 2_654_435_761;

@@ -33,7 +33,7 @@ enum What {
 /// Settings; and what happens, each so many milliseconds after the last.
 type Life = (Config, u64, Vec<(u16, Trouble)>);
 
-/// The most clients, the most troubles, and how long is waited for the end of all of them.
+/// The most clients, the most troubles, and how long to wait for the end of all of them.
 const CLIENTS: usize = 5;
 const TROUBLES: usize = 100;
 const HOUR: Duration = Duration::from_secs(3600);

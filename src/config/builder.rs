@@ -1,4 +1,4 @@
-//! How settings are put together, and what is said of those that cannot be.
+//! The builder of a config, and its errors.
 
 use core::fmt;
 use core::time::Duration;
@@ -10,12 +10,12 @@ use crate::time::nanos;
 
 /// Builds a [`Config`]; see the getters of [`Config`] for what each setting means and its default.
 ///
-/// A duration of more than 584 years is never, as `Duration::MAX` is.
+/// A duration of more than 584 years means never, like `Duration::MAX`.
 #[derive(Clone, Copy, Debug)]
-#[must_use = "nothing is set until `build`"]
+#[must_use = "a builder does nothing until `build`"]
 pub struct ConfigBuilder {
     pub(super) config: Config,
-    /// `None`: a quarter of whatever `timeout` turns out to be.
+    /// `None`: a quarter of `timeout`.
     pub(super) stall_tolerance: Option<Duration>,
 }
 
@@ -120,16 +120,17 @@ impl ConfigBuilder {
         self
     }
 
-    /// The settings, if each has a meaning.
+    /// The settings, if each has a valid value.
     ///
-    /// Some are accepted that are surely a mistake: an `interval` of a nanosecond, a `silence_timeout` shorter than the
-    /// `interval`, a `last_look` longer than the `timeout`. What the machine does with them is as well defined as with any others.
-    /// Tests, fuzzers and transcripts draw settings at random: if these were errors, each such tool would have to know how settings
-    /// depend on each other, and two settings could not be changed one after the other. [`Config::warnings`] names them.
+    /// It accepts some settings that are surely a mistake: an `interval` of a nanosecond, a `silence_timeout` shorter than
+    /// the `interval`, a `last_look` longer than the `timeout`. The rules also define what the machine does with these. They
+    /// are not errors, because tests, fuzzers and transcripts draw settings at random: each such tool would have to know how
+    /// settings depend on each other, and you could not change two settings one after the other. [`Config::warnings`]
+    /// returns them.
     ///
     /// # Errors
     ///
-    /// The first field with a value that has no meaning, and the rule that it breaks.
+    /// The first setting with an invalid value, and the rule that it breaks.
     pub const fn build(mut self) -> Result<Config, ConfigError> {
         self.config.stall_tolerance = match self.stall_tolerance {
             Some(tolerance) => nanos(tolerance),
@@ -139,7 +140,7 @@ impl ConfigBuilder {
         if let Some(error) = self.wrong() {
             return Err(error);
         }
-        // At most a hundred hundredths of the interval: it does not wrap.
+        // At most a hundred hundredths of the interval, so it does not wrap.
         let jitter = (self.config.interval / 100).wrapping_mul(self.config.jitter as u64);
         self.config.shortest_wait = match self.config.interval {
             NEVER => NEVER,
@@ -148,12 +149,12 @@ impl ConfigBuilder {
         Ok(self.config)
     }
 
-    /// The settings, for a `const`: a wrong value fails to compile, with what [`build`](Self::build) says of it.
+    /// The settings, for a `const`: an invalid value fails to compile, with the text of [`build`](Self::build)'s error.
     ///
     /// # Panics
     ///
-    /// Outside a `const` or `static`, a wrong value panics, at the caller's line and with the same words. Settings that come
-    /// from a file or a flag want [`build`](Self::build), whose error can be shown.
+    /// Outside of a `const` or `static`, an invalid value panics at the caller's line, with the same text. For settings from
+    /// a file or a flag use [`build`](Self::build), whose error you can show.
     #[must_use]
     #[track_caller]
     pub const fn build_const(self) -> Config {
@@ -171,15 +172,15 @@ impl ConfigBuilder {
             Some(budget) => budget.burst as u64,
             None => NEVER,
         };
-        let rules: [(bool, &'static str, Value, &'static str); 11] = [
+        let rules: [(bool, &'static str, Value, Rule); 11] = [
             (config.interval == 0, "interval", Value::ZERO, INTERVAL_RULE),
             (config.timeout == 0, "timeout", Value::ZERO, TIMEOUT_RULE),
-            (config.probe_timeout == 0, "probe_timeout", Value::ZERO, PROBE_RULE),
+            (config.probe_timeout == 0, "probe_timeout", Value::ZERO, TIMEOUT_RULE),
             (config.idle_timeout == 0, "idle_timeout", Value::ZERO, IDLE_RULE),
             (config.silence_timeout == 0, "silence_timeout", Value::ZERO, SILENCE_RULE),
-            (config.write_timeout == 0, "write_timeout", Value::ZERO, WRITE_RULE),
-            (config.close_timeout == NEVER, "close_timeout", Value::FOR_EVER, CLOSE_RULE),
-            (config.last_look == NEVER, "last_look", Value::FOR_EVER, LAST_LOOK_RULE),
+            (config.write_timeout == 0, "write_timeout", Value::ZERO, TIMEOUT_RULE),
+            (config.close_timeout == NEVER, "close_timeout", Value::NEVER, CLOSE_RULE),
+            (config.last_look == NEVER, "last_look", Value::NEVER, LAST_LOOK_RULE),
             (config.suspect_after == 0, "suspicion", Value::ZERO, SUSPICION_RULE),
             (config.jitter > 100, "jitter", Value::Number(config.jitter), JITTER_RULE),
             (burst == 0, "control_budget", Value::Number(0), BUDGET_RULE),
@@ -195,25 +196,26 @@ impl ConfigBuilder {
     }
 }
 
-const INTERVAL_RULE: &str = "must be longer than zero: pings would never end";
-const TIMEOUT_RULE: &str = "must be longer than zero: no answer can come in no time";
-const PROBE_RULE: &str = "must be longer than zero: no answer can come in no time";
-const IDLE_RULE: &str = "must be longer than zero: every peer would be idle at once";
-const SILENCE_RULE: &str = "must be longer than zero: every peer would be silent at once";
-const WRITE_RULE: &str = "must be longer than zero: no byte can be written in no time";
-const CLOSE_RULE: &str = "must be shorter than for ever: a dead peer would never be let go";
-const LAST_LOOK_RULE: &str = "must be shorter than for ever: no verdict would ever fall";
-const SUSPICION_RULE: &str = "must be longer than zero: every ping would make its peer suspect";
-const JITTER_RULE: &str = "must be at most 100 per cent: a wait cannot be shortened by more than all of it";
-const BUDGET_RULE: &str = "must be at least 1 in a burst: the first ping would be a flood";
+/// What a setting "must be", and why, where that is not obvious.
+type Rule = &'static (&'static str, &'static str);
 
-/// A setting that cannot be: which one, what it was, and what would be right.
+const ABOVE_ZERO: &str = "greater than zero";
+const INTERVAL_RULE: Rule = &(ABOVE_ZERO, ", otherwise pings would never end");
+const TIMEOUT_RULE: Rule = &(ABOVE_ZERO, "");
+const IDLE_RULE: Rule = &(ABOVE_ZERO, ", otherwise every peer would be idle at once");
+const SILENCE_RULE: Rule = &(ABOVE_ZERO, ", otherwise every peer would be silent at once");
+const CLOSE_RULE: Rule = &("finite", ", otherwise a dead peer would be kept for ever");
+const LAST_LOOK_RULE: Rule = &("finite", ", otherwise no verdict would ever be given");
+const SUSPICION_RULE: Rule = &(ABOVE_ZERO, ", otherwise every ping would make its peer suspect");
+const JITTER_RULE: Rule = &("between 0 and 100 per cent", "");
+const BUDGET_RULE: Rule = &("at least 1 in a burst", ", otherwise the first ping would be a flood");
+
+/// An invalid setting: its name, its value, and the rule that it breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConfigError {
     field: &'static str,
     value: Value,
-    /// "must be ...: why".
-    rule: &'static str,
+    rule: Rule,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -223,43 +225,45 @@ enum Value {
 }
 
 impl Value {
-    /// The two durations that can be wrong, as they are shown.
+    /// The two invalid durations, as text.
     const ZERO: Self = Self::Duration("0s");
-    const FOR_EVER: Self = Self::Duration("never");
+    const NEVER: Self = Self::Duration("never");
 }
 
 impl ConfigError {
-    /// The name of the wrong setting.
+    /// The name of the setting.
     #[must_use]
     pub const fn field(&self) -> &'static str {
         self.field
     }
 
-    /// What `Display` says, put together without formatting. A const panic shows a text, and formats nothing.
+    /// The text of `Display`, made without formatting, because a const panic cannot format.
     const fn message(&self) -> Message {
-        let start = Message::EMPTY.and("`").and(self.field).and("` is ");
+        let (must_be, why) = *self.rule;
+        let start = Message::EMPTY.and("`").and(self.field).and("` must be ").and(must_be).and(" (got ");
         let value = match self.value {
             Value::Duration(text) => start.and(text),
             Value::Number(number) => start.and_number(number),
         };
-        value.and(", but ").and(self.rule)
+        value.and(")").and(why)
     }
 }
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` is ", self.field)?;
+        let (must_be, why) = *self.rule;
+        write!(f, "`{}` must be {must_be} (got ", self.field)?;
         match self.value {
             Value::Duration(text) => f.write_str(text)?,
             Value::Number(number) => number.fmt(f)?,
         }
-        write!(f, ", but {}", self.rule)
+        write!(f, "){why}")
     }
 }
 
 impl core::error::Error for ConfigError {}
 
-/// A short ASCII text, put together at compile time.
+/// A short ASCII text, made at compile time.
 struct Message {
     bytes: [u8; 160],
     len: usize,
@@ -268,7 +272,7 @@ struct Message {
 impl Message {
     const EMPTY: Self = Self { bytes: [0; 160], len: 0 };
 
-    /// With this text behind it, as far as there is room.
+    /// Appends a text, as far as there is room.
     const fn and(mut self, text: &str) -> Self {
         let mut text = text.as_bytes();
         while let [first, rest @ ..] = text {
@@ -295,7 +299,7 @@ impl Message {
         let (text, _) = self.bytes.split_at(self.len);
         match core::str::from_utf8(text) {
             Ok(text) => text,
-            Err(_) => "a setting that cannot be",
+            Err(_) => "an invalid setting",
         }
     }
 }

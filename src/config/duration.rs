@@ -6,15 +6,15 @@ use alloc::string::String;
 use core::fmt;
 use core::time::Duration;
 
-/// Reads a duration: a number, with or without a fraction, and its unit, `h`, `m`, `s`, `ms`, `us` or `ns`.
+/// Parses a duration: a number, with or without a fraction, and its unit, `h`, `m`, `s`, `ms`, `us` or `ns`.
 ///
-/// Settings and transcripts are written with such durations; for a flag of a command line this is the parser. The word
-/// `never` is no duration: where both may stand, look for that word first.
+/// Settings and transcripts use such durations. Use it for a flag of a command line. It does not accept the word `never`:
+/// check for that word first, if your flag allows it.
 ///
 /// # Errors
 ///
-/// A text that is no number with a unit; one that is longer than 584 years, which is as many nanoseconds as 64 bits count; and
-/// one that is finer than a nanosecond, because nothing is rounded.
+/// The text is not a number with a unit; the duration is longer than 584 years, which is the limit of 64 bits of
+/// nanoseconds; or it is finer than a nanosecond, because nothing is rounded.
 ///
 /// ```
 /// use core::time::Duration;
@@ -50,7 +50,7 @@ fn nanos_of(text: &str) -> Result<u64, Problem> {
     if whole.is_empty() || fraction.is_empty() || fraction.contains('.') {
         return Err(Problem::NoDuration);
     }
-    // Digits it has, and nothing else: only their number can be wrong.
+    // The text consists of digits, so only their number can be wrong.
     let whole: u64 = whole.parse().map_err(|_| Problem::TooLong)?;
     let mut nanos = whole.checked_mul(unit).ok_or(Problem::TooLong)?;
     let mut digit_worth = unit;
@@ -65,7 +65,7 @@ fn nanos_of(text: &str) -> Result<u64, Problem> {
     Ok(nanos)
 }
 
-/// A text that is no duration: what was read, and what would be right. From [`parse_duration`].
+/// The error of [`parse_duration`]: the text, and what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseDurationError {
     read: String,

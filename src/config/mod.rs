@@ -1,4 +1,4 @@
-//! What a heartbeat should do: intervals, deadlines and policies, checked once.
+//! The settings of a heartbeat: intervals, timeouts and policies, checked once.
 
 mod builder;
 #[cfg(feature = "alloc")]
@@ -32,12 +32,12 @@ pub(crate) const NEVER: u64 = u64::MAX;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Schedule {
-    /// When either direction has been silent for `interval`, and not sooner than `interval` after the latest ping. Cheapest:
-    /// traffic replaces pings. A write of ours replaces none while nothing arrives.
+    /// When either direction has been silent for `interval`, and not earlier than `interval` after the latest ping. It is
+    /// the cheapest, because traffic replaces pings. Our own writes replace no ping while nothing arrives.
     #[default]
     Quiet,
-    /// Each `interval` after the previous ping, whatever arrives. For steady round-trip times, and for peers that count
-    /// nothing but pings.
+    /// Every `interval` after the previous ping, whatever arrives. For regular round-trip times, and for peers that count
+    /// only pings.
     Steady,
 }
 
@@ -45,32 +45,32 @@ pub enum Schedule {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Evidence {
-    /// Every event of the peer's side.
+    /// Every event that comes from the peer.
     #[default]
     AnyTraffic,
     /// A Pong that answers one of our pings; nothing else.
     PongOnly,
 }
 
-/// When an unanswered ping makes a peer suspect. A hint that takes nothing away; the verdict waits for `timeout`.
+/// When an unanswered ping makes a peer suspect. It is only a hint; the verdict waits for `timeout`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Suspicion {
     /// No suspicion.
     #[default]
     Never,
-    /// After this long. Where it is not shorter than the clock's own timeout (`timeout`, a probe's `probe_timeout`, or
-    /// `write_timeout` while only the writing is waited for), it never fires.
+    /// After this long. It never fires if it is not shorter than the timeout of the same wait: `timeout`, a probe's
+    /// `probe_timeout`, or `write_timeout` while the machine waits only for the writing.
     After(Duration),
     /// After the smoothed round-trip time and four times its variation (RFC 6298's timeout), at least `at_least`;
     /// never before the first sample.
     Adaptive {
-        /// The least time to wait. On a fast path the estimate is far below what a scheduler or a radio adds.
+        /// The least time to wait, because on a fast path the estimate is far below the delay of a scheduler or a radio.
         at_least: Duration,
     },
 }
 
-/// A [`Suspicion`] without its duration, which is kept beside it: half as large.
+/// A [`Suspicion`] without its duration, which another field keeps. This needs half the memory.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum SuspicionKind {
     Never,
@@ -78,21 +78,21 @@ pub(crate) enum SuspicionKind {
     Adaptive,
 }
 
-/// The settings of a [`Liveness`](crate::Liveness). One that exists is valid.
+/// The settings of a [`Liveness`](crate::Liveness). Every existing `Config` is valid.
 ///
 /// ```
 /// use core::time::Duration;
 /// use liveness::Config;
 ///
-/// // A wrong value in a `const` does not compile.
+/// // An invalid value in a `const` does not compile.
 /// const CONFIG: Config = Config::builder()
 ///     .interval(Duration::from_secs(5))
 ///     .timeout(Duration::from_secs(10))
 ///     .build_const();
 ///
-/// // One that comes from a file is an error that says what is wrong.
+/// // For an invalid value from a file, the error says what is wrong.
 /// let error = Config::builder().timeout(Duration::ZERO).build().unwrap_err();
-/// assert_eq!(error.to_string(), "`timeout` is 0s, but must be longer than zero: no answer can come in no time");
+/// assert_eq!(error.to_string(), "`timeout` must be greater than zero (got 0s)");
 /// # assert_eq!(CONFIG.interval(), Duration::from_secs(5));
 /// ```
 ///
@@ -117,32 +117,32 @@ pub struct Config {
     pub(crate) jitter: u8,
     pub(crate) schedule: Schedule,
     pub(crate) evidence: Evidence,
-    // Worked out once, because every ping needs them.
-    /// What jitter leaves of the interval at least.
+    // Computed once, because every ping needs them.
+    /// The shortest wait for a ping, after the largest jitter.
     pub(crate) shortest_wait: u64,
-    /// How long `suspicion` waits, at least; never where it does not.
+    /// How long `suspicion` waits at least; never without suspicion.
     pub(crate) suspect_after: u64,
 }
 
-/// 20 s: under half of the 60 s after which common proxies drop a silent connection, so one lost ping is no loss.
+/// 20 s: less than half of the 60 s after which common proxies close a silent connection, so one lost ping does no harm.
 const INTERVAL: Duration = Duration::from_secs(20);
 /// 25 s: just above a step of TCP's retransmission ladder, so that it rides out an outage of twenty seconds; and longer than the
 /// interval, so that a second ping goes out before the verdict.
 const TIMEOUT: Duration = Duration::from_secs(25);
-/// 50 ms: twenty wake-ups a second serve any crowd, and nobody sees the difference.
+/// 50 ms: twenty wake-ups a second serve any number of connections, and no user notices the difference.
 const COARSEST_GRID: u64 = 50_000_000;
-/// 5 s: a Close and its echo over a bad path; a dead peer costs no more than that.
+/// 5 s: enough for a Close and its echo over a bad path. A dead peer costs no more than that.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
-/// 10 ms: more than an event loop takes to get from its timers to its sockets.
+/// 10 ms: more than an event loop takes from its timers to its sockets.
 const LAST_LOOK: Duration = Duration::from_millis(10);
-/// 10 %: spreads pings without making the interval a lie.
+/// 10 %: spreads pings, and the interval still means something.
 const JITTER: u8 = 10;
-/// 128 and 16 a second: a hundred times what any heartbeat sends, and far below what costs us anything.
+/// 128 and 16 a second: a hundred times the frames of any heartbeat, at a negligible cost.
 const CONTROL_BUDGET: Budget = Budget { burst: 128, per_second: 16 };
 
 impl Config {
-    /// Every setting at its default: for any network and most proxies. [`BETWEEN_SERVERS`](Self::BETWEEN_SERVERS),
-    /// [`DESKTOP`](Self::DESKTOP) and [`MOBILE`](Self::MOBILE) are for peers that more is known about.
+    /// Every setting at its default: for any network and most proxies. If you know more about your peers, use
+    /// [`BETWEEN_SERVERS`](Self::BETWEEN_SERVERS), [`DESKTOP`](Self::DESKTOP) or [`MOBILE`](Self::MOBILE).
     ///
     /// ```
     /// use core::time::Duration;
@@ -167,7 +167,7 @@ impl Config {
     /// ```
     pub const DEFAULT: Self = Self::builder().build_const();
 
-    /// Starts from the defaults.
+    /// A builder with the defaults.
     pub const fn builder() -> ConfigBuilder {
         ConfigBuilder {
             config: Self {
@@ -193,15 +193,15 @@ impl Config {
         }
     }
 
-    /// Starts from these settings, to change some: a driver sets `write_timeout` so. `stall_tolerance` stays as it is, whatever
-    /// becomes of `timeout`.
+    /// A builder with these settings, to change some of them. `stall_tolerance` keeps its value, even if you change
+    /// `timeout`.
     pub const fn to_builder(self) -> ConfigBuilder {
         ConfigBuilder { config: self, stall_tolerance: Some(duration(self.stall_tolerance)) }
     }
 
-    /// These settings for a driver that reports `Wrote` and `PingSent`: a `write_timeout` of never becomes as long as
-    /// `timeout`. Without a clock for its writing a ping counts as sent when it is handed out, and behind a large
-    /// download that is long before it is.
+    /// These settings, for a driver that reports `Wrote` and `PingSent`: a `write_timeout` of never becomes as long as
+    /// `timeout`. With a `write_timeout` of never, a ping counts as sent when it is handed out, which is too early behind a
+    /// large download.
     ///
     /// ```
     /// let config = liveness::Config::DEFAULT.for_drivers();
@@ -210,22 +210,22 @@ impl Config {
     #[must_use]
     pub const fn for_drivers(mut self) -> Self {
         if self.write_timeout == NEVER {
-            // Every timeout of a valid config is a valid write timeout.
+            // Every valid `timeout` is a valid `write_timeout`.
             self.write_timeout = self.timeout;
         }
         self
     }
 
-    /// The longest a peer that has gone silent can stay undetected, if the driver polls at most `lateness` late.
+    /// The longest time that a silent peer can stay undetected, if the driver polls at most `lateness` late.
     ///
     /// The bound counts from the last evidence or, if `write_timeout` is set, from the last byte that entered the transport,
-    /// whichever is later. After a pause in reading it counts from the end of the pause. `Unread` may put the verdict off by one
-    /// `timeout` and one `last_look` at most. `Duration::MAX` means never: `interval` or `timeout` is never (a `silence_timeout`
-    /// then still counts, unless only pongs are evidence).
+    /// whichever is later. After a pause in reading it counts from the end of the pause. `Unread` may delay the verdict by
+    /// at most one `timeout` and one `last_look`. `Duration::MAX` means never. That is the result if `interval` or `timeout`
+    /// is never, unless a `silence_timeout` counts: it does not count if only pongs are evidence.
     ///
-    /// Up to a lateness of `stall_tolerance`, the bound is `interval + timeout + last_look + 3 * lateness`, and it is reached. A
-    /// driver that is later may add one more `timeout + lateness`, because a driver that stalls suspects itself first. A finite
-    /// `write_timeout` is added to each `timeout`. The drivers of this crate set one, so for their connections ask
+    /// Up to a lateness of `stall_tolerance`, the bound is `interval + timeout + last_look + 3 * lateness`, and it is exact.
+    /// With a larger lateness, one more `timeout + lateness` may come, because a driver that stalls suspects itself first. A
+    /// finite `write_timeout` is added to each `timeout`. The drivers of this crate set one, so for their connections use
     /// [`for_drivers`](Self::for_drivers).
     ///
     /// ```
@@ -235,7 +235,7 @@ impl Config {
     /// let bound = Config::DEFAULT.detection_bound(Duration::from_millis(30));
     /// assert_eq!(bound, Duration::from_millis(20_000 + 25_000 + 10 + 90));
     ///
-    /// // Behind a download that the peer has stopped to take, its ping may wait for as long as it may be awaited.
+    /// // Behind a download that the peer no longer reads, a ping may wait as long to be written as to be answered.
     /// let for_drivers = Config::DEFAULT.for_drivers().detection_bound(Duration::from_millis(30));
     /// assert_eq!(for_drivers, bound + Config::DEFAULT.timeout());
     /// ```
@@ -248,7 +248,7 @@ impl Config {
 
         let mut ping = self.interval.saturating_add(clocks).saturating_add(self.last_look);
         ping = ping.saturating_add(late.saturating_mul(3));
-        // Under pong-only a peer may talk and give no evidence: then its silence says nothing.
+        // Under pong-only a peer may send data without giving evidence. Then its silence says nothing.
         let silence = match self.evidence {
             Evidence::AnyTraffic => self.silence_timeout,
             Evidence::PongOnly => NEVER,
@@ -262,30 +262,30 @@ impl Config {
         duration(if ping < silence { ping } else { silence })
     }
 
-    /// How long silence lasts before a ping. Default 20 s. `Duration::MAX`: no pings except those of `probe`. Below a millisecond
-    /// it is accepted, and a [mistake](Self::warnings).
+    /// How long silence lasts before a ping. Default 20 s. `Duration::MAX`: no pings except those of `probe`. A value below
+    /// a millisecond is valid, but a [mistake](Self::warnings).
     #[must_use]
     pub const fn interval(&self) -> Duration {
         duration(self.interval)
     }
 
-    /// The mesh of the grid on which pings of the schedule ring: at most a 256th of the interval and 50 ms. A power of two of
-    /// nanoseconds, so that the lines of a coarse grid are lines of every finer one.
+    /// The distance of the grid lines at which pings of the schedule wake a driver: at most a 256th of the interval and 50
+    /// ms. It is a power of two in nanoseconds, so that the lines of a coarse grid are also lines of every finer grid.
     pub(crate) const fn grid(&self) -> u64 {
         let most = self.interval / 256;
         let most = if most < COARSEST_GRID { most } else { COARSEST_GRID };
         if most == 0 { 1 } else { 1 << most.ilog2() }
     }
 
-    /// How long an answer may take. Default 25 s; `Duration::MAX`: for ever. Pings go on, so the connection is kept open
-    /// against the idle timers of proxies, and suspicion still counts.
+    /// How long an answer may take. Default 25 s; `Duration::MAX`: for ever. Then pings still go out, so proxies keep the
+    /// connection open, and suspicion still counts.
     #[must_use]
     pub const fn timeout(&self) -> Duration {
         duration(self.timeout)
     }
 
-    /// How long the answer to a ping of [`probe`](crate::Liveness::probe) may take, where that is shorter than what is left
-    /// of the wait. For a phone that woke, or a person who looks at the page. Default `Duration::MAX`: as long as any other.
+    /// How long the answer to a ping of [`probe`](crate::Liveness::probe) may take, if that is shorter than the rest of the
+    /// wait. For a phone that woke, or a person who looks at the page. Default `Duration::MAX`: as long as any other answer.
     #[must_use]
     pub const fn probe_timeout(&self) -> Duration {
         duration(self.probe_timeout)
@@ -297,41 +297,42 @@ impl Config {
         duration(self.idle_timeout)
     }
 
-    /// How long a peer may send nothing at all. Default `Duration::MAX`: for ever. Not longer than `interval` it is accepted, and a
-    /// [mistake](Self::warnings): a peer that only answers pings is silent for that long.
+    /// How long a peer may send nothing at all. Default `Duration::MAX`: for ever. A value not longer than `interval` is
+    /// valid, but a [mistake](Self::warnings): a peer that only answers pings is silent for that long.
     #[must_use]
     pub const fn silence_timeout(&self) -> Duration {
         duration(self.silence_timeout)
     }
 
-    /// How long the peer's part of a closing handshake may take. Default 5 s.
+    /// How long to wait for the peer's part of a closing handshake. Default 5 s; it cannot be `Duration::MAX`.
     #[must_use]
     pub const fn close_timeout(&self) -> Duration {
         duration(self.close_timeout)
     }
 
-    /// How late a deadline may be seen before the driver is taken to have stalled. Default a quarter of `timeout`.
+    /// How late the driver may see a deadline before it counts as stalled. Default: a quarter of `timeout`. `Duration::MAX`:
+    /// it never does.
     #[must_use]
     pub const fn stall_tolerance(&self) -> Duration {
         duration(self.stall_tolerance)
     }
 
-    /// How long a verdict waits after it was first seen due. Default 10 ms; zero: it does not wait. Longer than `timeout` it is
-    /// accepted, and a [mistake](Self::warnings).
+    /// How long a verdict waits after it was noted. Default 10 ms; zero: it does not wait; it cannot be `Duration::MAX`. A
+    /// value longer than `timeout` is valid, but a [mistake](Self::warnings).
     #[must_use]
     pub const fn last_look(&self) -> Duration {
         duration(self.last_look)
     }
 
-    /// How long the transport may take no byte while a ping waits to be written. Default `Duration::MAX`: a
-    /// ping counts as written when handed out. Finite, it obliges the driver to report `Wrote` and `PingSent`.
+    /// How long the transport may take no byte while a ping waits to be written. Default `Duration::MAX`: a ping counts as
+    /// written when it is handed out. If it is finite, the driver must report `Wrote` and `PingSent`.
     #[must_use]
     pub const fn write_timeout(&self) -> Duration {
         duration(self.write_timeout)
     }
 
-    /// When an unanswered ping makes a peer suspect. Default never. Not shorter than `timeout` it is accepted, and a
-    /// [mistake](Self::warnings): the verdict falls first.
+    /// When an unanswered ping makes a peer suspect. Default never. A duration not shorter than `timeout` is valid, but a
+    /// [mistake](Self::warnings), because the verdict comes first.
     #[must_use]
     pub const fn suspicion(&self) -> Suspicion {
         match self.suspicion {
@@ -350,13 +351,13 @@ impl Config {
         }
     }
 
-    /// The code of the Close frame that tells a peer it was given up. Default 3008 (IANA: Timeout).
+    /// The code of our Close frame to a peer that did not answer. Default 3008 (IANA: Timeout).
     #[must_use]
     pub const fn close_code(&self) -> CloseCode {
         self.close_code
     }
 
-    /// By how many per cent, at most, a wait for the next ping is shortened. Default 10; zero: exactly periodic.
+    /// By how many per cent, at most, a wait for the next ping is shortened: 0 to 100. Default 10; zero: exactly periodic.
     #[must_use]
     pub const fn jitter(&self) -> u8 {
         self.jitter

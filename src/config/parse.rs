@@ -1,4 +1,4 @@
-//! Settings from text.
+//! Parses settings.
 
 use alloc::borrow::ToOwned;
 use alloc::string::String;
@@ -12,24 +12,24 @@ use super::text::SETTINGS;
 use super::{Config, ConfigBuilder, ConfigError, Evidence, Schedule, Suspicion};
 use crate::event::{CloseCode, CloseCodeError};
 
-/// Settings as [`Display`](#impl-Display-for-Config) shows them, `interval=5s timeout=10s`, with spaces between: for a flag, a
-/// variable of the environment, a line of a file.
+/// Parses settings as [`Display`](#impl-Display-for-Config) shows them, `interval=5s timeout=10s`, separated by spaces: from
+/// a flag, an environment variable, or a line of a file.
 ///
-/// The names are those of the getters, which say what each means. What is not named is at its default; nothing is named
-/// twice. A duration is what [`parse_duration`](crate::parse_duration) reads, or `never`.
+/// The names are those of the getters, which say what each setting means. A setting without a value has its default. A
+/// setting may come only once. A duration is `never` or a text for [`parse_duration`](crate::parse_duration).
 ///
-/// | name | values beside a duration |
+/// | name | values other than a duration |
 /// |---|---|
 /// | `schedule` | `quiet`, `steady` |
 /// | `evidence` | `any-traffic`, `pong-only` |
 /// | `suspicion` | `never`, `after:2s`, `adaptive:100ms` |
 /// | `jitter` | per cent: `10` |
-/// | `control_budget` | frames in a burst, and frames each second after: `128/16`; `never`: any number |
+/// | `control_budget` | frames in a burst, and frames each second after: `128/16`; `never`: no limit |
 /// | `close_code` | `3008` |
 ///
 /// # Errors
 ///
-/// [`ParseConfigError`]: the first setting that cannot be read, or that breaks a rule of [`ConfigBuilder::build`].
+/// [`ParseConfigError`]: the first setting that cannot be parsed, or that breaks a rule of [`ConfigBuilder::build`].
 ///
 /// ```
 /// use core::time::Duration;
@@ -59,7 +59,7 @@ impl FromStr for Config {
     }
 }
 
-/// Settings that come one by one, and each once at most.
+/// Parses settings one by one. Each may come once.
 pub(crate) struct SettingsParser {
     pub(crate) builder: ConfigBuilder,
     /// A bit for each of `SETTINGS`.
@@ -67,7 +67,7 @@ pub(crate) struct SettingsParser {
 }
 
 impl SettingsParser {
-    /// What is not named stays as it is here.
+    /// A parser that starts from these settings.
     pub(crate) const fn new(builder: ConfigBuilder) -> Self {
         Self { builder, seen: 0 }
     }
@@ -157,7 +157,8 @@ fn or_never(value: &str) -> Result<Duration, Problem> {
     duration(value, true)
 }
 
-/// Where a rule forbids `never`, and says why: it can be read, but is not offered.
+/// For a setting whose rule forbids `never`. It parses `never`, because the rule's error says why, but its own error does
+/// not offer it.
 fn finite(value: &str) -> Result<Duration, Problem> {
     duration(value, false)
 }
@@ -169,12 +170,12 @@ fn duration(value: &str, or_never: bool) -> Result<Duration, Problem> {
     }
 }
 
-/// Digits only: `parse` takes a sign, too.
+/// Digits only, because `parse` also accepts a sign.
 fn number<T: FromStr>(text: &str) -> Option<T> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
-/// A text that is no [`Config`]: which setting, what was read, and what would be right.
+/// The error of parsing a [`Config`]: the setting, the text, and what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseConfigError {
     key: String,
@@ -202,20 +203,20 @@ enum Problem {
 }
 
 impl ParseConfigError {
-    /// The name of the setting, as it was read.
+    /// The name of the setting, as it was written.
     #[must_use]
     pub fn key(&self) -> &str {
         &self.key
     }
 
-    /// The name is none of a setting.
+    /// There is no setting with this name.
     #[cfg(feature = "transcript")]
     pub(crate) fn is_unknown_key(&self) -> bool {
         self.problem == Problem::UnknownKey
     }
 }
 
-/// The settings can be read, but not be: see [`ConfigBuilder::build`].
+/// The settings were parsed, but one is invalid: see [`ConfigBuilder::build`].
 impl From<ConfigError> for ParseConfigError {
     fn from(error: ConfigError) -> Self {
         Self { key: error.field().to_owned(), problem: Problem::Rule(error) }

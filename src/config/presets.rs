@@ -1,17 +1,19 @@
-//! Settings for three kinds of peers. Why, with the figures, is in `docs/choosing-numbers.md`.
+//! Settings for three kinds of peers. `docs/choosing-numbers.md` has the reasons and the figures.
 
 use core::time::Duration;
 
 use super::{Config, Suspicion};
 
 impl Config {
-    /// For servers that talk to each other: `interval` 2 s, `timeout` 5 s, all else at its default.
+    /// For connections between servers: `interval` 2 s, `timeout` 5 s, everything else at its default.
     ///
-    /// A dead server is found after 6 s on average and 7 s at most. Between servers hardly anything is lost. The 5 s are for a
-    /// process that pauses, and cover the first four of TCP's retransmissions, which come after about 0.3, 0.7, 1.4 and 2.8 s.
+    /// A dead server is detected after 6 s on average and 7 s at most. Between servers hardly anything is lost. The 5 s are
+    /// for a process that pauses. They cover the first four of TCP's retransmissions, which come after about 0.3, 0.7, 1.4
+    /// and 2.8 s.
     ///
-    /// The `interval` of each of these presets is at most half of its `timeout`. So a second ping goes out while the first is
-    /// awaited, and a ping that the peer's program has lost closes nobody. A ping each 2 s is cheap between servers.
+    /// The `interval` of each of these presets is at most half of its `timeout`. So a second ping goes out before the
+    /// verdict, and one ping that the peer's program has lost closes no connection. A ping every 2 s is cheap between
+    /// servers.
     ///
     /// ```
     /// use core::time::Duration;
@@ -20,7 +22,7 @@ impl Config {
     /// let bound = Config::BETWEEN_SERVERS.detection_bound(Duration::ZERO);
     /// assert_eq!(bound, Duration::from_millis(7_010));
     ///
-    /// // A start for settings of your own. `stall_tolerance` stays a quarter of 5 s.
+    /// // A base for your own settings. `stall_tolerance` stays a quarter of 5 s.
     /// let patient = Config::BETWEEN_SERVERS.to_builder().timeout(Duration::from_secs(6)).build()?;
     /// # assert_eq!(patient.interval(), Duration::from_secs(2));
     /// # Ok::<(), liveness::ConfigError>(())
@@ -28,12 +30,12 @@ impl Config {
     pub const BETWEEN_SERVERS: Self =
         Self::builder().interval(Duration::from_secs(2)).timeout(Duration::from_secs(5)).build_const();
 
-    /// For people at desks, on a cable or a good wireless network: `interval` 5 s, `timeout` 10 s, `suspicion` after 2 s, all
-    /// else at its default.
+    /// For people at desks, on a cable or a good wireless network: `interval` 5 s, `timeout` 10 s, `suspicion` after 2 s,
+    /// everything else at its default.
     ///
-    /// A dead peer is greyed out after 4.5 s on average, and found after 12.5 s on average and 15 s at most. The 10 s cover five of
-    /// TCP's retransmissions (the fifth comes after 5.7 s). The suspicion covers three; it takes nothing away, and a list of people
-    /// looks alive meanwhile.
+    /// A dead peer becomes suspect after 4.5 s on average, and is detected after 12.5 s on average and 15 s at most. The 10
+    /// s cover five of TCP's retransmissions (the fifth comes after 5.7 s). The suspicion covers three of them, because it
+    /// takes nothing away.
     ///
     /// ```
     /// use liveness::Config;
@@ -47,16 +49,16 @@ impl Config {
         .suspicion(Suspicion::After(Duration::from_secs(2)))
         .build_const();
 
-    /// For people on the move: `interval` 12 s, `timeout` 25 s, `suspicion` after 4 s, all else at its default.
+    /// For people on the move: `interval` 12 s, `timeout` 25 s, `suspicion` after 4 s, everything else at its default.
     ///
-    /// A dead peer is greyed out after 10 s on average, and found after 31 s on average and 37 s at most. A phone in a tunnel or
-    /// between two cells has no signal for up to 20 s, and what was sent into the gap comes with the next of TCP's retransmissions:
-    /// after 5.7, 11.5 or 23 s. So 25 s are just above a step of that ladder. A simulated phone that loses its signal six times an
-    /// hour is closed wrongly 0.4 times a day with an `interval` of 12 s and a `timeout` of 24 s, and 4.9 times with 20 s and 21 s
-    /// (`docs/detection-quality.md`).
+    /// A dead peer becomes suspect after 10 s on average, and is detected after 31 s on average and 37 s at most. A phone in
+    /// a tunnel or between two cells has no signal for up to 20 s. Data sent during the gap comes with the next of TCP's
+    /// retransmissions, after 5.7, 11.5 or 23 s. So 25 s are just above a step of that ladder. A simulated phone that loses
+    /// its signal six times an hour is closed wrongly 0.4 times a day with an `interval` of 12 s and a `timeout` of 24 s,
+    /// and 4.9 times with 20 s and 21 s (`docs/detection-quality.md`).
     ///
-    /// Each ping wakes the phone's radio, so the `interval` is no shorter than it must be. The suspicion covers TCP's first four
-    /// retransmissions, where the path alone takes up to a second.
+    /// Each ping wakes the phone's radio, so the `interval` is no shorter than necessary. The suspicion covers TCP's first
+    /// four retransmissions, because the path alone takes up to a second.
     ///
     /// ```
     /// use liveness::Config;

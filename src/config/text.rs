@@ -7,7 +7,7 @@ use crate::time::Seconds;
 
 pub(crate) type Show = fn(&Config, &mut fmt::Formatter<'_>) -> fmt::Result;
 
-/// Every setting: its name, and how its value is shown. `parse` knows the same names.
+/// Every setting: its name, and how its value is shown. `parse` has the same names.
 pub(crate) const SETTINGS: [(&str, Show); 15] = [
     ("interval", |config, f| or_never(f, config.interval)),
     ("timeout", |config, f| or_never(f, config.timeout)),
@@ -47,8 +47,8 @@ fn or_never(f: &mut fmt::Formatter<'_>, nanos: u64) -> fmt::Result {
     if nanos == NEVER { f.write_str("never") } else { write!(f, "{}", Seconds(nanos)) }
 }
 
-/// Every setting under its own name, as the `config` line of a transcript has them. What is shown is read again as the same
-/// [`Config`] (with feature `alloc`, which its `FromStr` needs).
+/// Every setting under its name, as in the `config` line of a transcript. The text can be parsed to the same [`Config`]
+/// (with feature `alloc`, because its `FromStr` needs that).
 ///
 /// ```
 /// assert!(liveness::Config::DEFAULT.to_string().starts_with("interval=20s timeout=25s schedule=quiet"));

@@ -1,4 +1,4 @@
-//! Settings that are accepted, and are surely a mistake.
+//! Settings that are valid, but surely a mistake.
 
 use core::fmt;
 use core::time::Duration;
@@ -6,9 +6,9 @@ use core::time::Duration;
 use super::{Config, NEVER};
 use crate::time::{Seconds, duration, nanos};
 
-/// Two settings, or one, that are surely not what was meant: from [`Config::warnings`].
+/// A setting that is surely a mistake, or two that are together: from [`Config::warnings`].
 ///
-/// Shown, it names the settings, their values, and what would be right.
+/// `Display` names the settings, their values, and what to write instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ConfigWarning {
@@ -17,22 +17,23 @@ pub enum ConfigWarning {
         /// [`Config::interval`].
         interval: Duration,
     },
-    /// `silence_timeout` is not longer than `interval`: a peer that answers every ping, and says nothing else, is silent for as
-    /// long, and is closed.
+    /// `silence_timeout` is not longer than `interval`: a peer that only answers pings is silent for that long, and is
+    /// closed.
     SilentBetweenPings {
         /// [`Config::silence_timeout`].
         silence_timeout: Duration,
         /// [`Config::interval`].
         interval: Duration,
     },
-    /// `last_look` is longer than `timeout`: to confirm a verdict takes longer than an answer may.
+    /// `last_look` is longer than `timeout`: confirming a verdict takes longer than an answer may.
     LastLookTooLong {
         /// [`Config::last_look`].
         last_look: Duration,
         /// [`Config::timeout`].
         timeout: Duration,
     },
-    /// `suspicion` is shorter neither than `timeout` nor than `write_timeout`: the verdict falls first, and no peer is ever suspect.
+    /// `suspicion` is not shorter than `timeout` or `write_timeout`: the verdict comes first, and no peer ever becomes
+    /// suspect.
     NeverSuspect {
         /// How long [`Config::suspicion`] waits at least.
         after: Duration,
@@ -42,11 +43,11 @@ pub enum ConfigWarning {
 }
 
 impl Config {
-    /// What in these settings is surely a mistake, though it is accepted: `interval` below 1 ms, `silence_timeout` not longer than
-    /// `interval`, `last_look` longer than `timeout`, `suspicion` not shorter than `timeout`. A program whose users choose the
-    /// settings shows these lines when it starts.
+    /// The settings that are valid, but surely a mistake: `interval` below 1 ms, `silence_timeout` not longer than
+    /// `interval`, `last_look` longer than `timeout`, `suspicion` not shorter than `timeout`. A program whose users choose
+    /// the settings should show these lines when it starts.
     ///
-    /// They are no errors: [`ConfigBuilder::build`](super::ConfigBuilder::build) says why.
+    /// [`ConfigBuilder::build`](super::ConfigBuilder::build) says why these are not errors.
     ///
     /// ```
     /// use liveness::Config;
@@ -65,12 +66,12 @@ impl Config {
         let [interval, timeout] = [self.interval, self.timeout].map(duration);
         let [silence_timeout, last_look, after] =
             [self.silence_timeout, self.last_look, self.suspect_after].map(duration);
-        // Without a clock for the writing there is no suspicion during it.
+        // Without a `write_timeout` there is no suspicion during the writing.
         let written = self.write_timeout == NEVER || self.suspect_after >= self.write_timeout;
         let warnings = [
             (self.interval < nanos(Duration::from_millis(1)), ConfigWarning::PingsWithoutEnd { interval }),
             (
-                // Without pings nothing is said between them.
+                // Without pings there are no answers.
                 self.interval != NEVER && silence_timeout <= interval,
                 ConfigWarning::SilentBetweenPings { silence_timeout, interval },
             ),

@@ -1,10 +1,10 @@
 //! Rails' ActionCable.
 //!
 //! ```text
-//! server: {"type":"ping","message":1795979930}      each 3 s; the Unix time in seconds; no answer
+//! server: {"type":"ping","message":1795979930}      every 3 s; the Unix time in seconds; no answer
 //! ```
 //!
-//! The server learns nothing of its client. (AnyCable's `actioncable-v1-ext-json` adds an answer.)
+//! The server learns nothing about its client. (AnyCable's `actioncable-v1-ext-json` adds an answer.)
 //!
 //! Source: `ActionCable::Server::Connections` of Rails (`BEAT_INTERVAL`); @rails/actioncable 8.1.400 (`connection_monitor.js`).
 
@@ -16,19 +16,20 @@ use super::{Dialect, Heard, Json, Message, Out};
 use crate::config::Config;
 use crate::payload::Payload;
 
-/// The client's end: it hears, and never asks.
+/// The client's end: it only receives beats, and never asks.
 #[must_use]
 pub const fn client() -> Json {
     Json::beat("type", "ping").only_answers()
 }
 
-/// 12 s without anything. The official client looks after 6 to 12 s whether 6 s have passed, since 7.2 with any message.
+/// Offline after 12 s of silence. The official client checks 6 to 12 s after a ping whether 6 s have passed; since version
+/// 7.2 any message counts.
 pub const CLIENT_CONFIG: Config = takes_any_number(listens(Duration::from_secs(12)));
 
-/// A ping each 3 s, whatever flows: clients older than 7.2 count nothing else.
+/// A ping every 3 s, whatever else is sent: clients older than 7.2 count only pings.
 pub const SERVER_CONFIG: Config = beats(Duration::from_secs(3), Duration::MAX);
 
-/// The server's end: it tells, and nobody answers. `T` tells the Unix time in seconds.
+/// The server's end: it sends beats without an answer. `T` returns the Unix time in seconds.
 ///
 /// ```
 /// use liveness::dialect::{Dialect as _, Message, OutBuffer, action_cable};
@@ -46,7 +47,7 @@ pub struct Server<T> {
 }
 
 impl<T: FnMut() -> u64> Server<T> {
-    /// With this to tell the time.
+    /// A server that reads the time from `unix_time`.
     #[must_use]
     pub const fn new(unix_time: T) -> Self {
         Self { unix_time }

@@ -1,16 +1,16 @@
-//! Centrifugo, and whatever is built on the library centrifuge.
+//! Centrifugo, and other servers that use the library centrifuge.
 //!
 //! ```text
-//! server: {"id":1,"connect":{"ping":25,"pong":true, …}}      how often, and whether it wants an answer
+//! server: {"id":1,"connect":{"ping":25,"pong":true, …}}      the interval, and whether it wants an answer
 //! server: {}                                                 an empty reply
 //! client: {}                                                 an empty command, at once
 //! ```
 //!
-//! Only the server asks. In protobuf an empty message with its length before it is one zero byte.
+//! Only the server asks. In protobuf an empty message is one zero byte, because its length comes first.
 //!
-//! A server that has more to say joins replies with line feeds, and the empty one may be among them. Such a message is data:
-//! **the program that splits it answers each empty line of it** with `{}`. What this dialect has answered the program never
-//! sees, so nothing is answered twice, which would end the connection.
+//! A server may join several replies with line feeds, and one of them may be empty. Such a message is data: **the program
+//! that splits it answers each of its empty lines** with `{}`. The program never sees a message that this dialect has
+//! answered. So nothing is answered twice, which would end the connection.
 //!
 //! Source: `client.go` and `config.go` of centrifugal/centrifuge at 1d8f99f (25 s, 10 s; `DisconnectNoPong` is 3012);
 //! centrifuge-js
@@ -23,25 +23,25 @@ use super::{Dialect, Exact, Heard, JsonValue, Message, Out};
 use crate::config::Config;
 use crate::payload::Payload;
 
-/// The client's end, in JSON: it answers, and never asks.
+/// The client's end in JSON: it answers, and never asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Client {
     answers: bool,
 }
 
-/// The server's end, in JSON: it asks.
+/// The server's end in JSON: it asks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_structs, reason = "it has nothing inside, and never will")]
 pub struct Server;
 
 impl Client {
-    /// For a server that wants an answer: `"pong":true`, as servers have it by default.
+    /// For a server that wants answers: `"pong":true`, the default of servers.
     #[must_use]
     pub const fn new() -> Self {
         Self { answers: true }
     }
 
-    /// For a server that wants none, and closes a client that answers.
+    /// For a server that wants no answers, and closes a client that answers.
     #[must_use]
     pub const fn silent() -> Self {
         Self { answers: false }
@@ -66,20 +66,22 @@ pub const fn protobuf_server() -> Exact {
     Exact::binary(&[0], &[0]).only_asks()
 }
 
-/// For a server that asks each 25 s, the default. Others say so in their reply to `connect`: [`connect`], [`client_config`].
+/// For a server that asks every 25 s, the default. Read another interval from its reply to `connect`: [`connect`],
+/// [`client_config`].
 pub const CLIENT_CONFIG: Config = client_config(Duration::from_secs(25));
 
-/// Each 25 s, with 10 s to answer, and 3012 ("no pong"): the library's own numbers.
+/// A ping every 25 s, 10 s to answer, and close code 3012 ("no pong"): the library's own numbers.
 pub const SERVER_CONFIG: Config = closes_with(3012, asks(Duration::from_secs(25), Duration::from_secs(10)));
 
-/// For a server that asks each `ping`: 10 s more without anything, the official client's `maxServerPingDelay`.
+/// For a server that asks every `ping`. Offline after `ping` and 10 s more of silence: the official client's
+/// `maxServerPingDelay`.
 #[must_use]
 pub const fn client_config(ping: Duration) -> Config {
     listens(ping.saturating_add(Duration::from_secs(10)))
 }
 
-/// Reads how often the server asks, and whether it wants an answer, from its reply to `connect`; `None` if the message is none,
-/// has other replies beside it, or is longer than a dialect looks at.
+/// Reads the server's interval, and whether it wants answers, from its reply to `connect`. `None`: the message is not that
+/// reply, has other replies beside it, or is longer than [`LONGEST`](super::LONGEST).
 ///
 /// ```
 /// use core::time::Duration;
@@ -97,7 +99,7 @@ pub fn connect(message: &str) -> Option<(Duration, bool)> {
 }
 
 fn is_empty(message: Message<'_>) -> bool {
-    // Most replies have a field, and so a quote.
+    // Most replies have a field, which needs a quote.
     let text = message.text().filter(|text| !text.contains('"'));
     text.and_then(JsonValue::read).is_some_and(JsonValue::is_empty_object)
 }

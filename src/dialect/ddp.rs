@@ -5,7 +5,7 @@
 //! other:  {"msg":"pong","id":"0123456789abcdef"}      with the same id, if there was one
 //! ```
 //!
-//! Not before `connected`.
+//! Neither end may ask before `connected`.
 //!
 //! Source: `packages/ddp/DDP.md` of meteor/meteor, "Heartbeats"; `livedata_connection.js` for the numbers.
 
@@ -21,5 +21,6 @@ pub const fn dialect() -> Json {
     Json::new("msg", "ping", "pong").id("id")
 }
 
-/// `heartbeatInterval` 17.5 s and `heartbeatTimeout` 15 s: Meteor's client. Either end asks where the other has been quiet.
+/// `heartbeatInterval` 17.5 s and `heartbeatTimeout` 15 s, as in Meteor's client. Either end asks when the other has been
+/// quiet.
 pub const CONFIG: Config = asks_where_quiet(Duration::from_millis(17_500), Duration::from_secs(15));

@@ -2,12 +2,12 @@
 //!
 //! ```text
 //! server: {"op":10,"d":{"heartbeat_interval":41250}}     its hello
-//! client: {"op":1,"d":251}                               each interval; d: the latest "s" of a dispatch, or null
+//! client: {"op":1,"d":251}                               every interval; d: the latest "s" of a dispatch, or null
 //! server: {"op":11}                                      the answer
-//! server: {"op":1}                                       now, please: the client beats at once
+//! server: {"op":1}                                       a request: the client sends its heartbeat at once
 //! ```
 //!
-//! With `compress=zlib-stream` or zstd no message can be read by itself: there the program finds op 11 and op 1, and hands in
+//! With `compress=zlib-stream` or zstd no message can be read alone. There the program finds op 11 and op 1 and reports
 //! [`Heard::SomeAnswer`] and [`Heard::Beat`] (a driver's `heard`).
 //!
 //! Source: "Gateway" and "Gateway Events" of Discord's developer docs (`developers/events` of discord/discord-api-docs);
@@ -22,8 +22,8 @@ use super::{Dialect, Heard, JsonValue, Message, Out};
 use crate::config::Config;
 use crate::payload::Payload;
 
-/// The client's end. `S` tells the latest sequence number, `None` before the first: the program reads it from each dispatch,
-/// most of which are longer than a dialect looks at, and needs it to resume.
+/// The client's end. `S` returns the latest sequence number, `None` before the first. The program reads the number from each
+/// dispatch, because it needs it to resume, and most dispatches are longer than [`LONGEST`](super::LONGEST).
 ///
 /// ```
 /// use std::sync::Arc;
@@ -47,7 +47,7 @@ pub struct Client<S> {
 }
 
 impl<S: FnMut() -> Option<u64>> Client<S> {
-    /// With this to tell the sequence number.
+    /// A client that reads the sequence number from `sequence`.
     #[must_use]
     pub const fn new(sequence: S) -> Self {
         Self { sequence }
@@ -67,17 +67,18 @@ impl<S> fmt::Debug for Client<S> {
     }
 }
 
-/// For a hello of 41.25 s, which is what Discord says; but read it: [`hello`], [`client_config`].
+/// For a hello of 41.25 s, Discord's usual number. Read the hello instead: [`hello`], [`client_config`].
 pub const CLIENT_CONFIG: Config = client_config(Duration::from_millis(41_250));
 
-/// Each `heartbeat_interval`, whatever flows, the first after a random part of it, as Discord asks. A heartbeat without its ACK
-/// before the next is a dead connection. The code is 4000: after 1000 and 1001 the session could not be resumed.
+/// A heartbeat every `heartbeat_interval`, whatever else is sent. The first comes after a random part of it, as Discord's
+/// docs want. A heartbeat that has no ACK when the next is due is a dead connection. The close code is 4000: after 1000 and
+/// 1001 the session could not be resumed.
 #[must_use]
 pub const fn client_config(heartbeat_interval: Duration) -> Config {
     closes_with(4000, asks(heartbeat_interval, heartbeat_interval))
 }
 
-/// Reads `heartbeat_interval` from the server's hello; `None` if the message is none.
+/// Reads `heartbeat_interval` from the server's hello. `None`: the message is not a hello.
 ///
 /// ```
 /// use core::time::Duration;

@@ -1,15 +1,15 @@
-//! engine.io 4, which socket.io 4 rides on.
+//! engine.io 4, the transport of socket.io 4.
 //!
 //! ```text
-//! server: 2        text, each pingInterval
+//! server: 2        text, every pingInterval
 //! client: 3        at once
 //! ```
 //!
-//! Only the server asks; a client that sends `2` is closed at once. Every packet of socket.io is inside a `4…`, which is data.
+//! Only the server asks, and it closes a client that sends `2`. Every packet of socket.io is inside a `4…`, which is data.
 //! `2probe` and `3probe` belong to a change of transport, and are data too.
 //!
-//! Source: engine.io-protocol, "Heartbeat"; engine.io 6.6.13 and engine.io-client 6.6.8, whose client counts nothing but `2`.
-//! EIO=3, where the client asks, is not this dialect.
+//! Source: engine.io-protocol, "Heartbeat"; engine.io 6.6.13 and engine.io-client 6.6.8, whose client counts only `2`.
+//! This is not the dialect of EIO=3, where the client asks.
 
 use core::time::Duration;
 
@@ -32,24 +32,25 @@ pub const fn client() -> Exact {
 /// `pingInterval` 25 s, `pingTimeout` 20 s, the defaults of engine.io, which the server's open packet must announce.
 pub const SERVER_CONFIG: Config = server_config(Duration::from_secs(25), Duration::from_secs(20));
 
-/// For a server with the same numbers. Others come from its open packet: [`open`], [`client_config`].
+/// For a server with the same numbers. Read other numbers from its open packet: [`open`], [`client_config`].
 pub const CLIENT_CONFIG: Config = client_config(Duration::from_secs(25), Duration::from_secs(20));
 
-/// For a server that announces these numbers. `Steady`: the client counts nothing but `2`, so traffic must not replace it.
+/// For a server that announces these numbers. `Steady`, because the client counts only `2`: traffic must not replace it.
 #[must_use]
 pub const fn server_config(ping_interval: Duration, ping_timeout: Duration) -> Config {
     asks(ping_interval, ping_timeout)
 }
 
-/// For a client whose server announced these numbers: nothing for their sum, and the server is gone.
+/// For a client whose server announced these numbers. The server is offline after their sum without any event.
 ///
-/// The official client wants a `2` in that time. Here everything that arrives counts, because a server that talks lives.
+/// The official client needs a `2` in that time. Here everything that arrives counts, because a server that sends data is
+/// alive.
 #[must_use]
 pub const fn client_config(ping_interval: Duration, ping_timeout: Duration) -> Config {
     listens(ping_interval.saturating_add(ping_timeout))
 }
 
-/// Reads `pingInterval` and `pingTimeout` from a server's open packet; `None` if the message is none.
+/// Reads `pingInterval` and `pingTimeout` from a server's open packet. `None`: the message is not an open packet.
 ///
 /// ```
 /// use liveness::dialect::engine_io;

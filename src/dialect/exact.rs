@@ -3,9 +3,10 @@
 use super::{Dialect, Heard, Message, Out, Role};
 use crate::payload::Payload;
 
-/// Two fixed messages: one that asks and one that answers; or one that tells, and nobody answers.
+/// Two fixed messages: one that asks, and one that answers. Or one fixed message: a beat without an answer.
 ///
-/// A message is the heartbeat's only if it is exactly one of them, of the same kind. Answers name no ping: [`Heard::SomeAnswer`].
+/// A message is a heartbeat only if it is equal to one of them, and of the same kind. Answers name no ping:
+/// [`Heard::SomeAnswer`].
 ///
 /// ```
 /// use liveness::dialect::{Dialect as _, Exact, Heard, Message, OutBuffer};
@@ -34,39 +35,39 @@ pub struct Exact {
 }
 
 impl Exact {
-    /// These two text messages. Either end asks and answers. Where both are the same text, an end must be told what it does:
-    /// [`only_asks`](Self::only_asks) or [`only_answers`](Self::only_answers); else it takes each for an answer.
+    /// Two text messages. Either end asks and answers. If both are the same text, say what this end does, with
+    /// [`only_asks`](Self::only_asks) or [`only_answers`](Self::only_answers). Otherwise it takes every one for an answer.
     #[must_use]
     pub const fn text(ping: &'static str, pong: &'static str) -> Self {
         Self { ping: Message::Text(ping), pong: Some(Message::Text(pong)), role: Role::Both }
     }
 
-    /// These two binary messages, as [`text`](Self::text) has it.
+    /// Two binary messages: see [`text`](Self::text).
     #[must_use]
     pub const fn binary(ping: &'static [u8], pong: &'static [u8]) -> Self {
         Self { ping: Message::Binary(ping), pong: Some(Message::Binary(pong)), role: Role::Both }
     }
 
-    /// This text message tells that its sender lives, and is not answered. Both ends send it, and hear it.
+    /// A text message that says that its sender is alive, and has no answer. Both ends send it and receive it.
     #[must_use]
     pub const fn text_beat(beat: &'static str) -> Self {
         Self { ping: Message::Text(beat), pong: None, role: Role::Both }
     }
 
-    /// This binary message, as [`text_beat`](Self::text_beat) has it.
+    /// A binary message: see [`text_beat`](Self::text_beat).
     #[must_use]
     pub const fn binary_beat(beat: &'static [u8]) -> Self {
         Self { ping: Message::Binary(beat), pong: None, role: Role::Both }
     }
 
-    /// This end asks, and does not answer.
+    /// Makes this end ask, and not answer.
     #[must_use]
     pub const fn only_asks(mut self) -> Self {
         self.role = Role::Asks;
         self
     }
 
-    /// This end answers, and never asks.
+    /// Makes this end answer, and never ask.
     #[must_use]
     pub const fn only_answers(mut self) -> Self {
         self.role = Role::Answers;

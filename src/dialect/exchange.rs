@@ -1,4 +1,4 @@
-//! Exchanges whose heartbeat is a message. (Binance's are frames, and need no dialect; HTX compresses its messages.)
+//! Exchanges whose heartbeat is a message. (Binance sends frames, which need no dialect. HTX compresses its messages.)
 //!
 //! ```text
 //! OKX           ping                              pong                                     the client asks
@@ -11,8 +11,8 @@
 //! Crypto.com    {"method":"public/heartbeat","id":7}      {"method":"public/respond-heartbeat","id":7}
 //! ```
 //!
-//! All of these are the client's end. Where it asks it is `Steady`: exchanges count what they are asked, and not the data that
-//! they send.
+//! All of these are the client's end. A client that asks is `Steady`, because exchanges count only pings, and not the data
+//! that they send.
 
 use core::time::Duration;
 
@@ -27,7 +27,8 @@ pub const fn okx() -> Exact {
     Exact::text("ping", "pong").only_asks()
 }
 
-/// Each 20 s, with 20 s to answer: OKX closes a connection on which nothing went for 30 s, and advises less than that for both.
+/// A ping every 20 s, and 20 s to answer: OKX closes a connection after 30 s without traffic, and recommends less than that
+/// for both.
 pub const OKX_CONFIG: Config = asks(Duration::from_secs(20), Duration::from_secs(20));
 
 /// KuCoin: an `id` that is a string. Source: KuCoin docs, "Ping"; ccxt 4.5.84.
@@ -36,7 +37,8 @@ pub const fn kucoin() -> Json {
     Json::new("type", "ping", "pong").id("id").only_asks()
 }
 
-/// `pingInterval` 18 s and `pingTimeout` 10 s; others come with the token, before the connection is opened: [`kucoin_config`].
+/// `pingInterval` 18 s and `pingTimeout` 10 s. Other numbers come with the token, before the connection opens:
+/// [`kucoin_config`].
 pub const KUCOIN_CONFIG: Config = kucoin_config(Duration::from_secs(18), Duration::from_secs(10));
 
 /// For the `pingInterval` and `pingTimeout` that came with the token.
@@ -52,20 +54,20 @@ pub const fn hyperliquid() -> Json {
     Json::new("method", "ping", "pong").pong_key("channel").only_asks()
 }
 
-/// Each 20 s: both close after a minute (Hyperliquid where it sent nothing, MEXC where it was not asked). The docs give no time
-/// for the answer; it is this crate's default.
+/// A ping every 20 s: Hyperliquid closes a connection on which it sent nothing for a minute, MEXC one on which it received
+/// no ping for a minute. The docs give no time for the answer; it is this crate's default.
 pub const HYPERLIQUID_CONFIG: Config = asks(Duration::from_secs(20), Config::DEFAULT.timeout());
 
-/// Crypto.com: the server asks, and wants its `id` again. Source: ccxt 4.5.84, hummingbot.
+/// Crypto.com: the server asks, and expects its `id` in the answer. Source: ccxt 4.5.84, hummingbot.
 #[must_use]
 pub const fn crypto_com() -> Json {
     Json::new("method", "public/heartbeat", "public/respond-heartbeat").id("id").only_answers()
 }
 
-/// A minute without anything. How often the server asks is not in the sources that were read.
+/// Offline after a minute of silence. The sources do not say how often the server asks.
 pub const CRYPTO_COM_CONFIG: Config = listens(Duration::from_secs(60));
 
-/// Bybit 5, whose answers differ by stream, and of which some return `req_id` and some do not. Source:
+/// Bybit 5. Its answers differ by stream: some return `req_id`, and some do not. Source:
 /// `docs/v5/websocket/wss-authentication.mdx` of bybit-exchange/docs, "How to Send the Heartbeat Packet".
 ///
 /// ```
@@ -81,7 +83,7 @@ pub const CRYPTO_COM_CONFIG: Config = listens(Duration::from_secs(60));
 #[expect(clippy::exhaustive_structs, reason = "it has nothing inside, and never will")]
 pub struct Bybit;
 
-/// Each 20 s, which Bybit advises. It gives no time for the answer; it is this crate's default.
+/// A ping every 20 s, as Bybit recommends. Bybit gives no time for the answer; it is this crate's default.
 pub const BYBIT_CONFIG: Config = asks(Duration::from_secs(20), Config::DEFAULT.timeout());
 
 impl Dialect for Bybit {
@@ -93,7 +95,7 @@ impl Dialect for Bybit {
         if !answers {
             return Heard::Data;
         }
-        // Some streams return an empty one.
+        // Some streams return an empty string.
         let id = value.field("req_id").filter(|id| !id.is(""));
         id.map_or(Heard::SomeAnswer, |id| id.payload().map_or(Heard::Data, Heard::Answer))
     }
@@ -104,15 +106,15 @@ impl Dialect for Bybit {
     }
 }
 
-/// Kraken 2: asks with a `req_id`, and hears the `heartbeat` that comes each second where nothing else does, so that it is not
-/// taken for data. Source: Kraken docs, "WebSocket v2", "Ping" and "Heartbeat".
+/// Kraken 2: asks with a `req_id`. Kraken's `heartbeat`, which comes every second without other traffic, is a beat and not
+/// data. Source: Kraken docs, "WebSocket v2", "Ping" and "Heartbeat".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Kraken {
     json: NumberedJson,
 }
 
 impl Kraken {
-    /// A new connection's.
+    /// The dialect of a new connection.
     #[must_use]
     pub const fn new() -> Self {
         Self { json: Json::new("method", "ping", "pong").only_asks().numbers("req_id") }
@@ -125,7 +127,7 @@ impl Default for Kraken {
     }
 }
 
-/// This crate's default numbers, for Kraken gives none.
+/// This crate's default numbers, because Kraken gives none.
 pub const KRAKEN_CONFIG: Config =
     takes_any_number(asks(Config::DEFAULT.interval(), Config::DEFAULT.timeout()));
 
@@ -144,8 +146,8 @@ impl Dialect for Kraken {
     }
 }
 
-/// Deribit, after `public/set_heartbeat`: a `test_request` is answered with a call of `public/test`, and a `heartbeat` is not. It
-/// never asks by itself. Source: Deribit API, "public/set_heartbeat".
+/// Deribit, after `public/set_heartbeat`. It answers a `test_request` with a call of `public/test`, and does not answer a
+/// `heartbeat`. It never asks by itself. Source: Deribit API, "public/set_heartbeat".
 ///
 /// ```
 /// use liveness::dialect::{Dialect as _, Heard, Message, OutBuffer, exchange};
@@ -162,7 +164,8 @@ pub struct Deribit {
 }
 
 impl Deribit {
-    /// With an identifier that no other call of the program has: what is answered to it is taken for the heartbeat's.
+    /// A dialect with this identifier. No other call of the program may use it, because every reply to it counts as the
+    /// heartbeat's.
     #[must_use]
     pub const fn new(id: u64) -> Self {
         Self { id }
@@ -172,7 +175,7 @@ impl Deribit {
 /// For `set_heartbeat` with 30 s.
 pub const DERIBIT_CONFIG: Config = deribit_config(Duration::from_secs(30));
 
-/// For this `interval` of `set_heartbeat`, at least 10 s: the server is gone when nothing has come for two of them.
+/// For this `interval` of `set_heartbeat`, at least 10 s. The server is offline after two intervals of silence.
 #[must_use]
 pub const fn deribit_config(interval: Duration) -> Config {
     listens(twice(interval))

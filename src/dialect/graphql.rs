@@ -2,13 +2,13 @@
 //!
 //! ```text
 //! graphql-transport-ws   {"type":"ping"}, {"type":"pong"}      either end asks, both may carry a "payload"
-//! graphql-ws (older)     {"type":"ka"}                         the server tells, nobody answers
+//! graphql-ws (older)     {"type":"ka"}                         the server sends, without an answer
 //! ```
 //!
-//! The names mislead: the library graphql-ws speaks the subprotocol `graphql-transport-ws`, and the subprotocol `graphql-ws` is
-//! the older one's.
+//! The names are misleading: the library graphql-ws implements the subprotocol `graphql-transport-ws`, and the subprotocol
+//! `graphql-ws` belongs to the older library.
 //!
-//! Source: PROTOCOL.md of graphql-ws 6.4.2, "Ping" and "Pong"; its client and server return the payload, others need not
+//! Source: PROTOCOL.md of graphql-ws 6.4.2, "Ping" and "Pong"; its client and server return the payload; other ends may not
 //! (async-graphql does not). subscriptions-transport-ws 0.11.0.
 
 use core::time::Duration;
@@ -18,13 +18,13 @@ use super::{Dialect, Heard, Json, JsonValue, Message, Out};
 use crate::config::Config;
 use crate::payload::Payload;
 
-/// An end of `graphql-transport-ws`, either one.
+/// Either end of `graphql-transport-ws`.
 ///
-/// A ping carries its digits in `payload`, and the answer of a peer that returns it names the ping; one that returns nothing
-/// gives [`Heard::SomeAnswer`], and so does a pong that nobody asked for, which the protocol allows as a beat. Payloads of the
-/// peer are returned as they came.
+/// Our ping has its digits in `payload`. If a peer returns the payload, its answer names the ping. An answer without it is
+/// [`Heard::SomeAnswer`], and so is an unsolicited pong, which the protocol allows as a beat. We return the payload of the
+/// peer's ping unchanged.
 ///
-/// Either message may be sent at any time after the socket is open, before `connection_ack` too.
+/// Either end may send either message as soon as the socket is open, even before `connection_ack`.
 ///
 /// ```
 /// use liveness::dialect::{Dialect as _, Heard, Message, OutBuffer, graphql};
@@ -39,16 +39,16 @@ use crate::payload::Payload;
 pub struct TransportWs;
 
 impl TransportWs {
-    /// For a server: asks where a client has been quiet for 12 s, as the official server does (with frames). The protocol agrees
-    /// on no numbers; `timeout` is this crate's default.
+    /// For a server: asks when a client has been quiet for 12 s, as the official server does (with frames). The protocol
+    /// defines no numbers; `timeout` is this crate's default.
     pub const SERVER_CONFIG: Config = asks_where_quiet(Duration::from_secs(12), Config::DEFAULT.timeout());
 
-    /// For a client: asks each 10 s. Servers may want to be asked (`keepalive_timeout` of async-graphql, the keep-alive of juniper),
-    /// and the protocol agrees on no number.
+    /// For a client: asks every 10 s, because a server may close a client that never asks (`keepalive_timeout` of
+    /// async-graphql, the keep-alive of juniper). The protocol defines no number.
     pub const CLIENT_CONFIG: Config = asks(Duration::from_secs(10), Config::DEFAULT.timeout());
 }
 
-/// The field of a payload of ours that has the digits.
+/// The field of our payload that has the digits.
 const PING: &str = "ping";
 
 impl Dialect for TransportWs {
@@ -79,27 +79,27 @@ impl Dialect for TransportWs {
     }
 }
 
-/// The server's end of subscriptions-transport-ws: it tells, and nobody answers.
+/// The server's end of subscriptions-transport-ws: it sends beats without an answer.
 ///
-/// A `ka` may not be sent before `connection_ack`.
+/// Send no `ka` before `connection_ack`.
 #[must_use]
 pub const fn keep_alive_server() -> Json {
     Json::beat("type", "ka").only_asks()
 }
 
-/// The client's end of subscriptions-transport-ws, and of AWS AppSync: it hears, and never asks.
+/// The client's end of subscriptions-transport-ws, and of AWS AppSync: it receives beats, and never asks.
 #[must_use]
 pub const fn keep_alive_client() -> Json {
     Json::beat("type", "ka").only_answers()
 }
 
-/// A `ka` each 10 s, three in the 30 s that the official client waits. The server learns nothing of its client from it.
+/// A `ka` every 10 s: three in the 30 s that the official client waits. The server learns nothing about its client from it.
 pub const KEEP_ALIVE_SERVER_CONFIG: Config = beats(Duration::from_secs(10), Duration::MAX);
 
-/// 30 s without anything, the `timeout` of the official client, which counts nothing but `ka`.
+/// Offline after 30 s of silence: the `timeout` of the official client, which counts only `ka`.
 pub const KEEP_ALIVE_CLIENT_CONFIG: Config = keep_alive_client_config(Duration::from_secs(30));
 
-/// For a server that announces its own number: AppSync's `connectionTimeoutMs` in `connection_ack`.
+/// For a server that announces its timeout, as AppSync does: `connectionTimeoutMs` in `connection_ack`.
 #[must_use]
 pub const fn keep_alive_client_config(timeout: Duration) -> Config {
     takes_any_number(listens(timeout))

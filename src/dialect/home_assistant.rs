@@ -5,9 +5,9 @@
 //! server: {"id":19,"type":"pong"}
 //! ```
 //!
-//! Only the client asks, and only after `auth_ok`. Identifiers are numbers that grow over *all* commands of a connection; the
-//! server refuses one that does not (`id_reuse`). So the heartbeat draws them from the program's own counter, at the moment of
-//! writing.
+//! Only the client asks, and only after `auth_ok`. Identifiers are numbers that grow over *all* commands of a connection.
+//! The server refuses a number that does not (`id_reuse`). So the heartbeat takes its number from the program's own counter,
+//! when it is written.
 //!
 //! Source: "WebSocket API" of developers.home-assistant (`docs/api/websocket.md`), "Pings and pongs";
 //! `components/websocket_api/connection.py` of home-assistant/core; home-assistant-js-websocket 9.7.0.
@@ -19,9 +19,9 @@ use super::{Dialect, Heard, Json, Message, NumberedJson, Out};
 use crate::config::Config;
 use crate::payload::Payload;
 
-/// The client's end. `N` gives the next number of the program's counter, which its commands draw from too.
+/// The client's end. `N` returns the next number of the counter that the program's commands use too.
 ///
-/// It must be written as soon as it was drawn: a command with a later number that overtakes it makes it wrong.
+/// Write the heartbeat at once. If a command with a later number overtakes it, the server refuses it.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -48,11 +48,11 @@ pub struct Client<N> {
     next: N,
 }
 
-/// This crate's default numbers, because the protocol has none. `Steady`, so that an answer is always due.
+/// This crate's default numbers, because the protocol has none. `Steady`: asks at every interval.
 pub const CLIENT_CONFIG: Config = asks(Config::DEFAULT.interval(), Config::DEFAULT.timeout());
 
 impl<N: FnMut() -> u64> Client<N> {
-    /// With this to give the next number.
+    /// A client that takes its numbers from `next`.
     #[must_use]
     pub const fn new(next: N) -> Self {
         Self { json: Json::new("type", "ping", "pong").only_asks().numbers("id"), next }

@@ -7,10 +7,10 @@ use super::json_value::JsonValue;
 use super::{Dialect, Heard, Message, Out, Role};
 use crate::payload::Payload;
 
-/// Two JSON objects that are told by a field: `{"type":"ping"}` and `{"type":"pong"}`.
+/// Two JSON objects that a field identifies: `{"type":"ping"}` and `{"type":"pong"}`.
 ///
-/// A message is read by its top-level fields, whatever their order, white space and escapes, and whatever other fields there
-/// are ([`JsonValue`]). What is no JSON object, or has another value in that field, is data.
+/// A message is recognised by its top-level fields, whatever their order, white space and escapes, and whatever other fields
+/// it has ([`JsonValue`]). Any other message is data.
 ///
 /// ```
 /// use liveness::dialect::{Dialect as _, Heard, Json, Message, OutBuffer};
@@ -39,32 +39,33 @@ pub struct Json {
     role: Role,
 }
 
-/// A field's name, and its value: a string, or in `with` whatever is written there.
+/// A field's name, and its value: a string, or in `with` any JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Field {
     name: &'static str,
     value: &'static str,
 }
 
-/// The longest identifier that is written back; an answer with it fits in what is looked at.
+/// The longest identifier that we write back. An answer with it is no longer than [`LONGEST`](super::LONGEST).
 const LONGEST_ID: usize = 128;
 
 impl Json {
-    /// What asks has `ping` in the field `key`, what answers has `pong` there. Either end asks and answers.
+    /// A ping has the value `ping` in the field `key`, and an answer has the value `pong`. Either end asks and answers.
     #[must_use]
     pub const fn new(key: &'static str, ping: &'static str, pong: &'static str) -> Self {
         let (ping, pong) = (Field { name: key, value: ping }, Field { name: key, value: pong });
         Self { ping, pong: Some(pong), id: None, with: None, role: Role::Both }
     }
 
-    /// What has `beat` in the field `key` tells that its sender lives, and is not answered. Both ends send it, and hear it.
+    /// A message with the value `beat` in the field `key` says that its sender is alive, and has no answer. Both ends send
+    /// it and receive it.
     #[must_use]
     pub const fn beat(key: &'static str, beat: &'static str) -> Self {
         let ping = Field { name: key, value: beat };
         Self { ping, pong: None, id: None, with: None, role: Role::Both }
     }
 
-    /// What answers is told by this field instead, with the same value: `{"method":"ping"}` and `{"channel":"pong"}`.
+    /// Identifies the answer by this field instead, with the same value: `{"method":"ping"}` and `{"channel":"pong"}`.
     #[must_use]
     pub const fn pong_key(mut self, key: &'static str) -> Self {
         if let Some(pong) = &mut self.pong {
@@ -73,42 +74,44 @@ impl Json {
         self
     }
 
-    /// Identifiers are in this field: the peer's is written back, and ours is the ping's sixteen digits, as a string. An answer
-    /// whose identifier is not of that form is data, for the program asked it; one without any is [`Heard::SomeAnswer`].
+    /// Sets the field of identifiers. The peer's identifier is written back, and ours is the ping's sixteen digits, as a
+    /// string. An answer with another kind of identifier is data, because the program asked for it. An answer without one is
+    /// [`Heard::SomeAnswer`].
     #[must_use]
     pub const fn id(mut self, key: &'static str) -> Self {
         self.id = Some(key);
         self
     }
 
-    /// Identifiers are in this field, and peers want a number in it. Ours are 1, 2, 3; only an answer with one of them is ours.
+    /// Sets the field of identifiers, for peers that want numbers. Ours are 1, 2, 3. An answer with any other number is
+    /// data.
     #[must_use]
     pub const fn numbers(self, key: &'static str) -> NumberedJson {
         NumberedJson { json: self.id(key), asked: Asked::NOTHING, given: 0 }
     }
 
-    /// All that this end writes also has this field, with this JSON as its value.
+    /// Adds this field, with this JSON as its value, to every message that this end writes.
     #[must_use]
     pub const fn with(mut self, key: &'static str, json: &'static str) -> Self {
         self.with = Some(Field { name: key, value: json });
         self
     }
 
-    /// This end asks, and does not answer.
+    /// Makes this end ask, and not answer.
     #[must_use]
     pub const fn only_asks(mut self) -> Self {
         self.role = Role::Asks;
         self
     }
 
-    /// This end answers, and never asks.
+    /// Makes this end answer, and never ask.
     #[must_use]
     pub const fn only_answers(mut self) -> Self {
         self.role = Role::Answers;
         self
     }
 
-    /// Reads a message that may be one of the two.
+    /// Reads a message if it may be a ping or an answer.
     fn read<'a>(&self, message: Message<'a>) -> Option<JsonValue<'a>> {
         let values = [self.ping.value, self.pong.map_or(self.ping.value, |pong| pong.value)];
         JsonValue::read_if(message.text()?, &values)
@@ -122,7 +125,7 @@ impl Json {
         value.field(self.id?)
     }
 
-    /// Answers what asks.
+    /// Answers a ping.
     fn answer(&self, value: JsonValue<'_>, answer: &mut dyn Out) -> Heard {
         if self.role == Role::Asks || !self.ping.is_in(value) {
             return Heard::Data;
@@ -137,7 +140,7 @@ impl Json {
         Heard::Beat
     }
 
-    /// Writes an object, with an identifier that is JSON already.
+    /// Writes an object. The identifier is already JSON.
     fn write(&self, field: Field, id: Option<&str>, out: &mut dyn Out) {
         let id = self.id.zip(id);
         out.text(format_args!("{}", Object { field, id, with: self.with }));
@@ -178,7 +181,7 @@ impl Dialect for Json {
 
 /// A [`Json`] whose identifiers are numbers: [`Json::numbers`].
 ///
-/// It knows the latest eight of its pings by their numbers. An answer with another number is data.
+/// It remembers the numbers of its latest eight pings. An answer with another number is data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct NumberedJson {
     json: Json,
@@ -187,14 +190,14 @@ pub struct NumberedJson {
 }
 
 impl NumberedJson {
-    /// Takes these numbers instead of 1, 2, 3, and asks with one of them.
+    /// Asks with this number.
     pub(super) fn ask_with(&mut self, number: u64, ping: Payload, beat: &mut dyn Out) {
         self.asked.remember(number, ping);
         let id = self.json.id.map(|key| (key, number));
         beat.text(format_args!("{}", Object { field: self.json.ping, id, with: self.json.with }));
     }
 
-    /// Reads an object that was read already.
+    /// Classifies an object that is already parsed.
     pub(super) fn hear_value(&self, value: JsonValue<'_>, answer: &mut dyn Out) -> Heard {
         if !self.json.is_pong(value) {
             return self.json.answer(value, answer);

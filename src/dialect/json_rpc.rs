@@ -1,12 +1,12 @@
-//! JSON-RPC 2.0 with a method `ping`, as the Model Context Protocol has it.
+//! JSON-RPC 2.0 with a method `ping`, as in the Model Context Protocol.
 //!
 //! ```text
 //! either: {"jsonrpc":"2.0","method":"ping","id":"live0123456789abcdef"}
 //! other:  {"jsonrpc":"2.0","id":"live0123456789abcdef","result":{}}
 //! ```
 //!
-//! Identifiers are the caller's. Ours begin with `live`, so that no call of the program has one of them; whatever comes back
-//! with it is the answer, an error too ("method not found" was said by somebody who lives).
+//! The end that asks chooses the identifier. Ours begin with `live`, so that no call of the program has the same. Any reply
+//! with that identifier is an answer. An error is an answer too: a peer that says "method not found" is alive.
 //!
 //! Source: "JSON-RPC 2.0 Specification"; Model Context Protocol 2025-11-25, "Ping".
 
@@ -15,8 +15,8 @@ use super::{Dialect, Heard, JsonValue, Message, Out};
 use crate::config::Config;
 use crate::payload::Payload;
 
-/// An end of JSON-RPC, either one. The peer's `ping` is answered with an empty object; without an `id` it is a notification,
-/// and is not.
+/// Either end of JSON-RPC. It answers the peer's `ping` with an empty object. It does not answer a `ping` without an `id`,
+/// which is a notification.
 ///
 /// ```
 /// use liveness::dialect::{Dialect as _, Heard, Message, OutBuffer, json_rpc};
@@ -34,19 +34,20 @@ pub struct JsonRpc {
 /// This crate's defaults, because the protocol has no numbers.
 pub const CONFIG: Config = asks_where_quiet(Config::DEFAULT.interval(), Config::DEFAULT.timeout());
 
-/// What the identifiers of our own pings begin with.
+/// The beginning of our identifiers.
 const OURS: &str = "live";
-/// The longest identifier that is written back; an answer with it fits in what is looked at.
+/// The longest identifier that we write back. An answer with it is no longer than [`LONGEST`](super::LONGEST).
 const LONGEST_ID: usize = 128;
 
 impl JsonRpc {
-    /// With the method `ping`.
+    /// An end that asks by the method `ping`.
     #[must_use]
     pub const fn new() -> Self {
         Self::with_method("ping")
     }
 
-    /// With another method, of letters, digits, `/`, `_`, `.` and `-`: it is written as it is.
+    /// An end that asks by another method. Its name must consist of letters, digits, `/`, `_`, `.` and `-`, because it is
+    /// written without escapes.
     #[must_use]
     pub const fn with_method(method: &'static str) -> Self {
         Self { method }

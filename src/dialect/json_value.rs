@@ -1,18 +1,18 @@
-//! A reader for small JSON texts: no allocation, and nothing is claimed of what is not JSON.
+//! A parser for small JSON texts, without an allocation. It accepts only valid JSON.
 
 use core::str::Chars;
 
 use super::{LONGEST, OutBuffer};
 use crate::payload::Payload;
 
-/// A JSON value (RFC 8259) of a text of at most [`LONGEST`] bytes, which was checked whole before anything was said of it.
+/// A JSON value (RFC 8259) from a text of at most [`LONGEST`] bytes. The whole text is valid.
 ///
-/// It is read by its fields, whatever their order, their white space and the escapes in their strings: Python writes
-/// `{"type": "ping"}`, JavaScript `{"type":"ping"}`, and `{"\u0074ype":"ping"}` is the same object.
+/// The order of fields, white space, and escapes in strings make no difference: Python writes `{"type": "ping"}`, JavaScript
+/// `{"type":"ping"}`, and `{"\u0074ype":"ping"}` is the same object.
 ///
-/// It is stricter than JSON where readers differ or numbers overflow, so that what it reads, every reader reads so: at most 16
-/// levels, numbers of at most 64 characters with an exponent of at most two digits, no half of a surrogate pair. All else that
-/// is JSON is read.
+/// The parser is stricter than JSON where other parsers differ or numbers overflow, so that all parsers agree about what it
+/// accepts. It accepts at most 16 levels, numbers of at most 64 characters with an exponent of at most two digits, and no
+/// half of a surrogate pair. It accepts all other JSON.
 ///
 /// ```
 /// use liveness::dialect::JsonValue;
@@ -30,14 +30,14 @@ pub struct JsonValue<'a> {
     text: &'a str,
 }
 
-/// More levels than any heartbeat has. Each of them takes some of the stack.
+/// More levels than any heartbeat has. Each level uses some of the stack.
 const LEVELS: u8 = 16;
-/// With [`EXPONENT`], less than the largest number that a reader of 64-bit floats takes.
+/// With [`EXPONENT`], less than the largest 64-bit float.
 const NUMBER: usize = 64;
 const EXPONENT: usize = 2;
 
 impl<'a> JsonValue<'a> {
-    /// Reads a whole text. `None`: it is longer than [`LONGEST`], no JSON, or beyond the limits above.
+    /// Parses a text. `None`: it is longer than [`LONGEST`], is not JSON, or exceeds the limits above.
     #[must_use]
     pub fn read(text: &'a str) -> Option<Self> {
         if text.len() > LONGEST {
@@ -50,14 +50,14 @@ impl<'a> JsonValue<'a> {
         scanner.peek().is_none().then_some(value)
     }
 
-    /// Reads a text that has a string with one of these beginnings; `None` for any other, and that is found out much sooner. Most
-    /// messages are data, and have none of the strings by which a heartbeat is told.
+    /// Parses a text that has a string with one of these beginnings; `None` for any other text, at much less cost. Most
+    /// messages are data, and have none of the strings that identify a heartbeat.
     pub(super) fn read_if(text: &'a str, beginnings: &[&str]) -> Option<Self> {
         let may_be = text.len() <= LONGEST && may_have(text.as_bytes(), beginnings);
         may_be.then(|| Self::read(text)).flatten()
     }
 
-    /// The value of this field of an object. Of several fields of one name it is the last, as for JavaScript.
+    /// The value of this field of an object. If the object has the field twice, the last one counts, as in JavaScript.
     #[must_use]
     pub fn field(self, name: &str) -> Option<Self> {
         let mut found = None;
@@ -84,7 +84,7 @@ impl<'a> JsonValue<'a> {
         found
     }
 
-    /// It is this string.
+    /// Whether it is this string.
     #[must_use]
     pub fn is(self, text: &str) -> bool {
         let Some(bare) = self.bare() else { return false };
@@ -94,19 +94,19 @@ impl<'a> JsonValue<'a> {
         bare == text
     }
 
-    /// It is `null`.
+    /// Whether it is `null`.
     #[must_use]
     pub fn is_null(self) -> bool {
         self.text == "null"
     }
 
-    /// It is an object.
+    /// Whether it is an object.
     #[must_use]
     pub fn is_object(self) -> bool {
         self.text.starts_with('{')
     }
 
-    /// It is an object without a field.
+    /// Whether it is an object without fields.
     #[must_use]
     pub fn is_empty_object(self) -> bool {
         let mut empty = true;
@@ -114,26 +114,26 @@ impl<'a> JsonValue<'a> {
         scanner.object(LEVELS, &mut |_, _| empty = false).is_some() && empty
     }
 
-    /// The number, if it is one without sign, point and exponent, below 2^64.
+    /// The number, if it is below 2^64 and has no sign, point or exponent.
     #[must_use]
     pub fn number(self) -> Option<u64> {
-        // It is valid, so it begins with a digit only if it is a number.
+        // The value is valid, so it begins with a digit only if it is a number.
         if self.text.bytes().all(|byte| byte.is_ascii_digit()) { self.text.parse().ok() } else { None }
     }
 
-    /// The payload, if it is a string of its sixteen digits.
+    /// The payload, if it is a string of a payload's sixteen digits.
     #[must_use]
     pub fn payload(self) -> Option<Payload> {
         Payload::from_digits(self.bare()?)
     }
 
-    /// The value as it is written, to be written back where a peer wants its own identifier again.
+    /// The value as it was written: for a peer that expects its own identifier back.
     #[must_use]
     pub const fn raw(self) -> &'a str {
         self.text
     }
 
-    /// Lets this read what a string says.
+    /// Calls `read` with the characters of a string.
     pub(super) fn with_text<R>(self, read: impl FnOnce(&str) -> R) -> Option<R> {
         let mut text = OutBuffer::new();
         for character in Decoder(self.bare()?.chars()) {
@@ -142,13 +142,14 @@ impl<'a> JsonValue<'a> {
         Some(read(text.as_text()?))
     }
 
-    /// What stands between the quotes of a string, escapes and all.
+    /// The characters between the quotes of a string, with their escapes.
     pub(super) fn bare(self) -> Option<&'a str> {
         self.text.strip_prefix('"')?.strip_suffix('"')
     }
 }
 
-/// Whether there may be a string that begins so. With an escape in the text there may be any: it can be spelled otherwise.
+/// Whether the text may have a string with one of these beginnings. A text with an escape may have any, because the escape
+/// may hide it.
 fn may_have(text: &[u8], beginnings: &[&str]) -> bool {
     if text.contains(&b'\\') {
         return true;
@@ -157,7 +158,7 @@ fn may_have(text: &[u8], beginnings: &[&str]) -> bool {
     strings.any(|string| beginnings.iter().any(|beginning| string.starts_with(beginning.as_bytes())))
 }
 
-/// A place in a text. Each method takes one piece of JSON from it, or `None`, and then the text is none.
+/// A place in a text. Each method takes one piece of JSON from it. `None`: the text is not JSON.
 struct Scanner<'a> {
     text: &'a str,
     at: usize,
@@ -174,7 +175,7 @@ impl<'a> Scanner<'a> {
         Some(byte)
     }
 
-    /// Takes this byte, if it is next.
+    /// Takes this byte if it comes next.
     fn takes(&mut self, byte: u8) -> bool {
         let is_next = self.peek() == Some(byte);
         self.at = self.at.saturating_add(is_next.into());
@@ -191,7 +192,7 @@ impl<'a> Scanner<'a> {
         Some(JsonValue { text: self.text.get(start..self.at)? })
     }
 
-    /// One value with at most this many levels in it.
+    /// Takes one value of at most this many levels.
     fn value(&mut self, levels: u8) -> Option<JsonValue<'a>> {
         let start = self.at;
         match self.peek()? {
@@ -230,7 +231,7 @@ impl<'a> Scanner<'a> {
         })
     }
 
-    /// What stands between these two, separated by commas.
+    /// Takes the items between these two bytes, separated by commas.
     fn listed(&mut self, open: u8, close: u8, item: &mut dyn FnMut(&mut Self) -> Option<()>) -> Option<()> {
         if !self.takes(open) {
             return None;
@@ -260,7 +261,7 @@ impl<'a> Scanner<'a> {
             self.plain_text();
             match self.next()? {
                 b'"' => break,
-                // Whatever it escapes, it is no end. Whether it may be escaped is the decoder's affair.
+                // The byte after a backslash does not end the string. The decoder checks whether it is a valid escape.
                 b'\\' => {
                     self.next()?;
                     escapes = true;
@@ -276,7 +277,7 @@ impl<'a> Scanner<'a> {
         Decoder(inside.chars()).all(|decoded| decoded.is_some()).then_some(())
     }
 
-    /// What stands for itself in a string: most of a message is that.
+    /// Takes the plain characters of a string. Most of a message consists of them.
     fn plain_text(&mut self) {
         let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
         let plain = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | ..=0x1f));
@@ -301,7 +302,7 @@ impl<'a> Scanner<'a> {
     fn number(&mut self) -> Option<()> {
         let start = self.at;
         self.takes(b'-');
-        // No digit may follow a zero that is first.
+        // No digit may follow a leading zero.
         let whole = self.takes(b'0') || self.digits() > 0;
         let part = !self.takes(b'.') || self.digits() > 0;
         let exponent = if self.takes(b'e') || self.takes(b'E') {
@@ -315,7 +316,7 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// The characters of a string. `None`: what is written there is none.
+/// The characters of a string. `None`: an escape is invalid.
 struct Decoder<'a>(Chars<'a>);
 
 impl Iterator for Decoder<'_> {
@@ -347,7 +348,7 @@ impl Decoder<'_> {
     fn unicode(&mut self) -> Option<char> {
         let unit = self.unit()?;
         if !(0xd800..0xdc00).contains(&unit) {
-            // None for the second half of a pair: it stands alone.
+            // `None` for the second half of a pair without its first.
             return char::from_u32(unit);
         }
         let escape = (self.0.next()?, self.0.next()?);
@@ -355,7 +356,7 @@ impl Decoder<'_> {
         if escape != ('\\', 'u') || !(0xdc00..0xe000).contains(&second) {
             return None;
         }
-        // RFC 8259 7: a character beyond the first 65,536 is a pair of escapes, ten bits each.
+        // RFC 8259 7: a character above 65,535 is a pair of escapes with ten bits each.
         char::from_u32(0x1_0000_u32.saturating_add((unit & 0x3ff) << 10 | (second & 0x3ff)))
     }
 

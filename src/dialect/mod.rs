@@ -1,16 +1,18 @@
-//! Heartbeats inside messages: which message is one, what answers it, and how ours is written.
+//! Heartbeats inside messages: which message is a heartbeat, how to answer it, and how to write our own.
 //!
-//! Many protocols over WebSockets have a heartbeat of their own, in ordinary messages: engine.io's `2` and `3`, GraphQL's
-//! `{"type":"ping"}`, an exchange's `ping`. A [`Dialect`] knows one of them. It decides nothing about time: it says what a
-//! message means ([`Heard`]), and the machine does the rest. Each protocol here brings the [`Config`] that goes with it, because
-//! the schedule belongs to the protocol as much as the bytes do.
+//! Many protocols over WebSockets have their own heartbeat, in ordinary messages: engine.io's `2` and `3`, GraphQL's
+//! `{"type":"ping"}`, an exchange's `ping`. A [`Dialect`] knows one such protocol. It decides nothing about time: it says
+//! what a message means ([`Heard`]), and the machine does the rest. Each protocol here has its own [`Config`], because the
+//! schedule is as much a part of the protocol as the bytes. If your protocol uses Ping and Pong frames, you need no dialect.
 //!
-//! The gallery with the bytes of both ends, and the reasons for each number, is `docs/dialects.md`.
+//! In this module, *to ask* means to send a ping in a message. A *beat* is a message that says that its sender is alive.
+//!
+//! `docs/dialects.md` lists the bytes of both ends of every protocol, and the reason for each number.
 //!
 //! # The loop
 //!
-//! [`hear`] each message, [`handle`](crate::Liveness::handle) what it means, write the answer that is owed. Where the machine
-//! wants a ping, [`ask`](Dialect::ask) for the message to send.
+//! Call [`hear`] for each message, [`handle`](crate::Liveness::handle) the event, and send the answer, if there is one. When
+//! the machine wants a ping, [`ask`](Dialect::ask) writes the message to send.
 //!
 //! ```
 //! use liveness::dialect::{self, Dialect, Heard, Message, OutBuffer, engine_io};
@@ -18,7 +20,7 @@
 //!
 //! # struct Socket { sent: Vec<String> }
 //! # impl Socket { fn send(&mut self, text: &str) { self.sent.push(text.into()); } }
-//! /// A message has arrived. True: it was the heartbeat's, and the program need not see it.
+//! /// A message has arrived. True: it was a heartbeat, and the program need not see it.
 //! fn on_text(peer: &mut Liveness, dialect: &mut dyn Dialect, socket: &mut Socket, text: &str, now: Timestamp) -> bool {
 //!     let mut answer = OutBuffer::new();
 //!     let heard = dialect::hear(dialect, Message::Text(text), &mut answer);
@@ -33,7 +35,7 @@
 //!     while let Some(action) = peer.poll(now) {
 //!         if let Action::SendPing(payload) = action {
 //!             let mut beat = OutBuffer::new();
-//!             dialect.ask(payload, &mut beat); // false: this end never asks, and nothing is written
+//!             dialect.ask(payload, &mut beat); // false: this end never asks, and wrote nothing
 //!             if let Some(Message::Text(beat)) = beat.message() {
 //!                 socket.send(beat);
 //!             }
@@ -54,8 +56,9 @@
 //!
 //! # In a driver
 //!
-//! `.dialect(..)` on a driver's socket is all of the above. It is there on `driver::tokio::LiveStream` (tokio-tungstenite, axum and any
-//! other library), on `driver::tungstenite::LiveSocket` and on its `Connection`; `session::Session::set_dialect` is what they share.
+//! Call `.dialect(..)` on a driver's socket: it does all of the above. `driver::tokio::LiveStream` (tokio-tungstenite, axum
+//! and any other library), `driver::tungstenite::LiveSocket` and its `Connection` have it. They share
+//! `session::Session::set_dialect`.
 //!
 //! ```
 //! # use futures_util::{SinkExt, StreamExt};
@@ -71,39 +74,41 @@
 //! # client.send(Message::text(r#"{"type":"ping"}"#)).await?;
 //! # client.send(Message::text(r#"{"type":"connection_init"}"#)).await?;
 //! let mut socket = LiveStream::new(socket, TransportWs::SERVER_CONFIG).dialect(TransportWs);
-//! // The client's pings are answered, ours are sent, and neither is shown.
+//! // The stream answers the client's pings and sends its own. It returns neither.
 //! let first = socket.next().await.ok_or("over")??;
 //! assert_eq!(first.to_text()?, r#"{"type":"connection_init"}"#);
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! - *Order and bounds.* Answers go out in the order of their questions, before our ping and the program's messages. Of a peer that
-//!   takes none, as many wait as [`Limits::answers`](crate::session::Limits::answers) says; then it is not read.
+//! - *Order and bounds.* Answers go out in the order of their questions, before our ping and the program's messages. If a
+//!   peer does not receive them, at most [`Limits::answers`](crate::session::Limits::answers) of them wait; then the driver
+//!   stops reading.
 //! - *An end that never asks* sends no ping and waits for no answer, whatever its config and a `probe` say: see
 //!   [`asks`](Dialect::asks).
-//! - *Frames beside it* are answered as ever and count as ever: a Ping or a Pong frame is a sign of life under
-//!   [`Evidence::AnyTraffic`](crate::Evidence::AnyTraffic), and no answer to a ping in a message.
-//! - *Pages and programs on one endpoint*: the request says which it is, by its path, its query or its subprotocol. `LiveStream::dialect`
-//!   has the lines.
-//! - *Numbers of the server's hello*: `reconfigure`, or wrap the socket after the hello. `LiveStream::reconfigure` has both.
+//! - *Ping and Pong frames* are still answered and still count: a frame is a sign of life under
+//!   [`Evidence::AnyTraffic`](crate::Evidence::AnyTraffic), and never the answer to a ping in a message.
+//! - *Pages and programs on one endpoint*: choose by the request's path, query or subprotocol. `LiveStream::dialect` has an
+//!   example.
+//! - *Numbers in the server's hello*: call `reconfigure`, or wrap the socket after the hello. `LiveStream::reconfigure`
+//!   shows both.
 //!
-//! # What an event it is
+//! # The events
 //!
-//! | heard | handed in | because |
+//! | heard | event | because |
 //! |---|---|---|
 //! | [`Heard::Data`] | [`Event::Data`] | it is the program's message |
-//! | [`Heard::Beat`] | [`Event::Ping`] | the peer asked, or told that it lives |
-//! | [`Heard::Answer`] | [`Event::Pong`] with its payload | it answers that ping, and all before it |
-//! | [`Heard::SomeAnswer`] | [`Event::Pong`] with [`awaited`](crate::Liveness::awaited) | messages keep their order: it answers the oldest |
-//! | [`Heard::SomeAnswer`], none awaited | [`Event::Pong`] of nothing | a pong that nobody asked for: traffic that draws on [`control_budget`](crate::Config::control_budget) |
+//! | [`Heard::Beat`] | [`Event::Ping`] | the peer asked, or said that it is alive |
+//! | [`Heard::Answer`] | [`Event::Pong`] with its payload | it answers that ping, and all earlier ones |
+//! | [`Heard::SomeAnswer`] | [`Event::Pong`] with [`awaited`](crate::Liveness::awaited) | messages keep their order, so it answers the oldest |
+//! | [`Heard::SomeAnswer`], none awaited | [`Event::Pong`] without a payload | an unsolicited pong: traffic that draws on [`control_budget`](crate::Config::control_budget) |
 //!
-//! [`Heard::event`] is this table. Only what is `Data` puts off [`idle_timeout`](crate::Config::idle_timeout).
+//! [`Heard::event`] is this table. Only `Data` renews [`idle_timeout`](crate::Config::idle_timeout).
 //!
-//! # A dialect of one's own
+//! # A dialect of your own
 //!
-//! Two fixed texts are [`Exact`], and two JSON objects are [`Json`]. Anything else is two methods. Here a peer is asked with
-//! `PING <id>` and answers `PONG <id>`, and is never answered itself:
+//! For two fixed texts use [`Exact`], and for two JSON objects use [`Json`]. For anything else write two methods. This one
+//! asks a peer with `PING <id>`. The peer answers `PONG <id>`, and never asks:
 //!
 //! ```
 //! use liveness::Payload;
@@ -133,11 +138,12 @@
 //!
 //! # What a dialect cannot see
 //!
-//! - *Compressed messages* (Discord's zlib) and *byte streams* (MQTT, NATS, AMQP), where a packet is no message: the program's
-//!   own codec finds the heartbeat, and hands in the event of the table. A driver's socket has `heard` for it.
-//! - *What is longer than* [`LONGEST`] *bytes*: it is data, and nobody looks into it.
-//! - *Numbers that the server's hello announces*: read the hello before the machine is made, or
-//!   [`reconfigure`](crate::Liveness::reconfigure) it. Each protocol with such numbers has a function for its config.
+//! - *Compressed messages* (Discord's zlib) and *byte streams* (MQTT, NATS, AMQP), in which a message may hold parts of
+//!   packets. The program's own codec finds the heartbeat and reports the event of the table. A driver's socket has `heard`
+//!   for it.
+//! - *Messages of more than* [`LONGEST`] *bytes*: they are data, and no dialect reads them.
+//! - *Numbers in the server's hello*: read the hello before you make the machine, or
+//!   [`reconfigure`](crate::Liveness::reconfigure) it. Each protocol with such numbers has a function that makes its config.
 
 pub mod action_cable;
 mod asked;
@@ -177,11 +183,11 @@ use crate::config::Config;
 use crate::event::Event;
 use crate::payload::Payload;
 
-/// The longest message that can be a heartbeat, in bytes: 256. What is longer is data, and is not looked into. So a large message
-/// costs nothing, and there is nothing for an attacker to aim at.
+/// The longest message that can be a heartbeat, in bytes: 256. A longer message is data, and no dialect reads it. So a large
+/// message costs nothing, and an attacker cannot use one to cause work.
 pub const LONGEST: usize = 256;
 
-/// A data message, as it arrived or as it is to be sent.
+/// A data message that arrived, or that will be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "RFC 6455 has no third kind of data message")]
 pub enum Message<'a> {
@@ -192,7 +198,7 @@ pub enum Message<'a> {
 }
 
 impl<'a> Message<'a> {
-    /// The text, if it is one.
+    /// The text, if it is a text message.
     #[must_use]
     pub const fn text(self) -> Option<&'a str> {
         match self {
@@ -201,7 +207,7 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// Its bytes, of either kind.
+    /// The bytes of a message of either kind.
     #[must_use]
     pub const fn as_bytes(self) -> &'a [u8] {
         match self {
@@ -213,24 +219,24 @@ impl<'a> Message<'a> {
 
 /// What a message means to the heartbeat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[must_use = "a message that was not handed in was not heard"]
+#[must_use = "an event that is not reported has no effect"]
 #[expect(
     clippy::exhaustive_enums,
     reason = "a driver that ignores a new kind would be wrong; it must not compile"
 )]
 pub enum Heard {
-    /// Nothing: it is the program's.
+    /// It is not a heartbeat, but the program's.
     Data,
-    /// The peer asks, or tells that it lives. The answer that it is owed, if any, has been written.
+    /// The peer asks, or says that it is alive. The answer, if there is one, has been written.
     Beat,
     /// The answer to the ping with this payload.
     Answer(Payload),
-    /// The answer to one of our pings, and it does not say to which.
+    /// The answer to one of our pings. It does not say to which.
     SomeAnswer,
 }
 
 impl Heard {
-    /// What to hand to the machine. `awaited` is the machine's [`awaited`](crate::Liveness::awaited), asked at this moment.
+    /// The event for the machine. `awaited` is the machine's [`awaited`](crate::Liveness::awaited), asked at this moment.
     ///
     /// ```
     /// use liveness::dialect::Heard;
@@ -239,7 +245,7 @@ impl Heard {
     /// let mut peer = Liveness::new(Config::DEFAULT, 7, Timestamp::ZERO);
     /// peer.handle(Heard::Beat.event(peer.awaited().as_ref()), Timestamp::ZERO);
     ///
-    /// // An answer, and nothing was asked: a pong of nothing.
+    /// // An answer, but nothing was asked: a pong without a payload.
     /// assert_eq!(Heard::SomeAnswer.event(peer.awaited().as_ref()), Event::Pong(b""));
     /// ```
     #[must_use]
@@ -253,37 +259,36 @@ impl Heard {
     }
 }
 
-/// Where a dialect writes what is to be sent. Each call is one message; a dialect writes at most one at a time.
+/// The place where a dialect writes a message to send. Each call is one message. A dialect writes at most one at a time.
 ///
-/// [`OutBuffer`] is one without an allocation; a socket's queue is another.
+/// [`OutBuffer`] is an implementation without an allocation. `Option<MessageBuf>` is another (feature `alloc`).
 pub trait Out {
-    /// A text message.
+    /// Writes a text message.
     fn text(&mut self, text: fmt::Arguments<'_>);
-    /// A binary message.
+    /// Writes a binary message.
     fn binary(&mut self, bytes: &[u8]);
 }
 
-/// A heartbeat inside messages: which message is one, and how ours is written. The [module](self) shows the loop around it.
+/// A heartbeat inside messages: which message is one, and how to write our own. The [module](self) shows the loop around it.
 ///
-/// Identifiers and sequence numbers live in `&mut self`. A new connection is a new dialect, as it is a new machine.
+/// Identifiers and sequence numbers are kept in `&mut self`. Each connection needs a new dialect, as it needs a new machine.
 pub trait Dialect {
-    /// Reads a message that arrived. Writes the answer that it is owed, which is to be sent at once.
+    /// Reads a message that arrived. Writes the answer, if the message needs one; send it at once.
     ///
-    /// A message that means anything but [`Heard::Data`] is the heartbeat's, and the program need not see it. Call it through
-    /// [`hear`], which looks at the length first.
+    /// Unless the result is [`Heard::Data`], the message is a heartbeat, and the program need not see it. Call this through
+    /// [`hear`], which checks the length first.
     fn hear(&mut self, message: Message<'_>, answer: &mut dyn Out) -> Heard;
 
-    /// Writes the message that asks the peer, for [`Action::SendPing`](crate::Action::SendPing).
+    /// Writes the ping of an [`Action::SendPing`](crate::Action::SendPing).
     ///
-    /// False: this end of the protocol never asks, and nothing was written. Its config has no pings and no `timeout`, so a
-    /// [`probe`](crate::Liveness::probe) does nothing there. A driver that reports [`Event::PingSent`] does so at once.
+    /// False: this end of the protocol never asks, and wrote nothing. Its config has no pings and no `timeout`, so a
+    /// [`probe`](crate::Liveness::probe) has no effect. A driver that reports [`Event::PingSent`] reports it at once.
     fn ask(&mut self, ping: Payload, beat: &mut dyn Out) -> bool;
 
-    /// Whether this end of the protocol ever asks: what [`ask`](Self::ask) returns, known before there is a ping. By default it
-    /// does.
+    /// Whether this end of the protocol ever asks: what [`ask`](Self::ask) returns, known before the first ping. True by
+    /// default.
     ///
-    /// Where it does not, a driver makes the machine one that sends no pings, whatever its config says, and no ping is ever
-    /// handed out.
+    /// If it is false, a driver sets up the machine so that it sends no pings, whatever its config says.
     fn asks(&self) -> bool {
         true
     }
@@ -314,7 +319,7 @@ impl<D: Dialect + ?Sized> Dialect for alloc::boxed::Box<D> {
     }
 }
 
-/// Lets a dialect hear a message, unless it is longer than [`LONGEST`]: then it is data, unlooked.
+/// Calls [`Dialect::hear`], unless the message is longer than [`LONGEST`]: then it is data.
 pub fn hear(dialect: &mut dyn Dialect, message: Message<'_>, answer: &mut dyn Out) -> Heard {
     if message.as_bytes().len() > LONGEST {
         return Heard::Data;
@@ -329,6 +334,6 @@ enum Role {
     Both,
     /// It asks. What the peer asks is the program's.
     Asks,
-    /// It answers, or only hears the peer's beat. It never asks.
+    /// It answers, or only receives the peer's beat. It never asks.
     Answers,
 }

@@ -7,9 +7,9 @@ use super::{Dialect, Heard, Message, Out};
 use crate::config::Config;
 use crate::payload::Payload;
 
-/// An end that never asks and is never asked: every message is data, and the peer's silence is what gives it away.
+/// An end that never asks and is never asked. Every message is data, and the peer is offline after too much silence.
 ///
-/// For servers that speak often enough by themselves, and take nothing from their clients: Twitch's EventSub, Coinbase's
+/// For servers that send often enough by themselves, and expect nothing from their clients: Twitch's EventSub, Coinbase's
 /// `heartbeats` channel, y-websocket. Its config is [`Mute::config`].
 ///
 /// ```
@@ -26,7 +26,7 @@ use crate::payload::Payload;
 pub struct Mute;
 
 impl Mute {
-    /// No pings; offline when nothing at all has come for `silence`. Zero counts as a millisecond.
+    /// A config without pings. The peer is offline after `silence` without any event. Zero counts as a millisecond.
     #[must_use]
     pub const fn config(silence: Duration) -> Config {
         takes_any_number(listens(silence))

@@ -1,4 +1,4 @@
-//! A message that is to be sent: without an allocation, and with one.
+//! A message to send: without an allocation, and with one.
 
 #[cfg(feature = "alloc")]
 use alloc::string::String;
@@ -9,7 +9,7 @@ use core::fmt::{self, Write as _};
 
 use super::{LONGEST, Message, Out};
 
-/// Holds the one message that a dialect writes, of at most [`LONGEST`] bytes, without an allocation.
+/// Holds the message that a dialect writes, of at most [`LONGEST`] bytes, without an allocation.
 ///
 /// ```
 /// use liveness::dialect::{Message, Out as _, OutBuffer};
@@ -19,7 +19,7 @@ use super::{LONGEST, Message, Out};
 /// out.text(format_args!("pong {}", 7));
 /// assert_eq!(out.message(), Some(Message::Text("pong 7")));
 ///
-/// // What does not fit is not sent in half.
+/// // A message that does not fit is not kept in part.
 /// out.text(format_args!("{:300}", ""));
 /// assert_eq!(out.message(), None);
 /// ```
@@ -38,13 +38,13 @@ enum Kind {
 }
 
 impl OutBuffer {
-    /// An empty one.
+    /// An empty buffer.
     #[must_use]
     pub const fn new() -> Self {
         Self { bytes: [0; LONGEST], len: 0, kind: Kind::Nothing }
     }
 
-    /// What was written last. `None`: nothing, or more than fits.
+    /// The message that was written last. `None`: nothing was written, or it did not fit.
     #[must_use]
     pub fn message(&self) -> Option<Message<'_>> {
         let bytes = self.bytes.get(..self.len)?;
@@ -55,13 +55,13 @@ impl OutBuffer {
         }
     }
 
-    /// Empties it.
+    /// Empties the buffer.
     pub fn clear(&mut self) {
         self.len = 0;
         self.kind = Kind::Nothing;
     }
 
-    /// All that was pushed, if it is text.
+    /// The bytes so far, if they are text.
     pub(super) fn as_text(&self) -> Option<&str> {
         core::str::from_utf8(self.bytes.get(..self.len)?).ok()
     }
@@ -102,9 +102,10 @@ impl Out for OutBuffer {
     }
 }
 
-/// A data message that owns its bytes, of whatever length.
+/// A data message of any length that owns its bytes.
 ///
-/// A [`Session`](crate::session::Session) hands these out. An `Option` of one is an [`Out`], which keeps what was written last:
+/// A [`Session`](crate::session::Session) returns these. An `Option` of one is an [`Out`] that keeps the message that was
+/// written last:
 ///
 /// ```
 /// use liveness::dialect::{Message, MessageBuf, Out as _};
@@ -145,7 +146,7 @@ impl Out for Option<MessageBuf> {
     }
 }
 
-/// Takes formatted text piece by piece.
+/// Receives formatted text piece by piece.
 struct Writer<'a>(&'a mut OutBuffer);
 
 impl fmt::Write for Writer<'_> {

@@ -1,13 +1,13 @@
-//! Phoenix Channels, and Supabase's realtime, which is one.
+//! Phoenix Channels, and Supabase's realtime, which uses them.
 //!
 //! ```text
 //! client: [null,"2","phoenix","heartbeat",{}]
 //! server: [null,"2","phoenix","phx_reply",{"status":"ok","response":{}}]
 //! ```
 //!
-//! That is the serializer of version 2.0.0. The older one has the same as an object with `topic`, `event`, `payload` and `ref`.
-//! Only the client asks. The second element, `ref`, is a string of the client's choice, and the reply has it again: here it is
-//! `live` and the ping's sixteen digits, which no counter of the program gives.
+//! That is the serializer of version 2.0.0. The older one sends an object with `topic`, `event`, `payload` and `ref`. Only
+//! the client asks. The client chooses the second element, `ref`, a string, and the reply repeats it. Here it is `live` and
+//! the ping's sixteen digits, which no counter of the program returns.
 //!
 //! Source: phoenix 1.8.16 (`assets/js/phoenix/socket.js`, `serializer.js`; `Phoenix.Endpoint.socket/3`, `:timeout`), and
 //! "Writing a Channels Client" of its guides.
@@ -38,12 +38,12 @@ pub struct Client {
     version: Version,
 }
 
-/// The server's end: it answers, in the serializer in which it was asked, and never asks.
+/// The server's end: it answers in the serializer of the question, and never asks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_structs, reason = "it has nothing inside, and never will")]
 pub struct Server;
 
-/// How messages are written.
+/// The serializer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Version {
     Arrays,
@@ -51,20 +51,20 @@ enum Version {
 }
 
 impl Client {
-    /// Each 30 s, whatever flows, with 30 s to answer: the official client's numbers, whose timeout is its interval. The server
-    /// closes a client of which it has received nothing for 60 s.
+    /// A heartbeat every 30 s, whatever else is sent, and 30 s to answer: the official client's numbers, whose timeout is
+    /// its interval. The server closes a client from which it received nothing for 60 s.
     pub const CONFIG: Config = asks(Duration::from_secs(30), Duration::from_secs(30));
 
-    /// 25 s and 25 s: @supabase/realtime-js.
+    /// A heartbeat every 25 s, and 25 s to answer: @supabase/realtime-js.
     pub const SUPABASE_CONFIG: Config = asks(Duration::from_secs(25), Duration::from_secs(25));
 
-    /// For `vsn=2.0.0`.
+    /// A client for `vsn=2.0.0`.
     #[must_use]
     pub const fn new() -> Self {
         Self { version: Version::Arrays }
     }
 
-    /// For `vsn=1.0.0`.
+    /// A client for `vsn=1.0.0`.
     #[must_use]
     pub const fn version_1() -> Self {
         Self { version: Version::Objects }
@@ -78,11 +78,11 @@ impl Default for Client {
 }
 
 impl Server {
-    /// 60 s without anything: Phoenix's `:timeout`.
+    /// Offline after 60 s of silence: Phoenix's `:timeout`.
     pub const CONFIG: Config = listens(Duration::from_secs(60));
 }
 
-/// What a heartbeat and its reply have in common.
+/// The part that a heartbeat and its reply have in common.
 #[derive(Clone, Copy)]
 struct Envelope<'a> {
     id: JsonValue<'a>,
@@ -105,9 +105,9 @@ impl<'a> Envelope<'a> {
 
 /// The topic of all heartbeats.
 const TOPIC: &str = "phoenix";
-/// What the references of our own heartbeats begin with.
+/// The beginning of our references.
 const OURS: &str = "live";
-/// The longest reference that is written back; a reply with it fits in what is looked at.
+/// The longest reference that we write back. A reply with it is no longer than [`LONGEST`](super::LONGEST).
 const LONGEST_REF: usize = 128;
 
 impl Dialect for Client {
@@ -116,7 +116,7 @@ impl Dialect for Client {
         if !envelope.event.is("phx_reply") {
             return Heard::Data;
         }
-        // A reference with an escape in it is none of ours.
+        // A reference with an escape in it is not ours.
         let digits = envelope.id.bare().and_then(|id| id.strip_prefix(OURS));
         digits.and_then(Payload::from_digits).map_or(Heard::Data, Heard::Answer)
     }

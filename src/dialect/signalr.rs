@@ -1,12 +1,12 @@
 //! SignalR (ASP.NET Core), in JSON and in MessagePack.
 //!
 //! ```text
-//! either: {"type":6}␞            text, ended by the byte 1E; no answer, ever
+//! either: {"type":6}␞            text, ended by the byte 1E; never an answer
 //!         02 91 06               the same in MessagePack, binary
 //! ```
 //!
-//! Not before the handshake (`{"protocol":"json","version":1}␞`, answered by `{}␞`). Several records may share a message: one
-//! with anything beside the beat is data.
+//! No end may beat before the handshake (`{"protocol":"json","version":1}␞`, answered by `{}␞`). A message may have several
+//! records. A message with anything beside the beat is data.
 //!
 //! Source: HubProtocol.md of dotnet/aspnetcore, "Ping" ("no obligation to respond"); @microsoft/signalr 10.0.11 and
 //! @microsoft/signalr-protocol-msgpack 10.0.11, whose ping is the constant above.
@@ -40,11 +40,11 @@ pub const fn message_pack() -> Exact {
 /// `keepAliveInterval` 15 s and `serverTimeout` (a server's `ClientTimeoutInterval`) 30 s, the defaults of either end.
 pub const CONFIG: Config = config(Duration::from_secs(15), Duration::from_secs(30));
 
-/// For an end that was set to these: it beats each `keep_alive`, and gives the peer up when nothing has come for `timeout`.
-/// They are not negotiated; the timeout should be at least twice the peer's interval.
+/// For an end with these settings: it sends a beat every `keep_alive`, and the peer is offline after `timeout` without any
+/// event. The ends do not negotiate them. The timeout should be at least twice the peer's interval.
 ///
-/// `Steady`: the official ends put a beat off while they send, and count whole messages. Bytes of ours may be frames that the
-/// peer's hub never sees.
+/// `Steady`: the official ends delay a beat while they send, but they count whole messages. Bytes that we write may be
+/// frames that the peer's hub never sees.
 #[must_use]
 pub const fn config(keep_alive: Duration, timeout: Duration) -> Config {
     takes_any_number(beats(keep_alive, timeout))

@@ -6,8 +6,8 @@
 //! either: \n                                 a message of one end-of-line; no answer
 //! ```
 //!
-//! Each end says how often it can send and how often it wants to receive, in milliseconds, 0 for never. A direction beats as
-//! often as the slower of the two, or not at all.
+//! Each end says how often it can send and how often it wants to receive, in milliseconds; 0 means never. In each direction
+//! the slower of the two numbers applies, or there are no beats.
 //!
 //! Source: "STOMP Protocol Specification, Version 1.2", "Heart-beating"; @stomp/stompjs 7.5.0.
 
@@ -31,19 +31,19 @@ use crate::payload::Payload;
 #[expect(clippy::exhaustive_structs, reason = "it has nothing inside, and never will")]
 pub struct Stomp;
 
-/// What a `heart-beat` header says.
+/// The two numbers of a `heart-beat` header.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_structs, reason = "the header has two numbers")]
 pub struct HeartBeat {
     /// The shortest time between two of its own beats. Zero: it cannot beat.
     pub sends: Duration,
-    /// How often it wants to hear from the peer. Zero: it does not.
+    /// How often it wants to receive from the peer. Zero: never.
     pub wants: Duration,
 }
 
 impl HeartBeat {
-    /// Reads the header of a CONNECT or CONNECTED frame; without one it is zero and zero, as the specification has it. `None`:
-    /// the header is none, which ends the connection.
+    /// Reads the header of a CONNECT or CONNECTED frame. Without the header both are zero, as the specification says.
+    /// `None`: the header is invalid, which ends the connection.
     ///
     /// ```
     /// use core::time::Duration;
@@ -61,7 +61,7 @@ impl HeartBeat {
     #[must_use]
     pub fn of(frame: &str) -> Option<Self> {
         let headers = frame.lines().skip(1).take_while(|line| !line.is_empty());
-        // Of several headers of one name the first holds.
+        // If a header comes several times, the first one counts.
         let Some(header) = headers.filter_map(|line| line.strip_prefix("heart-beat:")).next() else {
             return Some(Self::default());
         };
@@ -70,10 +70,11 @@ impl HeartBeat {
         Some(Self { sends: millis(sends)?, wants: millis(wants)? })
     }
 
-    /// The config of the end that said this, when the peer has said `theirs`.
+    /// The config of the end that sent this header, when the peer sent `theirs`.
     ///
-    /// We beat at three quarters of what was agreed, because a receiver may have no tolerance, and give the peer up at twice of
-    /// it, as stompjs does. `Steady`, because a receiver may count nothing but what its STOMP parser sees.
+    /// We send a beat at three quarters of the agreed time, because a receiver may have no tolerance. The peer is offline
+    /// after twice the agreed time, as in stompjs. `Steady`, because a receiver may count only the bytes that its STOMP
+    /// parser sees.
     #[must_use]
     pub fn config(self, theirs: Self) -> Config {
         let beat = agreed(self.sends, theirs.wants);
@@ -86,17 +87,17 @@ impl HeartBeat {
     }
 }
 
-/// How often a direction beats.
+/// The interval of the beats in one direction.
 fn agreed(sends: Duration, wants: Duration) -> Duration {
     if sends.is_zero() || wants.is_zero() { Duration::MAX } else { sends.max(wants) }
 }
 
-/// Both directions agreed on 10 s, stompjs' defaults: a beat each 7.5 s, and 20 s of silence.
+/// For 10 s in both directions, stompjs' defaults: a beat every 7.5 s, and offline after 20 s of silence.
 pub const CONFIG: Config = takes_any_number(beats(Duration::from_millis(7_500), Duration::from_secs(20)));
 
 impl Dialect for Stomp {
     fn hear(&mut self, message: Message<'_>, _: &mut dyn Out) -> Heard {
-        // An end-of-line is a line feed, and may have a carriage return before it.
+        // An end of line is a line feed, with or without a carriage return before it.
         if matches!(message.as_bytes(), b"\n" | b"\r\n") { Heard::Beat } else { Heard::Data }
     }
 

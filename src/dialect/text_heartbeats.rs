@@ -4,8 +4,8 @@ use super::{Dialect, Heard, Message, Out};
 use crate::payload::Payload;
 use crate::text_heartbeat::TextHeartbeat;
 
-/// This crate's heartbeat in text messages, [`TextHeartbeat`]: `ping 0123456789abcdef`, and `pong` with the same digits. Either
-/// end may ask. Any config fits: an answer names its ping.
+/// This crate's heartbeat in text messages, [`TextHeartbeat`]: `ping 0123456789abcdef`, and `pong` with the same digits.
+/// Either end may ask. It works with any config, because an answer names its ping.
 ///
 /// ```
 /// use liveness::dialect::{Dialect as _, Heard, Message, OutBuffer, TextHeartbeats};

@@ -1,6 +1,6 @@
-//! axum: its `WebSocket`, watched.
+//! axum: its `WebSocket` with a heartbeat.
 //!
-//! The handler stays a handler; the socket is wrapped in one line.
+//! Your handler stays as it is, except for one line that wraps the socket. For another framework see `docs/stacks.md`.
 //!
 //! ```no_run
 //! use axum::Router;
@@ -31,10 +31,10 @@
 //! # }
 //! ```
 //!
-//! # In a program that exists
+//! # In an existing program
 //!
-//! A chat with a handler that upgrades, a function that splits the socket into two tasks, and `axum::serve` changes in six
-//! lines; the loops and the two halves stay as they are:
+//! This chat has a handler that upgrades, a function that splits the socket into two tasks, and `axum::serve`. Six of its
+//! lines change; the loops and the two halves stay as they are:
 //!
 //! ```diff
 //! -    axum::serve(listener, app).await
@@ -54,26 +54,27 @@
 //!      let (mut sink, mut stream) = socket.split();
 //! ```
 //!
-//! `ConnectInfo<SocketAddr>` is there as ever, for the handlers and layers that want it.
+//! Your handlers and layers can still use `ConnectInfo<SocketAddr>`.
 //!
-//! # What can be seen, and how
+//! # What the driver sees
 //!
-//! axum hides the transport of a WebSocket. [`CountingListener`] counts the bytes of each connection, and [`make_service`] brings
-//! its counters to the handler. With them the driver sees what it sees under tokio-tungstenite. It prepares TCP sockets for
-//! heartbeats too, as [`tune`](super::tune) does.
+//! axum hides the transport of a WebSocket. [`CountingListener`] counts the bytes of each connection, and [`make_service`]
+//! passes the counters to the handler. With them the driver sees as much as under tokio-tungstenite. [`CountingListener`]
+//! also prepares TCP sockets for heartbeats, as [`tune`](super::tune) does.
 //!
-//! *Without counters* (another listener, a test server) only whole messages are seen. Then a peer that sends one message
-//! for longer than `interval + timeout` looks silent, and one that reads one message of ours for longer than
-//! `write_timeout` looks stalled: send large things in pieces, or choose the timeouts for them.
+//! *Without counters* (another listener, a test server) the driver sees only whole messages. Then a peer that sends one
+//! message for longer than `interval + timeout` looks silent, and a peer that reads one of our messages for longer than
+//! `write_timeout` looks stalled. Send large data in pieces, or choose longer timeouts.
 //!
-//! *Over HTTP/2* there are none: the streams of a connection share its bytes, and the traffic of one says nothing of another.
-//! Then too whole messages are seen, and everything else works as over HTTP/1.
+//! *Over HTTP/2* there are no counters: the streams of a connection share its bytes, and the traffic of one stream says
+//! nothing about another. So the driver sees only whole messages. Everything else works as over HTTP/1.
 //!
-//! *After a frame against the protocol* the peer is told so. axum gives no access to the bytes that follow: the connection is
-//! kept for `close_timeout` where the stream is polled on, and where it is dropped, a peer that still sends may see a reset.
+//! *After a frame against the protocol* the peer gets a Close. axum gives no access to the bytes that follow. If you keep
+//! polling the stream, the connection stays for `close_timeout`. If you drop the stream, a peer that is still sending may
+//! see a reset.
 //!
-//! *Before the upgrade* nobody watches: `axum::serve` gives the head of a request no deadline. Where strangers connect, let a
-//! proxy do so, or serve with hyper's `header_read_timeout`.
+//! *Before the upgrade* there is no deadline: `axum::serve` sets none for the head of a request. On a public server, use a
+//! proxy that sets one, or serve with hyper's `header_read_timeout`.
 
 use std::string::String;
 use std::vec::Vec;
@@ -94,7 +95,7 @@ use ::tokio::net::TcpStream;
 use super::tokio::{Adapter, ByteCounters, Counted, MessageKind};
 use crate::event::CloseCode;
 
-/// A listener that counts the bytes of each connection, and [tunes](super::tune) those that are TCP.
+/// A listener that counts the bytes of each connection, and [tunes](super::tune) TCP sockets.
 #[derive(Debug)]
 #[expect(clippy::exhaustive_structs, reason = "it is made around a listener and has nothing else")]
 pub struct CountingListener<L>(pub L);
@@ -116,10 +117,10 @@ impl<L: Listener> Listener for CountingListener<L> {
     }
 }
 
-/// What `axum::serve` wants beside a [`CountingListener`]: the router, and for each connection its address, as
-/// `ConnectInfo`, and its [`Counters`].
+/// The service for `axum::serve` with a [`CountingListener`]: the router and, for each connection, its address as
+/// `ConnectInfo` and its [`Counters`].
 ///
-/// A router with state is given it first: `make_service(router.with_state(state))`.
+/// Give a router its state first: `make_service(router.with_state(state))`.
 pub fn make_service(router: Router) -> IntoMakeServiceWithConnectInfo<Router, Connection> {
     router.layer(map_request(bring_extensions)).into_make_service_with_connect_info()
 }
@@ -132,10 +133,10 @@ async fn bring_extensions(mut request: Request) -> Request {
     request
 }
 
-/// A connection of a [`CountingListener`], as [`make_service`] knows it.
+/// A connection of a [`CountingListener`], for [`make_service`].
 #[derive(Clone, Debug)]
 pub struct Connection {
-    /// What each of its requests is given.
+    /// The extensions of each of its requests.
     extensions: Extensions,
 }
 
@@ -152,7 +153,7 @@ impl<L: Listener<Addr: Clone + Send + Sync + 'static>> Connected<IncomingStream<
 
 /// An extractor: the counters of the request's connection, for [`LiveStream::counted`](super::tokio::LiveStream::counted).
 ///
-/// There are none over HTTP/2, nor without [`CountingListener`] and [`make_service`], as in a test.
+/// It is empty over HTTP/2, and without [`CountingListener`] and [`make_service`], as in a test.
 #[derive(Clone, Debug)]
 pub struct Counters(Option<ByteCounters>);
 
@@ -171,7 +172,7 @@ impl From<Counters> for Option<ByteCounters> {
     }
 }
 
-/// What the messages of axum mean.
+/// The adapter for axum's messages.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Axum;

@@ -1,8 +1,18 @@
-//! Drivers: what joins an [`Observed`](crate::Observed) machine to the sockets of one ecosystem.
+//! Drivers: they connect an [`Observed`](crate::Observed) machine to the sockets of one ecosystem.
 //!
-//! A driver is thin. It sees bytes move, reads before it polls, takes the time from the clock, and carries out the
-//! actions. All decisions are the machine's. Where the peer is a page, or the protocol has a heartbeat of its own, a
-//! [dialect](crate::dialect) is the option to know.
+//! A driver is thin. It reads before it polls, takes the time from the clock, and carries out the actions. The machine takes
+//! all decisions about time. If the peer is a page, or if the protocol has its own heartbeat, set a
+//! [dialect](crate::dialect).
+//!
+//! | your WebSocket | driver |
+//! |---|---|
+//! | tungstenite, blocking or in your own loop (mio, io_uring) | `driver::tungstenite` |
+//! | tokio-tungstenite | `driver::tokio_tungstenite` |
+//! | axum | `driver::axum` |
+//! | any other `Stream` and `Sink`, any other runtime | `driver::tokio`, with an `Adapter` and a `Timer` |
+//! | any other | [the guide](crate::guide) says how to write a driver |
+//!
+//! Each page begins with an example.
 
 #[cfg(feature = "axum")]
 pub mod axum;
@@ -29,26 +39,27 @@ use socket2::SockRef;
 pub use self::connecting::{ConnectError, Connector, Stage};
 pub use crate::session::ErrorKind;
 
-/// How long the opening handshake may take, from the first byte to the last: 10 s. So long may all of a `connect` take, from the
-/// looking up of the server's name on.
+/// How long the opening handshake may take, from the first byte to the last: 10 s. It is also the limit of a whole
+/// `connect`, which begins with the look-up of the server's name.
 #[cfg(any(feature = "tokio", feature = "tungstenite"))]
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How much the kernel may keep unsent for a peer.
+/// How many unsent bytes the kernel may keep for a peer.
 #[cfg(any(target_os = "android", target_os = "linux"))]
 const UNSENT: u32 = 128 * 1024;
 
-/// Prepares a TCP socket for heartbeats, as far as its system can; any error is left alone, for without it all works too.
+/// Prepares a TCP socket for heartbeats, as far as the system can. It ignores errors, because a heartbeat also works without
+/// it.
 ///
 /// *No delay*: a ping or a small answer does not wait for the acknowledgement of what was sent before.
 ///
-/// *Little unsent* (Linux, Android): left alone, the kernel takes megabytes for a slow reader, and a ping behind them
-/// counts as sent long before it leaves. With 128 KiB it waits where the driver sees it wait, and its answer is in time.
-/// Throughput does not suffer: this limits what has not been sent, not what is under way.
+/// *Little unsent* (Linux, Android): by default the kernel takes megabytes for a slow reader, and a ping behind them counts
+/// as sent long before it leaves. With 128 KiB the ping waits in the driver, which sees that, so its answer is in time. This
+/// does not reduce the throughput, because it limits the bytes that were not sent yet, and not those in flight.
 ///
-/// The blocking driver and axum's listener do it by themselves. Call it on a tokio stream before it is wrapped, and
-/// on any socket of a loop of your own, such as mio's: two small writes in a row are else 40 ms apart. On Linux a listener
-/// hands down what it has, so that it is enough to tune that:
+/// The blocking driver and axum's listener call it. Call it on a tokio stream before you wrap it, and on every socket of
+/// your own loop, such as mio's. Otherwise two small writes in a row may be 40 ms apart. On Linux an accepted socket
+/// inherits the settings of its listener, so you can tune only the listener:
 ///
 /// ```
 /// # fn main() -> std::io::Result<()> {

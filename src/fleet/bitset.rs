@@ -1,13 +1,13 @@
-//! A set of small numbers that finds its next member at once.
+//! A set of small numbers that finds its next member fast.
 
 use alloc::vec;
 use alloc::vec::Vec;
 
-/// A bit a number, and above each 64 of them a bit that says whether any is set: in a set of 65,536 the next member is
-/// found in at most 18 words, wherever it is.
+/// One bit for each number. A second level has one bit for each word of 64 bits, which says whether the word is not zero. In
+/// a set of 65,536 numbers the next member is found in at most 18 words.
 pub(super) struct BitSet {
     words: Vec<u64>,
-    /// Bit `n` of all: `words[n]` is not zero.
+    /// Bit `n`: `words[n]` is not zero.
     occupied: Vec<u64>,
 }
 
@@ -29,14 +29,14 @@ impl BitSet {
         }
     }
 
-    /// The smallest member that is `from` or larger.
+    /// The smallest member from `from` on.
     pub(super) fn next(&self, from: u32) -> Option<u32> {
         let word = from / 64;
         let here = self.words.get(word as usize)? & (u64::MAX << (from % 64));
         if here != 0 {
             return Some(lowest(word, here));
         }
-        // None in this word: the next word that has any.
+        // This word has none: search the next word that is not zero.
         let word = self.next_word(word.saturating_add(1))?;
         Some(lowest(word, *self.words.get(word as usize)?))
     }
@@ -66,7 +66,7 @@ fn set(words: &mut [u64], bit: u32) {
     }
 }
 
-/// Clears the bit; true where its word is zero then.
+/// Clears the bit. True if its word is zero after that.
 fn clear(words: &mut [u64], bit: u32) -> bool {
     words.get_mut((bit / 64) as usize).is_some_and(|word| {
         *word &= !(1 << (bit % 64));

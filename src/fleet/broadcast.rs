@@ -1,4 +1,4 @@
-//! One command for every connection, carried out for a few at a time.
+//! One command for every connection, carried out for a few connections at a time.
 
 use alloc::vec::Vec;
 
@@ -10,29 +10,29 @@ use crate::observer::Input;
 use crate::state::State;
 use crate::time::Timestamp;
 
-/// A walk over the slots. Before a connection that it has not reached yet is asked or told anything, the command is carried out
-/// for it, so that nobody can tell the walk from a command carried out for all at the moment it was given.
+/// A walk over the slots. If a caller uses a connection that the walk has not reached yet, the command is carried out for it
+/// first. So the result is the same as if the command had been carried out for all at the moment it was given.
 pub(super) struct Broadcast {
     command: Input<'static>,
     at: Timestamp,
     /// The slots that are left.
     next: u32,
     end: u32,
-    /// Those among them that are observed and have had the command: nobody is told of one input twice.
+    /// The observed slots of the rest whose observers already know the command, so that no observer sees it twice.
     told: Vec<u32>,
 }
 
-/// How many slots of a broadcast a poll serves: they lie side by side, and each takes a few nanoseconds.
+/// How many slots of a broadcast a poll serves. They are adjacent in memory, and each takes a few nanoseconds.
 const SLOTS_A_POLL: u32 = 128;
 
 impl Broadcast {
-    /// What is still to come for this slot, and as of when.
+    /// The command that this slot still needs, and its moment.
     pub(super) fn pending(&self, slot: u32) -> Option<(Input<'static>, Timestamp)> {
         let left = (self.next..self.end).contains(&slot) && !self.told.contains(&slot);
         left.then_some((self.command, self.at))
     }
 
-    /// The observers of this slot have been told of the command.
+    /// Remembers that the observers of this slot know the command.
     pub(super) fn note_told(&mut self, slot: u32) {
         self.told.push(slot);
     }
@@ -40,13 +40,13 @@ impl Broadcast {
 
 impl Fleet {
     pub(super) fn start_broadcast(&mut self, command: Input<'static>, now: Timestamp) {
-        // Two at once are rare enough to be done with the first on the spot.
+        // Two broadcasts at once are rare: finish the first one now.
         while !self.continue_broadcast() {}
         let at = self.advance(now);
         self.broadcast = Some(Broadcast { command, at, next: 0, end: self.states.len(), told: Vec::new() });
     }
 
-    /// A few slots more; true where none is left. Out of line, because a poll without a broadcast must stay short.
+    /// Serves some more slots. True if none is left. Not inlined, because a poll without a broadcast must stay short.
     #[cold]
     #[inline(never)]
     pub(super) fn continue_broadcast(&mut self) -> bool {
@@ -70,7 +70,7 @@ impl Fleet {
         false
     }
 
-    /// Carries out for a copy what a broadcast has still to do for this slot.
+    /// Carries out a broadcast's command on a copy of this slot, if the slot still needs it.
     pub(super) fn apply_pending_broadcast(&self, slot: u32, config: &Config, state: &mut State) {
         if let Some((command, at)) = self.broadcast.as_ref().and_then(|broadcast| broadcast.pending(slot)) {
             hand_in(state, config, None, command, at);

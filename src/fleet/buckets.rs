@@ -1,30 +1,30 @@
-//! Buckets of small numbers, in short blocks.
+//! Buckets of small numbers, stored in short blocks.
 
 use alloc::vec;
 use alloc::vec::Vec;
 
 use super::chunked_vec::ChunkedVec;
 
-/// Buckets of nodes: each node is in one of them, or in none.
+/// Buckets of nodes. Each node is in at most one bucket.
 ///
-/// A bucket is a chain of blocks, all full except the top one. So those who are taken off one after the other lie side by side in
-/// memory, and it is known ahead who they are: in a list linked from node to node, each is only known when the one before has
-/// come from memory. To put a node into a bucket, or to take it out of the middle of one, touches a few lines, and nothing else:
-/// the node on top takes its place.
+/// A bucket is a chain of blocks, and all but the top block are full. So the next nodes are adjacent in memory and known in
+/// advance. In a list that links node to node, each node is known only after the one before it was read from memory. Adding
+/// a node, or taking one out of the middle, touches only a few cache lines: the top node takes the free place.
 pub(super) struct Buckets {
-    /// The top block of each.
+    /// The top block of each bucket.
     tops: Vec<u32>,
     blocks: ChunkedVec<Block>,
     /// The block in which each node is.
     homes: ChunkedVec<Small>,
-    /// The top of a chain of blocks that hold nothing.
+    /// The top of the chain of empty blocks.
     spare: u32,
 }
 
-/// No node, or no block: there are never so many.
+/// Means no node, or no block. The numbers of nodes and blocks are always smaller.
 const NONE: u32 = (1 << 24) - 1;
 
-/// So many nodes that a block is half a cache line. Longer ones would hold more air where few nodes are due at once.
+/// The nodes of a block: with 8, a block is half a cache line. Longer blocks would waste memory if few nodes are due at
+/// once.
 const ROOM: usize = 8;
 
 #[derive(Clone, Copy)]
@@ -32,7 +32,7 @@ const ROOM: usize = 8;
 struct Block {
     nodes: [Small; ROOM],
     len: u8,
-    /// Whose it is, and the block under it there.
+    /// The bucket of the block, and the block under it.
     bucket: Small,
     below: Small,
 }
@@ -80,10 +80,10 @@ impl Small {
 }
 
 impl Buckets {
-    /// Nodes are numbered from zero to below this.
+    /// The numbers of nodes are below this.
     pub(super) const LIMIT: u32 = NONE;
 
-    /// So many buckets, all empty, and no node yet.
+    /// This many empty buckets, without nodes.
     pub(super) fn new(buckets: u32) -> Self {
         Self {
             tops: vec![NONE; buckets as usize],
@@ -98,7 +98,7 @@ impl Buckets {
         self.homes.len()
     }
 
-    /// One more node, in no bucket. The caller keeps their number below `LIMIT`.
+    /// Adds a node that is in no bucket. The caller keeps the number of nodes below `LIMIT`.
     pub(super) fn add_node(&mut self) {
         self.homes.push(Small::new(NONE));
     }
@@ -113,7 +113,7 @@ impl Buckets {
         self.tops.get(bucket as usize).is_none_or(|top| *top == NONE)
     }
 
-    /// Those that are taken off next, in some order: the nodes of the two blocks on top.
+    /// The nodes of the top two blocks, which are taken next, in any order.
     pub(super) fn next(&self, bucket: u32) -> impl Iterator<Item = u32> + '_ {
         let top = self.top_block(bucket);
         let below = top.and_then(|top| self.blocks.get(top.below.get()));
@@ -121,12 +121,12 @@ impl Buckets {
         nodes(top).iter().chain(nodes(below)).map(|node| node.get())
     }
 
-    /// Something of what has to be read to find a node.
+    /// Reads a part of the memory that a search for the node needs.
     pub(super) fn touch(&self, node: u32) -> u32 {
         self.homes.get(node).map_or(0, |home| home.get())
     }
 
-    /// Where a node is.
+    /// The bucket of a node.
     pub(super) fn bucket_of(&self, node: u32) -> Option<u32> {
         let home = self.homes.get(node)?;
         self.blocks.get(home.get()).map(|block| block.bucket.get())
@@ -146,7 +146,7 @@ impl Buckets {
         }
     }
 
-    /// Takes a node out of its bucket, wherever it is in it. Gives back that bucket if it is empty then.
+    /// Takes a node out of its bucket. Returns the bucket if it is empty after that.
     pub(super) fn take(&mut self, node: u32) -> Option<u32> {
         let home = core::mem::replace(self.homes.get_mut(node)?, Small::new(NONE));
         let node = Small::new(node);
@@ -167,7 +167,7 @@ impl Buckets {
         is_empty.then_some(bucket)
     }
 
-    /// A block that holds nothing on top of this bucket.
+    /// Puts an empty block on top of this bucket.
     fn add_block(&mut self, bucket: u32) {
         if self.spare == NONE {
             self.spare = self.blocks.len();
@@ -187,7 +187,7 @@ impl Buckets {
 
 #[cfg(test)]
 impl Buckets {
-    /// The nodes of a bucket from its top downwards.
+    /// The nodes of a bucket from the top down.
     pub(super) fn iter(&self, bucket: u32) -> impl Iterator<Item = u32> + '_ {
         let blocks =
             core::iter::successors(self.top_block(bucket), |block| self.blocks.get(block.below.get()));
@@ -202,7 +202,8 @@ mod tests {
 
     static_assertions::const_assert_eq!(size_of::<Block>(), 32);
 
-    /// Random lives of some buckets beside as many vectors: where the taken node was, that on top takes its place.
+    /// Compares random operations on buckets with the same operations on vectors: the last node takes the place of a taken
+    /// one.
     #[test]
     fn buckets_are_as_vectors_with_swap_remove() {
         // Miri is a thousand times slower.
@@ -217,7 +218,7 @@ mod tests {
             let mut vectors: [Vec<u32>; 3] = Default::default();
             (0..100).for_each(|_| buckets.add_node());
             for _ in 0..steps {
-                // Long in one place for a while, so that blocks fill and run empty.
+                // Stay with one bucket for a while, so that blocks fill and become empty.
                 let (node, bucket) = (draw(100), draw(3));
                 let place = vectors.iter().enumerate().find_map(|(bucket, vector)| {
                     vector.iter().position(|other| *other == node).map(|place| (bucket, place))
@@ -246,7 +247,7 @@ mod tests {
                     );
                 }
             }
-            // Blocks are used again: all are full but three, or spare.
+            // Blocks are reused: all are full or spare, except three.
             assert!(buckets.blocks.len() <= 100_u32.div_ceil(8) + 3, "seed {seed}");
         }
     }

@@ -1,19 +1,19 @@
-//! A row that grows without moving what is in it.
+//! A vector that grows without moving its items.
 
 use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 
-/// Items in chunks of a fixed size. Growth allocates one chunk and moves nothing, so that the millionth item costs what
-/// the first did, and a row of a million holds hardly more memory than they need.
+/// Items in chunks of a fixed size. Growth allocates one chunk and moves nothing. So the millionth item costs as much as the
+/// first, and a vector of a million items holds little more memory than it needs.
 pub(super) struct ChunkedVec<T> {
     chunks: Vec<Box<[T; CHUNK]>>,
     len: u32,
-    /// What lies behind the last item, up to the end of its chunk.
+    /// Fills the places after the last item, up to the end of its chunk.
     filler: T,
 }
 
-/// A power of two, so that an index splits by shift and mask, and the mask is the bound.
+/// A power of two, so that a shift and a mask split an index, and the mask also bounds it.
 const CHUNK: usize = 1 << LOG;
 const LOG: u32 = 9;
 
@@ -26,13 +26,13 @@ impl<T: Copy> ChunkedVec<T> {
         self.len
     }
 
-    /// Counts items that are not there.
+    /// Counts items that do not exist.
     #[cfg(test)]
     pub(super) const fn skip_to(&mut self, len: u32) {
         self.len = len;
     }
 
-    /// Appends; the caller keeps the length below `u32::MAX`.
+    /// Appends an item. The caller keeps the length below `u32::MAX`.
     pub(super) fn push(&mut self, item: T) {
         if place(self.len) == 0 {
             if let Ok(chunk) = vec![self.filler; CHUNK].into_boxed_slice().try_into() {
@@ -45,7 +45,7 @@ impl<T: Copy> ChunkedVec<T> {
         self.len = self.len.saturating_add(1);
     }
 
-    /// The item, or what fills its place; `None` beyond the chunks.
+    /// The item, or the filler of its place; `None` beyond the chunks.
     #[inline]
     pub(super) fn get(&self, index: u32) -> Option<&T> {
         self.chunks.get((index >> LOG) as usize)?.get(place(index))

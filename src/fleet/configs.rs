@@ -1,4 +1,4 @@
-//! Which connection has which config.
+//! The configs of the connections.
 
 use alloc::collections::BTreeMap;
 
@@ -10,8 +10,8 @@ use crate::state::State;
 use crate::time::Timestamp;
 
 impl Fleet {
-    /// Other settings for some of the connections: see [`insert_with`](Self::insert_with). There are at most 255 configs, that of
-    /// [`insert`](Self::insert) included.
+    /// Adds other settings for some of the connections: see [`insert_with`](Self::insert_with). A fleet has at most 255
+    /// configs, including the one of [`insert`](Self::insert).
     ///
     /// # Errors
     ///
@@ -23,18 +23,17 @@ impl Fleet {
         Ok(ConfigId(id))
     }
 
-    /// A config that it has already.
+    /// The id of a config that the fleet already has.
     pub(super) fn config_id(&self, config: &Config) -> Option<ConfigId> {
         let id = self.configs.iter().position(|known| known == config)?;
         u8::try_from(id).ok().map(ConfigId)
     }
 
-    /// From now on another config for this connection: see [`Liveness::reconfigure`](crate::Liveness::reconfigure). Its key stays.
+    /// Replaces the config of this connection: see [`Liveness::reconfigure`](crate::Liveness::reconfigure). Its key stays.
     ///
     /// # Errors
     ///
-    /// [`FleetError::UnknownConfig`], where the config is another fleet's; [`FleetError::StaleKey`], where the connection is
-    /// gone.
+    /// [`FleetError::UnknownConfig`]: the config belongs to another fleet. [`FleetError::StaleKey`]: the connection is gone.
     pub fn reconfigure(&mut self, key: Key, config_id: ConfigId, now: Timestamp) -> Result<(), FleetError> {
         let config = *self.configs.get(usize::from(config_id.0)).ok_or(FleetError::UnknownConfig)?;
         self.hand_in(key, Input::Reconfigure(&config), now)?;
@@ -46,7 +45,7 @@ impl Fleet {
     }
 }
 
-/// The config of the connection in this slot. A free slot has none, because its tag names one that there never is.
+/// The config of the connection in this slot. `None` for a free slot, because its tag names a config that never exists.
 #[inline(always)]
 pub(super) fn config_of<'a>(
     configs: &'a [Config],

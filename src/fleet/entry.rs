@@ -18,7 +18,7 @@ pub struct Entry<'a> {
 }
 
 impl Fleet {
-    /// One connection, as the [`Peer`] of its session. Its actions come from [`poll`](Self::poll), as ever.
+    /// One connection, as the [`Peer`] of its session. Its actions still come from [`poll`](Self::poll).
     ///
     /// ```
     /// use liveness::session::{Inbound, Role, Session};
@@ -48,7 +48,7 @@ impl Fleet {
 
 impl Sealed for Entry<'_> {}
 
-/// The key was good when the entry was made, and nothing else has had the fleet since.
+/// The key was valid when the entry was made, and the entry borrows the fleet, so it still is.
 impl Peer for Entry<'_> {
     fn handle(&mut self, event: Event<'_>, now: Timestamp) {
         let _ = self.fleet.handle(self.key, event, now);
@@ -61,7 +61,7 @@ impl Peer for Entry<'_> {
     }
     fn reconfigure(&mut self, config: Config, now: Timestamp) {
         let known = self.fleet.config_id(&config);
-        // A fleet that has 255 configs keeps the one that it has.
+        // In a fleet with 255 configs the connection keeps its config.
         if let Ok(id) = known.map_or_else(|| self.fleet.add_config(config), Ok) {
             let _ = self.fleet.reconfigure(self.key, id, now);
         }

@@ -1,12 +1,12 @@
-//! The names of connections, and what can be wrong with them.
+//! The keys of connections, and their errors.
 
 use core::error::Error;
 use core::fmt;
 
-/// Names one connection of a [`Fleet`](super::Fleet), and no other, for ever: when the connection is gone, its key is
-/// stale, and every use of it an error.
+/// Names one connection of a [`Fleet`](super::Fleet), and never another. When the connection is gone, its key is stale, and
+/// every use of it is an error.
 ///
-/// Eight bytes: as a number it fits an epoll's or an io_uring's user data, or a mio token.
+/// It has eight bytes: as a number it fits the user data of epoll or io_uring, or a mio token.
 ///
 /// ```
 /// use liveness::{Config, Fleet, Key, Timestamp};
@@ -17,7 +17,7 @@ use core::fmt;
 /// # Ok::<(), liveness::FleetError>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-// One number, not two, so that it is stored and loaded whole.
+// One number and not two, so that one instruction loads or stores it.
 pub struct Key(u64);
 
 impl Key {
@@ -34,21 +34,21 @@ impl Key {
         Tag(self.0 as u32)
     }
 
-    /// The number of the connection's place: below the largest number of connections that the fleet has ever held at once.
-    /// Places are used again, so it names a connection only together with the rest of the key; it is good for a table of
-    /// your own beside the fleet.
+    /// The number of the connection's place. It is below the largest number of connections that the fleet has ever held at
+    /// once. Another connection may use the place later, so the number names a connection only together with the rest of the
+    /// key. Use it as an index into your own table.
     #[must_use]
     pub const fn index(self) -> usize {
         self.slot() as usize
     }
 
-    /// The key as a number, below 2^56: larger ones are free for what is no connection of the fleet, such as a listener.
+    /// The key as a number below 2^56. Larger numbers are free for your own use, for example for a listener.
     #[must_use]
     pub const fn to_bits(self) -> u64 {
         self.0
     }
 
-    /// The key that became this number. Of any other number it makes a key that is stale.
+    /// The key with this number. A number that is not from [`to_bits`](Self::to_bits) gives a stale key.
     #[must_use]
     pub const fn from_bits(bits: u64) -> Self {
         Self(bits)
@@ -66,13 +66,13 @@ impl fmt::Debug for Key {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ConfigId(pub(super) u8);
 
-/// What a slot's state and its key have in common: how often the slot was used before, and the config of the connection.
+/// The part that a slot's state and its key share: how often the slot was used before, and the config of the connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Tag(pub(super) u32);
 
 impl Tag {
     pub(super) const FIRST: Self = Self(0);
-    /// The config of a free slot: no connection ever has this one.
+    /// The config of a free slot. No connection ever has it.
     pub(super) const NO_CONFIG: u8 = u8::MAX;
 
     pub(super) const fn with_config(self, config: ConfigId) -> Self {
@@ -87,12 +87,12 @@ impl Tag {
         self.0 >> 8
     }
 
-    /// The slot was used by the last connection that it can tell apart, of 16.7 million.
+    /// The slot was used 16.7 million times: there is no new generation left.
     pub(super) const fn is_last(self) -> bool {
         self.generation() == u32::MAX >> 8
     }
 
-    /// The tag of the slot, once the connection with this one is gone.
+    /// The tag of the slot after the connection with this tag is gone.
     pub(super) const fn freed(self) -> Self {
         self.with_config(ConfigId(Self::NO_CONFIG))
     }
@@ -116,17 +116,17 @@ impl fmt::Display for StaleKey {
 
 impl Error for StaleKey {}
 
-/// What a fleet cannot take in.
+/// What a fleet refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FleetError {
-    /// Another connection: it holds 16.7 million already.
+    /// Another connection: the fleet holds 16.7 million already.
     Full,
-    /// Another config: it has 255 already.
+    /// Another config: the fleet has 255 already.
     TooManyConfigs,
-    /// A connection with a config that another fleet was given, and this one was not.
+    /// A connection with a config of another fleet.
     UnknownConfig,
-    /// Other settings for a connection that is gone: see [`StaleKey`].
+    /// New settings for a connection that is gone: see [`StaleKey`].
     StaleKey,
 }
 

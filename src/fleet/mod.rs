@@ -1,4 +1,4 @@
-//! Many connections, one next deadline.
+//! Many connections with one next deadline.
 
 mod bitset;
 mod broadcast;
@@ -33,18 +33,18 @@ use crate::payload::mix;
 use crate::state::{State, Step};
 use crate::time::{Timestamp, nanos};
 
-/// Drives many connections, a million of them, on one thread: [`Liveness`] machines that share their settings and have one
-/// next deadline.
+/// Drives many connections on one thread, up to millions: [`Liveness`] machines that share their settings and have one next
+/// deadline. If each of your connections has its own task or thread, use a [`Liveness`] for each instead.
 ///
 /// The events and actions are those of [`Liveness`], each with the [`Key`] of its connection. Each connection behaves exactly as
 /// a [`Liveness`] whose driver is late by less than one [`tick`](Self::with_tick).
 ///
-/// In a loop: take the time from the clock, hand in everything that can be read, [`poll`](Self::poll) until `None`, carry
-/// out the actions, and wait for input or for [`poll_timeout`](Self::poll_timeout).
+/// In a loop: read the clock, report everything that can be read, [`poll`](Self::poll) until `None`, carry out the actions,
+/// and wait for input or until [`poll_timeout`](Self::poll_timeout).
 ///
-/// What it costs: 136 bytes a connection, and an event touches one cache line of them. A poll looks at no more than 64
-/// connections, whatever has fallen due; nothing is ever done for all of them at once. Memory grows with the largest number
-/// of connections held at once, a chunk of 512 at a time, and is used again, not given back.
+/// It costs 136 bytes for each connection, and an event touches one cache line of them. A poll checks at most 64
+/// connections, whatever has fallen due. No call ever works on all connections at once. Memory grows with the largest number
+/// of connections held at once, by chunks of 512. It is reused and never freed.
 ///
 /// ```
 /// use core::time::Duration;
@@ -57,11 +57,11 @@ use crate::time::{Timestamp, nanos};
 ///
 /// let mut dead = Vec::new();
 /// while now < Timestamp::from_secs(120) {
-///     // Everything that can be read. One of them says something now and then.
+///     // Everything that can be read. One of them sends something now and then.
 ///     fleet.handle(talking, Event::Data, now)?;
 ///     while let Some((key, action)) = fleet.poll(now) {
 ///         match action {
-///             Action::SendPing(_) => {} // a Ping frame to `key`; nobody answers
+///             Action::SendPing(_) => {} // a Ping frame to `key`; no peer answers
 ///             Action::MarkOffline(reason) => dead.push((key, reason)),
 ///             Action::Disconnect => {} // close the socket: `key` is stale from here
 ///             Action::MarkOnline | Action::MarkSuspect | Action::Close(_) => {}
@@ -76,56 +76,58 @@ use crate::time::{Timestamp, nanos};
 /// # Ok::<(), Box<dyn core::error::Error>>(())
 /// ```
 pub struct Fleet {
-    /// The latest moment seen: one driver has one clock.
+    /// The latest moment seen, for all connections, because one driver has one clock.
     now: Timestamp,
     seed: u64,
     configs: Vec<Config>,
-    /// Which of them each connection has that has another than its key says.
+    /// The connections whose config is not the one of their key.
     reconfigured: BTreeMap<u32, ConfigId>,
     states: ChunkedVec<Slot>,
     wheel: Wheel,
     broadcast: Option<Broadcast>,
     observers: ObserversBySlot,
-    /// How many of the next states that are due have been fetched from memory.
+    /// How many of the states that are due next have been fetched from memory.
     prefetched: u32,
     len: usize,
 }
 
-/// The state of a connection, its half for traffic in a cache line of its own. A free slot holds that of nobody.
+/// The state of a connection. The half that traffic touches is one cache line. A free slot holds a dummy state.
 #[derive(Clone, Copy)]
 #[repr(align(128))]
 struct Slot(State);
 
 impl Slot {
-    /// That of nobody, after a connection with this tag.
+    /// A free slot, after a connection with this tag.
     const fn free(tag: Tag) -> Self {
         Self(State::new(tag.freed().0 as u64, Timestamp::ZERO))
     }
 }
 
-/// 4 ms: well below a last look of 10 ms, and a million connections have 200 things to do in it.
+/// 4 ms: well below a last look of 10 ms. A million connections have about 200 actions in this time.
 const TICK: Duration = Duration::from_millis(4);
 
-/// How many connections a poll looks at that have nothing to do, before it lets the caller go on.
+/// How many connections without an action a poll checks before it returns.
 const IDLE_LOOKS: u32 = 64;
 
 impl Fleet {
     /// An empty fleet, whose connections have these settings, and a tick of 4 ms.
     ///
-    /// `seed` keys the payloads and draws the jitter of them all. Let nobody guess it: half of the key of a connection is
-    /// drawn from it, the other half is in its [`Key`].
+    /// `seed` is the key of all payloads and determines all jitter. Keep it secret: half of a connection's key for payloads
+    /// is drawn from it, and the other half is in its [`Key`].
     #[must_use]
     pub fn new(config: Config, seed: u64) -> Self {
         Self::with_tick(config, seed, TICK)
     }
 
-    /// An empty fleet with another `tick`: what falls due is handed out less than that late, and all of a tick together.
+    /// An empty fleet with another `tick`. Each action comes later than its deadline by less than a tick, and all actions of
+    /// a tick come together.
     ///
-    /// Longer ticks wake the caller less often; they count as its lateness in [`Config::detection_bound`]. Ticks below a
-    /// ten-thousandth of the interval cost more, because the wheel holds 65,536. Zero counts as one nanosecond.
+    /// A longer tick wakes the caller less often, and counts as the caller's lateness in [`Config::detection_bound`]. A tick
+    /// below a ten-thousandth of the interval costs more, because the timing wheel holds 65,536 ticks. Zero counts as one
+    /// nanosecond.
     #[must_use]
     pub fn with_tick(config: Config, seed: u64, tick: Duration) -> Self {
-        // Most waits are one interval or one timeout long; what is longer is looked at once more on its way.
+        // Most waits are one interval or one timeout long. A longer wait costs one more check.
         let usual = [config.interval, config.timeout].into_iter().filter(|wait| *wait != NEVER).max();
         let wheel = Wheel::new(nanos(tick), usual.unwrap_or(0));
         let states = ChunkedVec::new(Slot::free(Tag::FIRST));
@@ -143,32 +145,34 @@ impl Fleet {
         }
     }
 
-    /// What falls due is handed out less than this late: the least lateness to ask [`Config::detection_bound`] about.
+    /// The tick: each action comes later than its deadline by less than this. Pass it to [`Config::detection_bound`] as the
+    /// least lateness.
     #[must_use]
     pub const fn tick(&self) -> Duration {
         self.wheel.tick()
     }
 
-    /// A connection opened just now. [`poll`](Self::poll) afterwards: it is to be marked online.
+    /// Adds a connection that has just opened. [`poll`](Self::poll) afterwards, for its `MarkOnline`.
     ///
     /// # Errors
     ///
-    /// [`FleetError::Full`]: there are 16.7 million already.
+    /// [`FleetError::Full`]: the fleet holds 16.7 million connections already.
     pub fn insert(&mut self, now: Timestamp) -> Result<Key, FleetError> {
         self.insert_with(ConfigId::default(), now)
     }
 
-    /// A connection with other settings: those that [`add_config`](Self::add_config) gave this id.
+    /// Adds a connection with the settings of this id, from [`add_config`](Self::add_config).
     ///
     /// # Errors
     ///
-    /// As [`insert`](Self::insert); and [`FleetError::UnknownConfig`], where the id is another fleet's.
+    /// Those of [`insert`](Self::insert), and [`FleetError::UnknownConfig`]: the id belongs to another fleet.
     pub fn insert_with(&mut self, config: ConfigId, now: Timestamp) -> Result<Key, FleetError> {
         let now = self.advance(now);
         if usize::from(config.0) >= self.configs.len() {
             return Err(FleetError::UnknownConfig);
         }
-        // A broadcast is not for those who come after it was asked for: until it is over they get slots beyond its end.
+        // A broadcast is only for the connections that existed when it began. Until it is over, new connections get slots
+        // beyond its end.
         let free = if self.broadcast.is_none() { self.wheel.take_free() } else { None };
         let (slot, tag) = match free {
             Some(slot) => (slot, self.states.get(slot).map_or(Tag::FIRST, |slot| Tag(slot.0.tag()).next())),
@@ -191,9 +195,9 @@ impl Fleet {
         Ok(key)
     }
 
-    /// Forgets a connection, whatever it was about to do, and gives back its machine as it was last.
+    /// Removes a connection, whatever its state, and returns its machine.
     ///
-    /// Not needed after [`Action::Disconnect`], which does it.
+    /// Do not call it after [`Action::Disconnect`], which has already removed the connection.
     ///
     /// # Errors
     ///
@@ -204,14 +208,14 @@ impl Fleet {
         Ok(machine)
     }
 
-    /// Something happened to a connection. Poll afterwards: an action may be due.
+    /// Reports an event of a connection. Poll afterwards, because an action may be due.
     ///
     /// A timestamp earlier than the latest that the fleet has seen counts as the latest.
     ///
     /// # Errors
     ///
-    /// [`StaleKey`]: the connection is gone, and the event with it.
-    // So that an event that is a literal where it is handed in takes its short way without a jump.
+    /// [`StaleKey`]: the connection is gone. The event has no effect.
+    // Inlined, so that a call with a literal event takes its short way without a branch.
     #[inline(always)]
     pub fn handle(&mut self, key: Key, event: Event<'_>, now: Timestamp) -> Result<(), StaleKey> {
         if self.broadcast.is_some() || !self.observers.is_empty() {
@@ -235,7 +239,7 @@ impl Fleet {
         self.hand_in(key, Input::Probe, now)
     }
 
-    /// The caller ends this connection: see [`Liveness::close`].
+    /// Ends this connection: see [`Liveness::close`].
     ///
     /// # Errors
     ///
@@ -246,25 +250,26 @@ impl Fleet {
 
     /// Makes a ping of every connection due now: the network changed, or the host woke.
     ///
-    /// Costs nothing here: the polls that follow work through the connections, some at a time, before anything else.
+    /// This call itself is cheap. The next polls carry out the command, for some connections at a time, before anything
+    /// else.
     pub fn probe_all(&mut self, now: Timestamp) {
         self.start_broadcast(Input::Probe, now);
     }
 
-    /// Closes every connection: the server shuts down. As [`probe_all`](Self::probe_all), in the polls that follow.
+    /// Closes every connection, because the server shuts down. The next polls carry it out, as for
+    /// [`probe_all`](Self::probe_all).
     pub fn close_all(&mut self, code: CloseCode, now: Timestamp) {
         self.start_broadcast(Input::Close(code), now);
     }
 
-    /// The next thing to do, one at a time: call until `None`, then not before [`poll_timeout`](Self::poll_timeout).
+    /// The next action. Call until `None`, then not before [`poll_timeout`](Self::poll_timeout).
     ///
-    /// After [`Action::Disconnect`] the connection is gone and its key stale. While you carry out an action, hand in no event
-    /// with a later time: the fleet's clock would advance without any socket being read, and a verdict could be confirmed too
-    /// early.
+    /// After [`Action::Disconnect`] the connection is gone and its key is stale. While you carry out an action, report no
+    /// event with a later time. Otherwise the fleet's clock would advance without a read of the sockets, and a verdict could
+    /// be confirmed too early.
     ///
-    /// A poll is short, whatever has fallen due. After 64 connections that turn out to have nothing to do, it returns `None`, so
-    /// that the caller reads its sockets first. `poll_timeout` then returns the latest moment seen, so do not wait, and poll
-    /// again.
+    /// A poll is short, whatever has fallen due. After 64 connections without an action it returns `None`, so that the
+    /// caller reads its sockets first. `poll_timeout` then returns the latest moment seen: do not wait, and poll again.
     pub fn poll(&mut self, now: Timestamp) -> Option<(Key, Action)> {
         let now = self.advance(now);
         if self.broadcast.is_some() && !self.continue_broadcast() {
@@ -314,20 +319,20 @@ impl Fleet {
         self.wheel.next_at()
     }
 
-    /// That of a connection's machine. Its lower half is the tag, by which a state knows whose it is.
+    /// The seed of a connection's machine. Its lower half is the tag, by which a state knows its connection.
     const fn seed_of(&self, key: Key) -> u64 {
         mix(self.seed, key.to_bits()) & !(u32::MAX as u64) | key.tag().0 as u64
     }
 
-    /// Rule 12, for all of them: one driver has one clock.
+    /// Rule 12 for the whole fleet, because one driver has one clock.
     #[inline]
     fn advance(&mut self, now: Timestamp) -> Timestamp {
         self.now = self.now.max(now);
         self.now
     }
 
-    /// Reads a little of the next states that are due, all at once, because memory answers many requests in the time of one. One
-    /// by one, these reads would be most of what a ping costs.
+    /// Reads a part of each state that is due next, all at once, because memory serves many requests in the time of one. One
+    /// by one, these reads would be most of the cost of a ping.
     fn prefetch(&mut self) {
         let mut read = 0;
         for slot in self.wheel.next_due() {
@@ -348,12 +353,13 @@ impl Fleet {
         }
         let tag = Tag(held.0.tag());
         *held = Slot::free(tag);
-        // Worn out, a slot is left alone: a key of its first connection must never fit again.
+        // A slot without a new generation is never used again. Otherwise the key of its first connection would be valid
+        // again.
         if tag.is_last() { self.wheel.unset(slot) } else { self.wheel.set_free(slot) }
     }
 }
 
-/// The state of a connection that is not gone.
+/// The state of a connection, unless it is gone.
 #[inline(always)]
 fn find(states: &mut ChunkedVec<Slot>, key: Key) -> Option<&mut State> {
     states.get_mut(key.slot()).map(|Slot(state)| state).filter(|state| state.tag() == key.tag().0)

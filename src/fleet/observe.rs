@@ -1,4 +1,4 @@
-//! Observers of single connections, attached while the fleet runs. Who has none pays a branch.
+//! Observers of single connections, attached at run time. A connection without observers costs one branch.
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
@@ -12,17 +12,16 @@ use crate::observer::{Input, Observer};
 use crate::state::{State, Step};
 use crate::time::Timestamp;
 
-/// Those of one connection.
+/// The observers of one connection.
 pub(super) type Observers = Vec<Box<dyn Observer + Send + Sync>>;
 
-/// The observers of those connections that have any, by slot.
+/// The observers by slot, for the connections that have any.
 pub(super) type ObserversBySlot = BTreeMap<u32, Observers>;
 
 impl Fleet {
-    /// Tells this observer too what happens to a connection, from now on until the connection goes.
+    /// Attaches this observer to a connection, until the connection is gone.
     ///
-    /// A `Recorder` is attached right after [`insert`](Self::insert): a replay begins at the
-    /// opening.
+    /// Attach a `Recorder` right after [`insert`](Self::insert), because a replay begins when the connection opens.
     ///
     /// ```
     /// use liveness::transcript::{Page, Recorder};
@@ -31,7 +30,7 @@ impl Fleet {
     /// let mut fleet = Fleet::new(Config::DEFAULT, 7);
     /// let now = Timestamp::ZERO;
     /// let key = fleet.insert(now)?;
-    /// let page = Page::default(); // a file, in earnest
+    /// let page = Page::default(); // a file, in a real program
     /// fleet.observe(key, Recorder::new(page.clone()), now)?;
     /// while fleet.poll(now).is_some() {}
     /// assert!(page.text().ends_with("0s            > online\n"));
@@ -54,7 +53,7 @@ impl Fleet {
         Ok(())
     }
 
-    /// One input for one connection, after what a broadcast has still to do for it.
+    /// Passes an input to a connection, after a broadcast's command that it still needs.
     pub(super) fn hand_in(&mut self, key: Key, input: Input<'_>, now: Timestamp) -> Result<(), StaleKey> {
         let now = self.advance(now);
         let state = find(&mut self.states, key).ok_or(StaleKey)?;
@@ -76,7 +75,7 @@ impl Fleet {
     }
 }
 
-/// Hands an input to a state, and tells those who observe it.
+/// Passes an input to a state, and calls its observers.
 pub(super) fn hand_in(
     state: &mut State,
     config: &Config,
@@ -100,7 +99,7 @@ fn change(state: &mut State, config: &Config, input: Input<'_>, now: Timestamp) 
     }
 }
 
-/// A poll of a state, in a fleet some of whose connections are observed.
+/// Polls a state, in a fleet with observers.
 #[inline(never)]
 pub(super) fn step(
     state: &mut State,
@@ -119,7 +118,7 @@ pub(super) fn step(
     step
 }
 
-/// A copy of a connection's machine. Where its config is kept is the fleet's affair.
+/// A copy of a connection's machine, with its config.
 pub(super) const fn machine(config: &Config, state: &State) -> Liveness {
     let mut state = *state;
     state.set_reconfigured(false);

@@ -1,4 +1,4 @@
-//! What can be asked of a fleet; nothing here changes it.
+//! The questions of a fleet, which change nothing.
 
 use core::fmt;
 
@@ -15,7 +15,7 @@ use crate::state::State;
 use crate::time::Timestamp;
 
 impl Fleet {
-    /// A copy of a connection's machine, for every question that one answers.
+    /// A copy of a connection's machine, for all its questions.
     ///
     /// # Errors
     ///
@@ -27,7 +27,7 @@ impl Fleet {
         Ok(machine(config, &state))
     }
 
-    /// What the fleet thinks of a peer.
+    /// Whether a peer is online, suspect or offline.
     ///
     /// # Errors
     ///
@@ -36,7 +36,7 @@ impl Fleet {
         if self.broadcast.is_some() {
             return self.get(key).map(|machine| machine.status());
         }
-        // Asked often, and answered without a copy.
+        // Callers ask this often, so it makes no copy.
         self.peek(key).map(|(_, state)| state.status()).ok_or(StaleKey)
     }
 
@@ -52,7 +52,7 @@ impl Fleet {
         self.peek(key).map(|(_, state)| state.verdict()).ok_or(StaleKey)
     }
 
-    /// The oldest ping of a connection that is not answered yet: see [`Liveness::awaited`].
+    /// The oldest unanswered ping of a connection: see [`Liveness::awaited`].
     ///
     /// # Errors
     ///
@@ -61,7 +61,7 @@ impl Fleet {
         self.get(key).map(|machine| machine.awaited())
     }
 
-    /// Why the fleet thinks of a peer what it thinks, for a log line: see [`Liveness::report`].
+    /// The reasons for a peer's status, for a log line: see [`Liveness::report`].
     ///
     /// # Errors
     ///
@@ -79,7 +79,7 @@ impl Fleet {
         self.get(key).map(|machine| machine.rtt())
     }
 
-    /// Counts of a connection for an operator's graphs.
+    /// The counts of a connection, for an operator's graphs.
     ///
     /// # Errors
     ///
@@ -88,7 +88,7 @@ impl Fleet {
         self.get(key).map(|machine| machine.stats())
     }
 
-    /// Every connection, in the order of their places, with a copy of its machine.
+    /// Every connection in the order of its place, with a copy of its machine.
     pub fn iter(&self) -> impl Iterator<Item = (Key, Liveness)> + '_ {
         (0..self.states.len()).filter_map(|slot| {
             let tag = self.states.get(slot)?.0.tag();
@@ -97,7 +97,7 @@ impl Fleet {
         })
     }
 
-    /// How many connections there are.
+    /// The number of connections.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.len

@@ -1,4 +1,4 @@
-//! What no test reaches from outside: a slot used 16.7 million times, a fleet that is full.
+//! Cases that a test cannot reach from outside: a slot used 16.7 million times, a full fleet.
 
 use super::*;
 
@@ -17,7 +17,7 @@ fn a_slot_that_is_worn_out_is_left_alone() {
     let last = fleet.insert(Timestamp::ZERO).unwrap();
     assert_eq!((last.index(), last.tag().generation()), (0, u32::MAX >> 8));
     fleet.remove(last).unwrap();
-    // Its next generation would be the first again, and the key of the first connection would fit.
+    // Its next generation would be the first again, and the key of the first connection would be valid.
     assert_eq!(fleet.insert(Timestamp::ZERO).unwrap().index(), 1);
     assert!(fleet.get(Key::new(0, Tag(0))).is_err());
     assert_eq!((fleet.len(), fleet.iter().count()), (1, 1));
@@ -28,7 +28,7 @@ fn a_full_fleet_says_so_and_takes_in_another_when_one_has_gone() {
     let mut fleet = used(0);
     let places = Wheel::capacity();
     assert!(places > 16_000_000);
-    // As if all the others were taken: their places are counted, not filled.
+    // As if all the others were in use: their places are counted and not filled.
     fleet.states.skip_to(places);
     let key = fleet.insert(Timestamp::ZERO).unwrap();
     assert_eq!(fleet.insert(Timestamp::ZERO), Err(FleetError::Full));

@@ -1,4 +1,4 @@
-//! The timing wheel: which node is to be looked at when.
+//! The timing wheel: when to check which node.
 
 use core::time::Duration;
 
@@ -6,26 +6,28 @@ use super::bitset::BitSet;
 use super::buckets::Buckets;
 use crate::time::Timestamp;
 
-/// A hashed timing wheel (Varghese and Lauck 1987, scheme 6), of one level and with lazy re-arming.
+/// A hashed timing wheel (Varghese and Lauck 1987, scheme 6), with one level and lazy re-arming.
 ///
-/// Time is cut into ticks; each tick has a slot, and there are enough slots for the usual wait. A slot is a bucket of the
-/// nodes to be looked at when its tick is over. Then they are taken off one by one, in no order, for all of a tick are due at
-/// once; who is due besides waits in another bucket for its turn, so that nobody who comes later is before it.
+/// Time consists of ticks. Each tick has a slot, and there are enough slots for the usual wait. A slot is a bucket of the
+/// nodes to check when its tick is over. The caller then takes them one by one, in any order, because all nodes of a tick
+/// are due at once. Other nodes that become due meanwhile wait in another bucket, so that a node that comes later is not
+/// served earlier.
 ///
-/// What always holds:
+/// Invariants:
 ///
-/// - every node is in at most one bucket: of a slot, of those who are due, of `later`, of the free ones; in none means never;
-/// - a node in a slot belongs to a tick after `done` and less than one turn of the wheel later; so no slot ever mixes ticks;
-/// - a slot's bit is set exactly while its bucket holds a node, and is not the one that is worked off;
-/// - a node becomes due less than a tick after its moment, or before it, never later.
+/// - every node is in at most one bucket: of a slot, of due nodes, of `later`, of free nodes. A node in no bucket is never
+///   due;
+/// - a node in a slot belongs to a tick after `done` and less than one turn of the wheel later, so a slot never mixes ticks;
+/// - a slot's bit is set exactly while its bucket holds a node and is not the current one;
+/// - a node becomes due before its moment or less than a tick after it.
 ///
-/// A moment further away than a turn is put at the end of the turn: the node is looked at there, found early, and put back. A
-/// deadline that traffic has moved is served in the same way. Traffic never updates the wheel: an entry that fires early finds
-/// nothing due, and is put back.
+/// A node whose moment is more than a turn away goes to the end of the turn. It becomes due too early there, and is put
+/// back. A deadline that traffic has moved works in the same way, because traffic never updates the wheel.
 ///
-/// When the clock leaps, the occupied slots are found by their bits and emptied in their order, each when the one before
-/// has been looked at; the empty ones are not walked. Meanwhile `done` lags behind, and who is put back may belong beyond
-/// the turn that starts there: `later` keeps them until it has caught up. So a leap of any length costs a node two looks.
+/// When the clock leaps, the wheel finds the occupied slots by their bits and empties them in order, one after the other. It
+/// does not visit empty slots. Meanwhile `done` is behind the clock, and a node that is put back may belong beyond the turn
+/// after `done`. The bucket `later` keeps such nodes until `done` has caught up. So a leap of any length costs a node two
+/// checks.
 pub(super) struct Wheel {
     buckets: Buckets,
     occupied: BitSet,
@@ -33,28 +35,28 @@ pub(super) struct Wheel {
     slots: u32,
     /// Nanoseconds.
     tick: u64,
-    /// The bucket that is worked off: a slot whose tick is over, one of those who are due besides, or `later`.
+    /// The current bucket, whose nodes are due: a slot whose tick is over, a bucket of other due nodes, or `later`.
     current: u32,
-    /// The bucket of other nodes that are due: one of two, while the other is worked off.
+    /// The bucket of other due nodes: one of two, while the other is the current one.
     due: u32,
-    /// The last tick whose slot has been emptied, or is worked off.
+    /// The last tick whose slot is empty or current.
     done: u64,
-    /// The last tick that is over, and the moment at which the next will be.
+    /// The last tick that is over, and the moment at which the next one will be over.
     over: u64,
     next_end: Timestamp,
 }
 
-/// At most this many slots: 65,536, in 260 KB.
+/// The largest number of slots: 65,536, in 260 KB.
 const SLOTS_MAX: u32 = 1 << 16;
 
 impl Wheel {
-    /// A wheel that holds waits of up to `turn` nanoseconds in one turn, if that takes no more than [`SLOTS_MAX`] slots.
+    /// A wheel with a turn of `turn` nanoseconds, if that needs no more than [`SLOTS_MAX`] slots.
     pub(super) fn new(tick: u64, turn: u64) -> Self {
         let tick = tick.max(1);
         let wanted = turn.checked_div(tick).unwrap_or(0).saturating_add(3).min(u64::from(SLOTS_MAX));
         let slots = u32::try_from(wanted).unwrap_or(SLOTS_MAX).max(64).next_power_of_two();
         Self {
-            // One for each slot, two for those who are due besides, `later`, and the free.
+            // One for each slot, two for other due nodes, `later`, and the free nodes.
             buckets: Buckets::new(slots.saturating_add(4)),
             occupied: BitSet::new(slots),
             slots,
@@ -71,24 +73,24 @@ impl Wheel {
         Duration::from_nanos(self.tick)
     }
 
-    /// How many nodes there can be.
+    /// The largest number of nodes.
     pub(super) const fn capacity() -> u32 {
         Buckets::LIMIT
     }
 
-    /// One more node, which waits for nothing. They are numbered from zero.
+    /// Adds a node, in no bucket. Their numbers begin at zero.
     pub(super) fn add_node(&mut self) {
         self.buckets.add_node();
     }
 
-    /// To be looked at as soon as `at` has come: never, for the far end of time.
+    /// Makes a node due at `at`. The far end of time: never.
     pub(super) fn set(&mut self, node: u32, at: Timestamp) {
         if at == Timestamp::MAX {
             return self.unset(node);
         }
-        // The tick that is over when the moment has come.
+        // The first tick that ends at or after the moment.
         let tick = at.as_nanos().div_ceil(self.tick);
-        // The last that cannot be taken for the one that is worked off.
+        // The last tick whose slot is not the current one.
         let turn = self.done.saturating_add(u64::from(self.slots)).saturating_sub(1);
         if tick <= self.done {
             self.move_to(node, self.due);
@@ -101,21 +103,21 @@ impl Wheel {
         }
     }
 
-    /// To be looked at now.
+    /// Makes a node due now.
     pub(super) fn set_due(&mut self, node: u32) {
         if self.buckets.bucket_of(node) != Some(self.current) {
             self.move_to(node, self.due);
         }
     }
 
-    /// Never to be looked at.
+    /// Makes a node never due.
     pub(super) fn unset(&mut self, node: u32) {
         if let Some(slot) = self.buckets.take(node).filter(|bucket| *bucket < self.slots) {
             self.occupied.remove(slot);
         }
     }
 
-    /// Puts a node aside, for [`Wheel::take_free`].
+    /// Frees a node, for [`Wheel::take_free`].
     pub(super) fn set_free(&mut self, node: u32) {
         self.move_to(node, self.free());
     }
@@ -125,18 +127,18 @@ impl Wheel {
         self.buckets.put(node, bucket);
     }
 
-    /// The node that was put aside last; it waits for nothing then.
+    /// Takes the node that was freed last, and puts it in no bucket.
     pub(super) fn take_free(&mut self) -> Option<u32> {
         let node = self.buckets.top(self.free())?;
         self.unset(node);
         Some(node)
     }
 
-    /// A node whose moment has come: it stays due until it is set anew.
+    /// A node that is due. It stays due until it is set again.
     pub(super) fn first_due(&mut self, now: Timestamp) -> Option<u32> {
         if now >= self.next_end {
             let ticks = now.as_nanos().checked_div(self.tick).unwrap_or(0);
-            // At the far end of time the last tick is over too, though there is no room for the whole of it.
+            // At the far end of time the last tick is over too, although it is not complete.
             self.over = if now == Timestamp::MAX { ticks.saturating_add(1) } else { ticks };
             self.next_end = Timestamp::from_nanos(self.over.saturating_add(1).saturating_mul(self.tick));
         }
@@ -155,7 +157,7 @@ impl Wheel {
         }
     }
 
-    /// On to the next slot whose tick is over, or, where there is none, to those whose tick was too far away.
+    /// Goes to the next slot whose tick is over or, if there is none, to `later`.
     fn next_slot(&mut self) {
         match self.first_tick() {
             Some(tick) if tick <= self.over => {
@@ -170,22 +172,22 @@ impl Wheel {
         }
     }
 
-    /// When a node becomes due next, none being due.
+    /// When a node becomes due next. No node is due now.
     pub(super) fn next_at(&self) -> Option<Timestamp> {
         self.first_tick().map(|tick| Timestamp::from_nanos(tick.saturating_mul(self.tick)))
     }
 
-    /// Some of those who are due next: up to 16 nodes, at least one where any is due.
+    /// Some of the nodes that are due next: up to 16, and at least one if any is due.
     pub(super) fn next_due(&self) -> impl Iterator<Item = u32> + '_ {
         self.buckets.next(self.current)
     }
 
-    /// Something of what has to be read where a node is set anew.
+    /// Reads a part of the memory that the next `set` of the node needs.
     pub(super) fn touch(&self, node: u32) -> u32 {
         self.buckets.touch(node)
     }
 
-    /// A node is due, or may be: ticks are over whose slots have not been emptied yet.
+    /// A node is due, or may be, because a tick is over whose slot was not emptied yet.
     pub(super) fn is_due(&self) -> bool {
         self.done < self.over || !self.buckets.is_empty(self.current) || !self.buckets.is_empty(self.due)
     }
@@ -194,7 +196,7 @@ impl Wheel {
     fn first_tick(&self) -> Option<u64> {
         let from = self.slot(self.done.saturating_add(1));
         let slot = self.occupied.next(from).or_else(|| self.occupied.next(0))?;
-        // How far round the wheel it is.
+        // Its distance around the wheel.
         let ahead = slot.wrapping_sub(from) & self.slots.wrapping_sub(1);
         Some(self.done.saturating_add(1).saturating_add(u64::from(ahead)))
     }
@@ -221,7 +223,7 @@ mod tests {
     use super::*;
     use crate::payload::mix;
 
-    /// What the wheel shows of itself, checked against what must always hold.
+    /// Checks the invariants.
     fn check(wheel: &Wheel) {
         for slot in 0..wheel.slots {
             let holds = !wheel.buckets.is_empty(slot) && slot != wheel.current;
@@ -238,8 +240,8 @@ mod tests {
         assert_eq!(nodes.filter(|node| wheel.buckets.bucket_of(*node).is_some()).count(), held);
     }
 
-    /// Random lives of a few nodes beside a map of their moments: nobody is due early by more than the wheel's turn allows,
-    /// and nobody is late by a tick.
+    /// Compares random operations on a few nodes with a map of their moments. A node is early by no more than the wheel's
+    /// turn allows, and late by less than a tick.
     #[test]
     fn every_node_is_due_within_a_tick_of_its_moment_whatever_happens() {
         const TICK: u64 = 7;
@@ -309,12 +311,12 @@ mod tests {
         let now = Timestamp::from_secs(3 * 3_600);
         while let Some(node) = wheel.first_due(now) {
             order.push(node);
-            // Put back for a while later.
+            // Put back, for a later moment.
             wheel.set(node, now.after(30_000));
         }
         let ticks: Vec<u32> = (0..64).rev().collect();
         assert_eq!(order[..64], ticks);
-        // Those who belong beyond the turn have no order among each other.
+        // Nodes that belong beyond the turn have no order.
         order[64..].sort_unstable_by(|a, b| b.cmp(a));
         assert_eq!(order[64..], ticks);
         assert_eq!(wheel.next_at(), Some(now.after(30_000)));
@@ -327,7 +329,7 @@ mod tests {
         (0..3).for_each(|node| wheel.set_due(node));
         let mut order = Vec::new();
         while let Some(node) = wheel.first_due(Timestamp::ZERO) {
-            // With each of the first three, somebody new; and to be due twice is to be due once.
+            // With each of the first three comes a new node. A node that is made due twice is due once.
             if node < 3 {
                 wheel.set_due(node + 3);
                 wheel.set_due(node);

@@ -1,4 +1,4 @@
-//! What becomes of a lease, and why a write is refused.
+//! The changes of a lease, and the refusals of writes.
 
 use core::error::Error;
 use core::fmt;
@@ -6,30 +6,30 @@ use core::fmt;
 use super::Token;
 use crate::time::Timestamp;
 
-/// What happened to the lease: [`Lease::poll`](super::Lease::poll) returns it.
+/// A change of the lease: the result of [`Lease::poll`](super::Lease::poll).
 ///
 /// A holding begins with [`Granted`](LeaseChange::Granted). [`Frozen`](LeaseChange::Frozen) and [`Thawed`](LeaseChange::Thawed)
 /// follow in turn, as often as the holder becomes suspect and online again. [`Lost`](LeaseChange::Lost) ends it, exactly once,
 /// before the lease is granted again.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[must_use = "a dropped change is a holder who does not know, or writes on in vain"]
+#[must_use = "a dropped change is a user who does not know whether they may write"]
 #[expect(
     clippy::exhaustive_enums,
     reason = "a caller that ignores a new change would be wrong; it must not compile"
 )]
 pub enum LeaseChange<U> {
-    /// This user holds the lease from now on: tell them the token.
+    /// This user now holds the lease: send them the token.
     Granted {
-        /// Who.
+        /// The new holder.
         user: U,
         /// The token that their writes must carry.
         token: Token,
     },
-    /// The holder is suspect. Nobody may write, and the holder keeps the lease at least for the grace.
+    /// The holder is suspect. Nobody may write. The holder keeps the lease at least for the grace.
     Frozen {
         /// The holder.
         user: U,
-        /// Theirs, still.
+        /// The holder's token, which does not change.
         token: Token,
         /// When they became suspect. The grace begins at this moment.
         since: Timestamp,
@@ -38,13 +38,13 @@ pub enum LeaseChange<U> {
     Thawed {
         /// The holder.
         user: U,
-        /// Theirs, still.
+        /// The holder's token, which does not change.
         token: Token,
     },
     /// This user no longer holds the lease. If they are suspect or offline, they cannot be told now;
     /// [`Returned`](LeaseChange::Returned) follows when they are back.
     Lost {
-        /// Who held it.
+        /// The former holder.
         user: U,
         /// What their writes showed.
         token: Token,
@@ -53,7 +53,7 @@ pub enum LeaseChange<U> {
     },
     /// A user who lost the lease while suspect or offline is back. Tell them that it is gone, so that they stop writing.
     Returned {
-        /// Who held it.
+        /// The former holder.
         user: U,
         /// What their writes showed.
         token: Token,
@@ -68,11 +68,11 @@ pub enum LeaseChange<U> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Loss {
-    /// They gave it back.
+    /// The holder released it.
     Released,
-    /// They went offline.
+    /// The holder went offline.
     Offline,
-    /// They were suspect for the whole grace, and another user waited.
+    /// The holder was suspect for the whole grace, and another user waited.
     GraceExpired,
     /// The caller took it away with [`Lease::revoke`](super::Lease::revoke).
     Revoked,
@@ -95,7 +95,7 @@ impl Loss {
     }
 }
 
-/// In a few words, as [`as_str`](Loss::as_str).
+/// The reason in a few words: see [`as_str`](Loss::as_str).
 impl fmt::Display for Loss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

@@ -1,11 +1,11 @@
-//! What follows from the inputs: who gets the lease, who loses it, and when a grace is over.
+//! Who gets the lease, who loses it, and when a grace is over.
 
 use super::history::{Lost, Notification};
 use super::{Held, Lease, LeaseChange, Loss, Token};
 use crate::time::Timestamp;
 
 impl<U: Clone + Ord> Lease<U> {
-    /// One caller has one clock; a moment before the latest counts as the latest.
+    /// Takes the caller's time. A moment before the latest counts as the latest.
     pub(super) fn advance(&mut self, now: Timestamp) {
         let before = self.now;
         self.now = before.max(now);
@@ -16,7 +16,7 @@ impl<U: Clone + Ord> Lease<U> {
         }
     }
 
-    /// When the grace of this suspicion of the holder began anew, if it did.
+    /// When the grace of this suspicion began again, if it did.
     pub(super) fn begun_anew(&self, since: Timestamp) -> Option<Timestamp> {
         let (of, at) = self.held.as_ref()?.begun_anew?;
         (of == since).then_some(at)
@@ -69,7 +69,7 @@ impl<U: Clone + Ord> Lease<U> {
         let frozen = self.frozen_since();
         let held = self.held.as_mut().filter(|held| held.reported != frozen)?;
         let (user, token) = (held.user.clone(), held.token);
-        // One suspicion after another, with a sign of life in between, is reported as both.
+        // Two suspicions with a sign of life between them are both reported.
         let reported = core::mem::take(&mut held.reported);
         if reported.is_none() {
             held.reported = frozen;

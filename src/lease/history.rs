@@ -1,4 +1,4 @@
-//! Who held the lease before, and which of them are still to be notified of their loss.
+//! The former holders, and which of them do not know of their loss yet.
 
 use alloc::collections::VecDeque;
 
@@ -18,7 +18,7 @@ pub(super) struct Lost<U> {
     pub(super) notification: Notification,
 }
 
-/// Who is still to be notified of a loss.
+/// Who does not know of a loss yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Notification {
     /// Everybody.
@@ -47,7 +47,7 @@ impl<U: Clone + Eq> History<U> {
         self.0.iter().find(|lost| lost.token == token)
     }
 
-    /// Somebody who may have lost it can be reached, or cannot.
+    /// Takes that a user, who may have lost the lease, can be reached or not.
     pub(super) fn set_away(&mut self, user: &U, away: bool) {
         for lost in self.0.iter_mut().filter(|lost| lost.user == *user) {
             lost.notification = match lost.notification {
@@ -69,10 +69,10 @@ impl<U: Clone + Eq> History<U> {
     }
 
     fn report_loss(&mut self) -> Option<LeaseChange<U>> {
-        // Nothing is granted before it is reported, so it is the newest.
+        // A loss is reported before the next grant, so this is the newest loss.
         let lost = self.0.back_mut()?;
         let Notification::All { away } = lost.notification else { return None };
-        // A user who gave it back knows already.
+        // A user who released the lease knows already.
         let misses = away && lost.reason != Loss::Released;
         lost.notification = if misses { Notification::Away } else { Notification::Done };
         Some(LeaseChange::Lost { user: lost.user.clone(), token: lost.token, reason: lost.reason })

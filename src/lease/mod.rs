@@ -1,7 +1,24 @@
-//! The right to write: one user at a time has it, and the next gets it when that user is gone.
+//! The right to write: one user at a time has it, and the next user gets it when that user is gone.
 //!
-//! [`Lease`] is the machine. [`LeaseChange`] is what it reports. [`Refusal`] says why a write is refused. [`Tenure`] is for a
-//! holder at the other end of a network.
+//! Use it for a document, a microphone or a role that only one user may have. It works in one process, the arbiter, and does
+//! not elect one. [`Lease`] is the machine. [`LeaseChange`] is what it reports. [`Refusal`] says why a write is refused.
+//! [`Tenure`] is for a holder at the other end of a network.
+//!
+//! ```
+//! use core::time::Duration;
+//! use liveness::lease::{Lease, LeaseChange, Token};
+//! use liveness::{Status, Timestamp};
+//!
+//! let at = Timestamp::from_secs;
+//! let mut pen = Lease::new(Duration::from_secs(10));
+//! pen.request("ann", at(0));
+//! let token = Token::new(1);
+//! assert_eq!(pen.poll(at(0)), Some(LeaseChange::Granted { user: "ann", token }));
+//! assert!(pen.check(&"ann", token).is_ok());
+//!
+//! pen.set_status(&"ann", Status::Suspect, at(5)); // frozen
+//! assert!(pen.check(&"ann", token).is_err());
+//! ```
 
 mod change;
 mod decisions;
@@ -15,7 +32,7 @@ use core::time::Duration;
 pub use self::change::{LeaseChange, Loss, Refusal};
 use self::history::History;
 pub use self::tenure::Tenure;
-pub use self::token::Token;
+pub use self::token::{Holder, Token};
 use crate::event::Status;
 use crate::presence::PresenceChange;
 use crate::time::{Timestamp, duration, nanos};
@@ -32,18 +49,18 @@ pub const REMEMBERED: usize = 64;
 ///
 /// Methods come in four kinds:
 ///
-/// - *inputs*, what [`Presence`](crate::Presence) found out about a user: [`apply`](Self::apply); or the same from another
+/// - *inputs*, what [`Presence`](crate::Presence) reports about a user: [`apply`](Self::apply); or the same from another
 ///   source: [`set_status`](Self::set_status);
 /// - *commands*: [`request`](Self::request), [`release`](Self::release), [`revoke`](Self::revoke);
 /// - *outputs*: [`poll`](Self::poll) until it returns `None`, then not before [`poll_timeout`](Self::poll_timeout);
 /// - *questions*, which change nothing: [`check`](Self::check) before each write, [`holder`](Self::holder),
 ///   [`waiting`](Self::waiting), [`position`](Self::position).
 ///
-/// In a loop: take the time from the clock, hand in everything that happened, poll until `None`, tell the users, and wait for
-/// input or for `poll_timeout`. A user counts as online until an input says otherwise.
+/// In a loop: read the clock, report everything that happened, poll until `None`, tell the users, and wait for input or
+/// until `poll_timeout`. A user counts as online until an input says otherwise.
 ///
 /// The inputs are about *users*, not connections. The machine of one connection cannot speak for its user, because the user may
-/// be back on another connection: the lease must stay when the old connection is given up. So put a `Presence` between the two:
+/// be back on another connection: the lease must stay when the old connection ends. So put a `Presence` between the two:
 ///
 /// ```
 /// # use core::time::Duration;
@@ -62,7 +79,7 @@ pub const REMEMBERED: usize = 64;
 /// settle(&mut room, &mut pen, at(1));
 /// assert!(matches!(pen.poll(at(1)), Some(LeaseChange::Granted { user: "ann", .. })));
 ///
-/// // Ann's phone is on another network; 40 s later her old connection is given up.
+/// // Ann's phone is on another network; 40 s later the verdict about her old connection comes.
 /// room.connect(2, "ann", at(50));
 /// room.handle(&1, Action::MarkSuspect, at(62));
 /// room.handle(&1, Action::MarkOffline(Reason::PingTimeout), at(90));
@@ -80,8 +97,8 @@ pub const REMEMBERED: usize = 64;
 ///    (A message from a suspect is evidence of life. Under [`AnyTraffic`](crate::Evidence::AnyTraffic) the user is therefore
 ///    online again before their write is checked.)
 /// 3. **Grace** begins with the suspicion. When it is over and a user waits who is not suspect, the next poll passes the lease
-///    on. If nobody waits, the lease stays frozen until somebody does. Input that is handed in before that poll counts: a holder
-///    who was late, but is back, keeps the lease. A grace of zero passes the lease on at the first poll that sees the suspicion.
+///    on. If nobody waits, the lease stays frozen until somebody does. Input before that poll counts: a holder who was late,
+///    but is back, keeps the lease. A grace of zero passes the lease on at the first poll that sees the suspicion.
 ///    `Duration::MAX` keeps it until the holder is offline.
 /// 4. **At once**: a holder who goes offline, or releases the lease, has lost it from that call on. The next poll grants it to
 ///    the next user. A user who goes offline also leaves the queue.
@@ -96,13 +113,13 @@ pub const REMEMBERED: usize = 64;
 /// A page that is reloaded closes its connection and opens another. `Presence` reports nothing while the user lingers, so the
 /// holder keeps the lease, and it is frozen only if they were suspect before. The delays do not add up without need. A holder
 /// whose connection ends loses the lease after the linger. A holder whose connection falls silent loses it after the grace, or
-/// after the verdict and the linger, whichever is first. To freeze the lease during a reload as well, hand in `Suspect` when the
-/// connection ends and `Online` when the next one opens. Grace and linger then run at the same time.
+/// after the verdict and the linger, whichever is first. To freeze the lease during a reload as well, report `Suspect` when
+/// the connection ends and `Online` when the next one opens. Grace and linger then run at the same time.
 ///
 /// # What it costs
 ///
 /// Memory for the holder, for each user who waits, for each user who is suspect, and for the latest [`REMEMBERED`] losses; none
-/// for other users. A request looks at all who wait. A grant looks at the users who are passed over.
+/// for other users. A request checks all users who wait. A grant checks the users who are passed over.
 ///
 /// ```
 /// use core::time::Duration;
@@ -117,14 +134,14 @@ pub const REMEMBERED: usize = 64;
 /// assert_eq!(pen.check(&"ann", token), Ok(()));
 /// assert_eq!(pen.position(&"bob"), Some(0));
 ///
-/// // Ann's tab froze. She keeps the pen for five seconds, but writes nothing meanwhile.
+/// // Ann's tab froze. She keeps the pen for five seconds, but cannot write meanwhile.
 /// pen.set_status(&"ann", Status::Suspect, at(10));
 /// assert_eq!(pen.poll(at(10)), Some(LeaseChange::Frozen { user: "ann", token, since: at(10) }));
 /// assert_eq!(pen.check(&"ann", token), Err(Refusal::Frozen { since: at(10) }));
 /// assert_eq!(pen.poll_timeout(), Some(at(15)));
 /// assert_eq!(pen.poll(at(14)), None);
 ///
-/// // Bob has it now. Ann, back again, is told, and what she sends late is refused.
+/// // Bob has it now. When Ann is back, she is told, and her late write is refused.
 /// assert_eq!(pen.poll(at(15)), Some(LeaseChange::Lost { user: "ann", token, reason: Loss::GraceExpired }));
 /// assert!(matches!(pen.poll(at(15)), Some(LeaseChange::Granted { user: "bob", token: newer }) if newer > token));
 /// pen.set_status(&"ann", Status::Online, at(20));
@@ -139,11 +156,12 @@ pub struct Lease<U> {
     now: Timestamp,
     grace: u64,
     stall_tolerance: u64,
-    /// The latest handed out, here or by an earlier server.
+    /// The latest token that was handed out, here or by an earlier server.
     last: Token,
     held: Option<Held<U>>,
     queue: VecDeque<U>,
-    /// Who is suspect, and since when. Users who neither hold it nor wait are here too, because they may ask later.
+    /// The suspect users, and since when. Users who neither hold the lease nor wait are here too, because they may request
+    /// it later.
     suspects: BTreeMap<U, Timestamp>,
     history: History<U>,
 }
@@ -152,30 +170,10 @@ pub struct Lease<U> {
 struct Held<U> {
     user: U,
     token: Token,
-    /// Since when it is frozen, as far as was reported.
+    /// Since when it is frozen, as reported.
     reported: Option<Timestamp>,
-    /// The grace of the suspicion since the first of these moments began anew at the second.
+    /// The grace of the suspicion that began at the first of these moments began again at the second.
     begun_anew: Option<(Timestamp, Timestamp)>,
-}
-
-/// Who holds a lease: see [`Lease::holder`].
-#[derive(Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub struct Holder<'a, U> {
-    /// Who.
-    pub user: &'a U,
-    /// Under which token.
-    pub token: Token,
-    /// Since when they are suspect; `None` while they are not.
-    pub frozen_since: Option<Timestamp>,
-}
-
-// By hand, because a user's name may be a type that is not `Copy`, such as a `String`.
-impl<U> Copy for Holder<'_, U> {}
-impl<U> Clone for Holder<'_, U> {
-    fn clone(&self) -> Self {
-        *self
-    }
 }
 
 impl<U: Clone + Ord> Lease<U> {
@@ -227,7 +225,7 @@ impl<U: Clone + Ord> Lease<U> {
         self
     }
 
-    /// What happened to a user. Hand in every change that a [`Presence`](crate::Presence) reports.
+    /// Takes a change of a user. Pass every change that a [`Presence`](crate::Presence) reports.
     ///
     /// `Joined` and `Recovered` are [`Online`](Status::Online), `Suspected` is [`Suspect`](Status::Suspect), `Left` is
     /// [`Offline`](Status::Offline). For a user with several connections, use this and not `set_status`.
@@ -238,11 +236,11 @@ impl<U: Clone + Ord> Lease<U> {
     /// Sets the status of a user, for a caller without a `Presence`. The status of one connection is that of its user only if the
     /// user has no other connection.
     ///
-    /// - [`Online`](Status::Online): they are there, or there again.
-    /// - [`Suspect`](Status::Suspect): they are late with an answer. If it is handed in twice, the grace still counts from the
-    ///   first.
-    /// - [`Offline`](Status::Offline): they are gone. They leave the queue and lose the lease. Hand in no later requests of the
-    ///   connection that ended, because a user who requests the lease counts as online.
+    /// - [`Online`](Status::Online): they are online, or online again.
+    /// - [`Suspect`](Status::Suspect): they are late with an answer. A second `Suspect` changes nothing: the grace counts
+    ///   from the first.
+    /// - [`Offline`](Status::Offline): they are gone. They leave the queue and lose the lease. Pass no later requests of the
+    ///   ended connection, because a user who requests the lease counts as online.
     pub fn set_status(&mut self, user: &U, status: Status, now: Timestamp) {
         self.advance(now);
         match status {
@@ -262,7 +260,7 @@ impl<U: Clone + Ord> Lease<U> {
         self.history.set_away(user, status != Status::Online);
     }
 
-    /// This user wants the lease: puts them at the end of the queue. If they hold it or wait already, nothing changes.
+    /// Puts this user at the end of the queue. If they hold the lease or wait already, nothing changes.
     pub fn request(&mut self, user: U, now: Timestamp) {
         self.advance(now);
         if !self.suspects.contains_key(&user) {
@@ -273,20 +271,20 @@ impl<U: Clone + Ord> Lease<U> {
         }
     }
 
-    /// This user no longer wants the lease: the holder gives it back, a user who waits leaves the queue. For any other user
-    /// nothing changes.
+    /// Releases the lease, if this user holds it. A user who waits leaves the queue. For any other user nothing changes.
     pub fn release(&mut self, user: &U, now: Timestamp) {
         self.advance(now);
         self.withdraw(user, Loss::Released);
     }
 
-    /// Takes the lease from its holder, such as for a moderator. The queue stays. The former holder may request it again.
+    /// Takes the lease from its holder, for example for a moderator. The queue stays. The former holder may request it
+    /// again.
     pub fn revoke(&mut self, now: Timestamp) {
         self.advance(now);
         self.lose(Loss::Revoked);
     }
 
-    /// The next change, one at a time: call until `None`.
+    /// The next change. Call until `None`.
     ///
     /// A poll before [`poll_timeout`](Self::poll_timeout) returns `None` and changes nothing. At one moment it returns at most
     /// two changes, and one more for each user who is back.
@@ -299,8 +297,8 @@ impl<U: Clone + Ord> Lease<U> {
     }
 
     /// When to poll next, unless an input comes first. `None`: not before the next input.
-    /// Never earlier than the latest moment seen, and equal to it while there is something to report now. Later than `now`
-    /// whenever `poll(now)` has returned `None`.
+    /// Never earlier than the latest moment seen, and equal to it while there is something to report now. It is later than
+    /// `now` after `poll(now)` has returned `None`.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         let news = self
@@ -310,7 +308,7 @@ impl<U: Clone + Ord> Lease<U> {
         if news || self.history.is_due() { Some(self.now) } else { Some(self.grace_ends_at()?.max(self.now)) }
     }
 
-    /// Says whether this user may write under this token now. Ask before each write is carried out.
+    /// Checks whether this user may write under this token now. Call it before you carry out a write.
     ///
     /// # Errors
     ///
@@ -338,19 +336,19 @@ impl<U: Clone + Ord> Lease<U> {
         })
     }
 
-    /// Who holds it; `None` while nobody does.
+    /// The holder; `None` if nobody holds the lease.
     #[must_use]
     pub fn holder(&self) -> Option<Holder<'_, U>> {
         let held = self.held.as_ref()?;
         Some(Holder { user: &held.user, token: held.token, frozen_since: self.frozen_since() })
     }
 
-    /// Who waits, first to last, the suspects among them.
+    /// The users who wait, first to last, including suspect users.
     pub fn waiting(&self) -> impl ExactSizeIterator<Item = &U> {
         self.queue.iter()
     }
 
-    /// How many wait before this user; `None` if they do not wait.
+    /// How many users wait before this user; `None` if they do not wait.
     #[must_use]
     pub fn position(&self, user: &U) -> Option<usize> {
         self.queue.iter().position(|waiting| waiting == user)
@@ -367,10 +365,10 @@ impl<U: Clone + Ord> Lease<U> {
     /// shorter than the time after which the lease can have been passed on. Send it with the token. [`Tenure`] is the holder's
     /// half.
     ///
-    /// It is the shorter of the grace and of the presence's `linger`, less a hundredth because two clocks may run at different
-    /// rates. A holder can become suspect, or lose the last connection, just after it was heard of, and loses the lease when the
-    /// grace or the linger has run out. Without a presence, `linger` is zero and so is the tenure, because the end of a
-    /// connection passes the lease on at once.
+    /// It is the shorter of the grace and of the presence's `linger`, less a hundredth because two clocks may run at
+    /// different rates. A holder can become suspect, or lose the last connection, just after its last sign of life, and
+    /// loses the lease when the grace or the linger has run out. Without a presence, `linger` is zero and so is the tenure,
+    /// because the end of a connection passes the lease on at once.
     ///
     /// ```
     /// use core::time::Duration;

@@ -6,11 +6,12 @@ use crate::time::{Timestamp, duration, nanos};
 
 /// Says whether the holder of a [`Lease`](super::Lease) at the other end of a network may still act.
 ///
-/// The *arbiter* is the process that keeps the `Lease`. It passes the lease on when it has not heard of its holder for some time.
-/// A holder that is cut off cannot be told, so it must know by itself when that may have happened, because two holders that act
-/// at once are worse than none. So a holder asks the arbiter, again and again, whether it still holds the lease. It may act for a
-/// *tenure* after it sent the latest question that was answered with yes. The tenure is shorter than the time after which the
-/// arbiter can have passed the lease on: [`Lease::tenure`](super::Lease::tenure) computes it from the arbiter's settings.
+/// The *arbiter* is the process that keeps the `Lease`. It passes the lease on when its holder has been silent for some
+/// time. A holder that is cut off cannot be told, so it must know by itself when that may have happened, because two holders
+/// that act at once are worse than none. So a holder asks the arbiter, again and again, whether it still holds the lease. It
+/// may act for a *tenure* after it sent the latest question that was answered with yes. The tenure is shorter than the time
+/// after which the arbiter can have passed the lease on: [`Lease::tenure`](super::Lease::tenure) computes it from the
+/// arbiter's settings.
 ///
 /// A heartbeat cannot replace this. A pong from the arbiter's library says nothing about the lease. The two ends may also have
 /// different settings, so that another holder may have acted for a long time before this holder's heartbeat gives the arbiter up.
@@ -20,12 +21,12 @@ use crate::time::{Timestamp, duration, nanos};
 /// 1. When the lease is granted, make a `Tenure` with the length that came with the token.
 /// 2. [`poll`](Self::poll) it, as its [`poll_timeout`](Self::poll_timeout) says; send what it returns as a message, with
 ///    the token.
-/// 3. Hand the number in the arbiter's answer to [`answered`](Self::answered). If the answer says that the lease is lost, drop
+/// 3. Pass the number in the arbiter's answer to [`answered`](Self::answered). If the answer says that the lease is lost, drop
 ///    the `Tenure`.
 /// 4. Before each act ask [`may_act`](Self::may_act).
 ///
-/// At the arbiter: read the question, hand in that its sender is online, and answer only if [`Lease::check`](super::Lease::check)
-/// says `Ok` then.
+/// At the arbiter: read the question, report that its sender is online, and answer only if
+/// [`Lease::check`](super::Lease::check) then returns `Ok`.
 ///
 /// # What is promised
 ///
@@ -94,7 +95,7 @@ impl Tenure {
 
     /// The next question, if one is due: a number to send to the arbiter, with the token. One question is due each third of the
     /// tenure.
-    #[must_use = "a question that is not asked is not answered, and the holder must stop"]
+    #[must_use = "send the question to the arbiter, otherwise the holder must stop"]
     pub fn poll(&mut self, now: Timestamp) -> Option<u64> {
         self.now = self.now.max(now);
         if self.ask_at > self.now || self.ask_at == Timestamp::MAX {

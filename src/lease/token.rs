@@ -1,6 +1,8 @@
-//! The number that tells a holder from earlier holders.
+//! A holder, and the number that tells it from earlier holders.
 
 use core::fmt;
+
+use crate::time::Timestamp;
 
 /// The number of one holding of a [`Lease`](super::Lease): a fencing token. Each write carries one, and
 /// [`check`](super::Lease::check) refuses all but the newest.
@@ -52,5 +54,25 @@ impl Token {
 impl fmt::Display for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+/// Who holds a lease: see [`Lease::holder`](super::Lease::holder).
+#[derive(Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Holder<'a, U> {
+    /// The holder.
+    pub user: &'a U,
+    /// The holder's token.
+    pub token: Token,
+    /// Since when they are suspect; `None` while they are not.
+    pub frozen_since: Option<Timestamp>,
+}
+
+// By hand, because a user's name may be a type that is not `Copy`, such as a `String`.
+impl<U> Copy for Holder<'_, U> {}
+impl<U> Clone for Holder<'_, U> {
+    fn clone(&self) -> Self {
+        *self
     }
 }

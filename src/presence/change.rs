@@ -1,14 +1,14 @@
-//! What comes out.
+//! The changes of a presence.
 
 use crate::event::Status;
 
-/// What happened to a user: [`Presence::poll`](crate::Presence::poll) returns it.
+/// A change of a user: the result of [`Presence::poll`](crate::Presence::poll).
 ///
 /// ```
 /// use std::collections::BTreeMap;
 /// use liveness::{Presence, Status, Timestamp};
 ///
-/// // A list kept by the changes, as on somebody's screen.
+/// // A list that follows the changes, as on a user's screen.
 /// let mut list = BTreeMap::new();
 /// let mut room = Presence::new();
 /// room.connect(1, "ann", Timestamp::ZERO);
@@ -21,20 +21,20 @@ use crate::event::Status;
 /// assert!(list.iter().map(|(user, status)| (user, *status)).eq(room.iter()));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[must_use = "a dropped change is a user shown who is gone, or gone who is not shown"]
+#[must_use = "a dropped change makes the list of users wrong"]
 #[expect(
     clippy::exhaustive_enums,
-    reason = "a list kept by the changes would be wrong without a new one; it must not compile"
+    reason = "a list that ignores a new change would be wrong; it must not compile"
 )]
 pub enum PresenceChange<U> {
     /// The user is here, and online. This is the first change of each user, and again the first after
     /// [`Left`](PresenceChange::Left).
     Joined(U),
-    /// Every connection of this user is suspect. Grey them out, but take nothing away.
+    /// Every connection of this user is suspect. Show the user in grey, but keep everything that belongs to the user.
     Suspected(U),
     /// A connection of this user is online again, or they have a new one.
     Recovered(U),
-    /// The user is gone: their last connection ended `linger` ago, or they said goodbye.
+    /// The user is gone: their last connection ended `linger` ago, or they logged out.
     Left(U),
 }
 

@@ -1,6 +1,21 @@
-//! Who is here: users, counted from their connections and steady over reloads.
+//! The users who are online, computed from their connections and stable over reloads.
 //!
+//! Use it for a list of users. If your program shows connections, the actions of each machine are enough.
 //! [`Presence`] is the machine. [`PresenceChange`] is what it reports.
+//!
+//! ```
+//! use liveness::presence::{Presence, PresenceChange};
+//! use liveness::{Status, Timestamp};
+//!
+//! let at = Timestamp::from_secs;
+//! let mut room = Presence::new();
+//! room.connect(1, "ann", at(0));
+//! assert_eq!(room.poll(at(0)), Some(PresenceChange::Joined("ann")));
+//!
+//! room.set_status(&1, Status::Offline, at(60));
+//! assert_eq!(room.poll(at(60)), None); // she lingers, because it may be a reload
+//! assert_eq!(room.poll(at(65)), Some(PresenceChange::Left("ann")));
+//! ```
 
 mod change;
 mod person;
@@ -24,7 +39,7 @@ pub const DEFAULT_LINGER: Duration = Duration::from_secs(5);
 ///
 /// A user is *here* while at least one of their connections is open. A second connection changes nothing. After the last
 /// connection has ended the user *lingers*, which means that they stay here for a while, so that a reload is not reported. Only
-/// the changes that `poll` returns alter the list. It is like a porter with a list, who calls out each change.
+/// the changes that `poll` returns alter the list.
 ///
 /// Methods come in four kinds:
 ///
@@ -42,17 +57,17 @@ pub const DEFAULT_LINGER: Duration = Duration::from_secs(5);
 /// 1. A user is **online** while any of their connections is online, and **suspect** while all of them are suspect.
 /// 2. **Linger** begins at the end of the last connection, whatever ended it. Meanwhile the user keeps the status that was
 ///    reported last. If a new connection comes before `Left` is returned, nothing is reported. The poll decides: a user who is
-///    back when `poll` is called has not left, even if the call is late. So first hand in what happened, then poll. With a linger
-///    of zero the user leaves at once, and every reload is reported. With `Duration::MAX` the user stays until they are
-///    [removed](Self::remove_user).
+///    back when `poll` is called has not left, even if the call is late. So first report what happened, then poll. With a
+///    linger of zero the user leaves at once, and every reload is reported. With `Duration::MAX` the user stays until they
+///    are [removed](Self::remove_user).
 /// 3. A user who said **goodbye** does not linger.
 /// 4. **A connection belongs to the user who was connected with it last.** For its former user it has ended, as in rule 2. A name
 ///    `C` that is used again after its end is a new connection. If it is connected again for the same user, it is the same
 ///    connection, and online.
 /// 5. **Late, double or unknown** inputs change nothing: those of connections that have ended or were never connected.
-/// 6. **Only net changes are reported.** A user who came and went between two polls is not reported, nor is a suspicion that
-///    began and ended between two polls. Users who leave are reported first, in the order of time. The others follow in the order
-///    of `U`.
+/// 6. **Only net changes are reported.** If a user came and went between two polls, or a suspicion began and ended between
+///    two polls, nothing is reported. Users who leave are reported first, in the order of time. The others follow in the
+///    order of `U`.
 /// 7. **A late call does not end a linger.** The next call may be a poll or an input. If it comes more than
 ///    [`stall_tolerance`](Self::stall_tolerance) after the end of a linger, the linger begins again at that call. The process was
 ///    probably suspended then, and a connection of a user who came back may wait to be read. This happens once for each
@@ -60,9 +75,9 @@ pub const DEFAULT_LINGER: Duration = Duration::from_secs(5);
 ///
 /// # Away
 ///
-/// "Away" and "do not disturb" are not liveness. A user says so, or does nothing for a while, and their connections are well.
-/// Store it separately, for each user. Show it while the user is [`Online`](Status::Online), and forget it when they have
-/// [`Left`](PresenceChange::Left). Do not use `Suspect` for it, because the next sign of life would clear it.
+/// "Away" and "do not disturb" are not liveness: a user chooses them, or does nothing for a while, and their connections are
+/// fine. Store them separately, for each user. Show them while the user is [`Online`](Status::Online), and forget them when
+/// the user has [`Left`](PresenceChange::Left). Do not use `Suspect` for them, because the next sign of life would clear it.
 ///
 /// ```
 /// use std::collections::BTreeSet;
@@ -70,7 +85,7 @@ pub const DEFAULT_LINGER: Duration = Duration::from_secs(5);
 ///
 /// let (mut room, mut away) = (Presence::new(), BTreeSet::new());
 /// room.connect(1, "ann", Timestamp::ZERO);
-/// away.insert("ann"); // she says so
+/// away.insert("ann"); // she chose it
 /// while let Some(change) = room.poll(Timestamp::ZERO) {
 ///     if let PresenceChange::Left(user) = change {
 ///         away.remove(user);
@@ -88,10 +103,10 @@ pub const DEFAULT_LINGER: Duration = Duration::from_secs(5);
 /// # What is promised
 ///
 /// [`Joined`](PresenceChange::Joined) and [`Left`](PresenceChange::Left) alternate for each user, and `Joined` comes first,
-/// whatever was handed in. The questions answer by the changes that `poll` has returned, so they always agree with a list that
-/// the caller keeps from the changes. A `Left` is never returned before the linger is over. The first poll after that returns it,
-/// unless that poll is late (rule 7). After `poll(now)` returned `None`, `poll_timeout()` is later than `now`. Nothing is stored
-/// about users who have left.
+/// for any input. The questions follow the changes that `poll` has returned, so they always agree with a list that the
+/// caller keeps from the changes. A `Left` is never returned before the linger is over. The first poll after that returns
+/// it, unless that poll is late (rule 7). After `poll(now)` returned `None`, `poll_timeout()` is later than `now`. Nothing
+/// is stored about users who have left.
 ///
 /// # Many rooms
 ///
@@ -110,7 +125,7 @@ pub const DEFAULT_LINGER: Duration = Duration::from_secs(5);
 /// assert_eq!(room.poll(at(0)), Some(PresenceChange::Joined("ann")));
 /// assert_eq!(room.poll(at(0)), None);
 ///
-/// // The phone falls silent: she is still at her laptop. Then that is suspect, too.
+/// // The phone falls silent: she is still at her laptop. Then the laptop is suspect, too.
 /// room.handle(&2, Action::MarkSuspect, at(20));
 /// assert_eq!(room.poll(at(20)), None);
 /// room.handle(&1, Action::MarkSuspect, at(21));
@@ -118,7 +133,7 @@ pub const DEFAULT_LINGER: Duration = Duration::from_secs(5);
 /// room.handle(&1, Action::MarkOnline, at(22));
 /// assert_eq!(room.poll(at(22)), Some(PresenceChange::Recovered("ann")));
 ///
-/// // The phone is given up, and she reloads the page: nobody sees either.
+/// // The phone is offline, and she reloads the page: nobody sees either.
 /// room.handle(&2, Action::MarkOffline(Reason::PingTimeout), at(30));
 /// room.handle(&1, Action::MarkOffline(Reason::PeerClosed(Some(1001))), at(40));
 /// assert_eq!(room.poll(at(40)), None);
@@ -181,7 +196,8 @@ impl<U: Ord + Clone, C: Ord + Clone> Presence<U, C> {
         self
     }
 
-    /// This connection belongs to this user, and is online. Call [`poll`](Self::poll) afterwards, because they may have joined.
+    /// Connects this connection with this user, as online. Call [`poll`](Self::poll) afterwards, because they may have
+    /// joined.
     ///
     /// If the connection belonged to another user, it has ended for that user. The actions that its machine returned before this
     /// call are not needed. If the connection had already ended when the user's name arrived, call
@@ -198,8 +214,8 @@ impl<U: Ord + Clone, C: Ord + Clone> Presence<U, C> {
         self.update_user(&user, self.linger);
     }
 
-    /// An action that the machine of a connection returned. Actions that concern only the connection, such as a ping, change
-    /// nothing here.
+    /// Takes an action of a connection's machine. Actions that concern only the connection, such as a ping, change nothing
+    /// here.
     pub fn handle(&mut self, connection: &C, action: Action, now: Timestamp) {
         match action {
             Action::MarkOnline => self.set_status(connection, Status::Online, now),
@@ -216,7 +232,8 @@ impl<U: Ord + Clone, C: Ord + Clone> Presence<U, C> {
         self.set_or_end(connection, status, self.linger, now);
     }
 
-    /// The user said goodbye on this connection, so it has ended. If it was their last, they leave without lingering.
+    /// Ends this connection, because its user said goodbye, for example by logging out. If it was their last, they leave
+    /// without lingering.
     ///
     /// Do not use this for a connection that only ended: call [`set_status`](Self::set_status) with `Offline`, and the user
     /// lingers. A browser's Close frame is not a goodbye, because the browser sends the same one before a reload.
@@ -224,7 +241,8 @@ impl<U: Ord + Clone, C: Ord + Clone> Presence<U, C> {
         self.set_or_end(connection, Status::Offline, 0, now);
     }
 
-    /// A user logged out or was removed. All their connections have ended for this list, and they leave without lingering.
+    /// Removes a user, who logged out everywhere or was expelled. All their connections end for this list, and they leave
+    /// without lingering.
     ///
     /// The caller must close the connections: ask for [`connections`](Self::connections) before this call.
     pub fn remove_user(&mut self, user: &U, now: Timestamp) {
@@ -238,10 +256,10 @@ impl<U: Ord + Clone, C: Ord + Clone> Presence<U, C> {
         self.update_user(user, 0);
     }
 
-    /// The next change, one at a time: call until `None`, then not before [`poll_timeout`](Self::poll_timeout).
+    /// The next change. Call until `None`, then not before [`poll_timeout`](Self::poll_timeout).
     ///
-    /// The questions answer by the changes that this has returned.
-    #[must_use = "a dropped change is a user shown who is gone, or gone who is not shown"]
+    /// The questions follow the changes that this has returned.
+    #[must_use = "a dropped change makes the list of users wrong"]
     pub fn poll(&mut self, now: Timestamp) -> Option<PresenceChange<U>> {
         self.advance(now);
         if self.leaving.first().is_some_and(|(leaves, _)| *leaves <= self.now) {
@@ -289,7 +307,7 @@ impl<U: Ord + Clone, C: Ord + Clone> Presence<U, C> {
 
     /// The status of a user that was reported last. [`Status::Offline`]: they are not here.
     ///
-    /// A user who lingers keeps their status; they are those without [`connections`](Self::connections).
+    /// A user who lingers keeps their status, and has no [`connections`](Self::connections).
     #[must_use]
     pub fn status(&self, user: &U) -> Status {
         self.people.get(user).map_or(Status::Offline, |person| person.shown)
@@ -301,7 +319,7 @@ impl<U: Ord + Clone, C: Ord + Clone> Presence<U, C> {
         all.filter(|(_, shown)| *shown != Status::Offline)
     }
 
-    /// How many are here, suspects included.
+    /// How many users are here, including suspect users.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.shown
@@ -313,13 +331,13 @@ impl<U: Ord + Clone, C: Ord + Clone> Presence<U, C> {
         self.shown == 0
     }
 
-    /// How many of those who are here are suspect.
+    /// How many of the users who are here are suspect.
     #[must_use]
     pub const fn suspects(&self) -> usize {
         self.suspects
     }
 
-    /// A user's connections, the online ones first. They are as handed in, even if `poll` has not reported it yet. A user who
+    /// A user's connections, online ones first, with the latest input, even if `poll` has not reported it yet. A user who
     /// lingers has none.
     pub fn connections<'a>(&'a self, user: &U) -> impl Iterator<Item = &'a C> + use<'a, U, C> {
         self.people.get(user).into_iter().flat_map(|person| person.online.iter().chain(&person.suspect))

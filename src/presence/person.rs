@@ -1,4 +1,4 @@
-//! One user: their connections, the status that was reported, and when they will have left.
+//! One user: their connections, the reported status, and when the user leaves.
 
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
@@ -13,7 +13,7 @@ pub(super) struct Person<C> {
     pub(super) suspect: BTreeSet<C>,
     /// The status that was reported last.
     pub(super) shown: Status,
-    /// When they will have left; the far end of time while they have a connection.
+    /// When the user leaves; the far end of time while they have a connection.
     pub(super) leaves: Timestamp,
     /// The linger may begin again, if it runs out while nobody calls.
     pub(super) may_begin_anew: bool,
@@ -28,7 +28,7 @@ impl<C: Ord> Person<C> {
         may_begin_anew: false,
     };
 
-    /// What their connections say (rule 1).
+    /// The status by their connections (rule 1).
     pub(super) fn status(&self) -> Status {
         match (self.online.is_empty(), self.suspect.is_empty()) {
             (false, _) => Status::Online,
@@ -54,7 +54,7 @@ impl<U: Ord + Clone, C: Ord + Clone> Presence<U, C> {
     pub(super) fn advance(&mut self, now: Timestamp) {
         let before = self.now;
         self.now = before.max(now);
-        // No linger can have run out unseen, because the call before this one was so short a time ago.
+        // No linger can have run out without a call, because the call before this one was so recent.
         if self.now.since(before) > self.stall_tolerance {
             self.begin_anew(before);
         }

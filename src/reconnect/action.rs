@@ -1,10 +1,10 @@
-//! What comes out of the machine.
+//! The actions and states of a `Reconnect`.
 
 use core::fmt;
 
 use crate::time::Timestamp;
 
-/// What the caller must do: [`Reconnect::poll`](super::Reconnect::poll) returns it.
+/// What the caller must do: the result of [`Reconnect::poll`](super::Reconnect::poll).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[must_use = "a dropped action is a dial never made, or one never abandoned"]
 #[expect(
@@ -14,18 +14,18 @@ use crate::time::Timestamp;
 pub enum ReconnectAction {
     /// Open a connection, and report [`connected`](super::Reconnect::connected) or [`failed`](super::Reconnect::failed).
     Dial(Attempt),
-    /// This dial takes too long, or is no longer wanted: drop it. Nothing need be reported.
+    /// This dial takes too long, or is no longer wanted: drop it, and report nothing.
     Abandon(Attempt),
-    /// A hand-over succeeded: close this connection, which another has replaced. Nothing need be reported of it.
+    /// A hand-over succeeded: close this old connection, and report nothing.
     Retire(Attempt),
-    /// No more dials. The last action there is.
+    /// There are no more dials. This is the last action.
     GiveUp(GiveUpReason),
 }
 
-/// The number of a dial, and of the connection that came of it: 1, 2, and so on.
+/// The number of a dial and of its connection: 1, 2, and so on.
 ///
-/// Reports about any but the newest change nothing, such as the end of a connection that is known to be lost, or the success of a
-/// dial that was abandoned.
+/// A report about an older attempt changes nothing, such as the end of a connection that is already lost, or the success of
+/// an abandoned dial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Attempt(pub(super) u64);
 
@@ -47,21 +47,21 @@ impl fmt::Display for Attempt {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum GiveUpReason {
-    /// The connection was closed with this code, after which the policy does not dial.
+    /// The connection was closed with this code, and the policy does not dial after it.
     Closed(u16),
-    /// `max_attempts` dials came to nothing.
+    /// `max_attempts` dials failed.
     Attempts,
-    /// `max_elapsed` is over.
+    /// `max_elapsed` has passed.
     Elapsed,
     /// The backoff's iterator has ended.
     Backoff,
     /// A dial failed, and the caller decided that no other would succeed: [`Reconnect::failed_with`](super::Reconnect::failed_with).
     Refused,
-    /// The caller wanted no more: [`Reconnect::stop`](super::Reconnect::stop).
+    /// The caller called [`Reconnect::stop`](super::Reconnect::stop).
     Stopped,
 }
 
-/// In a few words, for a person.
+/// The reason in a few words, for people.
 impl fmt::Display for GiveUpReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -75,17 +75,17 @@ impl fmt::Display for GiveUpReason {
     }
 }
 
-/// Where a [`Reconnect`](super::Reconnect) stands: what a status line shows.
+/// The state of a [`Reconnect`](super::Reconnect), for a status line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "there is no fifth state to be in")]
+#[expect(clippy::exhaustive_enums, reason = "there is no fifth state")]
 pub enum DialStatus {
-    /// Not connected. The next dial is at this moment. `None`: the next dial waits for a change or the return of the network, or
-    /// for a person to ask.
+    /// Not connected. The next dial is at this moment. `None`: the next dial waits until the network changes or returns, or
+    /// until a user asks.
     Waiting(Option<Timestamp>),
-    /// This dial is under way.
+    /// This dial is in progress.
     Dialling(Attempt),
-    /// Connected by this dial. While a hand-over is under way, by that of the connection which still serves.
+    /// Connected by this dial. During a hand-over, the dial of the connection that is still in use.
     Connected(Attempt),
-    /// For ever without a connection.
+    /// There will be no more connections.
     Finished(GiveUpReason),
 }

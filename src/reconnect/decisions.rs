@@ -1,21 +1,20 @@
-//! What follows from what happened: how long to wait, and when to give up.
+//! How long to wait, and when to give up.
 
 use core::time::Duration;
 
 use super::pace::Pace;
 use super::{
-    After, Attempt, Dialling, GiveUpReason, OnClose, Phase, Policy, Reconnect, ReconnectAction, Report,
-    Source,
+    After, Attempt, Dialling, GiveUpReason, OnClose, Phase, Policy, Reconnect, ReconnectAction, Source,
 };
 use crate::payload::{mix, share};
 use crate::time::{Timestamp, nanos};
 
-/// How long to wait at least, and what is owed of it.
+/// How long to wait at least, and how much of that is the server's minimum.
 #[derive(Clone, Copy)]
 pub(super) struct Ask {
     at_least: u64,
     drawn: u64,
-    /// Of `at_least` and what was drawn, so much no new network shortens.
+    /// The part of `at_least` and of the draw that a new network does not shorten.
     pub(super) owed: u64,
 }
 
@@ -97,7 +96,8 @@ where
         self.follow(self.decide(code, then), GiveUpReason::Closed(code));
     }
 
-    /// What follows from a loss, and whether what is drawn is owed: not by the policy where no word of the server came.
+    /// What follows from a loss, and whether the draw is a part of the server's minimum. By the policy it is not, if no
+    /// Close came.
     pub(super) fn decide(&self, code: u16, then: Option<OnClose>) -> (OnClose, bool) {
         let most = self.policy.max_spread;
         if let Some(then) = then {
@@ -112,7 +112,7 @@ where
         }
     }
 
-    /// A connection is lost or to be replaced, or a dial failed, and this is to be done about it.
+    /// Does this after a loss, a hand-over, or a dial that failed.
     pub(super) fn follow(&mut self, (then, owes_draw): (OnClose, bool), or_else: GiveUpReason) {
         let (at_least, spread) = match then {
             OnClose::Stop => return self.no_more(or_else),
@@ -133,19 +133,19 @@ where
         Ask { at_least, drawn, owed }
     }
 
-    /// A share of this, drawn anew for each dial.
+    /// A random share of `spread`, with a new draw for each dial.
     fn draw(&self, spread: Duration) -> u64 {
         share(mix(self.seed, self.dials), nanos(spread).saturating_add(1))
     }
 
-    /// A dial came to nothing, or to a connection that was not stable.
+    /// A dial failed, or its connection was not stable.
     pub(super) fn retry(&mut self, ask: Option<Ask>) {
         let ask = ask.unwrap_or(Ask::NOTHING);
         if self.attempts >= self.policy.max_attempts && self.policy.max_attempts != u32::MAX {
             return self.no_more(GiveUpReason::Attempts);
         }
         let changed = matches!(self.phase, Phase::Dialling(dialling) if dialling.changed);
-        // For a network that changed meanwhile, unless it does so all the time.
+        // For a network that changed during the dial, unless it changes too often.
         let token_at = self.pace.next(self.latest);
         let by_network = if changed { token_at.since(self.latest) } else { u64::MAX };
         let by_backoff = match by_network {
@@ -162,7 +162,7 @@ where
         self.wait(by_backoff, by_network, ask);
     }
 
-    /// For as long as the backoff says or, if it was not asked, for `otherwise`; and as the server asks.
+    /// Waits for the backoff's time or, without a backoff, for `otherwise`, and for the server's time.
     fn wait(&mut self, by_backoff: Option<u64>, otherwise: u64, ask: Ask) {
         let least = by_backoff.unwrap_or(otherwise).max(ask.at_least);
         let dial_at = self.latest.after(least.saturating_add(ask.drawn));
@@ -170,7 +170,7 @@ where
         self.phase = Phase::Waiting { dial_at, owed_until, fresh: by_backoff.is_none() };
     }
 
-    /// The network is another than the one that the wait was for.
+    /// The network has changed since the wait began.
     pub(super) fn bring_forward(&mut self) {
         let Phase::Waiting { dial_at, owed_until, fresh } = self.phase else { return };
         let token_at = self.pace.next(self.latest);
@@ -225,10 +225,10 @@ where
         at <= self.latest && at != Timestamp::MAX
     }
 
-    /// Whatever is reported of others changes nothing.
+    /// A report about any other attempt changes nothing.
     pub(super) const fn is_newest(&self, attempt: Attempt) -> bool {
         match self.phase {
-            // After a hand-over that came to nothing there are later attempts than that of the connection.
+            // After a hand-over that failed there are later attempts than the connection's own.
             Phase::Connected(connection) => connection.attempt == attempt.0,
             Phase::Waiting { .. } | Phase::Dialling(_) | Phase::Stopping => attempt.0 == self.dials,
             Phase::Ending(_) | Phase::Finished(_) => false,
@@ -236,8 +236,15 @@ where
     }
 }
 
+/// A report about an attempt, with the caller's decision.
+#[derive(Clone, Copy)]
+pub(super) enum Report {
+    Failed(Option<OnClose>),
+    Closed(u16, Option<OnClose>),
+}
+
 impl Report {
-    /// What it says of a connection that stood.
+    /// The code and the decision, if the dial had already succeeded.
     pub(super) const fn of_a_connection(self) -> (u16, Option<OnClose>) {
         match self {
             Self::Failed(then) => (1006, then),

@@ -1,11 +1,12 @@
-//! A connection that is replaced while it serves.
+//! Replacing a connection that is still in use.
 
 use core::time::Duration;
 
-use super::{Attempt, Connection, GiveUpReason, OnClose, Phase, Reconnect, Report};
+use super::decisions::Report;
+use super::{Attempt, Connection, GiveUpReason, OnClose, Phase, Reconnect};
 use crate::time::Timestamp;
 
-/// What is to be heeded should a dial fail.
+/// What to do if the dial fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct After {
     pub(super) owed_until: Timestamp,
@@ -21,20 +22,20 @@ where
     B: Iterator<Item = Duration>,
     F: FnMut() -> B,
 {
-    /// The server has announced that this connection will end, or wants its clients elsewhere: dials while the connection still
-    /// serves. When the new one stands, [`Retire`](super::ReconnectAction::Retire) says to close the old one.
+    /// Starts a hand-over, because the server has announced that this connection will end, or that its clients should go
+    /// elsewhere. The client dials while the connection is still in use. When the new connection is open,
+    /// [`Retire`](super::ReconnectAction::Retire) says to close the old one.
     ///
-    /// `over` is the time over which the server's clients are to spread; the dial is drawn from it. Zero: at once. A dial that
-    /// fails is followed by the next as the backoff says. Where the limits, the backoff's end or an
-    /// [`OnClose::Stop`] forbid more, the hand-over is over, and the old connection serves on; `max_elapsed` does not count,
-    /// because nothing is lost. If the old connection is lost first, that is a loss like any other; a dial that is under way
-    /// then goes on, and what the loss asks for is heeded should it fail.
+    /// `over` is the time over which the server's clients should spread; the delay of the dial is drawn from it. Zero: at
+    /// once. After a dial that fails, the next one waits for the backoff. If a limit, the end of the backoff or an
+    /// [`OnClose::Stop`] forbids more dials, the hand-over ends, and the old connection stays in use. `max_elapsed` does not
+    /// count, because nothing is lost. If the old connection is lost first, that is a loss like any other. A dial in
+    /// progress then goes on, and the rules of the loss apply if it fails.
     ///
-    /// If the connection is not stable yet, the dial also waits for the backoff. Otherwise a server that is about to go, and
-    /// announces it to every client, would be dialled at full speed.
+    /// If the connection is not stable yet, the dial also waits for the backoff. Otherwise clients would dial a server at
+    /// full speed if it announces its end to every new client.
     ///
-    /// If there is no connection, this changes nothing, because a dial comes anyway. During a hand-over it changes nothing
-    /// either.
+    /// Without a connection this changes nothing, because a dial comes anyway. During a hand-over it changes nothing either.
     ///
     /// ```
     /// use core::time::Duration;
@@ -46,10 +47,10 @@ where
     /// let Some(ReconnectAction::Dial(old)) = reconnect.poll(at(0)) else { panic!("no dial") };
     /// assert!(reconnect.connected(old, at(0)));
     ///
-    /// // "I go in a minute", says the server.
+    /// // The server announces that it ends in a minute.
     /// reconnect.hand_over(Duration::ZERO, at(100));
     /// let Some(ReconnectAction::Dial(new)) = reconnect.poll(at(100)) else { panic!("no dial") };
-    /// // The old connection serves on until the new one stands.
+    /// // The old connection stays in use until the new one is open.
     /// assert!(reconnect.connected(new, at(101)));
     /// assert_eq!(reconnect.poll(at(101)), Some(ReconnectAction::Retire(old)));
     /// ```
@@ -65,7 +66,7 @@ where
         }
     }
 
-    /// In a hand-over, the connection that served is lost before another has replaced it.
+    /// During a hand-over, the old connection is lost before a new one has replaced it.
     pub(super) fn lose_old(&mut self, old: Connection, report: Report) {
         let (code, then) = report.of_a_connection();
         match &mut self.phase {
@@ -76,14 +77,14 @@ where
                 self.heed(after);
             }
             Phase::Dialling(_) => self.lose_old_in_a_dial(old, code, then),
-            // What replaced it stands; or nothing is wanted any more.
+            // Its replacement is open, or the caller wants no connection any more.
             Phase::Connected(_) | Phase::Stopping | Phase::Ending(_) | Phase::Finished(_) => {}
         }
     }
 
     fn lose_old_in_a_dial(&mut self, old: Connection, code: u16, then: Option<OnClose>) {
         if self.is_due(old.stable_at) {
-            // From here on it counts, and so does the dial that is under way.
+            // The limits count from here, and the dial in progress counts too.
             self.start_anew();
             self.attempts = 1;
         }
@@ -99,7 +100,7 @@ where
         }
     }
 
-    /// The wait that has just begun is no shorter than this.
+    /// Makes the wait that has just begun at least this long.
     pub(super) fn heed(&mut self, after: After) {
         if let Phase::Waiting { dial_at, owed_until, .. } = &mut self.phase {
             *dial_at = after.owed_until.max(*dial_at);
@@ -110,7 +111,7 @@ where
         }
     }
 
-    /// No more dials. In a hand-over the connection that serves is all there will be.
+    /// Forbids more dials. During a hand-over the old connection stays in use.
     pub(super) fn no_more(&mut self, reason: GiveUpReason) {
         match self.old.take() {
             Some(old) => self.phase = Phase::Connected(old),

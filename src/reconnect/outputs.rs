@@ -1,5 +1,6 @@
-//! What a `Reconnect` wants done, and when, and what it answers.
+//! The outputs and questions of a `Reconnect`.
 
+use core::fmt;
 use core::time::Duration;
 
 use super::{Attempt, DialStatus, GiveUpReason, Phase, Reconnect, ReconnectAction};
@@ -10,7 +11,7 @@ where
     B: Iterator<Item = Duration>,
     F: FnMut() -> B,
 {
-    /// The next thing to do, one at a time: call until `None`. At most two come at one moment.
+    /// The next action. Call until `None`. At most two actions come at one moment.
     pub fn poll(&mut self, now: Timestamp) -> Option<ReconnectAction> {
         self.advance(now);
         let (dial_at, over) = (self.dial_at(), self.elapsed_at());
@@ -32,9 +33,9 @@ where
         }
     }
 
-    /// When to poll next, if nothing happens before; `None`: not before something does.
+    /// When to poll next, if no input comes before; `None`: not before the next input.
     ///
-    /// Later than `now` whenever `poll(now)` has returned `None`.
+    /// It is later than `now` after `poll(now)` has returned `None`.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         match self.phase {
@@ -46,7 +47,7 @@ where
         }
     }
 
-    /// Where it stands.
+    /// The state, for a status line.
     #[must_use]
     pub fn status(&self) -> DialStatus {
         match self.phase {
@@ -65,27 +66,27 @@ where
 }
 
 impl<B, F> Reconnect<B, F> {
-    /// A connection serves, and another is dialled, or waited for, to take its place: since [`hand_over`](Self::hand_over), until the
-    /// new one stands, the old one is lost, or no more dials are allowed.
+    /// A hand-over is in progress: since [`hand_over`](Self::hand_over), until the new connection is open, the old one is
+    /// lost, or no more dials are allowed.
     #[must_use]
     pub const fn is_handing_over(&self) -> bool {
         self.old.is_some() && !matches!(self.phase, Phase::Connected(_))
     }
 
-    /// How many dials there have been since the start, the loss or the [hand-over](Self::hand_over) of a stable connection, or the
-    /// last [`dial_now`](Self::dial_now): the number to show to a person who waits.
+    /// How many dials there were since the start, the loss or the [hand-over](Self::hand_over) of a stable connection, or
+    /// the last [`dial_now`](Self::dial_now). Show this number to a user who waits.
     #[must_use]
     pub const fn attempts(&self) -> u32 {
         self.attempts
     }
 
-    /// [`ReconnectAction::GiveUp`] has been given out; nothing more will come.
+    /// [`ReconnectAction::GiveUp`] was returned. No more actions will come.
     #[must_use]
     pub const fn is_finished(&self) -> bool {
         matches!(self.phase, Phase::Finished(_))
     }
 
-    /// When the next dial is due: never while there is no network, or none is waited for.
+    /// When the next dial is due; never without a network, or if no dial is planned.
     pub(super) const fn dial_at(&self) -> Timestamp {
         match self.phase {
             Phase::Waiting { dial_at, .. } if !self.offline => dial_at,
@@ -94,8 +95,24 @@ impl<B, F> Reconnect<B, F> {
         }
     }
 
-    /// The moment at which it has been tried for long enough. Never, while a connection serves.
+    /// The moment at which `max_elapsed` has passed; never while a connection is open.
     pub(super) const fn elapsed_at(&self) -> Timestamp {
         if self.old.is_some() { Timestamp::MAX } else { self.since.after(self.policy.max_elapsed) }
+    }
+}
+
+/// Written by hand, because the caller's backoff and closure may not implement `Debug`.
+impl<B, F> fmt::Debug for Reconnect<B, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reconnect")
+            .field("policy", &self.policy)
+            .field("phase", &self.phase)
+            .field("old", &self.old)
+            .field("offline", &self.offline)
+            .field("dials", &self.dials)
+            .field("attempts", &self.attempts)
+            .field("since", &self.since)
+            .field("latest", &self.latest)
+            .finish_non_exhaustive()
     }
 }

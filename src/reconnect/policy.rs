@@ -1,4 +1,4 @@
-//! What a client does after a loss, depending on what is known of it.
+//! What a client does after a loss.
 
 use core::time::Duration;
 
@@ -8,33 +8,35 @@ use crate::time::nanos;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OnClose {
-    /// Dial again, `at_least` this long after the loss and, so that the clients of one server do not come back in one
-    /// instant, later by a share of `spread` that is drawn evenly for each.
+    /// Dial again: `at_least` this long after the loss, and later by an evenly drawn share of `spread`, so that the clients
+    /// of one server do not come back at the same moment.
     Redial {
-        /// What the server is owed: neither a backoff nor a new network shortens it.
+        /// The server's minimum: neither a backoff nor a new network shortens it.
         at_least: Duration,
-        /// The width of the draw. Zero: no draw. [`Reconnect`](super::Reconnect) says when what was drawn is owed too.
+        /// The width of the draw. Zero: no draw. [`Reconnect`](super::Reconnect) says when the draw is a part of the
+        /// server's minimum.
         spread: Duration,
     },
-    /// Dial no more: the same dial would come to the same end.
+    /// Do not dial again: the next dial would end in the same way.
     Stop,
 }
 
 impl OnClose {
-    /// Some time in the first 5 s: what RFC 6455 7.2.3 calls reasonable after an abnormal closure.
+    /// Dial at a random time in the first 5 s: RFC 6455 7.2.3 calls this reasonable after an abnormal closure.
     pub const REDIAL: Self = Self::Redial { at_least: Duration::ZERO, spread: Duration::from_secs(5) };
 
-    /// At once: for a loss that this client had alone, because its own network went away or because it slept. There is no herd
-    /// to be spread from.
+    /// Dial at once: for a loss of this client alone, because its own network went away or because it slept. There are no
+    /// other clients to spread from.
     pub const AT_ONCE: Self = Self::Redial { at_least: Duration::ZERO, spread: Duration::ZERO };
 
-    /// Not before this long: what the server asked for, such as the `Retry-After` of an HTTP answer, or a field of its Close.
+    /// Dial not before this time: what the server asked for, such as the `Retry-After` of an HTTP answer, or a field of its
+    /// Close.
     ///
     /// ```
     /// use core::time::Duration;
     /// use liveness::reconnect::OnClose;
     ///
-    /// // `Retry-After: 120` on a 503, and half a minute more to draw from, because everybody was told the same.
+    /// // `Retry-After: 120` on a 503, and a spread of half a minute, because all clients got the same answer.
     /// let asked = OnClose::after(Duration::from_secs(120)).spread_over(Duration::from_secs(30));
     /// assert_eq!(asked, OnClose::Redial { at_least: Duration::from_secs(120), spread: Duration::from_secs(30) });
     /// ```
@@ -43,8 +45,8 @@ impl OnClose {
         Self::Redial { at_least, spread: Duration::ZERO }
     }
 
-    /// The same with a draw of this width: what the server said about how its clients are to spread, in its hello or its Close.
-    /// [`Stop`](Self::Stop) stays.
+    /// Sets the width of the draw: what the server said in its hello or its Close about how its clients should spread. Does
+    /// not change [`Stop`](Self::Stop).
     #[must_use]
     pub const fn spread_over(self, spread: Duration) -> Self {
         match self {
@@ -53,7 +55,7 @@ impl OnClose {
         }
     }
 
-    /// The same, and not before this long; a longer `at_least` stays. [`Stop`](Self::Stop) stays.
+    /// Makes `at_least` at least this long. Does not change [`Stop`](Self::Stop).
     #[must_use]
     pub const fn not_before(self, wait: Duration) -> Self {
         match self {
@@ -64,26 +66,26 @@ impl OnClose {
         }
     }
 
-    /// What the codes of RFC 6455 7.4 and their registry mean for a client that wants to stay connected. [`Policy::on_close`]
-    /// takes another function, which may call this one for whatever it does not know better.
+    /// What the codes of RFC 6455 7.4 and of the IANA registry mean for a client that wants to stay connected. Your own
+    /// function for [`Policy::on_close`] may call this one for all other codes.
     ///
     /// | code | | |
     /// |---|---|---|
-    /// | 1000 | normal closure | stop: the purpose is fulfilled; a server that wants its clients back says 1001 or 1012 |
+    /// | 1000 | normal closure | stop: the connection fulfilled its purpose; a server that wants its clients back sends 1001 or 1012 |
     /// | 1001 | going away | dial again, 0 to 5 s |
-    /// | 1002, 1003, 1007 to 1010 | what we sent was wrong | stop: it would be as wrong the next time |
-    /// | 1005 | no code | dial again, 0 to 5 s: the bare `close()` of most libraries, and no word against coming back |
+    /// | 1002, 1003, 1007 to 1010 | our data was wrong | stop: it would be wrong again next time |
+    /// | 1005 | no code | dial again, 0 to 5 s: most libraries send it for a plain `close()`, and it does not forbid a return |
     /// | 1006 | no Close at all | dial again, 0 to 5 s (RFC 6455 7.2.3) |
-    /// | 1011, 1014 | internal error, bad gateway | dial again, 0 to 5 s: what was unexpected may be gone |
+    /// | 1011, 1014 | internal error, bad gateway | dial again, 0 to 5 s: the error may be temporary |
     /// | 1012 | service restart | dial again, 5 to 30 s, as its registration asks |
-    /// | 1013 | try again later | dial again, 30 to 60 s: overloaded, and those who come soonest hurt it most |
+    /// | 1013 | try again later | dial again, 30 to 60 s: the server is overloaded |
     /// | 3000, 3003 | unauthorized, forbidden | stop: the same credentials would be refused again |
-    /// | 3008 | timeout | dial again, 0 to 5 s: a heartbeat like this crate's took us for dead, and we are not |
-    /// | any other | 4000 to 4999 above all | dial again, 0 to 5 s |
+    /// | 3008 | timeout | dial again, 0 to 5 s: a heartbeat like this crate's judged us dead |
+    /// | any other | mostly 4000 to 4999 | dial again, 0 to 5 s |
     ///
-    /// The last row is a choice between two mistakes. A useless dial costs little: a connection that is refused as soon as it
-    /// stands never becomes stable, so the backoff grows. A client that stops when the server only meant "not now" costs the user
-    /// everything.
+    /// The last row is a choice between two mistakes. A useless dial costs little: if a server closes a connection as soon
+    /// as it opens, the connection never becomes stable, so the backoff grows. A client that stops when the server only
+    /// meant "not now" costs the user the whole service.
     ///
     /// ```
     /// use liveness::reconnect::OnClose;
@@ -101,17 +103,17 @@ impl OnClose {
         }
     }
 
-    /// What the status of an HTTP answer that opened no WebSocket means for such a client: for
-    /// [`Reconnect::failed_with`](super::Reconnect::failed_with), which waits as long as the backoff says where this asks for no more.
+    /// What the status of an HTTP answer means if it opened no WebSocket. Pass the result to
+    /// [`Reconnect::failed_with`](super::Reconnect::failed_with), which also waits for the backoff.
     ///
     /// | status | | |
     /// |---|---|---|
-    /// | 408, 425, 429 | it came too late, too early, too often | dial again |
-    /// | any other 4xx | what we sent was wrong (RFC 9110 15.5): 401, 403, 404 | stop: it would be as wrong the next time |
-    /// | 200, 302, 511 | no WebSocket: the page of a hotel's network, say | dial again: it may be gone |
-    /// | any other, 5xx above all | the server's own trouble (RFC 9110 15.6) | dial again |
+    /// | 408, 425, 429 | the request came too late, too early, too often | dial again |
+    /// | any other 4xx | the request was wrong (RFC 9110 15.5): 401, 403, 404 | stop: it would be wrong again next time |
+    /// | 200, 302, 511 | no WebSocket: for example the login page of a hotel's network | dial again: it may be gone |
+    /// | any other, mostly 5xx | an error of the server (RFC 9110 15.6) | dial again |
     ///
-    /// What the answer's `Retry-After` asks for is added with [`not_before`](Self::not_before).
+    /// Add the answer's `Retry-After` with [`not_before`](Self::not_before).
     ///
     /// ```
     /// use core::time::Duration;
@@ -131,7 +133,7 @@ impl OnClose {
     }
 }
 
-/// When a [`Reconnect`](super::Reconnect) dials again and when it gives up, the backoff apart.
+/// When a [`Reconnect`](super::Reconnect) dials again and when it gives up. The backoff is separate.
 ///
 /// ```
 /// use core::time::Duration;
@@ -140,9 +142,9 @@ impl OnClose {
 /// const POLICY: Policy = Policy::DEFAULT
 ///     .max_elapsed(Duration::from_secs(600))
 ///     .on_close(|code| match code {
-///         // This service says so when a token is too old.
+///         // This service sends it when a token has expired.
 ///         4401 => OnClose::Stop,
-///         // A proxy before it closes with 1000 what was idle.
+///         // A proxy in front of it closes idle connections with 1000.
 ///         1000 => OnClose::REDIAL,
 ///         _ => OnClose::by_code(code),
 ///     });
@@ -159,10 +161,10 @@ pub struct Policy {
     pub(super) on_close: fn(u16) -> OnClose,
 }
 
-/// 30 s: longer than the default `interval` of a heartbeat, so a ping has been answered by then. A path that opens and then
-/// swallows everything is not stable.
+/// 30 s: longer than the default `interval` of a heartbeat, so the server has answered a ping by then. A path that opens and
+/// then carries no data is not stable.
 const STABLE_AFTER: Duration = Duration::from_secs(30);
-/// 20 s: names resolved, TCP, TLS and the upgrade over a bad path, each with a retransmission or two.
+/// 20 s: name resolution, TCP, TLS and the upgrade over a bad path, each with one or two retransmissions.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(20);
 
 impl Policy {
@@ -176,62 +178,63 @@ impl Policy {
         on_close: OnClose::by_code,
     };
 
-    /// How long a connection must have stood for its loss to be a new one: the backoff starts anew, and so do the limits.
-    /// One that is lost sooner counts as one more failure. Default 30 s; zero: every connection is stable; `Duration::MAX`:
-    /// none ever is.
+    /// Sets how long a connection must be open to be stable. After the loss of a stable connection the backoff and the
+    /// limits start anew. An earlier loss counts as one more failure. Default 30 s; zero: every connection is stable;
+    /// `Duration::MAX`: no connection is.
     pub const fn stable_after(mut self, stable_after: Duration) -> Self {
         self.stable_after = nanos(stable_after);
         self
     }
 
-    /// How long a dial may take before it is [abandoned](super::ReconnectAction::Abandon), which is a failure like any other. Default
-    /// 20 s; `Duration::MAX`: for ever, where the caller has a timeout of its own. Zero counts as a nanosecond.
+    /// Sets how long a dial may take before it is [abandoned](super::ReconnectAction::Abandon), which is a failure like any
+    /// other. Default 20 s; `Duration::MAX`: never, for a caller with its own timeout. Zero counts as a nanosecond.
     ///
-    /// Operating systems try for minutes, and a dial that was begun just before the network changed never comes to anything.
+    /// Operating systems try for minutes, and a dial that began just before the network changed never succeeds.
     ///
-    /// A process that slept may not have read a dial's success yet. So if the first call after this timeout is late by more than
-    /// a quarter of it (at most a second), the dial gets that much time again, once.
+    /// A process that slept may not have read a dial's success yet. So if the first call after this timeout is late by more
+    /// than a quarter of it (at most a second), the dial gets that much more time, once.
     pub const fn dial_timeout(mut self, dial_timeout: Duration) -> Self {
         let timeout = nanos(dial_timeout);
         self.dial_timeout = if timeout == 0 { 1 } else { timeout };
         self
     }
 
-    /// How wide a [spread](OnClose::Redial) is at most, whatever [`on_close`](Self::on_close) says; `at_least` is not shortened,
-    /// nor what the caller decides at a loss ([`closed_with`](super::Reconnect::closed_with)). Default `Duration::MAX`: no limit.
-    /// Zero: a client that lost the server dials at once, as all the others do.
+    /// Limits the [spread](OnClose::Redial), whatever [`on_close`](Self::on_close) says. It shortens neither `at_least` nor
+    /// the caller's decision at a loss ([`closed_with`](super::Reconnect::closed_with)). Default `Duration::MAX`: no limit.
+    /// Zero: a client that lost the server dials at once, and so do all others.
     ///
-    /// The 5 s of RFC 6455 are for a server that many thousands lose in one instant. Where they are a few hundred a second is
-    /// enough, and a user whose connection broke is back before a `Presence` that lingers has
-    /// called them out.
+    /// The 5 s of RFC 6455 are for a server that many thousands of clients lose at the same moment. For a few hundred
+    /// clients a second is enough. A user whose connection broke is then back before a lingering `Presence` reports that the
+    /// user left.
     pub const fn max_spread(mut self, max_spread: Duration) -> Self {
         self.max_spread = nanos(max_spread);
         self
     }
 
-    /// How many dials there may be from the loss of a stable connection on, or from the start: if the last
-    /// of them fails, it gives up. Default: without limit, as `u32::MAX` is. Zero: not one.
+    /// Sets how many dials there may be from the start, or from the loss of a stable connection. If the last of them fails,
+    /// the client gives up. Default `u32::MAX`: no limit. Zero: no dial.
     pub const fn max_attempts(mut self, max_attempts: u32) -> Self {
         self.max_attempts = max_attempts;
         self
     }
 
-    /// For how long to try from the loss of a stable connection on, or from the start: then it gives up, exactly at that
-    /// moment unless a dial is under way, which may still succeed. Default `Duration::MAX`: for ever. Zero: not one dial.
+    /// Sets for how long to dial from the start, or from the loss of a stable connection. Then the client gives up, exactly
+    /// at that moment, unless a dial is in progress, which may still succeed. Default `Duration::MAX`: for ever. Zero: no
+    /// dial.
     pub const fn max_elapsed(mut self, max_elapsed: Duration) -> Self {
         self.max_elapsed = nanos(max_elapsed);
         self
     }
 
-    /// What a connection's close code means. Default [`OnClose::by_code`]. A function without state; where the answer depends on
-    /// what the server said before, decide at each loss with [`closed_with`](super::Reconnect::closed_with).
+    /// Sets what a close code means. Default [`OnClose::by_code`]. The function has no state. If the decision depends on
+    /// what the server said before, pass it at each loss to [`closed_with`](super::Reconnect::closed_with).
     pub const fn on_close(mut self, on_close: fn(u16) -> OnClose) -> Self {
         self.on_close = on_close;
         self
     }
 
-    /// How late the first call after the end of a dial's time may be, and how long the dial then has again: a quarter of its
-    /// timeout, and at most a second, because a person waits.
+    /// How late the first call after the end of a dial's time may be, and how much more time the dial then gets: a quarter
+    /// of its timeout, and at most a second, because a user waits.
     pub(super) fn late(&self) -> u64 {
         (self.dial_timeout / 4).min(nanos(Duration::from_secs(1)))
     }

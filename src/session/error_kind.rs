@@ -10,15 +10,15 @@ pub enum ErrorKind {
     Closed,
     /// The transport ended or failed.
     Transport,
-    /// The peer broke the protocol, and is to be told so (RFC 6455 7.1.7).
+    /// The peer broke the protocol. We close with this code (RFC 6455 7.1.7).
     Protocol(CloseCode),
-    /// A message of ours was not taken; nothing else is wrong.
+    /// The library refused one of our messages. The connection is not affected.
     Rejected,
 }
 
 #[cfg(any(feature = "tungstenite", feature = "tokio-tungstenite"))]
 impl From<&::tungstenite::Error> for ErrorKind {
-    /// Sorts tungstenite's errors, for a driver of its WebSocket. `WouldBlock` is not an error here: handle it before.
+    /// Sorts tungstenite's errors, for a driver that uses its WebSocket. Handle `WouldBlock` before: it is not an error.
     ///
     /// ```
     /// use liveness::CloseCode;

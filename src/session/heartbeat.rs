@@ -1,4 +1,4 @@
-//! Heartbeats inside messages: what a message means here, and how our ping is written.
+//! Heartbeats inside messages: what a message means, and how our ping is written.
 
 use alloc::boxed::Box;
 
@@ -15,16 +15,16 @@ use crate::time::Timestamp;
 
 /// How this connection's pings and pongs are written.
 pub(super) struct Heartbeat {
-    /// `None`: as frames.
+    /// `None`: Ping and Pong frames.
     dialect: Option<Box<dyn Dialect + Send>>,
-    /// Whether this end ever asks.
+    /// This end sends pings.
     asks: bool,
 }
 
 impl Heartbeat {
     pub(super) const FRAMES: Self = Self { dialect: None, asks: true };
 
-    /// What a message means, and the answer that it is owed.
+    /// What a message means, and the answer that it asks for, if any.
     pub(super) fn hear(&mut self, message: Message<'_>) -> (Heard, Option<MessageBuf>) {
         let mut answer = None;
         let heard = match &mut self.dialect {
@@ -34,24 +34,25 @@ impl Heartbeat {
         (heard, answer)
     }
 
-    /// Our ping. `None`: this end never asks.
+    /// Our ping as the library gets it. `None`: this end never asks.
     pub(super) fn ask(&mut self, ping: Payload) -> Option<Outbound> {
         let Some(dialect) = &mut self.dialect else { return Some(Outbound::Ping(ping)) };
         let mut beat = None;
         let asked = dialect.ask(ping, &mut beat);
-        // What was not written is not waited for, whatever the dialect says.
+        // Where the dialect wrote nothing, there is no answer to wait for, whatever the dialect returned.
         self.asks = asked && beat.is_some();
         beat.filter(|_| asked).map(Outbound::Beat)
     }
 }
 
 impl<T> Session<T> {
-    /// The heartbeat of this connection is in messages, in this dialect: [`Inbound::Message`](super::Inbound::Message) is heard by
-    /// it, and our pings are [`Outbound::Beat`]. Without it, they are frames. Say it before anything is read or polled.
+    /// Puts the heartbeat into messages of this dialect. The dialect reads each
+    /// [`Inbound::Message`](super::Inbound::Message), and our pings are [`Outbound::Beat`]. Without a dialect, pings are
+    /// frames. Call it before anything is read or polled.
     ///
-    /// An end that [never asks](Dialect::asks) has a machine that sends no pings and waits for no answer, whatever its config says:
-    /// its `interval`, `timeout`, `probe_timeout` and `suspicion` become never. What finds a dead peer there is
-    /// [`silence_timeout`](Config::silence_timeout); the dialect's own config sets it.
+    /// The machine of an end that [never asks](Dialect::asks) sends no pings and waits for no answer, whatever its config
+    /// says: its `interval`, `timeout`, `probe_timeout` and `suspicion` become never. There,
+    /// [`silence_timeout`](Config::silence_timeout) detects a dead peer; the dialect's own config sets it.
     ///
     /// ```
     /// use liveness::dialect::{Message, MessageBuf, engine_io};
@@ -77,35 +78,35 @@ impl<T> Session<T> {
         self.ask_nothing_more(peer, now);
     }
 
-    /// Makes a ping due now: [`Liveness::probe`](crate::Liveness::probe). Does nothing where this end never asks.
+    /// Makes a ping due now: [`Liveness::probe`](crate::Liveness::probe). Does nothing at an end that never asks.
     pub fn probe(&self, peer: &mut impl Peer, now: Timestamp) {
         if self.heartbeat.asks {
             peer.probe(now);
         }
     }
 
-    /// From now on this config: [`Liveness::reconfigure`](crate::Liveness::reconfigure). Without its pings, where this end never
-    /// asks.
+    /// Replaces the config: [`Liveness::reconfigure`](crate::Liveness::reconfigure). An end that never asks still sends no
+    /// pings.
     pub fn reconfigure(&self, config: Config, peer: &mut impl Peer, now: Timestamp) {
         peer.reconfigure(if self.heartbeat.asks { config } else { without_pings(config) }, now);
     }
 
-    /// No dialect looks into a data message of this many bytes: it is the caller's.
+    /// A data message of this many bytes is the caller's: no dialect reads it.
     #[cfg(feature = "tokio")]
     #[inline]
     pub(crate) const fn is_plain(&self, bytes: usize) -> bool {
         bytes > LONGEST || self.heartbeat.dialect.is_none()
     }
 
-    /// The ping that is due, in this connection's way.
+    /// The ping that is due, as a frame or as a message.
     pub(super) fn ask(&mut self, ping: Payload) -> Outbound {
         self.ping = Ping::InLibrary(None);
-        // A ping that is none has left when the library is empty.
+        // A dialect that wrote no ping: this counts as a ping that is sent once the library is empty.
         self.give(false);
         self.heartbeat.ask(ping).unwrap_or(Outbound::Flush)
     }
 
-    /// An end that never asks waits for no answer.
+    /// Switches off the machine's pings and waits, at an end that never asks.
     pub(super) fn ask_nothing_more(&self, peer: &mut impl Peer, now: Timestamp) {
         if self.heartbeat.asks {
             return;
@@ -121,6 +122,6 @@ impl<T> Session<T> {
 fn without_pings(config: Config) -> Config {
     let never = Duration::MAX;
     let builder = config.to_builder().interval(never).timeout(never).probe_timeout(never);
-    // Not refused: what is never breaks no rule.
+    // `build` does not fail: `never` breaks no rule.
     builder.suspicion(Suspicion::Never).build().unwrap_or(config)
 }

@@ -1,10 +1,10 @@
-//! What has arrived and was not asked for yet, and how much of it is kept.
+//! Messages that have arrived before the caller asked for them, and how many of them are kept.
 
 use alloc::collections::VecDeque;
 
-/// How much one connection may keep for a caller that does not read, and for a peer that does not.
+/// How much one connection keeps while its caller, or its peer, does not read.
 ///
-/// Each is a limit of what is begun: a message is taken whole, so the bytes may exceed theirs by one message.
+/// A message is always taken whole, so the bytes may exceed their limit by one message.
 ///
 /// ```
 /// use liveness::session::Limits;
@@ -19,7 +19,8 @@ pub struct Limits {
     pub messages: usize,
     /// Bytes of these messages. 1 MiB by default; zero counts as one.
     pub bytes: usize,
-    /// Answers that the peer has asked for and not taken: Pongs, and answers in messages. 64 by default; zero counts as one.
+    /// Answers that the peer asked for and has not yet received: Pongs, and answers in messages. 64 by default; zero counts
+    /// as one.
     pub answers: usize,
 }
 
@@ -50,12 +51,12 @@ impl<T> Inbox<T> {
         self.messages.len()
     }
 
-    /// There is no room for one more: how large it would be, is known when it is there.
+    /// There is no room for one more message. Its size does not count, because it is not known yet.
     pub(super) fn is_full(&self, limits: &Limits) -> bool {
         self.messages.len() >= limits.messages.max(1) || self.bytes >= limits.bytes.max(1)
     }
 
-    /// There is so much room that reading is worth beginning again.
+    /// There is enough room to start reading again.
     pub(super) fn is_below_half(&self, limits: &Limits) -> bool {
         self.messages.len() <= limits.messages / 2 && self.bytes <= limits.bytes / 2
     }
@@ -69,7 +70,7 @@ impl<T> Inbox<T> {
         let (message, bytes) = self.messages.pop_front()?;
         self.bytes = self.bytes.saturating_sub(bytes);
         if self.messages.is_empty() {
-            // An idle connection keeps no room for messages that are gone.
+            // An idle connection frees the memory of its old messages.
             self.messages = VecDeque::new();
         }
         Some(message)

@@ -1,13 +1,14 @@
-//! What one connection's driver decides, beside moving bytes.
+//! One connection's decisions between its [`Liveness`](crate::Liveness) and its socket.
 //!
-//! Between a [`Liveness`](crate::Liveness) and a socket lie decisions that are no rules of time: what is kept for a caller that does not
-//! read, when reading stops, in which order our own frames go out, what is left to do after a verdict. A [`Session`] takes
-//! them, and nothing else does. It has no socket, no clock, no waker and no thread. It does not own the machine, so that a
-//! [`Liveness`](crate::Liveness), an observed one or a fleet's entry can be behind it: each input names its [`Peer`].
+//! A [`Session`] decides what is kept for a caller that does not read, when reading stops, in which order our own frames go
+//! out, and what is left to do after a verdict. It has no socket, no clock, no waker and no thread. It does not own the
+//! machine: each input names its [`Peer`], which is a [`Liveness`](crate::Liveness), an observed one or a fleet's entry. A
+//! session is for authors of drivers. If there is a driver (`driver`) for your library, use that: it has a session
+//! inside.
 //!
 //! # The turn
 //!
-//! A driver repeats this turn. `library` is whatever turns frames into bytes.
+//! A driver repeats this turn. `library` is the WebSocket library that turns frames into bytes.
 //!
 //! ```text
 //! 1. write   while let Some(out) = session.poll_write() { give it to the library; report what left: `sent`, `flushed`, `write_blocked` }
@@ -15,7 +16,7 @@
 //!                a frame     => session.received(..): if it is the caller's, hand it over (`delivered`) or `keep` it
 //!                nothing     => { session.read_blocked(..); break }
 //!                an error    => { session.failed(..); break } } }
-//!            where the loop stops earlier: session.read_suspended(..)
+//!            if the loop stops earlier: session.read_suspended(..)
 //! 3. judge   while let Some(action) = machine.poll(now) { session.act(action, machine.verdict()) }
 //! 4. wait    until the socket is readable, if `wants_read`; writable, if something waits to be written;
 //!            or the earlier of the machine's and the session's `poll_timeout`
@@ -48,11 +49,11 @@
 //!
 //! # What is promised
 //!
-//! - No input panics. What is kept is bounded by [`Limits`] and one message more; so are the answers that are owed, Pongs and those
-//!   of a [dialect](Session::set_dialect) alike.
-//! - Our frames leave in this order: answers, the ping, the caller's messages, the Close. Nothing is written after a Close.
+//! - No input panics. [`Limits`], and one message more, bound what is kept. They also bound the answers that wait to be
+//!   written, Pongs and those of a [dialect](Session::set_dialect).
+//! - Our frames leave in this order: answers, the ping, the caller's messages, the Close. Nothing follows a Close.
 //! - `ReadPaused` and `ReadResumed` alternate. While reading is paused, `wants_read` is false.
-//! - Whatever had arrived before a write failed is read before the end is reported.
+//! - After a write has failed, everything that had arrived before is read first. Then the end is reported.
 
 mod error_kind;
 mod heartbeat;
@@ -82,7 +83,7 @@ use crate::dialect::{Heard, Message, MessageBuf};
 use crate::event::{Action, CloseCode, Event, Reason};
 use crate::time::Timestamp;
 
-/// Which end of the connection this is. After the closing handshake a server hangs up at once, and a client waits for the
+/// The end of the connection that this is. After the closing handshake a server hangs up at once, and a client waits for the
 /// server to do so (RFC 6455 7.1.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "a connection has two ends")]
@@ -93,15 +94,15 @@ pub enum Role {
     Client,
 }
 
-/// What the library read, as far as a session cares.
+/// What the library read: the part that a session needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Inbound<'a> {
-    /// A data message. Where the session has a [dialect](Session::set_dialect), that says what it means.
+    /// A data message. If the session has a [dialect](Session::set_dialect), the dialect decides what it means.
     Message(Message<'a>),
-    /// A data message that no dialect is to look at.
+    /// A data message that the dialect must not look at.
     Data,
-    /// A data message of which the program's own codec says what it means. Its answer goes to [`Session::answer`].
+    /// A data message that the program's own codec has already classified. Pass its answer to [`Session::answer`].
     Heard(Heard),
     /// A Ping frame with this payload.
     Ping(&'a [u8]),
@@ -111,7 +112,8 @@ pub enum Inbound<'a> {
     Close(Option<u16>),
 }
 
-/// One connection's decisions that are no rules of time. `T` is the library's message. The module's page has the turn.
+/// The decisions of one connection that are not about time. `T` is the library's message type. The module's page has the
+/// turn.
 pub struct Session<T> {
     limits: Limits,
     role: Role,
@@ -120,27 +122,27 @@ pub struct Session<T> {
     heartbeat: Heartbeat,
 
     inbox: Inbox<T>,
-    /// Nobody reads, and the machine knows.
+    /// Reading is paused, and the machine was told.
     paused: bool,
-    /// Since when each turn ends with a full inbox, of which nothing was taken.
+    /// Since this moment each turn has ended with a full inbox, and the caller took nothing.
     full_since: Option<Timestamp>,
-    /// When the caller was last handed a message.
+    /// When the caller last received a message.
     delivered_at: Option<Timestamp>,
-    /// Bytes came that have completed nothing yet.
+    /// Bytes arrived that have completed no message yet.
     progress: bool,
-    /// Since when the caller has had a message and not asked for another, while more may have arrived.
+    /// Since this moment the caller has had a message and asked for no other, while more may have arrived.
     away_since: Option<Timestamp>,
-    /// When it was last known what had arrived.
+    /// When everything that had arrived was last known to be read.
     looked_at: Timestamp,
-    /// What still arrives means nothing: it is dropped until the transport ends.
+    /// What still arrives is dropped until the transport ends.
     discarding: bool,
-    /// After the verdict a message found no room: the caller gets none of those behind it.
+    /// After the verdict a message found no room. The caller gets no later message either.
     lost_message: bool,
     rest: Rest,
 
     /// Bytes that have left.
     sent: u64,
-    /// Somebody tells how many bytes leave.
+    /// The driver reports how many bytes leave.
     counted: bool,
     /// The library may hold something that has not left.
     unflushed: bool,
@@ -148,11 +150,11 @@ pub struct Session<T> {
     answers: VecDeque<MessageBuf>,
     /// Answers of either kind that the library has taken since its buffer was last empty.
     answers_in_library: usize,
-    /// The payload of the newest Ping, where the library does not answer it (RFC 6455 5.5.3: older ones need no answer).
+    /// The payload of the peer's newest Ping, if the library does not answer it (RFC 6455 5.5.3: older ones need no answer).
     pong: Option<Box<[u8]>>,
     ping: Ping,
     close: CloseState,
-    /// Text for our Close frame: the caller's, otherwise the error's.
+    /// The text of our Close frame: the caller's, otherwise the error's.
     close_text: Option<String>,
     /// Nothing can be written any more.
     write_broken: bool,
@@ -170,8 +172,8 @@ pub struct Session<T> {
 }
 
 impl<T> Session<T> {
-    /// The session of a connection that is open, with [`Limits::DEFAULT`]. Its library answers Pings and echoes a Close by
-    /// itself, as most do.
+    /// A session for an open connection, with [`Limits::DEFAULT`]. It assumes that the library answers Pings and echoes a
+    /// Close by itself, as most do; otherwise call [`answers_itself`](Self::answers_itself).
     #[must_use]
     pub const fn new(role: Role) -> Self {
         Self {
@@ -208,31 +210,32 @@ impl<T> Session<T> {
         }
     }
 
-    /// Keeps at most this much. Say it before anything is read.
+    /// Sets the limits of what is kept. Call it before anything is read.
     #[must_use]
     pub const fn limits(mut self, limits: Limits) -> Self {
         self.set_limits(limits);
         self
     }
 
-    /// This is the other end than it was made for. Say it before anything is read.
+    /// Changes the end that this is. Call it before anything is read.
     pub const fn set_role(&mut self, role: Role) {
         self.role = role;
     }
 
-    /// As [`limits`](Self::limits), in place.
+    /// Sets the limits in place: see [`limits`](Self::limits).
     pub const fn set_limits(&mut self, limits: Limits) {
         self.limits = limits;
     }
 
-    /// The library answers neither a Ping nor a Close: [`poll_write`](Self::poll_write) brings the Pong and the echo.
+    /// For a library that answers neither a Ping nor a Close: [`poll_write`](Self::poll_write) returns the Pong and the
+    /// echo.
     #[must_use]
     pub const fn answers_itself(mut self) -> Self {
         self.library_answers = false;
         self
     }
 
-    /// What the machine wants done. `verdict` is the machine's, for the text of a Close.
+    /// Takes an action of the machine. `verdict` is the machine's; the text of a Close is made from it.
     pub fn act(&mut self, action: Action, verdict: Option<Reason>) {
         match action {
             Action::SendPing(payload) => self.ping = Ping::Wanted(payload),
@@ -243,7 +246,8 @@ impl<T> Session<T> {
         }
     }
 
-    /// The caller wants out, with this code and text. The text is cut to 123 bytes (RFC 6455 5.5). After a verdict, nothing.
+    /// Closes the connection with this code and text. The text is cut to 123 bytes (RFC 6455 5.5). Does nothing after a
+    /// verdict.
     pub fn close(&mut self, code: CloseCode, text: &str, peer: &mut impl Peer, now: Timestamp) {
         if peer.verdict().is_none() {
             self.close_text = Some(at_most_123_bytes(text).into());
@@ -251,9 +255,10 @@ impl<T> Session<T> {
         }
     }
 
-    /// The library failed to read or to frame. Whether this error is the cause of the end: keep it, for the caller.
+    /// Reports that the library failed to read or to frame. Returns true if this error is the cause of the end: keep it for
+    /// the caller.
     ///
-    /// `text` is what the peer is told where the fault is its own.
+    /// `text` is the text of the Close that the peer gets if the fault is its own.
     pub fn failed(
         &mut self,
         kind: ErrorKind,
@@ -275,7 +280,7 @@ impl<T> Session<T> {
             ErrorKind::Protocol(_) if self.ended || self.discarding => false,
             ErrorKind::Protocol(code) => {
                 let first = self.is_first_cause(peer);
-                // RFC 6455 7.1.7: fail the connection. Where one frame ends and the next begins is lost.
+                // RFC 6455 7.1.7: fail the connection. The border between one frame and the next is lost.
                 self.discarding = true;
                 if peer.verdict().is_none() {
                     self.close_text = Some(at_most_123_bytes(&alloc::format!("{text}")).into());
@@ -286,26 +291,27 @@ impl<T> Session<T> {
         }
     }
 
-    /// The transport ended: the peer sends no more, or it failed.
+    /// Reports that the transport ended: the peer sends no more, or the transport failed.
     pub fn read_ended(&mut self, peer: &mut impl Peer, now: Timestamp) {
         self.end(peer, now);
     }
 
-    /// What arrives is to be read as bytes and dropped, not to be given to the library: report it with
+    /// What arrives must not go to the library. Read it as bytes, drop them, and report their number with
     /// [`received_bytes`](Self::received_bytes).
     #[must_use]
     pub const fn is_discarding(&self) -> bool {
         self.discarding
     }
 
-    /// [`Action::Disconnect`] was handed in: close the transport and free everything but what [`take`](Self::take) still has.
+    /// [`act`](Self::act) was given [`Action::Disconnect`]: close the transport and free everything, except the messages
+    /// that [`take`](Self::take) still returns.
     #[must_use]
     pub const fn is_disconnected(&self) -> bool {
         self.disconnected
     }
 
-    /// When something of the session's own is to be done; `None`: not before the next input. It is the end of a rest that
-    /// a peer is given which sends on after its verdict.
+    /// When the session must be asked again; `None`: not before the next input. A peer that keeps sending after its verdict
+    /// is read with rests, and this is the end of the rest.
     #[must_use]
     pub fn poll_timeout(&self, now: Timestamp) -> Option<Timestamp> {
         (self.rest.until > now && !self.ended).then_some(self.rest.until)
@@ -315,7 +321,7 @@ impl<T> Session<T> {
         peer.verdict().is_none() && !core::mem::replace(&mut self.has_cause, true)
     }
 
-    /// The transport has ended, or nothing is left to wait for.
+    /// The transport has ended, or there is nothing left to wait for.
     fn end(&mut self, peer: &mut impl Peer, now: Timestamp) {
         if !core::mem::replace(&mut self.ended, true) {
             peer.handle(Event::Eof, now);
@@ -344,7 +350,7 @@ impl<T> fmt::Debug for Session<T> {
     }
 }
 
-/// RFC 6455 5.5: a control frame holds 125 bytes, of which the code takes two.
+/// RFC 6455 5.5: a control frame holds 125 bytes, and the code takes two of them.
 fn at_most_123_bytes(text: &str) -> &str {
     let end = (0..=text.len().min(123)).rev().find(|end| text.is_char_boundary(*end));
     text.get(..end.unwrap_or(0)).unwrap_or("")

@@ -11,7 +11,7 @@ use crate::time::Timestamp;
 
 /// A machine that a [`Session`](super::Session) reports to: a [`Liveness`], an observed one, or a fleet's entry.
 ///
-/// It is sealed, so that it may grow.
+/// The trait is sealed, so that it can get more methods.
 pub trait Peer: sealed::Sealed {
     /// As [`Liveness::handle`].
     fn handle(&mut self, event: Event<'_>, now: Timestamp);
@@ -33,9 +33,9 @@ pub trait Peer: sealed::Sealed {
     fn timeout(&self) -> Duration;
 }
 
-/// Keeps [`Peer`] to this crate.
+/// Prevents implementations of [`Peer`] outside of this crate.
 pub(crate) mod sealed {
-    #[expect(unnameable_types, reason = "what cannot be named cannot be implemented")]
+    #[expect(unnameable_types, reason = "a trait that cannot be named cannot be implemented")]
     pub trait Sealed {}
 }
 

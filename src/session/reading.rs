@@ -1,4 +1,4 @@
-//! The reading side: what is kept, when reading stops, what the machine hears of it.
+//! The reading side: what is kept, when reading stops, and what the machine is told.
 
 use core::time::Duration;
 
@@ -7,13 +7,13 @@ use crate::dialect::{Heard, Message};
 use crate::event::Event;
 use crate::time::Timestamp;
 
-/// After its verdict, a peer is read this much at a time, with a rest after: so a flood costs next to nothing, and a Close
-/// behind ten thousand messages is found within a second.
+/// After its verdict, a peer is read this many frames at a time, and then rests. So a flood costs next to nothing, and a
+/// Close behind ten thousand messages is found within a second.
 const FRAMES_BEFORE_REST: usize = 64;
 const BYTES_BEFORE_REST: usize = 16 * 1024;
 const REST: Duration = Duration::from_millis(5);
 
-/// What was read since the last rest, and when that ends. Only a peer that is offline is given any.
+/// What was read since the last rest, and when that rest ends. Only a peer that is offline gets rests.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rest {
     frames: usize,
@@ -33,11 +33,12 @@ impl Rest {
     }
 }
 
-/// A caller that only writes is read for this often: a ping of the peer's waits no longer for its answer.
+/// A caller that only writes must read this often. So the peer's ping waits no longer than this for its answer.
 pub(crate) const LOOK_WHILE_WRITING: Duration = Duration::from_millis(50);
 
 impl<T> Session<T> {
-    /// Whether to read now. False while reading is paused or rests, while too many answers are owed, and after the end.
+    /// Whether to read now. False while reading is paused or rests, while too many answers wait to be written, and after the
+    /// end.
     #[must_use]
     #[inline]
     pub fn wants_read(&self, now: Timestamp) -> bool {
@@ -47,14 +48,14 @@ impl<T> Session<T> {
         if self.offline { now >= self.rest.until } else { !self.paused && !self.inbox.is_full(&self.limits) }
     }
 
-    /// Nobody has read for 50 ms: a caller that only writes should read, once what it has to say is written, and
-    /// [`keep`](Self::keep) what comes. Otherwise the peer's pings wait, and its Close is never noticed.
+    /// Nobody has read for 50 ms. A caller that only writes should read as soon as its message is written, and
+    /// [`keep`](Self::keep) what arrives. Otherwise the peer's pings wait, and its Close is never noticed.
     #[must_use]
     pub fn is_behind(&self, now: Timestamp) -> bool {
         now.saturating_duration_since(self.looked_at) >= LOOK_WHILE_WRITING && self.wants_read(now)
     }
 
-    /// This many bytes arrived. Where the transport is out of reach, nobody says so, and only whole messages are seen.
+    /// Reports that this many bytes arrived. A driver that cannot see bytes never calls it; then only whole messages count.
     #[inline]
     pub fn received_bytes(&mut self, count: usize, now: Timestamp) {
         if count > 0 {
@@ -65,8 +66,8 @@ impl<T> Session<T> {
         }
     }
 
-    /// The library read this. True: it is a message for the caller. Hand it over and say [`delivered`](Self::delivered), or
-    /// [`keep`](Self::keep) it. False: it is none of the caller's.
+    /// Reports what the library read. True: it is a message for the caller. Return it to the caller and call
+    /// [`delivered`](Self::delivered), or [`keep`](Self::keep) it. False: it is not for the caller.
     #[inline]
     pub fn received(&mut self, inbound: Inbound<'_>, peer: &mut impl Peer, now: Timestamp) -> bool {
         self.progress = false;
@@ -86,8 +87,8 @@ impl<T> Session<T> {
             Inbound::Close(code) => {
                 self.peer_closed = true;
                 self.on_peer_close();
-                // After a verdict the session itself knows what is left to wait for: at a server our Close, at a client
-                // the end of the transport (RFC 6455 7.1.1).
+                // After a verdict the session itself knows what it still waits for: at a server our Close, at a client the
+                // end of the transport (RFC 6455 7.1.1).
                 if peer.verdict().is_none() {
                     self.hear(Event::Close(code), peer, now);
                 }
@@ -96,7 +97,7 @@ impl<T> Session<T> {
         false
     }
 
-    /// A data message, which is the heartbeat's or the caller's.
+    /// A data message: a heartbeat, or the caller's.
     #[inline]
     fn received_message(&mut self, message: Message<'_>, peer: &mut impl Peer, now: Timestamp) -> bool {
         let (heard, answer) = self.heartbeat.hear(message);
@@ -106,7 +107,7 @@ impl<T> Session<T> {
         self.heard(heard, peer, now)
     }
 
-    /// Whether the caller is shown what was heard: not where it is the heartbeat's.
+    /// Tells the machine. True if the message is for the caller, and no heartbeat.
     #[inline]
     pub(crate) fn heard(&mut self, heard: Heard, peer: &mut impl Peer, now: Timestamp) -> bool {
         let awaited = if heard == Heard::SomeAnswer { peer.awaited() } else { None };
@@ -114,8 +115,8 @@ impl<T> Session<T> {
         heard == Heard::Data && !self.lost_message
     }
 
-    /// Keeps a message for a caller that does not wait for one. After the verdict, one that finds no room is dropped, and
-    /// all that comes after it: what the caller is given has no gap.
+    /// Keeps a message for a caller that does not wait for one. After the verdict, a message that finds no room is dropped,
+    /// and so are all that follow: the caller gets messages without a gap.
     pub fn keep(&mut self, message: T, bytes: usize) {
         self.lost_message |= self.offline && self.inbox.is_full(&self.limits);
         if !self.lost_message {
@@ -123,7 +124,7 @@ impl<T> Session<T> {
         }
     }
 
-    /// The oldest message that was kept. Reading may go on after it.
+    /// The oldest message that was kept. Reading may resume after it.
     pub fn take(&mut self, peer: &mut impl Peer, now: Timestamp) -> Option<T> {
         let message = self.inbox.pop()?;
         self.full_since = None;
@@ -132,15 +133,15 @@ impl<T> Session<T> {
         Some(message)
     }
 
-    /// The caller was handed a message. What has arrived behind it waits for the caller from now on.
+    /// Reports that the caller received a message. Whatever arrived after that message now waits for the caller.
     #[inline]
     pub fn delivered(&mut self, now: Timestamp) {
         self.away_since = Some(now);
         self.delivered_at = Some(now);
     }
 
-    /// The next thing to do is to read, and a message for the caller that is received and delivered at `now` would find all
-    /// that it writes already written, as the one before it at the same moment left it.
+    /// The next step is to read, and one more data message at `now` would change nothing, because an earlier one at the same
+    /// moment already changed it.
     #[cfg(feature = "tokio")]
     pub(crate) fn is_unmoved_by_data(&self, now: Timestamp) -> bool {
         let as_left = !self.progress && self.looked_at == now;
@@ -149,26 +150,26 @@ impl<T> Session<T> {
         is_open && as_left && as_delivered && self.kept() == 0 && self.wants_read(now) && !self.wants_write()
     }
 
-    /// Everything that had arrived is read.
+    /// Reports that everything that had arrived has been read.
     ///
-    /// Do not say so where a read stopped for another reason: a share that was spent, a task's budget, a layer of TLS that
-    /// still holds plaintext. That is [`read_suspended`](Self::read_suspended).
+    /// Do not call it if a read stopped for another reason: a share that is used up, a task's budget, a TLS layer that still
+    /// holds plaintext. Call [`read_suspended`](Self::read_suspended) then.
     pub fn read_blocked(&mut self, peer: &mut impl Peer, now: Timestamp) {
         self.report_progress(peer, now);
         self.away_since = None;
         self.looked_at = now;
         if self.write_broken {
-            // The last words of a peer that is gone have been heard.
+            // The last messages of a peer that is gone have been read.
             self.end(peer, now);
         }
     }
 
-    /// This turn ends, and something may be left unread: a verdict that it might refute is put off.
+    /// Reports that this turn ends while something may be unread. A verdict that the unread data might refute is delayed.
     ///
-    /// Where the inbox was full at the end of an earlier turn, longer than a last look ago, and the caller has taken nothing
-    /// since, nobody reads: then reading is paused. A caller that reads on pauses nothing, because each pause begins the wait for
-    /// an answer anew; unless it has taken none for two `timeout`s, in which `Unread` would have put a verdict off in vain: it
-    /// reads too little for anybody to be judged by it.
+    /// Reading is paused if the inbox was full at the end of an earlier turn, longer than a last look ago, and the caller
+    /// has taken nothing since. A slow caller that keeps reading causes no pause, because each pause restarts the wait for
+    /// an answer. But if the inbox is full and the caller has taken nothing for two `timeout`s, reading is paused too:
+    /// `Unread` delays a verdict no longer than that.
     pub fn read_suspended(&mut self, peer: &mut impl Peer, now: Timestamp) {
         self.report_progress(peer, now);
         if self.paused || self.ended {
@@ -178,7 +179,7 @@ impl<T> Session<T> {
         self.full_since = is_full.then(|| self.full_since.unwrap_or(now));
         let longer_ago =
             |at: Option<Timestamp>, than| at.is_some_and(|at| now.saturating_duration_since(at) > than);
-        // A turn may take several passes, each of which ends here: where the machine had something to do, for one.
+        // A turn may take several passes, for example because the machine had something to do. Each pass ends here.
         let idle = longer_ago(self.full_since, peer.last_look());
         if idle || (is_full && longer_ago(self.delivered_at, peer.timeout().saturating_mul(2))) {
             self.pause_if(true, peer, now);
@@ -193,7 +194,7 @@ impl<T> Session<T> {
         self.inbox.len()
     }
 
-    /// Reading is paused: the caller does not take what was kept, or the peer does not take what it asked for.
+    /// Reading is paused: the caller does not take what was kept, or the peer does not read the answers that it asked for.
     #[must_use]
     pub const fn is_paused(&self) -> bool {
         self.paused
@@ -205,12 +206,12 @@ impl<T> Session<T> {
         }
     }
 
-    /// Hands in what the peer did. If it may have waited for us, the machine learns that first: no verdict falls before the
-    /// rest is read, and no round trip measures the caller.
+    /// Reports what the peer did. If it may have waited for us, the machine learns that first: so no verdict falls before
+    /// the rest is read, and no round trip includes the caller's delay.
     #[inline]
     pub(super) fn hear(&mut self, event: Event<'_>, peer: &mut impl Peer, now: Timestamp) {
         if let Some(since) = self.away_since {
-            // Most messages have waited for no time at all.
+            // Most messages have not waited at all.
             if now > since && now.saturating_duration_since(since) > peer.last_look() {
                 self.away_since = None;
                 peer.handle(Event::Unread, now);
@@ -219,7 +220,7 @@ impl<T> Session<T> {
         peer.handle(event, now);
     }
 
-    /// While nobody reads, nothing that waits for the peer may run.
+    /// While nobody reads, no wait for the peer may run.
     pub(super) fn pause_if(&mut self, stopped: bool, peer: &mut impl Peer, now: Timestamp) {
         if stopped && !self.paused && !self.offline && !self.ended {
             self.paused = true;
@@ -231,7 +232,7 @@ impl<T> Session<T> {
         self.inbox.is_below_half(&self.limits) && self.answers_owed() <= self.limits.answers / 2
     }
 
-    /// Half of the room must be free: otherwise a slow caller would cost a pause for each message.
+    /// Half of the room must be free. Otherwise a slow caller would cause a pause for each message.
     pub(super) fn resume_if_room(&mut self, peer: &mut impl Peer, now: Timestamp) {
         if self.paused && self.has_room() {
             self.paused = false;

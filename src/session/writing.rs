@@ -1,4 +1,4 @@
-//! The writing side: what goes to the library next, and when the machine learns that it left.
+//! The writing side: what goes to the library next, and when the machine learns that it was sent.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -9,20 +9,21 @@ use crate::event::{CloseCode, Event, Reason};
 use crate::payload::Payload;
 use crate::time::Timestamp;
 
-/// What to do next on the writing side, in this order.
+/// What to write next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outbound {
-    /// Write this Pong frame. Only where the library does not: [`Session::answers_itself`].
+    /// Write this Pong frame. Comes only with [`Session::answers_itself`].
     Pong(Box<[u8]>),
-    /// Write this message: the answer to one of the peer's.
+    /// Write this message: an answer to a message of the peer.
     Answer(MessageBuf),
-    /// Write a Ping frame with this payload. Say [`Session::ping_ends_after`] if it is known how many bytes are before its end.
+    /// Write a Ping frame with this payload. Call [`Session::ping_ends_after`] if you know how many bytes are before its
+    /// end.
     Ping(Payload),
-    /// Write this message: our ping, as the [dialect](Session::set_dialect) has it. As with a frame, say
+    /// Write this message: our ping in the [dialect](Session::set_dialect). As with a frame, call
     /// [`Session::ping_ends_after`].
     Beat(MessageBuf),
-    /// Flush the library, before anything else is given to it. Comes again until [`Session::flushed`].
+    /// Flush the library before you give it anything else. Comes again until [`Session::flushed`].
     Flush,
     /// Write a Close frame with this code and text, or an empty one.
     Close(Option<CloseCode>, String),
@@ -34,9 +35,9 @@ pub enum Outbound {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ping {
     None,
-    /// It is still ours, and a newer one would take its place.
+    /// It was not given to the library yet. A newer ping would replace it.
     Wanted(Payload),
-    /// The library has it. Where offsets are known: how many bytes will have left with its last.
+    /// The library has it. If offsets are known: the count of sent bytes at which its last byte has left.
     InLibrary(Option<u64>),
 }
 
@@ -44,14 +45,14 @@ pub(super) enum Ping {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum CloseState {
     Open,
-    /// The library is to be flushed this many times more before it is given the Close: one that had no room for a Pong at
-    /// the first flush has it at the second, and no Pong may follow a Close.
+    /// The library is flushed this many times more before it gets the Close. A library that had no room for a Pong at the
+    /// first flush has room at the second, and no Pong may follow a Close.
     Wanted(Option<CloseCode>, String, u8),
     InLibrary,
     Sent,
 }
 
-/// What [`Session::poll_write`] brings next.
+/// What [`Session::poll_write`] returns next.
 enum Next {
     Pong,
     Answer,
@@ -62,9 +63,9 @@ enum Next {
 }
 
 impl<T> Session<T> {
-    /// What to write next; `None`: nothing but the caller's messages. Where the library takes nothing now, say
-    /// [`write_blocked`](Self::write_blocked), and come back when it may.
-    #[must_use = "what is not written is lost"]
+    /// What to write next; `None`: only the caller's messages. If the library takes nothing now, call
+    /// [`write_blocked`](Self::write_blocked), and ask again when it may take more.
+    #[must_use = "a dropped output is a frame that is never written"]
     pub fn poll_write(&mut self) -> Option<Outbound> {
         match self.next_write()? {
             Next::Pong => {
@@ -90,7 +91,7 @@ impl<T> Session<T> {
         }
     }
 
-    /// The order of all that is ours. Nothing comes after a Close.
+    /// The order of our frames. Nothing follows a Close.
     fn next_write(&self) -> Option<Next> {
         if self.write_broken || self.write_shut || self.disconnected {
             return None;
@@ -107,11 +108,11 @@ impl<T> Session<T> {
         }
     }
 
-    /// Something of ours waits to be given to the library, or to be flushed before the caller may write.
+    /// [`poll_write`](Self::poll_write) would return something: write or flush it before the caller may write.
     #[must_use]
     #[inline]
     pub fn wants_write(&self) -> bool {
-        // This is asked several times a message, and mostly nothing of ours is anywhere.
+        // Called several times a message. Mostly there is nothing to write: this is the short way.
         let has_nothing = matches!((&self.close, self.ping), (CloseState::Open, Ping::None))
             && self.pong.is_none()
             && self.answers_owed() == 0;
@@ -119,8 +120,8 @@ impl<T> Session<T> {
         !has_nothing && self.next_write().is_some()
     }
 
-    /// [`poll_write`](Self::poll_write) would bring a frame or a message next. Where a library has to be asked for room first,
-    /// ask it now: what it has no room for stays here, where a newer ping takes its place.
+    /// [`poll_write`](Self::poll_write) would return a frame or a message next. If a library must be asked for room first,
+    /// ask it now. A ping that the library has no room for stays here, and a newer ping replaces it.
     #[must_use]
     pub fn is_frame_next(&self) -> bool {
         match self.next_write() {
@@ -129,13 +130,13 @@ impl<T> Session<T> {
         }
     }
 
-    /// The write half of the transport is to be shut: [`Outbound::ShutdownWrite`] comes next.
+    /// [`Outbound::ShutdownWrite`] comes next.
     #[must_use]
     pub fn wants_shutdown(&self) -> bool {
         matches!(self.next_write(), Some(Next::Shut))
     }
 
-    /// The library may hold something that has not left: flush it before waiting.
+    /// The library may hold unsent bytes: flush it before you wait.
     #[must_use]
     pub const fn wants_flush(&self) -> bool {
         self.unflushed && !self.write_broken && !self.disconnected
@@ -147,22 +148,22 @@ impl<T> Session<T> {
         matches!(self.close, CloseState::Open) && !self.peer_closed && !self.write_broken && !self.offline
     }
 
-    /// The library took a message of the caller's.
+    /// Reports that the library took one of the caller's messages.
     #[inline]
     pub fn wrote(&mut self) {
         self.unflushed = true;
     }
 
-    /// The answer to an [`Inbound::Heard`](super::Inbound::Heard) that was just received. Answers go out in the order of their
-    /// questions; when as many as [`Limits::answers`](super::Limits::answers) wait, the peer is not read.
+    /// Sends the answer to the [`Inbound::Heard`](super::Inbound::Heard) that was just received. Answers go out in the order
+    /// of their questions. Reading stops while [`Limits::answers`](super::Limits::answers) of them wait.
     pub fn answer(&mut self, answer: MessageBuf) {
         if !self.offline && !self.peer_closed && !self.write_broken {
             self.answers.push_back(answer);
         }
     }
 
-    /// Of our bytes that have not left, those up to the ping's last: the [`Outbound::Ping`] or [`Outbound::Beat`] that was just
-    /// written. So `PingSent` is told exactly, however much is written behind it.
+    /// Reports how many unsent bytes there are up to the last byte of the ping, which was just written as [`Outbound::Ping`]
+    /// or [`Outbound::Beat`]. So `PingSent` is exact, however much is written after it.
     pub fn ping_ends_after(&mut self, unsent: u64, peer: &mut impl Peer, now: Timestamp) {
         if matches!(self.ping, Ping::InLibrary(_)) {
             self.counted = true;
@@ -171,7 +172,7 @@ impl<T> Session<T> {
         }
     }
 
-    /// This many bytes of ours entered the transport.
+    /// Reports that this many of our bytes entered the transport.
     #[inline]
     pub fn sent_bytes(&mut self, count: usize, peer: &mut impl Peer, now: Timestamp) {
         self.counted = true;
@@ -182,7 +183,7 @@ impl<T> Session<T> {
         }
     }
 
-    /// The library holds nothing any more: all has left that it was given.
+    /// Reports that the library is empty: everything that it was given has been sent.
     pub fn flushed(&mut self, peer: &mut impl Peer, now: Timestamp) {
         let held_something = core::mem::take(&mut self.unflushed);
         self.answers_in_library = 0;
@@ -201,22 +202,24 @@ impl<T> Session<T> {
         }
     }
 
-    /// The library takes nothing now. A peer that asks and does not take the answers is not read until it does.
+    /// Reports that the library takes nothing now. Reading stops if too many answers wait, until the peer has received them.
     pub fn write_blocked(&mut self, peer: &mut impl Peer, now: Timestamp) {
         self.pause_if(self.owes_too_much(), peer, now);
     }
 
-    /// The transport takes nothing any more. What had arrived is read first; then the end is reported. The library is not
-    /// to be written to again.
+    /// Reports that nothing can be written any more. What had arrived is read first; then the end is reported. Do not write
+    /// to the library again.
     pub fn write_failed(&mut self, peer: &mut impl Peer, now: Timestamp) {
         self.write_broken = true;
         self.drop_writes();
         self.resume_if_room(peer, now);
     }
 
-    /// The library failed to write, flush or frame something. Whether this error is the cause of the end: keep it.
+    /// Reports that the library failed to write, flush or frame something. Returns true if this error is the cause of the
+    /// end: keep it.
     ///
-    /// One that is [`ErrorKind::Rejected`] is the message's fault. Any other ends writing: [`write_failed`](Self::write_failed).
+    /// [`ErrorKind::Rejected`] is the fault of the message. Any other error ends writing:
+    /// [`write_failed`](Self::write_failed).
     pub fn failed_to_write(&mut self, kind: ErrorKind, peer: &mut impl Peer, now: Timestamp) -> bool {
         match kind {
             ErrorKind::Rejected => false,
@@ -232,31 +235,30 @@ impl<T> Session<T> {
         }
     }
 
-    /// How many bytes of ours have entered the transport in all, where they are counted.
+    /// How many of our bytes have entered the transport; 0 if the driver does not count them.
     #[must_use]
     pub const fn bytes_sent(&self) -> u64 {
         self.sent
     }
 
-    /// Nothing can be written any more. Reading goes on, to hear what the peer said last.
+    /// Nothing can be written any more. Reading goes on, because the peer's last messages may be unread.
     #[must_use]
     pub const fn is_write_broken(&self) -> bool {
         self.write_broken
     }
 
-    /// The caller waits to write, and does not read. Where nothing can be written any more, and what arrived last finds no
-    /// room because the caller does not take what came before it, there is nothing left to wait for.
+    /// Reports that the caller waits to write, and does not read. The connection ends here if nothing can be written any
+    /// more and the rest of what arrived finds no room.
     pub fn writer_waits(&mut self, peer: &mut impl Peer, now: Timestamp) {
         if self.write_broken && !self.wants_read(now) && !self.offline {
             self.end(peer, now);
         }
     }
 
-    /// The write half of the transport is shut, or it cannot be shut by itself.
+    /// Reports that the write half of the transport is shut, or that it cannot be shut alone.
     pub fn shut(&mut self, peer: &mut impl Peer, now: Timestamp) {
         self.write_shut = true;
-        // After a violation what the peer still sends is read: to hang up on unread bytes resets the connection, and the
-        // peer may lose our Close.
+        // After a violation we read on: hanging up on unread bytes resets the connection, and the peer may lose our Close.
         if self.must_shut() && !self.discarding {
             self.end(peer, now);
         }
@@ -264,20 +266,20 @@ impl<T> Session<T> {
 
     pub(super) fn begin_close(&mut self, code: Option<CloseCode>, verdict: Option<Reason>) {
         if matches!(verdict, Some(Reason::PeerClosed(_))) && self.library_answers {
-            // It has the echo ready.
+            // The library has the echo ready.
             self.unflushed = true;
             self.close = CloseState::InLibrary;
         } else if matches!(self.close, CloseState::Open) {
             let text = self.close_text.take();
             let text = text.unwrap_or_else(|| verdict.map_or("", Reason::description).into());
-            // RFC 6455 5.5.1: there is no text without a code.
+            // RFC 6455 5.5.1: a Close has no text without a code.
             let text = if code.is_some() { text } else { String::new() };
             self.drop_ping();
             self.close = CloseState::Wanted(code, text, 2);
         }
     }
 
-    /// The peer's Close: nobody waits for answers or pings of ours any more (RFC 6455 5.5.1).
+    /// The peer's Close: the peer no longer reads our answers or pings (RFC 6455 5.5.1).
     pub(super) fn on_peer_close(&mut self) {
         self.answers.clear();
         self.pong = None;
@@ -286,8 +288,8 @@ impl<T> Session<T> {
     }
 
     pub(super) fn owe_pong(&mut self, payload: &[u8]) {
-        // Nothing follows a Close of ours, nobody waits for an answer behind one of the peer's, and nothing can be written
-        // where writing failed. An answer that were owed all the same would keep us from reading on.
+        // Nothing may follow our Close, the peer reads no answer after its own Close, and after a failed write nothing can
+        // be written. An answer that waits for ever would also stop our reading.
         if self.has_closed() || self.peer_closed || self.write_broken {
             return;
         }
@@ -298,7 +300,7 @@ impl<T> Session<T> {
         }
     }
 
-    /// The library says that both Close frames have passed, and wants no more of this connection.
+    /// The library says that both Close frames have passed, and that it is done with this connection.
     pub(super) fn library_closed(&mut self, peer: &mut impl Peer, now: Timestamp) {
         self.peer_closed = true;
         self.close = if self.unflushed { CloseState::InLibrary } else { CloseState::Sent };
@@ -314,7 +316,7 @@ impl<T> Session<T> {
         self.discarding || (self.peer_closed && self.role == Role::Server)
     }
 
-    /// Our Close is the library's, or further.
+    /// The library has our Close, or has sent it.
     const fn has_closed(&self) -> bool {
         matches!(self.close, CloseState::InLibrary | CloseState::Sent)
     }
@@ -348,7 +350,7 @@ impl<T> Session<T> {
         }
     }
 
-    /// A caller that always has more to say must not keep a ping, or the answers it owes, in the library for ever.
+    /// A caller that always has more to send must not keep a ping or answers in the library for ever.
     fn must_flush(&self) -> bool {
         matches!(self.ping, Ping::InLibrary(None)) || self.owes_too_much()
     }

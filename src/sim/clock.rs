@@ -1,10 +1,10 @@
-//! Time that passes when it is told to.
+//! A clock that moves only when the test moves it.
 
 use core::time::Duration;
 
 use crate::time::Timestamp;
 
-/// A simulated clock: it stands still until it is moved, and jumps instead of ticking.
+/// A simulated clock. It stands still until you move it, and jumps instead of ticking.
 ///
 /// ```
 /// use core::time::Duration;
@@ -45,13 +45,13 @@ impl SimClock {
         self.now = self.now.saturating_add(by);
     }
 
-    /// Goes to that moment; stays where it is past.
+    /// Goes to that moment. Does nothing if the moment is past.
     pub fn advance_to(&mut self, at: Timestamp) {
         self.now = self.now.max(at);
     }
 
-    /// Goes to the earliest of these moments, and gives the time then: what `poll_timeout` of each thing in the
-    /// simulation says. `None`, and no time passes, where nothing more would happen.
+    /// Goes to the earliest of these moments and returns the new time. Pass the `poll_timeout` of everything in the
+    /// simulation. `None`: nothing more will happen, and no time passes.
     pub fn jump(&mut self, moments: impl IntoIterator<Item = Option<Timestamp>>) -> Option<Timestamp> {
         let earliest = moments.into_iter().flatten().min()?;
         self.advance_to(earliest);

@@ -1,11 +1,11 @@
-//! What happens when, in order.
+//! A queue of events in time order.
 
 use alloc::collections::BinaryHeap;
 use core::cmp::Ordering;
 
 use crate::time::Timestamp;
 
-/// A queue by time; what comes at the same moment comes in the order in which it was pushed.
+/// A queue in time order. Entries of one moment keep the order in which they were pushed.
 #[derive(Clone, Debug)]
 pub(super) struct EventQueue<T> {
     entries: BinaryHeap<Entry<T>>,
@@ -42,7 +42,7 @@ impl<T> EventQueue<T> {
     }
 }
 
-/// The heap gives out the greatest: so the earliest is the greatest.
+/// The heap returns its greatest entry, so the earliest entry is the greatest.
 impl<T> Ord for Entry<T> {
     fn cmp(&self, other: &Self) -> Ordering {
         other.at.cmp(&self.at).then(other.number.cmp(&self.number))

@@ -1,14 +1,15 @@
-//! What travels on a simulated WebSocket.
+//! The frames of a simulated WebSocket.
 
 use crate::event::{Action, CloseCode, Event};
 
-/// A frame of a WebSocket, or the end of its transport. `M` is whatever the messages are.
+/// A frame of a WebSocket, or the end of its transport. `M` is the type of the messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "RFC 6455 knows no other frames")]
+#[expect(clippy::exhaustive_enums, reason = "RFC 6455 has no other frames")]
 pub enum Frame<M> {
     /// A message, and its size in bytes.
     Data(M, usize),
-    /// So many bytes of a message that does not end yet: send a large one as parts, for a frame arrives as a whole.
+    /// This many bytes of a message that does not end yet. Send a large message as parts, because a frame arrives as a
+    /// whole.
     Part(usize),
     /// A Ping with this payload.
     Ping([u8; 8]),
@@ -21,8 +22,8 @@ pub enum Frame<M> {
 }
 
 impl<M> Frame<M> {
-    /// The frame to send for an action: a Ping, a Close, and [`Fin`](Self::Fin) to disconnect. `None` for what is only
-    /// said to the caller.
+    /// The frame to send for an action: a Ping, a Close, and [`Fin`](Self::Fin) to disconnect. `None` for an action that
+    /// sends nothing.
     #[must_use]
     pub fn from_action(action: Action) -> Option<Self> {
         match action {
@@ -33,7 +34,7 @@ impl<M> Frame<M> {
         }
     }
 
-    /// What a machine is told of a frame that has arrived.
+    /// The event for a frame that has arrived.
     #[must_use]
     pub const fn event(&self) -> Event<'_> {
         match self {
@@ -46,7 +47,7 @@ impl<M> Frame<M> {
         }
     }
 
-    /// How many bytes it is on the wire: RFC 6455 5.2, as a server sends it.
+    /// Its size on the wire in bytes, as a server sends it (RFC 6455 5.2).
     #[must_use]
     pub const fn bytes(&self) -> usize {
         match self {

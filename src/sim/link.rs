@@ -6,9 +6,9 @@ use super::one_way::{LinkProfile, OneWay};
 use super::rng::Rng;
 use crate::time::Timestamp;
 
-/// A connection between a client and a server: two [`OneWay`]s that know nothing of each other.
+/// A connection between a client and a server: two independent [`OneWay`]s.
 ///
-/// Half of a broken connection is the interesting half: cut one direction, and each end sees something else.
+/// Cut one direction only, and the two ends see different things.
 ///
 /// ```
 /// use liveness::Timestamp;
@@ -32,26 +32,26 @@ pub struct Link<T> {
 }
 
 impl<T> Link<T> {
-    /// A link that is the same both ways.
+    /// A link with the same profile in both directions.
     #[must_use]
     pub const fn new(profile: LinkProfile, seed: u64) -> Self {
         Self::asymmetric(profile, profile, seed)
     }
 
-    /// A link whose directions differ.
+    /// A link with a profile for each direction.
     #[must_use]
     pub const fn asymmetric(up: LinkProfile, down: LinkProfile, seed: u64) -> Self {
         let mut rng = Rng::new(seed);
         Self { up: OneWay::new(up, rng.next_u64()), down: OneWay::new(down, rng.next_u64()) }
     }
 
-    /// An [`outage`](OneWay::outage) both ways: a tunnel, a closed lid, a failed router.
+    /// An [`outage`](OneWay::outage) in both directions: a tunnel, a closed lid, a failed router.
     pub fn outage(&mut self, from: Timestamp, lasts: Duration) {
         self.up.outage(from, lasts);
         self.down.outage(from, lasts);
     }
 
-    /// A [`cut`](OneWay::cut) both ways: a pulled cable, a box on the path that has forgotten the connection.
+    /// A [`cut`](OneWay::cut) in both directions: a pulled cable, or a router on the path that has lost its state.
     pub fn cut(&mut self, at: Timestamp) {
         self.up.cut(at);
         self.down.cut(at);

@@ -1,34 +1,34 @@
-//! A simulated clock and network, to test a server with: a year of bad connections in seconds, the same at every run.
+//! A simulated clock and network for tests of a server: a year of bad connections in seconds, and the same in every run.
 //!
-//! A server that takes the time as a parameter, as everything in this crate does, needs no sockets to be tested. Here is what
-//! it is connected to instead. Nothing waits, and nothing ticks: the clock jumps to the next moment at which anything
-//! happens.
+//! A server that takes the time as a parameter, as everything in this crate does, needs no sockets in its tests. This module
+//! replaces them. Nothing waits and nothing ticks: the clock jumps to the next moment at which anything happens. For a test
+//! of your sockets, your TLS or your WebSocket library, use those instead: the simulator has none.
 //!
 //! From the least work to the most freedom:
 //!
-//! | type | is | for the question |
+//! | type | what it is | what it answers |
 //! |---|---|---|
 //! | [`Pair`] | two machines and a link | what do these settings do on that network? |
-//! | [`Network`] | many clients, and a server that is yours | does *my* server show who is there, whatever happens? |
-//! | [`Link`], [`OneWay`], [`SimClock`], [`Rng`] | what those are made of | anything else |
+//! | [`Network`] | many clients, and your server | does *my* server show who is online, whatever happens? |
+//! | [`Link`], [`OneWay`], [`SimClock`], [`Rng`] | the parts of those | anything else |
 //!
-//! The example `year_of_bad_network` is a chat server under the second, from top to bottom.
+//! The example `year_of_bad_network` is a complete chat server in a [`Network`].
 //!
 //! # What is simulated
 //!
-//! Connections as TCP makes them. What is sent arrives in order, once, whole, after the [`LinkProfile`]'s latency and jitter and
-//! at its rate; in an outage everything stalls, and is delivered afterwards; after a cut nothing arrives any more, in one
-//! direction or both, and nobody is told. There is no packet loss, for above TCP there is none: what it does to those above
-//! is a lump of delay, so use jitter, and outages of a few seconds, as long as its retransmission timer backs off.
+//! TCP connections. Each message arrives once, whole and in order, after the [`LinkProfile`]'s latency and jitter, and at
+//! its rate. In an outage everything stalls, and arrives afterwards. After a cut nothing arrives any more, in one direction
+//! or both, and neither end is told. There is no packet loss, because TCP hides it: a program above TCP only sees a delay.
+//! For packet loss use jitter, and outages of a few seconds, which are as long as the backoff of TCP's retransmission timer.
 //!
-//! Not simulated: a kernel's buffer that is full. What a server sends is taken at once, and [`OneWay::unsent`] says how much
-//! of it has not left yet.
+//! A kernel's full buffer is not simulated. The kernel takes everything that a server sends at once, and [`OneWay::unsent`]
+//! returns how much of it has not left yet.
 //!
 //! # Fuzzing a server
 //!
-//! With feature `arbitrary` a fuzzer chooses the settings, the events and their times. This is a whole target for
-//! [cargo-fuzz](https://rust-fuzz.github.io/book/cargo-fuzz.html), to copy: `cargo fuzz add server`, then in `fuzz/` `cargo
-//! add liveness --features arbitrary`, and put your server in the place of `Server`.
+//! With feature `arbitrary` a fuzzer chooses the settings, the events and their times. This is a complete target for
+//! [cargo-fuzz](https://rust-fuzz.github.io/book/cargo-fuzz.html). Copy it: `cargo fuzz add server`, then in `fuzz/`
+//! `cargo add liveness --features arbitrary`, and replace `Server` by your server.
 //!
 //! ```
 //! # /* As a doc test it is run on a few inputs instead:
@@ -55,7 +55,7 @@
 //! # */
 //! use liveness::{Action, Config, Event, Liveness, Payload, Timestamp};
 //!
-//! /// Yours: a list with the name of each peer that is online, and no other.
+//! /// Your server: a list with the name of each peer that is online, and no other.
 //! struct Server {
 //!     peer: Liveness,
 //!     online: Vec<&'static str>,
@@ -73,7 +73,7 @@
 //!     }
 //! }
 //!
-//! // A step: which of three it is, any event at all, and how late a driver is.
+//! // A step: one of three kinds, any event, and how late a driver is.
 //! fuzz_target!(|life: (Config, Vec<(u8, Event<'_>, u16)>)| {
 //!     let (config, steps) = life;
 //!     let mut now = Timestamp::ZERO;
@@ -81,10 +81,10 @@
 //!     let mut ping: Option<Payload> = None;
 //!     for (kind, event, late) in steps {
 //!         match (kind % 3, ping) {
-//!             // An answer to the latest ping: no fuzzer would guess it.
+//!             // An answer to the latest ping, which a fuzzer would not guess.
 //!             (0, Some(ping)) => server.peer.handle(Event::Pong(ping.as_bytes()), now),
 //!             (1, _) => server.peer.handle(event, now),
-//!             // The driver sleeps until the deadline, and so many milliseconds longer.
+//!             // The driver sleeps until the deadline, and this many milliseconds longer.
 //!             _ => now = server.peer.poll_timeout().unwrap_or(now).max(now) + Duration::from_millis(late.into()),
 //!         }
 //!         while let Some(action) = server.peer.poll(now) {
@@ -94,7 +94,7 @@
 //!                 ping = Some(payload);
 //!             }
 //!         }
-//!         // What must hold of your server, whatever happened:
+//!         // What must be true of your server, whatever happened:
 //!         assert_eq!(server.online.is_empty(), server.peer.verdict().is_some());
 //!         assert_eq!(server.freed, server.peer.is_finished());
 //!     }

@@ -1,4 +1,4 @@
-//! Many clients, and a server that is yours.
+//! Many clients, and your server.
 
 use alloc::collections::{BTreeMap, VecDeque};
 use core::time::Duration;
@@ -11,31 +11,31 @@ use super::one_way::LinkProfile;
 use super::rng::Rng;
 use crate::time::Timestamp;
 
-/// Names a connection; never used again for another.
+/// Names a connection. No other connection gets the same name later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionId(u64);
 
-/// What happens next in a [`Network`]. `M` is whatever the messages are, `P` whatever is planned.
+/// What happens next in a [`Network`]. `M` is the type of the messages, `P` the type of the plans.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_enums,
     reason = "a simulation that ignores a new kind would be wrong; it must not compile"
 )]
 pub enum SimEvent<M, P> {
-    /// The server's loop turns: something can be read, or its deadline has come. Read all, poll, write.
+    /// The server's turn: it can read something, or its deadline has come. Read everything, poll, write.
     Server,
-    /// This came to a client, and its script sees it: a message, a Close (answered already), the end of the transport.
+    /// A client's script receives this: a message, a Close (already answered), or the end of the transport.
     Client(ConnectionId, Frame<M>),
-    /// The moment of a plan has come.
+    /// The time of a plan has come.
     Planned(P),
 }
 
-/// A clock, and any number of clients connected to a server that is yours, each over a [`Link`] of its own.
+/// A clock, and any number of clients that are connected to your server, each over its own [`Link`].
 ///
-/// The server's loop is the one it has in earnest, with [`next_event`](Self::next_event) in the place of the system's wait, and
-/// [`read`](Self::read) and [`to_client`](Self::to_client) in the place of the sockets. The clients are browsers: they
-/// answer pings and Closes by themselves, and their scripts, which are yours too, see messages and the end. What is to
-/// happen at its time, a lid that is closed, a message that is written, is [planned](Self::plan).
+/// Use your server's real loop, with [`next_event`](Self::next_event) in place of the system's wait, and
+/// [`read`](Self::read) and [`to_client`](Self::to_client) in place of the sockets. The clients are like browsers: they
+/// answer pings and Closes by themselves, and their scripts, which you write too, see messages and the end.
+/// [Plan](Self::plan) what happens at a given time, such as a closed lid or a message.
 ///
 /// ```
 /// use core::time::Duration;
@@ -44,7 +44,7 @@ pub enum SimEvent<M, P> {
 ///
 /// let mut net = Network::<&str, &str>::new(7);
 /// let ann = net.connect(LinkProfile::MOBILE, LinkProfile::MOBILE);
-/// let mut server = Liveness::new(Config::DEFAULT, 1, net.now()); // of one client
+/// let mut server = Liveness::new(Config::DEFAULT, 1, net.now()); // for one client
 /// let mut online = false;
 ///
 /// net.plan(Timestamp::from_secs(60), "the server is swapped out");
@@ -78,8 +78,8 @@ pub enum SimEvent<M, P> {
 /// assert!(net.now() < Timestamp::from_secs(7200 + 46));
 /// ```
 ///
-/// The simulated kernel takes every byte at once. A server with a `write_timeout` reports `Wrote`, and for a ping
-/// `PingSent`, as soon as it has sent; what waits is [`OneWay::unsent`](super::OneWay::unsent).
+/// The simulated kernel takes every byte at once. A server with a `write_timeout` reports `Wrote`, and `PingSent` after a
+/// ping, as soon as it has sent. [`OneWay::unsent`](super::OneWay::unsent) returns how many bytes still wait.
 #[derive(Clone, Debug)]
 pub struct Network<M, P = ()> {
     clock: SimClock,
@@ -88,7 +88,7 @@ pub struct Network<M, P = ()> {
     opened: u64,
     wakes: EventQueue<ConnectionId>,
     plans: EventQueue<P>,
-    /// In the server's kernel.
+    /// Frames in the server's kernel.
     unread: VecDeque<(ConnectionId, Frame<M>)>,
     back_at: Timestamp,
 }
@@ -96,17 +96,17 @@ pub struct Network<M, P = ()> {
 #[derive(Clone, Debug)]
 struct Connection<M> {
     link: Link<Frame<M>>,
-    /// The one entry among `wakes` that counts; the end of time: none does.
+    /// The entry of `wakes` that counts. The end of time: none of them.
     wakes_at: Timestamp,
     answers: bool,
-    /// The client has sent a Close; it sends no second.
+    /// The client has sent a Close, and sends no second one.
     closing: bool,
     client_gone: bool,
     server_gone: bool,
 }
 
 impl<M, P> Network<M, P> {
-    /// A network without clients, at [`Timestamp::ZERO`]. The same calls with the same seed make the same life.
+    /// A network without clients, at [`Timestamp::ZERO`]. The same calls with the same seed give the same events.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
         Self {
@@ -127,7 +127,7 @@ impl<M, P> Network<M, P> {
         self.clock.now()
     }
 
-    /// A client connects: `up` is the direction to the server, `down` the way back. Make the server a machine for it.
+    /// Connects a client: `up` is the direction to the server, `down` the way back. Your server must make a machine for it.
     pub fn connect(&mut self, up: LinkProfile, down: LinkProfile) -> ConnectionId {
         self.opened = self.opened.saturating_add(1);
         let id = ConnectionId(self.opened);
@@ -143,10 +143,10 @@ impl<M, P> Network<M, P> {
         id
     }
 
-    /// Goes on to the next thing that happens, and says what it is; `due`: when the server wants to be called though
-    /// nothing happens, as its `poll_timeout` says. `None`: nothing will ever happen again.
+    /// Goes on to the next event and returns it. `due` is when your server's loop must be called even if nothing happens:
+    /// its `poll_timeout`. `None`: nothing will ever happen again.
     ///
-    /// At one moment, clients and plans come before the server, so that it reads all that has arrived by then.
+    /// At one moment, clients and plans come before the server, so that it reads everything that has arrived by then.
     pub fn next_event(&mut self, due: Option<Timestamp>) -> Option<SimEvent<M, P>> {
         loop {
             let server = if self.unread.is_empty() { due } else { Some(self.now()) };
@@ -164,11 +164,11 @@ impl<M, P> Network<M, P> {
         }
     }
 
-    /// The next frame that lies unread at the server, in the order of arrival. At [`SimEvent::Server`], call until `None`:
-    /// while anything lies there, the server's turn comes again at once.
+    /// The next unread frame at the server, in the order of arrival. At [`SimEvent::Server`], call until `None`. While any
+    /// frame is unread, the server's turn comes again at once.
     pub fn read(&mut self) -> Option<(ConnectionId, Frame<M>)> {
         while let Some((id, frame)) = self.unread.pop_front() {
-            // What came to a socket that was closed meanwhile is gone.
+            // Frames of a socket that the server has closed since are lost.
             if self.connections.get(&id).is_some_and(|connection| !connection.server_gone) {
                 return Some((id, frame));
             }
@@ -176,7 +176,7 @@ impl<M, P> Network<M, P> {
         None
     }
 
-    /// The server sends. After [`Frame::Fin`] it has hung up: it hears and says nothing more on this connection.
+    /// Sends a frame from the server. After [`Frame::Fin`] the server has hung up: it receives and sends nothing more here.
     pub fn to_client(&mut self, id: ConnectionId, frame: Frame<M>) {
         let now = self.now();
         let Some(connection) = self.connections.get_mut(&id).filter(|open| !open.server_gone) else { return };
@@ -186,7 +186,8 @@ impl<M, P> Network<M, P> {
         self.rearm(id);
     }
 
-    /// A client sends. After [`Frame::Fin`] it has hung up; one that lost its connection must do so before it is forgotten.
+    /// Sends a frame from a client. After [`Frame::Fin`] the client has hung up. A client that lost its connection must send
+    /// it too, otherwise the network keeps the connection.
     pub fn to_server(&mut self, id: ConnectionId, frame: Frame<M>) {
         let now = self.now();
         let Some(connection) = self.connections.get_mut(&id).filter(|open| !open.client_gone) else { return };
@@ -197,47 +198,47 @@ impl<M, P> Network<M, P> {
         self.rearm(id);
     }
 
-    /// Notes down what is to happen at that moment; in the past counts as now. The order of one moment is that of the calls.
+    /// Plans an event for that moment; a past moment counts as now. Plans for one moment come in the order of the calls.
     pub fn plan(&mut self, at: Timestamp, plan: P) {
         self.plans.push(at, plan);
     }
 
-    /// Stops the server for so long, from now: garbage is collected, the machine swaps, a lid is closed. Clients live on.
+    /// Stops the server for this long, from now: a garbage collection, a machine that swaps, a closed lid. Clients go on.
     pub fn stall(&mut self, lasts: Duration) {
         self.back_at = self.back_at.max(self.now().saturating_add(lasts));
     }
 
-    /// Lets a client answer no more pings, though it talks; or answer again those that come from now on.
+    /// Makes a client stop answering pings, although it still sends messages; or start again, with the pings from now on.
     pub fn set_answers(&mut self, id: ConnectionId, answers: bool) {
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.answers = answers;
         }
     }
 
-    /// What is between a client and the server; `None` once both have hung up.
+    /// The link between a client and the server; `None` after both have hung up.
     #[must_use]
     pub fn link(&self, id: ConnectionId) -> Option<&Link<Frame<M>>> {
         self.connections.get(&id).map(|connection| &connection.link)
     }
 
-    /// The same, to be broken.
+    /// The link, for outages and cuts.
     pub fn link_mut(&mut self, id: ConnectionId) -> Option<&mut Link<Frame<M>>> {
         let now = self.now();
         let connection = self.connections.get_mut(&id)?;
-        // Whatever is done to it: it is looked at afterwards.
+        // The network checks the link again, because the caller may change it.
         connection.wakes_at = now;
         self.wakes.push(now, id);
         Some(&mut connection.link)
     }
 
-    /// How many connections there are of which an end has not hung up.
+    /// The number of connections that at least one end has not closed.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.connections.len()
     }
 
-    /// What has come over a link by now: the server's goes into its kernel, of the client's the first that its script sees
-    /// is given.
+    /// Takes what has arrived over a link. Frames for the server go into its kernel. Returns the first frame that a client's
+    /// script sees.
     fn arrive(&mut self, id: ConnectionId, at: Timestamp) -> Option<Frame<M>> {
         let now = self.now();
         let connection = self.connections.get_mut(&id).filter(|connection| connection.wakes_at == at)?;
@@ -250,7 +251,7 @@ impl<M, P> Network<M, P> {
         seen
     }
 
-    /// Notes down when the link is to be looked at, or forgets it where both ends have hung up.
+    /// Plans the next check of the link, or forgets the link after both ends have hung up.
     fn rearm(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         if connection.client_gone && connection.server_gone {
@@ -265,7 +266,7 @@ impl<M, P> Network<M, P> {
 }
 
 impl<M> Connection<M> {
-    /// A browser reads, up to the first frame that its script sees.
+    /// Reads as a browser does, up to the first frame that its script sees.
     fn browse(&mut self, now: Timestamp) -> Option<Frame<M>> {
         while let Some(frame) = self.link.down.poll(now) {
             if self.client_gone {

@@ -6,13 +6,13 @@ use core::time::Duration;
 use super::rng::Rng;
 use crate::time::{Timestamp, nanos};
 
-/// What a direction does to what travels in it: latency, jitter, rate.
+/// The latency, jitter and rate of one direction.
 ///
 /// ```
 /// use core::time::Duration;
 /// use liveness::sim::LinkProfile;
 ///
-/// // A hotel's network: 80 ms, up to 200 ms more, 100 kB a second.
+/// // A hotel's network: 80 ms, up to 200 ms of jitter, 100 kB a second.
 /// const HOTEL: LinkProfile = LinkProfile::new(Duration::from_millis(80)).jitter(Duration::from_millis(200)).rate(100_000);
 /// # let _ = HOTEL;
 /// ```
@@ -20,44 +20,45 @@ use crate::time::{Timestamp, nanos};
 pub struct LinkProfile {
     latency: u64,
     jitter: u64,
-    /// Bytes a second; `u64::MAX`: any number.
+    /// Bytes a second; `u64::MAX`: no limit.
     rate: u64,
 }
 
 impl LinkProfile {
     /// Everything arrives at once.
     pub const INSTANT: Self = Self::new(Duration::ZERO);
-    /// A line at home: 15 ms and up to 5 ms more, 5 MB a second.
+    /// A home connection: 15 ms, up to 5 ms of jitter, 5 MB a second.
     pub const HOME: Self =
         Self::new(Duration::from_millis(15)).jitter(Duration::from_millis(5)).rate(5_000_000);
-    /// A telephone on the move: 50 ms and up to 150 ms more, for the radio wakes up slowly; 500 kB a second.
+    /// A mobile phone: 50 ms, up to 150 ms of jitter because the radio wakes up slowly, 500 kB a second.
     pub const MOBILE: Self =
         Self::new(Duration::from_millis(50)).jitter(Duration::from_millis(150)).rate(500_000);
-    /// By way of a geostationary satellite: twice 36,000 km at the speed of light are 240 ms.
+    /// A geostationary satellite: twice 36,000 km at the speed of light are 240 ms.
     pub const SATELLITE: Self =
         Self::new(Duration::from_millis(270)).jitter(Duration::from_millis(60)).rate(1_000_000);
 
-    /// Every message takes this long, whatever its size.
+    /// A profile with this latency, whatever the size of a message.
     #[must_use]
     pub const fn new(latency: Duration) -> Self {
         Self { latency: nanos(latency), jitter: 0, rate: u64::MAX }
     }
 
-    /// Adds up to this much to the latency of each message, drawn anew for each. Order stays: what would overtake waits.
+    /// Adds up to this much to the latency, with a new draw for each message. Messages keep their order: a faster message
+    /// waits.
     #[must_use]
     pub const fn jitter(mut self, at_most: Duration) -> Self {
         self.jitter = nanos(at_most);
         self
     }
 
-    /// Lets through so many bytes a second, at least one; `u64::MAX`: any number.
+    /// Sets the rate in bytes a second. Zero counts as one; `u64::MAX`: no limit.
     #[must_use]
     pub const fn rate(mut self, bytes_per_second: u64) -> Self {
         self.rate = if bytes_per_second == 0 { 1 } else { bytes_per_second };
         self
     }
 
-    /// How long so many bytes take to pass, rounded up: the rate is never exceeded.
+    /// How long this many bytes take, rounded up, so that they never exceed the rate.
     fn transmission(&self, bytes: usize) -> u64 {
         if self.rate == u64::MAX {
             return 0;
@@ -67,14 +68,14 @@ impl LinkProfile {
     }
 }
 
-/// One direction of a connection, as TCP makes it: what is sent arrives whole, once, in order, at its time; or, from some
-/// message on, not at all.
+/// One direction of a TCP connection. Each message arrives whole, once, in order and at its time. After a cut, no message
+/// arrives.
 ///
-/// - A message arrives when its last byte does: it leaves at the profile's rate behind everything sent before, and travels
-///   for the latency and its share of the jitter. So the receiving end sees the rate kept too.
-/// - During an [`outage`](Self::outage) time stands still on the wire: nothing leaves, nothing arrives, nothing is lost.
-///   Afterwards everything arrives that much later, in order; without a rate, in a burst, as TCP delivers it.
-/// - After a [`cut`](Self::cut) nothing arrives any more, and nobody is told.
+/// - A message arrives when its last byte arrives. It leaves at the profile's rate, after everything sent before it, and
+///   then takes the latency and a jitter. So the receiving end sees the same rate.
+/// - During an [`outage`](Self::outage) nothing leaves, nothing arrives and nothing is lost. Afterwards everything arrives
+///   later by that much, in order. Without a rate it arrives in a burst, as from TCP.
+/// - After a [`cut`](Self::cut) nothing arrives any more, and neither end is told.
 ///
 /// The same calls with the same seed give the same arrivals. A time earlier than the latest counts as the latest.
 ///
@@ -99,18 +100,20 @@ pub struct OneWay<T> {
     profile: LinkProfile,
     rng: Rng,
     latest: Timestamp,
-    /// The time that counts on the wire stands still in an outage: it is behind by what those took that are over.
+    /// The time on the wire stands still during an outage. This is the total length of the outages that are over.
     stood: u64,
-    /// Beginnings and ends of those that are not, by the caller's clock: in order, apart, the last one perhaps a cut.
+    /// Beginnings and ends of the other outages, by the caller's clock, in order and without overlap. The last one may be a
+    /// cut.
     outages: VecDeque<(u64, u64)>,
-    /// By the time on the wire: when the last byte sent so far leaves, when the last message arrives, when each does.
+    /// In the time on the wire: when the last byte sent so far leaves, when the last message arrives, and when each message
+    /// arrives.
     left_at: u64,
     arrived_at: u64,
     under_way: VecDeque<(u64, T)>,
 }
 
 impl<T> OneWay<T> {
-    /// An unbroken direction. The seed draws the jitter.
+    /// A direction without outages. The seed determines the jitter.
     #[must_use]
     pub const fn new(profile: LinkProfile, seed: u64) -> Self {
         Self {
@@ -125,14 +128,14 @@ impl<T> OneWay<T> {
         }
     }
 
-    /// Sends a message of so many bytes.
+    /// Sends a message of this many bytes.
     pub fn send(&mut self, message: T, bytes: usize, now: Timestamp) {
         self.pass(now);
         let took = self.profile.transmission(bytes);
         self.left_at = self.left_at.max(self.on_the_wire(self.latest)).saturating_add(took);
         let jitter = self.rng.below(self.profile.jitter.saturating_add(1));
         let travelled = self.left_at.saturating_add(self.profile.latency).saturating_add(jitter);
-        // No earlier than its bytes can follow those of the message before.
+        // Its bytes follow those of the message before it, so it cannot arrive earlier.
         self.arrived_at = travelled.max(self.arrived_at.saturating_add(took));
         if self.on_the_clock(self.arrived_at) < u64::MAX {
             self.under_way.push_back((self.arrived_at, message));
@@ -149,14 +152,14 @@ impl<T> OneWay<T> {
         self.under_way.pop_front().map(|(_, message)| message)
     }
 
-    /// When the next message arrives; in the past where one lies unread. `None`: nothing is under way.
+    /// When the next message arrives; a past moment if one is unread. `None`: no message is on its way.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         self.under_way.front().map(|(arrives, _)| Timestamp::from_nanos(self.on_the_clock(*arrives)))
     }
 
-    /// Lets nothing move from that moment on for so long; in the past counts as now. Outages may overlap. What would
-    /// arrive at the very moment waits too. `Duration::MAX` is a cut.
+    /// Stops everything for this long, from that moment; a past moment counts as now. Outages may overlap. A message that
+    /// would arrive at exactly that moment waits too. `Duration::MAX` is a cut.
     pub fn outage(&mut self, from: Timestamp, lasts: Duration) {
         let begins = from.max(self.latest);
         let (mut begins, mut ends) = (begins.as_nanos(), begins.saturating_add(lasts).as_nanos());
@@ -178,25 +181,26 @@ impl<T> OneWay<T> {
         }
     }
 
-    /// Cuts this direction for good: whatever has not arrived before that moment never will, and the sender is not told.
+    /// Cuts this direction for ever: messages that have not arrived before that moment never arrive, and the sender is not
+    /// told.
     pub fn cut(&mut self, at: Timestamp) {
         self.outage(at, Duration::MAX);
     }
 
-    /// Nothing moves at that moment, for a while or for good.
+    /// Whether the direction is in an outage or cut at that moment.
     #[must_use]
     pub fn is_out(&self, at: Timestamp) -> bool {
         let at = at.as_nanos();
         self.outages.iter().any(|(begins, ends)| *begins <= at && at < *ends)
     }
 
-    /// How many messages have been sent and not been read yet.
+    /// How many messages were sent and not read yet.
     #[must_use]
     pub fn under_way(&self) -> usize {
         self.under_way.len()
     }
 
-    /// How many bytes wait at the sending end, as in the kernel's buffer: for a sender that holds back.
+    /// How many bytes wait at the sending end, as in a kernel's buffer: for a sender that limits them.
     #[must_use]
     pub fn unsent(&self, now: Timestamp) -> usize {
         if self.profile.rate == u64::MAX {
@@ -219,14 +223,14 @@ impl<T> OneWay<T> {
         }
     }
 
-    /// The time on the wire at a moment not before the latest.
+    /// The time on the wire at a moment, which must not be before the latest.
     fn on_the_wire(&self, at: Timestamp) -> u64 {
         let at = at.as_nanos();
         let standing = self.outages.iter().map(|(begins, ends)| at.min(*ends).saturating_sub(*begins));
         at.saturating_sub(standing.fold(self.stood, u64::saturating_add))
     }
 
-    /// The moment at which a time on the wire comes; the end of time: never.
+    /// The moment of a time on the wire; the end of time: never.
     fn on_the_clock(&self, wire: u64) -> u64 {
         let mut at = wire.saturating_add(self.stood);
         for (begins, ends) in &self.outages {

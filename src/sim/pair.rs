@@ -1,4 +1,4 @@
-//! Two machines and what is between them.
+//! Two machines and a link between them.
 
 use core::time::Duration;
 
@@ -16,17 +16,17 @@ use crate::time::Timestamp;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "a connection has two")]
 pub enum End {
-    /// The one that sends [`down`](Link::down).
+    /// The end that sends [`down`](Link::down).
     Server,
-    /// The one that sends [`up`](Link::up).
+    /// The end that sends [`up`](Link::up).
     Client,
 }
 
-/// A server's machine, a client's machine, and a link between them: what these settings do on that network.
+/// A server's machine, a client's machine, and a link between them. It shows how these settings behave on that network.
 ///
-/// Both ends are driven as they should be: each reads all that has arrived before it polls, answers pings, writes what its
-/// machine asks for, and sleeps until the next moment. The kernel takes every byte at once, so a ping counts as sent when
-/// it is handed out, whatever `write_timeout` is. A browser is a client whose `interval` and `timeout` are never.
+/// Each end has a correct driver: it reads everything that has arrived, polls, answers pings, writes what its machine wants,
+/// and sleeps until the next moment. The kernel takes every byte at once, so a ping counts as sent when it is handed out,
+/// whatever `write_timeout` is. For a browser, use a client whose `interval` and `timeout` are never.
 ///
 /// ```
 /// use core::time::Duration;
@@ -36,9 +36,9 @@ pub enum End {
 /// const BROWSER: Config = Config::builder().interval(Duration::MAX).timeout(Duration::MAX).build_const();
 /// let mut pair = Pair::new(Config::DEFAULT, BROWSER, LinkProfile::MOBILE, 7);
 ///
-/// // A tunnel of fifteen seconds is ridden out ...
+/// // The connection survives a tunnel of fifteen seconds ...
 /// pair.link.outage(Timestamp::from_secs(100), Duration::from_secs(15));
-/// // ... and a connection that is gone is found out within the bound.
+/// // ... and the machine detects a cut within the bound.
 /// let cut = Timestamp::from_secs(1000);
 /// pair.link.cut(cut);
 /// let verdict = loop {
@@ -54,11 +54,11 @@ pub enum End {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Pair {
-    /// What is between them.
+    /// The link between them.
     pub link: Link<Frame<()>>,
-    /// The server's machine: to ask, to probe, to close.
+    /// The server's machine, for questions and commands.
     pub server: Liveness,
-    /// The client's.
+    /// The client's machine.
     pub client: Liveness,
     clock: SimClock,
     server_back_at: Timestamp,
@@ -66,7 +66,7 @@ pub struct Pair {
 }
 
 impl Pair {
-    /// A connection that opened at [`Timestamp::ZERO`]. The seed draws all jitter.
+    /// A connection that opened at [`Timestamp::ZERO`]. The seed determines all jitter.
     #[must_use]
     pub const fn new(server: Config, client: Config, profile: LinkProfile, seed: u64) -> Self {
         let mut rng = Rng::new(seed);
@@ -86,10 +86,10 @@ impl Pair {
         self.clock.now()
     }
 
-    /// Lives on until an end does something: when, which end, and what. `None`: nothing before that moment or at it, which
-    /// is now the present.
+    /// Goes on until an end does something. Returns when, which end, and what. `None`: nothing happens up to and including
+    /// that moment, which is now the present.
     ///
-    /// The action is carried out already. Two healthy ends go on for ever; so this must be told where to stop.
+    /// The pair has already carried out the action. Two healthy ends never stop, so this needs a limit.
     pub fn next_until(&mut self, until: Timestamp) -> Option<(Timestamp, End, Action)> {
         loop {
             for end in [End::Server, End::Client] {
@@ -106,14 +106,14 @@ impl Pair {
         }
     }
 
-    /// Sends a message of so many bytes from that end, now. A machine that has given up sends nothing.
+    /// Sends a message of this many bytes from that end, now. Does nothing after the verdict of that end's machine.
     pub fn send(&mut self, from: End, bytes: usize) {
         if self.machine(from).verdict().is_none() {
             self.write(from, Frame::Data((), bytes));
         }
     }
 
-    /// Lets that end do nothing at all for so long, from now: its process is stopped, and what arrives lies unread.
+    /// Stops that end for this long, from now: its process does nothing, and what arrives stays unread.
     pub fn stall(&mut self, end: End, lasts: Duration) {
         let until = self.now().saturating_add(lasts);
         let back_at = match end {
@@ -142,7 +142,7 @@ impl Pair {
         Some(action)
     }
 
-    /// The next frame for this end: none, once it has hung up.
+    /// The next frame for this end; `None` after it has hung up.
     fn read(&mut self, end: End) -> Option<Frame<()>> {
         let now = self.now();
         let frame = match end {

@@ -1,12 +1,12 @@
-//! Random numbers that can be repeated.
+//! Reproducible random numbers.
 
 use core::time::Duration;
 
 use crate::payload::{mix, share};
 use crate::time::{Timestamp, nanos};
 
-/// Numbers that look random and are the same for the same seed, on every machine, in every version of this crate: the
-/// chance of a simulation. Nothing else: who knows one number knows them all.
+/// Numbers that look random, and that are the same for the same seed, on every machine and in every version of this crate.
+/// They are for simulations only: anybody who knows one of them can compute all that follow.
 ///
 /// ```
 /// use core::time::Duration;
@@ -24,25 +24,25 @@ pub struct Rng {
 }
 
 impl Rng {
-    /// The numbers that follow from this seed.
+    /// A generator with this seed.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
         Self { seed, drawn: 0 }
     }
 
-    /// Any number: a seed for something else.
+    /// Any number, for example a seed for something else.
     pub const fn next_u64(&mut self) -> u64 {
         let number = mix(self.seed, self.drawn);
         self.drawn = self.drawn.wrapping_add(1);
         number
     }
 
-    /// A number less than `end`, each as likely as any other; zero where there is none.
+    /// An evenly distributed number below `end`; zero if `end` is zero.
     pub const fn below(&mut self, end: u64) -> u64 {
         share(self.next_u64(), end)
     }
 
-    /// Yes, once in so many times.
+    /// True once in this many times, on average.
     pub const fn one_in(&mut self, times: u64) -> bool {
         self.below(times) == 0
     }

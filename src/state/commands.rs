@@ -1,4 +1,4 @@
-//! What the caller wishes (rules 1, 11, 12).
+//! The caller's commands (rules 1, 11, 12).
 
 use super::{Flags, Stage, State, Verdict};
 use crate::config::{Config, NEVER};
@@ -21,7 +21,7 @@ impl State {
         }
     }
 
-    /// Rule 12: from now on these settings. The moments that they count from stay; a verdict that was only noted is
+    /// Rule 12: replaces the settings. The moments that the waits count from stay. A verdict that is only noted is
     /// forgotten.
     pub(crate) fn reconfigure(&mut self, old: &Config, config: &Config, now: Timestamp) {
         self.advance(now);
@@ -29,13 +29,13 @@ impl State {
         let Stage::Open(ping) = self.stage else { return };
         self.verdict = Verdict::None;
         if config.write_timeout == NEVER && ping.is_writing() {
-            // Rule 4: nothing more is told of its writing, so it counts as written.
+            // Rule 4: nobody reports its writing any more, so it counts as written.
             self.written(config, ping, self.latest);
         }
         self.limiter = self.limiter.converted(old.control_budget, config.control_budget, self.latest);
     }
 
-    /// The oldest ping that is not answered yet.
+    /// The oldest unanswered ping.
     pub(crate) fn awaited(&self) -> Option<Payload> {
         let open = matches!(self.stage, Stage::Open(_)) && self.answered_up_to < self.sent;
         open.then(|| Payload::seal(u64::from(self.answered_up_to.saturating_add(1)), self.seed()))

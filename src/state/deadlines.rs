@@ -1,15 +1,15 @@
-//! The moments at which something falls due (rules 1, 2, 4, 5, 8, 9), each computed from the state when it is asked for.
+//! The deadlines (rules 1, 2, 4, 5, 8, 9), each computed from the state when a caller asks for it.
 
 use super::{Flags, Ping, State, Verdict};
 use crate::config::{Config, NEVER, Schedule, SuspicionKind};
 use crate::payload::{mix, share};
 use crate::time::Timestamp;
 
-/// Rule 1: pings that `probe` brings are at least this far from the ping before.
+/// Rule 1: a ping that `probe` causes comes at least this long after the ping before it.
 const PROBE_INTERVAL: u64 = 1_000_000_000;
 
 impl State {
-    /// The first thing to fall due in a life without a verdict, none noted.
+    /// The earliest deadline of an open connection without a noted verdict.
     #[inline(always)]
     pub(super) fn first_due(&self, config: &Config, ping: Ping) -> Timestamp {
         let due = if ping == Ping::Idle {
@@ -21,7 +21,7 @@ impl State {
         due.min(self.silence_or_idle_due(config))
     }
 
-    /// What the peer owes us unasked: that it is neither idle nor silent. Most configs want neither.
+    /// The deadline of silence or of idleness. Most configs use neither.
     #[inline]
     pub(super) fn silence_or_idle_due(&self, config: &Config) -> Timestamp {
         if config.idle_timeout == NEVER && config.silence_timeout == NEVER {
@@ -42,7 +42,7 @@ impl State {
         self.silent_from.max(self.heard_at)
     }
 
-    /// When the wait for an answer is over.
+    /// When the wait for an answer ends.
     #[inline]
     pub(super) fn answer_due(&self, config: &Config, ping: Ping) -> Timestamp {
         if !ping.is_answering() {
@@ -51,7 +51,7 @@ impl State {
         self.unless_paused(self.wait_from.after(self.wait_length(config)))
     }
 
-    /// How long the wait for an answer is: a probe's never longer than another.
+    /// How long the wait for an answer is. A probe's wait is never longer than another.
     pub(super) fn wait_length(&self, config: &Config) -> u64 {
         if self.flags.has(Flags::PROBE_WAIT) {
             config.timeout.min(config.probe_timeout)
@@ -60,13 +60,13 @@ impl State {
         }
     }
 
-    /// When the newest ping must have been written. Each byte of ours renews it; the hand-out counts as one.
+    /// When the newest ping must have been written. Each byte that we write renews it, and so does the hand-out.
     #[inline]
     pub(super) fn write_due(&self, config: &Config, ping: Ping) -> Timestamp {
         if ping.is_writing() { self.wrote_at.after(config.write_timeout) } else { Timestamp::MAX }
     }
 
-    /// When the wait for an answer or, while there is none, the writing of a ping makes its peer suspect.
+    /// When the peer becomes suspect: by the wait for an answer or, while there is none, by the writing of a ping.
     #[inline]
     pub(super) fn suspect_due(&self, config: &Config, ping: Ping) -> Timestamp {
         if config.suspect_after == NEVER
@@ -87,7 +87,7 @@ impl State {
         self.unless_paused(self.wait_from.after(after))
     }
 
-    /// Rule 1: when the next ping is due. One that is still to be written holds it back.
+    /// Rule 1: when the next ping is due. A ping that is not written yet delays it.
     #[inline(always)]
     pub(super) fn ping_due(&self, config: &Config, ping: Ping) -> Timestamp {
         if ping.is_writing() {
@@ -106,8 +106,8 @@ impl State {
         if self.sent == 0 { self.latest } else { self.pinged_at.after(PROBE_INTERVAL).max(self.latest) }
     }
 
-    /// The wait for the next ping: at most `interval`, and never nothing. Drawn anew for each ping, and computed
-    /// each time it is asked for, which is seldom.
+    /// The wait for the next ping: at most `interval`, and never zero. Each ping has its own draw. It is computed each time
+    /// that a caller asks, which is seldom.
     #[inline(always)]
     fn wait_for_ping(&self, config: &Config) -> u64 {
         let most = config.interval.wrapping_sub(config.shortest_wait);
@@ -123,8 +123,8 @@ impl State {
         self.noted_at.after(config.last_look)
     }
 
-    /// Rule 5: where what lies unread may refute the verdict that is noted, it is spared until its clock has run out a second
-    /// time. The writing of a ping is no matter of reading.
+    /// Rule 5: unread data may refute a noted verdict, so the verdict waits, but only until its clock has run out a second
+    /// time. Unread data cannot refute a verdict about the writing of a ping.
     pub(super) fn spared_until(&self, config: &Config) -> Timestamp {
         let twice = |from: Timestamp, length: u64| from.after(length).after(length);
         match self.verdict {
@@ -160,8 +160,8 @@ impl State {
         at <= self.latest && at != Timestamp::MAX
     }
 
-    /// Rule 6: this deadline is seen so late that we were not looking. One that came while another verdict waited for its
-    /// last look was not to be looked at before that was over.
+    /// Rule 6: we saw this deadline so late that we were not looking. We could not see a deadline that passed during the
+    /// last look of another verdict until that last look was over.
     pub(super) fn stalled(&self, config: &Config, deadline: Timestamp) -> bool {
         let hidden = self.noted_at <= deadline || self.flags.has(Flags::LOOKED_AGAIN);
         let expected = if hidden { deadline.max(self.last_look_due(config)) } else { deadline };
@@ -169,11 +169,11 @@ impl State {
     }
 }
 
-/// The first wait: what is left of one, as if the connection had been pinged for ever, and we had come at a random moment. So a
-/// million clients that reconnect together do not ping together, and the pings are as even from the first interval on as
-/// they will ever be: drawn from (0, `interval`] evenly, many first pings would meet the second ones of others at its end.
+/// The first wait: a random rest of a wait, as if the connection had been pinged for ever and we arrived at a random moment.
+/// So a million clients that reconnect together do not ping together, and the pings are even from the first interval on. An
+/// even draw from (0, `interval`] would not do: many first pings would coincide with second pings of other clients.
 #[cold]
 fn first_wait(draw: u64, wait: u64) -> u64 {
-    // The wait was drawn from the high bits; these are the low ones.
+    // The wait came from the high bits; these are the low ones.
     share(draw.rotate_left(32), wait).wrapping_add(1).min(wait)
 }

@@ -1,4 +1,4 @@
-//! Questions of yes and no, and the kind of the latest evidence, in two bytes.
+//! Flags, and the kind of the latest evidence, in two bytes.
 
 /// The kind of the latest evidence, for the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -10,39 +10,40 @@ pub(crate) enum Heard {
     Pong,
 }
 
-/// Thirteen questions of yes and no, and [`Heard`] in the three bits that are left.
+/// Thirteen flags, and [`Heard`] in the other three bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Flags(u16);
 
 impl Flags {
-    /// `MarkOnline` is to be handed out.
+    /// `MarkOnline` comes next.
     pub(super) const ANNOUNCE: u16 = 1;
     /// `MarkSuspect` was handed out, and no evidence came since.
     pub(super) const SUSPECT: u16 = 1 << 1;
     /// We are not reading (rule 9).
     pub(super) const PAUSED: u16 = 1 << 2;
-    /// The answer to the newest ping is no sample of the round trip (rule 3).
+    /// The answer to the newest ping is not a sample of the round trip (rule 3).
     pub(super) const NO_SAMPLE: u16 = 1 << 3;
-    /// The caller asked for a ping, which has not gone out yet.
+    /// The caller asked for a ping that has not gone out yet.
     pub(super) const PROBE: u16 = 1 << 4;
-    /// The newest ping is a probe's, and still waits to be written.
+    /// The newest ping is a probe's, and is not written yet.
     pub(super) const PROBE_UNWRITTEN: u16 = 1 << 5;
     /// The wait for an answer is as long as `probe_timeout`, and counts from where a probe's ping was written.
     pub(super) const PROBE_WAIT: u16 = 1 << 6;
     /// The fresh ping of rule 6 was handed out since the latest evidence.
     pub(super) const PING_FORGIVEN: u16 = 1 << 7;
-    /// A late sight of silence was forgiven since the latest event of the peer.
+    /// Silence that we saw late was forgiven since the latest event of the peer.
     pub(super) const SILENCE_FORGIVEN: u16 = 1 << 8;
     /// `Unread` came since the verdict was noted, or since its last look began anew (rule 5).
     pub(super) const UNREAD: u16 = 1 << 9;
     /// The last look of the verdict that was noted last began anew.
     pub(super) const LOOKED_AGAIN: u16 = 1 << 10;
-    /// Before the verdict: `MarkSuspect` was handed out since a byte of ours was last written, or a ping handed out, or reading
-    /// resumed. One wait gives one suspicion (rule 8).
+    /// Before the verdict: `MarkSuspect` was handed out since our last write, the last ping or the last resumption. One wait
+    /// gives one suspicion (rule 8).
     pub(super) const SUSPECTED: u16 = 1 << 11;
-    /// After the verdict, in the same place: the peer closed too, or the transport ended; nothing more to wait for.
+    /// After the verdict, the same bit means: the peer closed too, or the transport ended. There is nothing more to wait
+    /// for.
     pub(super) const GONE: u16 = Self::SUSPECTED;
-    /// A fleet keeps other settings for this connection than those that its key names.
+    /// A fleet keeps separate settings for this connection; its key names others.
     #[cfg(feature = "alloc")]
     pub(super) const RECONFIGURED: u16 = 1 << 12;
 
@@ -74,7 +75,7 @@ impl Flags {
 
     /// Clears the flag and says whether it was set.
     pub(super) const fn take(&mut self, flag: u16) -> bool {
-        // Nearly always it is not: then nothing is written.
+        // It is nearly always clear: then nothing is written.
         let had = self.has(flag);
         if had {
             self.clear(flag);

@@ -1,4 +1,4 @@
-//! What happened, and what it changes (rules 3, 4, 5, 9, 10, 11).
+//! Events, and what they change (rules 3, 4, 5, 9, 10, 11).
 
 use super::{Flags, Heard, Ping, Stage, State, Verdict};
 use crate::config::{Config, Evidence};
@@ -7,9 +7,9 @@ use crate::payload::Payload;
 use crate::time::Timestamp;
 
 impl State {
-    /// What happens a thousand times between two pings is worth a short way: traffic of a peer from which nothing is awaited
-    /// changes moments, and nothing else. True where a poll may have something to do now.
-    // A call would cost more than what it does.
+    /// Takes an event. There is a short way for the most frequent case: traffic of a peer from which we wait for nothing
+    /// only changes moments. True if a poll may have something to do now.
+    // A call would cost more than the work.
     #[inline(always)]
     pub(crate) fn handle(&mut self, config: &Config, event: Event<'_>, now: Timestamp) -> bool {
         match event {
@@ -58,7 +58,7 @@ impl State {
             && config.evidence == Evidence::AnyTraffic
     }
 
-    /// A data message at `now` would find all that it writes already written, as the one before it at the same moment left it.
+    /// A data message at `now` would change nothing, because an earlier one at the same moment already changed it.
     #[cfg(feature = "tokio")]
     pub(crate) fn is_unmoved_by_data(&self, config: &Config, now: Timestamp) -> bool {
         self.is_calm(config, now)
@@ -98,18 +98,18 @@ impl State {
             Event::PingSent => self.ping_sent(config, ping),
             Event::ReadPaused => self.pause(),
             Event::ReadResumed => self.resume(ping),
-            // Rule 5, at the poll that would give the verdict. Rule 3: what we read late is no sample.
+            // Rule 5 applies at the poll that would give the verdict. Rule 3: an answer that we read late is not a sample.
             Event::Unread => self.flags.set(Flags::UNREAD | Flags::NO_SAMPLE),
         }
     }
 
-    /// Rule 11: no event changes the verdict; but the end of the wait for the peer's Close may come early.
+    /// Rule 11: no event changes the verdict, but an event may end the wait for the peer's Close.
     #[cold]
     fn handle_after_verdict(&mut self, event: Event<'_>) {
         match event {
             Event::Eof => self.gone(),
             Event::Close(_) => {
-                // A peer that closed first has sent its only Close; only the end of the transport can follow.
+                // A peer that closed first has sent its only Close. Only the end of the transport can follow.
                 if !matches!(self.verdict, Verdict::PeerClosed | Verdict::PeerClosedWithCode) {
                     self.gone();
                 }
@@ -132,7 +132,7 @@ impl State {
         self.wake();
     }
 
-    /// Rule 9: a message, or a part of one, ends idleness.
+    /// Rule 9: a message or a part of one ends idleness.
     fn on_data(&mut self, config: &Config, ping: Ping, heard: Heard) {
         self.idle_from = self.latest;
         self.forget(Verdict::NotedIdle);
@@ -145,14 +145,14 @@ impl State {
         let Stage::Open(ping) = self.stage else { return };
         let Some(number) = Payload::open(payload, self.seed()).and_then(|number| self.unanswered(number))
         else {
-            // Stale, repeated or foreign: traffic, never an answer.
+            // A stale, repeated or foreign pong is traffic, never an answer.
             if self.charge_budget(config) {
                 self.on_peer_event(config, ping, Heard::Nothing);
             }
             return;
         };
         if number == self.sent && !self.flags.has(Flags::NO_SAMPLE) {
-            // From where it was written or, where the end of its writing was not reported, from the hand-out.
+            // The round trip counts from the writing or, if nobody reported that the writing ended, from the hand-out.
             let from = if ping.is_writing() { self.pinged_at } else { self.wait_from };
             self.rtt.sample(self.latest.since(from));
         }
@@ -161,7 +161,7 @@ impl State {
         self.on_peer_event(config, ping, Heard::Pong);
     }
 
-    /// A number as that of a ping which was handed out and is not answered yet.
+    /// This number, if its ping was handed out and is not answered yet.
     fn unanswered(&self, number: u64) -> Option<u32> {
         let number = u32::try_from(number).ok()?;
         (self.answered_up_to < number && number <= self.sent).then_some(number)
@@ -181,15 +181,15 @@ impl State {
         }
         self.heard_at = self.latest;
         self.flags.set_heard(if heard == Heard::Nothing { Heard::Pong } else { heard });
-        // Rule 3: it ends the wait for every ping handed out before it, and whatever came with the wait.
+        // Rule 3: evidence ends the wait for every ping that was handed out before it, and all effects of that wait.
         self.stage = Stage::Open(ping.after_evidence());
         self.forget(Verdict::NotedAnswer);
         if ping == Ping::AnsweringAndWriting {
-            // The writing goes on. Suspicion counts from where it does, or from a resumption since.
+            // The writing goes on. Suspicion counts from its start, or from a later resumption.
             self.wait_from = self.wait_from.max(self.wrote_at);
         }
         if ping.is_writing() {
-            // Suspicion may come sooner, by that or by a sample.
+            // This, or a sample, may bring suspicion sooner.
             self.wake();
         }
         if self.flags.has(Flags::PING_FORGIVEN | Flags::SUSPECT | Flags::PROBE_WAIT | Flags::PROBE_UNWRITTEN)
@@ -198,7 +198,7 @@ impl State {
         }
     }
 
-    /// What evidence ends beside the wait.
+    /// What evidence ends in addition to the wait.
     #[cold]
     fn recover(&mut self) {
         self.flags.clear(Flags::PING_FORGIVEN | Flags::PROBE_WAIT | Flags::PROBE_UNWRITTEN);
@@ -209,7 +209,7 @@ impl State {
         }
     }
 
-    /// Rule 10: a frame that nobody asked for draws on the budget. False: it is empty, and that is the verdict.
+    /// Rule 10: an unsolicited frame draws on the budget. False: the budget is empty, which is a verdict.
     #[inline(never)]
     fn charge_budget(&mut self, config: &Config) -> bool {
         let Some(budget) = config.control_budget else { return true };
@@ -220,21 +220,21 @@ impl State {
         affordable
     }
 
-    /// Bytes of ours entered the transport.
+    /// Our bytes entered the transport.
     fn wrote(&mut self, ping: Ping) {
         self.wrote_at = self.latest;
         if self.flags.take(Flags::SUSPECTED) {
-            // From here on there may be another suspicion.
+            // After this a new suspicion is possible.
             self.wake();
         }
-        // Rule 4: a write renews the writing's clock; nothing that we do renews the wait for an answer.
+        // Rule 4: a write renews the clock of the writing. Nothing that we do renews the wait for an answer.
         self.forget(Verdict::NotedWriting);
         if ping.is_writing() && !ping.is_answering() {
             self.wait_from = self.latest;
         }
     }
 
-    /// The last byte of the newest ping did.
+    /// The last byte of the newest ping entered the transport.
     fn ping_sent(&mut self, config: &Config, ping: Ping) {
         self.wrote(ping);
         if ping.is_writing() {
@@ -242,7 +242,7 @@ impl State {
         }
     }
 
-    /// Rule 4: the newest ping is written since `at`. Where nothing is awaited yet, the wait for its answer begins there.
+    /// Rule 4: the newest ping was written at `at`. If there is no wait for an answer yet, it begins there.
     pub(super) fn written(&mut self, config: &Config, ping: Ping, at: Timestamp) {
         self.stage = Stage::Open(match ping {
             Ping::Writing => {
@@ -250,7 +250,7 @@ impl State {
                 Ping::Answering
             }
             Ping::WritingAnswered => {
-                // No wait; but its round trip counts from here.
+                // There is no wait, but the round trip counts from here.
                 self.wait_from = at;
                 Ping::Idle
             }
@@ -260,12 +260,12 @@ impl State {
         if self.flags.take(Flags::PROBE_UNWRITTEN) {
             self.shorten_wait(config, at);
         }
-        // The next ping may have waited for this, and the answer be due before the writing would have been.
+        // The next ping may have waited for this. The answer may also be due earlier than the writing was.
         self.wake();
     }
 
-    /// Rule 4: from where a probe's ping was written, the wait for an answer goes on for `probe_timeout`, if it would have
-    /// gone on for longer. Paused, it would: it starts anew at the resumption.
+    /// Rule 4: from the writing of a probe's ping, the wait for an answer lasts `probe_timeout`, unless it ends earlier
+    /// already. While reading is paused it does not end earlier, because it starts anew at the resumption.
     pub(super) fn shorten_wait(&mut self, config: &Config, at: Timestamp) {
         let shorter = if self.flags.has(Flags::PAUSED) {
             config.probe_timeout < self.wait_length(config)
@@ -278,7 +278,7 @@ impl State {
         }
     }
 
-    /// Rule 9: what waits for the peer stops; the writing goes on.
+    /// Rule 9: all waits for the peer stop; the writing goes on.
     #[cold]
     fn pause(&mut self) {
         self.flags.set(Flags::PAUSED | Flags::NO_SAMPLE);
@@ -287,7 +287,7 @@ impl State {
         }
     }
 
-    /// Rule 9: what waits for the peer starts anew.
+    /// Rule 9: all waits for the peer start anew.
     #[cold]
     fn resume(&mut self, ping: Ping) {
         if !self.flags.take(Flags::PAUSED) {

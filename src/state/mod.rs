@@ -1,12 +1,11 @@
-//! The decisions: one connection's state, config apart, in 128 bytes: two cache lines, and so aligned.
+//! One connection's state and the rules that read it, without its config: 128 bytes, which are two aligned cache lines.
 //!
-//! What may live here: moments, counts, and the rules that read them. Rule numbers are those of the crate's docs.
-//! What traffic touches comes first and fills the first 64 bytes. The rules are next door: what happens at an input in
-//! `inputs`, what the caller wishes in `commands`, what a poll decides in `outputs`, every moment that something falls due in
-//! `deadlines`.
+//! Only moments, counts and rules belong here. Rule numbers are those of the crate's docs. The fields that traffic touches
+//! fill the first 64 bytes. `inputs` takes events, `commands` takes the caller's commands, `outputs` decides what a poll
+//! returns, and `deadlines` computes every deadline.
 //!
-//! Three clocks know nothing of each other: when the next ping is due (rule 1), the writing of the newest ping, and the wait
-//! for an answer (rule 4).
+//! Three clocks are independent of each other: when the next ping is due (rule 1), the writing of the newest ping, and the
+//! wait for an answer (rule 4).
 
 mod commands;
 mod deadlines;
@@ -35,50 +34,52 @@ use crate::time::Timestamp;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(C, align(64))]
 pub(crate) struct State {
-    // -- What an event of the peer's or a byte of ours touches, and a poll with nothing to do.
+    // -- Fields that an event of the peer, our own write, or a poll with nothing to do touches.
     /// The latest moment seen. Time inside never runs backwards (rule 12).
     latest: Timestamp,
     /// The latest evidence of life.
     pub(crate) heard_at: Timestamp,
-    /// Silence counts from here or the latest evidence: an event that is none, a resumption, a stall forgiven.
+    /// Silence counts from here or from the latest evidence, whichever is later: an event that is no evidence, a resumption,
+    /// a forgiven stall.
     silent_from: Timestamp,
     /// Idleness counts from here: a data message or a part of one, a resumption.
     idle_from: Timestamp,
-    /// The latest write of ours: bytes, a ping handed out or sent. The writing of the newest ping counts from here.
+    /// Our latest write: bytes, or a ping handed out or sent. The writing of the newest ping counts from here.
     wrote_at: Timestamp,
-    /// The wait for an answer counts from here: where the ping that began it was written, or a probe's that shortened it, or a
-    /// resumption. Suspicion counts from here too; while there is no such wait, this is where it counts the writing from.
+    /// The wait for an answer counts from here: the writing of the ping that began it, the writing of a probe's ping that
+    /// shortened it, or a resumption. Suspicion counts from here too. While there is no such wait, suspicion counts the
+    /// writing from here.
     wait_from: Timestamp,
     next_check: NextCheck,
-    /// The seed in two halves, because a fleet keeps the generation of a connection in this one.
+    /// The seed is in two halves, because a fleet keeps the generation of a connection in this one.
     seed_low: u32,
     flags: Flags,
     stage: Stage,
     verdict: Verdict,
-    // -- What only a ping, a pong or an end touches.
+    // -- Fields that only a ping, a pong or an end touches.
     /// When the newest ping was handed out; before the first, when the connection opened.
     pub(crate) pinged_at: Timestamp,
-    /// Where the last look at the verdict that was noted last began, `MAX` for none yet; while the close handshake runs, its
+    /// When the last look at the noted verdict began; `MAX`: no verdict was noted yet. During the close handshake, its
     /// start.
     noted_at: Timestamp,
     limiter: Limiter,
     pub(crate) rtt: Estimator,
     seed_high: u32,
-    /// Pings handed out; the number of the newest.
+    /// How many pings were handed out. This is the number of the newest.
     pub(crate) sent: u32,
-    /// Every ping up to this number is answered. After the verdict, when nobody asks, the code that the peer closed with, or
-    /// that it is told.
+    /// Every ping up to this number is answered. After the verdict nobody needs that; then this is the code that the peer
+    /// closed with, or that the peer is told.
     answered_up_to: u32,
     pub(crate) answers: u32,
     pub(crate) stalls: u16,
     pub(crate) suspicions_survived: u16,
 }
 
-/// Before this moment a poll has nothing to do, **whatever traffic comes until then**: at most the next deadline, and not
-/// later than any that evidence could bring about. So neither traffic nor a poll in vain computes a deadline. What can make
-/// something due at once takes it back to zero, and the next poll checks.
+/// Before this moment a poll has nothing to do, **whatever traffic comes until then**. It is at most the next deadline, and
+/// not later than any deadline that evidence could cause. So neither traffic nor a poll with nothing to do computes a
+/// deadline. An input that can make something due at once sets it back to zero, and the next poll checks.
 ///
-/// It is no part of a machine's identity: two that differ only here do the same for ever.
+/// It is not part of a machine's identity: two machines that differ only here always do the same.
 #[derive(Clone, Copy, Debug)]
 struct NextCheck(Timestamp);
 
@@ -98,12 +99,12 @@ impl Hash for NextCheck {
     fn hash<H: Hasher>(&self, _: &mut H) {}
 }
 
-/// How far a life has come. From the verdict on, each stage is left by handing out one action.
+/// The stage of a connection's life. From the verdict on, each action that is handed out ends a stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Stage {
     /// No verdict yet.
     Open(Ping),
-    /// The verdict fell; `MarkOffline` is next.
+    /// The verdict was given; `MarkOffline` is next.
     Judged,
     /// `Close` is next.
     Closing,
@@ -112,41 +113,41 @@ enum Stage {
     Finished,
 }
 
-/// What is waited for: the last byte of the newest ping to enter the transport, an answer, both or neither.
+/// What the machine waits for: the last byte of the newest ping to enter the transport, an answer, both or neither.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Ping {
-    /// Neither: there is none, or evidence came since.
+    /// Neither: there is no ping, or evidence came since.
     Idle,
-    /// The newest ping to be written. When it is, the wait for an answer begins.
+    /// The writing of the newest ping. When it is written, the wait for an answer begins.
     Writing,
-    /// The newest ping to be written; evidence came since it was handed out, so no wait begins with it.
+    /// The writing of the newest ping. Evidence came since it was handed out, so no wait follows.
     WritingAnswered,
     /// An answer.
     Answering,
-    /// An answer to an earlier ping, and the newest to be written.
+    /// An answer to an earlier ping, and the writing of the newest.
     AnsweringAndWriting,
 }
 
 impl Ping {
-    /// An answer is waited for.
+    /// The machine waits for an answer.
     pub(crate) const fn is_answering(self) -> bool {
         matches!(self, Self::Answering | Self::AnsweringAndWriting)
     }
 
-    /// The newest ping is still to be written.
+    /// The machine waits for the writing of the newest ping.
     pub(crate) const fn is_writing(self) -> bool {
         matches!(self, Self::Writing | Self::WritingAnswered | Self::AnsweringAndWriting)
     }
 
-    /// Evidence ends the wait for every ping that was handed out before it (rule 3); it writes nothing.
+    /// Evidence ends the wait for every ping that was handed out before it (rule 3). It does not end the writing.
     const fn after_evidence(self) -> Self {
         if self.is_writing() { Self::WritingAnswered } else { Self::Idle }
     }
 }
 
-/// What is held against the peer: nothing, a verdict that waits for its last look (rule 5), or a verdict.
+/// No verdict, a noted verdict that waits for its last look (rule 5), or a verdict.
 ///
-/// One byte, and so flat: the codes of [`Reason`] are kept beside it.
+/// It is one byte, so it has no fields: the codes of [`Reason`] are kept beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Verdict {
     None,
@@ -194,7 +195,7 @@ impl State {
         }
     }
 
-    /// Something of both cache lines.
+    /// Reads from both cache lines.
     #[cfg(feature = "alloc")]
     pub(crate) const fn touch(&self) -> u32 {
         self.seed_low ^ self.seed_high
@@ -219,7 +220,7 @@ impl State {
         self.next_check.0 == NextCheck::NOW.0
     }
 
-    /// A fleet keeps settings of its own for this connection.
+    /// A fleet keeps separate settings for this connection.
     #[cfg(feature = "alloc")]
     #[inline]
     pub(crate) const fn is_reconfigured(&self) -> bool {
@@ -236,7 +237,7 @@ impl State {
         self.flags.heard()
     }
 
-    /// Since when an answer is waited for, and whether a later ping went out since.
+    /// Since when the machine has waited for an answer, and whether a later ping went out since.
     pub(crate) fn wait(&self) -> (Timestamp, bool) {
         (self.wait_from, self.wait_from < self.pinged_at)
     }
@@ -253,7 +254,7 @@ impl State {
         matches!(self.stage, Stage::Finished)
     }
 
-    /// What is waited for: nothing more, once there is a verdict.
+    /// What the machine waits for. After the verdict: nothing.
     pub(crate) const fn ping(&self) -> Ping {
         match self.stage {
             Stage::Open(ping) => ping,
@@ -322,7 +323,7 @@ impl State {
         self.next_check = NextCheck::NOW;
     }
 
-    /// The verdict that waits for its last look has lost its ground, if it is this one.
+    /// Forgets a noted verdict, if it is this one: new evidence refutes it.
     fn forget(&mut self, noted: Verdict) {
         if self.verdict == noted {
             self.verdict = Verdict::None;
@@ -333,7 +334,7 @@ impl State {
     const fn judge(&mut self, verdict: Verdict) {
         self.verdict = verdict;
         self.stage = Stage::Judged;
-        // From here on this bit says another thing: see there.
+        // From here on this bit means `GONE`.
         self.flags.clear(Flags::SUSPECTED);
         self.wake();
     }
@@ -343,8 +344,8 @@ impl State {
         self.answered_up_to as u16
     }
 
-    /// The code that the peer is told. RFC 6455 5.5.1: the echo usually carries the code received; one that may not go out
-    /// was an error.
+    /// The code that the peer is told. RFC 6455 5.5.1: the echo usually has the code that came. A code that may not go on
+    /// the wire was an error.
     const fn told_code(&self) -> CloseCode {
         match CloseCode::new(self.code()) {
             Some(code) => code,

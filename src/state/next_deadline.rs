@@ -1,10 +1,10 @@
-//! What falls due next, by its name: for pictures.
+//! The next deadline by name: for pictures.
 
 use super::{Stage, State, Verdict};
 use crate::config::Config;
 use crate::time::Timestamp;
 
-/// What a machine waits for.
+/// What falls due next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Due {
     Nothing,
@@ -20,12 +20,12 @@ pub(crate) enum Due {
 }
 
 impl State {
-    /// What falls due next, for a picture: [`State::next_due`] by its name.
+    /// [`State::next_due`] with its name.
     pub(crate) fn next(&self, config: &Config) -> (Due, Timestamp) {
         let due = match self.stage {
             Stage::Open(_) if self.verdict != Verdict::None => (Due::LastLook, self.last_look_due(config)),
             Stage::Open(ping) => {
-                // In the order of rule 13; of several at one moment, the first comes first.
+                // In the order of rule 13. If several fall due at one moment, the first of them wins.
                 let dues = [
                     (Due::Data, self.idle_due(config)),
                     (Due::Sound, self.silence_due(config)),

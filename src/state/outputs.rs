@@ -6,8 +6,8 @@ use crate::event::Action;
 use crate::payload::Payload;
 use crate::time::Timestamp;
 
-/// What a poll comes to. Decided first, so that the action is made once, and where the caller wants it: copied on the way,
-/// it would wait for all that was written before it.
+/// The result of a poll, without data. `action` adds the data, so that the action is written once, where the caller wants
+/// it. A copy of a finished action would have to wait for all writes before it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
     Rest,
@@ -26,7 +26,7 @@ impl State {
         self.action(config, step)
     }
 
-    /// A poll at `now` would find nothing to do. False does not say that it would find anything.
+    /// A poll at `now` would find nothing to do. False: it may find something.
     #[cfg(feature = "tokio")]
     #[inline]
     pub(crate) fn rests_at(&self, now: Timestamp) -> bool {
@@ -63,7 +63,7 @@ impl State {
             Stage::Open(ping) => self.poll_open(config, ping),
             Stage::Judged | Stage::Closing | Stage::Lingering | Stage::Finished => Step::Rest,
         };
-        // A verdict, where one fell, is handed out at once.
+        // If there is a verdict now, it is handed out at once.
         let step = if let Stage::Open(_) = self.stage { step } else { self.poll_closing(config) };
         self.next_check = NextCheck(self.next_due(config));
         step
@@ -74,7 +74,7 @@ impl State {
     fn poll_closing(&mut self, config: &Config) -> Step {
         match self.stage {
             Stage::Open(_) | Stage::Finished => Step::Rest,
-            // Every life begins with `MarkOnline`, the shortest too.
+            // Every life begins with `MarkOnline`, even the shortest.
             Stage::Judged if self.flags.take(Flags::ANNOUNCE) => Step::Online,
             Stage::Judged => {
                 self.stage = Stage::Closing;
@@ -93,7 +93,7 @@ impl State {
         }
     }
 
-    /// The poll of a life without a verdict: rule 13 is the order of these lines.
+    /// The poll of a connection without a verdict: rule 13 is the order of these lines.
     fn poll_open(&mut self, config: &Config, ping: Ping) -> Step {
         if self.verdict != Verdict::None {
             if self.due(self.last_look_due(config)) {
@@ -124,7 +124,8 @@ impl State {
         if self.due(self.ping_due(config, ping)) { self.send_ping(config, ping) } else { Step::Rest }
     }
 
-    /// Rule 6: a deadline of a ping that is seen too late is forgiven once, with a fresh ping. The wait starts anew with it.
+    /// Rule 6: a ping's deadline that we see too late is forgiven once, with a fresh ping. The wait starts anew with that
+    /// ping.
     #[cold]
     fn miss_ping(&mut self, config: &Config, noted: Verdict, deadline: Timestamp) -> Step {
         if self.flags.has(Flags::PING_FORGIVEN) || !self.stalled(config, deadline) {
@@ -132,18 +133,19 @@ impl State {
         }
         self.flags.set(Flags::PING_FORGIVEN);
         self.stalls = self.stalls.saturating_add(1);
-        // A person who waits for an answer still does.
+        // The person who asked is still waiting.
         if self.flags.has(Flags::PROBE_WAIT | Flags::PROBE_UNWRITTEN) {
             self.flags.clear(Flags::PROBE_WAIT);
             self.flags.set(Flags::PROBE);
         }
-        // As if nothing were awaited; but its answer is no sample, because others were asked before it.
+        // The ping goes out as if there were no wait. But its answer is not a sample, because earlier pings may still be
+        // answered.
         let step = self.send_ping(config, Ping::Idle);
         self.flags.set(Flags::NO_SAMPLE);
         step
     }
 
-    /// Idle, or silent: what is noted of it.
+    /// The peer is idle or silent: which verdict is noted, if any.
     #[cold]
     fn miss(&mut self, config: &Config) -> Option<Verdict> {
         if self.due(self.idle_due(config)) {
@@ -159,8 +161,8 @@ impl State {
         None
     }
 
-    /// When `poll` has something to do next; [`Timestamp::MAX`] for never. Before it nothing falls due, whatever traffic comes:
-    /// evidence and writes of ours only put things off, and what does not wakes the machine.
+    /// When `poll` has something to do next; [`Timestamp::MAX`] for never. Nothing falls due before it, whatever traffic
+    /// comes: evidence and our writes only delay deadlines, and every other input wakes the machine.
     #[inline]
     pub(crate) fn next_due(&self, config: &Config) -> Timestamp {
         match self.stage {
@@ -177,7 +179,7 @@ impl State {
     /// Whether a poll at `now` would note or give a verdict that unread input could refute.
     #[cold]
     pub(crate) fn would_judge(&self, config: &Config, now: Timestamp) -> bool {
-        // Rule 12: an earlier time is the latest.
+        // Rule 12: an earlier time counts as the latest seen.
         let now = now.max(self.latest);
         let due = match (self.stage, self.verdict) {
             (Stage::Open(_), Verdict::NotedIdle | Verdict::NotedSilence | Verdict::NotedAnswer) => {
@@ -192,7 +194,7 @@ impl State {
         due <= now && due != Timestamp::MAX
     }
 
-    /// [`State::next_due`] on the grid: a ping of the schedule may wait for its next line, nothing else does.
+    /// [`State::next_due`] on the grid: only a ping of the schedule waits for the next grid line.
     pub(crate) fn next_wake(&self, config: &Config) -> Timestamp {
         let due = self.next_due(config);
         let Stage::Open(ping) = self.stage else { return due };
@@ -204,7 +206,7 @@ impl State {
         due.on_grid(config.grid()).min(clocks).min(self.silence_or_idle_due(config))
     }
 
-    /// Rule 1. With a `write_timeout` its writing is waited for; otherwise it counts as written (rule 4).
+    /// Rule 1. With a `write_timeout` the machine waits for its writing. Otherwise the ping counts as written (rule 4).
     #[inline]
     fn send_ping(&mut self, config: &Config, ping: Ping) -> Step {
         self.sent = self.sent.saturating_add(1);
@@ -242,7 +244,7 @@ impl State {
         Step::Rest
     }
 
-    /// Rule 5: the verdict falls, unless what lies unread may refute it.
+    /// Rule 5: the verdict is given, unless unread data may refute it.
     #[cold]
     fn end_last_look(&mut self, config: &Config) {
         if self.flags.take(Flags::UNREAD) && self.latest < self.spared_until(config) {

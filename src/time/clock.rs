@@ -1,4 +1,4 @@
-//! Where moments come from: the one place that reads a clock.
+//! The one place that reads a clock.
 
 use core::time::Duration;
 use std::time::{Instant, SystemTime};
@@ -17,18 +17,18 @@ use super::Timestamp;
 ///
 /// # While the machine sleeps
 ///
-/// `Instant` stands still on Linux and macOS while the machine is suspended, and runs on Windows. Where it stands still, a laptop
-/// that slept for a night does not notice: its next ping is as far away as it was in the evening. Either tell it
-/// ([`SleepDetector`](crate::SleepDetector)), or take the time from a clock that counts sleep
-/// ([`with_source`](Self::with_source)), so that every deadline is seen late on waking, and each peer is asked at once (rule 6 of
-/// the [crate](crate#the-rules)).
+/// On Linux and macOS `Instant` stands still while the machine is suspended; on Windows it runs. If it stands still, a
+/// laptop that slept for a night does not notice: its next ping is as far away as in the evening. There are two solutions.
+/// Use a [`SleepDetector`](crate::SleepDetector) and tell the machines. Or use a clock that counts sleep
+/// ([`with_source`](Self::with_source)): after a sleep every deadline is then seen late, and each peer gets a ping at once
+/// (rule 6 of the [crate](crate#the-rules)).
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     origin: Instant,
     source: Option<Source>,
 }
 
-/// Another clock than that of `Instant`, and what it said at the origin.
+/// A clock other than `Instant`, and its reading at the origin.
 #[derive(Clone, Copy, Debug)]
 struct Source {
     read: fn() -> Duration,
@@ -43,19 +43,19 @@ impl Clock {
         Self::with_origin(Instant::now())
     }
 
-    /// A clock with this origin: for drivers whose runtime has a clock of its own.
+    /// A clock with this origin, for a driver whose runtime has its own clock.
     #[must_use]
     pub const fn with_origin(origin: Instant) -> Self {
         Self { origin, source: None }
     }
 
-    /// A clock that asks this function for the time since some moment of its own; the origin is now. What goes back counts as
-    /// standing still, as everywhere.
+    /// A clock that reads this function, which returns the time since any fixed moment. The origin is now. If the function
+    /// goes back, the clock stands still.
     ///
-    /// For a clock that counts the time that the machine sleeps. On Linux that is `CLOCK_BOOTTIME`, here read by the
-    /// crate [rustix](https://docs.rs/rustix); on macOS `CLOCK_MONOTONIC`, which is not what `Instant` reads there. Timers go on
-    /// with [`instant`](Self::instant): while the machine sleeps none of them rings, and on waking
-    /// those that have passed are the first to.
+    /// Use it for a clock that counts sleep. On Linux that is `CLOCK_BOOTTIME`, which this example reads with the crate
+    /// [rustix](https://docs.rs/rustix). On macOS it is `CLOCK_MONOTONIC`, which is not what `Instant` reads there. Set
+    /// timers by [`instant`](Self::instant): no timer fires while the machine sleeps, and after the sleep those that have
+    /// passed fire first.
     ///
     /// ```
     /// # #[cfg(target_os = "linux")] {
@@ -87,14 +87,14 @@ impl Clock {
         }
     }
 
-    /// What a calendar says, since 1970: for [`SleepDetector::observe`](crate::SleepDetector::observe), and for nothing else, because
-    /// people and time servers change it. Before 1970 it is zero.
+    /// The wall clock, since 1970. Pass it to [`SleepDetector::observe`](crate::SleepDetector::observe), and use it for
+    /// nothing else, because people and time servers change it. Before 1970 it is zero.
     ///
     /// ```
     /// use liveness::{Clock, SleepDetector};
     ///
     /// let (clock, mut sleep) = (Clock::new(), SleepDetector::DEFAULT);
-    /// // At each turn of a loop:
+    /// // In each turn of a loop:
     /// assert_eq!(sleep.observe(clock.now(), clock.wall()), None);
     /// ```
     #[must_use]
@@ -103,8 +103,8 @@ impl Clock {
         SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().into()
     }
 
-    /// The moment of an [`Instant`]; one before the origin counts as the origin. With a
-    /// [source](Self::with_source) of its own, as far from the present as the instant is.
+    /// The moment of an [`Instant`]; an instant before the origin counts as the origin. With a [source](Self::with_source),
+    /// the moment is as far from the present as the instant is.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
     pub fn at(&self, instant: Instant) -> Timestamp {
@@ -116,8 +116,8 @@ impl Clock {
         later.saturating_sub(present.saturating_duration_since(instant))
     }
 
-    /// How long to wait from now for this deadline, for timers that want a duration: zero where it has passed. `None`, the
-    /// deadline that never comes, stays `None`: wait for ever, or for the next event.
+    /// How long to wait from now until this deadline, for timers that take a duration; zero if the deadline has passed.
+    /// `None` stays `None`: wait for ever, or until the next event.
     ///
     /// ```
     /// use core::time::Duration;
@@ -125,7 +125,7 @@ impl Clock {
     ///
     /// let clock = Clock::new();
     /// let peer = Liveness::new(Config::DEFAULT, 7, clock.now());
-    /// // It has to be marked online: there is nothing to wait for.
+    /// // The first action is due now, so the wait is zero.
     /// assert_eq!(clock.until(peer.poll_timeout()), Some(Duration::ZERO));
     /// assert_eq!(clock.until(None), None);
     /// ```
@@ -134,9 +134,9 @@ impl Clock {
         deadline.map(|at| at.saturating_duration_since(self.now()))
     }
 
-    /// The [`Instant`] of a moment, for timers that want one. Where the platform cannot
-    /// express it (it is as good as never), the furthest of a few round distances that it can. With a
-    /// [source](Self::with_source) of its own, as far from the present as the moment is.
+    /// The [`Instant`] of a moment, for timers that take one. If the platform cannot represent it, the result is a far
+    /// instant that the platform can represent. With a [source](Self::with_source), the instant is as far from the present
+    /// as the moment is.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
     pub fn instant(&self, at: Timestamp) -> Instant {
@@ -150,7 +150,7 @@ impl Clock {
     }
 }
 
-/// So long after this instant, or as far as the platform can say.
+/// This long after the instant, or as far as the platform can represent.
 fn after(instant: Instant, wait: Duration) -> Instant {
     const YEAR: u64 = 365 * 24 * 3600;
     let exact = instant.checked_add(wait);

@@ -6,7 +6,7 @@ use std::string::ToString;
 use super::parse::{Parsed, number};
 use crate::config::{Config, ConfigBuilder, SettingsParser};
 
-/// What [`Config`] reads, and the `seed`.
+/// Parses the settings of [`Config`], and the `seed`.
 pub(super) struct ConfigParser {
     settings: SettingsParser,
     seed: Option<u64>,
@@ -23,7 +23,7 @@ impl ConfigParser {
         Self { settings: SettingsParser::new(builder), seed: None }
     }
 
-    /// Several, none of them the seed, which belongs to one connection.
+    /// Sets several settings. None of them may be the seed, which belongs to one connection.
     pub(super) fn set_all<T: AsRef<str>>(&mut self, settings: &[T]) -> Parsed<()> {
         settings
             .iter()

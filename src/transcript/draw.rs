@@ -1,4 +1,4 @@
-//! The life as a picture.
+//! Draws a connection's life as a picture.
 
 use std::string::{String, ToString};
 use std::vec::Vec;
@@ -12,8 +12,8 @@ use crate::state::Due;
 use crate::time::{Seconds, Timestamp};
 
 impl Replay<'_> {
-    /// The life as a picture: what came in and went out, the state between them, how long a ping was awaited, and at
-    /// each moment what the machine waits for next.
+    /// The connection's life as a picture: its inputs and outputs, the state between them, how long the machine waited for a
+    /// pong, and what it waits for next at each moment.
     ///
     /// ```
     /// use liveness::transcript::Transcript;
@@ -49,7 +49,7 @@ impl Replay<'_> {
         let time = width(Row::time, 5);
         let (input, output) = (width(|row| row.input.clone(), 2), width(|row| row.output.clone(), 3));
         let mut picture = String::new();
-        // Writing to a `String` cannot fail.
+        // Writing to a `String` never fails.
         let _ = writeln!(picture, " {:>time$}  {:input$}     {:output$}   next", "time", "in", "out");
         for row in &rows {
             let (heard, did) = (&row.input, &row.output);
@@ -97,23 +97,23 @@ impl Replay<'_> {
     }
 }
 
-/// One row of the [`picture`](Replay::picture) of a life: an input, an output, or both where the output follows from the input.
+/// One row of the [`picture`](Replay::picture) of a life: an input, an output, or both if the output follows from the input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
     /// When it happened.
     pub at: Timestamp,
-    /// The input as a transcript writes it; empty where there is none.
+    /// The input as a transcript writes it; empty if there is none.
     pub input: String,
-    /// The state of the peer after this row; `None` once the transport is closed.
+    /// The state of the peer after this row; `None` after the transport is closed.
     pub status: Option<Status>,
-    /// The output as a transcript writes it; empty where there is none.
+    /// The output as a transcript writes it; empty if there is none.
     pub output: String,
     /// Whether a ping waits for its answer after this moment.
     pub ping_awaited: bool,
-    /// What is due next, in one or two words (`ping`, `answer`, `last look`), and when. `None` where nothing is due, and in the rows of a
-    /// moment before its last.
+    /// What is due next, in one or two words (`ping`, `answer`, `last look`), and when. `None` if nothing is due. Of the rows of
+    /// one moment, only the last has it.
     pub waits_for: Option<(&'static str, Timestamp)>,
-    /// How a ping is waited for.
+    /// The mark of the wait for an answer.
     wait: char,
     is_first: bool,
 }
@@ -140,7 +140,7 @@ impl Row {
     }
 }
 
-/// A row for each input and each output; an input and what came of it share one.
+/// Draws a row for each input and each output. An input and its first output share a row.
 fn draw_moment(
     rows: &mut Vec<Row>,
     status: &mut Option<Status>,

@@ -1,4 +1,4 @@
-//! The text: lines in, lines out.
+//! The lines of a transcript.
 
 use std::string::String;
 use std::vec::Vec;
@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::event::{Action, CloseCode, Reason};
 use crate::time::{Timestamp, nanos};
 
-/// A parsed transcript: the settings, what happened, and what should have come of it.
+/// A parsed transcript: the settings, the inputs, and the expected outputs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transcript {
     pub(super) config: Config,
@@ -41,7 +41,7 @@ impl Transcript {
     }
 }
 
-/// One line as it was written, and what it says.
+/// One line as it was written, and its meaning.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Line {
     pub(super) text: String,
@@ -52,7 +52,7 @@ pub(super) struct Line {
 pub(super) enum Kind {
     Input(Timestamp, Input),
     Output(Timestamp, Output),
-    /// Settings, a comment, nothing.
+    /// Settings, a comment, or an empty line.
     Other,
 }
 
@@ -74,7 +74,7 @@ pub(super) enum Input {
     ReadResumed,
     Unread,
     LocalClose(CloseCode),
-    /// Settings as `KEY=VALUE`; those that are not named stay.
+    /// Settings as `KEY=VALUE`. The others stay.
     Reconfigure(Vec<String>),
     Stall {
         lasting: Duration,
@@ -114,7 +114,7 @@ impl fmt::Display for Input {
     }
 }
 
-/// A payload as a word where it is one that reads back as itself, else in hexadecimal.
+/// Writes a payload as a word if the word can be read back, otherwise in hexadecimal.
 fn write_pong(f: &mut fmt::Formatter<'_>, payload: &[u8]) -> fmt::Result {
     f.write_str("pong")?;
     let word =
@@ -133,7 +133,7 @@ fn seconds(duration: Duration) -> Timestamp {
     Timestamp::from_nanos(nanos(duration))
 }
 
-/// An [`Action`] as transcripts write it: pings by number, for their payload depends on the seed.
+/// An [`Action`] as transcripts write it. A ping has its number, because its payload depends on the seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Output {
     Online,
@@ -145,7 +145,7 @@ pub(super) enum Output {
 }
 
 impl Output {
-    /// `sent` is the number of the newest ping: the one that an action to send hands out.
+    /// `sent` is the number of the newest ping, which is the ping of an [`Action::SendPing`].
     pub(super) const fn of(action: Action, sent: u32) -> Self {
         match action {
             Action::MarkOnline => Self::Online,
@@ -171,7 +171,7 @@ impl fmt::Display for Output {
     }
 }
 
-/// A transcript that cannot be read or cannot happen: the line, what stands there and what should.
+/// A transcript that cannot be parsed or cannot happen: the line, its text, and what was expected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseError {
     line: usize,
@@ -190,7 +190,7 @@ impl ParseError {
     }
 }
 
-/// `LINE: reason`, to stand behind `FILE:`.
+/// `LINE: reason`, so that a program can print it after `FILE:`.
 impl fmt::Display for ParseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.line, self.reason)

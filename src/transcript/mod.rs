@@ -1,7 +1,8 @@
 //! Transcripts: a connection's life as text.
 //!
-//! One format is the tests' language, the bug report's attachment and the [`Recorder`]'s output. `<` is an input, `>`
-//! an output; times are seconds (`12.5s`, `200ms`) from the start; `#` begins a comment, except in `#N`.
+//! Use a transcript as a test, as part of a bug report, or as the output of a [`Recorder`] in production, and replay it. It
+//! holds events and not bytes: for frames and payloads, use a packet capture instead. `<` is an input, `>` is an output.
+//! Times are seconds from the start (`12.5s`, `200ms`). `#` begins a comment, except in `#N`.
 //!
 //! ```
 //! use liveness::transcript::Transcript;
@@ -30,18 +31,18 @@
 //! | `open` | the connection opens: the first input of every life |
 //! | `data`, `progress`, `ping`, `eof`, `wrote`, `ping-sent`, `read-paused`, `read-resumed`, `unread` | that [`Event`](crate::Event) |
 //! | `close [CODE]` | the peer closes |
-//! | `violation CODE` | the peer breaks the protocol, and is told this code |
+//! | `violation CODE` | the peer breaks the protocol; our Close has this code |
 //! | `pong #N` | a pong with the payload of the N-th ping; an error before that ping |
 //! | `pong TEXT` | a pong with any other payload: a word, `0x` and hexadecimal digits, or nothing |
 //! | `probe`, `local-close CODE` | that command |
-//! | `reconfigure KEY=VALUE ...` | other settings; what is not named stays |
-//! | `stall DURATION` | the driver does nothing for that long; inputs dated within it are read when it ends, before the poll |
-//! | `stall-deaf DURATION` | the same, but it polls once before it reads them, and again after |
-//! | `end` | stop here, after what is due; without it, run until finished |
+//! | `reconfigure KEY=VALUE ...` | new settings; the others stay |
+//! | `stall DURATION` | the driver does nothing for that long; at its end it reads the inputs of that time, then polls |
+//! | `stall-deaf DURATION` | the same, but the driver polls once before it reads them, and again after |
+//! | `end` | stop here, after everything that is due; without it, run until finished |
 //!
-//! Between inputs the driver polls exactly at `poll_timeout`. At one instant inputs come first. Outputs are
-//! `online`, `ping #N`, `suspect`, `offline REASON`, `close [CODE]` and `disconnect`. Before `open`, lines of
-//! `config KEY=VALUE ...` set what [`Config`](crate::Config) reads of a text, and `seed`.
+//! Between inputs the driver polls exactly at `poll_timeout`. At one moment inputs come first. Outputs are `online`,
+//! `ping #N`, `suspect`, `offline REASON`, `close [CODE]` and `disconnect`. Before `open`, lines of `config KEY=VALUE ...`
+//! set the `seed`, and the settings that [`Config`](crate::Config) parses.
 
 mod config_text;
 mod draw;

@@ -1,4 +1,4 @@
-//! The text, read line by line.
+//! Parses a transcript line by line.
 
 use std::borrow::ToOwned;
 use std::format;
@@ -19,10 +19,10 @@ impl FromStr for Transcript {
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
         let mut parser = Parser::default();
-        // Some editors begin a file with a mark of its encoding.
+        // Some editors begin a file with a byte order mark.
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         for (index, text) in text.lines().enumerate() {
-            // `lines` takes one carriage return off; a file may have been through worse.
+            // `lines` removes one carriage return; some files have several.
             let text = text.trim_end_matches('\r');
             let kind =
                 parser.line(text).map_err(|reason| ParseError::new(index.saturating_add(1), reason))?;
@@ -38,7 +38,7 @@ pub(super) type Parsed<T> = Result<T, String>;
 struct Parser {
     lines: Vec<Line>,
     config: ConfigParser,
-    /// The last line of settings, where an error about the whole belongs.
+    /// The last line of settings: the place of an error about all of them.
     config_line: usize,
     last_input: Option<Timestamp>,
     last_output: Timestamp,
@@ -71,7 +71,7 @@ impl Parser {
     fn config(&mut self, settings: &str) -> Parsed<Kind> {
         if self.last_input.is_some() {
             return Err(
-                "read `config` after `open`; expected it before, for settings come first and hold for the whole life"
+                "read `config` after `open`; expected it before, because settings come first and apply to the whole life"
                     .into(),
             );
         }
@@ -180,7 +180,7 @@ fn input(text: &str) -> Parsed<Input> {
     }
 }
 
-/// Each setting by itself; whether they make sense together is seen where they are set.
+/// Checks each setting alone. Whether they fit together is checked when they are set.
 fn reconfigure(argument: &str) -> Parsed<Input> {
     let settings: Vec<String> = argument.split_whitespace().map(str::to_owned).collect();
     if settings.is_empty() {
@@ -256,7 +256,7 @@ fn close_code(text: &str) -> Parsed<CloseCode> {
 }
 
 pub(super) fn number<T: FromStr>(text: &str, what: &str) -> Parsed<T> {
-    // `parse` takes a sign; a transcript does not.
+    // `parse` accepts a sign; a transcript does not.
     let digits = Some(text).filter(|text| text.starts_with(|first: char| first.is_ascii_digit()));
     digits
         .and_then(|digits| digits.parse().ok())

@@ -1,4 +1,4 @@
-//! A life, written down as it is lived.
+//! Records a connection's life.
 
 use std::borrow::ToOwned;
 use std::string::{String, ToString};
@@ -16,19 +16,22 @@ use crate::liveness::Liveness;
 use crate::observer::{Input, Observer};
 use crate::time::{Seconds, Timestamp};
 
-/// An [`Observer`] that writes a life as a transcript: what production records, a replay reproduces exactly.
+/// An [`Observer`] that writes a connection's life as a transcript. A replay of the transcript gives exactly the same
+/// actions.
 ///
-/// A real driver polls late and sometimes reads after it polled; the transcript says so with `stall` and `stall-deaf`.
-/// The driver must poll until `None`, as every driver must. Dropped before the life has ended, the recorder writes `end`.
+/// A real driver polls late, and sometimes reads after it polled. The transcript records that as `stall` and `stall-deaf`.
+/// The driver must poll until `None`, as every driver must. If the recorder is dropped before the life has ended, it writes
+/// `end`.
 ///
-/// Attach it at the opening, before the machine is told or asked anything: a replay begins there. Attached later, it writes
-/// down what happens from there on, for a reader; a comment says so, and such a text is refused where it would be replayed.
+/// Attach it when the connection opens, before any other call on the machine, because a replay begins there. A recorder that
+/// is attached later still records for a human reader. It writes a comment that says so, and
+/// [`Transcript::replay`](super::Transcript::replay) refuses such a text.
 ///
 /// ```
 /// use liveness::transcript::{Page, Recorder, Transcript};
 /// use liveness::{Config, Event, Liveness, Observed, Timestamp};
 ///
-/// let page = Page::default(); // a file, in earnest
+/// let page = Page::default(); // a file, in a real program
 /// let mut peer = Observed::new(Liveness::new(Config::DEFAULT, 7, Timestamp::from_secs(100)));
 /// peer.observe(Recorder::new(page.clone()), Timestamp::from_secs(100));
 /// while peer.poll(Timestamp::from_secs(100)).is_some() {}
@@ -44,27 +47,27 @@ use crate::time::{Seconds, Timestamp};
 pub struct Recorder<W: fmt::Write> {
     sink: W,
     result: fmt::Result,
-    /// From here on times are written; `None` until it is attached.
+    /// Times are written relative to this; `None` until the recorder is attached.
     start: Option<Timestamp>,
-    /// The latest moment that the machine has seen, and so the replay.
+    /// The latest moment that the machine has seen; the replay sees the same.
     latest: Timestamp,
-    /// A poll that had something to do happened at `latest`: an event there came too late for it.
+    /// A poll with something to do happened at `latest`: a later event at the same moment comes after that poll.
     polled: bool,
     /// The life has ended.
     finished: bool,
 }
 
 impl<W: fmt::Write> Recorder<W> {
-    /// Writes to this sink, once it is attached. Times are written from the opening on.
+    /// A recorder that writes to this sink after it is attached. Times count from the opening.
     pub const fn new(sink: W) -> Self {
         Self { sink, result: Ok(()), start: None, latest: Timestamp::ZERO, polled: false, finished: false }
     }
 
-    /// How the writing went: the first error of the sink, after which nothing more was written.
+    /// The first error of the sink, if there was one. After it the recorder wrote nothing more.
     ///
     /// # Errors
     ///
-    /// That error. The machine itself goes on regardless.
+    /// The sink's error. The machine is not affected.
     pub const fn result(&self) -> fmt::Result {
         self.result
     }
@@ -81,10 +84,10 @@ impl<W: fmt::Write> Recorder<W> {
         }
     }
 
-    /// Writes what the driver did between the latest moment and `now` if it was late: nothing.
+    /// Writes a stall if the driver was late: if it did nothing between the latest moment and `now`.
     ///
-    /// The replay polls at every deadline. One that passed unpolled was a stall, from the deadline, or from the latest
-    /// moment where that is later.
+    /// The replay polls at every deadline. A deadline without a poll was a stall, from the deadline or from the latest
+    /// moment, whichever is later.
     fn record_stall(&mut self, peer: &Liveness, now: Timestamp) {
         let now = now.max(self.latest);
         if let Some(due) = peer.poll_timeout() {
@@ -101,7 +104,7 @@ impl<W: fmt::Write> Recorder<W> {
     }
 }
 
-/// The input in the words of a transcript.
+/// The input as a transcript writes it.
 fn in_words(input: &Input<'_>, peer: &Liveness) -> format::Input {
     match *input {
         Input::Event(event) => event_in_words(event, peer),
@@ -136,7 +139,7 @@ fn changed_settings(old: &Config, new: &Config) -> Vec<String> {
     let changed = new.split(' ').zip(old.split(' ')).filter(|(new, old)| new != old);
     let mut changed: Vec<String> = changed.map(|(new, _)| new.to_owned()).collect();
     if changed.is_empty() {
-        // A verdict that was only noted is forgotten all the same: say one that is as it was.
+        // Even settings without a change forget a noted verdict. So write one setting that stays as it was.
         changed.extend(new.split(' ').next().map(str::to_owned));
     }
     changed
@@ -189,14 +192,14 @@ impl<W: fmt::Write> Drop for Recorder<W> {
     }
 }
 
-/// A text in memory whose clones are the same text: one is a recorder's sink, another is read.
+/// A text in memory that all its clones share: one clone is a recorder's sink, and another reads the text.
 ///
 /// See [`Recorder`].
 #[derive(Clone, Debug, Default)]
 pub struct Page(Arc<Mutex<String>>);
 
 impl Page {
-    /// What was written so far.
+    /// The text so far.
     #[must_use]
     pub fn text(&self) -> String {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()

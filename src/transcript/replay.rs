@@ -1,4 +1,4 @@
-//! A life lived again: the simulated driver, and what came of it beside what was expected.
+//! Replays a transcript with a simulated driver, and compares the outputs with the expected ones.
 
 use std::format;
 use std::string::{String, ToString};
@@ -14,11 +14,12 @@ use crate::state::{Due, Ping};
 use crate::time::{Seconds, Timestamp};
 
 impl Transcript {
-    /// Hands the inputs to a machine, polls it exactly at its `poll_timeout`, and keeps what comes out.
+    /// Passes the inputs to a machine, polls it exactly at its `poll_timeout`, and keeps its outputs.
     ///
     /// # Errors
     ///
-    /// An input that cannot happen: a pong to a ping that was not handed out yet.
+    /// An input that cannot happen, such as a pong to a ping that was not handed out yet; or a life that is too long to
+    /// write down.
     pub fn replay(&self) -> Result<Replay<'_>, ParseError> {
         let inputs = self.inputs();
         let start = inputs.first().map_or(Timestamp::ZERO, |(_, at, _)| *at);
@@ -37,7 +38,7 @@ impl Transcript {
     }
 }
 
-/// What came out when a [`Transcript`] was lived again.
+/// The result of [`Transcript::replay`].
 #[derive(Clone, Debug)]
 pub struct Replay<'a> {
     pub(super) transcript: &'a Transcript,
@@ -49,23 +50,23 @@ pub struct Replay<'a> {
 #[derive(Clone, Debug)]
 pub(super) struct Moment<'a> {
     pub(super) at: Timestamp,
-    /// What was read, and when it had arrived.
+    /// The inputs that were read, and when each had arrived.
     pub(super) inputs: Vec<(Timestamp, &'a Input)>,
-    /// How many outputs there were by the end of it.
+    /// The number of outputs up to and including this moment.
     pub(super) outputs: usize,
     pub(super) next: (Due, Timestamp),
     pub(super) ping_awaited: bool,
 }
 
 impl Replay<'_> {
-    /// Whether the outputs are exactly those that the transcript expects, at exactly their times.
+    /// Whether the outputs and their times are exactly those that the transcript expects.
     #[must_use]
     pub fn agrees(&self) -> bool {
         self.transcript.outputs().eq(self.outputs.iter().copied())
     }
 
-    /// The transcript with these outputs in place of the expected ones, each before the first input that is later; comments and
-    /// inputs stay as they were, and so does an output line that is right already.
+    /// The transcript with these outputs in place of the expected ones. Each output comes before the first later input.
+    /// Comments, inputs and correct output lines stay as they were.
     #[must_use]
     pub fn blessed(&self) -> String {
         let mut text = String::new();
@@ -92,7 +93,7 @@ impl Replay<'_> {
         text
     }
 
-    /// The differences as a unified diff; empty where [`agrees`](Self::agrees).
+    /// The differences as a unified diff; empty if [`agrees`](Self::agrees).
     #[must_use]
     pub fn diff(&self) -> String {
         let canonical = |kind: &Kind| match kind {
@@ -100,7 +101,7 @@ impl Replay<'_> {
             Kind::Output(at, output) => Some(output_line(*at, output)),
             Kind::Other => None,
         };
-        // In the order of time, so that a line in another place but at the same time is no difference.
+        // Sorted by time, so that the place of a line within one moment makes no difference.
         let mut expected: Vec<_> = self.transcript.lines.iter().map(|line| &line.kind).collect();
         expected.sort_by_key(|kind| match kind {
             Kind::Input(at, _) => (*at, 0),
@@ -133,18 +134,18 @@ fn output_line(at: Timestamp, output: &Output) -> String {
     format!("{:<5} > {output}\n", Seconds(at.as_nanos()))
 }
 
-/// More actions than any machine hands out at one moment.
+/// No machine hands out this many actions at one moment.
 const LARGEST_BURST: usize = 8;
 
-/// How many moments a life may have beside those that its text has lines for: more than a life that is to be read needs.
+/// How many moments a replay may have in addition to those of its lines: more than a readable life needs.
 ///
-/// Without this bound, a short text with a ping each nanosecond and an input an hour later would fill the memory.
+/// Without this bound, a short text with a ping every nanosecond and an input an hour later would fill the memory.
 const UNWRITTEN_MOMENTS: usize = 10_000;
 
-/// More moments than one line leads to: the line itself, the deadline that it moves, the last look behind that.
+/// One line causes fewer moments than this: the line itself, the deadline that it moves, and the last look after that.
 const MOMENTS_A_LINE: usize = 4;
 
-/// A driver without sockets: time jumps to whatever is next.
+/// A driver without sockets: time jumps to the next event or deadline.
 struct Driver<'a> {
     machine: Liveness,
     inputs: std::vec::IntoIter<(usize, Timestamp, &'a Input)>,
@@ -152,14 +153,15 @@ struct Driver<'a> {
     ended: bool,
     /// How many moments more this life may have.
     left: usize,
-    /// What was read since the last moment.
+    /// The inputs that were read since the last moment.
     heard: Vec<(Timestamp, &'a Input)>,
     outputs: Vec<(Timestamp, Output)>,
     moments: Vec<Moment<'a>>,
 }
 
 impl Driver<'_> {
-    /// To the end of the life, or to `end`. A peer whose verdict is never may be pinged for ever: such a life needs an `end`.
+    /// Runs to the end of the life, or to `end`. Pings to a peer without a verdict may go on for ever: such a life needs an
+    /// `end`.
     fn run(&mut self) -> Result<(), ParseError> {
         let mut last_line = 1;
         while !self.ended && !self.machine.is_finished() {
@@ -172,7 +174,7 @@ impl Driver<'_> {
             self.now = match (due, input) {
                 (Some(due), Some(input)) => due.min(input).max(self.now),
                 (Some(next), None) | (None, Some(next)) => next.max(self.now),
-                // Nothing will ever happen: a life without an end, all of it told.
+                // Nothing more will happen: the life has no end, and the transcript is complete.
                 (None, None) => break,
             };
             self.read()?;
@@ -188,12 +190,12 @@ impl Driver<'_> {
         ParseError::new(
             line,
             format!(
-                "read a life of more than {UNWRITTEN_MOMENTS} moments that no line tells of, up to {until}; expected {expected}, or longer intervals"
+                "read a life of more than {UNWRITTEN_MOMENTS} moments that no line describes, up to {until}; expected {expected}, or longer intervals"
             ),
         )
     }
 
-    /// Reads what is dated up to now. A stall moves now, so that what was dated within it is read at its end.
+    /// Reads the inputs up to now. A stall moves now, so that the inputs within the stall are read at its end.
     fn read(&mut self) -> Result<(), ParseError> {
         while let Some((line, at, input)) = self.inputs.as_slice().first().copied() {
             if at > self.now || self.ended {
@@ -254,7 +256,7 @@ impl Driver<'_> {
                 self.machine.reconfigure(config, self.now);
                 return Ok(());
             }
-            // The machine was made at this moment; stalls and the end are the driver's.
+            // The machine was made at this moment. Stalls and the end concern the driver only.
             Input::Open | Input::Stall { .. } | Input::End => return Ok(()),
         };
         self.machine.handle(event, self.now);

@@ -59,7 +59,7 @@ impl Observer for Log {
     }
 }
 
-/// The two that observe a life are told of it: a machine's own or a fleet's.
+/// The two that observe a life see it: a machine's own or a fleet's.
 trait Life {
     fn observe(&mut self, log: Log, now: Timestamp);
     fn handle(&mut self, event: Event<'_>, now: Timestamp);
@@ -199,7 +199,7 @@ fn observers_are_told_each_input_before_and_after_and_each_poll_and_action_in_or
     assert_eq!(lines, expected);
 }
 
-/// A fleet polls nobody in vain; otherwise its observers are told the same, and nothing of the connection beside.
+/// A fleet polls nobody for nothing; otherwise its observers are told the same, and nothing of the connection beside.
 #[test]
 fn the_observers_of_a_fleets_connection_are_told_the_same() {
     let told = |lines: Vec<String>| -> Vec<String> {

@@ -6,8 +6,39 @@ use std::path::{Path, PathBuf};
 /// Rows of tables that programs write from names and texts in `crates` and `tests/breakages`.
 const WRITTEN_BY_PROGRAMS: [&str; 1] = ["goes out without a word of it"];
 
-const WORDS: [&str; 4] = ["lest", "whoever", "whom", "whomever"];
-const PHRASES: [&[&str]; 3] = [&["but", "for"], &["nobody", "dies", "of", "it"], &["without", "a", "word"]];
+const WORDS: [&str; 13] = [
+    "lest", "whoever", "whom", "whomever", "thereof", "nought", "hereby", "wherein", "whence", "thence",
+    "albeit", "whilst", "unlooked",
+];
+/// Each place has one word, or one of several. A phrase does not go on over a comma or another mark.
+const PHRASES: [&[&[&str]]; 18] = [
+    &[&["but"], &["for"]],
+    &[&["nobody"], &["dies"], &["of"], &["it"]],
+    &[&["without"], &["a"], &["word"]],
+    &[&["to"], &["be"], &["had"]],
+    &[&["none"], &["such"]],
+    &[&["in"], &["vain"]],
+    &[&["in"], &["earnest"]],
+    &[&["as"], &["ever"]],
+    &[&["all"], &["else"]],
+    // "Report", "pass".
+    &[&["hand", "hands", "handed", "handing"], &["in"]],
+    // "Is unread".
+    &[&["lie", "lies", "lay"], &["unread"]],
+    &[&["judge", "judges", "judged"], &["nobody"]],
+    // "Report", "describe".
+    &[&["tell", "tells", "told"], &["of"]],
+    // "Fail".
+    &[&["come", "comes", "came"], &["to"], &["nothing"]],
+    // "A message of ours": "our message".
+    &[&["of"], &["ours", "theirs"]],
+    // Who waits, who must do it, who needs an answer?
+    &[&["is", "are", "was", "were", "be", "been"], &["waited"], &["for"]],
+    &[&["is", "are", "was", "were"], &["to"], &["be"]],
+    &[&["is", "are", "was", "were", "be"], &["owed"]],
+];
+/// "Every 20 s".
+const UNITS: [&str; 5] = ["s", "ms", "min", "seconds", "minutes"];
 /// What is no person, so it is followed by "that".
 const THINGS: [&str; 7] = ["peer", "server", "connection", "client", "socket", "machine", "process"];
 /// What begins a sentence: ", for it" is "because it".
@@ -84,7 +115,8 @@ fn refused_at(here: &[Word], after_a_pause: bool) -> Option<String> {
         return shown(1);
     }
     for phrase in PHRASES {
-        if phrase.iter().enumerate().all(|(place, word)| is(place, &[word])) {
+        let pauses_inside = here.iter().take(phrase.len() - 1).any(|word| word.ends);
+        if !pauses_inside && phrase.iter().enumerate().all(|(place, words)| is(place, words)) {
             return shown(phrase.len());
         }
     }
@@ -94,6 +126,14 @@ fn refused_at(here: &[Word], after_a_pause: bool) -> Option<String> {
     };
     if THINGS.iter().any(is_thing) && is(1, &["who"]) && !here[0].ends {
         return shown(2);
+    }
+    if is(0, &["nor"]) && (is(1, &VERBS) || is(1, &["did", "could", "need"])) {
+        // "Nor does it wait"; "neither a ping nor a pong" is plain.
+        return shown(2);
+    }
+    let is_number = |place: usize| here.get(place).is_some_and(|word| word.word.parse::<u32>().is_ok());
+    if is(0, &["each"]) && is_number(1) && is(2, &UNITS) {
+        return shown(3);
     }
     if is(0, &["though"]) {
         // "Though something be due"; "though it may be" is plain.
@@ -161,6 +201,18 @@ fn the_check_finds_what_the_house_does_not_say() {
         ("/// Many processes who wait", "processes who"),
         ("from there,\n//! for it is this side", "for it"),
         ("counts itself, for the protocol has no numbers", "for the protocol has no"),
+        ("/// No pong does. Nor does a write\n/// of the driver.", "nor does"),
+        ("an answer that is to be\n// written", "is to be"),
+        ("// An answer is owed.", "is owed"),
+        ("its answer is waited for", "is waited for"),
+        ("/// A byte of ours, or two", "of ours"),
+        ("Hand in what was read", "hand in"),
+        ("//! the end that it tells\n//! of", "tells of"),
+        ("a pong that lies unread", "lies unread"),
+        ("a poll in vain", "in vain"),
+        ("there is no room to be had", "to be had"),
+        ("the dial came to nothing", "came to nothing"),
+        ("a ping each 20 s, or so", "each 20 s"),
     ] {
         let found: Vec<_> = refused(planted).into_iter().map(|(_, phrase)| phrase).collect();
         assert_eq!(found, [phrase], "{planted}");
@@ -171,8 +223,10 @@ fn the_check_finds_what_the_house_does_not_say() {
 fn the_check_leaves_plain_words_alone() {
     for plain in [
         "A peer that pings. People who wait. A message to the server, who sent it, and when.",
-        "though it may be late, and though it is to be late",
+        "though it may be late, and though it must be late",
         "a ping, for a fleet; a timer, for the poll of a peer that is late",
+        "neither a ping nor a pong, and each of 20 bytes; each second one; chunks { of, ours }",
+        "their own hand; the wait is for a pong; tell the user, and hand it in time to the peer",
     ] {
         assert_eq!(refused(plain), [], "{plain}");
     }

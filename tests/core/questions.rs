@@ -45,7 +45,7 @@ pub(crate) fn judges_as_it_says(
     let due = machine.poll_timeout().is_some_and(|due| due <= latest);
     let judges = due && machine.verdict().is_none() && is_refutable(machine, latest);
     let says = machine.would_judge(now);
-    // A last look that begins at the far end of time never ends: what is noted there comes to nothing.
+    // A last look that begins at the far end of time never ends: what is noted there has no effect.
     if latest + machine.config().last_look() == Timestamp::MAX {
         return Ok(says);
     }

@@ -169,7 +169,7 @@ fn a_life_with_far_more_moments_than_lines_is_refused() {
         assert_eq!(error.line(), line, "{life}{error}");
         let error = error.to_string();
         assert!(
-            error.contains("a life of more than 10000 moments that no line tells of, up to 0.0000"),
+            error.contains("a life of more than 10000 moments that no line describes, up to 0.0000"),
             "{error}"
         );
         assert!(error.ends_with(expected), "{error}");
@@ -204,9 +204,9 @@ fn inputs_stand_in_the_order_of_time() {
 #[test]
 fn a_wrong_setting_is_named_with_its_line() {
     for (setting, complaint) in [
-        ("interval=0s", "1: `interval` is 0s, but must be longer than zero"),
-        ("jitter=101", "1: `jitter` is 101, but must be at most 100 per cent"),
-        ("close_timeout=never", "1: `close_timeout` is never, but must be shorter than for ever"),
+        ("interval=0s", "1: `interval` must be greater than zero (got 0s)"),
+        ("jitter=101", "1: `jitter` must be between 0 and 100 per cent (got 101)"),
+        ("close_timeout=never", "1: `close_timeout` must be finite (got never)"),
         ("intervall=5s", "1: `intervall` is no setting; there are `interval`, `timeout`"),
         ("interval", "1: `interval` is not KEY=VALUE"),
         ("interval=5", "1: `interval`: `5` is no duration; write a number with a unit"),

@@ -45,7 +45,7 @@ pub(crate) enum Note {
     Evidence,
     Probed,
     PolledInVain,
-    /// A poll in vain, and a verdict waited for its last look.
+    /// A poll without an action, and a verdict waited for its last look.
     Noted,
 }
 
@@ -139,7 +139,7 @@ impl Life {
         overlapping
     }
 
-    /// How often a verdict waited for its last look, and came to nothing.
+    /// How often a verdict waited for its last look, and was refuted.
     pub(crate) fn reprieves(&self) -> usize {
         let looks: Vec<_> = self.notes.iter().map(|(_, note)| *note).filter(is_look).collect();
         looks.windows(2).filter(|pair| pair[0] == Note::Noted && pair[1] == Note::PolledInVain).count()
@@ -344,7 +344,7 @@ impl World {
                 self.now = self.now.saturating_sub(Duration::from_nanos(by));
                 return;
             }
-            // What the machine is not told of it does not know.
+            // What nobody reports, the machine does not know.
             What::Nothing => return,
         }
         self.latest = self.latest.max(self.now);
@@ -375,8 +375,8 @@ impl World {
         answers
     }
 
-    /// What our side did. While a ping may be in writing each byte of ours begins the bounds anew, and so do the two ends of a
-    /// pause.
+    /// What our side did. While a ping may be in writing each of our bytes begins the bounds anew, and so do the two ends of
+    /// a pause.
     fn note_ours(&mut self, event: Event<'_>) {
         if matches!(event, Event::Wrote | Event::PingSent) {
             if self.config.write_timeout() < Duration::MAX {
@@ -472,7 +472,7 @@ impl World {
         faults.neglected = faults.neglected.or(neglected);
     }
 
-    /// Complete: what lies unread may refute each verdict for as long as its clock took.
+    /// Complete: what is unread may refute each verdict for as long as its clock took.
     fn silence_bound(&self) -> Duration {
         let bound = self.config.detection_bound(self.silence.late);
         if !self.silence.unread {
@@ -598,7 +598,7 @@ pub(crate) fn bounded_chatter(life: &Life) -> Result<(), String> {
 }
 
 /// Kept alive: while neither verdict nor write phase stands in the way, no `interval` passes without a ping or, under Quiet,
-/// without a write of ours.
+/// without our write.
 pub(crate) fn kept_alive(life: &Life) -> Result<(), String> {
     match life.faults.neglected {
         Some((lasting, interval)) => {

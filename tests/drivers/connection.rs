@@ -212,7 +212,7 @@ fn a_caller_that_only_writes_answers_pings_and_notices_the_close() {
 fn what_a_peer_can_pin_here_is_bounded() {
     let limits = Limits { messages: 8, bytes: 1 << 20, answers: 4 };
     let mut peer = server(CONFIG).limits(limits);
-    // It asks and takes no answers: four are owed, and then it is not read.
+    // It asks and takes no answers: four wait, and then it is not read.
     let mut reads = 0;
     let mut asked = io::repeat(0).take(0).chain(Endless(frame(PING, b"?")));
     while peer.wants_read(at(1)) && reads < 1000 {

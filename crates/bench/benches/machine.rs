@@ -6,7 +6,7 @@
 //! it takes to measure it, and on one machine over and over each would wait for the stores of the one before. So divide
 //! the times by 64; `item/s` does it already (1 Gitem/s is 1 ns each). The peers are called 64 times likewise.
 //!
-//! Events are literals where they are handed in, as in a driver; machines and time are hidden from the compiler.
+//! Events are literals at the call, as in a driver; machines and time are hidden from the compiler.
 
 use std::hint::black_box;
 use std::io::{self, Read, Write};

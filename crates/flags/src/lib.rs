@@ -48,7 +48,7 @@ pub struct Args {
     /// How long a ping may wait while the transport takes no byte; as long as the timeout if not given.
     #[arg(long, value_parser = setting("write_timeout"))]
     write_timeout: Option<String>,
-    /// How long a peer is waited for once it is given up or has closed; 5s if not given.
+    /// How long to wait for a peer after its verdict or its Close; 5s if not given.
     #[arg(long, value_parser = setting("close_timeout"))]
     close_timeout: Option<String>,
     /// Control frames allowed in a burst and a second, or `never`; 128/16 if not given.

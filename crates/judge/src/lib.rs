@@ -53,7 +53,7 @@ pub fn judge(program: &Path, names: &[String]) -> Vec<(Group, &'static Case, Out
     judge_with(program, &[], None, names)
 }
 
-/// As [`judge`]: the program is started with these flags too, and spoken to over TLS if it is to be.
+/// As [`judge`]: the program is started with these flags too, and spoken to over TLS if asked for.
 pub fn judge_with(
     program: &Path,
     flags: &[&str],

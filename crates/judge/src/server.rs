@@ -109,7 +109,7 @@ impl Server {
         self.process.is_some()
     }
 
-    /// The process, where it is one of ours.
+    /// The process, if it is our own.
     pub fn child(&self) -> Option<&Child> {
         self.process.as_ref().map(|process| &process.child)
     }
@@ -192,7 +192,7 @@ fn request(host: &str, path: &str) -> String {
     )
 }
 
-/// A connection of ours, and what the server knows of it.
+/// Our connection, and what the server knows of it.
 pub(crate) struct Visit<'a> {
     server: &'a Server,
     number: u64,

@@ -54,11 +54,11 @@ pub struct Fault {
 /// Every fault: its name, its words, and what is wrong then with the peer.
 pub const FAULTS: [(&str, &str, Peer); 12] = [
     ("cut", "The line is cut both ways, and nobody is told.", Peer::Gone),
-    ("deaf", "Nothing of ours arrives any more; what the peer says still reaches us.", Peer::Gone),
+    ("deaf", "Nothing that we send arrives any more; what the peer sends still reaches us.", Peer::Gone),
     ("mute", "The peer hears us, and nothing of it reaches us any more.", Peer::Gone),
     ("freeze", "The peer's process stands still: it reads nothing and answers nothing.", Peer::Stopped),
     ("tunnel", "No signal: whatever is sent is lost, and TCP sends it again later.", Peer::Lives),
-    ("lost", "The peer's program drops every ping that it hears, and does all else.", Peer::Lives),
+    ("lost", "The peer's program drops every ping that it receives, and does everything else.", Peer::Lives),
     ("upload", "The peer sends one frame of 60 MB at 1 MB/s: no pong can come inside it.", Peer::Lives),
     ("download", "We send 60 MB, and the peer reads 1 MB/s: our ping waits behind it.", Peer::Lives),
     ("unread", "We send 60 MB, and the peer reads nothing of it, nor anything after it.", Peer::Gone),

@@ -79,7 +79,7 @@ fn verdict(output: &str, config: &Config) -> String {
             length(config.timeout())
         ),
         "write-stalled" => format!(
-            "A ping was to be written, and the transport took no byte for {}: nobody reads at the other end.",
+            "A ping waited to be written, and the transport took no byte for {}: nobody reads at the other end.",
             length(config.write_timeout())
         ),
         "silent" => format!("Nothing at all was received for {}.", length(config.silence_timeout())),

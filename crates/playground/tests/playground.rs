@@ -210,7 +210,7 @@ fn the_presets_do_what_their_reasons_say() {
     assert_eq!(nginx(&slow), "barely", "{slow}");
     assert!(slow["rust"].as_str().unwrap().contains(".interval(Duration::from_secs(50))"), "{slow}");
     assert!(slow["script"].as_str().unwrap().contains("timeout: 70000,"), "{slow}");
-    assert!(advice::advise("interval=0s").unwrap_err().contains("must be longer than zero"));
+    assert!(advice::advise("interval=0s").unwrap_err().contains("must be greater than zero"));
     assert!(advice::advise("intervall=2s").is_err());
 }
 

@@ -1,4 +1,4 @@
-//! What befalls one connection by hand, and who is told of it.
+//! Events that a script causes on one connection, and the observer that sees them.
 
 use crate::chance::Nanos;
 use crate::proxy::{Limits, Side};
@@ -13,7 +13,7 @@ pub type Stretch = (Nanos, Nanos);
 pub struct Script {
     /// The life is watched until then.
     pub ends_at: Nanos,
-    /// From then on nothing of ours arrives; nothing of theirs.
+    /// From then on nothing that we send arrives; nothing that the peer sends.
     pub cuts: [Option<Nanos>; 2],
     pub outages: Vec<Stretch>,
     pub peer_stalls: Vec<Stretch>,

@@ -39,7 +39,7 @@ pub struct Outcome {
 /// How long the dead are watched: a rule that has not found them by then never does.
 const WATCHED: f64 = 900.0;
 
-/// From a close of ours to the next connection, at least.
+/// From our close to the next connection, at least.
 const AWAY: Nanos = SECOND;
 
 /// A ping or a pong, headers of TCP and IP and all.

@@ -134,7 +134,7 @@ impl<S: Socket> Client<S> {
         let Stage::Open(peer) = &mut self.stage else { return };
         while self.writable && peer.wants_write() {
             match peer.write_to(&mut self.socket, clock.now()) {
-                // It failed. What the peer said before it left may lie unread.
+                // It failed. The peer's last messages may be unread.
                 Ok(0) => self.readable = true,
                 Ok(_) => answer(peer, &mut self.flood, clock.now()),
                 Err(_) => self.writable = false,

@@ -27,10 +27,10 @@ pub const fn outlasted() -> ConfigBuilder {
     brisk().timeout(millis(3000))
 }
 
-/// Longer than silence may last where the timeout is to be `outlasted`: interval and timeout, and some more.
+/// Longer than silence may last if the timeout must be `outlasted`: interval and timeout, and some more.
 pub const LONGER: Duration = millis(3500);
 
-/// For peers that are to be given up whatever they do: nobody has to be quick.
+/// For peers that must be given up in any case: nobody has to be quick.
 pub const fn strict() -> ConfigBuilder {
     Config::builder().interval(millis(100)).timeout(millis(200)).close_timeout(millis(200))
 }

@@ -158,7 +158,7 @@ extern "C" fn opened(now: f64) -> i32 {
     i32::from(with(|link| link.opened(moment(now))))
 }
 
-/// The dial that is under way came to nothing.
+/// The dial in progress failed.
 #[unsafe(no_mangle)]
 extern "C" fn failed(now: f64) {
     with(|link| link.failed(moment(now)));

@@ -1,10 +1,10 @@
-//! The heartbeat of one connection, as its page tells of it.
+//! The heartbeat of one connection, as its page shows it.
 
 use liveness::{CloseCode, Config, Event, Liveness, Reason, Timestamp};
 
 use crate::link::Action;
 
-/// The heartbeat of a connection, and what is to be told of it.
+/// The heartbeat of a connection, and what to report about it.
 #[derive(Debug)]
 pub(crate) struct Heart {
     pub(crate) machine: Liveness,
@@ -14,7 +14,7 @@ pub(crate) struct Heart {
     /// The newest ping, if its answer will be a round trip, and until it comes.
     sample_of: Option<u64>,
     sampled: bool,
-    /// The server has asked, and is owed an answer.
+    /// The server has asked, and waits for an answer.
     pub(crate) owes: bool,
     /// When the connection stood.
     pub(crate) since: Timestamp,

@@ -61,11 +61,12 @@ pub struct Settings {
 /// What has arrived may wait behind the timer that looks for it: a browser's queues are served in any order. So a verdict waits
 /// this long for a second look.
 pub(crate) const LAST_LOOK: Duration = Duration::from_millis(50);
-/// A look at both clocks each 2 s, and as much tolerance, while somebody looks at the page.
+/// A look at both clocks every 2 s, and as much tolerance, while somebody looks at the page.
 const SEEN: SleepDetector = SleepDetector::DEFAULT;
 /// The timers of a page that nobody looks at ring once a minute, and a late one tells nothing: only clocks that part do.
 const HIDDEN: SleepDetector = SleepDetector::new(Duration::MAX, Duration::from_secs(2));
-/// A dial whose time ran out while nobody looked for longer than this has so long again, once: its success may lie unread.
+/// A dial whose time ran out while nobody looked for longer than this gets the same time again, once, because its success
+/// may be unread.
 pub(crate) const LATE: Duration = Duration::from_secs(1);
 /// The flap of a network, a second for a probe that must wait, and a late timer: how much later than `probe_timeout` a loss
 /// may be found that came of a page's sleep.
@@ -92,7 +93,7 @@ pub struct Link<F> {
     pub(crate) offline: bool,
     /// Until this moment a loss is taken to be this client's alone: its page woke, its network changed, or a person asked.
     pub(crate) alone_until: Timestamp,
-    /// What the application wants after the loss that it was just told of.
+    /// What the application wants after the loss that was just reported.
     pub(crate) wish: Option<OnClose>,
     /// Told after what is told now.
     pub(crate) next: Option<Action>,
@@ -207,13 +208,12 @@ impl<F: FnMut() -> Backoff + Clone> Link<F> {
         self.with_heart(|heart| heart.some_pong(now));
     }
 
-    /// Something of ours was handed to the socket, whose buffer held so many bytes `before` it, and `after` it.
+    /// The socket took something. Its buffer held this many bytes `before` and `after`.
     pub fn sent(&mut self, before: u64, after: u64, now: Timestamp) {
         self.with_heart(|heart| heart.sent(before, after, now));
     }
 
-    /// The ping that was handed out last was. Behind a large upload it is long before it leaves, and only then can its answer
-    /// be waited for.
+    /// The socket took the latest ping. Behind a large upload it leaves much later, and the wait for its answer begins then.
     pub fn ping_sent(&mut self, before: u64, after: u64, now: Timestamp) {
         self.with_heart(|heart| heart.ping_sent(before, after, now));
     }

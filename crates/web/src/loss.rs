@@ -10,7 +10,7 @@ use liveness::{Config, Timestamp};
 use crate::link::{Action, Hanging, LAST_LOOK, LATE, Link, Settings};
 
 impl<F: FnMut() -> Backoff + Clone> Link<F> {
-    /// In a hand-over nobody is told of it: the connection serves.
+    /// During a hand-over this is not reported, because the connection is in use.
     pub(crate) fn dial(&mut self, attempt: Attempt) -> Action {
         self.dial = Some(Hanging { attempt, due: Timestamp::MAX, put_off: false });
         if self.serving.is_some() {
@@ -66,7 +66,7 @@ impl<F: FnMut() -> Backoff + Clone> Link<F> {
         }
     }
 
-    /// Tells of each wait once.
+    /// Reports each wait once.
     pub(crate) fn wait(&mut self) -> Option<Action> {
         let until = match self.reconnect.status() {
             DialStatus::Waiting(until) => Some(until),

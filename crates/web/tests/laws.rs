@@ -150,9 +150,9 @@ struct Witness {
     /// A socket is dialled; another serves.
     dialled: bool,
     serves: bool,
-    /// One served until this one stood, and is to be closed.
+    /// One was in use until this one stood, and must be closed.
     to_retire: bool,
-    /// `Open` was told of the one that serves.
+    /// `Open` was reported for the one in use.
     open: bool,
     hidden: bool,
     /// The system says that there is no network, and nobody has asked since.
@@ -247,7 +247,7 @@ impl Witness {
             assert!(count <= 10, "without end");
         }
         assert!(!self.to_retire, "two connections outlive a turn");
-        assert!(page.poll_timeout().is_none_or(|due| due > now), "it rings in vain");
+        assert!(page.poll_timeout().is_none_or(|due| due > now), "it fires for nothing");
     }
 
     /// It looks when it should.

@@ -47,7 +47,7 @@ fn turn_with(page: &mut Page, wall: Timestamp, is_seen: bool, now: Timestamp) ->
         }
         actions.push(action);
     }
-    assert!(page.poll_timeout().is_none_or(|due| due > now), "it rings in vain");
+    assert!(page.poll_timeout().is_none_or(|due| due > now), "it fires for nothing");
     actions
 }
 
@@ -156,7 +156,7 @@ fn a_network_that_flaps_is_not_dialled_at_the_rate_of_its_flaps() {
         }
         if tenth % 2 == 0 { page.network_lost(now) } else { page.network_back(now) }
     }
-    // Five, and one each 30 s, beside the backoff's own between two flaps.
+    // Five, and one every 30 s, in addition to the backoff's own between two flaps.
     assert!((25..=130).contains(&dials), "{dials}");
 }
 
@@ -177,7 +177,7 @@ fn a_dial_that_the_page_woke_in_has_as_long_as_a_probe() {
     turn(&mut page, at(8000));
     assert!(page.opened(at(12_900)));
     assert_eq!(moment_of(&live(&mut page, at(14_000)), |action| action == Action::Abandon), None);
-    // Where nobody looked when the time ran out, its success may lie unread: a second look, once.
+    // If nobody looked when the time ran out, its success may be unread: a second look, once.
     let mut page = self::page();
     turn_with(&mut page, at(0) + BORN, false, at(0));
     page.wake(at(1000));

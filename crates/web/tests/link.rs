@@ -457,7 +457,7 @@ fn a_heartbeat_that_is_changed_is_that_of_the_open_connection_and_counts_from_wh
         assert_eq!(polled(&mut page, at(1700)), "rtt");
         assert_eq!(page.rtt().unwrap().latest, millis(700));
     }
-    // Nor does it undo what has happened.
+    // It does not undo what has happened either.
     let mut page = connected();
     page.closed(1006, at(1000));
     page.configure(slow(), at(1000));

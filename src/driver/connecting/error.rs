@@ -1,4 +1,4 @@
-//! Why there is no connection.
+//! The errors of a dial.
 
 use std::boxed::Box;
 use std::io;
@@ -14,7 +14,7 @@ use tungstenite::handshake::client::Response;
 use crate::driver::HANDSHAKE_TIMEOUT;
 use crate::reconnect::OnClose;
 
-/// Why `connect` came to nothing. [`then`](Self::then) is what a [`Reconnect`](crate::Reconnect) should do about it.
+/// Why `connect` failed. [`then`](Self::then) is what a [`Reconnect`](crate::Reconnect) should do next.
 ///
 /// ```
 /// use liveness::driver::ConnectError;
@@ -22,48 +22,48 @@ use crate::reconnect::OnClose;
 ///
 /// let error = ConnectError::Scheme("http".into());
 /// assert_eq!(error.to_string(), "an address begins with ws:// or wss://, and not with http://");
-/// assert_eq!(error.then(), OnClose::Stop); // it would be as wrong the next time
+/// assert_eq!(error.then(), OnClose::Stop); // it would be wrong again next time
 /// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// The address is none, or a header cannot be sent.
+    /// The address is invalid, or a header cannot be sent.
     Request(Error),
-    /// The address begins with this, and not with `ws` or `wss`.
+    /// The address begins with this scheme instead of `ws` or `wss`.
     Scheme(String),
-    /// The address wants TLS, and the program has none: what it lacks, in words.
+    /// The address needs TLS, and the program has none. The text says what is missing.
     NoTls(&'static str),
-    /// The name has no address, or nobody could be asked for it.
+    /// The name has no address, or no name server answered.
     LookUp {
         /// The name.
         host: String,
-        /// What the system said.
+        /// The system's error.
         error: io::Error,
     },
-    /// No address of the server took the connection.
+    /// No address of the server accepted the connection.
     Unreachable {
         /// The name, or the IP address.
         host: String,
         /// The port.
         port: u16,
-        /// What the last address that was tried came to.
+        /// The error of the last address.
         error: io::Error,
     },
-    /// It took longer than [`HANDSHAKE_TIMEOUT`] in all, and this is what was waited for.
+    /// The dial took longer than [`HANDSHAKE_TIMEOUT`] in all, and ended in this stage.
     TimedOut(Stage),
-    /// The server's certificate is not to be trusted, or another rule of TLS is broken.
+    /// The server's certificate is not trusted, or another rule of TLS is broken.
     Tls(Box<dyn StdError + Send + Sync>),
-    /// The server answered, and opened no WebSocket: 401, 404, 503.
+    /// The server answered without opening a WebSocket: 401, 404, 503.
     Refused(Box<Response>),
-    /// The connection ended before the WebSocket was open, or the answer was none.
+    /// The connection ended before the WebSocket was open, or the answer was invalid.
     Handshake(Error),
 }
 
-/// What a client waits for before a WebSocket is open.
+/// The stages of a dial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Stage {
-    /// The addresses of the server's name.
+    /// The look-up of the server's name.
     LookUp,
     /// The TCP connection.
     Connect,
@@ -72,7 +72,7 @@ pub enum Stage {
 }
 
 impl ConnectError {
-    /// The server's answer, where it opened no WebSocket: its status, its headers, and what there was of its body.
+    /// The server's answer if it opened no WebSocket: its status, its headers, and the part of its body that came.
     #[must_use]
     pub fn response(&self) -> Option<&Response> {
         match self {
@@ -82,25 +82,26 @@ impl ConnectError {
         }
     }
 
-    /// How long the server asked to be left alone: the seconds of its `Retry-After` (RFC 9110 10.2.3). A date is not
-    /// understood, because no two clocks agree on it: `None`, as where there is none.
+    /// How long the server asked the client to wait: the seconds of its `Retry-After` (RFC 9110 10.2.3). `None`: there is
+    /// none, or it is a date, which this does not read, because no two clocks agree.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         let header = self.response()?.headers().get("retry-after")?;
         header.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
     }
 
-    /// What follows: for [`Reconnect::failed_with`](crate::Reconnect::failed_with).
+    /// What to do next: pass it to [`Reconnect::failed_with`](crate::Reconnect::failed_with).
     ///
-    /// *Stop*, where the same dial would come to the same end: the address is wrong, the program has no TLS, the server's answer
-    /// says so ([`OnClose::by_status`]). Otherwise *as the backoff says*. Where the server sent `Retry-After`, not before that;
-    /// and because all its clients were told the same, later by up to a quarter of it.
+    /// It is [`Stop`](OnClose::Stop) if the next dial would fail in the same way: the address is wrong, the program has no
+    /// TLS, or the server's answer says so ([`OnClose::by_status`]). Otherwise the backoff decides. If the server sent
+    /// `Retry-After`, the dial does not come earlier. It comes later by up to a quarter of that time, because all clients
+    /// got the same answer.
     #[must_use]
     pub fn then(&self) -> OnClose {
         match self {
             Self::Request(_) | Self::Scheme(_) | Self::NoTls(_) => OnClose::Stop,
             Self::LookUp { .. } | Self::Unreachable { .. } | Self::TimedOut(_) => OnClose::AT_ONCE,
-            // A certificate may be the portal's of a hotel, or be renewed the next minute.
+            // The certificate may be that of a hotel's login page, or the server may renew it soon.
             Self::Tls(_) | Self::Handshake(_) => OnClose::AT_ONCE,
             Self::Refused(response) => {
                 let asked = self.retry_after().unwrap_or_default();
@@ -110,7 +111,7 @@ impl ConnectError {
         }
     }
 
-    /// What an error of the handshakes means.
+    /// Sorts an error of the handshakes.
     #[expect(clippy::wildcard_enum_match_arm, reason = "the errors of another crate")]
     pub(in crate::driver) fn of_handshake(error: Error) -> Self {
         match error {

@@ -1,4 +1,4 @@
-//! What a client decides before and while it dials, for all drivers alike: no socket is touched here.
+//! What a client decides before and during a dial, for all drivers. It uses no socket.
 
 mod error;
 #[cfg(feature = "rustls")]
@@ -17,9 +17,9 @@ use tungstenite::protocol::WebSocketConfig;
 
 pub use self::error::{ConnectError, Stage};
 
-/// How a client connects, beside the address: over which TLS, and with which settings of tungstenite's.
+/// How a client connects: with which TLS, and with which settings of tungstenite.
 ///
-/// Both drivers take one: [`tungstenite::connect_with`](super::tungstenite::connect_with) and
+/// Use it with [`tungstenite::connect_with`](super::tungstenite::connect_with) and
 /// [`tokio_tungstenite::connect_with`](super::tokio_tungstenite::connect_with). Keep one for all dials of a program.
 ///
 #[cfg_attr(all(feature = "rustls", feature = "tokio-tungstenite"), doc = "```no_run")]
@@ -33,7 +33,7 @@ pub use self::error::{ConnectError, Stage};
 /// use liveness::driver::tokio_tungstenite::connect_with;
 /// use rustls::{ClientConfig, RootCertStore};
 ///
-/// // One authority of our own, and no other.
+/// // Trust only your own certificate authority.
 /// let mut roots = RootCertStore::empty();
 /// roots.add(std::fs::read("authority.der")?.into())?;
 /// let tls = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
@@ -53,7 +53,7 @@ pub struct Connector {
 }
 
 impl Connector {
-    /// What `connect` uses: the system's certificates, and tungstenite's default settings.
+    /// The connector of `connect`: the system's certificates, and tungstenite's default settings.
     pub const fn new() -> Self {
         Self {
             #[cfg(feature = "rustls")]
@@ -62,26 +62,26 @@ impl Connector {
         }
     }
 
-    /// `wss://` goes over TLS as this says: certificates of your own, a client's certificate, a provider. Its sessions are
-    /// resumed by the next dial.
+    /// Sets the TLS of `wss://`: your own certificates, a client's certificate, a provider. The next dial resumes its
+    /// sessions.
     ///
-    /// Without it the system judges certificates (`rustls-platform-verifier`), by the provider of cryptography that the program has
-    /// [installed](rustls::crypto::CryptoProvider::install_default), or by ring with feature `rustls-ring`. That is settled by
-    /// the first dial that needs it, for the whole process. On Android `rustls-platform-verifier` must be told of the
-    /// program's context first.
+    /// Without it the system checks certificates (`rustls-platform-verifier`), with the provider of cryptography that the
+    /// program has [installed](rustls::crypto::CryptoProvider::install_default), or with ring if feature `rustls-ring` is
+    /// on. The first dial that needs it decides this for the whole process. On Android, pass the program's context to
+    /// `rustls-platform-verifier` first.
     #[cfg(feature = "rustls")]
     pub fn tls(mut self, tls: Arc<rustls::ClientConfig>) -> Self {
         self.tls = Some(tls);
         self
     }
 
-    /// Limits and buffers of the WebSocket; without it tungstenite's defaults.
+    /// Sets the limits and buffers of the WebSocket. Default: tungstenite's.
     pub const fn settings(mut self, settings: WebSocketConfig) -> Self {
         self.settings = Some(settings);
         self
     }
 
-    /// The TLS of a dial: `None` where the address wants none.
+    /// The TLS of a dial; `None` if the address needs none.
     #[cfg(feature = "rustls")]
     pub(super) fn tls_of(&self, address: &Address) -> Result<Option<Tls>, ConnectError> {
         match (&self.tls, address.secure) {
@@ -91,7 +91,7 @@ impl Connector {
         }
     }
 
-    /// `None`: without the feature there is no TLS to be had.
+    /// Without the feature there is no TLS: always `None`, or an error.
     #[cfg(not(feature = "rustls"))]
     pub(super) fn tls_of(&self, address: &Address) -> Result<Option<Tls>, ConnectError> {
         if address.secure {
@@ -106,7 +106,7 @@ impl Connector {
 /// The TLS of a dial.
 #[cfg(feature = "rustls")]
 pub(super) type Tls = Arc<rustls::ClientConfig>;
-/// There is none.
+/// Without the feature there is no TLS.
 #[cfg(not(feature = "rustls"))]
 pub(super) type Tls = core::convert::Infallible;
 
@@ -119,7 +119,7 @@ impl fmt::Debug for Connector {
     }
 }
 
-/// Where a request goes.
+/// The server's address.
 #[derive(Clone, Debug)]
 pub(super) struct Address {
     /// A name, or an IP address without brackets.
@@ -128,7 +128,7 @@ pub(super) struct Address {
     pub(super) secure: bool,
 }
 
-/// A request that can be sent, and where to.
+/// Checks a request, and finds its address.
 pub(super) fn request_and_address(
     request: impl IntoClientRequest,
 ) -> Result<(Request, Address), ConnectError> {
@@ -141,14 +141,14 @@ pub(super) fn request_and_address(
     };
     let no_host = || ConnectError::Request(tungstenite::error::UrlError::NoHostName.into());
     let host = uri.host().filter(|host| !host.is_empty()).ok_or_else(no_host)?;
-    // An address of version 6 stands in brackets in an URL, and nowhere else.
+    // A URL writes an IPv6 address in brackets.
     let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host).into();
     let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
     Ok((request, Address { host, port, secure }))
 }
 
-/// How long to try the next of so many addresses of a name: an equal share of the time that is left, so that one which swallows
-/// everything does not keep the others from being tried.
+/// How long to try the next of this many addresses: an equal share of the remaining time, so that an address that never
+/// answers does not use the time of the others.
 pub(super) fn share(left: Duration, addresses: usize) -> Duration {
     let addresses = u32::try_from(addresses).unwrap_or(u32::MAX);
     left.checked_div(addresses).unwrap_or(left)

@@ -1,4 +1,4 @@
-//! TLS as the system wants it.
+//! TLS with the system's certificates.
 
 use std::boxed::Box;
 use std::sync::{Arc, OnceLock};
@@ -9,7 +9,8 @@ use rustls_platform_verifier::BuilderVerifierExt as _;
 
 use super::{ConnectError, Tls};
 
-/// One for the process: to make it reads the system's certificates, and its sessions are resumed.
+/// One config for the whole process, because making it reads the system's certificates, and because its sessions can be
+/// resumed.
 pub(super) fn of_the_system() -> Result<Tls, ConnectError> {
     static MADE: OnceLock<Tls> = OnceLock::new();
     if let Some(tls) = MADE.get() {
@@ -24,7 +25,8 @@ fn make(provider: Arc<CryptoProvider>) -> Result<Tls, rustls::Error> {
     Ok(Arc::new(builder.with_platform_verifier()?.with_no_client_auth()))
 }
 
-/// What the program has installed comes first: a library that chooses for it takes the choice away from all its other parts.
+/// The provider that the program has installed comes first. A library that installs one takes the choice from the rest of
+/// the program.
 fn provider() -> Result<Arc<CryptoProvider>, ConnectError> {
     if let Some(provider) = CryptoProvider::get_default() {
         return Ok(Arc::clone(provider));

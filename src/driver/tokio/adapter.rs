@@ -1,4 +1,4 @@
-//! What a library's WebSocket must tell of its messages, and how to say it for one that is not known here.
+//! How a library's messages are read and written, and how to add a library.
 
 use std::io;
 use std::string::{String, ToString as _};
@@ -13,12 +13,13 @@ use futures_util::{Sink, Stream};
 use crate::driver::ErrorKind;
 use crate::event::CloseCode;
 
-/// What the messages of a library mean, and how ours are made: an empty type of yours, for a socket of whatever crate.
+/// Reads and writes the messages of a library. Implement it for your own empty type, for a socket of any crate.
 ///
-/// `docs/stacks.md` in the repository has one for each library that many people use, and what cannot be seen there.
+/// `docs/stacks.md` in the repository has an adapter for each widely used library, and says what the driver cannot see
+/// there.
 ///
-/// A socket is wrapped with it by [`LiveStream::with_adapter`](super::LiveStream::with_adapter); those of tokio-tungstenite and
-/// axum need none, because theirs is known: [`LiveStream::new`](super::LiveStream::new).
+/// Pass it to [`LiveStream::with_adapter`](super::LiveStream::with_adapter). The sockets of tokio-tungstenite and axum need
+/// none: use [`LiveStream::new`](super::LiveStream::new).
 ///
 /// ```
 /// # #![allow(dead_code)]
@@ -28,7 +29,7 @@ use crate::event::CloseCode;
 /// use tokio_tungstenite::WebSocketStream;
 /// use tokio_tungstenite::tungstenite::{Message, protocol::CloseFrame};
 ///
-/// struct Old; // an older tokio-tungstenite than ours
+/// struct Old; // an older version of tokio-tungstenite
 ///
 /// impl<T> Adapter<WebSocketStream<T>> for Old {
 ///     type Message = Message;
@@ -60,51 +61,51 @@ pub trait Adapter<S: ?Sized> {
     /// The library's message.
     type Message;
 
-    /// The library answers Pings and echoes a Close by itself, as most do. Where it does not, this is false, and
-    /// [`pong`](Self::pong) makes one.
+    /// The library answers Pings and echoes a Close by itself, as most do. False: it does not, and [`pong`](Self::pong)
+    /// makes the answer.
     const ANSWERS: bool = true;
 
-    /// What a message is.
+    /// The kind of a message.
     fn kind(message: &Self::Message) -> MessageKind<'_>;
 
     /// A Ping with this payload.
     fn ping(payload: &[u8]) -> Self::Message;
 
-    /// A Pong with this payload, where the library answers no Ping itself.
+    /// A Pong with this payload; `None` if the library answers Pings itself.
     #[must_use]
     fn pong(_payload: &[u8]) -> Option<Self::Message> {
         None
     }
 
-    /// A text message, for a heartbeat in such: [`LiveStream::dialect`](super::LiveStream::dialect).
+    /// A text message, for a heartbeat in text messages: [`LiveStream::dialect`](super::LiveStream::dialect).
     fn text(text: String) -> Self::Message;
 
-    /// A binary message, for a heartbeat in such.
+    /// A binary message, for a heartbeat in binary messages.
     fn binary(bytes: Vec<u8>) -> Self::Message;
 
     /// A Close with this code and text, or an empty one.
     fn close(code: Option<CloseCode>, text: &str) -> Self::Message;
 
-    /// What an error of reading or writing means; by default, what [`guess`] makes of it.
+    /// What an error of reading or writing means. Default: [`guess`].
     fn error_kind(error: &(dyn Error + 'static)) -> ErrorKind {
         guess(error)
     }
 
-    /// Shuts the write half of the transport, which under TLS says so to the peer. A library that hides its transport cannot:
-    /// ready at once.
+    /// Shuts the write half of the transport. Under TLS this also tells the peer. If the library hides its transport, return
+    /// ready at once, which is the default.
     fn poll_shutdown(_socket: &mut S, _cx: &mut Context<'_>) -> Poll<()> {
         Poll::Ready(())
     }
 
-    /// Reads some of what comes after a frame against the protocol, and drops it: how many bytes; none or an error at the end.
-    /// To close at once would reset the connection, and the peer might lose our Close. A library that hides its transport cannot:
-    /// pending, and the connection is kept for `close_timeout`.
+    /// Reads and drops bytes after a frame against the protocol. Returns how many; zero or an error at the end. Without it,
+    /// closing at once would reset the connection, and the peer might lose our Close. If the library hides its transport,
+    /// return pending, which is the default; the connection then stays for `close_timeout`.
     fn poll_discard(_socket: &mut S, _cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         Poll::Pending
     }
 }
 
-/// What a message is.
+/// The kind of a message, with its content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MessageKind<'a> {
@@ -121,7 +122,7 @@ pub enum MessageKind<'a> {
 }
 
 impl MessageKind<'_> {
-    /// How many bytes it holds.
+    /// The number of bytes.
     pub(super) const fn len(&self) -> usize {
         match self {
             Self::Text(text) | Self::Close(Some((_, text))) => text.len(),
@@ -131,27 +132,28 @@ impl MessageKind<'_> {
     }
 }
 
-/// A WebSocket whose adapter is known: those of this crate's features, and what you say it of.
+/// A WebSocket with a known adapter: those of this crate's features, and those for which you implement it.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no WebSocket that `liveness` knows",
-    label = "no known WebSocket",
-    note = "the features `tokio-tungstenite` (version 0.30 of it) and `axum` (0.8) know those of these crates",
+    message = "`liveness` has no adapter for the WebSocket `{Self}`",
+    label = "a WebSocket without an adapter",
+    note = "the features `tokio-tungstenite` (for version 0.30) and `axum` (for version 0.8) have adapters",
     note = "for any other library or version write an `Adapter`, about 25 lines, and use `LiveStream::with_adapter`",
     note = "`docs/stacks.md` in the repository has a recipe for warp, actix, poem, salvo, Rocket, smol and others"
 )]
 pub trait WebSocket: Socket<<Self as WebSocket>::Adapter> {
-    /// What its messages mean.
+    /// The adapter of its messages.
     type Adapter: Adapter<Self>;
 }
 
-/// What can be wrapped: a `Stream` and a `Sink` of an adapter's messages. Their errors may differ.
+/// A `Stream` and `Sink` of an adapter's messages, which a [`LiveStream`](super::LiveStream) can wrap. Their errors may
+/// differ.
 ///
-/// It is implemented for all that are.
+/// It is implemented for all such types.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no stream and sink of the messages of `{A}`",
+    message = "`{Self}` is not a stream and a sink of the messages of the adapter `{A}`",
     label = "not a WebSocket of this adapter",
-    note = "it must be `Stream<Item = Result<M, E1>> + Sink<M, Error = E2> + Unpin`, with `M` the adapter's `Message`, and errors that are `Error + Send + Sync + 'static`",
-    note = "two halves are joined by `Joined(stream, sink)`; another version of the same crate has other messages",
+    note = "it must be `Stream<Item = Result<M, E1>> + Sink<M, Error = E2> + Unpin`, where `M` is the adapter's `Message` and the errors are `Error + Send + Sync + 'static`",
+    note = "`Joined(stream, sink)` joins two halves; another version of the same crate has other message types",
     note = "`docs/stacks.md` in the repository has a recipe for warp, actix, poem, salvo, Rocket, smol and others"
 )]
 pub trait Socket<A: Adapter<Self>>:
@@ -160,9 +162,9 @@ pub trait Socket<A: Adapter<Self>>:
     + Unpin
     + Sized
 {
-    /// Why it cannot be read.
+    /// The error of reading.
     type ReadError: Error + Send + Sync + 'static;
-    /// Why it cannot be written to.
+    /// The error of writing.
     type WriteError: Error + Send + Sync + 'static;
 }
 
@@ -177,7 +179,7 @@ where
     type WriteError = E2;
 }
 
-/// Two halves as one socket: what is read from, and what is written to. Their errors may differ.
+/// Two halves as one socket: the half to read from, and the half to write to. Their errors may differ.
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "callers join two halves, and there is no third")]
 pub struct Joined<R, W>(pub R, pub W);
@@ -205,8 +207,8 @@ impl<M, R: Unpin, W: Sink<M> + Unpin> Sink<M> for Joined<R, W> {
     }
 }
 
-/// What an error means, as far as can be seen of it: an `io::Error` anywhere among its sources, or tungstenite's words, of
-/// any version. What nobody knows counts as the peer's fault: it is told so, and the connection is closed.
+/// Guesses what an error means: by an `io::Error` among its sources, or by the words of tungstenite's errors, of any
+/// version. Any other error counts as the peer's fault: the peer gets a Close, and the connection ends.
 ///
 /// ```
 /// use liveness::CloseCode;

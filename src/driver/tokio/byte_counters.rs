@@ -1,4 +1,4 @@
-//! A transport that counts the bytes that move.
+//! A transport that counts its bytes.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,31 +9,31 @@ use core::task::{Context, Poll, Waker};
 
 use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// What a [`Counted`] transport has counted. Clones show the same counts.
+/// The counts of a [`Counted`] transport. Clones share the same counts.
 ///
-/// It is how a [`LiveStream`](super::LiveStream) sees bytes move through a transport that it cannot reach. Where that cannot be
-/// wrapped in a [`Counted`] either, the code that moves the bytes says so: [`note_received`](Self::note_received) and the like.
+/// Through it a [`LiveStream`](super::LiveStream) sees the bytes of a transport that it cannot reach. If you cannot wrap the
+/// transport in a [`Counted`], report the bytes yourself: [`note_received`](Self::note_received) and the like.
 ///
 /// ```
 /// use liveness::driver::tokio::ByteCounters;
 ///
 /// let counters = ByteCounters::default();
-/// counters.note_received(5); // before the library is given them
+/// counters.note_received(5); // before you pass them to the library
 /// counters.note_sent(2);
 /// assert_eq!((counters.received(), counters.sent(), counters.has_ended()), (5, 2, false));
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct ByteCounters(Arc<Counts>);
 
-/// Each written by one end of one transport, which is polled by one task at a time: no count needs a lock.
+/// Each count is written by one end of one transport, which one task at a time polls. So no count needs a lock.
 #[derive(Debug, Default)]
 struct Counts {
     received: AtomicUsize,
     sent: AtomicUsize,
     ended: AtomicBool,
-    /// A driver is in a call of the library's: an error of writing may be held back.
+    /// A driver is calling the library: an error of writing may be held back.
     may_hold: AtomicBool,
-    /// One is: nothing can be written any more, and the library was not told.
+    /// An error is held back: nothing can be written any more, and the library does not know.
     is_held: AtomicBool,
     held: Mutex<Held>,
 }
@@ -46,14 +46,14 @@ struct Held {
 }
 
 impl ByteCounters {
-    /// Bytes received, modulo the size of a `usize`: made to be compared with an earlier count.
+    /// Bytes received, modulo the size of a `usize`. Compare it with an earlier count.
     #[must_use]
     #[inline]
     pub fn received(&self) -> usize {
         self.0.received.load(Ordering::Relaxed)
     }
 
-    /// Bytes sent, likewise.
+    /// Bytes sent, modulo the size of a `usize`.
     #[must_use]
     #[inline]
     pub fn sent(&self) -> usize {
@@ -67,12 +67,12 @@ impl ByteCounters {
         self.0.ended.load(Ordering::Relaxed)
     }
 
-    /// This many bytes arrived. Each count has one writer: do not say so in two tasks at once.
+    /// Reports that this many bytes arrived. Each count has one writer: do not call this in two tasks at once.
     pub fn note_received(&self, bytes: usize) {
         add(&self.0.received, bytes);
     }
 
-    /// The transport took this many bytes.
+    /// Reports that the transport took this many bytes.
     pub fn note_sent(&self, bytes: usize) {
         add(&self.0.sent, bytes);
     }
@@ -82,27 +82,27 @@ impl ByteCounters {
         self.0.ended.store(true, Ordering::Relaxed);
     }
 
-    /// A driver calls the library, and an error of writing that comes of it is held back: the library would read no further,
-    /// and what the peer said before it left is still there to be read. Any other writer, such as the connection that
-    /// HTTP/2's streams share, is told at once.
+    /// A driver begins to call the library. From here an error of writing is held back. Otherwise the library would stop
+    /// reading, and messages that the peer sent before it left would be lost. Any other writer, such as the connection that
+    /// HTTP/2's streams share, gets the error at once.
     #[inline]
     pub(super) fn begin_call(&self) {
         self.0.may_hold.store(true, Ordering::Relaxed);
     }
 
-    /// The call is over. True: an error is held back.
+    /// The call has ended. True: an error is held back.
     #[inline]
     pub(super) fn end_call(&self) -> bool {
         self.0.may_hold.store(false, Ordering::Relaxed);
         self.0.is_held.load(Ordering::Acquire)
     }
 
-    /// The error that is held back. The transport's own users are told of its like when it is released.
+    /// The error that is held back. The transport's own users get a copy after the release.
     pub(super) fn held_error(&self) -> Option<io::Error> {
         self.held().error.as_ref().map(copy)
     }
 
-    /// Nothing is held back any more. A task that waits for it is woken.
+    /// Ends the holding back, and wakes a task that waits for it.
     pub(super) fn release(&self) {
         if self.0.is_held.swap(false, Ordering::AcqRel) {
             let waker = self.held().waker.take();
@@ -116,7 +116,7 @@ impl ByteCounters {
         self.0.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What became of an attempt to read, into a buffer that had room or had none.
+    /// Counts the result of a read, into a buffer with or without room.
     #[inline]
     pub(super) fn note_read(&self, read: &Poll<io::Result<usize>>, room: bool) {
         match read {
@@ -133,7 +133,7 @@ impl ByteCounters {
         }
     }
 
-    /// An attempt to write, where one may be made, and what becomes of it.
+    /// Tries to write, unless an error is held back, and counts the result.
     #[inline]
     pub(super) fn write(
         &self,
@@ -147,7 +147,7 @@ impl ByteCounters {
         self.note_write(written, cx)
     }
 
-    /// What became of an attempt to write; one that fails is held back as one that has to wait.
+    /// Counts the result of a write. An error that is held back looks like a write that must wait.
     fn note_write(&self, written: Poll<io::Result<usize>>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         match written {
             Poll::Ready(Ok(count)) => add(&self.0.sent, count),
@@ -164,7 +164,7 @@ impl ByteCounters {
         written
     }
 
-    /// Instead of another attempt to write: nothing where one may be made.
+    /// The result in place of another write, after a write has failed; `None`: try to write.
     #[inline]
     fn refusal(&self, cx: &mut Context<'_>) -> Option<Poll<io::Result<usize>>> {
         if self.has_ended() { self.refusal_after_the_end(cx) } else { None }
@@ -181,7 +181,7 @@ impl ByteCounters {
         Some(Poll::Ready(Err(error)))
     }
 
-    /// Whether it is one that ends the transport.
+    /// Whether the error ends the transport.
     fn note_error(&self, error: &io::Error) -> bool {
         let ends = !matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted);
         if ends {
@@ -191,12 +191,12 @@ impl ByteCounters {
     }
 }
 
-/// One more of the same error.
+/// A copy of the error.
 fn copy(error: &io::Error) -> io::Error {
     error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error)
 }
 
-/// Counters, and what they showed when they were last looked at.
+/// Counters, and their values at the last look.
 #[derive(Debug)]
 pub(super) struct LastCounts {
     pub(super) counters: ByteCounters,
@@ -210,7 +210,7 @@ impl LastCounts {
         Self { counters, received, sent }
     }
 
-    /// How many bytes came and went since this was last asked.
+    /// How many bytes came and went since the last call.
     #[inline]
     pub(super) fn moved(&mut self) -> (usize, usize) {
         let (received, sent) = (self.counters.received(), self.counters.sent());
@@ -220,14 +220,14 @@ impl LastCounts {
     }
 }
 
-/// A load and a store: there is one writer, and a locked addition costs more than all the rest of a turn.
+/// A load and a store are enough for one writer. A locked addition costs more than the rest of a turn.
 fn add(count: &AtomicUsize, more: usize) {
     count.store(count.load(Ordering::Relaxed).wrapping_add(more), Ordering::Relaxed);
 }
 
-/// Counts the bytes through a transport of tokio's traits or of futures-io's, and is otherwise as it.
+/// Wraps a transport of tokio's traits or of futures-io's, and counts its bytes.
 ///
-/// Under TLS put it on the inside, on the socket itself: a record of TLS shows nothing until it is complete.
+/// Under TLS wrap the socket itself, inside of the TLS stream, because a record of TLS shows nothing until it is complete.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -237,7 +237,7 @@ fn add(count: &AtomicUsize, more: usize) {
 ///
 /// # let (socket, mut peer) = tokio::io::duplex(64);
 /// let mut transport = Counted::new(socket);
-/// let counters = transport.counters().clone(); // for `LiveStream::counted`, whatever is put around the transport
+/// let counters = transport.counters().clone(); // for `LiveStream::counted`, whatever you wrap around the transport
 /// peer.write_all(b"hello").await?;
 /// transport.read_exact(&mut [0; 5]).await?;
 /// assert_eq!((counters.received(), counters.sent()), (5, 0));
@@ -251,12 +251,12 @@ pub struct Counted<T> {
 }
 
 impl<T> Counted<T> {
-    /// Counts the bytes through this transport.
+    /// Wraps this transport.
     pub fn new(transport: T) -> Self {
         Self { transport, counters: ByteCounters::default() }
     }
 
-    /// What it counts.
+    /// The counters.
     pub const fn counters(&self) -> &ByteCounters {
         &self.counters
     }

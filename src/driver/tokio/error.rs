@@ -1,4 +1,4 @@
-//! Why a stream or a sink failed.
+//! The errors of the stream and of the sink.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use core::fmt;
 
 use crate::event::Reason;
 
-/// An error of the library or of the transport. Clones show the same one, so both halves of a socket are told.
+/// An error of the library or of the transport. Clones share it, so both halves of a socket get it.
 pub type Cause = Arc<dyn core::error::Error + Send + Sync>;
 
 /// Why a stream or a sink failed.
@@ -17,15 +17,15 @@ pub enum Error {
     Offline {
         /// Why.
         reason: Reason,
-        /// The socket's error, where one ended the connection: a frame against the protocol, a transport that failed.
+        /// The socket's error, if an error ended the connection: a frame against the protocol, a transport that failed.
         cause: Option<Cause>,
     },
-    /// The socket refused this message, such as one that is too large. The connection lives on.
+    /// The socket refused this message, for example because it is too large. The connection is not affected.
     Rejected(Cause),
 }
 
 impl Error {
-    /// Why the connection is over; `None` where it is not.
+    /// Why the connection is over; `None` if it is not.
     #[must_use]
     pub const fn reason(&self) -> Option<Reason> {
         match self {
@@ -35,7 +35,7 @@ impl Error {
     }
 }
 
-/// The reason in words, and after a colon the socket's error, where there is one: `no answer to a ping in time`.
+/// The reason in words, and after a colon the socket's error, if there is one: `no answer to a ping in time`.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

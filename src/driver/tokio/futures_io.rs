@@ -1,4 +1,4 @@
-//! [`Counted`] over the traits of futures-io, as smol and async-std have them.
+//! [`Counted`] for the traits of futures-io, which smol and async-std use.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! How the peer is asked, and how often.
+//! The heartbeat of a stream: how it pings, and how often.
 
 use super::{Adapter, LiveStream, Socket, Timer};
 use crate::config::Config;
@@ -7,14 +7,13 @@ use crate::dialect::{Dialect, Heard};
 use crate::liveness::Liveness;
 
 impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
-    /// The heartbeat is in messages, in this [`dialect`](crate::dialect); without it, in frames. Say it before the stream is first
-    /// polled.
+    /// Puts the heartbeat into messages of this [`dialect`](crate::dialect). Without it, pings are frames. Call it before
+    /// the stream is first polled.
     ///
-    /// Pings are sent so, the peer's are answered, and the stream shows neither. Frames are answered as before, and count as
-    /// before. The dialect's own config goes with it: the wrong schedule is the mistake that kills.
+    /// The stream sends pings in the dialect and answers the peer's pings. It returns neither. Ping and Pong frames still
+    /// work and still count. Use the dialect's own config, because a wrong schedule closes live peers.
     ///
-    /// Where pages and programs share an endpoint, the request says which it is: by its path, its query or, as here, its
-    /// subprotocol.
+    /// If pages and programs share an endpoint, choose by the request: by its path, its query or, as here, its subprotocol.
     ///
     /// ```no_run
     /// # #![allow(dead_code)]
@@ -38,7 +37,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
     /// };
     /// let (socket, counters) = accept_hdr(stream, look, None).await?;
     /// let socket = LiveStream::new(socket, Config::DEFAULT).counted(counters);
-    /// // A program's library answers frames; a page's script answers text.
+    /// // A program's library answers Ping frames; a page's script answers text.
     /// let mut socket = if is_page { socket.dialect(TextHeartbeats) } else { socket };
     /// # let _ = socket.next().await;
     /// # Ok(())
@@ -51,7 +50,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
         self
     }
 
-    /// From now on these settings: see [`Liveness::reconfigure`]. For numbers that the server's hello announces.
+    /// Replaces the settings: see [`Liveness::reconfigure`]. For numbers in the server's hello.
     ///
     /// ```
     /// # use futures_util::{SinkExt, StreamExt};
@@ -67,7 +66,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
     /// # let socket = WebSocketStream::from_raw_socket(ours, Role::Client, None).await;
     /// # let mut server = WebSocketStream::from_raw_socket(theirs, Role::Server, None).await;
     /// # server.send(Message::text(r#"0{"sid":"7","upgrades":[],"pingInterval":5000,"pingTimeout":4000}"#)).await?;
-    /// // This end never asks, so nothing goes out before the hello.
+    /// // This end never asks, so it sends nothing before the hello.
     /// let mut socket = LiveStream::new(socket, engine_io::CLIENT_CONFIG).dialect(engine_io::client());
     /// let open = socket.next().await.ok_or("over")??;
     /// let (interval, timeout) = engine_io::open(open.to_text()?).ok_or("no open packet")?;
@@ -77,8 +76,8 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
     /// # }
     /// ```
     ///
-    /// An end that asks may ask before the hello: its first ping falls anywhere in the first `interval`. Where the protocol forbids
-    /// that, read the hello from the bare socket, and wrap it then:
+    /// An end that asks may ask before the hello, because its first ping comes at a random time in the first `interval`. If
+    /// the protocol forbids that, read the hello from the bare socket, and then wrap it:
     ///
     /// ```
     /// # use futures_util::{SinkExt, StreamExt};
@@ -114,11 +113,11 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
         self.wakers.wake_all();
     }
 
-    /// The program's own codec found this in a message that it was shown: where the heartbeat is compressed (Discord's zlib), or in
-    /// a stream of bytes that messages cut anywhere (MQTT, NATS). What it owes for it, it sends itself.
+    /// Reports a heartbeat that the program's own codec found: in a compressed message (Discord's zlib), or in a byte stream
+    /// whose packets messages may cut (MQTT, NATS). If it needs an answer, the program sends it.
     ///
-    /// Our pings are what a [`dialect`](Self::dialect) of the program's asks, which hears only data. Under
-    /// [`Evidence::PongOnly`](crate::Evidence::PongOnly) a caller that reads late is a peer that answers late.
+    /// A [`dialect`](Self::dialect) of the program writes our pings, and takes every message for data. Under
+    /// [`Evidence::PongOnly`](crate::Evidence::PongOnly), if your program reads late, the peer's answer is late.
     ///
     /// ```
     /// # use futures_util::{SinkExt, StreamExt};
@@ -127,7 +126,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
     /// use liveness::driver::tokio::LiveStream;
     /// use liveness::{Config, Payload};
     ///
-    /// /// MQTT asks with two bytes. The answer may be cut over messages, so the program's parser finds it.
+    /// /// An MQTT ping has two bytes. Several messages may hold the answer, so the program's parser finds it.
     /// struct PingRequests;
     ///
     /// impl Dialect for PingRequests {
@@ -162,7 +161,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
     pub fn heard(&mut self, heard: Heard) {
         self.read_the_clock();
         self.session.heard(heard, &mut self.machine, self.now);
-        // What draws on the budget of a flood may end it.
+        // An event that draws on the control budget may end the connection.
         self.wakers.wake_all();
     }
 
@@ -171,7 +170,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
     pub fn probe(&mut self) {
         self.read_the_clock();
         self.session.probe(&mut self.machine, self.now);
-        // The half that is polled next sends it, so both are woken.
+        // The half that is polled next sends it, so wake both.
         self.wakers.wake_all();
     }
 }

@@ -1,32 +1,32 @@
-//! tokio, or any other runtime: a WebSocket that is `Stream` and `Sink` as before, and does its own heartbeating.
+//! tokio, or any other runtime: a WebSocket that is still a `Stream` and a `Sink`, and has its own heartbeat.
 //!
-//! Wrap a socket in a [`LiveStream`] and use it as you used the socket. Pings go out and deadlines are kept while you
-//! wait for the next message or for a message to be sent; there is no task and no timer beside it. When the peer is
-//! given up, the stream ends with an [`Error::Offline`] that says why.
+//! Wrap a socket in a [`LiveStream`] and use it like the socket. It sends pings and watches deadlines while you wait for the
+//! next message, or while you send one. It needs no task and no timer of its own. At the verdict the stream ends with an
+//! [`Error::Offline`], which says why. Without an async runtime use `driver::tungstenite` instead.
 //!
-//! The sockets of [tokio-tungstenite](super::tokio_tungstenite) and [axum](super::axum) are ready to be wrapped; any other
-//! can be, by an [`Adapter`] of some 25 lines, and by a [`Timer`] under another runtime.
+//! The sockets of [tokio-tungstenite](super::tokio_tungstenite) and [axum](super::axum) need nothing more. Any other socket
+//! needs an [`Adapter`] of about 25 lines, and any other runtime needs a [`Timer`].
 //!
-//! # What comes out of it
+//! # What the stream returns
 //!
-//! Data messages. Pings, Pongs and heartbeats in messages are answered and not shown; of the peer's Close,
-//! [`close_frame`](LiveStream::close_frame) tells. After a proper close the stream ends with `None`; after any other end, with an
-//! error first. Whatever had arrived before is handed out before either.
+//! It returns data messages. It answers Pings and heartbeats in messages, and does not return them.
+//! [`close_frame`](LiveStream::close_frame) returns the peer's Close. After a proper close the stream ends with `None`.
+//! After any other end it returns an error first. It returns all earlier messages before that.
 //!
 //! # The end
 //!
-//! *You are told at the verdict*, by `next` and by a `send` that waits. What is left to do then, to say why and to wait until the
-//! peer has heard it, goes on while somebody polls on: `next` gives `None` when it is done, `close_timeout` after the verdict at
-//! the latest. To drop the stream cuts that short.
+//! *At the verdict* `next` returns the error, and so does a `send` that waits. After it the stream still sends the Close and
+//! waits for the peer's, while you keep polling. `next` returns `None` when that is done, at most `close_timeout` after the
+//! verdict. If you drop the stream, it ends at once.
 //!
-//! *Dropped*, at whatever time and for whatever reason (an early return, a task that is aborted, a panic, a `select!` that is
-//! lost), it tells its observers the end, `MarkOffline(LocalClosed)` and `Disconnect`, and the peer, if the socket takes a
-//! Close at once.
+//! *When you drop it*, at any time and for any reason (an early return, an aborted task, a panic, a lost `select!`), the
+//! stream tells its observers the end, `MarkOffline(LocalClosed)` and `Disconnect`. It sends a Close if the socket takes it
+//! at once.
 //!
 //! # Split
 //!
-//! `StreamExt::split` works, and so does a task for each half: a deadline or a socket that is ready wakes whichever half
-//! waits. Where many tasks have something to say, give the writing half to one of them and the others a channel to it:
+//! `StreamExt::split` works, and each half may have its own task: a deadline or a ready socket wakes the half that waits. If
+//! many tasks send, give the writing half to one of them, and a channel to the others:
 //!
 //! ```
 //! # use futures_util::{SinkExt, StreamExt};
@@ -43,7 +43,7 @@
 //! tokio::spawn(async move {
 //!     while let Some(message) = said.recv().await {
 //!         if sink.send(message).await.is_err() {
-//!             break; // offline: the reader is told why
+//!             break; // offline: the reader gets the reason
 //!         }
 //!     }
 //! });
@@ -66,17 +66,17 @@
 //!
 //! # When you do not call `next`
 //!
-//! That is your own backpressure, and no live peer dies of it. What has arrived is read before a deadline that it may refute is
-//! judged. Where you come back after a while, what waited for you is not measured as if the peer had been slow.
+//! This is your own backpressure, and it never closes a live peer. The stream reads what has arrived before it judges a
+//! deadline that the data may refute. If your program was away for a while, that delay does not count against the peer.
 //!
-//! A program that only sends is a reader too: what the peer says meanwhile is read each 50 ms or less, after your message is
-//! written, so that pings are answered and a Close is noticed. Somebody must poll, though: nothing happens between two calls.
+//! If your program only sends, the stream reads at least every 50 ms, after your message is written. So pings are answered
+//! and a Close is noticed. But your program must poll it: nothing happens between two calls.
 //!
 //! # What it costs, what it bounds
 //!
-//! What is read ahead of you is kept for the next `next`: up to the [`Limits`](crate::session::Limits), 64 messages or 1 MiB unless you
-//! [say otherwise](LiveStream::limits). Then it stops reading, and a peer that it does not listen to is not judged. A peer that does
-//! not read holds up `send`, as ever, until it is given up.
+//! The stream keeps messages that it reads early, up to the [`Limits`](crate::session::Limits): 64 messages or 1 MiB, unless
+//! you [change them](LiveStream::limits). Then it stops reading, and it does not judge a peer while it does not read. A peer
+//! that does not read blocks `send`, until the verdict.
 
 mod adapter;
 mod byte_counters;
@@ -115,53 +115,53 @@ use crate::time::{Clock, Timestamp};
 
 /// A WebSocket and the machine that judges its peer. The module's page says how to use it.
 ///
-/// `A` says what its messages mean, and `T` what time it is: for a known socket under tokio neither need be named.
+/// `A` reads and writes its messages, and `T` tells the time. For a known socket under tokio you need not name them.
 pub struct LiveStream<S: Socket<A>, A: Adapter<S> = <S as WebSocket>::Adapter, T: Timer = TokioTimer> {
-    /// `None` once disconnected.
+    /// `None` after the disconnect.
     socket: Option<S>,
     machine: Observed,
     session: Session<A::Message>,
     timer: T,
-    /// When it fires at the latest.
+    /// The latest moment at which it fires.
     alarm: Timestamp,
     /// The machine has not been polled since the alarm was compared with its deadlines.
     armed: bool,
-    /// The latest look at the clock. Bytes are dated by the read that brought them.
+    /// The latest reading of the clock. It is also the time of the bytes that came with a read.
     now: Timestamp,
-    /// `None`: only whole messages are seen to move.
+    /// `None`: the driver sees only whole messages.
     counts: Option<LastCounts>,
-    /// What wakes us, and the waker made of it that everything inside is polled with.
+    /// The tasks to wake, and the waker for everything that the stream polls.
     wakers: Arc<Wakers>,
     waker: Waker,
-    /// The clock must be read before anything is judged.
+    /// Read the clock before any deadline is judged.
     clock_stale: bool,
-    /// Something happened since the deadlines were last looked at.
+    /// Something happened since the deadlines were last checked.
     recheck: bool,
-    /// The last that was done was to hand out a data message, and another one at the same moment changes nothing.
+    /// The last step returned a data message, and another one at the same moment changes nothing.
     streak: bool,
-    /// The deadlines wait for the next turn, because the task has spent its budget.
+    /// The deadlines wait for the next turn, because the task has used its budget.
     deferred: bool,
     /// The caller has fed messages since the library was last flushed.
     fed: bool,
-    /// The library is being called; if it still is when this is dropped, it has panicked.
+    /// A call of the library is in progress. If it still is when the stream is dropped, the library has panicked.
     calling: bool,
     /// The peer's Close.
     close_frame: Option<A::Message>,
     cause: Option<Cause>,
-    /// The reader has been told a verdict; that all is over.
+    /// The reader has got the verdict, and then the end.
     verdict_told: bool,
     end_told: bool,
     status: Option<watch::Sender<Status>>,
 }
 
 impl<S: WebSocket> LiveStream<S, S::Adapter> {
-    /// Watches a WebSocket that is open: of tokio-tungstenite, or of axum. Call it within a tokio runtime that has time enabled.
+    /// Watches an open WebSocket of tokio-tungstenite or axum. Call it within a tokio runtime that has time enabled.
     ///
-    /// Without [`ByteCounters`] only whole messages are seen to move; give them to it with [`counted`](Self::counted), or open the
-    /// socket with a function of [`tokio_tungstenite`](super::tokio_tungstenite), which does.
+    /// Without [`ByteCounters`] it sees only whole messages. Set them with [`counted`](Self::counted), or open the socket
+    /// with a function of [`tokio_tungstenite`](super::tokio_tungstenite), which does that.
     ///
-    /// A `write_timeout` of never becomes as long as `timeout`: else a ping behind a large download would count as
-    /// written long before it is.
+    /// A `write_timeout` of never becomes as long as `timeout`. Otherwise a ping behind a large download would count as
+    /// written long before it leaves.
     pub fn new(socket: S, config: Config) -> Self {
         Self::with_timer(TokioTimer::new(clock()), socket, config)
     }
@@ -180,7 +180,7 @@ impl<S: Socket<A>, A: Adapter<S>> LiveStream<S, A> {
 }
 
 impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
-    /// Watches a WebSocket by another runtime's [`Timer`].
+    /// Watches a WebSocket with another runtime's [`Timer`].
     pub fn with_timer(timer: T, socket: S, config: Config) -> Self {
         let wakers = Arc::new(Wakers::default());
         let now = timer.now();
@@ -220,7 +220,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
         self.timer.now()
     }
 
-    /// The code and the text of the peer's Close; `None` before it comes, and where it has none.
+    /// The code and the text of the peer's Close; `None` before it comes, and if it has none.
     pub fn close_frame(&self) -> Option<(u16, &str)> {
         match A::kind(self.close_frame.as_ref()?) {
             MessageKind::Close(close) => close,
@@ -230,7 +230,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
         }
     }
 
-    /// The error that ended the connection, where one did. It is in [`Error::Offline`] too.
+    /// The error that ended the connection, if one did. [`Error::Offline`] has it too.
     pub const fn cause(&self) -> Option<&Cause> {
         self.cause.as_ref()
     }
@@ -240,16 +240,16 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
         self.socket.as_ref()
     }
 
-    /// The socket, unless it is closed, and no heartbeat any more. Observers are told the end, and the peer is not: no Close is
-    /// written. To drop the socket then breaks the connection.
+    /// Stops the heartbeat and returns the socket, unless it is closed. Observers get the end. The peer does not, because no
+    /// Close is written: if you then drop the socket, the connection breaks.
     #[must_use]
     pub fn into_inner(mut self) -> Option<S> {
         self.socket.take()
     }
 
-    /// Closes with this code and text, at most 123 bytes of it; then call `next` until it ends.
+    /// Closes with this code and the first 123 bytes of this text. Then call `next` until it ends.
     pub fn close(&mut self, code: CloseCode, text: &str) {
-        // A caller that closes asks again and again whether it is done, and is woken for it only once.
+        // A caller that closes polls until it is done, and is woken for that only once.
         if self.is_offline() {
             return;
         }
@@ -263,7 +263,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
 impl<S: Socket<A>, A: Adapter<S>, T: Timer> Drop for LiveStream<S, A, T> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            // One more panic, of an observer or of the library, would abort the process.
+            // A second panic, of an observer or of the library, would abort the process.
             let _ = catch_unwind(AssertUnwindSafe(|| self.abandon()));
         } else {
             self.abandon();
@@ -271,7 +271,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> Drop for LiveStream<S, A, T> {
     }
 }
 
-/// Nothing in it is pinned.
+/// No field is pinned.
 impl<S: Socket<A>, A: Adapter<S>, T: Timer> Unpin for LiveStream<S, A, T> {}
 
 impl<S: Socket<A>, A: Adapter<S>, T: Timer> fmt::Debug for LiveStream<S, A, T> {

@@ -1,4 +1,4 @@
-//! What is said of a stream before it is first polled.
+//! The options of a stream, before it is first polled.
 
 use ::tokio::sync::watch;
 
@@ -10,7 +10,7 @@ use crate::observer::{Observer, OnAction};
 use crate::session::{Limits, Role};
 
 impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
-    /// Sees bytes move by the counters of the transport underneath: parts of a large frame, a download that is read slowly.
+    /// Uses the counters of the transport to see bytes: parts of a large frame, a download that the peer reads slowly.
     #[must_use]
     pub fn counted(mut self, counters: impl Into<Option<ByteCounters>>) -> Self {
         self.counts = counters.into().map(LastCounts::new);
@@ -18,37 +18,37 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
         self
     }
 
-    /// This is the end of the connection that dialled: after the closing handshake it waits for the server to hang up
-    /// (RFC 6455 7.1.1). Without it, it is the server's end. Say it before the stream is first polled.
+    /// Sets the end of the connection that this is. The default is the server's. The client's end waits for the server to
+    /// hang up after the closing handshake (RFC 6455 7.1.1). Call it before the stream is first polled.
     #[must_use]
     pub fn role(mut self, role: Role) -> Self {
         self.session.set_role(role);
         self
     }
 
-    /// Keeps at most this much for a caller that does not read, and for a peer that does not. Say it before the stream is
-    /// first polled.
+    /// Sets how much the stream keeps while its caller, or its peer, does not read. Call it before the stream is first
+    /// polled.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.session.set_limits(limits);
         self
     }
 
-    /// Shows every action to `observer` before it is carried out: `MarkOnline`, `MarkSuspect`, `MarkOffline` and
-    /// `Disconnect` are what a presence list wants.
+    /// Calls `observer` for every action, before the stream carries it out. A presence list needs `MarkOnline`,
+    /// `MarkSuspect`, `MarkOffline` and `Disconnect`.
     ///
-    /// The verdict may fall while messages that came before it still wait to be read, so `MarkOffline` may come before the
-    /// last of them do. Where a message begins something that the verdict ends, such as a user's connection in a
-    /// [`Presence`](crate::Presence), end it after the last message as well.
+    /// The verdict may come while earlier messages are unread, so `MarkOffline` may come before the last of them. If a
+    /// message begins something that the verdict ends, such as a user's connection in a [`Presence`](crate::Presence), end
+    /// it after the last message as well.
     #[must_use]
     pub fn on_action(self, observer: impl FnMut(Action, &Liveness) + Send + 'static) -> Self {
         self.observe(OnAction::new(observer))
     }
 
-    /// Tells this observer too of every input and every action: a `Recorder`, a `Traced`, one of your
-    /// own. Several may be attached.
+    /// Attaches an observer of every input and every action: a `Recorder`, a `Traced`, or your own. A stream may have
+    /// several.
     ///
-    /// Say it before the stream is first polled where it is to see the whole life.
+    /// Call it before the stream is first polled, if the observer must see the whole life.
     #[must_use]
     pub fn observe(mut self, observer: impl Observer + Send + 'static) -> Self {
         self.machine.observe(observer, self.timer.now());
@@ -56,7 +56,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
         self
     }
 
-    /// The status of the peer, to be watched from another task. The channel closes when the socket is dropped.
+    /// The status of the peer, for another task. The channel closes when the socket is dropped.
     ///
     /// ```no_run
     /// # #![allow(dead_code)]

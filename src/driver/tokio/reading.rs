@@ -16,28 +16,29 @@ use crate::dialect;
 use crate::event::Reason;
 use crate::session::Inbound;
 
-/// How much is read in one turn: more than a full inbox takes, and a bound where a peer sends faster than we read.
+/// How many reads a turn makes: more than fill an inbox, and a bound for a peer that sends faster than we read.
 const READS_PER_TURN: usize = 16 * 1024;
 
-/// What one attempt to read brought.
+/// The result of one read.
 enum Read<T> {
     /// A message for the caller.
     Message(T),
-    /// Something that is none of its business.
+    /// Something that is not for the caller.
     Other,
-    /// Nothing: there is nothing, or the task has had its share.
+    /// Nothing: nothing has arrived, or the task has used its budget.
     Blocked,
     /// Nothing: the session does not want to read.
     NotNow,
 }
 
-/// What a library gives its reader.
+/// The result of a library's read.
 type Polled<S, A> = Result<<A as Adapter<S>>::Message, <S as Socket<A>>::ReadError>;
 
-/// Data messages, and no control frames. After a proper close by either side it ends when the closing is done; after any
-/// other end, with an [`Error::Offline`] at the verdict.
+/// It returns data messages, and no control frames. After a proper close by either side it ends when the closing is done.
+/// After any other end, it returns an [`Error::Offline`] at the verdict.
 ///
-/// A caller that polls on after that error gets `None` when the closing is done. To drop the stream cuts the closing short.
+/// A caller that keeps polling after that error gets `None` when the closing is done. If you drop the stream, the closing
+/// ends at once.
 impl<S: Socket<A>, A: Adapter<S>, T: Timer> Stream for LiveStream<S, A, T> {
     type Item = Result<A::Message, Error>;
 
@@ -62,10 +63,10 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> FusedStream for LiveStream<S, A, T> 
 }
 
 impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
-    /// The bytes of most messages came with those of the message before. Then no time has passed that anybody knows of, and
-    /// another message changes nothing: neither what comes before a read nor what is noted after it needs to be done again.
+    /// The bytes of most messages came together with those of the message before. Then no time has passed that the driver
+    /// knows of, and another message changes nothing: so the steps before a read and after it need not be repeated.
     ///
-    /// Whatever else happens to the stream ends a streak, or wakes it.
+    /// Every other call ends a streak, or wakes the stream.
     #[inline]
     fn is_in_streak(&self) -> bool {
         let streak = self.streak && !self.wakers.is_woken();
@@ -75,7 +76,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
 
     /// A turn that only reads another data message would change nothing.
     fn is_unmoved_by_data(&self) -> bool {
-        // Without counts the clock is read for each message.
+        // Without counts the driver reads the clock for each message.
         self.counts.is_some()
             && !self.clock_stale
             && !self.recheck
@@ -83,7 +84,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
             && self.session.is_unmoved_by_data(self.now)
     }
 
-    /// The next message, or the end. `polled` is what the library was just asked for, if it was.
+    /// The next message, or the end. `polled` is the result of the library's poll, if it was just polled.
     #[inline(never)]
     fn poll_message(
         &mut self,
@@ -96,7 +97,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
                 None => {
                     self.begin_turn();
                     if self.session.wants_write() {
-                        // An answer does not wait behind a peer that talks without end.
+                        // An answer must not wait while a peer sends without end.
                         let _ = self.write();
                     }
                     if let Some(message) = self.take() {
@@ -113,7 +114,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
                     self.check_deadlines();
                     self.session.delivered(self.now);
                     if self.session.wants_write() {
-                        // A message that the program is shown, and is owed an answer all the same.
+                        // A message for the program may also need an answer.
                         let _ = self.write();
                     }
                     if !self.verdict_told {
@@ -146,7 +147,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
             return None;
         }
         if self.session.is_paused() {
-            // Clocks may run again from here on, and it may be that nobody but the timer calls us next.
+            // From here the waits may run again, and the timer may be the next caller.
             self.read_the_clock();
         }
         let message = self.session.take(&mut self.machine, self.now);
@@ -154,7 +155,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
         message
     }
 
-    /// What the reader is told once there is no more to read.
+    /// What the reader gets after the last message.
     #[inline]
     fn end<M>(&mut self) -> Option<Option<Result<M, Error>>> {
         let proper = match self.liveness().verdict() {
@@ -169,11 +170,11 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
         self.end_told.then_some(None)
     }
 
-    /// Reads for a caller that does not wait for a message, and keeps what comes.
+    /// Reads for a caller that does not wait for a message, and keeps the messages.
     pub(super) fn read_ahead(&mut self) {
         for _ in 0..READS_PER_TURN {
             if !self.session.wants_read(self.now) {
-                // It may be that too many answers are owed.
+                // Too many answers may wait.
                 let _ = self.write_own();
             }
             match self.read() {
@@ -206,13 +207,13 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
         }
     }
 
-    /// The one place that reads from the library: its own code can be inlined here.
+    /// The only place that reads from the library, so that its code can be inlined here.
     #[inline(never)]
     fn poll_socket(&mut self) -> Option<Poll<Option<Polled<S, A>>>> {
         self.call(|socket, cx| socket.poll_next(cx))
     }
 
-    /// A message for the caller, and no heartbeat: that is seen without looking into it.
+    /// The message is for the caller and is no heartbeat, which its size or kind shows.
     #[inline]
     fn is_data(&self, message: &A::Message) -> bool {
         match A::kind(message) {
@@ -222,7 +223,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
         }
     }
 
-    /// Notes what was read.
+    /// Sorts the result of a read.
     fn sort(&mut self, polled: Poll<Option<Polled<S, A>>>) -> Read<A::Message> {
         self.streak = false;
         match polled {
@@ -247,7 +248,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
         }
     }
 
-    /// Nothing is there, or the task has had its share: then the socket has woken it already.
+    /// Nothing has arrived, or the task has used its budget: then the socket has already woken it.
     fn read_blocked(&mut self) {
         if self.timer.has_budget() && !self.wakers.is_woken() {
             self.recheck |= self.session.is_write_broken();
@@ -257,7 +258,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
         }
     }
 
-    /// Reads and drops what nobody can understand any more, to learn when it ends.
+    /// Reads and drops bytes after a frame against the protocol, to learn when they end.
     fn discard(&mut self) -> Read<A::Message> {
         match self.call(|socket, cx| A::poll_discard(socket.get_mut(), cx)) {
             Some(Poll::Ready(Ok(count))) if count > 0 => {
@@ -293,7 +294,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
         if self.session.received(inbound, &mut self.machine, self.now) {
             return Read::Message(message);
         }
-        // Besides an end, what draws on the budget of a flood.
+        // It may be a Close, or draw on the control budget.
         self.recheck = true;
         if is_close {
             self.close_frame.get_or_insert(message);

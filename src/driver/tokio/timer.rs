@@ -1,4 +1,4 @@
-//! The one thing that a stream needs of its runtime: a clock, and to be woken by it.
+//! A runtime's clock and timer, which is all that a stream needs of it.
 
 use std::boxed::Box;
 use std::sync::OnceLock;
@@ -13,8 +13,8 @@ use ::tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::time::{Clock, Timestamp};
 
-/// A clock, and a timer by it: what a [`LiveStream`](super::LiveStream) needs of a runtime. [`TokioTimer`] is tokio's. Another
-/// runtime's is as short; here is that of async-io, for smol and async-std:
+/// A clock with a timer: all that a [`LiveStream`](super::LiveStream) needs of a runtime. [`TokioTimer`] is tokio's. This is
+/// the timer of async-io, for smol and async-std:
 ///
 /// ```
 /// # #![allow(dead_code)]
@@ -49,10 +49,10 @@ pub trait Timer {
     /// The present moment.
     fn now(&self) -> Timestamp;
 
-    /// Ready if this moment has come. Otherwise wakes the task when it comes; what was asked before is forgotten.
+    /// Ready if this moment has come. Otherwise it wakes the task when the moment comes, and forgets any earlier request.
     fn poll_until(&mut self, at: Timestamp, cx: &mut Context<'_>) -> Poll<()>;
 
-    /// False where the runtime has sockets say "not now" although there is more, because the task has had its share.
+    /// False while the runtime makes sockets return "pending" although there is data, because the task has used its budget.
     fn has_budget(&self) -> bool {
         true
     }
@@ -65,7 +65,7 @@ pub struct TokioTimer {
 }
 
 impl TokioTimer {
-    /// A timer by this clock. Call it within a tokio runtime that has time enabled.
+    /// A timer with this clock. Call it within a tokio runtime that has time enabled.
     #[must_use]
     pub fn new(clock: Clock) -> Self {
         Self { clock, sleep: Box::pin(sleep_until(Instant::now())) }
@@ -85,7 +85,7 @@ impl Timer for TokioTimer {
 
     fn poll_until(&mut self, at: Timestamp, cx: &mut Context<'_>) -> Poll<()> {
         self.sleep.as_mut().reset(Instant::from_std(self.clock.instant(at)));
-        // A task that has spent its budget would be told to come again, and not that the timer is not set.
+        // Without it, a task that has used its budget would be woken at once, and the timer would not be set.
         let sleep = pin!(unconstrained(self.sleep.as_mut()));
         sleep.poll(cx)
     }
@@ -101,10 +101,10 @@ impl fmt::Debug for TokioTimer {
     }
 }
 
-/// A clock by tokio's time, in step with `tokio::time::pause` and `advance`. Its origin is now or up to 34 ms ago.
+/// A clock of tokio's time, in step with `tokio::time::pause` and `advance`. Its origin is now or up to 34 ms ago.
 ///
-/// All such clocks of a process have their origins a multiple of 2^25 ns apart. So deadlines that may wait for a line of the
-/// [grid](crate::Liveness::wake_at) fall on the same lines for all connections, and wake the process once.
+/// The origins of all such clocks in a process differ by multiples of 2^25 ns. So deadlines that may wait for a line of the
+/// [grid](crate::Liveness::wake_at) coincide for all connections, and wake the process once.
 #[must_use]
 pub fn clock() -> Clock {
     Clock::with_origin(last_line(Instant::now().into_std()))
@@ -115,7 +115,7 @@ fn last_line(now: std::time::Instant) -> std::time::Instant {
     const MESH: u128 = 1 << 25;
     static BASE: OnceLock<std::time::Instant> = OnceLock::new();
     let base = *BASE.get_or_init(|| now);
-    // A paused clock of another runtime may stand before the base.
+    // A paused clock of another runtime may be before the base.
     let past = match now.checked_duration_since(base) {
         Some(since) => since.as_nanos() & (MESH - 1),
         None => base.saturating_duration_since(now).as_nanos().wrapping_neg() & (MESH - 1),

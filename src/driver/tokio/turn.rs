@@ -1,4 +1,4 @@
-//! What both halves do whenever they are polled: look at the clock, let the machine judge, carry out what it wants, set the timer.
+//! The steps of each poll of either half: read the clock, poll the machine, carry out its actions, set the timer.
 
 use core::pin::Pin;
 use core::task::{Context, Poll};
@@ -13,10 +13,10 @@ use crate::event::{Action, Event, Reason};
 use crate::session::{ErrorKind, Outbound};
 use crate::time::Timestamp;
 
-/// How often what lies unread is discarded where a stream is dropped: 64 KiB of it, with our own adapters.
+/// How many reads discard unread bytes when a stream is dropped: 64 KiB with our own adapters.
 const DISCARDS_AT_THE_END: usize = 16;
 
-/// A task that has spent its budget comes again after this.
+/// A task that has used its budget comes again after this.
 const UNTIL_NEXT_TURN: Duration = Duration::from_millis(5);
 
 impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
@@ -27,7 +27,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
         self.recheck = true;
     }
 
-    /// Begins a turn: if anything may have changed since the last, looks at the clock, and judges what is due.
+    /// Begins a turn: if anything may have changed since the last one, reads the clock, and judges deadlines that are due.
     #[inline]
     pub(super) fn begin_turn(&mut self) {
         self.streak = false;
@@ -38,10 +38,10 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
         self.check_deadlines();
     }
 
-    /// Judges what is due, if the clock has been read, or is to be read, since the deadlines were last looked at.
+    /// Judges deadlines that are due, if something happened since the last check or the clock must be read.
     #[inline]
     pub(super) fn check_deadlines(&mut self) {
-        // Most messages: the bytes were there, and no time has passed that anybody knows of.
+        // For most messages the bytes were already there, and no time has passed that the driver knows of.
         if self.clock_stale || self.recheck {
             self.recheck_deadlines();
         }
@@ -63,8 +63,8 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
         let _ = self.arm_timer();
     }
 
-    /// Nothing is due, and the timer is set: both are known without a look at every deadline. Traffic only puts them off; what
-    /// brings one nearer makes the machine want a poll.
+    /// Nothing is due, and the timer is set, without a check of every deadline. Traffic only delays deadlines. Any input
+    /// that brings one nearer makes the machine want a poll.
     #[inline]
     fn rests(&self) -> bool {
         let rests = self.armed
@@ -83,11 +83,11 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
             && self.machine.poll_timeout().is_some_and(|due| due <= self.now)
     }
 
-    /// Writes what there is room for, reads what might refute a verdict that is due, then lets the machine judge as of now.
+    /// Writes, reads data that might refute a verdict that is due, and then polls the machine.
     fn judge(&mut self) {
         let now = self.now;
         if !self.timer.has_budget() {
-            // A task that has spent its budget can neither read nor write. It judges in its next turn.
+            // A task that has used its budget can neither read nor write. It judges in its next turn.
             self.deferred = true;
             self.clock_stale = true;
             return;
@@ -100,7 +100,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
         let _ = self.write();
     }
 
-    /// Carries out what the machine wants done as of `now`.
+    /// Carries out the machine's actions at `now`.
     pub(super) fn poll_machine(&mut self, now: Timestamp) {
         self.armed = false;
         while let Some(action) = self.machine.poll(now) {
@@ -116,7 +116,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
         }
     }
 
-    /// Closes the transport: whatever is still to be said is said now or never.
+    /// Closes the transport, after a last try to write.
     fn disconnect(&mut self) {
         let _ = self.call(|socket, cx| A::poll_shutdown(socket.get_mut(), cx));
         self.socket = None;
@@ -126,7 +126,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
         self.wakers.wake_all();
     }
 
-    /// Every call of the library goes through here: what moved by it is reported.
+    /// Makes every call of the library, and reports the bytes that it moved.
     #[inline]
     pub(super) fn call<R>(&mut self, call: impl FnOnce(Pin<&mut S>, &mut Context<'_>) -> R) -> Option<R> {
         let socket = self.socket.as_mut()?;
@@ -160,7 +160,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
         }
     }
 
-    /// Nothing can be written any more, and the library does not know: so it reads on.
+    /// Takes an error of writing that the library does not know, so that it keeps reading.
     fn take_held_error(&mut self) {
         let error = self.counts.as_ref().and_then(|counts| counts.counters.held_error());
         let Some(error) = error else { return };
@@ -170,7 +170,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
         self.recheck = true;
     }
 
-    /// The frame or message of ours that the session wants written.
+    /// The library's message for a frame or message that the session wants to write.
     pub(super) fn own_message(out: Outbound) -> Option<A::Message> {
         match out {
             Outbound::Pong(payload) => A::pong(&payload),
@@ -192,7 +192,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
 
     pub(super) fn offline_error(&self) -> Error {
         let reason = self.liveness().verdict().unwrap_or(Reason::TransportClosed);
-        // An error beside another reason did not end the connection.
+        // With any other reason, the error did not end the connection.
         let by_error = matches!(reason, Reason::TransportClosed | Reason::ProtocolError(_));
         Error::Offline { reason, cause: self.cause.clone().filter(|_| by_error) }
     }
@@ -205,10 +205,10 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
         idle
     }
 
-    /// Whether to wait for what comes; if not, there is something to do first.
+    /// Whether to wait; if not, there is something to do first.
     ///
-    /// What woke us in the course of this very turn is looked at in the next, after other tasks had theirs: a socket whose
-    /// task has spent its budget wakes it at once, and would for ever if it were asked again.
+    /// A wake-up during this turn waits for the next turn, after the other tasks. A socket whose task has used its budget
+    /// wakes the task at once, and would do so for ever if it were polled again.
     pub(super) fn may_wait(&mut self, half: Half, cx: &Context<'_>) -> bool {
         let idle = self.is_idle();
         if idle && !self.wakers.wait(half, cx.waker()) {
@@ -221,7 +221,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
         self.liveness().wake_at().unwrap_or(Timestamp::MAX)
     }
 
-    /// Sets the timer to the next deadline where it would fire too late. False: that has come.
+    /// Sets the timer to the next deadline if it would fire too late. False: the deadline has come.
     fn arm_timer(&mut self) -> bool {
         if self.socket.is_none() {
             return true;
@@ -238,7 +238,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
         self.timer.poll_until(due, &mut Context::from_waker(&self.waker)).is_pending()
     }
 
-    /// A transport that is closed with something unread is reset, and the peer may lose our Close.
+    /// If a transport is closed with unread bytes, it is reset, and the peer may lose our Close.
     fn discard_leftovers(&mut self) {
         for _ in 0..DISCARDS_AT_THE_END {
             let read = self.call(|socket, cx| A::poll_discard(socket.get_mut(), cx));
@@ -248,8 +248,8 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
         }
     }
 
-    /// The caller that dropped this wants nothing of it any more, and may be gone by a panic. Observers are told the end; the peer, if
-    /// its socket takes a Close at once.
+    /// Ends a dropped stream. Its caller is gone, perhaps by a panic. Observers get the end, and the peer gets a Close if
+    /// the socket takes it at once.
     pub(super) fn abandon(&mut self) {
         if self.liveness().is_finished() {
             return;

@@ -1,4 +1,4 @@
-//! One waker for all that is waited for, so that a split stream and sink wake each other and never steal.
+//! One waker for everything, so that a split stream and sink wake each other and never steal a wake-up.
 
 use std::sync::Arc;
 use std::task::Wake;
@@ -8,8 +8,8 @@ use core::task::Waker;
 
 use futures_util::task::AtomicWaker;
 
-/// The tasks that wait for the two halves. The socket and the timer know this one waker only, so it does not matter
-/// which half polled them last.
+/// The tasks that wait for the two halves. The socket and the timer know only this one waker, so it does not matter which
+/// half polled them last.
 #[derive(Debug, Default)]
 pub(super) struct Wakers {
     woken: AtomicBool,
@@ -17,7 +17,7 @@ pub(super) struct Wakers {
     write: AtomicWaker,
 }
 
-/// Which half a task waits for.
+/// The half that a task waits for.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Half {
     Read,
@@ -25,7 +25,7 @@ pub(super) enum Half {
 }
 
 impl Wakers {
-    /// Notes who waits for a half. False: something happened meanwhile, so look again instead of waiting.
+    /// Stores the task that waits for a half. False: something happened meanwhile, so check again instead of waiting.
     pub(super) fn wait(&self, half: Half, waker: &Waker) -> bool {
         match half {
             Half::Read => self.read.register(waker),
@@ -34,15 +34,15 @@ impl Wakers {
         !self.is_woken()
     }
 
-    /// Whether anything woke us since the last [`clear`](Self::clear).
+    /// Whether there was a wake-up since the last [`clear`](Self::clear).
     #[inline]
     pub(super) fn is_woken(&self) -> bool {
         self.woken.load(Ordering::Acquire)
     }
 
-    /// What comes from now on is news.
+    /// Forgets all earlier wake-ups.
     pub(super) fn clear(&self) {
-        // Not a store: what was done before the wake that this erases must be seen by who looks now.
+        // Not a store: this thread must see everything that happened before the wake-up that it erases.
         let _ = self.woken.swap(false, Ordering::AcqRel);
     }
 

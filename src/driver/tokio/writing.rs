@@ -1,4 +1,4 @@
-//! The writing half, and what both halves write besides the caller's messages.
+//! The writing half, and what both halves write in addition to the caller's messages.
 
 use std::sync::Arc;
 
@@ -15,9 +15,9 @@ use super::{Error, LiveStream};
 use crate::event::{CloseCode, Reason};
 use crate::session::{ErrorKind, Outbound};
 
-/// Messages as the socket takes them. A Close among them is [`close`](LiveStream::close): it begins the end.
+/// It takes the socket's messages. A Close is like a call of [`close`](LiveStream::close): it begins the end.
 ///
-/// A caller that waits here is told of a verdict when it falls.
+/// A caller that waits here gets a verdict at once.
 impl<S: Socket<A>, A: Adapter<S>, T: Timer> Sink<A::Message> for LiveStream<S, A, T> {
     type Error = Error;
 
@@ -28,10 +28,10 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> Sink<A::Message> for LiveStream<S, A
             if this.is_offline() {
                 return Poll::Ready(Err(this.offline_error()));
             }
-            // The machine's own first: a ping must not wait for ever behind a caller who always has more to say.
+            // The machine's frames come first: a ping must not wait for ever behind a caller that always has more to send.
             let polled = this.write_own().is_ready() && this.poll_room().is_ready();
             if polled && this.fed && this.session.is_behind(this.now) {
-                // A caller that feeds and never waits for a flush.
+                // For a caller that feeds and never waits for a flush.
                 this.look();
             } else if polled && this.session.may_send() {
                 return Poll::Ready(Ok(()));
@@ -47,7 +47,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> Sink<A::Message> for LiveStream<S, A
             return Err(this.offline_error());
         }
         if let MessageKind::Close(close) = A::kind(&message) {
-            // A code that may not go on the wire does not.
+            // Do not send a code that may not go on the wire.
             let close = close.and_then(|(code, text)| Some((CloseCode::new(code)?, text)));
             let (code, text) = close.unwrap_or((CloseCode::NORMAL, ""));
             this.close(code, text);
@@ -68,7 +68,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> Sink<A::Message> for LiveStream<S, A
         let this = self.get_mut();
         ready!(this.poll_written(cx))?;
         if this.session.is_behind(this.now) {
-            // What the peer has said behind what was just answered is no reason to refuse the answer: it has left.
+            // The message has left. Anything that the peer sent later is no reason to refuse it.
             this.look();
         }
         Poll::Ready(Ok(()))
@@ -82,7 +82,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> Sink<A::Message> for LiveStream<S, A
 }
 
 impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
-    /// Everything is written, the Close too where the caller wanted one; or it never will be.
+    /// Everything is written, including the caller's Close; or it never will be.
     fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         loop {
             self.begin_turn();
@@ -100,22 +100,23 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
         }
     }
 
-    /// Listens while the socket takes no more: the pongs of a peer that reads slowly are among what comes. False where
-    /// there is something to do before waiting.
+    /// Reads while the socket takes no more, because the pongs of a slow reader may arrive. False: there is something to do
+    /// before waiting.
     fn wait_to_write(&mut self, cx: &Context<'_>) -> bool {
         self.read_ahead();
         self.session.writer_waits(&mut self.machine, self.now);
         self.may_wait(Half::Write, cx)
     }
 
-    /// Listens for a caller that does not, answers, and judges.
+    /// Reads for a caller that does not read, answers, and judges.
     fn look(&mut self) {
         self.read_ahead();
         let _ = self.write();
         self.check_deadlines();
     }
 
-    /// Writes what is our own and whatever must go out before the caller may write; then flushes. Ready: nothing waits any more.
+    /// Writes our own frames and everything that must go out before the caller may write, then flushes. Ready: nothing waits
+    /// any more.
     pub(super) fn write(&mut self) -> Poll<()> {
         loop {
             ready!(self.write_own());
@@ -126,11 +127,11 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
         }
     }
 
-    /// Gives the library what the session wants written, in its order, and each frame into an empty buffer: that may have a
-    /// limit, and a frame that found no room would be lost.
+    /// Gives the library the session's frames in order, each into an empty buffer. The buffer may have a limit, and a frame
+    /// without room would be lost.
     #[inline]
     pub(super) fn write_own(&mut self) -> Poll<()> {
-        // Most turns: nothing is ours.
+        // In most turns there is nothing to write.
         if self.session.wants_write() { self.write_frames() } else { Poll::Ready(()) }
     }
 
@@ -177,7 +178,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
         }
     }
 
-    /// Gives the library a message: what is wrong with it.
+    /// Gives the library a message. Returns the error, if there is one.
     fn send(&mut self, message: A::Message) -> Option<(ErrorKind, Cause)> {
         self.streak = false;
         self.session.wrote();
@@ -193,7 +194,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
             }
             Some(Poll::Ready(Err(error))) => {
                 if matches!(self.failed_to_write(error).0, ErrorKind::Rejected | ErrorKind::Closed) {
-                    // Of what may still go out, all is out.
+                    // Everything that may still go out has left.
                     self.flushed();
                 }
             }
@@ -208,7 +209,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
         let was_read = self.session.wants_read(self.now);
         self.session.flushed(&mut self.machine, self.now);
         if !was_read && self.session.wants_read(self.now) {
-            // A caller that waits also waits for the socket, and has not asked it.
+            // Such a caller waits for the socket too, but has not polled it.
             self.wakers.wake_all();
         }
     }

@@ -1,4 +1,4 @@
-//! Dialling a server: its name, TCP, TLS, and then the handshake over that.
+//! Dials a server: the look-up of its name, TCP, TLS, and the handshake.
 
 use std::boxed::Box;
 use std::io;
@@ -21,13 +21,14 @@ use crate::driver::tokio::{Counted, LiveStream};
 use crate::driver::{ConnectError, Connector, HANDSHAKE_TIMEOUT, Stage, tune};
 use crate::session::Role;
 
-/// What [`connect`] makes: a WebSocket over TCP, with TLS between them for `wss://`. Bytes are counted under the TLS.
+/// The result of [`connect`]: a WebSocket over TCP, with TLS between them for `wss://`. Bytes are counted below the TLS.
 pub type ClientStream = LiveStream<WebSocketStream<MaybeTlsStream<Counted<TcpStream>>>>;
 
-/// Dials a server, opens a WebSocket to it and watches it: `ws://host:port/path`, or `wss://` with feature `rustls`.
+/// Dials a server, opens a WebSocket to it and starts its heartbeat: `ws://host:port/path`, or `wss://` with feature
+/// `rustls`.
 ///
-/// The name is looked up, each of its addresses is tried in turn, and the socket is [tuned](tune). All of it takes
-/// [`HANDSHAKE_TIMEOUT`] at most. To drop the future abandons the dial.
+/// It looks up the name, tries each address in turn, and [tunes](tune) the socket. All of it takes at most
+/// [`HANDSHAKE_TIMEOUT`]. If you drop the future, the dial ends.
 ///
 /// ```no_run
 /// # #[tokio::main(flavor = "current_thread")]
@@ -38,7 +39,7 @@ pub type ClientStream = LiveStream<WebSocketStream<MaybeTlsStream<Counted<TcpStr
 ///
 /// let (mut socket, _response) = connect("ws://127.0.0.1:8080/", Config::DEFAULT).await?;
 /// while let Some(message) = socket.next().await {
-///     println!("{}", message?); // the verdict is the error: dial again, as `Reconnect` says
+///     println!("{}", message?); // the verdict is an error: dial again, as `Reconnect` says
 /// }
 /// # Ok(())
 /// # }
@@ -46,7 +47,7 @@ pub type ClientStream = LiveStream<WebSocketStream<MaybeTlsStream<Counted<TcpStr
 ///
 /// # Errors
 ///
-/// [`ConnectError`] says what was wrong, and [what should follow](ConnectError::then).
+/// [`ConnectError`] says what was wrong, and [what to do next](ConnectError::then).
 pub async fn connect(
     request: impl IntoClientRequest,
     config: Config,
@@ -54,11 +55,11 @@ pub async fn connect(
     connect_with(request, &Connector::new(), config).await
 }
 
-/// As [`connect`], over the connector's TLS and with its settings.
+/// [`connect`] with a connector's TLS and settings.
 ///
 /// # Errors
 ///
-/// As [`connect`].
+/// Those of [`connect`].
 pub async fn connect_with(
     request: impl IntoClientRequest,
     connector: &Connector,
@@ -72,7 +73,7 @@ pub async fn connect_with(
     let stream = Counted::new(stream);
     let counters = stream.counters().clone();
     let handshake = shake_hands(request, stream, tls, connector.settings);
-    // On the heap: what a handshake needs is large, and a connection outlives it.
+    // On the heap, because a handshake's future is large, and a connection lives longer.
     let opened = by(deadline, Stage::Handshake, Box::pin(handshake)).await?;
     let (socket, response) = opened.map_err(ConnectError::of_handshake)?;
     Ok((LiveStream::new(socket, config).counted(counters).role(Role::Client), response))
@@ -80,7 +81,7 @@ pub async fn connect_with(
 
 type Opened = (WebSocketStream<MaybeTlsStream<Counted<TcpStream>>>, Response);
 
-/// TLS, where it is wanted, and the WebSocket's.
+/// The handshake of TLS, if there is any, and of the WebSocket.
 async fn shake_hands(
     request: Request,
     stream: Counted<TcpStream>,

@@ -1,4 +1,4 @@
-//! tokio-tungstenite: its `WebSocketStream`, watched.
+//! tokio-tungstenite: its `WebSocketStream` with a heartbeat. For a web framework see `driver::axum` or `docs/stacks.md`.
 //!
 //! ```no_run
 //! use futures_util::{SinkExt, StreamExt};
@@ -26,7 +26,7 @@
 //! # }
 //! ```
 //!
-//! A client [connects](connect): `ws://`, or `wss://` with feature `rustls`.
+//! A client calls [`connect`]: `ws://`, or `wss://` with feature `rustls`.
 
 mod connect;
 
@@ -54,11 +54,11 @@ use crate::config::Config;
 use crate::event::CloseCode;
 use crate::session::Role;
 
-/// Accepts a WebSocket from a client, and watches it.
+/// Accepts a WebSocket from a client, and starts its heartbeat.
 ///
 /// # Errors
 ///
-/// Those of the handshake, which fails where it takes longer than [`HANDSHAKE_TIMEOUT`].
+/// Those of the handshake, which fails if it takes longer than [`HANDSHAKE_TIMEOUT`].
 pub async fn accept<T>(transport: T, config: Config) -> Result<LiveStream<WebSocketStream<Counted<T>>>, Error>
 where
     T: AsyncRead + AsyncWrite + Unpin,
@@ -71,7 +71,7 @@ where
 ///
 /// # Errors
 ///
-/// Those of the handshake, which fails where it takes longer than [`HANDSHAKE_TIMEOUT`].
+/// Those of the handshake, which fails if it takes longer than [`HANDSHAKE_TIMEOUT`].
 pub async fn accept_raw<T>(
     transport: T,
     settings: Option<WebSocketConfig>,
@@ -82,8 +82,8 @@ where
     accept_hdr(transport, NoCallback, settings).await
 }
 
-/// As [`accept_raw`], and shows the request to a callback of tungstenite's, which may add headers or refuse it: for
-/// its path, a cookie, an origin.
+/// Like [`accept_raw`], with a callback of tungstenite's for the request. The callback may add headers, or refuse the
+/// request, for example by its path, a cookie or an origin.
 ///
 /// ```no_run
 /// # #![allow(dead_code)]
@@ -108,7 +108,7 @@ where
 ///
 /// # Errors
 ///
-/// Those of the handshake, which fails where it takes longer than [`HANDSHAKE_TIMEOUT`], or where the callback refuses.
+/// Those of the handshake, which fails if it takes longer than [`HANDSHAKE_TIMEOUT`], or if the callback refuses.
 pub async fn accept_hdr<T, C>(
     transport: T,
     callback: C,
@@ -121,12 +121,12 @@ where
     let transport = Counted::new(transport);
     let counters = transport.counters().clone();
     let handshake = tokio_tungstenite::accept_hdr_async_with_config(transport, callback, settings);
-    // On the heap: what a handshake needs is large, and a connection outlives it.
+    // On the heap, because a handshake's future is large, and a connection lives longer.
     let socket = timeout(HANDSHAKE_TIMEOUT, Box::pin(handshake)).await.map_err(|_| too_long())??;
     Ok((socket, counters))
 }
 
-/// Opens a WebSocket to a server over a connected transport, and watches it. [`connect`] dials by itself.
+/// Opens a WebSocket to a server over a connected transport, and starts its heartbeat. [`connect`] also dials.
 ///
 /// ```no_run
 /// # #[tokio::main(flavor = "current_thread")]
@@ -140,7 +140,7 @@ where
 /// liveness::driver::tune(&stream);
 /// let (mut socket, _response) = client("ws://127.0.0.1:8080/", stream, Config::DEFAULT).await?;
 /// while let Some(message) = socket.next().await {
-///     println!("{}", message?); // the verdict is the error: dial again, as `Reconnect` says
+///     println!("{}", message?); // the verdict is an error: dial again, as `Reconnect` says
 /// }
 /// # Ok(())
 /// # }
@@ -148,7 +148,7 @@ where
 ///
 /// # Errors
 ///
-/// Those of the handshake, which fails where it takes longer than [`HANDSHAKE_TIMEOUT`].
+/// Those of the handshake, which fails if it takes longer than [`HANDSHAKE_TIMEOUT`].
 pub async fn client<R, T>(
     request: R,
     transport: T,
@@ -165,10 +165,11 @@ where
     Ok((LiveStream::new(socket, config).counted(counters).role(Role::Client), response))
 }
 
-/// Watches a WebSocket whose opening handshake somebody else has done, such as a web framework, over the transport that it hands over.
+/// Watches a WebSocket whose opening handshake another library has done, such as a web framework, over the transport that it
+/// returns.
 ///
-/// It sees each byte move, wherever the transport comes from: what hyper calls an upgraded connection will do. `docs/stacks.md` of the
-/// repository has the frameworks.
+/// It sees each byte of the transport, for example of an upgraded connection of hyper. `docs/stacks.md` in the repository
+/// lists the frameworks.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -211,7 +212,7 @@ fn too_long() -> Error {
     Error::Io(io::Error::new(io::ErrorKind::TimedOut, "the handshake took too long"))
 }
 
-/// What the messages of tokio-tungstenite 0.30 mean.
+/// The adapter for the messages of tokio-tungstenite 0.30.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Tungstenite;
@@ -257,7 +258,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Adapter<WebSocketStream<T>> for Tungsten
     }
 
     fn poll_shutdown(socket: &mut WebSocketStream<T>, cx: &mut Context<'_>) -> Poll<()> {
-        // An error means that it is shut.
+        // After an error it is shut.
         Pin::new(socket.get_mut()).poll_shutdown(cx).map(drop)
     }
 

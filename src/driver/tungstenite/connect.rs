@@ -1,4 +1,4 @@
-//! Dialling a server: its name, TCP, TLS, and then the handshake over that.
+//! Dials a server: the look-up of its name, TCP, TLS, and the handshake.
 
 use std::io;
 use std::net::{TcpStream, ToSocketAddrs as _};
@@ -21,12 +21,13 @@ use crate::config::Config;
 use crate::driver::connecting::{Address, Tls, request_and_address, share};
 use crate::driver::{ConnectError, Connector, HANDSHAKE_TIMEOUT, Stage};
 
-/// What [`connect`] makes: a WebSocket over TCP, with TLS between them for `wss://`.
+/// The result of [`connect`]: a WebSocket over TCP, with TLS between them for `wss://`.
 pub type ClientSocket = LiveSocket<MaybeTls<TcpStream>>;
 
-/// Dials a server, opens a WebSocket to it and watches it: `ws://host:port/path`, or `wss://` with feature `rustls`.
+/// Dials a server, opens a WebSocket to it and starts its heartbeat: `ws://host:port/path`, or `wss://` with feature
+/// `rustls`.
 ///
-/// The name is looked up, and each of its addresses is tried in turn. All of it takes [`HANDSHAKE_TIMEOUT`] at most.
+/// It looks up the name, and tries each address in turn. All of it takes at most [`HANDSHAKE_TIMEOUT`].
 ///
 /// ```no_run
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -35,14 +36,14 @@ pub type ClientSocket = LiveSocket<MaybeTls<TcpStream>>;
 ///
 /// let (mut socket, _response) = connect("ws://127.0.0.1:8080/", Config::DEFAULT)?;
 /// loop {
-///     println!("{}", socket.read()?); // the verdict is the error: dial again, as `Reconnect` says
+///     println!("{}", socket.read()?); // the verdict is an error: dial again, as `Reconnect` says
 /// }
 /// # }
 /// ```
 ///
 /// # Errors
 ///
-/// [`ConnectError`] says what was wrong, and [what should follow](ConnectError::then).
+/// [`ConnectError`] says what was wrong, and [what to do next](ConnectError::then).
 pub fn connect(
     request: impl IntoClientRequest,
     config: Config,
@@ -50,11 +51,11 @@ pub fn connect(
     connect_with(request, &Connector::new(), config)
 }
 
-/// As [`connect`], over the connector's TLS and with its settings.
+/// [`connect`] with a connector's TLS and settings.
 ///
 /// # Errors
 ///
-/// As [`connect`].
+/// Those of [`connect`].
 pub fn connect_with(
     request: impl IntoClientRequest,
     connector: &Connector,
@@ -90,7 +91,7 @@ fn dial(address: &Address, deadline: Deadline) -> Result<TcpStream, ConnectError
     })
 }
 
-/// A name is looked up on a thread of its own, because nothing else bounds how long a resolver takes.
+/// Looks up a name on a separate thread, because a resolver has no other limit.
 fn look_up(address: &Address, deadline: Deadline) -> Result<Vec<SocketAddr>, ConnectError> {
     if let Ok(ip) = address.host.parse::<IpAddr>() {
         return Ok(vec![(ip, address.port).into()]);
@@ -100,7 +101,7 @@ fn look_up(address: &Address, deadline: Deadline) -> Result<Vec<SocketAddr>, Con
     let (host, port): (String, u16) = (address.host.clone(), address.port);
     let look_up = move || {
         let found = (host, port).to_socket_addrs().map(Iterator::collect::<Vec<_>>);
-        // Nobody waits for it any more where it comes too late.
+        // If it comes too late, nobody receives it.
         let _ = told.send(found);
     };
     thread::Builder::new().name("look up".into()).spawn(look_up).map_err(failed)?;

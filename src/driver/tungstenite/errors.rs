@@ -1,4 +1,4 @@
-//! How a connection ended, and why a message was not sent.
+//! The errors of a connection and of a message.
 
 use std::sync::Arc;
 
@@ -22,14 +22,14 @@ impl Offline {
         self.reason
     }
 
-    /// Tungstenite's error, where one ended the connection: a frame against the protocol, a socket that failed.
+    /// Tungstenite's error, if one ended the connection: a frame against the protocol, a socket that failed.
     #[must_use]
     pub fn cause(&self) -> Option<&tungstenite::Error> {
         self.cause.as_deref()
     }
 }
 
-/// The reason in words, and after a colon tungstenite's error, where there is one: `no answer to a ping in time`.
+/// The reason in words, and after a colon tungstenite's error, if there is one: `no answer to a ping in time`.
 impl fmt::Display for Offline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.reason.description())?;
@@ -49,12 +49,12 @@ impl core::error::Error for Offline {
 pub enum Error {
     /// The connection is over or closing.
     Offline(Offline),
-    /// The message is larger than tungstenite's setting `max_write_buffer_size` allows. The connection lives on.
+    /// The message is larger than tungstenite's setting `max_write_buffer_size` allows. The connection is not affected.
     TooLarge(Message),
 }
 
 impl Error {
-    /// Why the connection is over; `None` where it is not.
+    /// Why the connection is over; `None` if it is not.
     #[must_use]
     pub const fn reason(&self) -> Option<Reason> {
         match self {
@@ -88,7 +88,7 @@ impl From<Offline> for Error {
     }
 }
 
-/// The one refusal that the connection survives, in words.
+/// The text of the only error that does not end the connection.
 pub(super) fn write_too_large(f: &mut fmt::Formatter<'_>, message: &Message) -> fmt::Result {
     write!(f, "not sent: a message of {} bytes exceeds max_write_buffer_size", message.len())
 }

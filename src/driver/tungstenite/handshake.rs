@@ -1,4 +1,4 @@
-//! The opening handshake, bytes in and bytes out: tungstenite's, without a socket.
+//! Tungstenite's opening handshake without a socket: bytes in, bytes out.
 
 use std::boxed::Box;
 use std::io::{self, Read, Write};
@@ -18,11 +18,11 @@ use crate::config::Config;
 use crate::session::Role;
 use crate::time::Timestamp;
 
-/// A WebSocket that is being opened. It has no deadline of its own: give it one, such as
+/// An opening handshake. It has no deadline, so set your own, such as
 /// [`HANDSHAKE_TIMEOUT`](crate::driver::HANDSHAKE_TIMEOUT).
 ///
-/// Repeat: [`write_to`](Self::write_to) while [`wants_write`](Self::wants_write); [`read_from`](Self::read_from);
-/// [`poll`](Self::poll).
+/// Repeat these calls: [`write_to`](Self::write_to) while [`wants_write`](Self::wants_write), then
+/// [`read_from`](Self::read_from), then [`poll`](Self::poll).
 ///
 /// ```
 /// use liveness::driver::tungstenite::Handshake;
@@ -32,7 +32,7 @@ use crate::time::Timestamp;
 /// let mut client = Handshake::client("ws://localhost/", None)?;
 /// let mut server = Handshake::server(None);
 ///
-/// // What a network would carry.
+/// // In place of a network.
 /// server.receive(client.outgoing());
 /// let Some(server) = server.poll()? else { panic!("the request is complete") };
 /// let server = server.watch(Config::DEFAULT, 7, now);
@@ -42,13 +42,13 @@ use crate::time::Timestamp;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Handshake<'a> {
-    /// `None` once it has ended.
+    /// `None` after the end.
     step: Option<Box<dyn Step<'a> + Send + 'a>>,
-    /// The refusal, where there is one.
+    /// The bytes of a refusal.
     refusal: Pipe,
 }
 
-/// A WebSocket that is open, and not watched yet.
+/// An open WebSocket without a heartbeat.
 pub struct Opened {
     socket: WebSocket<Pipe>,
     role: Role,
@@ -56,7 +56,7 @@ pub struct Opened {
 }
 
 impl Opened {
-    /// The server's response, at a client.
+    /// The server's response; `None` at a server.
     #[must_use]
     pub const fn response(&self) -> Option<&Response> {
         self.response.as_ref()
@@ -70,7 +70,7 @@ impl Opened {
         self.response.take()
     }
 
-    /// Begins the heartbeat: `seed` is as that of [`Liveness::new`](crate::Liveness::new), and `now` the present.
+    /// Starts the heartbeat. `seed` is that of [`Liveness::new`](crate::Liveness::new), and `now` is the present.
     #[must_use]
     pub fn watch(self, config: Config, seed: u64, now: Timestamp) -> Connection {
         Connection::new(self.socket, self.role, config, seed, now)
@@ -78,45 +78,45 @@ impl Opened {
 }
 
 impl Handshake<'static> {
-    /// That of a server. `settings` are tungstenite's.
+    /// A server's handshake. `settings` are tungstenite's.
     #[must_use]
     pub fn server(settings: Option<WebSocketConfig>) -> Self {
         Self::server_with(NoCallback, settings)
     }
 
-    /// That of a client, with this request or address.
+    /// A client's handshake, with this request or address.
     ///
     /// # Errors
     ///
-    /// A request that is none of a WebSocket.
+    /// The request is not one for a WebSocket.
     pub fn client(request: impl IntoClientRequest, settings: Option<WebSocketConfig>) -> Result<Self, Error> {
         let request = request.into_client_request()?;
         let handshake = ClientHandshake::start(Pipe::default(), request, settings)?;
         let mut this = Self { step: Some(Box::new(Client(handshake))), refusal: Pipe::default() };
-        // The request is ready to be sent.
+        // Make the request, so that it can be sent.
         this.advance()?;
         Ok(this)
     }
 }
 
 impl<'a> Handshake<'a> {
-    /// That of a server, which shows the request to a callback of tungstenite's: it may add headers, or refuse.
+    /// A server's handshake with a callback of tungstenite's, which may add headers, or refuse the request.
     #[must_use]
     pub fn server_with(callback: impl Callback + Send + 'a, settings: Option<WebSocketConfig>) -> Self {
         let handshake = ServerHandshake::start(Pipe::default(), callback, settings);
         Self { step: Some(Box::new(Server(handshake))), refusal: Pipe::default() }
     }
 
-    /// The open connection, once it is.
+    /// The open WebSocket; `None`: the handshake is not complete.
     ///
     /// # Errors
     ///
-    /// The handshake failed. What is [`outgoing`](Self::outgoing) then tells the peer so: send it, then close.
+    /// The handshake failed. [`outgoing`](Self::outgoing) then has the answer for the peer: send it, then close.
     pub fn poll(&mut self) -> Result<Option<Opened>, Error> {
         self.advance()
     }
 
-    /// One read of the transport: how many bytes came; zero: the peer sends no more.
+    /// Reads once from the transport. Returns how many bytes came; zero: the peer sends no more.
     ///
     /// # Errors
     ///
@@ -131,7 +131,7 @@ impl<'a> Handshake<'a> {
         Ok(count)
     }
 
-    /// These bytes came: for loops that read by completion.
+    /// Takes bytes that arrived: for loops that read by completion.
     pub fn receive(&mut self, bytes: &[u8]) {
         self.pipe().input.extend(bytes);
     }
@@ -142,7 +142,7 @@ impl<'a> Handshake<'a> {
         !self.outgoing().is_empty()
     }
 
-    /// One write to the transport: how many bytes it took.
+    /// Writes once to the transport. Returns how many bytes it took.
     ///
     /// # Errors
     ///
@@ -160,7 +160,7 @@ impl<'a> Handshake<'a> {
         self.step.as_ref().map_or(&self.refusal, |step| step.pipe()).output.as_slice()
     }
 
-    /// This many bytes of [`outgoing`](Self::outgoing) have left.
+    /// Reports that this many bytes of [`outgoing`](Self::outgoing) have left.
     pub fn sent(&mut self, count: usize) {
         self.pipe().output.consume(count);
     }
@@ -182,7 +182,7 @@ impl<'a> Handshake<'a> {
             }
             Err(error) => {
                 if let Error::Http(response) = &error {
-                    // A pipe takes every byte.
+                    // A pipe takes every byte, so this never fails.
                     let _ = write_response(&mut self.refusal, response);
                     if let Some(body) = response.body() {
                         self.refusal.output.extend(body);
@@ -199,7 +199,7 @@ enum Progress<'a> {
     Waiting(Box<dyn Step<'a> + Send + 'a>),
 }
 
-/// Either role's handshake.
+/// The handshake of either role.
 trait Step<'a> {
     fn pipe(&self) -> &Pipe;
     fn pipe_mut(&mut self) -> &mut Pipe;
@@ -241,7 +241,7 @@ impl<'a> Step<'a> for Client {
     }
 }
 
-/// An interrupted handshake is no failure: it waits for more bytes.
+/// An interrupted handshake has not failed: it waits for more bytes.
 fn unless_interrupted<R: HandshakeRole>(
     result: Result<R::FinalResult, HandshakeError<R>>,
 ) -> Result<Result<R::FinalResult, MidHandshake<R>>, Error> {

@@ -16,21 +16,23 @@ use crate::event::{Action, CloseCode, Reason};
 use crate::liveness::Liveness;
 use crate::time::{Clock, Timestamp};
 
-/// One turn reads this often before it judges: more than a full inbox, and a bound where a peer sends faster than we read.
+/// How many reads a turn makes before it judges: more than fill an inbox, and a bound for a peer that sends faster than we
+/// read.
 const READS_BEFORE_VERDICT: usize = 64;
-/// A dropped socket reads this often, so that bytes that lie unread do not reset the connection, and with it our Close.
+/// How many reads a dropped socket makes, because unread bytes would reset the connection, and the peer could lose our
+/// Close.
 const READS_BEFORE_CLOSE: usize = 4;
 
 /// A blocking WebSocket and the machine that judges its peer.
 ///
-/// Bytes that are there are read before any deadline is judged, and the time of a judgement is taken before that
-/// reading: a process that was stopped in between judges nobody by what it had not read.
+/// It reads the bytes that have arrived before it judges a deadline, and it reads the clock before those bytes. So a process
+/// that was stopped in between never judges a peer by data that it had not read.
 pub struct LiveSocket<S: Transport> {
     transport: S,
     pub(super) connection: Connection,
     pub(super) clock: Clock,
-    /// The socket takes bytes, as far as is known. A system says that it does when it has a good deal of room, and may take
-    /// some before: those would be a ping's, which then counts as sent although nothing moves.
+    /// The socket takes bytes, as far as is known. A system reports a socket as writable only when it has much room, but it
+    /// may accept a few bytes before. Those would be a ping's, which would then count as sent although nothing moves.
     writable: bool,
 }
 
@@ -54,17 +56,17 @@ impl<S: Transport> LiveSocket<S> {
         &self.transport
     }
 
-    /// The Close frame that the peer sent, once it has.
+    /// The peer's Close frame, after it has come.
     pub const fn close_frame(&self) -> Option<&CloseFrame> {
         self.connection.close_frame()
     }
 
-    /// The next data message; until it comes, all the heartbeating.
+    /// Waits for the next data message, and runs the heartbeat meanwhile.
     ///
     /// # Errors
     ///
-    /// [`Offline`], at the verdict. Messages that arrived before come first. After [`close`](Self::close) it comes when the peer
-    /// has closed too.
+    /// [`Offline`], at the verdict. Messages that arrived before come first. After [`close`](Self::close) it comes when the
+    /// peer has closed too.
     pub fn read(&mut self) -> Result<Message, Offline> {
         loop {
             if let Some(message) = self.take_or_wait(None)? {
@@ -73,8 +75,8 @@ impl<S: Transport> LiveSocket<S> {
         }
     }
 
-    /// As [`read`](Self::read), but gives up waiting after `patience`: `None`, and nothing is lost. For a thread that has
-    /// more to do than to read, such as to send what others say. Zero looks once and does not wait.
+    /// Like [`read`](Self::read), but waits at most `patience`; then it returns `None`, and loses nothing. For a thread that
+    /// also does other things, such as sending other users' messages. Zero: does not wait.
     ///
     /// ```no_run
     /// # #![allow(dead_code)]
@@ -101,7 +103,7 @@ impl<S: Transport> LiveSocket<S> {
     ///
     /// # Errors
     ///
-    /// As [`read`](Self::read).
+    /// Those of [`read`](Self::read).
     pub fn read_within(&mut self, patience: Duration) -> Result<Option<Message>, Offline> {
         let end = self.clock.now().saturating_add(patience);
         loop {
@@ -113,12 +115,13 @@ impl<S: Transport> LiveSocket<S> {
         }
     }
 
-    /// Writes a message and flushes it, heartbeating and reading while the peer is slow to take it. A Close among the
-    /// messages is [`close`](Self::close).
+    /// Writes a message and flushes it. While the peer is slow to take it, this reads and runs the heartbeat. A Close is
+    /// like a call of [`close`](Self::close).
     ///
     /// # Errors
     ///
-    /// [`Error::Offline`], at the verdict or when the connection is closing; [`Error::TooLarge`], and the connection lives on.
+    /// [`Error::Offline`], at the verdict or when the connection is closing. [`Error::TooLarge`]: the connection is not
+    /// affected.
     pub fn send(&mut self, message: Message) -> Result<(), Error> {
         match self.connection.send(message, self.clock.now()) {
             Ok(()) => {}
@@ -126,7 +129,7 @@ impl<S: Transport> LiveSocket<S> {
             Err(SendError::Closed(_)) => return self.refuse(),
         }
         let end = self.connection.end_of_output();
-        // Written first, then read: a Close that lies unread refuses nothing.
+        // Write first and then read, so that an unread Close does not refuse the message.
         self.write();
         let now = self.clock.now();
         if self.connection.bytes_sent() >= end && !self.connection.is_behind(now) {
@@ -147,7 +150,7 @@ impl<S: Transport> LiveSocket<S> {
         }
     }
 
-    /// Closes: a Close frame with this code and text, at most 123 bytes of it. Then [`read`](Self::read) until it
+    /// Closes with a Close frame of this code and the first 123 bytes of this text. Then [`read`](Self::read) until it
     /// returns [`Offline`], at the latest after `close_timeout`:
     ///
     /// ```no_run
@@ -167,8 +170,8 @@ impl<S: Transport> LiveSocket<S> {
         self.judge(now);
     }
 
-    /// Waits until the connection is closed on both sides, at most `close_timeout` after its verdict; messages that still come
-    /// are dropped. Without a verdict by then, it is [closed](Self::close) with 1000.
+    /// Waits until both ends have closed, at most `close_timeout` after the verdict. It drops messages that still come. If
+    /// there was no verdict before, it first [closes](Self::close) with 1000.
     pub fn finish(&mut self) -> Offline {
         if self.connection.offline().is_none() {
             self.close(CloseCode::NORMAL, "");
@@ -192,19 +195,19 @@ impl<S: Transport> LiveSocket<S> {
         self.turn(now);
     }
 
-    /// The program's own codec found this in a message that it was shown: see [`Connection::heard`].
+    /// Reports a heartbeat that the program's own codec found: see [`Connection::heard`].
     pub fn heard(&mut self, heard: Heard) {
         self.connection.heard(heard, self.clock.now());
     }
 
-    /// From now on these settings: see [`Liveness::reconfigure`]. For numbers that the server's hello announces.
+    /// Replaces the settings: see [`Liveness::reconfigure`]. For numbers in the server's hello.
     pub fn reconfigure(&mut self, config: Config) {
         let now = self.clock.now();
         self.connection.reconfigure(config, now);
         self.judge(now);
     }
 
-    /// A message that has arrived, or one turn of waiting for it.
+    /// Takes a message that has arrived, or waits for one turn.
     fn take_or_wait(&mut self, patience: Option<Duration>) -> Result<Option<Message>, Offline> {
         let now = self.clock.now();
         if self.connection.poll_timeout(now).is_some_and(|due| due <= now) {
@@ -218,7 +221,7 @@ impl<S: Transport> LiveSocket<S> {
             return Ok(Some(message));
         }
         match self.connection.offline() {
-            // What the peer said last is still to be read.
+            // The peer's last messages are still unread.
             Some(offline) if offline.reason != Reason::LocalClosed || self.connection.is_finished() => {
                 Err(offline)
             }
@@ -230,7 +233,7 @@ impl<S: Transport> LiveSocket<S> {
         }
     }
 
-    /// Writes what waits, reads what has arrived, judges what is due.
+    /// Writes, reads what has arrived, and polls the machine.
     fn turn(&mut self, now: Timestamp) {
         self.write();
         let due = self.connection.poll_timeout(now).is_some_and(|due| due <= now);
@@ -250,7 +253,7 @@ impl<S: Transport> LiveSocket<S> {
             self.transport.close_layer();
             self.shutdown(Shutdown::Write);
             self.connection.shut(now);
-            // The end may have come with it.
+            // The end may have come with the read.
             self.poll(now);
         }
     }
@@ -270,7 +273,7 @@ impl<S: Transport> LiveSocket<S> {
         let read = self.connection.read_from(&mut self.transport, now);
         let below = self.transport.counting_socket().received().saturating_sub(before);
         if read.is_err() && below > 0 {
-            // A part of a record of TLS.
+            // A part of a TLS record.
             self.connection.note_received(usize::try_from(below).unwrap_or(usize::MAX), now);
             self.connection.nothing_to_read(now);
         }
@@ -292,7 +295,7 @@ impl<S: Transport> LiveSocket<S> {
         }
     }
 
-    /// Until the socket is ready, a deadline has come or the patience is over.
+    /// Waits until the socket is ready, a deadline has come or `patience` is over.
     fn wait(&mut self, patience: Option<Duration>) {
         let now = self.clock.now();
         let due = self.connection.poll_timeout(now).map(|due| due.saturating_duration_since(now));
@@ -300,7 +303,7 @@ impl<S: Transport> LiveSocket<S> {
         let read = self.connection.wants_read(now);
         let write = self.connection.wants_write() || self.transport.wants_write();
         if !read && !write {
-            // Asked for nothing, a socket that has failed would be ready all the time.
+            // A failed socket would be ready all the time, even without interest in reads or writes.
             return sleep(timeout.unwrap_or(Duration::from_millis(1)));
         }
         match self.transport.counting_socket().get_ref().wait(read, write, timeout) {
@@ -310,7 +313,7 @@ impl<S: Transport> LiveSocket<S> {
     }
 
     fn shutdown(&mut self, how: Shutdown) {
-        // It fails where the connection is gone already, which is what was wanted.
+        // It fails if the connection is already gone, which is fine.
         let _ = self.transport.counting_socket().get_ref().shutdown(how);
     }
 
@@ -326,12 +329,12 @@ impl<S: Transport> LiveSocket<S> {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "it is a wait of the driver's, with nothing else to wait for")]
+#[expect(clippy::disallowed_methods, reason = "the driver waits here, and there is nothing else to wait for")]
 fn sleep(duration: Duration) {
     std::thread::sleep(duration);
 }
 
-/// Tells the observers, and the peer as far as that is done at once.
+/// Tells the observers the end, and writes a Close if the socket takes it at once.
 impl<S: Transport> Drop for LiveSocket<S> {
     fn drop(&mut self) {
         if self.connection.is_finished() {

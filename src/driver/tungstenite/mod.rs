@@ -1,7 +1,8 @@
-//! Tungstenite: a WebSocket that does its own heartbeating. [`LiveSocket`] blocks; [`Connection`] is for a loop of your own.
+//! Tungstenite: a WebSocket with its own heartbeat. [`LiveSocket`] blocks; [`Connection`] is for your own loop. Under tokio
+//! use `driver::tokio_tungstenite` instead.
 //!
-//! [`accept`] or [`connect`] a socket, then call [`LiveSocket::read`] in a loop, as before. Pings go out and deadlines are kept
-//! while it waits. When the peer is given up, `read` returns the reason as an error, at the moment of the verdict.
+//! [`accept`] or [`connect`] a socket, then call [`LiveSocket::read`] in a loop. It sends pings and watches deadlines while
+//! it waits. At the verdict `read` returns an error with the reason.
 //!
 //! ```no_run
 //! use std::net::TcpListener;
@@ -25,23 +26,23 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
-//! A thread that also has to say what other threads want said reads with [`LiveSocket::read_within`].
+//! A thread that also sends the messages of other threads reads with [`LiveSocket::read_within`].
 //!
 //! # The end
 //!
-//! At the verdict a Close frame is written, as far as the peer takes it. Then drop the socket: it is closed at once. To wait
-//! until the peer has closed too, at most `close_timeout`, call [`LiveSocket::finish`].
-//! After [`LiveSocket::close`] `read` goes on with what the peer said last, and ends when the peer has closed.
+//! At the verdict the driver writes a Close frame, if the peer takes it. When you drop the socket, it is closed at once. To
+//! wait until the peer has closed too, at most `close_timeout`, call [`LiveSocket::finish`]. After [`LiveSocket::close`],
+//! `read` returns the peer's last messages, and ends when the peer has closed.
 //!
-//! A socket that is dropped before its verdict, by an early return or a panic, tells its observers: `MarkOffline` with
-//! `LocalClosed`, then `Disconnect`. No list of people keeps a ghost.
+//! A socket that is dropped before its verdict, by an early return or a panic, tells its observers `MarkOffline` with
+//! `LocalClosed`, and then `Disconnect`. So the peer never stays in a list of online users.
 //!
 //! # What it costs, what it bounds
 //!
-//! No thread and no timer. The socket is non-blocking, and each wait is one `poll(2)`, or `WSAPoll` on Windows, until the socket
-//! is ready or the next deadline. While a large message is being written, the driver goes on reading, because the peer's
-//! pongs count. What arrives meanwhile is kept for the next [`LiveSocket::read`], up to its [`Limits`](crate::session::Limits); then reading is paused,
-//! and the machine knows.
+//! It needs no thread and no timer. The socket is non-blocking, and each wait is one `poll(2)`, or `WSAPoll` on Windows,
+//! until the socket is ready or the next deadline. While the driver writes a large message, it keeps reading, because the
+//! peer's pongs count. It keeps the messages that arrive meanwhile for the next [`LiveSocket::read`], up to its
+//! [`Limits`](crate::session::Limits). Then it stops reading, and does not judge the peer by that.
 
 mod connect;
 mod connection;

@@ -1,4 +1,4 @@
-//! Opening a blocking WebSocket: a handshake over a socket, bounded in time.
+//! Opens a blocking WebSocket: a handshake over a socket, with a time limit.
 
 use std::io;
 
@@ -18,7 +18,7 @@ use crate::driver::HANDSHAKE_TIMEOUT;
 use crate::payload::random_seed;
 use crate::time::{Clock, Timestamp};
 
-/// A WebSocket whose opening handshake is done, and that is not watched yet.
+/// An open WebSocket without a heartbeat.
 #[derive(Debug)]
 pub struct Ready<S> {
     transport: S,
@@ -26,10 +26,10 @@ pub struct Ready<S> {
 }
 
 impl<S: Transport> Ready<S> {
-    /// Begins the heartbeat.
+    /// Starts the heartbeat.
     ///
-    /// A driver sees writes, so a `write_timeout` of never becomes as long as `timeout`: otherwise a ping behind a large
-    /// download would count as written long before it is.
+    /// A driver sees writes, so a `write_timeout` of never becomes as long as `timeout`. Otherwise a ping behind a large
+    /// download would count as written long before it leaves.
     #[must_use]
     pub fn watch(self, config: Config) -> LiveSocket<S> {
         let clock = Clock::new();
@@ -38,20 +38,20 @@ impl<S: Transport> Ready<S> {
     }
 }
 
-/// Accepts a WebSocket from a client, and watches it.
+/// Accepts a WebSocket from a client, and starts its heartbeat.
 ///
 /// # Errors
 ///
-/// Those of the handshake, which fails where it takes longer than [`HANDSHAKE_TIMEOUT`].
+/// Those of the handshake, which fails if it takes longer than [`HANDSHAKE_TIMEOUT`].
 pub fn accept<S: BlockingSocket>(stream: S, config: Config) -> Result<LiveSocket<CountingSocket<S>>, Error> {
     Ok(accept_raw(stream, None)?.watch(config))
 }
 
-/// Accepts a WebSocket with tungstenite's own settings. [`Ready::watch`] begins the heartbeat.
+/// Accepts a WebSocket with tungstenite's own settings. [`Ready::watch`] starts the heartbeat.
 ///
 /// # Errors
 ///
-/// Those of the handshake, which fails where it takes longer than [`HANDSHAKE_TIMEOUT`].
+/// Those of the handshake, which fails if it takes longer than [`HANDSHAKE_TIMEOUT`].
 pub fn accept_raw<S: BlockingSocket>(
     stream: S,
     settings: Option<WebSocketConfig>,
@@ -60,7 +60,7 @@ pub fn accept_raw<S: BlockingSocket>(
 }
 
 /// Accepts a WebSocket over any [`Transport`], such as a TLS stream around a [`CountingSocket`], with tungstenite's own
-/// settings. [`Ready::watch`] begins the heartbeat.
+/// settings. [`Ready::watch`] starts the heartbeat.
 ///
 #[cfg_attr(feature = "rustls", doc = "```no_run")]
 #[cfg_attr(not(feature = "rustls"), doc = "```ignore")]
@@ -80,13 +80,13 @@ pub fn accept_raw<S: BlockingSocket>(
 ///
 /// # Errors
 ///
-/// Those of the handshake, which fails where it takes longer than [`HANDSHAKE_TIMEOUT`].
+/// Those of the handshake, which fails if it takes longer than [`HANDSHAKE_TIMEOUT`].
 pub fn accept_over<S: Transport>(transport: S, settings: Option<WebSocketConfig>) -> Result<Ready<S>, Error> {
     open(transport, Handshake::server(settings), Deadline::after(HANDSHAKE_TIMEOUT)).map(|(ready, _)| ready)
 }
 
-/// As [`accept_over`], and shows the request to a callback of tungstenite's, which may add headers or refuse it: for its
-/// path, a cookie, an origin.
+/// Like [`accept_over`], with a callback of tungstenite's for the request. The callback may add headers, or refuse the
+/// request, for example by its path, a cookie or an origin.
 ///
 /// ```no_run
 /// # #![allow(dead_code)]
@@ -108,7 +108,7 @@ pub fn accept_over<S: Transport>(transport: S, settings: Option<WebSocketConfig>
 ///
 /// # Errors
 ///
-/// Those of the handshake, which fails where it takes longer than [`HANDSHAKE_TIMEOUT`], or where the callback refuses.
+/// Those of the handshake, which fails if it takes longer than [`HANDSHAKE_TIMEOUT`], or if the callback refuses.
 pub fn accept_hdr<S: Transport, C: Callback + Send>(
     transport: S,
     callback: C,
@@ -118,11 +118,11 @@ pub fn accept_hdr<S: Transport, C: Callback + Send>(
         .map(|(ready, _)| ready)
 }
 
-/// Opens a WebSocket to a server over a connected stream, and watches it.
+/// Opens a WebSocket to a server over a connected stream, and starts its heartbeat.
 ///
 /// # Errors
 ///
-/// Those of the handshake, which fails where it takes longer than [`HANDSHAKE_TIMEOUT`].
+/// Those of the handshake, which fails if it takes longer than [`HANDSHAKE_TIMEOUT`].
 pub fn client<R: IntoClientRequest, S: BlockingSocket>(
     request: R,
     stream: S,
@@ -133,11 +133,11 @@ pub fn client<R: IntoClientRequest, S: BlockingSocket>(
 }
 
 /// Opens a WebSocket over any [`Transport`], such as a TLS stream around a [`CountingSocket`], with tungstenite's own
-/// settings. [`Ready::watch`] begins the heartbeat.
+/// settings. [`Ready::watch`] starts the heartbeat.
 ///
 /// # Errors
 ///
-/// Those of the handshake, which fails where it takes longer than [`HANDSHAKE_TIMEOUT`].
+/// Those of the handshake, which fails if it takes longer than [`HANDSHAKE_TIMEOUT`].
 pub fn client_over<R: IntoClientRequest, S: Transport>(
     request: R,
     transport: S,
@@ -146,7 +146,7 @@ pub fn client_over<R: IntoClientRequest, S: Transport>(
     client_by(transport, Handshake::client(request, settings)?, Deadline::after(HANDSHAKE_TIMEOUT))
 }
 
-/// A client's handshake, that is done by then.
+/// A client's handshake, with a deadline.
 pub(super) fn client_by<S: Transport>(
     transport: S,
     handshake: Handshake<'_>,
@@ -158,7 +158,7 @@ pub(super) fn client_by<S: Transport>(
     }
 }
 
-/// By when something must have happened.
+/// A deadline on the system's clock.
 #[derive(Clone, Copy)]
 pub(super) struct Deadline {
     clock: Clock,
@@ -227,7 +227,7 @@ fn wait(transport: &mut impl Transport, read: bool, write: bool, deadline: Deadl
     transport.counting_socket().get_ref().wait(read, write, Some(left)).map(drop)
 }
 
-/// Try again, once the socket is ready. A signal is no failure either.
+/// Try again when the socket is ready. A signal is not a failure either.
 fn would_block(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }

@@ -1,4 +1,4 @@
-//! What is said of a blocking socket before it is first read.
+//! The options of a blocking socket, before it is first read.
 
 use super::{LiveSocket, Transport};
 use crate::dialect::Dialect;
@@ -8,17 +8,18 @@ use crate::observer::{Observer, OnAction};
 use crate::session::Limits;
 
 impl<S: Transport> LiveSocket<S> {
-    /// The heartbeat is in messages, in this [`dialect`](crate::dialect); without it, in frames. Say it before anything is read.
+    /// Puts the heartbeat into messages of this [`dialect`](crate::dialect). Without it, pings are frames. Call it before
+    /// anything is read.
     ///
-    /// Pings are sent so, the peer's are answered, and [`read`](Self::read) shows neither. Frames are answered and count as before. The
-    /// dialect's own config goes with it.
+    /// The socket sends pings in the dialect and answers the peer's pings. [`read`](Self::read) returns neither. Ping and
+    /// Pong frames still work and still count. Use the dialect's own config.
     ///
     /// ```no_run
     /// # #![allow(dead_code)]
     /// # fn serve(stream: std::net::TcpStream) -> Result<(), Box<dyn std::error::Error>> {
     /// # use liveness::{dialect::engine_io, driver::tungstenite::accept};
     /// let mut socket = accept(stream, engine_io::SERVER_CONFIG)?.dialect(engine_io::server());
-    /// println!("{}", socket.read()?); // never a `3`, however many came
+    /// println!("{}", socket.read()?); // never a `3`, although they arrive
     /// # Ok(())
     /// # }
     /// ```
@@ -28,26 +29,26 @@ impl<S: Transport> LiveSocket<S> {
         self
     }
 
-    /// Keeps at most this much while the caller writes and does not read. Say it before anything is read.
+    /// Sets how much is kept while the caller writes and does not read. Call it before anything is read.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.connection.set_limits(limits);
         self
     }
 
-    /// Shows each input and each action to an observer from here on, such as a [recorder](crate::transcript::Recorder).
+    /// Attaches an observer of each input and each action, such as a [recorder](crate::transcript::Recorder).
     #[must_use]
     pub fn observe(mut self, observer: impl Observer + Send + 'static) -> Self {
         self.connection.observe(observer, self.clock.now());
         self
     }
 
-    /// Shows each action to `observer` before it is carried out: `MarkOnline`, `MarkSuspect`, `MarkOffline` and
-    /// `Disconnect` are what a presence list wants.
+    /// Calls `observer` for each action, before the driver carries it out. A presence list needs `MarkOnline`,
+    /// `MarkSuspect`, `MarkOffline` and `Disconnect`.
     ///
-    /// The verdict may fall while messages that came before it still wait to be read, so `MarkOffline` may come before the
-    /// last of them do. Where a message begins something that the verdict ends, such as a user's connection in a
-    /// [`Presence`](crate::Presence), end it after the last message as well.
+    /// The verdict may come while earlier messages are unread, so `MarkOffline` may come before the last of them. If a
+    /// message begins something that the verdict ends, such as a user's connection in a [`Presence`](crate::Presence), end
+    /// it after the last message as well.
     #[must_use]
     pub fn on_action(self, observer: impl FnMut(Action, &Liveness) + Send + 'static) -> Self {
         self.observe(OnAction::new(observer))

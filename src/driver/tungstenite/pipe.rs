@@ -1,12 +1,12 @@
-//! The stream that tungstenite sees: bytes that have come, and bytes that are to go.
+//! The stream that tungstenite sees: bytes that have arrived, and bytes to send.
 
 use std::io::{self, Read, Write};
 use std::vec::Vec;
 
-/// A buffer that is emptied for good when it is larger than this: an idle connection keeps little.
+/// An empty buffer larger than this is freed, so that an idle connection needs little memory.
 const KEPT: usize = 4 * 1024;
 
-/// Bytes in the order in which they came; those before `start` are gone.
+/// Bytes in order. Those before `start` were taken.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     bytes: Vec<u8>,
@@ -27,7 +27,7 @@ impl Queue {
     }
 
     pub(super) fn extend(&mut self, bytes: &[u8]) {
-        // Bytes that are gone are moved over when they are the larger part: each byte is moved once at most on average.
+        // Removes taken bytes when they are the larger part. So each byte moves at most once on average.
         if self.start > self.bytes.len() / 2 {
             self.bytes.drain(..self.start);
             self.start = 0;
@@ -50,7 +50,7 @@ impl Queue {
 pub(super) struct Pipe {
     pub(super) input: Queue,
     pub(super) output: Queue,
-    /// What comes after the last byte of the input.
+    /// What follows the last byte of the input.
     pub(super) end: Option<End>,
 }
 

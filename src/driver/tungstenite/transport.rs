@@ -1,4 +1,4 @@
-//! What a blocking WebSocket runs over: a socket whose bytes are counted, and TLS around it.
+//! The transport of a blocking WebSocket: a socket that counts its bytes, with or without TLS.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -7,28 +7,28 @@ use core::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-/// A socket that can be waited for: what a [`CountingSocket`] can wrap.
+/// A socket with a wait: the socket in a [`CountingSocket`].
 pub trait BlockingSocket: Read + Write {
-    /// As [`TcpStream::set_nonblocking`].
+    /// Like [`TcpStream::set_nonblocking`].
     ///
     /// # Errors
     ///
     /// Those of the operating system.
     fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()>;
-    /// Waits until the socket can be read (`read`), can be written (`write`), has failed, or until the time is over; `None`: for
-    /// as long as it takes. It may return earlier, for no reason. Whether a write would succeed, or say what failed.
+    /// Waits until the socket is readable (if `read`), is writable (if `write`), has failed, or until the timeout; `None`:
+    /// no timeout. It may return earlier without a reason. Returns whether a write would succeed, or return the error.
     ///
     /// # Errors
     ///
     /// Those of the operating system.
     fn wait(&self, read: bool, write: bool, timeout: Option<Duration>) -> io::Result<bool>;
-    /// As [`TcpStream::shutdown`].
+    /// Like [`TcpStream::shutdown`].
     ///
     /// # Errors
     ///
     /// Those of the operating system.
     fn shutdown(&self, how: Shutdown) -> io::Result<()>;
-    /// As [`tune`](crate::driver::tune), for sockets that there is something to tune of.
+    /// Like [`tune`](crate::driver::tune). Does nothing by default.
     fn tune(&self) {}
 }
 
@@ -45,7 +45,7 @@ macro_rules! socket {
                 let timeout = timeout.map(rounded_up);
                 let mut sockets = [PollFd::new(self, wanted)];
                 match poll(&mut sockets, timeout.as_ref()) {
-                    // A signal, such as the one that continues a stopped process.
+                    // A signal, such as the one that continues a stopped process, ends the wait early.
                     Ok(_) | Err(rustix::io::Errno::INTR) => {}
                     Err(error) => return Err(error.into()),
                 }
@@ -66,36 +66,37 @@ socket!(TcpStream);
 #[cfg(unix)]
 socket!(std::os::unix::net::UnixStream);
 
-/// To the millisecond, which some systems count in: a wait that ended just before the deadline would be begun again and again.
+/// Rounds up to the millisecond, the unit of some systems. Otherwise a wait that ends just before the deadline would begin
+/// again and again.
 fn rounded_up(timeout: Duration) -> Timespec {
     const LONGEST: Duration = Duration::from_secs(3600);
     let millis = timeout.min(LONGEST).as_nanos().div_ceil(1_000_000);
     let millis = u64::try_from(millis).unwrap_or(u64::MAX);
-    // An hour has room in a clock of any width.
+    // An hour fits into a clock of any width.
     Timespec::try_from(Duration::from_millis(millis)).unwrap_or_default()
 }
 
-/// What a WebSocket runs over, with a [`CountingSocket`] on the wire: that itself, or a TLS stream around it.
+/// The transport of a WebSocket: a [`CountingSocket`], or a TLS stream around it.
 ///
-/// TLS goes outside and the counting inside, because a record of TLS shows nothing until it is complete.
+/// The counting is inside of the TLS, because a TLS record shows nothing until it is complete.
 ///
-/// It is sealed: there are no other transports than these, so that it may grow.
+/// The trait is sealed, so that it can get more methods.
 pub trait Transport: Read + Write + sealed::Sealed {
-    /// The socket whose bytes are counted.
+    /// The socket in the counting socket.
     type Socket: BlockingSocket;
     /// The counting socket.
     fn counting_socket(&mut self) -> &mut CountingSocket<Self::Socket>;
-    /// A layer of TLS has something to write of its own.
+    /// A TLS layer has something to write.
     fn wants_write(&self) -> bool {
         false
     }
-    /// Tells the layer of TLS that nothing more will be written.
+    /// Tells the TLS layer that nothing more will be written.
     fn close_layer(&mut self) {}
 }
 
-/// Keeps [`Transport`] to this crate.
+/// Prevents implementations of [`Transport`] outside of this crate.
 mod sealed {
-    #[expect(unnameable_types, reason = "what cannot be named cannot be implemented")]
+    #[expect(unnameable_types, reason = "a trait that cannot be named cannot be implemented")]
     pub trait Sealed {}
 }
 
@@ -125,12 +126,12 @@ where
     }
     fn close_layer(&mut self) {
         self.conn.send_close_notify();
-        // What does not go now is not waited for.
+        // Does not wait for the rest.
         let _ = self.flush();
     }
 }
 
-/// What a client dials over: a counting socket, or TLS around one.
+/// A client's transport: a counting socket, or TLS around one.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum MaybeTls<S: BlockingSocket> {
@@ -141,7 +142,7 @@ pub enum MaybeTls<S: BlockingSocket> {
     Tls(std::boxed::Box<rustls::StreamOwned<rustls::ClientConnection, CountingSocket<S>>>),
 }
 
-/// Asks whichever it is.
+/// Calls the variant's own method.
 macro_rules! either {
     ($this:expr, $transport:ident => $ask:expr) => {
         match $this {
@@ -182,7 +183,7 @@ impl<S: BlockingSocket> Write for MaybeTls<S> {
     }
 }
 
-/// Counts the bytes through a socket, and is otherwise as it.
+/// Wraps a socket, and counts its bytes.
 #[derive(Debug)]
 pub struct CountingSocket<S> {
     socket: S,
@@ -191,7 +192,7 @@ pub struct CountingSocket<S> {
 }
 
 impl<S> CountingSocket<S> {
-    /// Counts the bytes through this socket.
+    /// Wraps this socket.
     pub const fn new(socket: S) -> Self {
         Self { socket, received: 0, sent: 0 }
     }

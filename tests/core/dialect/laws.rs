@@ -126,7 +126,7 @@ fn an_end_that_freezes_is_found_within_the_bound() {
     assert!(found >= 6 * 35, "only {found} could judge");
 }
 
-/// The protocol with ends of which one judges nobody.
+/// The protocol with an end that gives no verdict.
 fn judged_by_one(protocol: &Protocol, judge_is_client: bool) -> Pair {
     let forgiving = |config: Config| {
         let builder = config.to_builder().timeout(Duration::MAX).silence_timeout(Duration::MAX);

@@ -97,7 +97,7 @@ fn counter() -> impl FnMut() -> u64 {
     move || counter.fetch_add(1, Ordering::Relaxed) + 1
 }
 
-/// A server of an exchange: it judges nobody, and may ask each 30 s.
+/// A server of an exchange: it gives no verdict, and may ask every 30 s.
 const JUDGES_NOBODY: Config = Config::builder().interval(Duration::MAX).timeout(Duration::MAX).build_const();
 const ASKS_EACH_30_S: Config = JUDGES_NOBODY
     .to_builder()

@@ -16,7 +16,7 @@ fn answer() -> Heard {
     Heard::Answer(payload(PING))
 }
 
-/// Each message, what it means, and the answer that it is owed ("": none).
+/// Each message, what it means, and its answer ("": none).
 #[track_caller]
 fn hears(mut dialect: impl Dialect, rows: &[(&str, Heard, &str)]) {
     for (message, means, answer) in rows {
@@ -228,7 +228,7 @@ fn phoenix_knows_its_replies_by_their_reference() {
                 answer(),
                 "",
             ),
-            // firezone 4296: a reply of no reference is none of ours; nor is one of the program's.
+            // firezone 4296: a reply without a reference is not our own, and neither is one of the program's.
             (r#"[null,null,"phoenix","phx_reply",{"status":"ok","response":{}}]"#, DATA, ""),
             (r#"[null,"4","phoenix","phx_reply",{"status":"ok","response":{}}]"#, DATA, ""),
             (r#"["1","live0123456789abcdef","room:a","phx_reply",{"status":"ok","response":{}}]"#, DATA, ""),

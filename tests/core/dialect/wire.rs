@@ -112,7 +112,7 @@ fn both_ends_of_a_protocol_understand_each_other() {
                         named += 1;
                     }
                     Heard::SomeAnswer | Heard::Beat => {}
-                    // Doubles do not read answers: they only judge nobody.
+                    // Doubles do not read answers: they only give no verdict.
                     Heard::Data => assert!(
                         ["discord", "deribit"].contains(&protocol.name),
                         "{}: {answer:?}",

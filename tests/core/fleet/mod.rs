@@ -230,5 +230,5 @@ fn lives_of_every_kind_are_lived() {
         looks += reached.silent_looks;
     }
     assert!(all.pings > 600 && all.verdicts > 300 && all.ends > 300, "{all:?}");
-    assert!(looks > 300, "{looks} looks in vain");
+    assert!(looks > 300, "{looks} looks for nothing");
 }

@@ -172,7 +172,7 @@ fn the_bound_of_a_transport_that_takes_nothing_is_tight_in_a_pause() {
     }
 }
 
-/// What lies unread may refute a verdict, for as long as its clock took, and until the last look after that.
+/// What is unread may refute a verdict, for as long as its clock took, and until the last look after that.
 #[test]
 fn a_driver_that_leaves_some_unread_for_ever_spares_a_peer_for_one_more_timeout_and_last_look() {
     for (last_look, spared) in [(1, 10), (3, 12), (4, 12), (6, 12), (7, 14)] {

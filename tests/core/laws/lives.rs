@@ -134,7 +134,7 @@ struct Table {
     speaks_at: Timestamp,
     /// We are not reading until then.
     paused_until: Option<Timestamp>,
-    /// What arrived until the last turn lies unread.
+    /// What arrived until the last turn is unread.
     unread: bool,
     steps: VecDeque<Step<'static>>,
 }
@@ -247,7 +247,7 @@ impl Table {
             // Never is long enough at an hour.
             whole.min(Duration::from_secs(3600)) / 100 * share.into()
         };
-        // Any ping of theirs may be a probe's.
+        // Any of their pings may be a probe's.
         let probes = self.driver == Driver::Probing;
         let timeout = self.config.timeout();
         let timeout = if probes { timeout.min(self.config.probe_timeout()) } else { timeout };

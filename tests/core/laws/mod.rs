@@ -21,8 +21,8 @@ use liveness_testing::assert_replays;
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// `PingTimeout` only if a ping was handed out, its `timeout` (a probe's: `probe_timeout`) passed, and no evidence was handed
-    /// in since, with two polls at least `last_look` apart after the deadline.
+    /// `PingTimeout` only if a ping was handed out, its `timeout` (a probe's: `probe_timeout`) passed, and no evidence came
+    /// since, with two polls at least `last_look` apart after the deadline.
     #[test]
     fn justified(config in settings(), story in stories()) {
         let broken = world::justified(&config, &story.live(config, Timestamp::ZERO, false));
@@ -73,11 +73,11 @@ proptest! {
             }
             let busy = verdict_at(quiet.clone(), &ours);
             let quiet = verdict_at(quiet, &[]);
-            prop_assert!(busy <= quiet, "{config}: {quiet} with nothing of ours, {busy} with {ours:?}");
+            prop_assert!(busy <= quiet, "{config}: {quiet} without our events, {busy} with {ours:?}");
         }
     }
 
-    /// Nor does a probe: it can only shorten a wait.
+    /// A probe does not either: it can only shorten a wait.
     #[test]
     fn fresh_probes_buy_no_time(config in settings(), ours in ours(&[Ours::Probe])) {
         let config = config.to_builder().write_timeout(Duration::MAX).build().unwrap();
@@ -130,7 +130,7 @@ proptest! {
     }
 
     /// While neither verdict nor write phase stands in the way, no `interval` passes without a ping or, under Quiet, without a
-    /// write of ours: whatever the peer does, and paused or not.
+    /// write: whatever the peer does, and paused or not.
     #[test]
     fn kept_alive(config in settings(), story in stories()) {
         let broken = world::kept_alive(&story.live(config, Timestamp::ZERO, false));
@@ -155,7 +155,7 @@ fn small() {
     assert_eq!(align_of::<Liveness>(), 64);
 }
 
-/// A poll in vain leaves the machine as it was: to every question, and to `==`.
+/// A poll without an action leaves the machine as it was: to every question, and to `==`.
 #[test]
 fn exact_wake_ups_change_nothing() {
     let config =

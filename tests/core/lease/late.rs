@@ -1,4 +1,4 @@
-//! A late look is no look: an arbiter that slept takes the lease from nobody before what waited is handed in.
+//! A late look is no look: an arbiter that slept takes the lease from nobody before what waited is reported.
 
 use std::time::Duration;
 

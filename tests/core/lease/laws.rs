@@ -53,7 +53,7 @@ pub(crate) fn tokens_grow(log: &Log, mut last: u64) -> Law {
     Ok(())
 }
 
-/// Who waits and who is suspect, by what was handed in and what came out.
+/// Who waits and who is suspect, by what went in and what came out.
 #[derive(Default)]
 struct Desk {
     queue: Vec<u8>,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use liveness::lease::{Holder, Lease, LeaseChange, Loss, REMEMBERED, Refusal, Token};
 use liveness::{Status, Timestamp};
 
-/// A pen, and what was told of it, in words.
+/// A pen, and what it reported, in words.
 struct Pen(Lease<&'static str>);
 
 impl Pen {
@@ -114,7 +114,7 @@ fn a_holder_who_is_heard_of_in_time_keeps_it() {
     pen.tells(s(0), &["ann has 1"]);
     pen.0.set_status(&"ann", Status::Suspect, s(10));
     pen.tells(s(10), &["ann frozen since 10s"]);
-    // Handed in before the poll that would have taken it: she is there, whatever the time.
+    // Reported before the poll that would have taken it: she is there, whatever the time.
     pen.0.set_status(&"ann", Status::Online, s(15));
     pen.tells(s(15), &["ann thawed"]);
     // The next suspicion has a grace of its own.
@@ -163,7 +163,7 @@ fn while_only_suspects_wait_nobody_gets_it() {
     assert_eq!(pen.0.poll_timeout(), None);
     pen.0.set_status(&"ann", Status::Online, s(2));
     pen.tells(s(2), &["ann has 1"]);
-    // Nor does a suspect take it from a suspect.
+    // A suspect does not take it from a suspect either.
     pen.0.set_status(&"ann", Status::Suspect, s(3));
     pen.0.set_status(&"bob", Status::Suspect, s(3));
     pen.0.request("bob", s(3));

@@ -69,7 +69,7 @@ impl Past<'_> {
     }
 
     /// Rule 4: where the writing of the newest ping counts from: its hand-out, renewed by each `Wrote`. Evidence is nothing
-    /// to it, nor is a pause.
+    /// to it, and a pause is not one either.
     pub(super) fn writing(self) -> Option<usize> {
         let ping = self.unwritten()?;
         let wrote = self.last(|fact| fact.what == What::In(Input::Wrote));

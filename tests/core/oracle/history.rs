@@ -1,8 +1,8 @@
-//! The whole history of one connection: what was handed in and out, and when, in order. And searches in it.
+//! The whole history of one connection: what went in and came out, and when, in order. And searches in it.
 
 use liveness::{CloseCode, Config, Evidence, Reason};
 
-/// What is handed in. A pong names the ping whose payload it carries, if there was such a ping.
+/// An input. A pong names the ping whose payload it carries, if there was such a ping.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Input {
     Data,
@@ -202,7 +202,7 @@ impl Past<'_> {
         self.last_mark().is_some_and(|mark| self.facts[mark].what == What::Polled(Some(Output::Suspect)))
     }
 
-    /// Whether the input that stands there decided. Such a one refutes no suspicion: it tells of no life to come.
+    /// Whether the input that stands there decided. Such an input refutes no suspicion: it says nothing about later life.
     pub(super) fn decides(self, index: usize) -> bool {
         self.facts.get(index + 1).is_some_and(|next| matches!(next.what, What::Decided(_)))
     }

@@ -272,8 +272,8 @@ pub(super) fn lives() -> impl Strategy<Value = Life> {
         1 => (1..60_u64).prop_map(|before| u64::MAX - before),
     ];
     (lives, opened, steps()).prop_map(|((unit, config, others), opened, steps)| {
-        // At the end of time the budget is not compared: to say when it is full again takes moments past that. Nor is a new one
-        // in mid-life: the page does not say what becomes of what was drawn on the old.
+        // At the end of time the budget is not compared: to say when it is full again takes moments past that. So is no new
+        // one in mid-life: the page does not say what becomes of what was drawn on the old.
         let budget = config.control_budget().filter(|_| opened < LATE);
         let others = others.into_iter().map(|other| with_budget(other, budget)).collect();
         Life { config: with_budget(config, budget), others, unit, opened, steps }

@@ -1,9 +1,9 @@
 //! A second reading of the design: the whole history of one connection, searched anew for every answer.
 //!
-//! Nothing is kept but what was handed in and out, and when. Every question is answered by its definition: the latest
-//! evidence is the last fact that is evidence, a deadline was first seen by the first poll that saw it. It is slow, and so
-//! plain that a reader can check it against the rules (their numbers stand beside the lines). Jitter is left out: its
-//! draws are the machine's own.
+//! It keeps only what went in and came out, and when. Every question is answered by its definition: the latest evidence is
+//! the last fact that is evidence, a deadline was first seen by the first poll that saw it. It is slow, and so plain that a
+//! reader can check it against the rules (their numbers stand beside the lines). Jitter is left out: its draws are the
+//! machine's own.
 
 use std::time::Duration;
 
@@ -219,7 +219,7 @@ impl Reference {
         self.noted().is_some()
     }
 
-    /// Rule 5: what lies unread may refute the verdict, unless its clock has run out a second time. The page leaves open when
+    /// Rule 5: what is unread may refute the verdict, unless its clock has run out a second time. The page leaves open when
     /// the last look begins anew: at the poll that would have given the verdict.
     fn may_be_refuted(&self, noted: Noted, now: u64) -> bool {
         let Deadline { overdue, due, length } = noted.deadline;
@@ -243,8 +243,8 @@ impl Reference {
     }
 
     /// When a punctual driver would have seen this deadline. The page does not say so, but one that came while another verdict
-    /// waited for its last look was not to be looked at before that was over. Nor was any deadline where the last look began anew:
-    /// somebody was looking then.
+    /// waited for its last look could not be seen before that was over. Neither could any deadline when the last look began
+    /// anew: somebody was looking then.
     fn to_be_seen_at(&self, due: u64) -> u64 {
         let past = self.past();
         let Some(look) = past.last(|fact| fact.what == What::Held) else { return due };

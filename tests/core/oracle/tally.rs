@@ -95,7 +95,7 @@ fn kinds(past: Past<'_>, index: usize, fact: &Fact) -> Vec<String> {
                 "suspected in a shortened wait",
             );
         }
-        // The first `MarkOnline` greets, the others tell of a suspicion that was survived.
+        // The first `MarkOnline` greets, the others end a suspicion that was survived.
         What::Polled(Some(Output::Online)) if before.did(Output::Online) => {
             note(true, "suspicion survived");
             note(before.unwritten().is_some(), "suspicion survived while written");

@@ -1,4 +1,4 @@
-//! A late look is no look: who was away while the process slept is not called out before what waited is handed in.
+//! A late look is no look: who was away while the process slept is not called out before what waited is reported.
 
 use std::time::Duration;
 

@@ -28,7 +28,7 @@ fn drain<U: Ord + Clone, C: Ord + Clone>(
     changes
 }
 
-/// Ann, by connection 1, told of.
+/// Ann, by connection 1, reported.
 fn ann() -> Presence<&'static str> {
     let mut presence = Presence::with_linger(LINGER);
     presence.connect(1, "ann", at(0));
@@ -148,7 +148,7 @@ proptest! {
         prop_assert_eq!(presence.status(&"ann"), Status::Offline);
     }
 
-    /// A list kept by the changes is at every moment what the questions answer, and no poll is asked for in vain.
+    /// A list kept by the changes is at every moment what the questions answer, and no poll is asked for without need.
     #[test]
     fn the_questions_and_the_changes_agree_and_nothing_spins(
         inputs in prop::collection::vec((0..8_u64, 0..4_u32, 0..4_u8, 0..3_000_u64), 1..80),

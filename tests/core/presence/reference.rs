@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use liveness::Status;
 use liveness::presence::PresenceChange;
 
-/// A user and a connection of theirs.
+/// A user and one of their connections.
 pub(crate) type User = u8;
 pub(crate) type Connection = u8;
 
@@ -115,7 +115,7 @@ impl Reference {
         leaving
     }
 
-    /// What is to be told now.
+    /// What a poll must report now.
     pub(crate) fn next(&self, now: u64) -> Option<PresenceChange<User>> {
         if let Some((at, user)) = self.leaving().first()
             && *at <= now

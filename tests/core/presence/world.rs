@@ -49,7 +49,7 @@ pub(crate) struct World {
     reference: Reference,
     linger: Duration,
     now: u64,
-    /// The latest moment that was handed in.
+    /// The latest moment of an input.
     seen: u64,
     pub(crate) changes: Vec<(u64, PresenceChange<User>)>,
     pub(crate) reached: Reached,
@@ -162,7 +162,7 @@ impl World {
     }
 
     fn drain(&mut self) {
-        // Nobody can be told of more than twice.
+        // Nobody can be reported more than twice.
         for _ in 0..=2 * USERS {
             if !self.poll() {
                 let next = self.presence.poll_timeout();

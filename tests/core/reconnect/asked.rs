@@ -160,7 +160,7 @@ fn nobody_dials_while_the_system_is_offline() {
         5000s < end
         ",
     );
-    // What is owed is owed there too.
+    // The server's minimum counts there too.
     lives(
         EXACT,
         &[1],
@@ -258,7 +258,7 @@ fn the_sixth_new_network_in_a_row_is_not_dialled_over_at_once() {
         61s > dial 8
         61s < end
     ";
-    // One each 30 s from the first on, even where only the network ends the wait.
+    // One every 30 s from the first on, even where only the network ends the wait.
     lives(EXACT, &[NEVER], script);
 }
 
@@ -307,8 +307,8 @@ fn flaps(each: u64) -> usize {
 
 #[test]
 fn a_network_that_flaps_is_not_dialled_at_the_rate_of_its_flaps() {
-    // 1, 2, 4 and so on to 60 s: 15 in ten minutes. With flaps five at once, one each 30 s, and after each a backoff from its
-    // start.
+    // 1, 2, 4 and so on to 60 s: 15 in ten minutes. With flaps five at once, one every 30 s, and after each a backoff from
+    // its start.
     assert_eq!(flaps(u64::MAX / 2), 15);
     let dials = [5_000, 1_000, 100, 10].map(|millis| flaps(millis * 1_000_000));
     assert!(dials.iter().all(|dials| (60..=130).contains(dials)), "{dials:?}");
@@ -317,7 +317,7 @@ fn a_network_that_flaps_is_not_dialled_at_the_rate_of_its_flaps() {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// However the network flaps: where nothing but the network ends a wait, five dials and one each 30 s.
+    /// However the network flaps: where nothing but the network ends a wait, five dials and one every 30 s.
     #[test]
     fn changes_bring_five_dials_and_one_each_half_minute(
         gaps in prop::collection::vec(prop_oneof![0..1_000_u64, 0..40_000_u64], 1..300),

@@ -167,7 +167,7 @@ fn a_dial_that_ends_after_the_stop_need_not_be_abandoned() {
         let script = format!("0s > dial 1\n1s < stop\n1s < {report}\n1s > give up: stopped by this side");
         lives(EXACT, &[1], &script);
     }
-    // Nor is a dial that is to be abandoned kept because the network changed, or a person asks.
+    // A dial that must be abandoned is not kept because the network changed, or a person asks.
     lives(
         EXACT,
         &[1],

@@ -235,7 +235,7 @@ fn an_old_connection_that_is_lost_between_two_dials_is_a_loss_like_any_other() {
         101s < end
         ",
     );
-    // Except that what the new server asked for is owed.
+    // Except that what the new server asked for is its minimum.
     lives(
         EXACT,
         &[7],

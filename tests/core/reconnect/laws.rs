@@ -169,7 +169,7 @@ proptest! {
         prop_assert_eq!(happened(calm), happened(nervous));
     }
 
-    /// Shift: adding a constant to all times changes nothing. Deterministic: nor does living again.
+    /// Shift: adding a constant to all times changes nothing. Deterministic: living again changes nothing either.
     #[test]
     fn shifted_lives_are_the_same(settings in settings(), steps in steps(), by in 0..NEVER / 4) {
         let here = World::live(&settings, 1000 * SECOND, &steps, false);
@@ -178,7 +178,7 @@ proptest! {
         let Settings { stable_after, dial_timeout, max_spread, max_elapsed, .. } = settings;
         let endless = [stable_after, dial_timeout, max_spread, max_elapsed];
         prop_assume!(endless.iter().chain(&settings.delays).all(|length| *length != NEVER - 1));
-        // Of a dial that is under way only what is owed was drawn.
+        // Of a dial in progress only the server's minimum was drawn.
         let later = |at: u64| if at == 0 { 0 } else { at.saturating_add(by) };
         let moved = |fact: &Fact| {
             let Fact::Drawn(dial_at, owed_until) = fact else { return *fact };

@@ -46,7 +46,7 @@ pub(crate) enum Fact {
     Stopped,
     /// Somebody looked, and nothing came of it.
     Looked,
-    /// When the dial came to be due, and until when it is owed: what was drawn, nobody else can know.
+    /// When the dial came to be due, and until when the server's minimum holds: what was drawn, nobody else can know.
     Drawn(u64, u64),
 }
 
@@ -81,7 +81,7 @@ pub(crate) fn next(settings: &Settings, start: u64, story: &[(u64, Fact)]) -> Ne
     Opinion::of(settings, start, story).next()
 }
 
-/// From when to when the dial may be due that is waited for, and until when it, or the next, may be owed.
+/// From when to when the next dial may be due, and until when its minimum, or the next one's, may hold.
 pub(crate) fn wait(settings: &Settings, start: u64, story: &[(u64, Fact)]) -> Option<[(u64, u64); 2]> {
     let opinion = Opinion::of(settings, start, story);
     if opinion.end.is_some() || opinion.over || opinion.stopping.is_some() {
@@ -149,7 +149,7 @@ impl Wait {
     }
 }
 
-/// What is waited for on the server's account.
+/// The wait on the server's account.
 #[derive(Clone, Copy, Default)]
 struct Ask {
     at_least: u64,
@@ -273,7 +273,7 @@ impl<'a> Opinion<'a> {
         self.heed(dial.owed, dial.stop, now);
     }
 
-    /// The next dial comes no sooner than is owed since an earlier loss, or not at all.
+    /// The next dial comes no sooner than the minimum since an earlier loss, or not at all.
     fn heed(&mut self, owed: (u64, u64), stop: Option<GiveUpReason>, now: u64) {
         let later = |one: (u64, u64), other: (u64, u64)| (one.0.max(other.0), one.1.max(other.1));
         if let Some(wait) = &mut self.wait {
@@ -318,7 +318,7 @@ impl<'a> Opinion<'a> {
         self.bring_forward(now);
     }
 
-    /// When a new network may next bring a dial forward: five at once, one each 30 s.
+    /// When a new network may next bring a dial forward: five at once, one every 30 s.
     fn token_at(&self, now: u64) -> u64 {
         now.max(self.full_at.saturating_sub(4 * 30 * SECOND))
     }

@@ -61,7 +61,7 @@ impl<'a> Choices<'a> {
         if self.yes() { Role::Server } else { Role::Client }
     }
 
-    /// A ping each 5 s, 10 s for its answer, and 8 s for its writing, unless that is of no interest; no jitter.
+    /// A ping every 5 s, 10 s for its answer, and 8 s for its writing, unless that is of no interest; no jitter.
     pub(crate) fn config(&mut self) -> Config {
         let secs = Duration::from_secs;
         let config = Config::builder().interval(secs(5)).timeout(secs(10)).jitter(0).control_budget(500, 50);

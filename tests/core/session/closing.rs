@@ -28,7 +28,7 @@ fn pings_behind_our_close_are_owed_no_answer() {
     desk.close("");
     assert_eq!(desk.judge(), ["offline local-closed", "close 1000"]);
     assert_eq!(desk.write(), ["flush", "flush", "close 1000", "flush"]);
-    // Nothing may follow our Close. The peer's is behind more Pings than may be owed.
+    // Nothing may follow our Close. The peer's is behind more Pings than may wait for answers.
     desk.pinged(10);
     assert!(desk.wants_read() && !desk.session.wants_flush());
     desk.hear(Inbound::Close(Some(1000)));

@@ -17,7 +17,7 @@ pub(crate) const fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// A ping each 5 s, 10 s for its answer and 8 s for its writing, and nothing left to chance.
+/// A ping every 5 s, 10 s for its answer and 8 s for its writing, and nothing left to chance.
 pub(crate) const fn calm() -> ConfigBuilder {
     Config::builder().interval(secs(5)).timeout(secs(10)).write_timeout(secs(8)).jitter(0)
 }
@@ -117,7 +117,7 @@ impl Desk {
 
     // -- What is written.
 
-    /// What is to be written next, in words; nothing is reported of it.
+    /// What to write next, in words; nothing is reported of it.
     pub(crate) fn offered(&mut self) -> Option<String> {
         self.session.poll_write().map(|out| match out {
             Outbound::Pong(payload) => format!("pong {}", String::from_utf8_lossy(&payload)),
@@ -139,7 +139,7 @@ impl Desk {
         self.session.answer(MessageBuf::Text(answer.into()));
     }
 
-    /// All that is to be written, into a library and a socket that take everything.
+    /// Writes everything, into a library and a socket that take everything.
     pub(crate) fn write(&mut self) -> Vec<String> {
         let mut written = Vec::new();
         while let Some(out) = self.offered() {
@@ -202,7 +202,7 @@ impl Desk {
         done
     }
 
-    /// The first ping of the schedule is due, and handed in.
+    /// The first ping of the schedule is due, and given to the session.
     pub(crate) fn ping_due(&mut self) {
         self.now = self.machine.poll_timeout().unwrap();
         assert_eq!(self.judge(), ["ping"]);

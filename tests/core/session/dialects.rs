@@ -135,7 +135,7 @@ fn an_answer_as_long_as_it_must_be_is_written_whole() {
     assert_eq!(desk.write(), [format!("answer {:x<1000}", "")]);
 }
 
-/// The program is shown it, and the peer is owed an answer all the same.
+/// The program is shown it, and the peer needs an answer all the same.
 #[test]
 fn a_message_of_the_programs_may_be_answered() {
     struct Acknowledges;
@@ -192,7 +192,7 @@ fn a_flood_of_beats_is_a_flood_and_one_of_data_is_none() {
         }
         desk.judge();
         assert_eq!(desk.machine.verdict(), expected, "{said}");
-        // Nobody is owed an answer any more.
+        // Nobody waits for an answer any more.
         desk.said("2");
         assert!(!desk.write().iter().any(|out| out.starts_with("answer")) || expected.is_none());
     }
@@ -205,7 +205,7 @@ fn beats_that_owe_no_answer_cost_what_answers_to_nothing_cost() {
         assert!(!desk.said("{\"type\":6}\u{1e}"));
     }
     assert_eq!(desk.judge(), ["offline ping-flood", "close 1008"]);
-    // Its own config has no such budget: after a stall of ours the beats of minutes are read at once.
+    // Its own config has no such budget: after our own stall the beats of minutes are read at once.
     let config = signalr::CONFIG.to_builder();
     let mut desk = Desk::speaking(Role::Server, config, signalr::Json);
     for _ in 0..2_000 {
@@ -388,7 +388,7 @@ fn frames_keep_their_meaning_beside_a_dialect() {
     }
     assert_eq!(desk.machine.verdict(), None);
     assert_eq!(desk.machine.stats().answers, 0);
-    // A Ping frame is answered by the library, as ever.
+    // A Ping frame is still answered by the library.
     assert!(!desk.hear(Inbound::Ping(b"?")));
     assert!(desk.session.wants_flush());
 }

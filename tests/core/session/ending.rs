@@ -85,7 +85,7 @@ fn a_failed_write_after_our_close_ends_the_wait_when_all_is_read() {
     desk.read_blocked();
     assert_eq!(desk.judge(), ["disconnect"]);
 
-    // Nor is there more to wait for than what lies unread where the peer closes too.
+    // There is nothing to wait for except unread data, if the peer closes too.
     let mut desk = Desk::new(Role::Server);
     desk.session.close(CloseCode::NORMAL, "", &mut desk.machine, desk.now);
     desk.judge();

@@ -97,7 +97,7 @@ pub(crate) struct Library {
 #[derive(Debug, Default)]
 pub(crate) struct Wire {
     pub(crate) inbound: VecDeque<Frame>,
-    /// So many bytes of ours the transport takes before the peer takes some.
+    /// How many of our bytes the transport takes before the peer takes some.
     pub(crate) room: usize,
     /// What the peer has not taken, with the bytes of each.
     underway: VecDeque<(Sent, usize)>,
@@ -177,7 +177,7 @@ impl Library {
             Outbound::Pong(_) => Sent::Pong,
             Outbound::Answer(_) => Sent::Answer,
             Outbound::Ping(payload) => Sent::Ping(*payload),
-            Outbound::Beat(message) => Sent::Beat(ping_in(message).expect("a ping of ours")),
+            Outbound::Beat(message) => Sent::Beat(ping_in(message).expect("our own ping")),
             // It has sent its echo: there is no second Close.
             Outbound::Close(..) if self.close_given => return,
             Outbound::Close(..) => Sent::Close,

@@ -51,7 +51,7 @@ fn what_an_error_of_writing_ends_goes_by_its_kind() {
     let mut desk = Desk::new(Role::Server);
     let failed = |desk: &mut Desk, kind| desk.session.failed_to_write(kind, &mut desk.machine, desk.now);
     assert!(!failed(&mut desk, ErrorKind::Rejected));
-    assert!(desk.session.may_send(), "a message of ours that was not taken ends nothing");
+    assert!(desk.session.may_send(), "a message that was not taken ends nothing");
     assert!(failed(&mut desk, ErrorKind::Transport), "the first is the cause");
     assert!(!failed(&mut desk, ErrorKind::Transport));
     assert!(desk.session.is_write_broken() && !desk.session.may_send());

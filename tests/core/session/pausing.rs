@@ -44,7 +44,7 @@ fn a_peer_that_takes_no_answers_is_not_read_until_it_does() {
     let mut desk = Desk::new(Role::Server);
     desk.pinged(3);
     desk.write_blocked();
-    assert!(desk.wants_read() && !desk.machine_is_paused(), "three may be owed");
+    assert!(desk.wants_read() && !desk.machine_is_paused(), "three may wait");
     desk.pinged(1);
     assert_eq!(desk.offered().as_deref(), Some("flush"));
     desk.write_blocked();
@@ -131,7 +131,7 @@ fn nothing_is_answered_once_nobody_waits_for_it() {
     desk.hear(Inbound::Ping(b"?"));
     assert!(desk.write().is_empty());
 
-    // After the verdict; but what was owed before is paid.
+    // After the verdict; but what was asked before is answered.
     let mut desk = Desk::answering(Role::Client);
     desk.hear(Inbound::Ping(b"before"));
     desk.beat("a");
@@ -171,7 +171,7 @@ fn pauses_for_answers_owed_do_not_hide_a_flood() {
     let mut desk = Desk::pong_only(Role::Server);
     let mut asked = 0;
     while desk.machine.verdict().is_none() {
-        // It asks as much as may be owed, lets us wait, and then takes it all.
+        // It asks as much as may wait, lets us wait, and then takes it all.
         desk.pinged(4);
         desk.write_blocked();
         desk.flushed();

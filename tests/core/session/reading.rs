@@ -1,4 +1,4 @@
-//! What is kept for a caller, when reading stops, and what the machine learns of what lay unread.
+//! What is kept for a caller, when reading stops, and what the machine learns about unread data.
 
 use std::time::Duration;
 
@@ -163,7 +163,7 @@ fn control_frames_are_not_kept_for_anybody() {
     assert!(desk.wants_read());
 }
 
-/// Fault 12b: 64 messages lay unread, and a writer was deaf for ever.
+/// Fault 12b: 64 messages were unread, and a writer was deaf for ever.
 #[test]
 fn a_mute_peer_is_found_by_a_caller_that_only_writes_and_reads_nothing() {
     let mut desk = Desk::new(Role::Server);

@@ -80,7 +80,7 @@ impl Speech {
     }
 }
 
-/// The ping of a message that is one of ours.
+/// The ping of our own message.
 pub(crate) fn ping_in(message: &MessageBuf) -> Option<Payload> {
     Payload::from_digits(message.as_message().text()?.strip_prefix("ping ")?)
 }

@@ -53,7 +53,7 @@ enum Step {
     WaitToWrite,
     Close,
     Probe,
-    /// Time passes, and the driver does what is to be done.
+    /// Time passes, and the driver does its work.
     Wait,
     /// Time passes, and the caller is busy elsewhere: nobody drives.
     Away,
@@ -81,7 +81,7 @@ const STEPS: [(u64, Step); 17] = [
     (52, Step::PeerSends),
 ];
 
-/// One ping of ours.
+/// One of our pings.
 #[derive(Clone, Copy, Debug)]
 struct Ping {
     payload: Payload,

@@ -294,7 +294,7 @@ fn a_slow_reader_of_a_large_message_is_not_stalled() {
         desk.sent_bytes(1);
         desk.read_blocked();
     });
-    // Nor is it awaited: its ping is still behind the message.
+    // It is not awaited either: its ping is still behind the message.
     assert_eq!(verdict, None);
 }
 

@@ -25,7 +25,7 @@ async fn take(mut theirs: impl AsyncReadExt + Unpin, each: Duration) {
     }
 }
 
-/// Sends each 100 ms until it is told the end.
+/// Sends every 100 ms until it is told the end.
 async fn send_only(live: &mut Live, at_most: Duration) -> Option<Reason> {
     let start = Instant::now();
     while start.elapsed() < at_most {
@@ -91,7 +91,7 @@ async fn a_peer_that_asked_much_and_fell_mute_is_found_out_by_a_caller_that_only
     }
 }
 
-/// More than is kept lies unread, and nobody ever reads it: what comes behind it is not heard, so nobody is judged by it.
+/// More than is kept is unread, and nobody ever reads it: what comes behind it is not heard, so nobody is judged by it.
 #[tokio::test(start_paused = true)]
 async fn a_peer_whose_messages_nobody_takes_is_not_judged() {
     for evidence in [Evidence::AnyTraffic, Evidence::PongOnly] {
@@ -145,7 +145,7 @@ async fn a_round_trip_does_not_measure_the_callers_absence() {
         let (mut live, client, _) = pair(config, 64 << 10).await;
         let (mut sink, mut stream) = client.split();
         let (answer, mut answers) = tokio::sync::mpsc::unbounded_channel();
-        // Each ping is answered after 50 ms; bursts of three messages each 3 s.
+        // Each ping is answered after 50 ms; bursts of three messages every 3 s.
         tokio::spawn(async move {
             while let Some(Ok(message)) = stream.next().await {
                 if message.is_ping() {
@@ -229,7 +229,7 @@ async fn a_feed_without_end_notices_the_close() {
     assert_eq!(end.reason(), Some(Reason::PeerClosed(Some(1001))));
 }
 
-/// A message and a Close both lie unread while a ping is due: the answer to the message goes out.
+/// A message and a Close are both unread while a ping is due: the answer to the message goes out.
 #[tokio::test(start_paused = true)]
 async fn the_answer_to_a_message_is_not_refused_for_a_close_behind_it() {
     for away in [3 * SECOND, 6 * SECOND, 60 * SECOND] {

@@ -25,7 +25,7 @@ async fn read_them_all() {
     // There is always more.
     tokio::time::sleep(millis(200)).await;
     let settings = WebSocketConfig::default().read_buffer_size(1024);
-    // The peer never answers, and no busy machine reads so slowly that a ping of ours waits for as long.
+    // The peer never answers, and no busy machine reads so slowly that our ping waits for as long.
     let config = Config::builder().interval(millis(500)).timeout(millis(20_000)).build().unwrap();
     let mut live = watched(stream, config, Some(settings)).await;
     for number in 0..MESSAGES {

@@ -38,7 +38,7 @@ async fn what_a_peer_said_before_it_left_is_heard_though_we_were_writing() {
     }
 }
 
-/// More pongs than may be owed: they cannot be written any more, and must not keep us from reading.
+/// More pongs than may wait: they cannot be written any more, and must not keep us from reading.
 #[tokio::test(start_paused = true)]
 async fn pongs_that_cannot_be_written_lose_no_message() {
     let (mut live, mut client, _) = pair(config(), 1 << 16).await;

@@ -130,7 +130,7 @@ async fn a_pong_behind_a_backlog_is_found_before_the_verdict() {
     peer.abort();
 }
 
-/// Five seconds to close in, 16 KiB each 5 ms, and what fits into the pipe.
+/// Five seconds to close in, 16 KiB every 5 ms, and what fits into the pipe.
 const DISCARDED: usize = 1000 * (16 << 10) + (64 << 10);
 
 #[tokio::test(start_paused = true)]
@@ -165,7 +165,7 @@ async fn talk_after_the_verdict_is_heard_64_messages_at_a_time() {
     while live.next().await.is_some() {
         heard += 1;
     }
-    // Five seconds to close in, 64 each 5 ms.
+    // Five seconds to close in, 64 every 5 ms.
     assert!((10_000..=64 * 1001).contains(&heard), "{heard}");
     peer.abort();
 }

@@ -292,7 +292,7 @@ async fn a_flood_of_pings_is_cut_off_and_costs_little_after() {
     assert_eq!(reason(live.next().await), Reason::PingFlood);
     assert!(live.next().await.is_none());
     drop(live);
-    // Five seconds of grace, at most 64 frames each 5 ms, and what fits into the pipe.
+    // Five seconds of grace, at most 64 frames every 5 ms, and what fits into the pipe.
     let sent = peer.await.unwrap();
     assert!(sent < 80_000, "{sent}");
 }

@@ -111,7 +111,7 @@ async fn life(seed: u64, is_observed: bool, clock: Clock) -> Vec<(Duration, Stri
         told.lock().unwrap().push((start.elapsed(), format!("we: {message:?}")));
         match choices.below(30) {
             0 => sleep(Duration::from_millis(choices.below(6_000))).await,
-            1 => drop(live.send(Message::text("words of ours")).await),
+            1 => drop(live.send(Message::text("our words")).await),
             2 => live.probe(),
             _ => {}
         }
@@ -121,7 +121,7 @@ async fn life(seed: u64, is_observed: bool, clock: Clock) -> Vec<(Duration, Stri
     peer.await.unwrap();
     writer.abort();
     let mut told = std::mem::take(&mut *told.lock().unwrap());
-    // Two tasks tell of one moment in any order.
+    // Two tasks report one moment in any order.
     told.sort();
     told
 }

@@ -190,7 +190,7 @@ async fn a_flood_of_pings_in_text_is_a_flood() {
 }
 
 /// A page that asks and reads nothing is read no further when 64 answers wait for it. Its asking may be a sign of life; that it
-/// takes nothing of ours is found out all the same.
+/// takes none of our bytes is detected all the same.
 #[tokio::test(start_paused = true)]
 async fn a_page_that_asks_and_never_reads_is_owed_few_answers() {
     for evidence in [Evidence::AnyTraffic, Evidence::PongOnly] {

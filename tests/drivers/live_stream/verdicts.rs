@@ -1,4 +1,4 @@
-//! Who is told of a verdict, and when; and what is still done after it.
+//! Who learns a verdict, and when; and what is still done after it.
 
 use std::io;
 use std::pin::Pin;

@@ -257,7 +257,7 @@ fn a_peer_that_pings_and_never_reads_is_given_up() {
     assert_eq!(host.join().offline.reason(), Reason::WriteStalled);
 }
 
-/// It talks, and its talk is evidence; but that it takes nothing of ours is found out all the same.
+/// It talks, and its talk is evidence; but it is detected that it takes none of our bytes.
 #[test]
 fn a_peer_that_talks_and_never_reads_is_given_up() {
     let host = writer();

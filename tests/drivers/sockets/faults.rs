@@ -13,7 +13,7 @@ use tungstenite::Message;
 use liveness_testing::host::{Host, Watched, brisk, served, strict};
 use liveness_testing::raw_peer::{CLOSE, PATIENCE, TEXT, close, frame};
 
-/// A test that waits for it in vain waits for ever.
+/// A test that waits for it without success waits for ever.
 const NEVER_CLOSES: Config = strict().close_timeout(Duration::from_secs(3600)).build_const();
 
 fn logged<S: Transport>(socket: LiveSocket<S>) -> (LiveSocket<S>, Arc<Mutex<Vec<Action>>>) {

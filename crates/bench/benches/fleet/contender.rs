@@ -1,8 +1,8 @@
 //! What is asked of each contender.
 //!
-//! Everyone gives the same service: a connection idle for `INTERVAL` is to be pinged; one that does not answer within
-//! `TIMEOUT` is dead; whatever the peer sends is evidence of life. In this workload nobody dies, so a death is a bug of the
-//! contender, and panics.
+//! Everyone gives the same service: a connection idle for `INTERVAL` gets a ping; one that does not answer within `TIMEOUT`
+//! is dead; whatever the peer sends is evidence of life. In this workload nobody dies, so a death is a bug of the contender,
+//! and panics.
 
 use crate::watch::Watch;
 use crate::workload::{First, Script};
@@ -22,7 +22,7 @@ pub(crate) trait Contender: Sized {
 
 /// What came out of a poll.
 pub(crate) enum Output<P> {
-    /// A ping is to be sent, and answered with this.
+    /// Send a ping; this is its answer.
     Ping(P),
     /// Something else that an event loop would carry out, such as a presence list's entry.
     Other,

@@ -26,7 +26,7 @@ impl Timers for Fleet {
         Self { machines }
     }
 
-    // The event is a literal where it is handed in, as in a driver.
+    // The event is a literal at the call, as in a driver.
     fn data(&mut self, connection: u32, now: u64) {
         let told = self.machines.handle(key(connection), Event::Data, Timestamp::from_nanos(now));
         assert!(told.is_ok(), "nobody dies here");
@@ -53,8 +53,8 @@ impl Timers for Fleet {
     }
 }
 
-/// As [`Fleet`], of a server that answers: each data event is followed by a write of ours. Then neither direction is ever
-/// silent for long, and hardly anyone is pinged, as with the peers, who only mind what they hear.
+/// As [`Fleet`], of a server that answers: a write follows each data event. Then neither direction is ever silent for long,
+/// and hardly anyone is pinged, as with the peers, who only mind what they hear.
 pub(crate) struct Echo(Fleet);
 
 impl Timers for Echo {

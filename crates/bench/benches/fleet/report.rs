@@ -82,7 +82,7 @@ impl Report {
         self.costs.get(&(name, connections, events)).copied()
     }
 
-    /// Nanoseconds an event at each size, and at the reference all else.
+    /// Nanoseconds an event at each size, and everything else at the reference.
     fn costs(&self, events: u32) -> Table {
         let sizes = self.sizes.iter().map(|&size| count(size));
         let rest = ["ratio", "bytes", "resident", "pings"].map(str::to_owned);

@@ -24,7 +24,7 @@ pub(crate) struct Tasks {
     driver: Driver,
 }
 
-/// The rest of the server: hands in what arrived, answers the pings.
+/// The rest of the server: reports what arrived, answers the pings.
 struct Driver {
     connections: Vec<Arc<Notify>>,
     pings: UnboundedReceiver<u32>,

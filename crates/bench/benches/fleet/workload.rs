@@ -1,8 +1,8 @@
 //! The day of a server, the same for every contender: who is heard from, and when.
 //!
 //! Time is simulated and goes in turns of a millisecond, as in an event loop that takes the time once a turn: what
-//! arrived is handed in, then what is due is asked for. One millisecond is also the resolution of every timer measured
-//! here. Turns in which nothing arrives and nothing is due are skipped.
+//! arrived is reported, then what is due is asked for. One millisecond is also the resolution of every timer measured here.
+//! Turns in which nothing arrives and nothing is due are skipped.
 
 pub(crate) const INTERVAL: u64 = 20_000_000_000;
 pub(crate) const TIMEOUT: u64 = 20_000_000_000;
@@ -35,7 +35,7 @@ pub(crate) enum First {
 }
 
 impl First {
-    /// When the connection with this number is to be pinged first.
+    /// When the first ping of the connection with this number is due.
     pub(crate) fn due(self, connection: u32) -> u64 {
         match self {
             Self::Spread => below(mix(u64::from(connection)), INTERVAL) + 1,
@@ -47,7 +47,7 @@ impl First {
 /// One turn of the loop.
 pub(crate) struct Turn {
     pub(crate) now: u64,
-    /// Data events to hand in; [`Script::pick`] says whose each is.
+    /// Data events to report; [`Script::pick`] says whose each is.
     pub(crate) events: u64,
 }
 

@@ -67,7 +67,7 @@ impl Study {
         scores.map(|score| score.days * 24.0).sum()
     }
 
-    /// Mistakes of ours where there is no excuse: the world, the family, the target and how many.
+    /// Our mistakes without an excuse: the world, the family, the target and how many.
     pub(crate) fn inexcusable(&self) -> Vec<String> {
         let mut found = Vec::new();
         for (world, rows) in WORLDS.iter().zip(&self.scores).filter(|(world, _)| world.fair) {
@@ -93,7 +93,7 @@ impl Study {
     }
 
     /// Our settings that another rule beats, with fewer live peers closed *and* the dead found sooner, beyond chance, where no
-    /// other setting of ours matches it: then our family is not on the front.
+    /// other setting of `liveness` matches it: then our family is not on the front.
     pub(crate) fn beaten(&self) -> Vec<String> {
         let mut found = Vec::new();
         for (world, rows) in WORLDS.iter().zip(&self.scores) {

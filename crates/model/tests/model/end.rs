@@ -134,7 +134,7 @@ pub(super) struct End<M> {
     /// What has arrived and is not read.
     pub(super) inbox: Vec<Frame>,
     pub(super) stage: Stage,
-    /// The latest evidence handed in or, where writes are reported, the latest byte written; then the verdict.
+    /// The latest evidence or, where writes are reported, the latest byte written; then the verdict.
     pub(super) since: u64,
     /// The most that a poll was late, in ticks, since then.
     pub(super) lateness: u64,
@@ -142,7 +142,7 @@ pub(super) struct End<M> {
     pub(super) unwritten: Option<Unwritten>,
     /// The latest ping; before the first there is none.
     pub(super) pinged: Option<u64>,
-    /// The latest ping or, under Quiet, the latest write of ours; before the first, the opening.
+    /// The latest ping or, under Quiet, our latest write; before the first, the opening.
     pub(super) fed: u64,
     /// The ping of rule 6 went out since the latest evidence.
     pub(super) forgiven: bool,
@@ -164,7 +164,7 @@ pub(super) struct Wire {
 }
 
 impl<M> End<M> {
-    /// Evidence of the peer, handed in now (rule 3).
+    /// Evidence of the peer, now (rule 3).
     pub(super) fn hear(&mut self, now: u64) {
         (self.since, self.lateness, self.forgiven, self.wait) = (now, 0, false, None);
         if let Some(unwritten) = &mut self.unwritten {

@@ -6,7 +6,7 @@
 //! - Moments become ages: adding a constant to all times changes nothing (the promise *Shift*). What is older than the
 //!   longest of the settings is only old: whatever could fall due by it has, and was seen late if it is seen now.
 //! - The numbers of pings count back from the newest, and those far back are alike.
-//! - The latest moment seen is now: nothing is handed in at an earlier one.
+//! - The latest moment seen is now: no input has an earlier one.
 //! - What is only counted for the operator's graphs, and the round-trip times without adaptive suspicion, decide nothing.
 //! - After the verdict only the verdict and the next deadline matter, and after the end nothing.
 //!

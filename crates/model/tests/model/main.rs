@@ -13,7 +13,8 @@
 //!   link that is slow, one that is down one way or both ways and heals, and one that never heals are all this, because nothing
 //!   happens on them for a while or ever. An arrival leaves at most `behind` frames under way (without a limit a link could
 //!   grow slower for ever, and the world would have no end). A *cut* is what cannot heal: a part of what is under way, from
-//!   none to all, may still arrive; what is sent later is lost. Nobody is told of it, as no dead TCP path tells.
+//!   none to all, may still arrive; what is sent later is lost. Neither end learns that, because a dead TCP path reports
+//!   nothing.
 //! - **Drivers**: one wakes when something can be read or a poll is due, or it sleeps on, up to `longest_stall` seconds, as
 //!   often as it likes, while what arrives lies in its input buffer. Awake, it reads all there is and then polls; or
 //!   (`timers_first`) polls, reads, and polls. It answers pings, unless it has sent its Close, and closes its transport at

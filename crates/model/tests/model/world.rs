@@ -264,7 +264,7 @@ impl<M: Machine> World<M> {
         }
     }
 
-    /// The driver reports a write of ours while a ping waits to be written.
+    /// The driver reports our write while a ping waits to be written.
     fn write(&mut self, who: usize, event: Event<'_>) {
         self.ends[who].machine.handle(event, at(self.now));
         self.feed(who);
@@ -275,7 +275,7 @@ impl<M: Machine> World<M> {
         }
     }
 
-    /// A write of ours keeps the path alive; under Steady only a ping does.
+    /// Our write keeps the path alive; under Steady only a ping does.
     fn feed(&mut self, who: usize) {
         if self.plan.schedule == Schedule::Quiet {
             self.ends[who].fed = self.now;

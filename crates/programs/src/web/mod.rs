@@ -169,7 +169,7 @@ pub fn file<S: Clone + Send + Sync + 'static>(
     get(move || async move { ([(CONTENT_TYPE, kind)], HEADERS, text) })
 }
 
-/// What a page's `LiveSocket` is to be configured with, to be as quick as its server.
+/// The settings with which a page's `LiveSocket` is as quick as its server.
 pub fn timing(config: &Config) -> Value {
     json!({
         "interval": millis(config.interval()),

@@ -8,7 +8,7 @@
 //! let took = grace.eventually("grace reads it", |page| page.text("#messages").contains("hello"));
 //! ```
 //!
-//! Every call is bounded, and fails the test where the page does not answer. A test that fails tells of each of its pages
+//! Every call is bounded, and fails the test where the page does not answer. A test that fails prints for each of its pages
 //! what it showed and what its console said, and leaves a screenshot.
 
 use std::fmt::Display;
@@ -69,8 +69,8 @@ const UNTIL_END_OF_INPUT: &str = r#""$0" --port=0 </dev/null & exec >&-; read -r
 /// It looks for a free port, takes it later, and ends if another program has taken it meanwhile.
 const STARTS: usize = 5;
 
-/// Two tests at a time, however many threads there are: they mostly wait, but each has several pages, and what is timed is to be
-/// quiet around.
+/// Two tests at a time, however many threads there are: they mostly wait, but each has several pages, and their times must
+/// be quiet around.
 const TURNS: usize = 2;
 static TAKEN: (Mutex<usize>, Condvar) = (Mutex::new(0), Condvar::new());
 

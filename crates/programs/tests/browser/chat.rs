@@ -156,7 +156,7 @@ fn one_name_is_one_persons_and_two_tabs_are_one_person() {
 
 #[test]
 fn a_new_name_and_a_goodbye_are_for_all_tabs_and_a_goodbye_does_not_linger() {
-    // Longer than anything is waited for.
+    // Longer than any wait.
     let program = Program::start(crate::CHAT, &["--timeout", "20s", "--linger", "3600s"]);
     let browser = Browser::open();
     let ada = enter(&browser, &program.url(), "Ada");

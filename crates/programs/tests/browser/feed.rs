@@ -157,7 +157,7 @@ fn a_server_that_is_stopped_is_found_out_by_every_page_and_nothing_is_missed() {
     program.freeze();
     for (page, frozen) in pages.iter().zip(frozen) {
         page.eventually("it gives the server up", |page| page.text("#link") == "No connection");
-        // It was told of nothing: its socket is open. Only the silence says so.
+        // It got no event: its socket is open. Only the silence says so.
         let why = page.text("#why");
         assert!(why.starts_with("The server has said nothing for "), "{why}");
         let states = Story::of(page).states;

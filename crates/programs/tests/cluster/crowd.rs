@@ -128,7 +128,7 @@ struct Edit {
     sent: Timestamp,
     /// An answer was lost: whatever is said of it later, it may be written.
     doubtful: bool,
-    /// It was refused for now, or the answer was lost: the same is to be sent again.
+    /// It was refused for now, or the answer was lost: send the same again.
     again: bool,
 }
 

@@ -64,7 +64,7 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// Mostly no time at all, else just before, at and after whatever falls due.
+/// Mostly no time at all, otherwise just before, at and after whatever falls due.
 fn wait() -> impl Strategy<Value = u64> {
     prop_oneof![
         12 => Just(0_u64),

@@ -125,7 +125,7 @@ fn subprotocol(
     Ok(response)
 }
 
-/// A connection that is served, and what is told of it.
+/// A connection that is served, and what is known about it.
 struct Served {
     told: Receiver<Told>,
     mute: Arc<AtomicBool>,
@@ -228,7 +228,7 @@ fn our_server(name: &str, gives_up: Gives) {
     client.expect("closed");
 }
 
-/// Judges nobody, so that the peer has the time to judge.
+/// Gives no verdict, so that the peer has the time to judge.
 fn forgiving(config: Config) -> Config {
     config.to_builder().timeout(Duration::MAX).silence_timeout(Duration::MAX).build().unwrap()
 }

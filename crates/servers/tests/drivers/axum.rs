@@ -22,7 +22,7 @@ use tungstenite::protocol::CloseFrame;
 use liveness_testing::raw_peer::PATIENCE;
 
 const INTERVAL: Duration = Duration::from_millis(150);
-/// For clients that are to be given up, and for those that are to live: no busy machine is so late.
+/// For clients that must be given up, and for those that must live: no busy machine is so late.
 const SHORT: Duration = Duration::from_millis(450);
 const LONG: Duration = Duration::from_secs(20);
 

@@ -83,7 +83,7 @@ fn a_life_is_told_under_stable_names() {
          DEBUG liveness: message=close code=3008\n\
          DEBUG liveness: message=disconnect pings=3 answered=1 stalls_forgiven=1 survived=0\n"
     );
-    // A poll in vain enters no span.
+    // A poll without an action enters no span.
     assert_eq!(lines.1.load(Ordering::Relaxed), lines.0.lock().unwrap().lines().count());
 }
 

@@ -133,7 +133,7 @@ fn a_name_with_the_last_breath_leaves_no_ghost(name: &str) {
         eve.write(&frame(TEXT, format!("eve {round}").as_bytes()));
     }
     eventually("all their ends", || chat.printed.lock().unwrap().len() == 10);
-    // Told after them, so they have been told of, if they ever are.
+    // Reported after them, so they have been reported, if they ever are.
     let _zoe = chat.enter("zoe");
     ann.hears("zoe joined");
     eventually("nobody is left of them", || {

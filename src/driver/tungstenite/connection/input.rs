@@ -1,4 +1,4 @@
-//! Bytes in: from the transport to messages.
+//! Input: from the transport's bytes to messages.
 
 use std::io::{self, Read};
 
@@ -10,41 +10,40 @@ use crate::driver::tungstenite::pipe::End;
 use crate::session::{ErrorKind, Inbound, LOOK_WHILE_WRITING};
 use crate::time::Timestamp;
 
-/// One read: enough for a busy connection, and little for a stack.
+/// The bytes of one read: enough for a busy connection, and little for a stack.
 const READ: usize = 16 * 1024;
 
 impl Connection {
     /// Whether to read now. False while the caller takes too few messages with [`recv`](Self::recv), while the peer does not
-    /// take the answers that it asked for, for a moment after each share of what a peer sends after its verdict, and after
-    /// the end.
+    /// read the answers that it asked for, during the rests after the verdict, and after the end.
     #[must_use]
     pub fn wants_read(&self, now: Timestamp) -> bool {
-        // What has come is decoded before more is asked for: otherwise a flood would pile up here.
+        // Decode what has come before reading more, otherwise a flood would fill the memory.
         let decoded = !self.undecoded || self.reads_ahead(now);
         self.session.wants_read(now) && decoded && self.socket.get_ref().end.is_none()
     }
 
-    /// Whether to hear all that has come, although the caller has not taken the message before it: where a verdict is due that
-    /// it may refute, and where the caller does not ask for it. Otherwise a Close that came behind a message would refuse the
-    /// answer to it.
+    /// Whether to decode everything that has come, although the caller has not taken the message before. So it is if unread
+    /// data may refute a verdict that is due, or if the caller does not ask for messages. Otherwise not, because a Close
+    /// behind a message would refuse the answer to that message.
     fn reads_ahead(&self, now: Timestamp) -> bool {
         let waits = |since| now.saturating_duration_since(since) >= LOOK_WHILE_WRITING;
         self.peer.liveness().would_judge(now) || self.waiting_since.is_some_and(waits)
     }
 
-    /// Whether a caller that only writes should look what has come.
+    /// Whether a caller that only writes should read now.
     pub(in crate::driver::tungstenite) fn is_behind(&self, now: Timestamp) -> bool {
         self.reads_ahead(now) || self.session.is_behind(now)
     }
 
-    /// One read of the transport, and what it brings. Messages wait for [`recv`](Self::recv).
+    /// Reads once from the transport, and takes the bytes. Messages wait for [`recv`](Self::recv).
     ///
-    /// `Ok(0)`: nothing will come any more. An error of the transport is no error here: it ends the life of the peer, and
-    /// [`offline`](Self::offline) tells of it.
+    /// `Ok(0)`: nothing more will come. An error of the transport is not an error here: it ends the connection, and
+    /// [`offline`](Self::offline) returns it.
     ///
     /// # Errors
     ///
-    /// `WouldBlock`: everything that had arrived is read.
+    /// `WouldBlock`: everything that had arrived has been read.
     pub fn read_from(&mut self, transport: &mut impl Read, now: Timestamp) -> io::Result<usize> {
         self.decode_rest(now);
         let mut buffer = [0; READ];
@@ -68,7 +67,7 @@ impl Connection {
         }
     }
 
-    /// These bytes came: for loops that read by completion. They may come in any portions.
+    /// Takes bytes that arrived, in portions of any size: for loops that read by completion.
     pub fn receive(&mut self, bytes: &[u8], now: Timestamp) {
         self.drained = false;
         self.session.received_bytes(bytes.len(), now);
@@ -80,7 +79,8 @@ impl Connection {
         self.pump(now);
     }
 
-    /// Everything that had arrived was handed to [`receive`](Self::receive). [`read_from`](Self::read_from) says so itself.
+    /// Reports that [`receive`](Self::receive) has everything that had arrived. [`read_from`](Self::read_from) reports this
+    /// itself.
     pub fn nothing_to_read(&mut self, now: Timestamp) {
         self.drained = true;
         if !self.undecoded {
@@ -88,7 +88,8 @@ impl Connection {
         }
     }
 
-    /// The transport ended: the peer sends no more (`Ok`), or it failed. [`read_from`](Self::read_from) says so itself.
+    /// Reports that the transport ended: the peer sends no more (`Ok`), or it failed. [`read_from`](Self::read_from) reports
+    /// this itself.
     pub fn receive_end(&mut self, how: io::Result<()>, now: Timestamp) {
         self.drained = true;
         if self.session.is_discarding() || self.closed {
@@ -101,12 +102,12 @@ impl Connection {
         self.decode(now);
     }
 
-    /// Bytes came to a layer below, such as one of TLS, that may complete nothing of the WebSocket's yet.
+    /// Reports that bytes came to a layer below, such as TLS, that may complete no bytes of the WebSocket yet.
     pub fn note_received(&mut self, count: usize, now: Timestamp) {
         self.session.received_bytes(count, now);
     }
 
-    /// The oldest message that has arrived. Pings, Pongs and Closes are not shown.
+    /// The oldest message that has arrived. Never a Ping, a Pong or a Close.
     pub fn recv(&mut self, now: Timestamp) -> Option<Message> {
         self.waiting_since = None;
         if self.session.kept() == 0 {
@@ -115,16 +116,16 @@ impl Connection {
         self.session.take(&mut self.peer, now)
     }
 
-    /// The program's own codec found this in a message that it was shown: where the heartbeat is compressed, or in a stream of
-    /// bytes that messages cut anywhere. What it owes for it, it sends itself.
+    /// Reports a heartbeat that the program's own codec found: in a compressed message, or in a byte stream whose packets
+    /// messages may cut. If it needs an answer, the program sends it.
     ///
-    /// Our pings are what a [`dialect`](Self::dialect) of the program's asks, which hears only data. Under
-    /// [`Evidence::PongOnly`](crate::Evidence::PongOnly) a caller that reads late is a peer that answers late.
+    /// A [`dialect`](Self::dialect) of the program writes our pings, and takes every message for data. Under
+    /// [`Evidence::PongOnly`](crate::Evidence::PongOnly), if your program reads late, the peer's answer is late.
     pub fn heard(&mut self, heard: Heard, now: Timestamp) {
         self.session.heard(heard, &mut self.peer, now);
     }
 
-    /// Goes on with frames that have come, once they are wanted.
+    /// Decodes the other frames that have come, if the session wants them.
     pub(super) fn decode_rest(&mut self, now: Timestamp) {
         if (self.undecoded || self.fresh) && self.session.wants_read(now) {
             self.decode(now);
@@ -132,7 +133,7 @@ impl Connection {
         }
     }
 
-    /// Hears the frames that have come: up to the next message for the caller or, where it reads ahead, all that there is room
+    /// Decodes the frames that have come: up to the caller's next message or, when it reads ahead, as many as there is room
     /// for.
     fn decode(&mut self, now: Timestamp) {
         (self.undecoded, self.fresh) = (true, false);
@@ -188,7 +189,7 @@ impl Connection {
     }
 }
 
-/// A signal, such as the one that continues a stopped process, is no reason to give up.
+/// Repeats a read that a signal interrupted, such as the one that continues a stopped process.
 fn read_uninterrupted(transport: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     loop {
         match transport.read(buffer) {

@@ -1,4 +1,4 @@
-//! Bytes in, bytes out: a WebSocket without a socket.
+//! A WebSocket without a socket: bytes in, bytes out.
 
 mod input;
 mod output;
@@ -24,20 +24,20 @@ use crate::time::Timestamp;
 /// A WebSocket with its heartbeat, for any loop that moves bytes: tungstenite's framing, a [`Session`] and a [`Liveness`] in
 /// one piece. It has no socket and no clock.
 ///
-/// The loop repeats this turn, in this order, and takes `now` from the clock at its beginning:
+/// Your loop repeats this turn, in this order, and reads the clock (`now`) at its beginning:
 ///
-/// 1. while [`wants_write`](Self::wants_write): [`write_to`](Self::write_to), until it is `WouldBlock`;
-/// 2. while [`wants_read`](Self::wants_read): [`read_from`](Self::read_from), until it is `WouldBlock`; take the messages with
+/// 1. while [`wants_write`](Self::wants_write): [`write_to`](Self::write_to), until `WouldBlock`;
+/// 2. while [`wants_read`](Self::wants_read): [`read_from`](Self::read_from), until `WouldBlock`; take the messages with
 ///    [`recv`](Self::recv);
-/// 3. [`poll`](Self::poll) until `None`; what it gives is done already, except [`Action::Disconnect`]: then
-///    [`write_rest`](Self::write_rest) and close the socket;
-/// 4. where [`wants_shutdown`](Self::wants_shutdown): shut the socket's write half, and say [`shut`](Self::shut);
-/// 5. wait until the socket is readable, where `wants_read`, or writable, where `wants_write`, or until
+/// 3. [`poll`](Self::poll) until `None`. The connection has carried out each action, except [`Action::Disconnect`]: for
+///    that, call [`write_rest`](Self::write_rest) and close the socket;
+/// 4. if [`wants_shutdown`](Self::wants_shutdown): shut the socket's write half, and call [`shut`](Self::shut);
+/// 5. wait until the socket is readable (if `wants_read`) or writable (if `wants_write`), or until
 ///    [`poll_timeout`](Self::poll_timeout).
 ///
-/// A loop that serves many may stop step 2 early, after a share: a verdict that the rest might refute is put off. A loop that
-/// reads and writes by completion, such as one on `io_uring`, has [`receive`](Self::receive) and [`outgoing`](Self::outgoing)
-/// in place of steps 1 and 2.
+/// A loop with many connections may stop step 2 early: a verdict that the rest might refute is delayed. A loop that reads
+/// and writes by completion, such as one on `io_uring`, uses [`receive`](Self::receive) and [`outgoing`](Self::outgoing) in
+/// steps 1 and 2.
 ///
 /// ```
 /// use std::io::{self, Read, Write};
@@ -51,7 +51,7 @@ use crate::time::Timestamp;
 ///     while peer.wants_write() && peer.write_to(socket, now).is_ok() {}
 ///     while peer.wants_read(now) && peer.read_from(socket, now).is_ok() {
 ///         while let Some(message) = peer.recv(now) {
-///             let _ = peer.send(message, now); // an echo; refused once the end has begun
+///             let _ = peer.send(message, now); // an echo; refused after the end has begun
 ///         }
 ///     }
 ///     while let Some(action) = peer.poll(now) {
@@ -75,36 +75,36 @@ use crate::time::Timestamp;
 /// # assert!(turn(&mut Nothing, &mut peer, clock).is_err());
 /// ```
 ///
-/// The opening handshake is [`Handshake`](super::Handshake)'s.
+/// [`Handshake`](super::Handshake) does the opening handshake.
 pub struct Connection {
     socket: WebSocket<Pipe>,
     session: Session<Message>,
     peer: Observed,
-    /// The transport had nothing more to read when it was last asked.
+    /// The last read found nothing more.
     drained: bool,
-    /// Frames that have come may still be in the input, because the session wanted no more.
+    /// The input may still have frames, because the session wanted no more.
     undecoded: bool,
-    /// Frames may have come with the handshake, and nobody has looked.
+    /// Frames may have come with the handshake, and were not decoded yet.
     fresh: bool,
-    /// Since when the caller has not asked for them.
+    /// Since when the caller has not asked for these frames.
     waiting_since: Option<Timestamp>,
-    /// Tungstenite says that both Close frames have passed, and reads no more.
+    /// Tungstenite reports that both Close frames have passed, and reads no more.
     closed: bool,
-    /// Bytes that the transport took, and has not flushed.
+    /// Bytes that the transport took but has not flushed.
     unflushed: usize,
-    /// The turn in which something was left unread.
+    /// The latest turn that left something unread.
     suspended_at: Option<Timestamp>,
     cause: Option<Arc<tungstenite::Error>>,
-    /// Why nothing can be written any more: the cause, unless what the peer said last is another.
+    /// The error of writing. It is the cause of the end, unless the peer's last message is another.
     write_error: Option<Arc<tungstenite::Error>>,
     close_frame: Option<CloseFrame>,
 }
 
 impl Connection {
-    /// A connection whose opening handshake is done, and nothing that came behind it was read. `settings` are tungstenite's.
+    /// A connection after its opening handshake, without any bytes that came after it. `settings` are tungstenite's.
     ///
-    /// A `write_timeout` of never becomes as long as `timeout`, because this sees each byte go: otherwise a ping behind a
-    /// large download would count as written long before it is.
+    /// A `write_timeout` of never becomes as long as `timeout`, because the connection sees each byte leave. Otherwise a
+    /// ping behind a large download would count as written long before it leaves.
     #[must_use]
     pub fn opened(
         role: Role,
@@ -128,7 +128,7 @@ impl Connection {
         seed: u64,
         now: Timestamp,
     ) -> Self {
-        // Each frame goes to the output at once, where its bytes are counted.
+        // Each frame goes to the output at once, which counts its bytes.
         socket.set_config(|settings| settings.write_buffer_size = 0);
         Self {
             socket,
@@ -147,8 +147,8 @@ impl Connection {
         }
     }
 
-    /// The heartbeat is in messages, in this [`dialect`](crate::dialect); without it, in frames. Say it before anything is read.
-    /// A message that is the heartbeat's is not shown.
+    /// Puts the heartbeat into messages of this [`dialect`](crate::dialect). Without it, pings are frames. Call it before
+    /// anything is read. [`recv`](Self::recv) never returns a message of the heartbeat.
     ///
     /// ```
     /// use liveness::Timestamp;
@@ -169,7 +169,7 @@ impl Connection {
         self
     }
 
-    /// Keeps at most this much for a loop that does not call [`recv`](Self::recv). Say it before anything is read.
+    /// Sets how much is kept for a loop that does not call [`recv`](Self::recv). Call it before anything is read.
     #[must_use]
     pub const fn limits(mut self, limits: Limits) -> Self {
         self.set_limits(limits);
@@ -185,18 +185,19 @@ impl Connection {
         self.session.set_limits(limits);
     }
 
-    /// Shows each input and each action to an observer from here on.
+    /// Attaches an observer of each input and each action.
     pub fn observe(&mut self, observer: impl Observer + Send + 'static, now: Timestamp) {
         self.peer.observe(observer, now);
     }
 
-    /// What is to be done next; call it until `None`. It is done already, except [`Action::Disconnect`]: close the transport.
+    /// The next action. Call until `None`. The connection has already carried it out, except [`Action::Disconnect`]: close
+    /// the transport.
     ///
-    /// Read before you poll: an answer that lies unread in the kernel has not been heard.
+    /// Read before you poll, because an answer in the kernel does not count yet.
     #[must_use = "a dropped action is a death never reported"]
     pub fn poll(&mut self, now: Timestamp) -> Option<Action> {
         self.decode_rest(now);
-        // Once a turn: polls until `None` are one look.
+        // Once a turn, because all polls of a turn together are one look.
         if (!self.drained || self.undecoded) && self.suspended_at != Some(now) {
             self.suspended_at = Some(now);
             self.session.read_suspended(&mut self.peer, now);
@@ -207,10 +208,11 @@ impl Connection {
         Some(action)
     }
 
-    /// When to take the next turn, if nothing happens before; `None`: not before the next event.
+    /// When to take the next turn, if no event comes before; `None`: not before the next event.
     #[must_use]
     pub fn poll_timeout(&self, now: Timestamp) -> Option<Timestamp> {
-        // After the verdict what has come is heard by shares. Where the rest after a share is over, the next turn has the next one.
+        // After the verdict input is decoded in shares, with a rest after each. When the rest is over, the next turn decodes
+        // the next share.
         let is_rested = self.undecoded && self.session.kept() == 0 && self.session.wants_read(now);
         if is_rested && self.peer.liveness().verdict().is_some() {
             return Some(now);
@@ -219,8 +221,8 @@ impl Connection {
         [self.peer.liveness().wake_at(), own].into_iter().flatten().min()
     }
 
-    /// Closes with this code and text, of which 123 bytes are sent. Go on with the turns until [`Action::Disconnect`], at the
-    /// latest after `close_timeout`: what the peer said last can still be read.
+    /// Closes with this code and the first 123 bytes of this text. Continue the turns until [`Action::Disconnect`], at the
+    /// latest after `close_timeout`. You can still read the peer's last messages.
     pub fn close(&mut self, code: CloseCode, text: &str, now: Timestamp) {
         self.session.close(code, text, &mut self.peer, now);
     }
@@ -230,14 +232,14 @@ impl Connection {
         self.session.probe(&mut self.peer, now);
     }
 
-    /// From now on these settings: see [`Liveness::reconfigure`]. For numbers that the server's hello announces.
+    /// Replaces the settings: see [`Liveness::reconfigure`]. For numbers in the server's hello.
     pub fn reconfigure(&mut self, config: Config, now: Timestamp) {
         self.session.reconfigure(config.for_drivers(), &mut self.peer, now);
     }
 
-    /// The connection is given up by its own side, without another turn: it is dropped. Observers are told
-    /// [`Action::MarkOffline`] with [`Reason::LocalClosed`](crate::Reason::LocalClosed), unless there was a verdict, and
-    /// [`Action::Disconnect`]. A Close frame waits in [`outgoing`](Self::outgoing), for a caller that has a moment to send it.
+    /// Ends the connection without another turn, because the caller drops it. Observers get [`Action::MarkOffline`] with
+    /// [`Reason::LocalClosed`](crate::Reason::LocalClosed), unless there was a verdict, and [`Action::Disconnect`].
+    /// [`outgoing`](Self::outgoing) then has a Close frame, which the caller may send.
     pub fn abandon(&mut self, now: Timestamp) {
         self.session.close(CloseCode::GOING_AWAY, "", &mut self.peer, now);
         while let Some(action) = self.peer.poll(now) {
@@ -262,27 +264,27 @@ impl Connection {
         Some(Offline { reason, cause: self.cause.as_ref().or(broken).cloned() })
     }
 
-    /// The Close frame that the peer sent, once it has.
+    /// The peer's Close frame, after it has come.
     #[must_use]
     pub const fn close_frame(&self) -> Option<&CloseFrame> {
         self.close_frame.as_ref()
     }
 
-    /// Whether [`Action::Disconnect`] has been given: nothing more will come.
+    /// Whether [`poll`](Self::poll) has returned [`Action::Disconnect`]. No more actions will come.
     #[must_use]
     pub const fn is_finished(&self) -> bool {
         self.peer.liveness().is_finished()
     }
 }
 
-/// Why a message was not taken. It is given back.
+/// Why a message was refused. It has the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SendError {
     /// The connection is over or closing.
     Closed(Message),
-    /// It is larger than `max_write_buffer_size`, a setting of tungstenite's, leaves room for beside what was not sent yet. The
-    /// connection lives on.
+    /// The message is larger than the room that tungstenite's setting `max_write_buffer_size` leaves beside the unsent
+    /// bytes. The connection is not affected.
     Full(Message),
 }
 

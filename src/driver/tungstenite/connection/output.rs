@@ -1,4 +1,4 @@
-//! Bytes out: from messages to the transport.
+//! Output: from messages to the transport's bytes.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -13,10 +13,9 @@ use crate::session::Outbound;
 use crate::time::Timestamp;
 
 impl Connection {
-    /// Takes a message, to be written by the next [`write_to`](Self::write_to). A Close among them is
-    /// [`close`](Self::close).
+    /// Takes a message; the next [`write_to`](Self::write_to) writes it. A Close is like a call of [`close`](Self::close).
     ///
-    /// What is taken is kept until the peer takes it: look at [`unsent`](Self::unsent) before more is made.
+    /// The message is kept until the transport takes it, so check [`unsent`](Self::unsent) before you send more.
     ///
     /// # Errors
     ///
@@ -31,7 +30,7 @@ impl Connection {
             self.close(code.unwrap_or(CloseCode::NORMAL), text, now);
             return Ok(());
         }
-        // What is owed and what is due goes first.
+        // Answers and pings go first.
         self.pump(now);
         let most = self.socket.get_config().max_write_buffer_size;
         if self.unsent().saturating_add(message.len()) > most {
@@ -57,20 +56,20 @@ impl Connection {
         waits && !self.session.is_write_broken() && !self.session.is_disconnected()
     }
 
-    /// How many bytes were taken and have not left.
+    /// How many bytes were taken but not sent.
     #[must_use]
     pub fn unsent(&self) -> usize {
         self.socket.get_ref().output.len().saturating_add(self.unflushed)
     }
 
-    /// One write to the transport, and a flush: how many bytes it took.
+    /// Writes once to the transport, and flushes it. Returns how many bytes it took.
     ///
-    /// An error of the transport is no error here, but `Ok(0)`: read once more, even where everything that had arrived was
-    /// read, because the peer may have said why it left; then [`offline`](Self::offline) tells of the end.
+    /// An error of the transport is not an error here, but `Ok(0)`. Read once more after it, because the peer may have said
+    /// why it left. Then [`offline`](Self::offline) returns the error.
     ///
     /// # Errors
     ///
-    /// `WouldBlock`: it takes nothing now.
+    /// `WouldBlock`: the transport takes nothing now.
     pub fn write_to(&mut self, transport: &mut impl Write, now: Timestamp) -> io::Result<usize> {
         self.pump(now);
         let bytes = self.socket.get_ref().output.as_slice();
@@ -79,7 +78,7 @@ impl Connection {
             self.socket.get_mut().output.consume(count);
             self.unflushed = self.unflushed.saturating_add(count);
         }
-        // A layer of TLS has a buffer of its own. Bytes count as sent when they have left it.
+        // A TLS layer has its own buffer. Bytes count as sent when they have left it.
         match written.and_then(|count| transport.flush().map(|()| count)) {
             Ok(count) => {
                 self.sent(0, now);
@@ -93,20 +92,21 @@ impl Connection {
             Err(error) => {
                 self.write_error.get_or_insert_with(|| Arc::new(error.into()));
                 self.session.write_failed(&mut self.peer, now);
-                // What came since the last read is still to be read.
+                // More may have come since the last read.
                 self.drained = false;
                 Ok(0)
             }
         }
     }
 
-    /// The bytes to write next: for loops that write by completion. Say [`sent`](Self::sent) when they have left.
+    /// The bytes to write next: for loops that write by completion. Call [`sent`](Self::sent) when they have left.
     #[must_use]
     pub fn outgoing(&self) -> &[u8] {
         self.socket.get_ref().output.as_slice()
     }
 
-    /// This many bytes of [`outgoing`](Self::outgoing) have entered the transport. [`write_to`](Self::write_to) says so itself.
+    /// Reports that this many bytes of [`outgoing`](Self::outgoing) have entered the transport. [`write_to`](Self::write_to)
+    /// reports this itself.
     pub fn sent(&mut self, count: usize, now: Timestamp) {
         self.socket.get_mut().output.consume(count);
         let left = core::mem::take(&mut self.unflushed).saturating_add(count);
@@ -114,7 +114,7 @@ impl Connection {
         self.pump(now);
     }
 
-    /// Bytes of ours left a layer below, such as one of TLS, while none of the WebSocket's were taken.
+    /// Reports that a layer below, such as TLS, sent bytes while it took none of the WebSocket's.
     pub fn note_sent(&mut self, now: Timestamp) {
         self.peer.handle(Event::Wrote, now);
     }
@@ -125,12 +125,12 @@ impl Connection {
         self.session.wants_shutdown()
     }
 
-    /// The write half of the transport is shut, or it cannot be shut by itself.
+    /// Reports that the write half of the transport is shut, or that it cannot be shut alone.
     pub fn shut(&mut self, now: Timestamp) {
         self.session.shut(&mut self.peer, now);
     }
 
-    /// Writes what the session has ready into the output.
+    /// Writes the session's frames into the output.
     pub(super) fn pump(&mut self, now: Timestamp) {
         self.flush_if_clean(now);
         while let Some(out) = self.session.poll_write() {
@@ -148,7 +148,7 @@ impl Connection {
                 Outbound::Flush | Outbound::ShutdownWrite => return,
             };
             match written {
-                // A message that finds no room beside what is owed: the settings leave none for a heartbeat.
+                // There is no room for the frame: tungstenite's settings leave none for a heartbeat.
                 Ok(()) | Err(Error::WriteBufferFull(_)) => {}
                 Err(error) => self.on_error(error, now),
             }
@@ -162,7 +162,7 @@ impl Connection {
         written
     }
 
-    /// Brings tungstenite's own answers to the output. Whether all that was written has left.
+    /// Moves tungstenite's own answers to the output. Returns whether everything has left.
     fn flush_if_clean(&mut self, now: Timestamp) -> bool {
         if self.session.wants_flush() && !self.closed {
             if let Err(error) = self.socket.flush() {
@@ -181,22 +181,22 @@ impl Connection {
         self.session.bytes_sent()
     }
 
-    /// How many will have when all has that is taken now.
+    /// The number of bytes sent after everything that was taken so far has left.
     pub(in crate::driver::tungstenite) fn end_of_output(&self) -> u64 {
         self.session.bytes_sent().saturating_add(self.unsent() as u64)
     }
 
-    /// The caller waits to write, and does not read.
+    /// Reports that the caller waits to write, and does not read.
     pub(in crate::driver::tungstenite) fn writer_waits(&mut self, now: Timestamp) {
         self.session.writer_waits(&mut self.peer, now);
     }
 
-    /// Writes what the transport takes at once of what is left: a last try, before it is closed. The Close frame may be among
-    /// it, for a peer that has only shut its own half.
+    /// Writes as much of the rest as the transport takes at once: a last try before it is closed. A peer that has shut only
+    /// its own half may still receive the Close frame.
     ///
     /// # Errors
     ///
-    /// Those of the transport. Nothing depends on them any more.
+    /// Those of the transport. You may ignore them.
     pub fn write_rest(&mut self, transport: &mut impl Write) -> io::Result<()> {
         while !self.outgoing().is_empty() {
             let count = write_uninterrupted(transport, self.outgoing())?;
@@ -205,7 +205,7 @@ impl Connection {
         transport.flush()
     }
 
-    /// Puts the Close that is due into the output without waiting for what is before it to leave.
+    /// Puts a due Close into the output, without waiting until everything before it has left.
     pub(super) fn force_close(&mut self, now: Timestamp) {
         for _ in 0..2 {
             self.session.flushed(&mut self.peer, now);
@@ -226,7 +226,7 @@ fn write_uninterrupted(transport: &mut impl Write, bytes: &[u8]) -> io::Result<u
     loop {
         match transport.write(bytes) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            // A layer of TLS whose buffer is full takes none.
+            // A TLS layer with a full buffer takes none.
             Ok(0) => return Err(io::ErrorKind::WouldBlock.into()),
             result => return result,
         }

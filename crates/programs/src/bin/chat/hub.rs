@@ -68,7 +68,7 @@ struct Connection {
 
 pub(crate) struct Hub {
     clock: Clock,
-    /// What pages are told of their heartbeat.
+    /// What pages learn about their heartbeat.
     timing: Value,
     linger: Duration,
     connections: BTreeMap<Key, Connection>,
@@ -171,7 +171,7 @@ impl Hub {
             Ok(Said::Hello { token, name, room }) => self.hello(key, &token, &name, &room, now),
             Ok(Said::Say { key: line, text }) => self.say(key, line, &text, now),
             Ok(Said::Bye) => self.bye(key, now),
-            // It is no page of ours.
+            // It is not our page.
             Err(_) => {
                 if let Some(connection) = self.connections.get_mut(&key) {
                     send(connection, || Order::Close(CloseCode::INVALID_PAYLOAD, "what is that?"));

@@ -7,7 +7,7 @@ use serde_json::Value;
 /// The number of a connection.
 pub(crate) type Key = u64;
 
-/// Who somebody is to the others: made of their secret token, and the same for each page of theirs.
+/// Who somebody is to the others: made of their secret token, and the same for each of their pages.
 pub(crate) type User = u64;
 
 /// The longest text, name and name of a room, in characters.
@@ -39,7 +39,7 @@ pub(crate) enum Tell<'a> {
         epoch: u64,
         people: Vec<Person<'a>>,
         lines: Vec<&'a Line>,
-        /// What the page's own heartbeat is to be.
+        /// The settings of the page's own heartbeat.
         timing: &'a Value,
         behind: bool,
     },
@@ -60,7 +60,7 @@ pub(crate) enum Tell<'a> {
         name: &'a str,
         free: String,
     },
-    /// What cannot be done, and why; with the key where it was to be said.
+    /// What cannot be done, and why; with the key of the message.
     Refused {
         key: Option<&'a str>,
         why: &'a str,

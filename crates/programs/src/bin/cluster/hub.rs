@@ -54,11 +54,11 @@ pub(crate) struct Hub {
     inputs: mpsc::Sender<Input>,
     pages: BTreeMap<Conn, mpsc::Sender<Order>>,
     conns: Conn,
-    /// What is to be told to all, each as JSON, and from when on it may.
+    /// Messages for everybody, each as JSON, and from when on they may go out.
     batch: Vec<String>,
     batch_at: Timestamp,
     link: Option<Link>,
-    /// Why the last link or dial came to nothing.
+    /// Why the last link or dial failed.
     trouble: Option<String>,
 }
 

@@ -150,7 +150,7 @@ pub(crate) struct Desk {
     run: u64,
     /// The text, or the token, is not in the file yet.
     unsaved: bool,
-    /// What is to be told at the end of the turn, when everything that it rests upon is in the file.
+    /// Messages for the end of the turn, when everything that they depend on is in the file.
     telling: Vec<(Key, Order)>,
     /// Somebody came, went, asked or was called otherwise.
     changed: bool,
@@ -178,7 +178,7 @@ impl Desk {
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let since_1970 = u64::try_from(since_1970.as_micros()).unwrap_or_default();
         let mut text = file.as_deref().map_or_else(|| Ok(Text::default()), Text::load)?;
-        // Tokens of former runs are to be old ones: where no file says which there were, the time does.
+        // Tokens of earlier runs must be older: if no file has the latest, the time gives it.
         text.token = text.token.max(since_1970);
         // Its pings are text messages, of which nobody sees when they are written.
         let config = config.to_builder().write_timeout(Duration::MAX).build().map_err(io::Error::other)?;

@@ -54,7 +54,7 @@ pub struct Node {
     link: Link,
     /// Who is at this node. Whether somebody without a connection has left, is for all nodes to say: no linger here.
     local: Presence<User, Conn>,
-    /// Who is to be claimed otherwise than they are.
+    /// The users whose claims must change.
     unclaimed: BTreeSet<User>,
     claimed: BTreeMap<User, Status>,
     view: View,
@@ -110,7 +110,7 @@ impl Node {
         self.local.set_status(&conn, status, self.now);
     }
 
-    /// The dial succeeded. False: it is wanted no more, and is to be dropped.
+    /// The dial succeeded. False: it is no longer wanted, so drop it.
     pub fn linked(&mut self, attempt: Attempt, now: Timestamp) -> bool {
         self.now = self.now.max(now);
         let linked = self.link.linked(attempt, self.now);

@@ -1,5 +1,5 @@
-//! The page's half, `LiveSocket`, in a real browser, before a server of the tests' own that answers its questions and judges
-//! nobody: what a stopped server, a hidden tab and a frozen one come to, told by the page and counted at the server.
+//! The page's half, `LiveSocket`, in a real browser, before a server of the tests' own that answers its questions and gives
+//! no verdict: what a stopped server, a hidden tab and a frozen one come to, told by the page and counted at the server.
 
 mod waking;
 
@@ -153,7 +153,7 @@ fn count_of(page: &Page, what: &str) -> usize {
     told(page).iter().filter(|(_, told)| told == what).count()
 }
 
-/// Three minutes: beside the other tests, for all that is waited for is that nothing happens.
+/// Three minutes: beside the other tests, because it only waits to see that nothing happens.
 #[test]
 fn a_tab_that_is_hidden_stopped_or_frozen_for_minutes_loses_no_server_and_asks_once_on_waking() {
     let [throttled, stopped, frozen] = [(); 3].map(|()| Half::start());

@@ -56,7 +56,7 @@ fn another_network_without_online_or_offline_is_found_out_within_10_s() {
     page.change_network();
     let took = back(&page, changed);
     assert!(took <= 10_000, "{took} ms: {:?}", told(&page));
-    assert!(page.eval("return half.changes;").as_u64() > Some(0), "the browser told of it");
+    assert!(page.eval("return half.changes;").as_u64() > Some(0), "the browser reported it");
     let others = told(&page).into_iter().filter(|(_, what)| what == "offline").count();
     assert_eq!(others, 1, "the loss, and no event of the window");
     println!("connected {took} ms after the change");

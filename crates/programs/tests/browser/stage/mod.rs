@@ -67,7 +67,7 @@ impl Stage {
         }
     }
 
-    /// What the server has been told of each connection so far, pings left out.
+    /// What the server has learned about each connection so far, without pings.
     pub(crate) fn lives(&self) -> Vec<Vec<Action>> {
         let is_told = |action: &Action| !matches!(action, Action::SendPing(_));
         let lives = self.lives.lock().unwrap();
