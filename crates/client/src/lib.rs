@@ -215,7 +215,7 @@ impl Client {
             Ok(message) => return News::Message(message),
             Err(end) => end,
         };
-        // Whoever asked for a hand-over is gone.
+        // The server that asked for a hand-over is gone.
         (self.here, self.asked) = (None, None);
         let (code, now) = (reason.connection_close_code(), self.clock.now());
         // Lost while it slept, it was lost alone: no herd dials with it. What the server asked for is asked of it all the same.

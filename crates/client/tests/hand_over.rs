@@ -8,7 +8,7 @@ use liveness::reconnect::{Backoff, GiveUpReason, Policy};
 use liveness::{CloseCode, Config, Reason};
 use liveness_client::{Client, News};
 use liveness_testing::host::bound;
-use liveness_testing::raw_peer::millis;
+use liveness_testing::raw_peer::{millis, sleep};
 use tungstenite::protocol::CloseFrame;
 use tungstenite::{Message, WebSocket};
 
@@ -88,11 +88,11 @@ fn dismiss(mut socket: WebSocket<TcpStream>) {
     while socket.read().is_ok() {}
 }
 
-/// Nobody dials for a while: a client that does so at all has done it by then, except on a machine that is busy.
+/// No dial comes for a while. A client that dials at all has done so by then, except on a busy machine.
 #[track_caller]
 fn nobody_dials(listener: &TcpListener) {
     listener.set_nonblocking(true).unwrap();
-    thread::sleep(millis(300));
+    sleep(millis(300));
     assert!(listener.accept().is_err(), "a third connection");
     listener.set_nonblocking(false).unwrap();
 }
