@@ -53,10 +53,11 @@ async fn stay_connected(url: &str, mut hear: impl FnMut(&Message)) -> GiveUpReas
                 },
                 Err(code) => {
                     here = None;
+                    let (then, now) = (OnClose::by_code(code), clock.now());
                     // Lost while it slept, it was lost alone: no herd dials with it.
-                    let alone = woken.is_some_and(|at| clock.now() < at + SOON);
-                    let then = if alone { OnClose::AT_ONCE } else { OnClose::by_code(code) };
-                    reconnect.closed_with(attempt, code, then, clock.now());
+                    let alone = woken.is_some_and(|at| now < at + SOON);
+                    let then = if alone { then.spread_over(Duration::ZERO) } else { then };
+                    reconnect.closed_with(attempt, code, then, now);
                 }
             },
             () = tokio::time::sleep(clock.until(due).unwrap_or(Duration::MAX)) => {}

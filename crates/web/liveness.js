@@ -206,6 +206,7 @@ export class LiveSocket extends EventTarget {
   /** Gets the machine. Where it is not to be had, whatever the reason is, it is tried again: nothing else waits in this file. */
   async #load() {
     const mine = (this.#loading = {});
+    this.#ears?.abort();
     this.#host.clearTimeout(this.#timer);
     this.#timer = null;
     this.#state = "dialling";
@@ -221,13 +222,24 @@ export class LiveSocket extends EventTarget {
 
   #loadAgain({ message }) {
     const { firstDelay, longestDelay } = this.#options;
-    const { seed, now, setTimeout } = this.#host;
+    const { seed, now, window } = this.#host;
     const wait = Math.max(1, Math.min(firstDelay * 2 ** this.#loads, longestDelay, LONGEST_TIMER / 2)) * (1 + Number(seed() & 1023n) / 1024);
     this.#loads += 1;
-    this.#timer = setTimeout(() => this.#load(), wait);
     this.#why = `liveness.wasm is not to be had: ${message}`;
-    this.#until = now() + wait;
+    this.#loadIn(wait);
+    // A network that is back ends the wait, which was for the one before. One that flaps is not asked at its rate.
+    const soon = now() + firstDelay;
+    this.#ears = new AbortController();
+    const { signal } = this.#ears;
+    window?.addEventListener?.("online", () => this.#loadIn(Math.max(0, soon - now())), { signal });
     this.#become("waiting", { why: this.#why, attempt: this.#loads + 1, until: this.#until });
+  }
+
+  #loadIn(wait) {
+    const { clearTimeout, setTimeout, now } = this.#host;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#load(), wait);
+    this.#until = now() + wait;
   }
 
   #start(machine) {

@@ -40,6 +40,27 @@ fn each_reason_has_its_words_its_name_and_the_code_that_a_script_would_see() {
 }
 
 #[test]
+fn a_code_that_may_not_go_on_the_wire_is_named_with_the_reason() {
+    for (code, why) in [
+        (1004, "it is reserved"),
+        (1005, "that a Close frame had no code"),
+        (1006, "that no Close frame came"),
+        (1015, "that the TLS handshake failed"),
+        (999, "codes are 1000 to 4999"),
+        (5000, "codes are 1000 to 4999"),
+    ] {
+        let error = CloseCode::try_from(code).unwrap_err();
+        assert_eq!(error.code(), code);
+        let said = error.to_string();
+        assert!(
+            said.starts_with(&format!("{code} may not go on the wire: ")) && said.contains(why),
+            "{said}"
+        );
+    }
+    assert_eq!(CloseCode::try_from(3008).map(u16::from), Ok(3008));
+}
+
+#[test]
 fn actions_and_states_are_shown_in_the_words_of_a_transcript() {
     let Some(TextHeartbeat::Ping(payload)) = TextHeartbeat::parse("ping 0123456789abcdef") else {
         panic!("it is one")

@@ -213,3 +213,13 @@ fn instants_are_as_far_from_the_present_as_moments_of_another_source() {
     assert!(soon <= moment + hour && soon >= moment + hour - took);
     assert!(clock.instant(Timestamp::MAX) >= before + Duration::from_secs(365 * 24 * 3600));
 }
+
+#[test]
+fn the_wall_clock_counts_from_1970_whatever_the_origin_and_the_source_are() {
+    // Which year it is, the machine may be wrong about; that it is the first nanosecond of 1970, it is not.
+    let source = Clock::with_source(|| Duration::from_secs(7));
+    for clock in [Clock::new(), source] {
+        assert!(clock.wall() > Timestamp::ZERO);
+        assert_ne!(clock.wall(), clock.now());
+    }
+}

@@ -35,8 +35,9 @@ async function page(...answers) {
   };
   const timers = [];
   const setTimeout = (then, wait) => timers.push({ then, wait });
-  const live = new LiveSocket("wss://example.org/", { host: { WebSocket: Socket, setTimeout, clearTimeout() {} } });
-  return { live, load, LiveSocket, asked, timers, done: () => (globalThis.fetch = usual) };
+  const window = new EventTarget();
+  const live = new LiveSocket("wss://example.org/", { host: { WebSocket: Socket, setTimeout, clearTimeout() {}, window } });
+  return { live, load, LiveSocket, asked, timers, window, done: () => (globalThis.fetch = usual) };
 }
 
 for (const [kind, answer] of [["says what it is", wasm], ["says that it is something else", {}]]) {
@@ -77,6 +78,29 @@ for (const [kind, answer, why] of [
     live.close();
   });
 }
+
+test("a page that is opened without a network fetches it when the network is back (acebase-client 2)", async () => {
+  const failed = () => new TypeError("fetch failed");
+  const { live, asked, timers, window, done } = await page(failed(), failed(), failed(), new Response(bytes, wasm));
+  for (let attempt = 0; attempt < 3; attempt += 1) {
+    await next(live, "waiting");
+    if (attempt < 2) timers.at(-1).then();
+  }
+  // The third wait is of 4 s at least, and what is back ends it; but no sooner than the first would have ended.
+  assert.ok(timers.at(-1).wait >= 4000);
+  const until = live.until;
+  window.dispatchEvent(new Event("online"));
+  assert.ok(timers.at(-1).wait > 0 && timers.at(-1).wait <= 1000, `${timers.at(-1).wait}`);
+  assert.ok(live.until < until);
+  timers.at(-1).then();
+  await next(live, "dialling");
+  // From here on the machine is told.
+  const before = timers.length;
+  window.dispatchEvent(new Event("online"));
+  assert.deepEqual([asked.length, timers.length], [4, before]);
+  done();
+  live.close();
+});
 
 test("a page may bring it along, as bytes or compiled", async () => {
   for (const source of [bytes, new Uint8Array(bytes).buffer, await WebAssembly.compile(bytes), new Response(bytes, wasm)]) {

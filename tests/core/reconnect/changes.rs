@@ -19,7 +19,12 @@ fn a_changed_network_is_dialled_at_once_and_the_backoff_starts_anew() {
         10s > dial 3
         10s < failed 3
         11s > dial 4
-        11s < end
+        11s < failed 4
+        20s < network-changed
+        20s > dial 5
+        20s < failed 5
+        21s > dial 6
+        21s < end
         ",
     );
 }

@@ -52,6 +52,37 @@ fn the_backoff_starts_anew_after_a_connection_that_was_stable_and_goes_on_after_
 }
 
 #[test]
+fn each_connection_that_was_stable_starts_the_backoff_anew_and_not_only_the_first() {
+    lives(
+        EXACT,
+        &[1, 2, 4, 8],
+        "
+        0s > dial 1
+        0s < connected 1
+        30s < closed 1 1006
+        30s > dial 2
+        30s < failed 2
+        31s > dial 3
+        31s < failed 3
+        33s > dial 4
+        33s < connected 4
+        63s < closed 4 1006
+        63s > dial 5
+        63s < failed 5
+        64s > dial 6
+        64s < failed 6
+        66s > dial 7
+        66s < connected 7
+        96s < closed 7 1006
+        96s > dial 8
+        96s < failed 8
+        97s > dial 9
+        97s < end
+        ",
+    );
+}
+
+#[test]
 fn stable_after_zero_makes_every_connection_stable_and_never_none() {
     lives(
         EXACT.stable_after(Duration::ZERO),

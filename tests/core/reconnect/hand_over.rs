@@ -254,6 +254,44 @@ fn an_old_connection_that_is_lost_between_two_dials_is_a_loss_like_any_other() {
 }
 
 #[test]
+fn each_hand_over_of_a_stable_connection_starts_the_backoff_anew_and_so_does_the_loss_of_each() {
+    lives(
+        EXACT,
+        &[1, 2, 4, 8],
+        "
+        0s > dial 1
+        0s < connected 1
+        100s < hand-over
+        100s > dial 2
+        100s < failed 2
+        101s > dial 3
+        101s < connected 3
+        101s > retire 1
+        200s < hand-over
+        200s > dial 4
+        200s < failed 4
+        201s > dial 5
+        201s < failed 5
+        203s > dial 6
+        204s < closed 3 1006
+        205s < failed 6
+        206s > dial 7
+        206s < connected 7
+        300s < hand-over
+        300s > dial 8
+        300s < failed 8
+        301s > dial 9
+        301s < failed 9
+        303s > dial 10
+        304s < closed 7 1006
+        305s < failed 10
+        306s > dial 11
+        306s < end
+        ",
+    );
+}
+
+#[test]
 fn a_new_connection_that_is_lost_before_the_old_one_was_retired_leaves_that() {
     lives(
         EXACT,

@@ -88,6 +88,52 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     })
 }
 
+/// What clients live for the most part: dials that fail, then a connection that stands for a while, and all of that again.
+fn rounds() -> impl Strategy<Value = Vec<Step>> {
+    let step = |after: u64, what| Step { after: after * SECOND, back: false, what, poll: true };
+    let end = prop_oneof![
+        3 => Just(What::Closed(0, 1006, Some(Some((0, 0))))),
+        1 => Just(What::NetworkChanged),
+        2 => Just(What::HandOver(0)),
+    ];
+    let round =
+        (prop::collection::vec(1..40_u64, 0..4), 0..60_u64, end).prop_map(move |(fails, stands, end)| {
+            let fails = fails.into_iter().map(move |after| step(after, What::Failed(0, None)));
+            fails.chain([step(40, What::Connected(0)), step(stands, end)])
+        });
+    prop::collection::vec(round, 3..9).prop_map(|rounds| rounds.into_iter().flatten().collect())
+}
+
+/// A backoff whose waits tell apart how often it was asked, and a connection that is stable after half a minute.
+fn growing() -> impl Strategy<Value = Settings> {
+    any::<u64>().prop_map(|seed| Settings {
+        stable_after: 30 * SECOND,
+        dial_timeout: NEVER,
+        max_spread: 0,
+        max_attempts: u32::MAX,
+        max_elapsed: NEVER,
+        delays: [1, 2, 4, 8, 16].map(|seconds| seconds * SECOND).to_vec(),
+        forever: true,
+        seed,
+    })
+}
+
+/// How often a dial failed after this many losses or hand-overs of connections that were stable.
+fn failed_after_stable(story: &[(u64, Fact)], stable: usize) -> usize {
+    let (mut since, mut seen, mut failed) = (None, 0, 0);
+    for (at, fact) in story {
+        match fact {
+            Fact::Connected(number) => since = since.or(Some((*number, *at))),
+            Fact::Failed(..) if since.is_none() => failed += usize::from(seen >= stable),
+            Fact::Closed(..) | Fact::HandOver(_) => {
+                seen += usize::from(since.take().is_some_and(|(_, from)| at - from >= 30 * SECOND));
+            }
+            _ => {}
+        }
+    }
+    failed
+}
+
 /// What a caller has: the dial that is under way, and the connections that stand.
 #[derive(Default)]
 struct Hands {
@@ -161,6 +207,12 @@ proptest! {
         Hands::live(&World::live(&settings, start, &steps, false).story);
     }
 
+    /// The same in long lives of one kind: each connection that was stable starts the backoff anew, the second as the first.
+    #[test]
+    fn round_after_round_two_opinions_agree(settings in growing(), steps in rounds()) {
+        Hands::live(&World::live(&settings, 0, &steps, false).story);
+    }
+
     /// Exact wake-ups: extra polls change nothing.
     #[test]
     fn extra_polls_change_nothing(settings in settings(), steps in steps()) {
@@ -218,6 +270,15 @@ proptest! {
             prop_assert!(machine.poll_timeout().is_none_or(|due| due > at));
         }
     }
+}
+
+#[test]
+fn dials_fail_after_the_second_stable_connection_too() {
+    // The twin of `round_after_round_two_opinions_agree`.
+    let lives = samples((growing(), rounds()), 100);
+    let failed = lives
+        .map(|(settings, steps)| failed_after_stable(&World::live(&settings, 0, &steps, false).story, 2));
+    assert!(failed.filter(|failed| *failed > 0).count() > 30);
 }
 
 #[test]

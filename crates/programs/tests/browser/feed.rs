@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use serde_json::Value;
+use tungstenite::Message;
 
 use crate::browser::{Browser, Page};
 use crate::proxy::{Proxy, Way};
@@ -377,7 +378,13 @@ impl Follower {
     }
 
     fn says(&self, what: &str) -> bool {
-        self.says.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|line| line.contains(what))
+        self.count(what) > 0
+    }
+
+    /// How often it has said so.
+    fn count(&self, what: &str) -> usize {
+        let says = self.says.lock().unwrap_or_else(PoisonError::into_inner);
+        says.iter().filter(|line| line.contains(what)).count()
     }
 }
 
@@ -424,6 +431,24 @@ fn a_client_of_rust_comes_back_too() {
     let story = follower.story();
     story.is_whole();
     assert_eq!((story.epochs().len(), story.lost.len()), (2, 0));
+}
+
+#[test]
+fn a_client_of_rust_moves_to_another_connection_when_the_server_says_so_and_misses_nothing() {
+    let program = Program::start(crate::FEED, &[&QUICK[..], &["--every", "20ms"]].concat());
+    let follower = Follower::start(&program);
+    follower.live();
+    for moves in 1..=3 {
+        let url = format!("ws://{}/live", program.address());
+        let (mut page, _) = tungstenite::connect(url).unwrap();
+        page.send(Message::text("move 0")).unwrap();
+        eventually("it moves", || follower.count("moved to another connection") == moves);
+        follower.live();
+    }
+    let story = follower.story();
+    story.is_whole();
+    assert_eq!((story.epochs().len(), story.lost.len()), (1, 0));
+    assert!(!follower.says("disconnected"), "it was never without a connection");
 }
 
 #[test]

@@ -4,27 +4,22 @@
 //!
 //! Sends each line of its input as a text message and prints what comes. Prints a line for each change,
 //! `SECONDS online|suspect|offline|disconnect [REASON]`, and `SECONDS rtt MILLISECONDS` for each answered ping. Works
-//! against any server, whatever it is written in. With `--stay` it dials again after a loss, as [`Reconnect`] says. Exit status: 0
-//! after a proper close, 1 after any other end.
+//! against any server, whatever it is written in. With `--stay` it dials again after a loss, as [`liveness::Reconnect`] says; and
+//! where the server says `moving SECONDS` it moves to another connection, which it dials within that time, and loses no message.
+//! Exit status: 0 after a proper close, 1 after any other end.
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use futures_util::{SinkExt, StreamExt};
-use liveness::driver::tokio::clock;
-use liveness::driver::tokio_tungstenite::{ClientStream, connect};
-use liveness::reconnect::{Backoff, OnClose, Policy, Reconnect, ReconnectAction};
-use liveness::{
-    Action, CloseCode, Config, Liveness, Observer, Reason, SleepDetector, Timestamp, random_seed,
-};
+use liveness::driver::tokio_tungstenite::ClientStream;
+use liveness::reconnect::{Backoff, Policy};
+use liveness::{Action, CloseCode, Config, Liveness, Observer, Reason, Timestamp};
+use liveness_client::{Client, News};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines, Stdin};
 use tungstenite::Message;
 
 type Failure = Box<dyn std::error::Error>;
-
-/// One connection, whose end is the end.
-const ONCE: Policy = Policy::DEFAULT.max_attempts(1).on_close(|_| OnClose::Stop);
 
 /// A WebSocket client that keeps its connection alive.
 #[derive(Parser)]
@@ -34,7 +29,7 @@ struct Args {
     /// Settings as in a transcript: `interval=5s timeout=10s suspicion=after:2s`. Without: the defaults.
     #[arg(value_name = "SETTING")]
     settings: Vec<String>,
-    /// Dial again after a loss.
+    /// Dial again after a loss, and move to another connection where the server says `moving SECONDS`.
     #[arg(long)]
     stay: bool,
 }
@@ -43,75 +38,78 @@ struct Args {
 async fn main() -> Result<ExitCode, Failure> {
     let args = Args::parse();
     let config: Config = args.settings.join(" ").parse()?;
-    let (policy, clock) = (if args.stay { Policy::DEFAULT } else { ONCE }, clock());
-    let mut reconnect = Reconnect::with_backoff(policy, Backoff::DEFAULT, random_seed(), clock.now());
+    let observed = |socket: ClientStream| socket.observe(Printer::default());
+    let mut client = Client::new(&args.url, config, Policy::DEFAULT, Backoff::DEFAULT, observed);
     let mut input = Some(BufReader::new(tokio::io::stdin()).lines());
     let mut properly = false;
     loop {
-        match reconnect.poll(clock.now()) {
-            Some(ReconnectAction::Dial(attempt)) => match connect(&args.url, config).await {
-                Ok((socket, _)) if reconnect.connected(attempt, clock.now()) => {
-                    let socket = socket.observe(Printer::default());
-                    let reason = converse(socket, &mut input).await?;
-                    properly = matches!(reason, Reason::LocalClosed | Reason::PeerClosed(_));
-                    reconnect.closed(attempt, reason.connection_close_code(), clock.now());
+        let sends = input.is_some() && client.is_connected();
+        // Each of these futures may be dropped at any time: no message and no heartbeat is lost.
+        let news = tokio::select! {
+            news = client.next() => news,
+            line = next_line(&mut input), if sends => {
+                match line? {
+                    Some(line) => client.send(Message::text(line)).await,
+                    // Input that ends at once, as under a service manager, is no reason to leave.
+                    None => input = None,
                 }
-                Ok(_) => {}
-                Err(error) => {
-                    eprintln!("{error}");
-                    reconnect.failed_with(attempt, error.then(), clock.now());
-                }
+                continue;
+            }
+            _ = tokio::signal::ctrl_c() => {
+                client.close(CloseCode::GOING_AWAY, "the user left");
+                continue;
+            }
+        };
+        match news {
+            News::Message(message) => match moving(&message).filter(|_| args.stay) {
+                Some(within) => client.hand_over(within),
+                None => print(&message),
             },
-            // A dial has ended before the next poll, and nobody asks for a hand-over.
-            Some(ReconnectAction::Abandon(_) | ReconnectAction::Retire(_)) => {}
-            Some(ReconnectAction::GiveUp(_)) if properly => return Ok(ExitCode::SUCCESS),
-            Some(ReconnectAction::GiveUp(_)) => return Ok(ExitCode::FAILURE),
-            None => {
-                let wait = clock.until(reconnect.poll_timeout());
-                tokio::time::sleep(wait.unwrap_or(Duration::MAX)).await;
+            News::LastWords(message) => print(&message),
+            News::Connected { .. } | News::Waiting(_) => {}
+            News::Over(_) => break,
+            lost @ (News::Disconnected(..) | News::NotConnected(_) | News::NotInTime) => {
+                properly = is_proper(&lost);
+                if !args.stay {
+                    break;
+                }
             }
         }
     }
-}
-
-/// The whole life of a connection, and why it ended.
-async fn converse(
-    mut socket: ClientStream,
-    input: &mut Option<Lines<BufReader<Stdin>>>,
-) -> Result<Reason, Failure> {
-    let (clock, mut sleep) = (socket.clock(), SleepDetector::DEFAULT);
-    loop {
-        if sleep.observe(clock.now(), clock.wall()).is_some() {
-            socket.probe();
-        }
-        let look = clock.until(sleep.poll_timeout()).unwrap_or(Duration::MAX);
-        // Each of these futures may be dropped at any time: no message and no heartbeat is lost.
-        tokio::select! {
-            message = socket.next() => match message {
-                Some(Ok(Message::Text(text))) => println!("{text}"),
-                Some(Ok(Message::Binary(bytes))) => println!("({} bytes)", bytes.len()),
-                Some(Ok(_)) => {}
-                Some(Err(offline)) => {
-                    eprintln!("{offline}");
-                    return Ok(offline.reason().unwrap_or(Reason::TransportClosed));
-                }
-                None => return Ok(socket.liveness().verdict().unwrap_or(Reason::TransportClosed)),
-            },
-            line = next_line(input), if input.is_some() => match line? {
-                Some(line) => drop(socket.send(Message::text(line)).await),
-                // Input that ends at once, as under a service manager, is no reason to leave.
-                None => *input = None,
-            },
-            _ = tokio::signal::ctrl_c() => socket.close(CloseCode::GOING_AWAY, "the user left"),
-            () = tokio::time::sleep(look) => {}
-        }
-    }
+    Ok(if properly { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 async fn next_line(input: &mut Option<Lines<BufReader<Stdin>>>) -> std::io::Result<Option<String>> {
     match input {
         Some(lines) => lines.next_line().await,
         None => Ok(None),
+    }
+}
+
+/// Says why there is no connection; true where it was closed in agreement.
+fn is_proper(lost: &News) -> bool {
+    match lost {
+        News::Disconnected(Reason::LocalClosed | Reason::PeerClosed(_), _) => return true,
+        News::Disconnected(_, words) => eprintln!("{words}"),
+        News::NotConnected(error) => eprintln!("{error}"),
+        News::NotInTime => eprintln!("the dial took too long"),
+        News::Connected { .. } | News::Message(_) | News::LastWords(_) | News::Waiting(_) | News::Over(_) => {
+        }
+    }
+    false
+}
+
+/// A word of the server's: it goes away, and its clients are to leave within so many seconds.
+fn moving(message: &Message) -> Option<Duration> {
+    let seconds = message.to_text().ok()?.strip_prefix("moving ")?.parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
+fn print(message: &Message) {
+    match message {
+        Message::Text(text) => println!("{text}"),
+        Message::Binary(bytes) => println!("({} bytes)", bytes.len()),
+        Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => {}
     }
 }
 

@@ -32,6 +32,7 @@ macro_rules! with_each_server {
 }
 
 mod chats;
+mod client;
 mod crowd;
 mod faults;
 mod hostile;

@@ -11,7 +11,8 @@
 //! has no more, it says is lost. A server that was started anew knows nothing of the old one's figures: it counts from 1, and
 //! its `epoch` is another.
 //!
-//! What else a page may say: `freeze SECONDS`, `drop`, `restart SECONDS`. The heartbeats of both ends are text messages, which
+//! What else a page may say: `freeze SECONDS`, `drop`, `restart SECONDS`; and `move SECONDS`, for a server that will go: each client
+//! is asked to dial another connection within that time, and leaves the old one when the new one stands. The heartbeats of both ends are text messages, which
 //! the driver here and `liveness.js` there keep to themselves.
 
 mod farm;
@@ -66,6 +67,8 @@ struct App {
     /// Until when nothing is read, written or answered.
     frozen: watch::Sender<Instant>,
     orders: broadcast::Sender<Order>,
+    /// Everybody is to move to another connection within this many seconds.
+    moving: broadcast::Sender<u64>,
 }
 
 /// What befalls every connection at once.
@@ -111,7 +114,8 @@ async fn serve(
     };
     *address = Some(listener.local_addr()?);
     let frozen = watch::Sender::new(Instant::now());
-    let app = Arc::new(App { config, farm, frozen, orders: broadcast::Sender::new(16) });
+    let (orders, moving) = (broadcast::Sender::new(16), broadcast::Sender::new(16));
+    let app = Arc::new(App { config, farm, frozen, orders, moving });
     tokio::spawn(measure(Arc::clone(&app), args.every));
     let mut orders = app.orders.subscribe();
     let page = web::page(include_str!("page.html"), include_str!("page.js"))
@@ -182,7 +186,7 @@ async fn thawed(app: &App) {
 /// One connection: what it says is heard, and it is sent what it has not had yet.
 async fn converse(socket: &mut LiveStream<WebSocket>, app: &App) {
     let mut frozen = app.frozen.subscribe();
-    let mut news = app.farm.news();
+    let (mut news, mut moving) = (app.farm.news(), app.moving.subscribe());
     // The number of the last figure that it has; nothing is sent before it has said so.
     let mut has = None;
     loop {
@@ -195,6 +199,10 @@ async fn converse(socket: &mut LiveStream<WebSocket>, app: &App) {
             },
             _ = news.changed(), if has.is_some() => "".into(),
             _ = frozen.changed() => continue,
+            Ok(seconds) = moving.recv() => {
+                let _ = socket.send(Message::text(json!({ "moving": seconds }).to_string())).await;
+                continue;
+            }
         };
         let mut words = said.split(' ');
         match (words.next(), words.next(), words.next()) {
@@ -202,6 +210,7 @@ async fn converse(socket: &mut LiveStream<WebSocket>, app: &App) {
             (Some("freeze"), Some(seconds), None) => {
                 let _ = app.frozen.send(Instant::now() + outage(seconds));
             }
+            (Some("move"), Some(seconds), None) => drop(app.moving.send(outage(seconds).as_secs())),
             (Some("drop"), None, None) => drop(app.orders.send(Order::Drop)),
             (Some("restart"), Some(seconds), None) => drop(app.orders.send(Order::Restart(outage(seconds)))),
             _ => {}

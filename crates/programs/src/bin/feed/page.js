@@ -63,7 +63,8 @@ function opened() {
 }
 
 function heard(message) {
-  const { hello, lost: range, figures: news } = JSON.parse(message);
+  const { hello, lost: range, figures: news, moving } = JSON.parse(message);
+  if (moving !== undefined) link.handOver(moving * 1000);
   if (hello) greeted(hello);
   if (range) missing(range);
   if (news) news.forEach(take);

@@ -1,0 +1,81 @@
+// What is chosen counts, and what is not chosen is as `docs/page.md` says.
+
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { World } from "./world.js";
+
+async function connected(options = {}) {
+  const world = new World();
+  const live = await world.socket(options);
+  world.latest.open();
+  assert.equal(live.state, "online");
+  return { world, live };
+}
+
+const when = (world, what) => world.story.find((one) => one.what.startsWith(what))?.at;
+const about = (is, should) => assert.ok(is >= should && is <= should + 100, `${is} ms, and not ${should}`);
+
+test("without a word, a dead server is asked within 20 s, suspect after 5 s, and given up after 25 s", async () => {
+  const { world } = await connected();
+  world.live(60_000);
+  const asked = when(world, "> ping");
+  assert.ok(asked <= 20_000, `${asked}`);
+  about(when(world, "suspect") - asked, 5000);
+  about(when(world, "offline") - asked, 25_000);
+});
+
+test("without a word, a probe is given up after 5 s, and a dial after 20 s", async () => {
+  const { world, live } = await connected();
+  world.live(30);
+  world.story.length = 0;
+  live.probe();
+  world.live(60_000);
+  about(when(world, "offline") - when(world, "> ping"), 5000);
+  about(when(world, "close -") - when(world, "dialling"), 20_000);
+});
+
+test("an option counts more than the dialect's timing, and that more than what nobody chose", async () => {
+  const dialect = { timing: { interval: 3000, timeout: 2000 }, hear: () => undefined, ask: (digits) => `ask ${digits}` };
+  const { world } = await connected({ dialect, timeout: 7000 });
+  world.live(60_000);
+  const asked = when(world, "> ask");
+  assert.ok(asked <= 3000, `${asked}`);
+  about(when(world, "offline") - asked, 7000);
+});
+
+test("until when it waits is a matter of waiting alone", async () => {
+  const { world, live } = await connected();
+  world.latest.fail(1012);
+  assert.equal(live.state, "waiting");
+  assert.ok(live.until >= world.now + 5000);
+  world.live(live.until - world.now);
+  assert.deepEqual([live.state, live.until], ["dialling", Infinity]);
+  world.latest.open();
+  assert.deepEqual([live.state, live.until], ["online", Infinity]);
+});
+
+test("the kind of binary messages is that of every socket: the one that serves, the one that is dialled, the next", async () => {
+  const { world, live } = await connected({ binaryType: "arraybuffer" });
+  const [first] = world.sockets;
+  assert.deepEqual([live.binaryType, first.binaryType], ["arraybuffer", "arraybuffer"]);
+  live.handOver();
+  world.live(20_000);
+  const second = world.latest;
+  assert.notEqual(first, second);
+  live.binaryType = "blob";
+  assert.deepEqual([live.binaryType, first.binaryType, second.binaryType], ["blob", "blob", "blob"]);
+  second.open();
+  second.fail();
+  world.live(20_000);
+  assert.equal(world.latest.binaryType, "blob");
+  const unchosen = await connected();
+  assert.equal(unchosen.world.latest.binaryType, "blob");
+});
+
+test("nothing is sent on a socket that is closing", async () => {
+  const { world, live } = await connected();
+  world.latest.readyState = 2;
+  assert.equal(live.send("too late"), false);
+  assert.deepEqual(world.latest.sent, []);
+});
