@@ -140,12 +140,12 @@
 //! | `alloc` | [`Fleet`]: a million connections on one thread; [`Presence`]; [`Lease`]; [`Observer`]; a [`Config`] from text | `alloc` |
 //! | `transcript` | [`transcript`]: a connection's life as text; `Recorder` | `similar` |
 //! | `tune` | [`driver::tune`]: prepares a TCP socket for heartbeats; all drivers include it | `socket2` |
-//! | `tungstenite` | [`driver::tungstenite`]: a WebSocket with its heartbeat, blocking or for your own loop | `tungstenite`, `rustix`, `socket2` |
+//! | `tungstenite` | [`driver::tungstenite`]: a WebSocket of tungstenite 0.30 with its heartbeat, blocking or for your own loop | `tungstenite`, `rustix`, `socket2` |
 //! | `rustls` | `wss://` for the clients of `tungstenite` and `tokio-tungstenite`, with the system's certificates; rustls streams for `tungstenite` | `rustls`, `rustls-platform-verifier`, and `tokio-rustls` with `tokio-tungstenite` |
 //! | `rustls-ring` | the same, and ring if the program has installed no provider of cryptography | `ring` |
 //! | `tokio` | [`driver::tokio`]: the same for any WebSocket that is a stream and a sink | `tokio`, `futures-util`, `tune` |
-//! | `tokio-tungstenite` | [`driver::tokio_tungstenite`]: for the WebSocket of tokio-tungstenite | `tokio-tungstenite` |
-//! | `axum` | [`driver::axum`]: for the WebSocket of axum | `axum` |
+//! | `tokio-tungstenite` | [`driver::tokio_tungstenite`]: for the WebSocket of tokio-tungstenite 0.30 | `tokio-tungstenite` |
+//! | `axum` | [`driver::axum`]: for the WebSocket of axum 0.8 | `axum` |
 //! | `tracing` | [`Traced`]: an observer that reports to `tracing` | `tracing`, `alloc` |
 //! | `sim` | [`sim`]: a simulated clock and network, for tests of a server | `alloc` |
 //! | `serde` | `Serialize` for logs, `Deserialize` for [`Config`] in a file of settings | `serde` |

@@ -23,7 +23,7 @@ use crate::time::Timestamp;
 /// input or until `poll_timeout`, whichever comes first. Read before you poll: a pong in the kernel has not been reported
 /// yet. Do not use the time that a timer was set for in place of the clock: a timer may fire late.
 ///
-/// Nothing panics, on any input. A timestamp earlier than the latest counts as the latest.
+/// Nothing panics, on any input. A timestamp earlier than the latest counts as the latest. It takes 128 bytes beside its config.
 ///
 /// ```
 /// use core::time::Duration;

@@ -54,8 +54,8 @@ impl Config {
     /// A dead peer becomes suspect after 10 s on average, and is detected after 31 s on average and 37 s at most. A phone in
     /// a tunnel or between two cells has no signal for up to 20 s. Data sent during the gap comes with the next of TCP's
     /// retransmissions, after 5.7, 11.5 or 23 s. So 25 s are just above a step of that ladder. A simulated phone that loses
-    /// its signal six times an hour is closed wrongly 0.4 times a day with an `interval` of 12 s and a `timeout` of 24 s,
-    /// and 4.9 times with 20 s and 21 s (`docs/detection-quality.md`).
+    /// its signal six times an hour is closed wrongly 0.3 times a day with an `interval` of 12 s and a `timeout` of 24 s,
+    /// and 5.1 times with 20 s and 21 s (`docs/detection-quality.md`).
     ///
     /// Each ping wakes the phone's radio, so the `interval` is no shorter than necessary. The suspicion covers TCP's first
     /// four retransmissions, because the path alone takes up to a second.

@@ -82,6 +82,35 @@ fn every_recipe_is_on_the_page_of_stacks() {
     }
 }
 
+#[test]
+fn every_package_is_in_the_table_of_the_architecture() {
+    let page = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let packages = fs::read_dir(root().join("crates")).unwrap().map(|entry| entry.unwrap().file_name());
+    let packages: Vec<_> = packages.map(|name| name.into_string().unwrap()).collect();
+    assert!(packages.len() > 10);
+    for package in packages {
+        assert!(page.contains(&format!("\n| `{package}` | ")), "{package} is not in ARCHITECTURE.md");
+    }
+}
+
+/// What a reader is told to take is what the manifest asks for.
+#[test]
+fn the_versions_of_the_readme_and_of_the_crates_page_are_those_of_the_manifest() {
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let lib = fs::read_to_string(root().join("src/lib.rs")).unwrap();
+    let version = |key: &str| {
+        let line = manifest.lines().find(|line| line.starts_with(&format!("{key} = "))).unwrap();
+        line.split('"').find(|part| part.starts_with(|sign: char| sign.is_ascii_digit())).unwrap().to_owned()
+    };
+    for library in ["axum", "tokio-tungstenite", "tungstenite"] {
+        let named = format!("{library} {}", version(library));
+        assert!(readme.contains(&format!("| {named} | `{library}`")), "README.md has no line of {named}");
+        assert!(lib.contains(&named), "src/lib.rs does not name {named}");
+    }
+    assert!(readme.contains(&format!("Rust {} or later", version("rust-version"))));
+}
+
 /// What a page shows as code has no links and no headings.
 fn without_code(page: &str) -> String {
     let mut code = false;
