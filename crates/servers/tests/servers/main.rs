@@ -34,6 +34,8 @@ macro_rules! with_each_server {
 mod chats;
 mod crowd;
 mod faults;
+#[cfg(unix)]
+mod feeds;
 mod hostile;
 mod interop;
 #[cfg(target_os = "linux")]
