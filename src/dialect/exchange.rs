@@ -11,8 +11,9 @@
 //! Crypto.com    {"method":"public/heartbeat","id":7}      {"method":"public/respond-heartbeat","id":7}
 //! ```
 //!
-//! All of these are the client's end. Where it asks it is `Steady`: exchanges count what they are asked, and not the data that
-//! they send.
+//! All of these are the client's end. Where it asks it is `Steady`, because exchanges differ in what they count. MEXC wants to be
+//! asked; OKX, Hyperliquid and Bybit (private streams, "Customise Private Connection Alive Time") count what they send, too. A ping
+//! that was not needed costs next to nothing.
 
 use core::time::Duration;
 
