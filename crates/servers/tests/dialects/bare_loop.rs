@@ -7,10 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
-use liveness::dialect::{self, Dialect, Heard, Message, OutBuffer};
+use liveness::dialect::{self, Dialect, Heard, Message, Out as _, OutBuffer};
 use liveness::{Action, Clock, Config, Event, Liveness, Reason, Timestamp, random_seed};
 use tungstenite::protocol::Message as Frame;
 use tungstenite::{Error, WebSocket};
+
+use super::streams::Codec;
 
 /// What the test is told.
 #[derive(Debug, PartialEq)]
@@ -24,6 +26,7 @@ pub(crate) enum Told {
 pub(crate) struct BareLoop {
     pub(crate) socket: WebSocket<TcpStream>,
     pub(crate) dialect: Box<dyn Dialect + Send>,
+    pub(crate) codec: Option<Codec>,
     pub(crate) config: Config,
     /// Neither asks nor answers any more, and still reads.
     pub(crate) mute: Arc<AtomicBool>,
@@ -87,8 +90,20 @@ impl BareLoop {
     fn hear(&mut self, peer: &mut Liveness, message: Message<'_>, now: Timestamp) {
         let mut answer = OutBuffer::new();
         let heard = dialect::hear(&mut *self.dialect, message, &mut answer);
+        self.heard(peer, heard, &answer, now);
+        let found = self.codec.as_mut().map(|codec| codec.hear(message.as_bytes()));
+        for (heard, bytes) in found.unwrap_or_default() {
+            let mut answer = OutBuffer::new();
+            if !bytes.is_empty() {
+                answer.binary(bytes);
+            }
+            self.heard(peer, heard, &answer, now);
+        }
+    }
+
+    fn heard(&mut self, peer: &mut Liveness, heard: Heard, answer: &OutBuffer, now: Timestamp) {
         peer.handle(heard.event(peer.awaited().as_ref()), now);
-        self.send(&answer);
+        self.send(answer);
         let told = match heard {
             Heard::Data => return,
             Heard::Beat if answer.message().is_some() => "pings",

@@ -8,20 +8,23 @@ use liveness::dialect::{
 };
 use tungstenite::protocol::Message as Frame;
 
+use super::streams::{Codec, Next};
 use super::{INTERVAL, TIMEOUT};
 
 /// Our end of a protocol.
 pub(crate) struct Ours {
     pub(crate) dialect: fn() -> Box<dyn Dialect + Send>,
     pub(crate) config: Config,
+    /// Finds the heartbeat where the dialect cannot.
+    pub(crate) codec: Option<Next>,
     /// What we say first.
-    pub(crate) hello: Option<&'static str>,
+    pub(crate) hello: Option<Frame>,
     /// What is in the message that opens the conversation, and what it is answered with.
     pub(crate) handshake: Option<(&'static str, &'static str)>,
     /// Data, which we send again and again in a life that talks.
     pub(crate) talk: Frame,
     /// What makes an official server talk back, if our data does not.
-    pub(crate) wish: Option<&'static str>,
+    pub(crate) wish: Option<Frame>,
     /// Where an official server is asked for it, and in which subprotocol.
     pub(crate) path: &'static str,
     pub(crate) subprotocol: Option<&'static str>,
@@ -38,13 +41,19 @@ fn each(config: Config) -> Config {
 }
 
 impl Ours {
-    fn new(dialect: fn() -> Box<dyn Dialect + Send>, config: Config, talk: &'static str) -> Self {
+    pub(crate) fn new(dialect: fn() -> Box<dyn Dialect + Send>, config: Config, talk: &'static str) -> Self {
         let talk = Frame::text(talk);
-        Self { dialect, config, hello: None, handshake: None, talk, wish: None, path: "/", subprotocol: None }
+        let (codec, hello, handshake, wish, subprotocol) = (None, None, None, None, None);
+        Self { dialect, config, codec, hello, handshake, talk, wish, path: "/", subprotocol }
+    }
+
+    /// For a new connection.
+    pub(crate) fn codec(&self) -> Option<Codec> {
+        self.codec.map(|next| Codec { next, arrived: Vec::new() })
     }
 
     fn hello(self, hello: &'static str) -> Self {
-        Self { hello: Some(hello), ..self }
+        Self { hello: Some(Frame::text(hello)), ..self }
     }
 
     fn handshake(self, has: &'static str, answer: &'static str) -> Self {
@@ -90,7 +99,7 @@ pub(crate) fn graphql_client() -> Ours {
     let talk = r#"{"id":"2","type":"complete"}"#;
     let subscribe = r#"{"id":"1","type":"subscribe","payload":{"query":"subscription { tick }"}}"#;
     let ours = Ours::new(|| Box::new(graphql::TransportWs), config, talk);
-    Ours { subprotocol: Some("graphql-transport-ws"), wish: Some(subscribe), ..ours }
+    Ours { subprotocol: Some("graphql-transport-ws"), wish: Some(Frame::text(subscribe)), ..ours }
         .hello(r#"{"type":"connection_init"}"#)
 }
 

@@ -17,6 +17,7 @@ mod bare_loop;
 mod ends;
 mod lives;
 mod process;
+mod streams;
 mod table;
 
 use std::thread;
@@ -109,6 +110,8 @@ trials! {
     a_client_of_action_cable: our_server("ActionCable", "@rails/actioncable", ends::action_cable);
     a_client_of_centrifugo: our_server("Centrifugo", "centrifuge", ends::centrifugo);
     a_client_of_home_assistant: our_server("Home Assistant", "home-assistant-js-websocket", ends::home_assistant).never_judges();
+    a_broker_of_mqtt: our_client("MQTT (a codec)", "aedes", streams::mqtt);
+    a_client_of_nats: our_server("NATS (a codec)", "@nats-io/nats-core", streams::nats);
 }
 
 /// Three lives at once, each with an official end of its own; and what was seen is what the page says.

@@ -15,6 +15,7 @@ use tokio_tungstenite::WebSocketStream;
 use tungstenite::protocol::Message as Frame;
 
 use super::super::ends::Ours;
+use super::super::streams::Codec;
 use super::super::{Trial, WHILE};
 use super::{Met, Seen, can_know, meet, request, right, subprotocol};
 
@@ -31,7 +32,7 @@ pub(crate) fn talking(trial: &Trial) -> Seen {
         if can_know(&ours) {
             live_and_die(&mut socket, &official, &ours).await
         } else {
-            live(&mut socket, &ours).await
+            live(&mut socket, &ours, &mut None).await
         }
     });
     let woken = verdict.map(|_| official.expect("closed"));
@@ -45,8 +46,8 @@ async fn open(met: Met, ours: &Ours) -> Socket {
             stream.set_nonblocking(true).unwrap();
             let stream = TcpStream::from_std(stream).unwrap();
             let (mut socket, counters) = accept_hdr(stream, subprotocol, None).await.unwrap();
-            if let Some(hello) = ours.hello {
-                socket.send(Frame::text(hello)).await.unwrap();
+            if let Some(hello) = &ours.hello {
+                socket.send(hello.clone()).await.unwrap();
             }
             if let Some((has, answer)) = ours.handshake {
                 while !socket.next().await.unwrap().unwrap().to_text().unwrap().contains(has) {}
@@ -58,39 +59,42 @@ async fn open(met: Met, ours: &Ours) -> Socket {
             let stream = TcpStream::connect(format!("127.0.0.1:{port}")).await.unwrap();
             let (socket, _) = client(request(&port, ours), stream, ours.config).await.unwrap();
             let mut socket = socket.dialect((ours.dialect)());
-            if let Some(hello) = ours.hello {
-                socket.send(Frame::text(hello)).await.unwrap();
+            if let Some(hello) = &ours.hello {
+                socket.send(hello.clone()).await.unwrap();
             }
             if let Some((has, answer)) = ours.handshake {
                 while !socket.next().await.unwrap().unwrap().to_text().unwrap().contains(has) {}
                 socket.send(Frame::text(answer)).await.unwrap();
+                // What it says to that comes before any data.
+                socket.next().await.unwrap().unwrap();
             }
             socket
         }
     };
-    if let Some(wish) = ours.wish {
-        // After the server's first word.
-        socket.next().await.unwrap().unwrap();
-        socket.send(Frame::text(wish)).await.unwrap();
+    if let Some(wish) = &ours.wish {
+        // After the server's first word. A stream of bytes has none, and need not wait.
+        if ours.codec.is_none() {
+            socket.next().await.unwrap().unwrap();
+        }
+        socket.send(wish.clone()).await.unwrap();
     }
     socket
 }
 
 /// A while, which it survives.
-async fn live(socket: &mut Socket, ours: &Ours) -> Option<Reason> {
+async fn live(socket: &mut Socket, ours: &Ours, codec: &mut Option<Codec>) -> Option<Reason> {
     let mut data = 0;
-    let mut pace = pace();
-    let lived = timeout(WHILE, converse(socket, &ours.talk, &mut pace, &mut data)).await;
+    let lived = timeout(WHILE, converse(socket, ours, codec, &mut data)).await;
     assert!(lived.is_err(), "it did not live: {}", socket.liveness().report(socket.now()));
     assert!(data >= 2, "it said {data} things");
     None
 }
 
 async fn live_and_die(socket: &mut Socket, official: &Process, ours: &Ours) -> Option<Reason> {
-    live(socket, ours).await;
+    let mut codec = ours.codec();
+    live(socket, ours, &mut codec).await;
     official.signal(Signal::STOP);
-    let (mut pace, mut data) = (pace(), 0);
-    timeout(PATIENCE, converse(socket, &ours.talk, &mut pace, &mut data)).await.expect("it is not found");
+    timeout(PATIENCE, converse(socket, ours, &mut codec, &mut 0)).await.expect("it is not found");
     let verdict = socket.liveness().verdict();
     assert_eq!(verdict, Some(right(ours.config)));
     official.signal(Signal::CONT);
@@ -106,7 +110,8 @@ fn pace() -> Interval {
 }
 
 /// Says something at each tick, and hears, until the verdict.
-async fn converse(socket: &mut Socket, talk: &Frame, pace: &mut Interval, data: &mut u32) {
+async fn converse(socket: &mut Socket, ours: &Ours, codec: &mut Option<Codec>, data: &mut u32) {
+    let mut pace = pace();
     loop {
         tokio::select! {
             message = socket.next() => match message {
@@ -114,11 +119,17 @@ async fn converse(socket: &mut Socket, talk: &Frame, pace: &mut Interval, data: 
                     // What is the heartbeat's is not shown.
                     assert!(!["2", "3", "{}", "\n"].contains(&message.to_text().unwrap_or("")), "{message}");
                     *data += 1;
+                    for (heard, answer) in codec.as_mut().map_or(vec![], |codec| codec.hear(&message.into_data())) {
+                        socket.heard(heard);
+                        if !answer.is_empty() {
+                            let _ = socket.send(Frame::binary(answer)).await;
+                        }
+                    }
                 }
                 Some(Ok(_)) => {}
                 Some(Err(_)) | None => return,
             },
-            _ = pace.tick() => drop(socket.send(talk.clone()).await),
+            _ = pace.tick() => drop(socket.send(ours.talk.clone()).await),
         }
     }
 }

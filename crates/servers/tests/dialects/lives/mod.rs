@@ -105,8 +105,8 @@ impl Served {
                 tungstenite::client(request(&port, ours), stream).unwrap().0
             }
         };
-        if let Some(hello) = ours.hello {
-            socket.send(Frame::text(hello)).unwrap();
+        if let Some(hello) = &ours.hello {
+            socket.send(hello.clone()).unwrap();
         }
         if let Some((has, answer)) = ours.handshake {
             while !socket.read().unwrap().to_text().unwrap().contains(has) {}
@@ -120,7 +120,8 @@ impl Served {
     fn by(socket: WebSocket<TcpStream>, ours: &Ours, config: Config) -> Self {
         let (tell, told) = channel();
         let mute = Arc::new(AtomicBool::new(false));
-        let bare = BareLoop { socket, config, mute: mute.clone(), tell, dialect: (ours.dialect)() };
+        let (dialect, codec) = ((ours.dialect)(), ours.codec());
+        let bare = BareLoop { socket, config, mute: mute.clone(), tell, dialect, codec };
         thread::spawn(move || bare.run());
         Self { told, mute }
     }

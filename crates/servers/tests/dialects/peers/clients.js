@@ -9,10 +9,11 @@ const connected = () => console.log("connected");
 console.info = console.warn = console.error = () => {};
 
 // The WebSocket of all of them. One that talks sends a message each 100 ms beside what its library sends.
+const small = name === "@nats-io/nats-core" ? Buffer.from("PUB news 2\r\nhi\r\n") : "hello";
 class WebSocket extends ws.WebSocket {
   constructor(...how) {
     super(...how);
-    const talk = talks && setInterval(() => this.readyState === WebSocket.OPEN && this.send("hello"), 100);
+    const talk = talks && setInterval(() => this.readyState === WebSocket.OPEN && this.send(small), 100);
     this.on("close", (code) => {
       clearInterval(talk);
       console.log("closed", code);
@@ -117,6 +118,10 @@ const clients = {
     const client = new Centrifuge(url, { websocket: WebSocket, maxServerPingDelay: 3000 });
     client.on("connected", connected);
     client.connect();
+  },
+  "@nats-io/nats-core"() {
+    const { wsconnect } = require("@nats-io/nats-core");
+    wsconnect({ servers: url, pingInterval: 1000, maxPingOut: 2, reconnect: false }).then(connected);
   },
   "home-assistant-js-websocket"() {
     const { createConnection, createLongLivedTokenAuth } = require("home-assistant-js-websocket");

@@ -1,7 +1,7 @@
 // The official server of a protocol: `node servers.js PACKAGE`. It says where it listens, when a client has come, and with which code it
 // was closed. What a client says it says again, so that both talk where the client does.
 const http = require("http");
-const { WebSocketServer } = require("ws");
+const { WebSocketServer, createWebSocketStream } = require("ws");
 
 const listening = (port) => console.log("listening on", port);
 const connected = () => console.log("connected");
@@ -45,6 +45,19 @@ const servers = {
     const on = { onConnect: connected, onClose: (_context, code) => closed(code) };
     // It would ask with frames as well: 0 is never.
     useServer({ schema, roots: { subscription: { tick } }, ...on }, server, 0);
+    server.on("listening", () => listening(server.address().port));
+  },
+  async aedes() {
+    const { Aedes } = require("aedes");
+    const broker = await Aedes.createBroker();
+    broker.on("clientReady", connected);
+    const server = new WebSocketServer({ port: 0, host: "127.0.0.1" });
+    server.on("connection", (socket, request) => {
+      socket.on("close", closed);
+      const stream = createWebSocketStream(socket);
+      stream.on("error", () => {});
+      broker.handle(stream, request);
+    });
     server.on("listening", () => listening(server.address().port));
   },
 };
