@@ -11,8 +11,9 @@
 //! Crypto.com    {"method":"public/heartbeat","id":7}      {"method":"public/respond-heartbeat","id":7}
 //! ```
 //!
-//! All of these are the client's end. A client that asks is `Steady`, because exchanges count only pings, and not the data
-//! that they send.
+//! All of these are the client's end. A client that asks is `Steady`, because exchanges differ in what they count. MEXC wants
+//! pings. OKX, Hyperliquid and Bybit (private streams, "Customise Private Connection Alive Time") also count the data that they
+//! send. A ping that was not needed costs next to nothing.
 
 use core::time::Duration;
 

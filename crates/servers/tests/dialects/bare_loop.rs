@@ -7,23 +7,26 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
-use liveness::dialect::{self, Dialect, Heard, Message, OutBuffer};
-use liveness::{Action, Clock, Config, Event, Liveness, Reason, Stats, random_seed};
+use liveness::dialect::{self, Dialect, Heard, Message, Out as _, OutBuffer};
+use liveness::{Action, Clock, Config, Event, Liveness, Reason, Timestamp, random_seed};
 use tungstenite::protocol::Message as Frame;
 use tungstenite::{Error, WebSocket};
+
+use super::streams::Codec;
 
 /// What the test is told.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Told {
-    /// So many times the peer was heard to beat or to answer.
-    Heard(u32),
-    Offline(Reason, Stats),
+    /// The peer's heartbeat, and of which kind.
+    Heard(&'static str),
+    Offline(Reason),
 }
 
 /// One end.
 pub(crate) struct BareLoop {
     pub(crate) socket: WebSocket<TcpStream>,
     pub(crate) dialect: Box<dyn Dialect + Send>,
+    pub(crate) codec: Option<Codec>,
     pub(crate) config: Config,
     /// Neither asks nor answers any more, and still reads.
     pub(crate) mute: Arc<AtomicBool>,
@@ -33,23 +36,32 @@ pub(crate) struct BareLoop {
 /// How long a read waits: no longer than a turn may be late.
 const TURN: Duration = Duration::from_millis(10);
 
+/// When the peer was heard last, and the longest time from one turn to the next since then.
+struct Since {
+    heard: Timestamp,
+    turn: Timestamp,
+    longest: Duration,
+}
+
 impl BareLoop {
     pub(crate) fn run(mut self) {
         let clock = Clock::new();
         let mut peer = Liveness::new(self.config, random_seed(), clock.now());
-        let mut beats = 0;
+        let mut since = Since { heard: clock.now(), turn: clock.now(), longest: Duration::ZERO };
         self.socket.get_ref().set_read_timeout(Some(TURN)).unwrap();
         while !peer.is_finished() {
-            self.read(&mut peer, &clock, &mut beats);
+            self.read(&mut peer, &clock, &mut since);
             let now = clock.now();
+            since.longest = since.longest.max(now.saturating_duration_since(since.turn));
+            since.turn = now;
             while let Some(action) = peer.poll(now) {
-                self.carry_out(action, &peer);
+                self.carry_out(action, &since);
             }
         }
     }
 
     /// Reads all that has arrived.
-    fn read(&mut self, peer: &mut Liveness, clock: &Clock, beats: &mut u32) {
+    fn read(&mut self, peer: &mut Liveness, clock: &Clock, since: &mut Since) {
         for _ in 0..1_000 {
             let frame = match self.socket.read() {
                 Ok(frame) => frame,
@@ -61,9 +73,10 @@ impl BareLoop {
                 Err(_) => return peer.handle(Event::Eof, clock.now()),
             };
             let now = clock.now();
+            *since = Since { heard: now, turn: now, longest: Duration::ZERO };
             match &frame {
-                Frame::Text(text) => self.hear(peer, Message::Text(text), now, beats),
-                Frame::Binary(bytes) => self.hear(peer, Message::Binary(bytes), now, beats),
+                Frame::Text(text) => self.hear(peer, Message::Text(text), now),
+                Frame::Binary(bytes) => self.hear(peer, Message::Binary(bytes), now),
                 Frame::Ping(_) => peer.handle(Event::Ping, now),
                 Frame::Pong(payload) => peer.handle(Event::Pong(payload), now),
                 Frame::Close(close) => {
@@ -74,25 +87,47 @@ impl BareLoop {
         }
     }
 
-    fn hear(&mut self, peer: &mut Liveness, message: Message<'_>, now: liveness::Timestamp, beats: &mut u32) {
+    fn hear(&mut self, peer: &mut Liveness, message: Message<'_>, now: Timestamp) {
         let mut answer = OutBuffer::new();
         let heard = dialect::hear(&mut *self.dialect, message, &mut answer);
-        peer.handle(heard.event(peer.awaited().as_ref()), now);
-        self.send(&answer);
-        if heard != Heard::Data {
-            *beats += 1;
-            let _ = self.tell.send(Told::Heard(*beats));
+        self.heard(peer, heard, &answer, now);
+        let found = self.codec.as_mut().map(|codec| codec.hear(message.as_bytes()));
+        for (heard, bytes) in found.unwrap_or_default() {
+            let mut answer = OutBuffer::new();
+            if !bytes.is_empty() {
+                answer.binary(bytes);
+            }
+            self.heard(peer, heard, &answer, now);
         }
     }
 
-    fn carry_out(&mut self, action: Action, peer: &Liveness) {
+    fn heard(&mut self, peer: &mut Liveness, heard: Heard, answer: &OutBuffer, now: Timestamp) {
+        peer.handle(heard.event(peer.awaited().as_ref()), now);
+        self.send(answer);
+        let told = match heard {
+            Heard::Data => return,
+            Heard::Beat if answer.message().is_some() => "pings",
+            Heard::Beat => "beats",
+            Heard::Answer(_) => "answers by name",
+            Heard::SomeAnswer => "answers",
+        };
+        let _ = self.tell.send(Told::Heard(told));
+    }
+
+    fn carry_out(&mut self, action: Action, since: &Since) {
         match action {
             Action::SendPing(payload) => {
                 let mut beat = OutBuffer::new();
                 self.dialect.ask(payload, &mut beat);
                 self.send(&beat);
             }
-            Action::MarkOffline(reason) => drop(self.tell.send(Told::Offline(reason, peer.stats()))),
+            Action::MarkOffline(reason) => {
+                // A verdict on a peer that has fallen silent comes in time, as late as this loop may be.
+                let silent = since.turn.saturating_duration_since(since.heard);
+                let in_time = silent <= self.config.detection_bound(since.longest);
+                assert!(in_time || matches!(reason, Reason::PeerClosed(_)), "{reason} after {silent:?}");
+                let _ = self.tell.send(Told::Offline(reason));
+            }
             Action::Close(code) => {
                 let close = code.map(|code| tungstenite::protocol::CloseFrame {
                     code: code.get().into(),

@@ -35,6 +35,8 @@ mod chats;
 mod client;
 mod crowd;
 mod faults;
+#[cfg(unix)]
+mod feeds;
 mod hostile;
 mod interop;
 #[cfg(target_os = "linux")]

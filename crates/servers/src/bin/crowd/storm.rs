@@ -38,7 +38,7 @@ const PING: [u8; 6] = [0x89, 0x80, 0, 0, 0, 0];
 /// The head of a client's text of 30 bytes.
 const TEXT_OF_30: [u8; 6] = [0x81, 0x80 | 30, 0, 0, 0, 0];
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 enum Fault {
     /// It reads no more, and says no more.
     Freeze,
@@ -205,8 +205,8 @@ impl Storm {
             return Ok(());
         }
         let frozen = Instant::now() + self.bound;
-        let stream = socket.get_mut();
-        match FAULTS[rng.usize(..FAULTS.len())] {
+        let (fault, stream) = (FAULTS[rng.usize(..FAULTS.len())], socket.get_mut());
+        match fault {
             Fault::Freeze => sleep_until(frozen).await,
             Fault::FreezeInADownload => {
                 if socket.send(Message::text("flood 1000000")).await.is_ok() {
@@ -229,9 +229,19 @@ impl Storm {
                 return Ok(());
             }
         }
-        let ended = timeout_at(frozen + PATIENCE, drain(socket.get_mut())).await.is_ok();
-        let count = if ended { &self.seen.found } else { &self.seen.kept };
-        count.fetch_add(1, Relaxed);
+        if timeout_at(frozen + PATIENCE, drain(socket.get_mut())).await.is_ok() {
+            self.seen.found.fetch_add(1, Relaxed);
+            return Ok(());
+        }
+        self.seen.kept.fetch_add(1, Relaxed);
+        // Which it was, and whether it was a matter of time.
+        let port = socket.get_ref().local_addr().map_or(0, |address| address.port());
+        let ended = timeout(self.bound + PATIENCE, drain(socket.get_mut())).await.is_ok();
+        let late = Instant::now().saturating_duration_since(frozen);
+        eprintln!(
+            "{fault:?} from port {port}: {} after {late:.0?} more",
+            if ended { "let go" } else { "still kept" }
+        );
         Ok(())
     }
 }
