@@ -1,12 +1,14 @@
 //! A client that stays connected, in the hands of a server that moves it about: what it hears, and how many connections it has.
 
 use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use liveness::reconnect::{Backoff, GiveUpReason, Policy};
 use liveness::{CloseCode, Config, Reason};
 use liveness_client::{Client, News};
+use liveness_testing::eventually;
 use liveness_testing::host::bound;
 use liveness_testing::raw_peer::{millis, sleep};
 use tungstenite::protocol::CloseFrame;
@@ -16,15 +18,23 @@ use tungstenite::{Message, WebSocket};
 const POLICY: Policy = Policy::DEFAULT.stable_after(Duration::ZERO);
 const BACKOFF: Backoff = Backoff::new(millis(50), millis(50));
 
-/// Everything that the client heard and did, in short words.
+/// Everything that the client heard and did so far, in short words.
+type Story = Arc<Mutex<Vec<String>>>;
+
 fn live(serve: impl FnOnce(TcpListener) + Send + 'static) -> (Vec<String>, GiveUpReason) {
+    live_and_see(|listener, _| serve(listener))
+}
+
+/// The server may look at the client's story.
+fn live_and_see(serve: impl FnOnce(TcpListener, Story) + Send + 'static) -> (Vec<String>, GiveUpReason) {
+    let story = Story::default();
+    let seen = Arc::clone(&story);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("ws://{}/", listener.local_addr().unwrap());
-    let server = thread::spawn(move || serve(listener));
+    let server = thread::spawn(move || serve(listener, seen));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let story = runtime.block_on(async {
+    let reason = runtime.block_on(async {
         let mut client = Client::new(&url, Config::DEFAULT, POLICY, BACKOFF, |socket| socket);
-        let mut story = Vec::new();
         loop {
             let words = match client.next().await {
                 News::Connected { moved } => {
@@ -47,13 +57,14 @@ fn live(serve: impl FnOnce(TcpListener) + Send + 'static) -> (Vec<String>, GiveU
                 News::NotConnected(_) => "not connected".to_owned(),
                 News::NotInTime => "not in time".to_owned(),
                 News::Message(_) | News::LastWords(_) | News::Waiting(_) => continue,
-                News::Over(reason) => return (story, reason),
+                News::Over(reason) => return reason,
             };
-            story.push(words);
+            story.lock().unwrap().push(words);
         }
     });
     server.join().unwrap();
-    story
+    let story = story.lock().unwrap().clone();
+    (story, reason)
 }
 
 /// The next connection, which has said that it stands.
@@ -139,11 +150,13 @@ fn a_dial_that_fails_in_a_hand_over_takes_nothing_away() {
 
 #[test]
 fn a_connection_that_is_lost_before_the_new_one_stands_is_replaced_by_it() {
-    let (story, _) = live(|listener| {
+    let (story, _) = live_and_see(|listener, story| {
         let mut first = accept(&listener);
         tell(&mut first, &["1", "moving"]);
         let (stream, _) = listener.accept().unwrap();
         drop(first);
+        // If the handshake ended before the loss was read, it would be a hand-over after all.
+        eventually("the loss was read", || story.lock().unwrap().len() == 3);
         let mut second = tungstenite::accept(bound(stream)).unwrap();
         tell(&mut second, &["2"]);
         dismiss(second);
