@@ -49,7 +49,7 @@ test("until when it waits is a matter of waiting alone", async () => {
   world.latest.fail(1012);
   assert.equal(live.state, "waiting");
   assert.ok(live.until >= world.now + 5000);
-  world.live(live.until - world.now);
+  world.live(live.until - world.now + 1);
   assert.deepEqual([live.state, live.until], ["dialling", Infinity]);
   world.latest.open();
   assert.deepEqual([live.state, live.until], ["online", Infinity]);
@@ -78,4 +78,42 @@ test("nothing is sent on a socket that is closing", async () => {
   world.latest.readyState = 2;
   assert.equal(live.send("too late"), false);
   assert.deepEqual(world.latest.sent, []);
+});
+
+test("nothing is asked on a socket that is closing either", async () => {
+  const { world } = await connected();
+  world.latest.readyState = 2;
+  world.live(20_000);
+  assert.deepEqual(world.latest.sent, []);
+});
+
+test("a backoff that is configured is the next one's, and each wait says which attempt comes after it", async () => {
+  const { world, live } = await connected();
+  world.answers();
+  world.live(40_000);
+  live.configure({ firstDelay: 100, longestDelay: 200 });
+  world.latest.fail(1006);
+  world.live(live.until - world.now + 1);
+  const waits = [];
+  live.addEventListener("waiting", ({ detail }) => waits.push([detail.attempt, detail.until - world.now]));
+  for (let dial = 0; dial < 4; dial += 1) {
+    assert.equal(live.state, "dialling");
+    world.latest.fail();
+    world.live(401);
+  }
+  assert.deepEqual(waits.map(([attempt]) => attempt), [2, 3, 4, 5]);
+  for (const [attempt, wait] of waits) assert.ok(wait <= 400, `${wait} before attempt ${attempt}`);
+});
+
+test("a reason of 123 bytes may be said to the server, and no longer one", async () => {
+  const { world, live } = await connected();
+  assert.throws(() => live.close(1000, "x".repeat(124)), { name: "SyntaxError" });
+  assert.throws(() => live.close(1000, "ä".repeat(62)), { name: "SyntaxError" });
+  for (const code of [0, 999, 1001, 1005, 2999, 5000]) assert.throws(() => live.close(code), { name: "InvalidAccessError" });
+  assert.equal(live.state, "online");
+  live.close(3000, "x".repeat(123));
+  assert.deepEqual(world.latest.closedWith, [3000, "x".repeat(123)]);
+  const another = await connected();
+  another.live.close(4999);
+  assert.equal(another.world.latest.closedWith[0], 4999);
 });

@@ -128,7 +128,10 @@ fn failed_after_stable(story: &[(u64, Fact)], stable: usize) -> usize {
             Fact::Closed(..) | Fact::HandOver(_) => {
                 seen += usize::from(since.take().is_some_and(|(_, from)| at - from >= 30 * SECOND));
             }
-            _ => {}
+            Fact::Failed(..) | Fact::Dialled(_) | Fact::Abandoned(_) | Fact::GaveUp(_) | Fact::Retired(_) => {
+            }
+            Fact::NetworkChanged | Fact::NetworkLost | Fact::Asked | Fact::Stopped => {}
+            Fact::Looked | Fact::Drawn(..) => {}
         }
     }
     failed
