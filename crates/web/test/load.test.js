@@ -27,7 +27,7 @@ async function page(...answers) {
   return withOptions({}, ...answers);
 }
 
-async function withOptions(options, ...answers) {
+async function withOptions({ seed = () => 7n, ...options }, ...answers) {
   const { LiveSocket, load } = await fresh();
   const asked = [];
   const usual = globalThis.fetch;
@@ -41,7 +41,7 @@ async function withOptions(options, ...answers) {
   const setTimeout = (then, wait) => timers.push({ then, wait });
   const clearTimeout = (timer) => timer && Object.assign(timers[timer - 1], { cleared: true });
   const window = new EventTarget();
-  const live = new LiveSocket("wss://example.org/", { ...options, host: { WebSocket: Socket, setTimeout, clearTimeout, window } });
+  const live = new LiveSocket("wss://example.org/", { ...options, host: { WebSocket: Socket, setTimeout, clearTimeout, window, seed } });
   return { live, load, LiveSocket, asked, timers, window, done: () => (globalThis.fetch = usual) };
 }
 
@@ -146,11 +146,30 @@ test("who closes before it is there dials nothing", async () => {
   assert.equal(live.state, "ended");
 });
 
+test("who closes before it turns out that it is not to be had is left alone", async () => {
+  const { live, timers, done } = await page(new TypeError("fetch failed"));
+  live.close();
+  for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  done();
+  assert.deepEqual([live.state, timers.length], ["ended", 0]);
+});
+
+test("the wait for it is drawn from one to two of what the options say, and is never nothing", async () => {
+  for (const [firstDelay, seed, expected] of [[1000, 0n, 1000], [1000, 512n, 1500], [1000, 1024n, 1000], [0, 0n, 1]]) {
+    const { live, timers, done } = await withOptions({ firstDelay, seed: () => seed }, new TypeError("fetch failed"));
+    await next(live, "waiting");
+    assert.equal(timers[0].wait, expected);
+    done();
+    live.close();
+  }
+});
+
 test("who closes while it waits for the machine is left alone", async () => {
   const { live, timers, asked, done } = await page(new TypeError("fetch failed"), new Response(bytes, wasm));
   await next(live, "waiting");
   live.close();
   assert.equal(live.state, "ended");
+  assert.ok(timers[0].cleared, "nobody wakes it");
   live.dialNow();
   await next(live, "dialling");
   assert.equal(asked.length, 2);

@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { World } from "./world.js";
+import { LiveSocket } from "../liveness.js";
+import { World, begun } from "./world.js";
 
 async function connected(options = {}) {
   const world = new World();
@@ -116,4 +117,115 @@ test("a reason of 123 bytes may be said to the server, and no longer one", async
   const another = await connected();
   another.live.close(4999);
   assert.equal(another.world.latest.closedWith[0], 4999);
+});
+
+test("the subprotocols are those of the options, unless the address brings its own", async () => {
+  const chosen = await connected({ protocols: "chat" });
+  assert.equal(chosen.world.latest.protocols, "chat");
+  const world = new World();
+  await world.socket({ protocols: "chat" }, 7n, () => ({ url: "wss://example.org/", protocols: ["token", "7"] }));
+  assert.deepEqual(world.latest.protocols, ["token", "7"]);
+});
+
+test("what is configured one after the other counts together, and what is for the start alone stays", async () => {
+  const world = new World();
+  const live = new LiveSocket("wss://example.org/", { host: world.host() });
+  live.configure({ dialTimeout: 1000 });
+  await begun(live);
+  world.live(19_000);
+  assert.equal(live.state, "dialling");
+  world.latest.open();
+  live.configure({ interval: 1000 });
+  live.configure({ timeout: 7000 });
+  world.live(60_000);
+  const pings = world.story.filter(({ what }) => what.startsWith("> ping"));
+  assert.ok(pings.length >= 5, `${pings.length}`);
+});
+
+test("a page that is shown for the first time has not slept", async () => {
+  const { world } = await connected();
+  world.window.dispatchEvent(Object.assign(new Event("pageshow"), { persisted: false }));
+  assert.deepEqual(world.latest.sent, []);
+  world.happens("pageshow");
+  assert.equal(world.latest.sent.length, 1);
+});
+
+test("after an end that a person undoes, the page's events are heard again, and after the last one no more", async () => {
+  const world = new World();
+  const signals = [];
+  const listen = world.window.addEventListener.bind(world.window);
+  world.window.addEventListener = (type, then, options) => {
+    signals.push(options.signal);
+    listen(type, then, options);
+  };
+  const live = await world.socket();
+  world.latest.open();
+  live.close();
+  assert.ok(signals.length > 0 && signals.every(({ aborted }) => aborted));
+  live.dialNow();
+  world.latest.open();
+  world.happens("offline");
+  world.latest.fail();
+  assert.deepEqual([live.state, live.until], ["waiting", Infinity]);
+  live.close();
+  assert.ok(signals.every(({ aborted }) => aborted));
+});
+
+test("in a hand-over a dial that fails is no reason why there is no connection; the next loss is no hand-over", async () => {
+  const { world, live } = await connected();
+  world.answers();
+  world.live(40_000);
+  const { why } = live;
+  live.handOver();
+  world.latest.fail();
+  assert.deepEqual([live.state, live.why], ["online", why]);
+  world.live(5000);
+  world.latest.open();
+  world.live(40_000);
+  world.latest.fail();
+  world.live(live.until - world.now + 1);
+  world.latest.open();
+  const opened = world.story.filter(({ what }) => what === "open").map(({ detail }) => detail.handOver);
+  assert.deepEqual(opened, [false, true, false]);
+});
+
+test("a listener that asks something of the socket, and then refuses what follows, is heard", async () => {
+  const { world, live } = await connected();
+  live.addEventListener("offline", (event) => {
+    assert.equal(live.state, "offline");
+    live.probe();
+    event.preventDefault();
+  });
+  world.latest.fail(1006);
+  assert.equal(live.state, "ended");
+});
+
+test("what the server said as it closed is said of that loss alone", async () => {
+  const { world } = await connected();
+  world.answers();
+  world.live(40_000);
+  const said = () => world.story.findLast(({ what }) => what === "offline").detail.said;
+  world.latest.fail(1001, "maintenance");
+  assert.equal(said(), "maintenance");
+  world.live(6000);
+  world.latest.open();
+  world.server = null;
+  world.live(60_000);
+  assert.equal(said(), "");
+});
+
+test("an address that throws no error at all says why, and one that fails late fails its own dial alone", async () => {
+  const world = new World();
+  const odd = new LiveSocket(() => { throw "no token"; }, { host: world.host() });
+  await new Promise((resolve) => odd.addEventListener("waiting", resolve, { once: true }));
+  assert.equal(odd.why, "no token");
+  odd.close();
+  const rejects = [];
+  const later = new World();
+  const live = await later.socket({}, 7n, () => new Promise((_, reject) => rejects.push(reject)));
+  later.live(30_000);
+  assert.deepEqual([rejects.length, live.state], [2, "dialling"]);
+  rejects[0](new Error("too late"));
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(live.state, "dialling");
 });
