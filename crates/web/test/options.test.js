@@ -229,3 +229,84 @@ test("an address that throws no error at all says why, and one that fails late f
   await new Promise((resolve) => setImmediate(resolve));
   assert.equal(live.state, "dialling");
 });
+
+test("a server that talks and answers nothing is alive, and asked as the schedule says", async () => {
+  for (const [schedule, least, most] of [["steady", 9, 11], ["quiet", 0, 1]]) {
+    const { world, live } = await connected({ schedule, interval: 2000, timeout: 5000 });
+    for (let half = 0; half < 40; half += 1) {
+      world.latest.receive("news");
+      live.send("words");
+      world.live(500);
+    }
+    const asked = world.story.filter(({ what }) => what.startsWith("> ping")).length;
+    assert.ok(asked >= least && asked <= most, `${schedule}: ${asked}`);
+    assert.equal(world.story.some(({ what }) => what === "offline"), false);
+  }
+});
+
+test("how long the server was silent counts from the last that it said", async () => {
+  const { world } = await connected();
+  world.live(10_000);
+  world.latest.receive("news");
+  const last = world.now;
+  world.live(60_000);
+  const { at, detail } = world.story.find(({ what }) => what === "offline");
+  assert.equal(detail.silence, at + 1000 - last);
+});
+
+test("a question has left when its last byte has, and not before", async () => {
+  for (const [stays, reason] of [[21, "write-stalled"], [0, "ping-timeout"]]) {
+    const { world, live } = await connected();
+    const { latest } = world;
+    const send = latest.send.bind(latest);
+    latest.send = (data) => {
+      send(data);
+      latest.bufferedAmount += data.length;
+    };
+    live.send("x".repeat(1000));
+    world.live(20_000);
+    assert.equal(latest.bufferedAmount, 1021, "an upload, and a ping of 21 bytes behind it");
+    latest.bufferedAmount = stays;
+    world.live(120_000);
+    assert.equal(world.story.find(({ what }) => what === "offline").detail.reason, reason);
+  }
+});
+
+test("a function that throws is told where errors are told, and changes nothing", async () => {
+  const usual = globalThis.queueMicrotask;
+  const told = [];
+  globalThis.queueMicrotask = (then) => told.push(then);
+  try {
+    const world = new World();
+    const live = new LiveSocket("wss://example.org/", { host: world.host(), onClose: () => { throw new Error("mine"); } });
+    await new Promise((resolve) => live.addEventListener("dialling", () => setImmediate(resolve), { once: true }));
+    world.latest.open();
+    world.latest.fail(1006);
+    assert.equal(live.state, "waiting");
+    assert.equal(told.length, 1);
+    assert.throws(told[0], { message: "mine" });
+  } finally {
+    globalThis.queueMicrotask = usual;
+  }
+});
+
+test("to close what has ended changes nothing; an address that fails in a hand-over neither", async () => {
+  const { world, live } = await connected();
+  world.latest.fail(1000);
+  const { why } = live;
+  live.close();
+  assert.deepEqual([live.state, live.why, why === "closed by this side"], ["ended", why, false]);
+  const other = new World();
+  let asked = 0;
+  const moved = await other.socket({}, 7n, () => {
+    asked += 1;
+    if (asked > 1) throw new Error("no token");
+    return "wss://example.org/";
+  });
+  other.answers();
+  other.latest.open();
+  other.live(40_000);
+  const before = moved.why;
+  moved.handOver();
+  assert.deepEqual([asked, moved.state, moved.why], [2, "online", before]);
+});
