@@ -47,7 +47,7 @@ export function exact(ping, pong, { role = "both", ...timing } = {}) {
 
 /** Objects that are told by a field, and with an identifier where `id` names its field. */
 export function json({ key = "type", ping = "ping", pong = "pong", pongKey = key, id, role = "both", ...timing } = {}) {
-  const written = (name, value, number) => JSON.stringify({ [name]: value, ...(id && number !== undefined && { [id]: number }) });
+  const written = (name, value, number) => JSON.stringify({ [name]: value, ...(id && { [id]: number }) });
   return {
     timing: { ...STEADY, ...timing },
     hear(data) {

@@ -266,7 +266,6 @@ export class LiveSocket extends EventTarget {
 
   /** The page's events that tell of a network that may be another, and of a page that may have slept. */
   #listen() {
-    this.#ears?.abort();
     this.#ears = new AbortController();
     const { window, document, navigator } = this.#host;
     const { signal } = this.#ears;

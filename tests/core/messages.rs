@@ -147,6 +147,17 @@ fn the_report_tells_a_ping_that_is_not_written_from_one_that_is_not_answered() {
 }
 
 #[test]
+fn the_report_of_several_pings_says_since_when_an_answer_is_waited_for() {
+    let mut peer = machine(|config| config.timeout(Duration::from_secs(20)));
+    poll(&mut peer, &[0, 5, 10]);
+    says(
+        &peer,
+        11,
+        "no answer for 6.0 s to pings up to 2; nothing heard since the start, 11.0 s ago; 0 answered",
+    );
+}
+
+#[test]
 fn the_report_of_every_other_end_is_its_reason_in_words() {
     let mut peer = machine(|config| config);
     peer.handle(Event::Close(Some(1001)), Timestamp::from_secs(1));

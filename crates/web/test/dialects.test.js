@@ -42,6 +42,51 @@ for (const [name, dialect, asks, messages] of TABLE) {
   });
 }
 
+test("each brings the numbers of its protocol, and what the page says counts more", () => {
+  for (const [dialect, timing] of [
+    [exact("ping", "pong"), { schedule: "steady" }],
+    [exact("ping", "pong", { interval: 5000 }), { schedule: "steady", interval: 5000 }],
+    [json({ timeout: 5000 }), { schedule: "steady", timeout: 5000 }],
+    [engineIo(), { schedule: "steady", silenceTimeout: 45_000 }],
+    [graphqlTransportWs(), { schedule: "steady", interval: 10_000 }],
+    [phoenix(), { schedule: "steady", interval: 30_000, timeout: 30_000 }],
+    [keepAlive(), { silenceTimeout: 30_000 }],
+    [keepAlive({ silence: 9000 }), { silenceTimeout: 9000 }],
+  ]) {
+    assert.deepEqual(dialect.timing, timing);
+  }
+});
+
+test("a heartbeat is 256 characters at most, and an object", () => {
+  const padded = (length) => `{"type":"ping"}`.padEnd(length);
+  for (const { hear } of [json(), graphqlTransportWs()]) {
+    assert.equal(hear(padded(256)).heard, "beat");
+    assert.equal(hear(padded(257)), undefined);
+    assert.equal(hear("null"), undefined);
+  }
+  assert.equal(keepAlive({ key: "0" }).hear('["ka"]'), undefined);
+  assert.deepEqual(keepAlive({ key: "kind", beat: "alive" }).hear('{"kind":"alive"}'), BEAT());
+});
+
+test("who only answers is told nothing by an answer, and who only asks answers nothing", () => {
+  const answers = json({ role: "answers" });
+  assert.deepEqual([answers.ask, answers.hear('{"type":"pong"}')], [undefined, undefined]);
+  assert.deepEqual(answers.hear('{"type":"ping"}'), BEAT('{"type":"pong"}'));
+  const asks = json({ role: "asks" });
+  assert.deepEqual([asks.hear('{"type":"pong"}'), asks.hear('{"type":"ping"}')], [SOME, undefined]);
+  const beats = exact("2", "3", { role: "answers" });
+  assert.deepEqual([beats.ask, beats.hear("3"), beats.hear("2")], [undefined, undefined, BEAT("3")]);
+});
+
+test("an answer has sixteen digits of ours and nothing else, and a reply stands under its own key", () => {
+  const dialect = json({ key: "ask", pongKey: "say", id: "id" });
+  assert.deepEqual(dialect.hear('{"ask":"ping","id":7}'), BEAT('{"say":"pong","id":7}'));
+  assert.equal(dialect.hear(`{"say":"pong","id":"${DIGITS}0"}`), undefined);
+  assert.equal(phoenix().hear(`[null,"lost${DIGITS}","phoenix","phx_reply",{}]`), undefined);
+  assert.equal(phoenix().hear(`[null,"live${DIGITS}","phoenix","phx_error",{}]`), undefined);
+  assert.equal(phoenix().hear(`[null,7,"phoenix","phx_reply",{}]`), undefined);
+});
+
 test("a server whose heartbeat is `ping` and `pong` is asked with them, and found out (okx 20, vueuse 2861)", async () => {
   const world = new World();
   const live = await world.socket({ dialect: exact("ping", "pong", { role: "asks" }) });

@@ -24,6 +24,10 @@ class Socket {
 
 /** A page whose server gives these answers, one after the other. */
 async function page(...answers) {
+  return withOptions({}, ...answers);
+}
+
+async function withOptions({ seed = () => 7n, ...options }, ...answers) {
   const { LiveSocket, load } = await fresh();
   const asked = [];
   const usual = globalThis.fetch;
@@ -35,8 +39,9 @@ async function page(...answers) {
   };
   const timers = [];
   const setTimeout = (then, wait) => timers.push({ then, wait });
+  const clearTimeout = (timer) => timer && Object.assign(timers[timer - 1], { cleared: true });
   const window = new EventTarget();
-  const live = new LiveSocket("wss://example.org/", { host: { WebSocket: Socket, setTimeout, clearTimeout() {}, window } });
+  const live = new LiveSocket("wss://example.org/", { ...options, host: { WebSocket: Socket, setTimeout, clearTimeout, window, seed } });
   return { live, load, LiveSocket, asked, timers, window, done: () => (globalThis.fetch = usual) };
 }
 
@@ -70,6 +75,7 @@ for (const [kind, answer, why] of [
     await next(live, "waiting");
     assert.ok(timers[1].wait >= 2000 && timers[1].wait <= 4000, `${timers[1].wait}`);
     live.dialNow();
+    assert.ok(timers[1].cleared, "nobody asks twice");
     assert.equal((await next(live, "waiting")).attempt, 4);
     live.dialNow();
     assert.equal((await next(live, "dialling")).attempt, 1);
@@ -92,12 +98,27 @@ test("a page that is opened without a network fetches it when the network is bac
   window.dispatchEvent(new Event("online"));
   assert.ok(timers.at(-1).wait > 0 && timers.at(-1).wait <= 1000, `${timers.at(-1).wait}`);
   assert.ok(live.until < until);
+  assert.ok(timers.at(-2).cleared, "nobody asks twice");
   timers.at(-1).then();
   await next(live, "dialling");
   // From here on the machine is told.
   const before = timers.length;
   window.dispatchEvent(new Event("online"));
   assert.deepEqual([asked.length, timers.length], [4, before]);
+  done();
+  live.close();
+});
+
+test("between two tries lies no more than the longest wait, twice", async () => {
+  const failed = () => new TypeError("fetch failed");
+  const options = { firstDelay: 1000, longestDelay: 3000 };
+  const { live, timers, done } = await withOptions(options, failed(), failed(), failed(), failed(), failed());
+  for (let attempt = 0; attempt < 5; attempt += 1) {
+    await next(live, "waiting");
+    if (attempt < 4) timers.at(-1).then();
+  }
+  const longest = Math.max(...timers.map(({ wait }) => wait));
+  assert.ok(longest >= 3000 && longest <= 6000, `${longest}`);
   done();
   live.close();
 });
@@ -125,11 +146,30 @@ test("who closes before it is there dials nothing", async () => {
   assert.equal(live.state, "ended");
 });
 
+test("who closes before it turns out that it is not to be had is left alone", async () => {
+  const { live, timers, done } = await page(new TypeError("fetch failed"));
+  live.close();
+  for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  done();
+  assert.deepEqual([live.state, timers.length], ["ended", 0]);
+});
+
+test("the wait for it is drawn from one to two of what the options say, and is never nothing", async () => {
+  for (const [firstDelay, seed, expected] of [[1000, 0n, 1000], [1000, 512n, 1500], [1000, 1024n, 1000], [0, 0n, 1]]) {
+    const { live, timers, done } = await withOptions({ firstDelay, seed: () => seed }, new TypeError("fetch failed"));
+    await next(live, "waiting");
+    assert.equal(timers[0].wait, expected);
+    done();
+    live.close();
+  }
+});
+
 test("who closes while it waits for the machine is left alone", async () => {
   const { live, timers, asked, done } = await page(new TypeError("fetch failed"), new Response(bytes, wasm));
   await next(live, "waiting");
   live.close();
   assert.equal(live.state, "ended");
+  assert.ok(timers[0].cleared, "nobody wakes it");
   live.dialNow();
   await next(live, "dialling");
   assert.equal(asked.length, 2);

@@ -128,17 +128,10 @@ fn failed_after_stable(story: &[(u64, Fact)], stable: usize) -> usize {
             Fact::Closed(..) | Fact::HandOver(_) => {
                 seen += usize::from(since.take().is_some_and(|(_, from)| at - from >= 30 * SECOND));
             }
-            Fact::Dialled(_)
-            | Fact::Abandoned(_)
-            | Fact::GaveUp(_)
-            | Fact::Failed(..)
-            | Fact::NetworkChanged
-            | Fact::NetworkLost
-            | Fact::Asked
-            | Fact::Retired(_)
-            | Fact::Stopped
-            | Fact::Looked
-            | Fact::Drawn(..) => {}
+            Fact::Failed(..) | Fact::Dialled(_) | Fact::Abandoned(_) | Fact::GaveUp(_) | Fact::Retired(_) => {
+            }
+            Fact::NetworkChanged | Fact::NetworkLost | Fact::Asked | Fact::Stopped => {}
+            Fact::Looked | Fact::Drawn(..) => {}
         }
     }
     failed

@@ -141,9 +141,9 @@ impl Stage {
         self.crowd.may_return(false);
     }
 
-    /// Until something has been written that could have been lost, and by some.
+    /// Until something has been written that could have been lost, and by some. However slow the machine is, it goes on.
     async fn enough(&self) {
-        let start = self.clock.now();
+        let (mut before, mut start) = ((0, 0), self.clock.now());
         loop {
             let (edits, tokens) = {
                 let ledger = self.crowd.ledger();
@@ -153,8 +153,11 @@ impl Stage {
             if edits >= 200 && tokens >= 10 {
                 return;
             }
+            if (edits, tokens) != before {
+                (before, start) = ((edits, tokens), self.clock.now());
+            }
             let took = self.clock.now().saturating_duration_since(start);
-            assert!(took < PATIENCE, "seed {}: {edits} edits, {tokens} tokens", self.seed);
+            assert!(took < PATIENCE, "seed {}: stuck at {edits} edits, {tokens} tokens", self.seed);
             sleep(Duration::from_millis(100)).await;
         }
     }
