@@ -234,8 +234,11 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
         if due >= self.alarm && !fired {
             return true;
         }
-        self.alarm = due;
-        self.timer.poll_until(due, &mut Context::from_waker(&self.waker)).is_pending()
+        let is_set = self.timer.poll_until(due, &mut Context::from_waker(&self.waker)).is_pending();
+        // If the moment passed since the clock was read, no timer is set: the next turn must not rely on it.
+        self.alarm = if is_set { due } else { Timestamp::ZERO };
+        self.clock_stale |= !is_set;
+        is_set
     }
 
     /// If a transport is closed with unread bytes, it is reset, and the peer may lose our Close.

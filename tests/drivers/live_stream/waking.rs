@@ -1,17 +1,21 @@
 //! Who is woken, when, and how often.
 
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, mpsc};
-use std::task::{Context, Wake, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use futures_util::{FutureExt, SinkExt, StreamExt};
-use liveness::{CloseCode, Evidence, Reason};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::{Instant, sleep, timeout};
+use liveness::driver::tokio::{Counted, LiveStream, Timer};
+use liveness::driver::tokio_tungstenite::Tungstenite;
+use liveness::{CloseCode, Evidence, Reason, Timestamp};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+use tokio::time::{Instant, Sleep, sleep, timeout};
+use tokio_tungstenite::WebSocketStream;
 use tungstenite::Message;
+use tungstenite::protocol::Role;
 
 use super::support::{SECOND, config, next_without_budget, over_bytes, pair, reason};
 use liveness_testing::raw_peer::PATIENCE;
@@ -26,6 +30,48 @@ async fn an_alarm_set_by_a_task_that_has_spent_its_budget_rings() {
     let end = timeout(HOUR, live.next()).await.expect("nobody set the timer");
     assert_eq!(reason(end), Reason::PingTimeout);
     assert!(start.elapsed() < 21 * SECOND, "{:?}", start.elapsed());
+}
+
+/// tokio's clock and timer on a busy machine: just before the timer is set for the `preempted`th time, the thread waits for a
+/// processor until the timer's moment has passed.
+struct Busy {
+    sleep: Pin<Box<Sleep>>,
+    start: Instant,
+    waited: Duration,
+    set: u32,
+    preempted: u32,
+}
+
+impl Timer for Busy {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_secs(1000) + self.start.elapsed() + self.waited
+    }
+
+    fn poll_until(&mut self, at: Timestamp, cx: &mut Context<'_>) -> Poll<()> {
+        self.set += 1;
+        if self.set == self.preempted {
+            self.waited += at.saturating_duration_since(self.now()) + Duration::from_millis(1);
+        }
+        let wait = at.saturating_duration_since(self.now());
+        self.sleep.as_mut().reset(Instant::now() + wait);
+        self.sleep.as_mut().poll(cx)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_that_passes_while_its_timer_is_set_is_not_missed() {
+    for preempted in 1..20 {
+        let (ours, _theirs) = duplex(1024);
+        let transport = Counted::new(ours);
+        let counters = transport.counters().clone();
+        let server = WebSocketStream::from_raw_socket(transport, Role::Server, None).await;
+        let start = Instant::now();
+        let timer = Busy { sleep: Box::pin(sleep(SECOND)), start, waited: Duration::ZERO, set: 0, preempted };
+        let mut live = LiveStream::<_, Tungstenite, _>::with_timer(timer, server, config()).counted(counters);
+        let end = timeout(HOUR, live.next()).await;
+        let end = end.unwrap_or_else(|_| panic!("preempted at {preempted}: nothing wakes it, {live:?}"));
+        assert_eq!(reason(end), Reason::PingTimeout);
+    }
 }
 
 /// Rings when the task is woken whose waker it is.
