@@ -65,7 +65,7 @@ async fn main() -> Result<(), Failure> {
     let routes = warp::service(warp::ws().and(warp::ext::get::<ByteCounters>()).map(upgrade));
     loop {
         let stream = Counted::new(accept(&listener).await);
-        let (counters, routes) = (stream.counters().clone(), TowerToHyperService::new(routes.clone()));
+        let (counters, routes) = (stream.counters().clone(), TowerToHyperService::new(routes));
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(counters.clone());
             hyper::service::Service::call(&routes, request)
