@@ -2,8 +2,8 @@
 //!
 //! - Idle: nobody is lost while they are idle, all are found when they freeze, and what each costs; beside the recipe of an `interval`
 //!   and a `timeout` a task, in the same run.
-//! - `--storm SECONDS`: most of them break in every way, come back and break again. No live one is lost, no dead one is kept, and the
-//!   server's memory and files come back to where they were.
+//! - `--storm SECONDS`: most of them break in every way, come back and break again. No live one is lost, no dead one is kept, the
+//!   server's files are what they were, and its memory does not grow.
 //!
 //! `cargo build --release -p liveness-servers && cargo run --release -p liveness-servers --bin crowd`
 //!
