@@ -2,7 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
@@ -40,6 +40,7 @@ struct Busy {
     waited: Duration,
     set: u32,
     preempted: u32,
+    lives: Arc<AtomicU32>,
 }
 
 impl Timer for Busy {
@@ -50,6 +51,7 @@ impl Timer for Busy {
     fn poll_until(&mut self, at: Timestamp, cx: &mut Context<'_>) -> Poll<()> {
         self.set += 1;
         if self.set == self.preempted {
+            self.lives.fetch_add(1, Relaxed);
             self.waited += at.saturating_duration_since(self.now()) + Duration::from_millis(1);
         }
         let wait = at.saturating_duration_since(self.now());
@@ -60,18 +62,33 @@ impl Timer for Busy {
 
 #[tokio::test(start_paused = true)]
 async fn a_deadline_that_passes_while_its_timer_is_set_is_not_missed() {
-    for preempted in 1..20 {
-        let (ours, _theirs) = duplex(1024);
+    let lives = Arc::new(AtomicU32::new(0));
+    for (preempted, answers, counted) in
+        (1..15).flat_map(|at| [(at, 0, true), (at, 0, false), (at, 12, true), (at, 12, false)])
+    {
+        let (ours, theirs) = duplex(1024);
         let transport = Counted::new(ours);
         let counters = transport.counters().clone();
         let server = WebSocketStream::from_raw_socket(transport, Role::Server, None).await;
+        let mut client = WebSocketStream::from_raw_socket(theirs, Role::Client, None).await;
+        // It answers pings for so many seconds, and then freezes.
+        let client = tokio::spawn(async move {
+            let _ = timeout(answers * SECOND, client.next()).await;
+            client
+        });
         let start = Instant::now();
-        let timer = Busy { sleep: Box::pin(sleep(SECOND)), start, waited: Duration::ZERO, set: 0, preempted };
-        let mut live = LiveStream::<_, Tungstenite, _>::with_timer(timer, server, config()).counted(counters);
+        let (sleep, waited, lives) = (Box::pin(sleep(SECOND)), Duration::ZERO, Arc::clone(&lives));
+        let timer = Busy { sleep, start, waited, set: 0, preempted, lives };
+        let mut live = LiveStream::<_, Tungstenite, _>::with_timer(timer, server, config());
+        if counted {
+            live = live.counted(counters);
+        }
         let end = timeout(HOUR, live.next()).await;
         let end = end.unwrap_or_else(|_| panic!("preempted at {preempted}: nothing wakes it, {live:?}"));
         assert_eq!(reason(end), Reason::PingTimeout);
+        drop(client.await);
     }
+    assert!(lives.load(Relaxed) > 10, "{lives:?} were preempted");
 }
 
 /// Rings when the task is woken whose waker it is.
