@@ -441,11 +441,29 @@ impl Page {
 
     /// Leaves it light, dark, and as on a phone (light and dark): `NAME.png`, `NAME-dark.png`, `NAME-phone.png`,
     /// `NAME-phone-dark.png`.
+    /// No rule of axe-core is broken, light or dark.
     #[track_caller]
     pub(crate) fn screenshots(&self, name: &str) -> &Self {
-        self.light().screenshot(name).dark().screenshot(&format!("{name}-dark"));
+        self.light().screenshot(name).assert_accessible(name);
+        self.dark().screenshot(&format!("{name}-dark")).assert_accessible(name);
         self.phone().screenshot(&format!("{name}-phone-dark")).light().screenshot(&format!("{name}-phone"));
         self.desktop()
+    }
+
+    /// By axe-core, if it is installed (`.ci/run` installs it).
+    #[track_caller]
+    pub(crate) fn assert_accessible(&self, name: &str) -> &Self {
+        let axe =
+            concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/interop/node_modules/axe-core/axe.min.js");
+        let Ok(axe) = fs::read_to_string(axe) else {
+            assert!(std::env::var_os("LIVENESS_INTEROP").is_none(), "axe-core is needed in target/interop");
+            return self;
+        };
+        self.eval(&axe);
+        self.eval("globalThis.found = null; axe.run().then(({ violations }) => { found = violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]); });");
+        self.eventually("axe has looked", |page| page.eval("return globalThis.found !== null;") == true);
+        assert_eq!(self.eval("return found;"), json!([]), "{name}");
+        self
     }
 
     #[track_caller]
