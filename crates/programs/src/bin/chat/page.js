@@ -197,7 +197,7 @@ function place(person) {
 
 function draw({ user, name, status, rtt, item }) {
   item.dataset.state = status;
-  item.style.setProperty("--hue", hue(user));
+  item.style.setProperty("--hue", hue(name));
   if (user === you) item.setAttribute("aria-current", "true");
   item.firstChild.textContent = user === you ? `${name} (you)` : name;
   const online = rtt === undefined || rtt === null ? "online" : rtt < 1 ? "under 1 ms" : `${rtt} ms`;
@@ -219,7 +219,8 @@ function forget(user) {
   at("count").textContent = [...known.values()].filter((it) => it.status !== "gone").length;
 }
 
-const hue = (user) => Math.round((user % 997) * 137.508) % 360;
+/** Of the name, so that somebody who comes again has the same colour. */
+const hue = (name) => Math.round([...name].reduce((sum, letter) => (sum * 31 + letter.codePointAt(0)) % 9973, 7) * 137.508) % 360;
 
 // Messages.
 
@@ -303,9 +304,9 @@ function bubble({ user, name, text, at_ms: ms }) {
   [item.dataset.user, item.dataset.ms] = [user, ms];
   const who = element("p", "who", "");
   const named = element("bdi", "named", name);
-  named.style.setProperty("--hue", hue(user));
+  named.style.setProperty("--hue", hue(name));
   const when = new Date(ms);
-  const time = element("time", "note number", when.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }));
+  const time = element("time", "note number", when.toLocaleTimeString([], { hour: "numeric", minute: "2-digit" }));
   time.dateTime = when.toISOString();
   item.title = when.toLocaleString();
   who.append(named, time);

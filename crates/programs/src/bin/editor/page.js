@@ -164,7 +164,6 @@ const heardOf = {
     if (draft !== null) putOnShelf("The pen was not yours for a while.");
     mine = token;
     startDraft();
-    toast("The pen is yours.");
     save();
     text.focus({ preventScroll: true });
     text.setSelectionRange(text.value.length, text.value.length);

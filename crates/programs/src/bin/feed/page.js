@@ -139,9 +139,6 @@ const PILLS = {
 
 function showLink(phase, why) {
   feed.states.push([Math.round(performance.now()), phase]);
-  const [state, words] = PILLS[phase];
-  at("link").dataset.state = state;
-  if (at("link").textContent !== words) at("link").textContent = words;
   if (phase === "waiting" || phase === "ended") {
     at("why").textContent = sentence(why);
     // What fails after that is told by the count of attempts.
@@ -164,6 +161,9 @@ function show() {
   const old = newest === undefined ? 0 : now - newest.time;
   at("value").textContent = newest === undefined ? "–" : newest.value.toFixed(1);
   at("reading").toggleAttribute("data-old", old > 2000);
+  const [state, words] = phase === "online" && old > 2000 ? ["suspect", "No new figure"] : PILLS[phase];
+  at("link").dataset.state = state;
+  if (at("link").textContent !== words) at("link").textContent = words;
   at("age").textContent = newest === undefined ? "No figure yet" : old > 2000 ? `${Math.floor(old / 1000)} s old` : "Up to date";
   at("latest").textContent = last === 0 ? "–" : `no. ${last.toLocaleString("en")}`;
   at("received").textContent = feed.received.length.toLocaleString("en");
