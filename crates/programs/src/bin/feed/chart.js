@@ -34,7 +34,7 @@ export function draw(canvas, figures, now, silentSince) {
   pen.rect(area.left, 0, area.right - area.left + 8, height);
   pen.clip();
   for (const { time } of figures.filter(({ edge }) => edge === "restart")) edge(pen, area, x(time));
-  for (const run of runs(figures, ({ edge }) => !edge)) line(pen, area, run.map(({ time, value }) => [x(time), y(value)]));
+  for (const run of runs(figures, ({ edge }) => !edge)) line(pen, run.map(({ time, value }) => [x(time), y(value)]));
   for (const run of runs(figures, ({ late }) => late)) foot(pen, area, x(run[0].time), x(run.at(-1).time));
   const newest = figures.findLast(({ value }) => value !== undefined);
   if (newest) dot(pen, x(newest.time), y(newest.value), silentSince === null);
@@ -115,20 +115,14 @@ function runs(figures, so) {
   return runs.filter((run) => run.length > 0);
 }
 
-function line(pen, area, points) {
-  const [[first]] = points;
+/** No area below it: the axis does not begin at zero. */
+function line(pen, points) {
   pen.strokeStyle = colour("accent");
-  pen.fillStyle = colour("accent");
   pen.lineWidth = 2;
   pen.lineJoin = "round";
   pen.beginPath();
   points.forEach(([x, y]) => pen.lineTo(x, y));
   pen.stroke();
-  pen.lineTo(points.at(-1)[0], area.bottom);
-  pen.lineTo(first, area.bottom);
-  pen.globalAlpha = 0.12;
-  pen.fill();
-  pen.globalAlpha = 1;
 }
 
 /** What was filled in afterwards. */
