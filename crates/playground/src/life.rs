@@ -1,61 +1,11 @@
 //! One life, judged by our machine and by another rule over the same network.
 
 use liveness::transcript::{Page, Recorder};
-use liveness::{Action, Liveness, Observed, Payload, Timestamp};
-use liveness_quality::{Input, Nanos, Rule, Seen, Simulation, Want, event, seconds};
-
+use liveness_quality::{Nanos, Ours, Rule, Seen, Simulation, Want, seconds};
 use serde_json::{Value, json};
 
-use crate::settings::{FAULTS, Settings};
+use crate::settings::{Fault, Settings};
 use crate::story;
-
-/// Our machine among the rules, recorded.
-struct Recorded {
-    machine: Observed,
-    payloads: Vec<Payload>,
-    suspected: bool,
-}
-
-impl Rule for Recorded {
-    fn tell(&mut self, input: Input, now: Nanos) {
-        self.machine.handle(event(input, &self.payloads), Timestamp::from_nanos(now));
-    }
-
-    fn poll(&mut self, now: Nanos) -> Option<Want> {
-        while let Some(action) = self.machine.poll(Timestamp::from_nanos(now)) {
-            match action {
-                Action::SendPing(payload) => {
-                    self.payloads.push(payload);
-                    return Some(Want::Ping);
-                }
-                Action::MarkSuspect => {
-                    self.suspected = true;
-                    return Some(Want::Suspect);
-                }
-                Action::MarkOnline if self.suspected => {
-                    self.suspected = false;
-                    return Some(Want::Trust);
-                }
-                Action::MarkOnline => {}
-                Action::MarkOffline(_) | Action::Close(_) | Action::Disconnect => return Some(Want::Close),
-            }
-        }
-        None
-    }
-
-    fn next(&self) -> Nanos {
-        self.machine.poll_timeout().map_or(Nanos::MAX, Timestamp::as_nanos)
-    }
-}
-
-/// After a verdict it is polled to the end: the closing is in the recording too.
-impl Drop for Recorded {
-    fn drop(&mut self) {
-        while let (Some(_), Some(at)) = (self.machine.liveness().verdict(), self.machine.poll_timeout()) {
-            while self.machine.poll(at).is_some() {}
-        }
-    }
-}
 
 type Scene = Vec<(Nanos, Seen)>;
 
@@ -69,20 +19,16 @@ pub fn live(text: &str) -> Result<Value, String> {
     let settings = &settings;
     let page = Page::default();
     let ours = watch(settings, |seed, now| {
-        let now = Timestamp::from_nanos(now);
-        let mut machine = Observed::new(Liveness::new(settings.config, seed, now));
-        machine.observe(Recorder::new(page.clone()), now);
-        Recorded { machine, payloads: Vec::new(), suspected: false }
+        Ours::new(settings.config, seed, now).observed(Recorder::new(page.clone()), now)
     });
     let theirs = watch(settings, |seed, now| (settings.rule.make)(settings.x, seed, now));
     let text = page.text();
-    let (_, rows, agrees) = story::tell(&text).map_err(|why| why.to_string())?;
+    let (rows, agrees) = story::tell(&text).map_err(|why| why.to_string())?;
     let reason =
         rows.iter().find(|row| row.row.output.starts_with("offline")).map_or("", |row| &row.row.output);
     let gone_at = settings.gone_at();
-    let says = |name| FAULTS.iter().find(|(fault, ..)| *fault == name).map_or("", |(_, says, _)| says);
     let faults = settings.faults.iter().map(
-        |fault| json!({ "name": fault.name, "from": fault.from, "to": fault.to, "says": says(fault.name) }),
+        |Fault { name, says, from, to, .. }| json!({ "name": name, "from": from, "to": to, "says": says }),
     );
     Ok(json!({
         "until": settings.until,

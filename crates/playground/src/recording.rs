@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::Duration;
 
-use liveness::transcript::{Page, Recorder};
+use liveness::transcript::{Page, Recorder, Transcript};
 use liveness::{Action, CloseCode, Config, Event, Liveness, Observed, Payload, Timestamp, parse_duration};
 
 use serde_json::{Value, json};
@@ -18,13 +18,14 @@ use crate::story;
 /// What is wrong with either.
 pub fn replay(text: &str) -> Result<Value, String> {
     let (changes, text) = text.split_once('\n').unwrap_or((text, ""));
-    let (life, rows, agrees) = story::tell(text).map_err(|why| format!("Line {why}"))?;
+    let life: Transcript = text.parse().map_err(|why| format!("Line {why}"))?;
     let replayed = life.replay().map_err(|why| format!("Line {why}"))?;
+    let (rows, agrees) = (story::rows(&replayed, life.config()), replayed.agrees());
     let what_if = match changes.trim() {
         "" => Value::Null,
         changes => {
             let text = other_life(&replayed.blessed(), changed(life.config(), changes)?)?;
-            let (_, rows, _) = story::tell(&text).map_err(|why| format!("The other life, line {why}"))?;
+            let (rows, _) = story::tell(&text).map_err(|why| format!("The other life, line {why}"))?;
             json!({ "rows": story::json(&rows), "text": text })
         }
     };

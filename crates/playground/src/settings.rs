@@ -40,12 +40,16 @@ pub struct Settings {
     pub until: f64,
 }
 
-/// Something that befalls a connection: its name, from when, until when, in seconds.
+/// Something that happens to a connection.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Fault {
     /// One of [`FAULTS`].
     pub name: &'static str,
-    /// When.
+    /// What it is, in words.
+    pub says: &'static str,
+    /// What is wrong then with the peer.
+    pub peer: Peer,
+    /// When, in seconds.
     pub from: f64,
     /// Infinite where it lasts for good.
     pub to: f64,
@@ -175,17 +179,13 @@ impl Settings {
     /// From when on the peer is not there any more, in seconds.
     #[must_use]
     pub fn gone_at(&self) -> f64 {
-        let gone = self.faults.iter().filter(|fault| match kind(fault.name) {
+        let gone = self.faults.iter().filter(|fault| match fault.peer {
             Peer::Lives => false,
             Peer::Stopped => fault.to.is_infinite(),
             Peer::Gone => true,
         });
         gone.map(|fault| fault.from).fold(f64::INFINITY, f64::min)
     }
-}
-
-fn kind(name: &str) -> Peer {
-    FAULTS.iter().find(|(fault, ..)| *fault == name).map_or(Peer::Lives, |(.., peer)| *peer)
 }
 
 /// A rule by its name.
@@ -219,15 +219,15 @@ fn read_faults(text: &str) -> Result<Vec<Fault>, String> {
 
 fn read_fault(text: &str) -> Result<Fault, String> {
     let (word, when) = text.split_once('@').ok_or_else(|| format!("`{text}` has no `@` and moment"))?;
-    let (name, ..) =
-        FAULTS.iter().find(|(name, ..)| *name == word).ok_or_else(|| format!("`{word}` is no fault"))?;
+    let found = FAULTS.into_iter().find(|(name, ..)| *name == word);
+    let (name, says, peer) = found.ok_or_else(|| format!("`{word}` is no fault"))?;
     let (from, lasts) = when.split_once('+').unwrap_or((when, "inf"));
     let from = seconds(name, from)?;
-    let lasts = match *name {
+    let lasts = match name {
         "upload" | "download" => FRAME / RATE,
         _ => seconds(name, lasts)?.max(0.001),
     };
-    Ok(Fault { name, from, to: from + lasts })
+    Ok(Fault { name, says, peer, from, to: from + lasts })
 }
 
 fn script(faults: &[Fault], until: f64) -> Script {

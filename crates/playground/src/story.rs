@@ -20,11 +20,10 @@ pub struct Told {
 /// # Errors
 ///
 /// What is wrong with the text, by its line.
-pub fn tell(text: &str) -> Result<(Transcript, Vec<Told>, bool), ParseError> {
+pub fn tell(text: &str) -> Result<(Vec<Told>, bool), ParseError> {
     let life: Transcript = text.parse()?;
     let replay = life.replay()?;
-    let (rows, agrees) = (rows(&replay, life.config()), replay.agrees());
-    Ok((life, rows, agrees))
+    Ok((rows(&replay, life.config()), replay.agrees()))
 }
 
 /// Rows of a replay, in the order of its picture.
@@ -87,7 +86,7 @@ fn verdict(output: &str, config: &Config) -> String {
         "ping-flood" => "The peer sent more control frames than it may.".to_owned(),
         "protocol-error" => "What was received breaks the protocol.".to_owned(),
         "peer-closed" => "The peer closed.".to_owned(),
-        "transport-closed" => "The transport ended without a word.".to_owned(),
+        "transport-closed" => "The transport ended, and no Close came.".to_owned(),
         "local-closed" => "We closed.".to_owned(),
         other => other.to_owned(),
     }

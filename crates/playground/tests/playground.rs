@@ -61,9 +61,9 @@ fn the_other_rule_fails_where_the_demo_shows_it() {
 
 #[test]
 fn what_is_added_to_a_script_changes_nothing_before_it() {
-    let before = story::tell(&transcript("")).unwrap().1;
+    let before = story::tell(&transcript("")).unwrap().0;
     for (fault, ..) in FAULTS {
-        let after = story::tell(&transcript(&format!("{fault}@50+20"))).unwrap().1;
+        let after = story::tell(&transcript(&format!("{fault}@50+20"))).unwrap().0;
         let earlier = |rows: &[story::Told]| {
             let rows = rows.iter().map(|told| (told.row.at.as_duration(), told.row.output.clone()));
             rows.filter(|(at, _)| *at < Duration::from_secs(50)).collect::<Vec<_>>()

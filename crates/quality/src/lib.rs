@@ -31,7 +31,7 @@ mod world;
 
 pub use chance::{Nanos, SECOND, nanos, number, seconds};
 pub use families::{FAMILIES, Family, Make, SUSPICIONS};
-pub use ours::{Ours, event};
+pub use ours::Ours;
 pub use pipe::Written;
 pub use proxy::{Limits, NO_PROXY, Side};
 pub use rule::{Input, Rule, Want};

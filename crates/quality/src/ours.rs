@@ -1,25 +1,41 @@
 //! `Liveness` itself, among the rules.
 
-use liveness::{Action, Config, Event, Liveness, Payload, Timestamp};
+use liveness::{Action, Config, Event, Liveness, Observed, Observer, Payload, Timestamp};
 
 use crate::chance::Nanos;
 use crate::rule::{Input, Rule, Want};
 
 pub struct Ours {
-    machine: Liveness,
+    machine: Observed,
     payloads: Vec<Payload>,
     suspected: bool,
 }
 
 impl Ours {
     pub fn new(config: Config, seed: u64, now: Nanos) -> Self {
-        let machine = Liveness::new(config, seed, Timestamp::from_nanos(now));
+        let machine = Observed::new(Liveness::new(config, seed, Timestamp::from_nanos(now)));
         Self { machine, payloads: Vec::new(), suspected: false }
+    }
+
+    /// With an observer, which is told the closing too: see the `Drop`.
+    #[must_use]
+    pub fn observed(mut self, observer: impl Observer + Send + 'static, now: Nanos) -> Self {
+        self.machine.observe(observer, Timestamp::from_nanos(now));
+        self
+    }
+}
+
+/// The simulation drops a rule that closed. After a verdict the machine is polled to its end, for those that observe it.
+impl Drop for Ours {
+    fn drop(&mut self) {
+        while let (Some(_), Some(at)) = (self.machine.liveness().verdict(), self.machine.poll_timeout()) {
+            while self.machine.poll(at).is_some() {}
+        }
     }
 }
 
 /// What a machine is told that has sent pings with these payloads.
-pub fn event(input: Input, payloads: &[Payload]) -> Event<'_> {
+fn event(input: Input, payloads: &[Payload]) -> Event<'_> {
     match input {
         Input::Progress => Event::Progress,
         Input::Data => Event::Data,

@@ -38,7 +38,7 @@ impl<'a, R: Rule, M: Fn(u64, Nanos) -> R> Simulation<'a, M> {
 }
 
 impl<'a, R: Rule, M: Fn(u64, Nanos) -> R, W: Witness> Simulation<'a, M, W> {
-    /// One connection, to its end or the script's: what befalls it is the script's and the world's, and nobody dies of age.
+    /// One connection, to its end or the script's: what happens to it comes from the script and the world, and no peer dies of age.
     pub fn tell(world: &'a World, make: M, seed: u64, script: &'a Script, witness: W) {
         let mut simulation = Self::new(world, make, witness, seed, script.ends_at);
         simulation.script = Some(script);

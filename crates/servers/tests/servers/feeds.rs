@@ -11,19 +11,19 @@ use tungstenite::{Message, WebSocket};
 use crate::program;
 
 /// A mock of a server.
-struct Mock {
+pub(super) struct Mock {
     listener: TcpListener,
-    url: String,
+    pub(super) url: String,
 }
 
 impl Mock {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("ws://{}", listener.local_addr().unwrap());
         Self { listener, url }
     }
 
-    fn accept(&self) -> WebSocket<TcpStream> {
+    pub(super) fn accept(&self) -> WebSocket<TcpStream> {
         tungstenite::accept(bound(self.listener.accept().unwrap().0)).unwrap()
     }
 }

@@ -1,8 +1,9 @@
 //! A life in which both ends talk. Our end is a `LiveStream` under tokio-tungstenite.
 
 use std::collections::BTreeSet;
+use std::fmt::Debug;
 
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use liveness::Reason;
 use liveness::driver::tokio::{Counted, LiveStream};
 use liveness::driver::tokio_tungstenite::{accept_hdr, client};
@@ -46,25 +47,15 @@ async fn open(met: Met, ours: &Ours) -> Socket {
             stream.set_nonblocking(true).unwrap();
             let stream = TcpStream::from_std(stream).unwrap();
             let (mut socket, counters) = accept_hdr(stream, subprotocol, None).await.unwrap();
-            if let Some(hello) = &ours.hello {
-                socket.send(hello.clone()).await.unwrap();
-            }
-            if let Some((has, answer)) = ours.handshake {
-                while !socket.next().await.unwrap().unwrap().to_text().unwrap().contains(has) {}
-                socket.send(Frame::text(answer)).await.unwrap();
-            }
+            shake_hands(&mut socket, ours).await;
             LiveStream::new(socket, ours.config).counted(counters).dialect((ours.dialect)())
         }
         Met::Server(port) => {
             let stream = TcpStream::connect(format!("127.0.0.1:{port}")).await.unwrap();
             let (socket, _) = client(request(&port, ours), stream, ours.config).await.unwrap();
             let mut socket = socket.dialect((ours.dialect)());
-            if let Some(hello) = &ours.hello {
-                socket.send(hello.clone()).await.unwrap();
-            }
-            if let Some((has, answer)) = ours.handshake {
-                while !socket.next().await.unwrap().unwrap().to_text().unwrap().contains(has) {}
-                socket.send(Frame::text(answer)).await.unwrap();
+            shake_hands(&mut socket, ours).await;
+            if ours.handshake.is_some() {
                 // What it says to that comes before any data.
                 socket.next().await.unwrap().unwrap();
             }
@@ -79,6 +70,21 @@ async fn open(met: Met, ours: &Ours) -> Socket {
         socket.send(wish.clone()).await.unwrap();
     }
     socket
+}
+
+/// The protocol's own handshake, over the bare socket or a watched one.
+async fn shake_hands<S, E>(socket: &mut S, ours: &Ours)
+where
+    S: Stream<Item = Result<Frame, E>> + Sink<Frame, Error: Debug> + Unpin,
+    E: Debug,
+{
+    if let Some(hello) = &ours.hello {
+        socket.send(hello.clone()).await.unwrap();
+    }
+    if let Some((has, answer)) = ours.handshake {
+        while !socket.next().await.unwrap().unwrap().to_text().unwrap().contains(has) {}
+        socket.send(Frame::text(answer)).await.unwrap();
+    }
 }
 
 /// A while, which it survives.

@@ -11,6 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use liveness::{Clock, Config, Reason};
+use liveness_testing::host::bound;
 use liveness_testing::raw_peer::PATIENCE;
 use liveness_testing::{Process, eventually};
 use rustix::process::Signal;
@@ -95,14 +96,10 @@ impl Served {
     fn meet(trial: &Trial, ours: &Ours, config: Config) -> (Process, Self) {
         let (official, met) = meet(trial, false);
         let mut socket = match met {
-            Met::Client(stream) => {
-                stream.set_read_timeout(Some(PATIENCE)).unwrap();
-                tungstenite::accept_hdr(stream, subprotocol).unwrap()
-            }
+            Met::Client(stream) => tungstenite::accept_hdr(bound(stream), subprotocol).unwrap(),
             Met::Server(port) => {
                 let stream = TcpStream::connect(format!("127.0.0.1:{port}")).unwrap();
-                stream.set_read_timeout(Some(PATIENCE)).unwrap();
-                tungstenite::client(request(&port, ours), stream).unwrap().0
+                tungstenite::client(request(&port, ours), bound(stream)).unwrap().0
             }
         };
         if let Some(hello) = &ours.hello {
