@@ -496,6 +496,17 @@ impl Page {
         self
     }
 
+    /// Where what fits begins in the page, in a window and on a phone.
+    #[track_caller]
+    pub(crate) fn tops(&self, css: &str) -> [Value; 2] {
+        let script = "return [...document.querySelectorAll(arguments[0])].map(found =>
+            found.getBoundingClientRect().top + scrollY);";
+        let window = self.eval_with(script, &[json!(css)]);
+        let phone = self.phone().eval_with(script, &[json!(css)]);
+        self.desktop();
+        [window, phone]
+    }
+
     /// Freezes it the way a browser freezes a tab that nobody has looked at for minutes: no timer of it runs, no message
     /// reaches it, its socket stays open, and the browser answers pings in its name. It can still be looked at. On waking it
     /// finds its socket closed.

@@ -23,6 +23,9 @@ const LINGER: Duration = millis(2000);
 /// From the last answer to the verdict at the soonest. At the latest is the machine's affair, and simulated elsewhere.
 const SOONEST: Duration = millis(7400);
 
+/// What a page says of itself where the others saw it leave.
+const AWAY: &str = "You were away, and the others saw you leave.";
+
 /// Opens the chat for somebody new.
 fn enter(browser: &Browser, url: &str, name: &str) -> Page {
     let page = browser.page(url);
@@ -127,6 +130,63 @@ fn what_one_writes_the_others_read_and_nothing_of_it_is_markup() {
     }
 }
 
+/// What a page has made links of in the last line, and how many elements are in it at all.
+fn links(page: &Page) -> (Vec<String>, u64) {
+    let found = page.eval(
+        "const said = [...document.querySelectorAll('#log .said')].at(-1);
+         const links = [...said.querySelectorAll('a')]
+           .filter(({ target, rel }) => target === '_blank' && rel === 'noopener noreferrer nofollow')
+           .filter((link) => link.textContent === link.getAttribute('href'));
+         return [links.map((link) => link.textContent), said.querySelectorAll('*').length];",
+    );
+    let texts = found[0].as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned());
+    (texts.collect(), found[1].as_u64().unwrap())
+}
+
+#[test]
+fn addresses_of_the_web_are_links_and_whatever_else_is_written_is_text() {
+    let program = Program::start(crate::CHAT, &["--timeout", "20s"]);
+    let browser = Browser::open();
+    let ada = enter(&browser, &program.url(), "Ada");
+    let mut talk = Client::enter(&program, "Grace");
+    let cases: [(&str, &[&str]); 13] = [
+        (
+            "See https://example.org/a, or HTTP://example.org:8080/?q=1&r=2#s!",
+            &["https://example.org/a", "HTTP://example.org:8080/?q=1&r=2#s"],
+        ),
+        (
+            "(https://example.org/Moore's_law_(1965)). \"https://example.org/b\"?",
+            &["https://example.org/Moore's_law_(1965)", "https://example.org/b"],
+        ),
+        (
+            "<https://example.org/c> [x](https://example.org/d)",
+            &["https://example.org/c", "https://example.org/d"],
+        ),
+        ("\u{201c}https://example.org/\u{fc}\u{201d}\u{2026}", &["https://example.org/\u{fc}"]),
+        ("https://example.org/\"onmouseover=\"alert(1)", &["https://example.org/"]),
+        ("<a href=\"javascript:alert(1)\">https://example.org/</a>", &["https://example.org/"]),
+        ("javascript:alert(1)", &[]),
+        ("javascript:alert(1)//https://example.org/", &[]),
+        ("JavaScript://example.org/%0aalert(1)", &[]),
+        ("data:text/html,<script>alert(1)</script> file:///etc/passwd", &[]),
+        ("https:// http://[bad", &[]),
+        ("xhttps://example.org/ and example.org, mailto:ada@example.org", &[]),
+        ("<img src=x onerror=alert(1)><a href='https:'>", &[]),
+    ];
+    for (number, (text, wanted)) in cases.into_iter().enumerate() {
+        talk.say(&json!({ "type": "say", "key": number.to_string(), "text": text }));
+        hears(&ada, text);
+        assert_eq!(
+            links(&ada),
+            (wanted.iter().map(ToString::to_string).collect(), wanted.len() as u64),
+            "{text}"
+        );
+        // No faster than one may talk.
+        sleep(millis(250));
+    }
+    ada.assert_accessible("chat-links");
+}
+
 #[test]
 fn one_name_is_one_persons_and_two_tabs_are_one_person() {
     let program = Program::start(crate::CHAT, &FLAGS);
@@ -192,6 +252,13 @@ fn a_frozen_page_is_suspect_then_gone_and_comes_back() {
             until(page, "Grace", "online");
         }
         hears(&grace, "said while she was away");
+        // As far as the others can tell she left and came. She knows better.
+        ada.eventually("it is told", |page| {
+            page.texts("#log .system").ends_with(&["Grace left".to_owned(), "Grace joined".to_owned()])
+        });
+        let told = grace.texts("#log .system");
+        assert_eq!(told.last().unwrap(), AWAY);
+        assert!(!told.iter().any(|line| line.starts_with("Grace")), "{told:?}");
     }
     assert_eq!(grace.texts("#log .line .said"), ["said while she was away"; 2]);
     assert_eq!([state(&grace, "Ada"), state(&grace, "Edsger")], ["online", "online"]);
@@ -237,6 +304,8 @@ fn a_cut_page_is_suspect_then_gone_and_what_it_wrote_comes_once() {
     sleep(LINGER + millis(2000));
     assert_eq!(state(&ada, "Grace"), "online");
     assert!(!seen(&ada).contains(&"Grace gone".to_owned()), "{:?}", seen(&ada));
+    let away = grace.texts("#log .system").iter().filter(|line| *line == AWAY).count();
+    assert_eq!(away, 1, "of the long one only");
 }
 
 #[test]

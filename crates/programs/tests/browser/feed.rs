@@ -128,9 +128,9 @@ fn a_feed_is_read_by_a_person() {
     assert_eq!(page.attribute("#link", "data-state").as_deref(), Some("online"));
     page.eventually("the round trip is known", |page| page.text("#trip").ends_with(" ms"));
     assert!(page.text("#reading").ends_with("MW"));
-    page.eventually("it is new", |page| page.text("#age") == "Up to date");
+    page.eventually("it is new", |page| page.text("#next") == "Up to date.");
     assert!(page.text("#summary").starts_with("Last minute: lowest "));
-    assert!(is_hidden(&page, "#outage"), "there is nothing to say about a connection that stands");
+    assert!(is_hidden(&page, "#now"), "there is nothing to do about a connection that stands");
     // A line is drawn: the accent's colour is on the canvas.
     let inked = "const { width, height } = document.getElementById('chart');
         const { data } = document.getElementById('chart').getContext('2d').getImageData(0, 0, width, height);
@@ -153,6 +153,8 @@ fn a_server_that_is_stopped_is_found_out_by_every_page_and_nothing_is_missed() {
     let browser = Browser::open();
     let pages = three(&browser, &program.url());
 
+    let places = |page: &Page| page.tops("header, #line, #chart, [data-order], #log");
+    let before = places(&pages[0]);
     let since = |page: &Page| page.eval("return Math.floor(performance.now());").as_u64().unwrap();
     let frozen = pages.each_ref().map(since);
     program.freeze();
@@ -170,6 +172,13 @@ fn a_server_that_is_stopped_is_found_out_by_every_page_and_nothing_is_missed() {
         let (suspect, offline) = (after("suspect"), after("waiting"));
         assert!(suspect < offline && offline > 7000, "{suspect}, {offline}: {states:?}");
     }
+    assert_eq!(places(&pages[0]), before, "nothing moves when it is said");
+    // It counts on, and no screen reader reads each second.
+    let silent = |page: &Page| page.text("#why").split(' ').nth_back(1).unwrap().parse::<u64>().unwrap();
+    let first = silent(&pages[0]);
+    pages[0].eventually("it counts on", |page| silent(page) > first + 1);
+    let aloud = "return document.getElementById('line').closest('[aria-live], [role=status], [role=alert]');";
+    assert_eq!(pages[0].eval(aloud), Value::Null);
     pages[0].eventually("it counts down, or tries", |page| {
         let next = page.text("#next");
         next.starts_with("Next attempt ") || next.ends_with(" is under way.")
@@ -178,8 +187,10 @@ fn a_server_that_is_stopped_is_found_out_by_every_page_and_nothing_is_missed() {
     program.thaw();
     for page in &pages {
         live(page);
-        assert!(is_hidden(page, "#outage"));
+        page.eventually("it says so", |page| page.text("#why") == "Connected.");
+        assert!(is_hidden(page, "#now"));
     }
+    assert_eq!(places(&pages[0]), before);
     for story in all_whole(&pages) {
         assert_eq!((story.epochs().len(), story.lost.len()), (1, 0));
     }

@@ -49,16 +49,16 @@ function dial() {
   live.addEventListener("suspect", () => show("suspect", "No answer yet"));
   live.addEventListener("online", () => entered && show("online", "Connected"));
   live.addEventListener("waiting", ({ detail }) => lost(detail.until));
-  live.addEventListener("ended", () => left || lost(Infinity));
+  live.addEventListener("ended", () => left || lost());
 }
 
-/** There is no connection, and none before this moment. */
+/** There is no connection, and none before this moment: `Infinity` before there is a network, nothing before somebody asks. */
 function lost(until) {
   show("offline", "Disconnected");
   const count = () => {
     const seconds = Math.max(0, Math.ceil((until - performance.now()) / 1000));
-    const next = until === Infinity ? "this page does not dial again by itself" : `next attempt in ${seconds} s`;
-    at("why").textContent = `No connection. What you write is kept; ${next}.`;
+    const next = until === undefined ? "Ask for another." : until === Infinity ? "Waiting for a network." : `Next attempt in ${seconds} s.`;
+    at("why").textContent = `No connection. What you write is kept. ${next}`;
   };
   count();
   // A wait that is hardly one is not worth a notice.
@@ -126,6 +126,9 @@ function hear(told) {
 
 function welcome(told) {
   const again = epoch !== undefined;
+  const here = new Set(told.people.map(({ user }) => user));
+  // Whoever is shown here and is not among them has left, and comes anew.
+  const wasAway = epoch === told.epoch && known.has(told.you) && !here.has(told.you);
   if (epoch !== told.epoch) seen = 0;
   [epoch, you] = [told.epoch, told.you];
   live.configure(told.timing);
@@ -138,15 +141,15 @@ function welcome(told) {
   // Not to be read aloud from the beginning.
   log.setAttribute("aria-busy", "true");
   const first = told.lines[0]?.seq ?? 0;
+  if (wasAway) system("You were away, and the others saw you leave.");
   if (told.behind) system("You had fallen behind; this is how things stand.");
   if (again && seen && first > seen + 1) system("Some messages in between are lost.");
   for (const said of told.lines) if (said.seq > seen) line(said, again);
   log.setAttribute("aria-busy", "false");
   if (!again) toEnd();
 
-  const here = new Set(told.people.map(({ user }) => user));
   for (const person of known.values()) {
-    if (!here.has(person.user) && person.status !== "gone") change({ ...person, status: "gone" });
+    if (person.user !== you && !here.has(person.user) && person.status !== "gone") change({ ...person, status: "gone" });
   }
   for (const person of told.people) place(person);
 
@@ -310,10 +313,37 @@ function bubble({ user, name, text, at_ms: ms }) {
   time.dateTime = when.toISOString();
   item.title = when.toLocaleString();
   who.append(named, time);
-  const body = element("p", "said", text);
+  const body = element("p", "said", "");
+  body.append(...linked(text));
   body.dir = "auto";
   item.append(who, body);
   return item;
+}
+
+/** From a blank, quote or opening bracket on, up to a blank, a quote or a bracket of markup. */
+const ADDRESS = /(?<=^|[\s\p{Ps}\p{Pi}"'<>])https?:\/\/[^\s<>"]+/giu;
+
+/** The text in pieces: addresses of the web are links, and nothing else is. */
+function linked(text) {
+  const pieces = [];
+  let done = 0;
+  for (const { 0: found, index } of text.matchAll(ADDRESS)) {
+    const address = withoutEnd(found);
+    if (!URL.canParse(address)) continue;
+    const link = element("a", "", address);
+    [link.href, link.target, link.rel] = [address, "_blank", "noopener noreferrer nofollow"];
+    pieces.push(text.slice(done, index), link);
+    done = index + address.length;
+  }
+  return [...pieces, text.slice(done)];
+}
+
+/** Without what belongs to the sentence around it: its end, and a bracket that was opened before. */
+function withoutEnd(address) {
+  const shorter = address.replace(/[.,;:!?…'’”»]+$/u, "");
+  const count = (sign) => shorter.split(sign).length;
+  const open = { ")": "(", "]": "[", "}": "{" }[shorter.at(-1)];
+  return open && count(shorter.at(-1)) > count(open) ? withoutEnd(shorter.slice(0, -1)) : shorter;
 }
 
 /** Shown at once, and as a message when it has come back from the hub. */

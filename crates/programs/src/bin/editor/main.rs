@@ -69,6 +69,7 @@ async fn main() -> Result<(), web::Failure> {
     let listener = args.web.listen().await?;
     let (inputs, to_desk) = mpsc::channel(INPUTS);
     let page = web::page(include_str!("page.html"), include_str!("page.js"));
+    let page = page.route("/editor.css", web::file("text/css; charset=utf-8", include_str!("editor.css")));
     let router = page.route("/live", any(upgrade)).with_state(App { config, desk: inputs });
     tokio::select! {
         done = web::serve(listener, router) => done,

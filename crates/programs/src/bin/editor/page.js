@@ -247,6 +247,7 @@ function dial() {
       replaced = true;
       show("offline", "Open elsewhere");
     } else {
+      show("offline", "Disconnected");
       later(code === 1013 ? 10_000 : 0);
     }
     render();
@@ -264,7 +265,6 @@ function later(least) {
 setInterval(() => {
   const now = performance.now();
   if (dialling !== null) {
-    show("offline", `Connecting again in ${Math.max(1, Math.ceil((dialling - now) / 1000))} s`);
     if (now >= dialling) dial();
   } else if (socket !== null && now - heard > quiet) {
     // A page that has slept sees this before it hears what waits for it: so it looks twice.
@@ -292,8 +292,15 @@ addEventListener("beforeunload", (event) => {
 const called = (id) => state.people.find((person) => person.id === id)?.name ?? "somebody";
 const seconds = (ms) => `${Math.max(0, Math.ceil(ms / 1000))} s`;
 
-function put(element, words) {
-  if (element.textContent !== words) element.textContent = words;
+function put(element, ...words) {
+  if (element.textContent !== words.map((part) => part.textContent ?? part).join("")) element.replaceChildren(...words);
+}
+
+/** Words with somebody's name in them, which the style may cut: the bar is as high with a long one. */
+function named(id, ...words) {
+  const name = document.createElement("bdi");
+  name.textContent = called(id);
+  return words.map((part) => part ?? name);
 }
 
 function render() {
@@ -307,38 +314,39 @@ function render() {
   if (text.value !== value) replace(value);
 
   // The pen.
-  let [words, hint, button, kind] = ["The pen is free.", "Take it to write.", "Take the pen", "main"];
+  let [words, hint, button, kind] = [["The pen is free."], ["Take it to write."], "Take the pen", "main"];
   if (replaced) {
-    [words, hint, button] = ["This page is open in another tab.", "Only one of them can write.", "Use this one"];
+    [words, hint, button] = [["Open in another tab."], ["Only one of them can write."], "Use this one"];
   } else if (!here) {
-    words = mine === null ? "Not connected." : "Not connected. You may write on.";
-    hint = mine === null ? "The text may have changed meanwhile." : "What you write is kept here, and counts if the pen is still yours when the connection is back.";
+    words = [mine === null ? "Not connected." : "Not connected. You may write on."];
+    const next = dialling === null ? "Connecting." : `Next attempt in ${seconds(dialling - performance.now())}.`;
+    [hint, button] = [[mine === null ? next : `What you write is kept. ${next}`], "Try now"];
   } else if (holds && frozen) {
-    [words, hint, button, kind] = ["You have the pen, but were not heard of.", "It is frozen for a moment.", "Give it back", ""];
+    [words, hint, button, kind] = [["Your pen is frozen."], ["You were not heard of for a moment."], "Give it back", ""];
   } else if (holds) {
-    [words, hint, button, kind] = ["You have the pen.", "What you write, everybody reads.", "Give it back", ""];
-    if (state.queue.length > 0) hint = `${state.queue.length === 1 ? `${called(state.queue[0])} waits` : `${state.queue.length} wait`} for it.`;
+    [words, hint, button, kind] = [["You have the pen."], ["What you write, everybody reads."], "Give it back", ""];
+    if (state.queue.length === 1) hint = named(state.queue[0], null, " waits for it.");
+    if (state.queue.length > 1) hint = [`${state.queue.length} wait for it.`];
   } else if (state.holder !== null) {
-    words = frozen ? `${called(state.holder)} does not answer: the pen is frozen.` : `${called(state.holder)} has the pen.`;
-    [hint, button] = ["You read along.", "Ask for the pen"];
-    if (frozen) {
-      const whom = state.next === me ? "you" : called(state.next);
-      if (state.passes_ms !== null) hint = `It passes to ${whom} in ${seconds(state.passes_ms - since)}.`;
-      else if (place < 0) hint = "Whoever asks for it may get it.";
-      else hint = "You wait for it.";
-    }
+    words = named(state.holder, null, frozen ? " does not answer." : " has the pen.");
+    [hint, button] = [["You read along."], "Ask for the pen"];
     if (place >= 0) {
       [button, kind] = ["Leave the queue", ""];
-      if (!frozen) hint = place === 0 ? "You are next." : `You are number ${place + 1} in the queue.`;
+      hint = [place === 0 ? "You are next." : `You are number ${place + 1} in the queue.`];
+    }
+    if (frozen && state.passes_ms !== null) {
+      const soon = ` in ${seconds(state.passes_ms - since)}.`;
+      hint = state.next === me ? [`The pen passes to you${soon}`] : named(state.next, "The pen passes to ", null, soon);
+    } else if (frozen) {
+      hint = [place < 0 ? "The pen is frozen: ask, and it may be yours." : "The pen is frozen, and you wait for it."];
     }
   }
-  put(at("pen"), words);
-  put(at("hint"), hint);
+  put(at("pen"), ...words);
+  put(at("hint"), ...hint);
   put(at("ask"), button);
   at("ask").className = kind;
-  at("ask").disabled = !here && !replaced;
+  at("ask").disabled = !here && !replaced && dialling === null;
   at("desk").dataset.state = !here ? "offline" : frozen ? "suspect" : holds ? "online" : "unknown";
-  at("now").hidden = dialling === null;
   document.title = `${holds ? "✎ " : ""}One pen`;
 
   // The text.
@@ -451,11 +459,10 @@ fit();
 
 function ask() {
   if (replaced) return dial();
-  if (!isOpen()) return;
+  if (!isOpen()) return dialNow();
   say({ type: state.holder === me || state.queue.includes(me) ? "release" : "ask" });
 }
 at("ask").onclick = ask;
-at("now").onclick = dialNow;
 addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.repeat) {
     event.preventDefault();

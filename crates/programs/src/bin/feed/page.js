@@ -18,31 +18,31 @@ let last = 0;
 let ahead = 0;
 let connections = 0;
 let filled = 0;
-let lost = 0;
+let lostForGood = 0;
 /** While a connection is new: since when there was none, and what has been filled in. */
 let gap = null;
 /** The chart shows when nothing came: since when nobody tells us anything. */
 let silentSince = null;
 
-/** Why the connection was lost, until the page has said so. */
+/** While there is no connection: why, in words that may count on. */
 let why = null;
+/** When something came last, by the page's clock. */
+let heardAt = performance.now();
 
 const address = `${location.protocol.replace("http", "ws")}//${location.host}/live`;
 const link = new LiveSocket(address, { interval: 2000, timeout: 3000, suspectAfter: 1000, dialTimeout: 5000 });
 link.addEventListener("open", opened);
 link.addEventListener("message", ({ data }) => heard(data));
-link.addEventListener("rtt", ({ detail }) => (at("trip").textContent = `${detail.latest.toFixed(1)} ms`));
-link.addEventListener("offline", ({ detail }) => (why = reason(detail)));
-for (const phase of ["dialling", "online", "suspect"]) link.addEventListener(phase, () => showLink(phase));
-for (const phase of ["waiting", "ended"]) {
-  link.addEventListener(phase, ({ detail }) => {
-    showLink(phase, why ?? detail.why);
-    why = null;
-  });
-}
+link.addEventListener("rtt", ({ detail }) => {
+  heardAt = performance.now();
+  at("trip").textContent = `${detail.latest.toFixed(1)} ms`;
+});
+link.addEventListener("offline", ({ detail }) => lost(reason(detail), detail.silence));
+for (const phase of ["waiting", "ended"]) link.addEventListener(phase, ({ detail }) => lost(() => detail.why));
+for (const phase of ["dialling", "online", "suspect", "waiting", "ended"]) link.addEventListener(phase, () => showLink(phase));
 
 /** Why there is no connection, for a person. */
-function reason({ reason, words, silence, code }) {
+function reason({ reason, words, code }) {
   const known = {
     1000: "the server has closed the connection",
     1001: "the server is going away",
@@ -50,10 +50,21 @@ function reason({ reason, words, silence, code }) {
     1012: "the server restarts",
     1013: "the server asks to come back later",
   };
-  if (reason === "ping-timeout") return `the server has said nothing for ${(silence / 1000).toFixed(1)} s`;
-  if (reason === "transport-closed") return "the connection broke";
-  if (reason !== "peer-closed") return words;
-  return known[code || 1000] ?? `the server has closed the connection (code ${code})`;
+  if (reason === "ping-timeout") return silent;
+  if (reason === "transport-closed") return () => "the connection broke";
+  if (reason !== "peer-closed") return () => words;
+  return () => known[code || 1000] ?? `the server closed it with code ${code}`;
+}
+
+const silent = () => `the server has said nothing for ${Math.floor((performance.now() - heardAt) / 1000)} s`;
+
+/** The first reason stays: what fails after that is told by the count of attempts. */
+function lost(words, silence) {
+  if (why) return;
+  why = words;
+  if (silence !== undefined) heardAt = performance.now() - silence;
+  if (connections > 0) say(sentence(why()));
+  silentSince ??= figures.findLast(({ value }) => value !== undefined)?.time ?? Date.now();
 }
 
 function opened() {
@@ -63,6 +74,7 @@ function opened() {
 }
 
 function heard(message) {
+  heardAt = performance.now();
   const { hello, lost: range, figures: news, moving } = JSON.parse(message);
   if (moving !== undefined) link.handOver(moving * 1000);
   if (hello) greeted(hello);
@@ -88,7 +100,7 @@ function greeted(hello) {
 
 function missing([first, end]) {
   feed.lost.push([epoch, first, end]);
-  lost += end - first + 1;
+  lostForGood += end - first + 1;
   last = end;
   if (gap) gap.from = Math.min(end, gap.to);
   if (figures.length > 0) figures.push({ edge: "lost" });
@@ -137,17 +149,9 @@ const PILLS = {
   ended: ["offline", "Closed"],
 };
 
-function showLink(phase, why) {
+function showLink(phase) {
   feed.states.push([Math.round(performance.now()), phase]);
-  if (phase === "waiting" || phase === "ended") {
-    at("why").textContent = sentence(why);
-    // What fails after that is told by the count of attempts.
-    if (silentSince === null && connections > 0) say(sentence(why));
-    silentSince ??= figures.findLast(({ value }) => value !== undefined)?.time ?? Date.now();
-  }
-  if (phase === "online") silentSince = null;
-  // The notice stays while dialling, for a page that jumps is no page to press a button on.
-  if (phase !== "dialling") at("outage").hidden = isConnected();
+  if (phase === "online") why = silentSince = null;
   show();
 }
 
@@ -156,31 +160,52 @@ const sentence = (words) => `${words[0].toUpperCase()}${words.slice(1)}.`;
 
 function show() {
   const now = Date.now() + ahead;
-  const { state: phase, until, attempts } = link;
+  const { state: phase } = link;
   const newest = figures.findLast(({ value }) => value !== undefined);
   const old = newest === undefined ? 0 : now - newest.time;
-  at("value").textContent = newest === undefined ? "–" : newest.value.toFixed(1);
+  put("value", newest === undefined ? "–" : newest.value.toFixed(1));
+  put("output", old > 2000 ? `Output ${Math.floor(old / 1000)} s ago` : "Output now");
   at("reading").toggleAttribute("data-old", old > 2000);
   const [state, words] = phase === "online" && old > 2000 ? ["suspect", "No new figure"] : PILLS[phase];
   at("link").dataset.state = state;
-  if (at("link").textContent !== words) at("link").textContent = words;
-  at("age").textContent = newest === undefined ? "No figure yet" : old > 2000 ? `${Math.floor(old / 1000)} s old` : "Up to date";
-  at("latest").textContent = last === 0 ? "–" : `no. ${last.toLocaleString("en")}`;
-  at("received").textContent = feed.received.length.toLocaleString("en");
-  at("filled").textContent = filled.toLocaleString("en");
-  at("lost").textContent = lost.toLocaleString("en");
-  const seconds = Math.max(0, Math.ceil((until - performance.now()) / 1000));
-  at("next").textContent =
-    phase === "waiting" ? `Next attempt ${seconds === 0 ? "now" : `in ${seconds} s`}.`
-    : phase === "dialling" ? `Attempt ${attempts} is under way.`
-    : phase === "ended" ? "This page does not dial again by itself."
-    : "";
-  at("now").disabled = phase === "dialling";
-  at("summary").textContent = summary(now);
+  put("link", words);
+  // A line that is always there: what appears and goes would move what is below.
+  at("line").dataset.state = why ? "offline" : state;
+  put("why", why ? sentence(why()) : phase === "suspect" ? sentence(silent()) : isConnected() ? "Connected." : "Not connected.");
+  put("next", next(phase, words));
+  at("now").hidden = !why;
+  put("latest", last === 0 ? "–" : `no. ${last.toLocaleString("en")}`);
+  put("received", feed.received.length.toLocaleString("en"));
+  put("filled", filled.toLocaleString("en"));
+  put("lost", lostForGood.toLocaleString("en"));
+  put("summary", summary(now));
   for (const button of document.querySelectorAll("[data-order]")) button.disabled = !isConnected();
   // A minute is drawn, and what leads into it from the left.
   while (figures.length > 1 && figures[1].time < now - 70_000) figures.shift();
   draw(at("chart"), figures, now, isConnected() ? null : silentSince);
+}
+
+function put(id, words) {
+  if (at(id).textContent !== words) at(id).textContent = words;
+}
+
+/** What comes next. */
+function next(phase, pill) {
+  const { until, attempts } = link;
+  const seconds = Math.max(0, Math.ceil((until - performance.now()) / 1000));
+  switch (phase) {
+    case "online":
+      return pill === "Live" ? "Up to date." : "No new figure.";
+    case "suspect":
+      return "It has not answered yet.";
+    case "waiting":
+      // The system says that there is no network.
+      return until === Infinity ? "Waiting for a network." : seconds === 0 ? "Next attempt now." : `Next attempt in ${seconds} s.`;
+    case "ended":
+      return "It is not dialled again.";
+    default:
+      return attempts > 1 ? `Attempt ${attempts} is under way.` : "Connecting.";
+  }
 }
 
 function summary(now) {
