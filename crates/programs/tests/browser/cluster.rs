@@ -1,6 +1,6 @@
 //! The cluster: two nodes and one Redis, as two people see them who are at a node each.
 
-use crate::browser::{Browser, Page};
+use crate::browser::{Browser, Key, Page};
 use crate::proxy::Proxy;
 use liveness_programs::cluster::redis_server::{Kept, RedisServer};
 use liveness_testing::Program;
@@ -58,8 +58,13 @@ fn two_nodes_show_one_truth_and_what_they_do_not_know_they_show_as_unknown() {
     pen(&grace, "You hold the pen (token 1).");
     grace.write("#words", "One line.").click("#put");
     reads(&ada, "#text li", "Grace One line. token 1");
-    ada.click("#ask");
+    ada.press("#ask", Key::Enter);
     pen(&ada, "Grace holds the pen (token 1); waiting: Ada.");
+    assert_eq!(
+        ada.eval("return document.activeElement.innerText;"),
+        "Leave the queue",
+        "the keyboard is not lost"
+    );
 
     redis.kill();
     for (page, other) in [(&ada, "Grace"), (&grace, "Ada")] {
@@ -83,12 +88,57 @@ fn two_nodes_show_one_truth_and_what_they_do_not_know_they_show_as_unknown() {
     // Her node dies, and with it what it claimed: she is away, then gone, and the pen is the next one's.
     two.kill();
     until(&ada, "Grace", "connecting");
-    ada.screenshot("cluster");
     ada.eventually("Grace is gone", |page| shown(page, "Grace").is_none());
     pen(&ada, "You hold the pen (token 2).");
     ada.write("#words", "Another.").click("#put");
     reads(&ada, "#text li", "Ada Another. token 2");
     assert_eq!(ada.console(), [""; 0]);
+}
+
+#[test]
+fn it_leaves_pictures_of_a_node_that_dies() {
+    let mut redis = RedisServer::start(Kept::All).unwrap();
+    let [one, mut two, three] = ["node-1", "node-2", "node-3"].map(|name| node(name, &redis));
+    let browser = Browser::open();
+    let ada = enter(&browser, &one, "Ada");
+    let others = [(&one, "Alan"), (&two, "Barbara"), (&three, "Edsger"), (&three, "Grace")];
+    let [alan, barbara, edsger, grace] = others.map(|(node, user)| {
+        let page = ada.tab(format!("{}?user={user}", node.url()));
+        until(&page, user, "online");
+        page
+    });
+    for (page, words, heard) in [
+        (&edsger, "Who is at node 2?", "Edsger Who is at node 2? at node-3"),
+        (
+            &grace,
+            "Barbara is. I am at node 3 as well.",
+            "Grace Barbara is. I am at node 3 as well. at node-3",
+        ),
+        (&alan, "And I wait for the pen.", "Alan And I wait for the pen. at node-1"),
+    ] {
+        page.write("#line", words).press("#line", Key::Enter);
+        reads(&ada, "#lines li", heard);
+    }
+    barbara.click("#ask");
+    pen(&barbara, "You hold the pen (token 1).");
+    for line in ["A ship in port is safe,", "but that is not what ships are built for."] {
+        barbara.write("#words", line).click("#put");
+        reads(&ada, "#text li", &format!("Barbara {line} token 1"));
+    }
+    grace.click("#ask");
+    pen(&ada, "Barbara holds the pen (token 1); waiting: Grace.");
+    alan.click("#ask");
+    pen(&ada, "Barbara holds the pen (token 1); waiting: Grace, Alan.");
+    ada.screenshots("cluster-waiting");
+    let widest = "return document.documentElement.scrollWidth <= innerWidth;";
+    assert_eq!(ada.phone().eval(widest), true);
+    ada.desktop();
+    two.kill();
+    until(&ada, "Barbara", "connecting");
+    ada.screenshot("cluster");
+    redis.kill();
+    until(&ada, "Grace", "unknown");
+    ada.screenshots("cluster-unknown");
 }
 
 #[test]

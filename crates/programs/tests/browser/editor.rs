@@ -313,13 +313,13 @@ fn a_tab_that_is_duplicated_takes_over_and_no_two_pages_write_as_one() {
     ));
     copy.reload();
     says(&copy, "You have the pen.");
-    says(&ann, "This page is open in another tab.");
+    says(&ann, "Open in another tab.");
     assert_eq!(ann.eval("return document.getElementById('text').readOnly;"), true);
     copy.write("#text", " two");
     settled(&copy);
     ann.click("#ask");
     says(&ann, "You have the pen.");
-    says(&copy, "This page is open in another tab.");
+    says(&copy, "Open in another tab.");
     ann.write("#text", " three");
     settled(&ann);
     assert_eq!(ann.value("#text"), "one two three");

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tungstenite::Message;
 
-use crate::browser::{Browser, Page};
+use crate::browser::{Browser, Key, Page};
 use crate::proxy::{Proxy, Way};
 use crate::soak::Soak;
 use liveness_testing::Program;
@@ -37,6 +37,11 @@ fn live(page: &Page) -> Duration {
         let first = first.get_or_insert_with(|| latest.clone());
         page.text("#link") == "Live" && latest != *first
     })
+}
+
+/// The words of what has the keyboard.
+fn focused(page: &Page) -> String {
+    page.eval("return document.activeElement.innerText;").as_str().unwrap().to_owned()
 }
 
 fn is_hidden(page: &Page, css: &str) -> bool {
@@ -261,7 +266,8 @@ fn a_server_that_is_started_anew_is_another_and_every_page_says_so() {
     let program = Program::start(crate::FEED, &QUICK);
     let browser = Browser::open();
     let pages = three(&browser, &program.url());
-    pages[2].click("[data-order^=restart]");
+    pages[2].press("[data-order^=restart]", Key::Enter);
+    pages[2].eventually("the keyboard goes on at what is of use", |page| focused(page) == "Try now");
     for page in &pages {
         page.eventually("it says why", |page| page.text("#log").contains("The server is going away."));
         page.eventually("it says what became of it", |page| {
@@ -275,6 +281,7 @@ fn a_server_that_is_started_anew_is_another_and_every_page_says_so() {
         let first = story.received.iter().find(|(epoch, _)| epoch == second);
         assert_eq!(first.unwrap().1, 1, "from its first figure on");
     }
+    assert_eq!(focused(&pages[2]), "Restart the server");
     pages[0].screenshots("feed-restarted");
 }
 

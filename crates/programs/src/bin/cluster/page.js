@@ -105,7 +105,7 @@ const hear = {
   nodes(word) {
     ({ nodes, known } = word);
     show(at("node"), "online", `This is ${here}`);
-    show(at("redis"), known ? "online" : "unknown", known ? "Redis answers" : "Redis is away: the others are unknown");
+    show(at("redis"), known ? "online" : "unknown", known ? "Redis answers" : "Redis is away");
     drawNodes();
   },
 };
@@ -185,7 +185,8 @@ function drawPeople() {
         const name = document.createElement("span");
         name.className = "name";
         name.textContent = user === me ? `${user} (you)` : user;
-        item.append(name, note([SIGNS[status], nodes.join(", ")].filter(Boolean).join(status === "unknown" ? ", was at " : " · ")));
+        const place = nodes.join(", ");
+        item.append(name, note(status === "unknown" && place ? `was at ${place}` : [SIGNS[status], place].filter(Boolean).join(" · ")));
         return item;
       }),
     );
@@ -193,20 +194,24 @@ function drawPeople() {
 }
 
 function pen(pen) {
-  const notice = at("pen");
+  const notice = (state, words) => [at("desk").dataset.state, at("pen").textContent] = [state, words];
   const holds = pen?.holder === me;
   // Of a long queue only the first are known.
   const [waits, mayWait] = [pen?.first.includes(me), pen?.waiting > pen?.first.length];
-  at("ask").disabled = !pen || holds || waits;
-  at("give").disabled = !holds && !waits && !mayWait;
+  // A keyboard that was at the button that goes goes on at the other.
+  const pressed = [at("ask"), at("give")].find((button) => button === document.activeElement);
+  at("ask").disabled = !pen;
+  at("ask").hidden = holds || waits;
+  at("give").hidden = !holds && !waits && !mayWait;
+  if (pressed?.hidden) at(pressed === at("ask") ? "give" : "ask").focus();
   at("give").textContent = waits || (mayWait && !holds) ? "Leave the queue" : "Give it back";
   if (!pen) {
     hold(0);
-    show(notice, "unknown", "Who holds the pen is not known: nothing can be written.");
+    notice("unknown", "Who holds the pen is not known: nothing can be written.");
   } else if (!pen.holder) {
     hold(0);
     if (unwritten.length) takeBack("the pen is free, and whether this was written, the text above says");
-    show(notice, "online", "The pen is free.");
+    notice("online", "The pen is free.");
   } else {
     const queue = pen.waiting ? `; waiting: ${pen.first.join(", ")}${pen.waiting > pen.first.length ? " …" : ""}` : "";
     const who = holds ? "You hold the pen" : `${pen.holder} holds the pen`;
@@ -214,7 +219,7 @@ function pen(pen) {
       hold(0);
       if (unwritten.length) takeBack("the pen is another's, and whether this was written, the text above says");
     }
-    show(notice, pen.frozen ? "suspect" : "online", `${who}${pen.frozen ? ", and is not heard of" : ""} (token ${pen.token})${queue}.`);
+    notice(pen.frozen ? "suspect" : "online", `${who}${pen.frozen ? ", and is not heard of" : ""} (token ${pen.token})${queue}.`);
   }
 }
 

@@ -34,6 +34,8 @@ at("name").value = name;
 /* What there is. */
 
 let me = 0;
+// The same, without a connection too.
+let own = 0;
 let limit = Infinity;
 let run = kept("run", 0);
 // The text as the server has it.
@@ -109,6 +111,8 @@ function putOnShelf(why) {
   if (remove > 0 || insert !== "") {
     shelf.push({ why, insert, remove, whole: draft.want });
     while (shelf.length > 20) shelf.shift();
+    // It says the same, and lies there where a toast would.
+    document.querySelector(".toasts").replaceChildren();
   }
   draft = null;
   startDraft();
@@ -132,6 +136,7 @@ const heardOf = {
   welcome(said) {
     const before = server;
     ({ me, limit } = said);
+    own = me;
     quiet = said.quiet_ms;
     server = { text: said.text, revision: said.revision };
     const known = before.revision > 0 ? before.text : (draft?.base ?? "");
@@ -360,12 +365,12 @@ function render() {
   people(at("people"), state.people.map(({ id, name, state: kind }) => {
     const place = state.queue.indexOf(id);
     const note = kind === "suspect" ? "does not answer" : kind === "connecting" ? "reloading" : id === state.holder ? "has the pen" : place >= 0 ? "waits" : "reads";
-    return { id, name: id === me ? `${name} (you)` : name, kind, note: id === state.holder && kind !== "online" ? "pen frozen" : note };
+    return { id, name: id === own ? `${name} (you)` : name, kind, note: id === state.holder && kind !== "online" ? "pen frozen" : note };
   }));
   people(at("queue"), state.queue.map((id, place) => {
     const kind = state.people.find((person) => person.id === id)?.state ?? "unknown";
     const note = kind === "suspect" ? "passed over: does not answer" : id === state.next ? "next" : "";
-    return { id, name: `${place + 1}. ${called(id)}${id === me ? " (you)" : ""}`, kind, note };
+    return { id, name: `${place + 1}. ${called(id)}${id === own ? " (you)" : ""}`, kind, note };
   }));
   at("people").toggleAttribute("data-stale", !here);
   at("alone").hidden = !here || state.people.length > 1;
@@ -376,13 +381,13 @@ function render() {
 }
 
 function people(list, rows) {
-  const seen = JSON.stringify([me, rows]);
+  const seen = JSON.stringify([own, rows]);
   if (list.dataset.seen === seen) return;
   list.dataset.seen = seen;
   list.replaceChildren(...rows.map(({ id, name, kind, note }) => {
     const row = document.createElement("li");
     row.dataset.state = kind;
-    if (id === me) row.setAttribute("aria-current", "true");
+    if (id === own) row.setAttribute("aria-current", "true");
     for (const [what, words] of [["name", name], ["note", note]]) {
       const part = document.createElement("span");
       part.className = what;

@@ -26,6 +26,8 @@ let silentSince = null;
 
 /** While there is no connection: why, in words that may count on. */
 let why = null;
+/** Where the keyboard was before that. */
+let pressed = null;
 /** When something came last, by the page's clock. */
 let heardAt = performance.now();
 
@@ -152,7 +154,15 @@ const PILLS = {
 function showLink(phase) {
   feed.states.push([Math.round(performance.now()), phase]);
   if (phase === "online") why = silentSince = null;
+  const focused = document.activeElement;
   show();
+  // A keyboard is not lost with its button: it goes on at the one that is of use now, and back again.
+  if (focused.matches("[data-order]:disabled")) {
+    pressed = focused;
+    at("now").focus({ preventScroll: true });
+  } else if (focused === at("now") && focused.hidden) {
+    (pressed ?? at("log")).focus({ preventScroll: true });
+  }
 }
 
 const isConnected = () => link.state === "online" || link.state === "suspect";
