@@ -127,7 +127,7 @@ function hear(told) {
 function welcome(told) {
   const again = epoch !== undefined;
   const here = new Set(told.people.map(({ user }) => user));
-  // Whoever is shown here and is not among them has left, and comes anew.
+  // If the page shows its own user and the hub does not list them, they had left and join anew.
   const wasAway = epoch === told.epoch && known.has(told.you) && !here.has(told.you);
   if (epoch !== told.epoch) seen = 0;
   [epoch, you] = [told.epoch, told.you];

@@ -198,7 +198,7 @@ function pen(pen) {
   const holds = pen?.holder === me;
   // Of a long queue only the first are known.
   const [waits, mayWait] = [pen?.first.includes(me), pen?.waiting > pen?.first.length];
-  // A keyboard that was at the button that goes goes on at the other.
+  // If the button with the focus is hidden, the focus moves to the other.
   const pressed = [at("ask"), at("give")].find((button) => button === document.activeElement);
   at("ask").disabled = !pen;
   at("ask").hidden = holds || waits;

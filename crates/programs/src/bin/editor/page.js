@@ -111,7 +111,7 @@ function putOnShelf(why) {
   if (remove > 0 || insert !== "") {
     shelf.push({ why, insert, remove, whole: draft.want });
     while (shelf.length > 20) shelf.shift();
-    // It says the same, and lies there where a toast would.
+    // The shelf says the same, and a toast would cover it.
     document.querySelector(".toasts").replaceChildren();
   }
   draft = null;

@@ -26,7 +26,7 @@ let silentSince = null;
 
 /** While there is no connection: why, in words that may count on. */
 let why = null;
-/** Where the keyboard was before that. */
+/** The button that had the focus before that. */
 let pressed = null;
 /** When something came last, by the page's clock. */
 let heardAt = performance.now();
@@ -156,7 +156,7 @@ function showLink(phase) {
   if (phase === "online") why = silentSince = null;
   const focused = document.activeElement;
   show();
-  // A keyboard is not lost with its button: it goes on at the one that is of use now, and back again.
+  // If the button with the focus cannot be used any more, the focus moves to the one that can, and back afterwards.
   if (focused.matches("[data-order]:disabled")) {
     pressed = focused;
     at("now").focus({ preventScroll: true });
