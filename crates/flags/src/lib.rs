@@ -48,7 +48,7 @@ pub struct Args {
     /// How long a ping may wait while the transport takes no byte, or `never`; as long as the timeout if not given.
     #[arg(long, value_parser = setting("write_timeout"))]
     write_timeout: Option<String>,
-    /// How long to wait for a peer after its verdict or its Close, or `never`; 5s if not given.
+    /// How long to wait for a peer after its verdict or its Close; 5s if not given.
     #[arg(long, value_parser = setting("close_timeout"))]
     close_timeout: Option<String>,
     /// Control frames allowed in a burst, and then in a second, or `never`; 128/16 if not given.

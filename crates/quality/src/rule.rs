@@ -11,7 +11,7 @@ pub enum Input {
     Data,
     /// The answer to our ping of this number.
     Pong(u32),
-    /// Bytes of ours entered the transport.
+    /// Some of our bytes entered the transport.
     Wrote,
     /// The last byte of the newest ping entered the transport.
     PingSent,

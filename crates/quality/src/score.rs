@@ -73,7 +73,7 @@ impl Score {
         rate(self.mistakes, self.days)
     }
 
-    /// Live peers that a proxy cut, because of our silence and because of theirs.
+    /// Live peers that a proxy cut, because of our silence, and because of the peer's.
     pub fn cuts_a_day(&self) -> (f64, f64) {
         (self.cut_for_ours as f64 / self.days, self.cut_for_theirs as f64 / self.days)
     }

@@ -97,7 +97,7 @@ mod tests {
     use crate::world::{START, at};
     use crate::{ONLY_PONGS, OVERLAP, PAUSES, PROBES, STEADY, SUSPICION, WRITES};
 
-    /// What the model does to a machine: it lets a second pass, or it takes a driver's turn, which hands in its inputs
+    /// What the model does to a machine: it lets a second pass, or it takes a driver's turn, which reports its inputs
     /// and then polls.
     #[derive(Clone, Copy, Debug)]
     enum Touch {
