@@ -25,8 +25,7 @@ impl Ours {
     }
 }
 
-/// The simulation drops a rule that has closed. After a verdict the machine is polled to its end, so that its observer
-/// sees the end.
+/// The simulation drops a rule that has closed. After a verdict the machine is polled to its end, for its observer.
 impl Drop for Ours {
     fn drop(&mut self) {
         while let (Some(_), Some(at)) = (self.machine.liveness().verdict(), self.machine.poll_timeout()) {

@@ -7,8 +7,7 @@ use crate::world::Network;
 /// The send buffer: what the kernel takes from a writer beyond the bytes that have left.
 const BUFFER: f64 = 256_000.0;
 
-/// Linux's least value of the variance's part of the retransmission timeout, and its largest timeout (RFC 6298 allows
-/// both).
+/// Linux's least value of the variance's part of the retransmission timeout, and its largest timeout (RFC 6298 allows both).
 const RTO_LEAST: Nanos = 200 * MILLI;
 const RTO_MOST: Nanos = 120 * crate::chance::SECOND;
 

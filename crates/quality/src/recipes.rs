@@ -97,8 +97,7 @@ impl Rule for Sweep {
     }
 }
 
-/// One ping at a time, with a deadline for its own pong. The fields say what else ends the wait or puts off the next
-/// ping.
+/// One ping at a time, with a deadline for its own pong. The fields say what else ends the wait or delays the next ping.
 pub(crate) struct OneAtATime {
     pub interval: Nanos,
     pub timeout: Nanos,

@@ -30,8 +30,7 @@ pub struct Outcome {
     pub pings: u64,
     /// How often the rule's timer went off.
     pub wakes: u64,
-    /// Seconds from the death to the close, without the time in which the host was suspended; `None` if it did not happen
-    /// while it was watched.
+    /// Seconds from the death to the close, without those of a suspended host; `None` if it was not found while watched.
     pub found: Option<f64>,
     /// The same until the suspicion, if there was one before the close.
     pub doubted: Option<f64>,

@@ -38,8 +38,7 @@ impl<'a, R: Rule, M: Fn(u64, Nanos) -> R> Simulation<'a, M> {
 }
 
 impl<'a, R: Rule, M: Fn(u64, Nanos) -> R, W: Witness> Simulation<'a, M, W> {
-    /// One connection, to its own end or the script's. Its events come from the script and the world, and no peer dies of
-    /// age.
+    /// One connection, to its own end or the script's. The script and the world make its events, and no peer dies of age.
     pub fn tell(world: &'a World, make: M, seed: u64, script: &'a Script, witness: W) {
         let mut simulation = Self::new(world, make, witness, seed, script.ends_at);
         simulation.script = Some(script);
