@@ -137,7 +137,7 @@ fn a_name_with_the_last_breath_leaves_no_ghost(name: &str) {
     // Joins are reported after the ends, so by now they would have been reported.
     let _zoe = chat.enter("zoe");
     ann.hears("zoe joined");
-    eventually("nobody is left of them", || {
+    eventually("none of them is left", || {
         let heard = ann.heard.lock().unwrap();
         let count =
             |what: &str| heard.iter().filter(|line| line.starts_with("eve") && line.ends_with(what)).count();

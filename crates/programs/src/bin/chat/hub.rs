@@ -174,7 +174,9 @@ impl Hub {
             // It is not our page.
             Err(_) => {
                 if let Some(connection) = self.connections.get_mut(&key) {
-                    send(connection, || Order::Close(CloseCode::INVALID_PAYLOAD, "what is that?"));
+                    send(connection, || {
+                        Order::Close(CloseCode::INVALID_PAYLOAD, "this is no message of the chat")
+                    });
                 }
                 self.end(key, now);
             }
@@ -233,7 +235,7 @@ impl Hub {
         connection.paid = connection.paid.max(now) + EACH;
         if connection.paid > now + EACH * BURST {
             connection.paid = now + EACH * BURST;
-            return self.refuse(key, Some(&line), "so many at once");
+            return self.refuse(key, Some(&line), "too many messages at once");
         }
         let words = json(&Tell::Line(room.say(user, line, text, wall_clock_ms())));
         self.send_all(&place, &words);
