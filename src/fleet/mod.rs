@@ -43,8 +43,9 @@ use crate::time::{Timestamp, nanos};
 /// and wait for input or until [`poll_timeout`](Self::poll_timeout).
 ///
 /// It costs 136 bytes for each connection, and an event touches one cache line of them. A poll checks at most 64
-/// connections, whatever has fallen due. No call ever works on all connections at once. Memory grows with the largest number
-/// of connections held at once, by chunks of 512. It is reused and never freed.
+/// connections, whatever has fallen due. No call works on all connections at once, except for
+/// [a second command](Self::probe_all) for all of them while the first one is being carried out. Memory grows with the
+/// largest number of connections held at once, by chunks of 512. It is reused and never freed.
 ///
 /// ```
 /// use core::time::Duration;
@@ -251,7 +252,7 @@ impl Fleet {
     /// Makes a ping of every connection due now: the network changed, or the host woke.
     ///
     /// This call itself is cheap. The next polls carry out the command, for some connections at a time, before anything
-    /// else.
+    /// else. If they are not done with an earlier command for all, this call finishes that one first.
     pub fn probe_all(&mut self, now: Timestamp) {
         self.start_broadcast(Input::Probe, now);
     }
@@ -316,7 +317,7 @@ impl Fleet {
         if self.broadcast.is_some() || self.wheel.is_due() {
             return Some(self.now);
         }
-        self.wheel.next_at()
+        self.wheel.next_at().map(|at| at.max(self.now))
     }
 
     /// The seed of a connection's machine. Its lower half is the tag, by which a state knows its connection.
