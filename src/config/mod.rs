@@ -291,7 +291,7 @@ impl Config {
         duration(self.probe_timeout)
     }
 
-    /// How long a peer may go without a data message. Default `Duration::MAX`: for ever.
+    /// How long a peer may go without a data message or a part of one. Default `Duration::MAX`: for ever.
     #[must_use]
     pub const fn idle_timeout(&self) -> Duration {
         duration(self.idle_timeout)

@@ -271,6 +271,7 @@ impl Fleet {
     ///
     /// A poll is short, whatever has fallen due. After 64 connections without an action it returns `None`, so that the
     /// caller reads its sockets first. `poll_timeout` then returns the latest moment seen: do not wait, and poll again.
+    #[must_use = "a dropped action is a ping never sent or a death never reported"]
     pub fn poll(&mut self, now: Timestamp) -> Option<(Key, Action)> {
         let now = self.advance(now);
         if self.broadcast.is_some() && !self.continue_broadcast() {
