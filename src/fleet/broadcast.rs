@@ -5,9 +5,7 @@ use alloc::collections::BTreeSet;
 use super::configs::config_of;
 use super::observe::hand_in;
 use super::{Fleet, Slot};
-use crate::config::Config;
 use crate::observer::Input;
-use crate::state::State;
 use crate::time::Timestamp;
 
 /// A walk over the slots. If a caller uses a connection that the walk has not reached yet, the command is carried out for it
@@ -24,12 +22,6 @@ pub(super) struct Broadcast {
 
 /// How many slots of a broadcast a poll serves. They are adjacent in memory, and each takes a few nanoseconds.
 const SLOTS_A_POLL: u32 = 128;
-
-impl Broadcast {
-    fn needs(&self, slot: u32) -> bool {
-        (self.next..self.end).contains(&slot) && !self.served.contains(&slot)
-    }
-}
 
 impl Fleet {
     pub(super) fn start_broadcast(&mut self, command: Input<'static>, now: Timestamp) {
@@ -70,20 +62,18 @@ impl Fleet {
 
     /// Carries out the command for this slot. False: the slot does not need it.
     fn serve(&mut self, slot: u32) -> bool {
-        let Some(broadcast) = self.broadcast.as_ref().filter(|broadcast| broadcast.needs(slot)) else {
-            return false;
-        };
+        let Some((command, at)) = self.pending_command(slot) else { return false };
         let Some(Slot(state)) = self.states.get_mut(slot) else { return false };
         let Some(config) = config_of(&self.configs, &self.reconfigured, slot, state) else { return false };
-        hand_in(state, config, self.observers.get_mut(&slot), broadcast.command, broadcast.at);
+        hand_in(state, config, self.observers.get_mut(&slot), command, at);
         self.wheel.set_due(slot);
         true
     }
 
-    /// Carries out a broadcast's command on a copy of this slot, if the slot still needs it.
-    pub(super) fn apply_pending_broadcast(&self, slot: u32, config: &Config, state: &mut State) {
-        if let Some(broadcast) = self.broadcast.as_ref().filter(|broadcast| broadcast.needs(slot)) {
-            hand_in(state, config, None, broadcast.command, broadcast.at);
-        }
+    /// The command that this slot still needs, and its moment.
+    pub(super) fn pending_command(&self, slot: u32) -> Option<(Input<'static>, Timestamp)> {
+        let broadcast = self.broadcast.as_ref()?;
+        let is_left = (broadcast.next..broadcast.end).contains(&slot) && !broadcast.served.contains(&slot);
+        is_left.then_some((broadcast.command, broadcast.at))
     }
 }

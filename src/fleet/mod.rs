@@ -175,21 +175,19 @@ impl Fleet {
         // A broadcast is only for the connections that existed when it began. Until it is over, new connections get slots
         // beyond its end.
         let free = if self.broadcast.is_none() { self.wheel.take_free() } else { None };
-        let (slot, tag) = match free {
-            Some(slot) => (slot, self.states.get(slot).map_or(Tag::FIRST, |slot| Tag(slot.0.tag()).next())),
-            None => (self.states.len(), Tag::FIRST),
-        };
-        let tag = tag.with_config(config);
-        let key = Key::new(slot, tag);
+        let slot = free.unwrap_or(self.states.len());
+        if slot >= Wheel::capacity() {
+            return Err(FleetError::Full);
+        }
+        let used = free.and_then(|slot| self.states.get(slot));
+        let tag = used.map_or(Tag::FIRST, |Slot(state)| Tag(state.tag()).next());
+        let key = Key::new(slot, tag.with_config(config));
         let state = Slot(State::new(self.seed_of(key), now));
-        if free.is_none() {
-            if slot >= Wheel::capacity() {
-                return Err(FleetError::Full);
-            }
+        if let Some(used) = free.and_then(|slot| self.states.get_mut(slot)) {
+            *used = state;
+        } else {
             self.states.push(state);
             self.wheel.add_node();
-        } else if let Some(free) = self.states.get_mut(slot) {
-            *free = state;
         }
         self.wheel.set_due(slot);
         self.len = self.len.saturating_add(1);
@@ -198,7 +196,8 @@ impl Fleet {
 
     /// Removes a connection, whatever its state, and returns its machine.
     ///
-    /// Do not call it after [`Action::Disconnect`], which has already removed the connection.
+    /// Do not call it after [`Action::Disconnect`], which has already removed the connection. Its observers see no
+    /// `MarkOffline`: if they must, report [`Event::Eof`] instead, and poll.
     ///
     /// # Errors
     ///
