@@ -317,7 +317,7 @@ impl Report {
     }
 }
 
-/// A duration for people: tenths of seconds; below one second, whole milliseconds or microseconds.
+/// A duration for people, rounded down to tenths of seconds; below one second, to milliseconds or microseconds.
 struct Rounded(Duration);
 
 impl fmt::Display for Rounded {

@@ -262,8 +262,8 @@ impl Config {
         duration(if ping < silence { ping } else { silence })
     }
 
-    /// How long silence lasts before a ping. Default 20 s. `Duration::MAX`: no pings except those of `probe`. A value below
-    /// a millisecond is valid, but a [mistake](Self::warnings).
+    /// How long to wait for the next ping; [`Schedule`] says from when. Default 20 s. `Duration::MAX`: no pings except those
+    /// of `probe`. A value below a millisecond is valid, but a [mistake](Self::warnings).
     #[must_use]
     pub const fn interval(&self) -> Duration {
         duration(self.interval)
