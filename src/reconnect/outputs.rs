@@ -12,6 +12,7 @@ where
     F: FnMut() -> B,
 {
     /// The next action. Call until `None`. At most two actions come at one moment.
+    #[must_use = "a dropped action is a dial never made, or one never abandoned"]
     pub fn poll(&mut self, now: Timestamp) -> Option<ReconnectAction> {
         self.advance(now);
         let (dial_at, over) = (self.dial_at(), self.elapsed_at());

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use liveness::transcript::{Page, Recorder, Transcript};
 use liveness::{
-    Action, CloseCode, Config, Event, Fleet, Input, Liveness, Observed, Observer, OnAction, Timestamp,
+    Action, CloseCode, Config, Event, Fleet, Input, Liveness, Observed, Observer, OnAction, Reason, Timestamp,
 };
 use liveness_testing::assert_replays;
 use proptest::prelude::*;
@@ -208,6 +208,25 @@ fn the_observers_of_a_fleets_connection_are_told_the_same() {
     };
     let alone = told(observed_life(Observed::new(Liveness::new(config(), 7, at(0)))));
     assert_eq!(told(observed_life(OneOfTwo::new())), alone);
+}
+
+#[test]
+fn an_observer_that_comes_while_all_are_closed_sees_the_connection_as_it_is() {
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let mut fleet = Fleet::new(config(), 7);
+    let key = fleet.insert(at(0)).unwrap();
+    while fleet.poll(at(0)).is_some() {}
+    fleet.close_all(CloseCode::GOING_AWAY, at(1));
+    fleet.observe(key, Log("a", Arc::clone(&lines)), at(2)).unwrap();
+    fleet.observe(key, Log("b", Arc::clone(&lines)), at(3)).unwrap();
+    assert_eq!(fleet.poll(at(4)), Some((key, Action::MarkOffline(Reason::LocalClosed))));
+    // The command is a thing of the past for each that comes after it.
+    let lines: Vec<_> =
+        lines.lock().unwrap().iter().filter(|line| !line.contains("polling")).cloned().collect();
+    let expected =
+        ["2s a attached (0, 0)", "3s b attached (0, 0)", "4s a changed (0, 0)", "4s b changed (0, 0)"];
+    assert_eq!(lines[..4], expected);
+    assert_eq!(lines[4..], ["a", "b"].map(|log| format!("4s {log} > offline local-closed (0, 0)")));
 }
 
 #[test]

@@ -217,6 +217,17 @@ impl Six for Alone {
     }
 }
 
+/// An input may be the first that a fleet sees of a later time.
+#[test]
+fn a_moment_that_has_passed_is_due_now() {
+    let mut fleet = Fleet::new(Config::DEFAULT, 1);
+    let key = fleet.insert(Timestamp::ZERO).unwrap();
+    while fleet.poll(Timestamp::ZERO).is_some() {}
+    let late = fleet.poll_timeout().unwrap() + Duration::from_secs(5);
+    fleet.handle(key, Event::Data, late).unwrap();
+    assert_eq!(fleet.poll_timeout(), Some(late));
+}
+
 /// The law says nothing about cases that its lives never reach.
 #[test]
 fn lives_of_every_kind_are_lived() {
