@@ -131,7 +131,7 @@ impl<'a> JsonValue<'a> {
         Payload::from_digits(self.bare()?)
     }
 
-    /// The payload, if it is an identifier of ours. One with an escape in it is not ours.
+    /// The payload, if this is one of our identifiers, which have no escapes.
     pub(super) fn ours(self) -> Option<Payload> {
         Payload::from_digits(self.bare()?.strip_prefix(OURS)?)
     }
