@@ -15,7 +15,7 @@ use super::program;
 use liveness_judge::collect;
 use liveness_testing::eventually;
 use liveness_testing::host::{bound, is_timeout};
-use liveness_testing::raw_peer::{Peer, TEXT, frame, millis};
+use liveness_testing::raw_peer::{CLOSE, Peer, TEXT, frame, millis};
 
 /// A timeout that a busy machine does not exceed by itself.
 const SETTINGS: &str = "interval=500ms timeout=4s";
@@ -133,6 +133,20 @@ fn a_name_with_the_last_breath_leaves_no_ghost(name: &str) {
         eve.write(&frame(TEXT, format!("eve {round}").as_bytes()));
     }
     eventually("all their ends", || chat.printed.lock().unwrap().len() == 10);
+    assert_no_ghost(&chat, &ann);
+}
+
+/// A name from a connection that has been given up already.
+fn a_name_after_the_verdict_leaves_no_ghost(name: &str) {
+    let chat = Chat::start(name);
+    let ann = chat.enter("ann");
+    let mut eve = Peer::shake_hands(bound(std::net::TcpStream::connect(chat.address).unwrap()));
+    eve.next_of(CLOSE);
+    eve.write(&frame(TEXT, b"eve 0"));
+    assert_no_ghost(&chat, &ann);
+}
+
+fn assert_no_ghost(chat: &Chat, ann: &Guest) {
     // Reported after them, so they have been reported, if they ever are.
     let _zoe = chat.enter("zoe");
     ann.hears("zoe joined");
@@ -170,4 +184,8 @@ macro_rules! with_each_chat {
     )+};
 }
 
-with_each_chat!(two_talk_and_one_freezes, a_name_with_the_last_breath_leaves_no_ghost);
+with_each_chat!(
+    two_talk_and_one_freezes,
+    a_name_with_the_last_breath_leaves_no_ghost,
+    a_name_after_the_verdict_leaves_no_ghost
+);
