@@ -1,8 +1,8 @@
-//! Replays transcripts and compares what comes out with what they expect.
+//! Replays transcripts, and compares the result with what they expect.
 //!
 //! `cargo run --example replay -- tests/transcripts/*.txt`
 //!
-//! Exit status: 0 where all agree, 1 with a unified diff where not, 2 with FILE:LINE where one cannot be read.
+//! Exit status: 0 if all agree, 1 with a unified diff if not, 2 with FILE:LINE if one cannot be read.
 
 use std::ffi::OsString;
 use std::fs;
@@ -27,7 +27,7 @@ struct Args {
 }
 
 impl Args {
-    /// `None` where help is asked for.
+    /// `None` if help is asked for.
     fn parse(words: impl Iterator<Item = OsString>) -> Result<Option<Self>, String> {
         let mut args = Self::default();
         for word in words {
@@ -47,7 +47,7 @@ impl Args {
     }
 }
 
-/// What became of one file, worst last.
+/// The outcome of one file. The worst comes last.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Outcome {
     Agrees,

@@ -1,4 +1,4 @@
-//! Observers: what they are told, in which order, and that nobody lives otherwise for being observed.
+//! Observers: what they are told, in which order, and that a machine lives the same life when it is observed.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -23,7 +23,7 @@ fn config() -> Config {
     Config::builder().interval(Duration::from_secs(5)).jitter(0).build().unwrap()
 }
 
-/// Writes down each call under a name of its own, with the pings and answers that `peer` has counted.
+/// Writes down each call under a name, with the number of pings and answers that `peer` has counted.
 struct Log(&'static str, Arc<Mutex<Vec<String>>>);
 
 impl Log {
@@ -59,7 +59,7 @@ impl Observer for Log {
     }
 }
 
-/// The two that observe a life see it: a machine's own or a fleet's.
+/// Two observers see a life: that of a single machine, or that of a machine in a fleet.
 trait Life {
     fn observe(&mut self, log: Log, now: Timestamp);
     fn handle(&mut self, event: Event<'_>, now: Timestamp);
@@ -94,7 +94,7 @@ impl Life for Observed {
     }
 }
 
-/// One connection of a fleet, beside one that is nobody's business.
+/// One connection of a fleet, beside another connection.
 struct OneOfTwo {
     fleet: Fleet,
     key: liveness::Key,
@@ -136,7 +136,7 @@ impl Life for OneOfTwo {
     }
 }
 
-/// What two observers, the second attached at 5 s, write down of a life of every kind of input.
+/// What two observers write down about a life with every kind of input. The second one is attached at 5 s.
 fn observed_life(mut life: impl Life) -> Vec<String> {
     let lines = Arc::new(Mutex::new(Vec::new()));
     life.observe(Log("a", Arc::clone(&lines)), at(0));
@@ -199,7 +199,8 @@ fn observers_are_told_each_input_before_and_after_and_each_poll_and_action_in_or
     assert_eq!(lines, expected);
 }
 
-/// A fleet polls nobody for nothing; otherwise its observers are told the same, and nothing of the connection beside.
+/// A fleet polls no machine needlessly. Otherwise its observers are told the same, and nothing about the other
+/// connection.
 #[test]
 fn the_observers_of_a_fleets_connection_are_told_the_same() {
     let told = |lines: Vec<String>| -> Vec<String> {
@@ -225,7 +226,7 @@ fn an_observer_goes_when_its_connection_goes() {
             fleet.remove(key).unwrap();
         }
         assert_eq!(Arc::strong_count(&alive), 1);
-        // The next connection in its place is not observed.
+        // The next connection in this place is not observed.
         let next = fleet.insert(at(0)).unwrap();
         assert_eq!(next.index(), key.index());
         while fleet.poll(at(0)).is_some() {}
@@ -233,7 +234,7 @@ fn an_observer_goes_when_its_connection_goes() {
     }
 }
 
-/// A driver makes the machine, the caller attaches the recorder a little later, and both poll later still.
+/// A driver makes the machine. The caller attaches the recorder a little later, and both poll later still.
 #[test]
 fn a_recorder_that_is_attached_before_anything_happens_tells_of_the_whole_life() {
     let page = Page::default();
@@ -305,7 +306,7 @@ fn a_closure_is_shown_each_action_and_the_machine_that_gave_it() {
     assert_eq!(format!("{peer:?}").matches("observers: 1").count(), 1, "{peer:?}");
 }
 
-/// A life lived twice, once observed.
+/// A life that is lived twice, once with an observer.
 struct Both {
     bare: Liveness,
     observed: Observed,
@@ -388,8 +389,8 @@ impl Both {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// A machine that is observed, by several and from any moment on, lives as if it were not; and an observer is told enough to
-    /// live that life again.
+    /// A machine that is observed, by several observers and from any moment on, lives as if it were not. An observer is
+    /// told enough to repeat that life.
     #[test]
     fn to_be_observed_makes_no_difference(config in settings(), steps in steps(), joins in 0..20_usize) {
         let mut both = Both::new(config);

@@ -1,9 +1,9 @@
-//! The house's English, as far as a program can see it: subject first, "because", "unless", "except".
+//! The house's English, as far as a program can check it: subject first, "because", "unless", "except".
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Rows of tables that programs write from names and texts in `crates` and `tests/breakages`.
+/// Rows of tables that programs write, from names and texts in `crates` and `tests/breakages`.
 const WRITTEN_BY_PROGRAMS: [&str; 1] = ["goes out without a word of it"];
 
 const WORDS: [&str; 13] = [
@@ -39,7 +39,7 @@ const PHRASES: [&[&[&str]]; 18] = [
 ];
 /// "Every 20 s".
 const UNITS: [&str; 5] = ["s", "ms", "min", "seconds", "minutes"];
-/// What is no person, so it is followed by "that".
+/// Things, not persons. "That" follows them, and not "who".
 const THINGS: [&str; 7] = ["peer", "server", "connection", "client", "socket", "machine", "process"];
 /// What begins a sentence: ", for it" is "because it".
 const SUBJECTS: [&str; 13] = [
@@ -92,7 +92,7 @@ fn words(text: &str) -> Vec<Word> {
     found
 }
 
-/// What the house does not say, with its line.
+/// Returns the words that the house does not use, with their lines.
 fn refused(text: &str) -> Vec<(usize, String)> {
     let words = words(text);
     let mut found = Vec::new();

@@ -1,4 +1,4 @@
-//! The server that is judged: a process whose lines are read, or an address.
+//! The server that is judged: either a process, whose lines are read, or an address.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -22,7 +22,7 @@ use crate::wire::Wire;
 /// A peer of the server, with a small receive buffer.
 pub(crate) type Raw = Peer<Wire>;
 
-/// A server: one that runs here, and is killed at the end whatever the end is, or one at an address.
+/// A server: either a process here, which is killed when this is dropped, or one at an address.
 pub struct Server {
     address: SocketAddr,
     request: String,
@@ -42,7 +42,7 @@ pub type Lines = Arc<Mutex<Vec<String>>>;
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It ends a stopped process too.
+        // SIGKILL ends a stopped process too.
         let _ = self.child.kill();
         let _ = self.child.wait();
         if thread::panicking() {
@@ -52,7 +52,7 @@ impl Drop for Process {
     }
 }
 
-/// Collects lines for as long as there are any.
+/// Collects lines until there are no more.
 pub fn collect(from: impl Read + Send + 'static) -> Lines {
     let lines = Lines::default();
     let collected = Arc::clone(&lines);
@@ -87,7 +87,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// What is wrong with the address, in words.
+    /// Says what is wrong with the address.
     pub fn at(url: &str) -> Result<Self, String> {
         let rest = url.strip_prefix("ws://").ok_or("the address does not begin with ws://")?;
         let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
@@ -109,7 +109,7 @@ impl Server {
         self.process.is_some()
     }
 
-    /// The process, if it is our own.
+    /// The process, if it is ours.
     pub fn child(&self) -> Option<&Child> {
         self.process.as_ref().map(|process| &process.child)
     }
@@ -127,11 +127,11 @@ impl Server {
         Peer::accepted(stream)
     }
 
-    /// Comes in, and learns its number. One at a time.
+    /// Connects, and learns the connection's number. Only one may do so at a time.
     pub(crate) fn enter(&self) -> (Visit<'_>, Raw) {
         let known = self.lives();
         let stream = self.dial();
-        // As much as a link with a short queue would hold: what more there is waits at the server, as it should.
+        // As much as a link with a short queue would hold. Everything else must wait at the server.
         SockRef::from(&stream).set_recv_buffer_size(64 * 1024).unwrap();
         let peer = self.shake_hands(Wire::over(stream, self.tls.as_ref()));
         let mut number = Some(self.visits.fetch_add(1, Ordering::Relaxed)).filter(|_| !self.has_lines());
@@ -158,12 +158,12 @@ impl Server {
         lives
     }
 
-    /// How many connections such a change was said of.
+    /// The number of connections that have such a change.
     pub fn count(&self, what: &str) -> usize {
         self.lives().values().filter(|life| life.iter().any(|change| change.what == what)).count()
     }
 
-    /// Waits until everybody has gone, and checks how: online first, one verdict, and `disconnect` last.
+    /// Waits until every connection has ended, and checks the order: online first, one verdict, and `disconnect` last.
     #[track_caller]
     pub fn assert_proper_lives(&self) -> BTreeMap<u64, Vec<Change>> {
         let over = |life: &Vec<Change>| life.last().is_some_and(|change| change.what == "disconnect");
@@ -192,12 +192,12 @@ fn request(host: &str, path: &str) -> String {
     )
 }
 
-/// Our connection, and what the server knows of it.
+/// Our connection, and what the server knows about it.
 pub(crate) struct Visit<'a> {
     server: &'a Server,
     number: u64,
     pub(crate) clock: Clock,
-    /// Who is to live may leave now: the dead would be given up.
+    /// A peer that should live may leave at this time. A dead one would be given up by then.
     pub(crate) end: Timestamp,
 }
 
@@ -206,12 +206,13 @@ impl Visit<'_> {
         self.server.lives()[&self.number].iter().any(|change| change.what == what)
     }
 
-    /// The verdict has fallen, as the server says; where it says nothing, it must have.
+    /// True if the server has said its verdict. A server without lines must have given it by `end`.
     pub(crate) fn is_given_up(&self) -> bool {
         if self.server.has_lines() { self.said("offline") } else { self.clock.now() > self.end }
     }
 
-    /// The server has done with us, as it says; where it says nothing, it must have, after its `close_timeout`.
+    /// Waits until the server has said that the connection is over. A server without lines must have ended it one
+    /// `close_timeout` after `end`.
     pub(crate) fn wait_until_done(&self) {
         if self.server.has_lines() {
             eventually("it is given up", || self.said("offline"));
@@ -222,7 +223,7 @@ impl Visit<'_> {
         }
     }
 
-    /// The whole life, when it is over; `None` where the server says nothing.
+    /// The whole life, when it is over; `None` if the server prints no lines.
     pub(crate) fn life(&self) -> Option<Vec<Change>> {
         self.server.has_lines().then(|| {
             eventually("`disconnect` is said", || self.said("disconnect"));
@@ -240,7 +241,7 @@ pub struct Change {
 }
 
 impl Change {
-    /// `SECONDS online|suspect|offline|disconnect CONNECTION [REASON]`: the reason with `offline`, and only there.
+    /// Reads `SECONDS online|suspect|offline|disconnect CONNECTION [REASON]`. The reason comes with `offline` only.
     pub fn parse(line: &str) -> Option<(u64, Self)> {
         let mut words = line.splitn(4, ' ');
         let at = words.next()?.parse().ok()?;

@@ -40,7 +40,7 @@ pub const REASONS: [&str; 9] = [
     "local-closed",
 ];
 
-/// Waits until it is so, and says how long it took.
+/// Waits until the condition holds, and returns how long it took.
 #[track_caller]
 pub fn eventually(what: &str, mut so: impl FnMut() -> bool) -> Duration {
     let clock = Clock::new();

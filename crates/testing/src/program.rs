@@ -1,4 +1,4 @@
-//! A program with a page, as a process of its own.
+//! A program with a page. It runs as a process of its own.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::eventually;
 
-/// A running program, killed at the end whatever the end is.
+/// A running program. It is killed when this is dropped.
 pub struct Program {
     program: PathBuf,
     flags: Vec<String>,
@@ -37,7 +37,7 @@ impl Program {
         format!("http://{}/", self.address)
     }
 
-    /// Stops the process (SIGSTOP): its sockets stay open, and it says nothing.
+    /// Stops the process (SIGSTOP). Its sockets stay open, and it says nothing.
     pub fn freeze(&self) {
         kill_process(Pid::from_child(&self.child), Signal::STOP).unwrap();
     }
@@ -46,13 +46,13 @@ impl Program {
         kill_process(Pid::from_child(&self.child), Signal::CONT).unwrap();
     }
 
-    /// Ends it at once (SIGKILL); its system closes its sockets.
+    /// Ends it at once (SIGKILL). The system closes its sockets.
     pub fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 
-    /// Starts it anew, on the same port.
+    /// Starts it again, on the same port.
     pub fn restart(&mut self) {
         self.kill();
         let (child, address, complaints) = launch(&self.program, &self.address.to_string(), &self.flags);
@@ -60,7 +60,7 @@ impl Program {
         (self.child, self.complaints) = (child, complaints);
     }
 
-    /// What it has said on stderr since it listens.
+    /// What it has printed on stderr since it began to listen.
     pub fn complaints(&self) -> Vec<String> {
         lock(&self.complaints).clone()
     }
@@ -68,7 +68,7 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // It ends a stopped process too.
+        // SIGKILL ends a stopped process too.
         self.kill();
         if thread::panicking() {
             println!("{} said on stderr:\n{}", self.program.display(), self.complaints().join("\n"));

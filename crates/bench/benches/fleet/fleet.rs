@@ -1,4 +1,4 @@
-//! Ours.
+//! This crate's fleet.
 
 use std::time::Duration;
 
@@ -8,8 +8,8 @@ use crate::contender::{Output, Timers};
 use crate::scan::config;
 use crate::workload::First;
 
-/// A `Fleet`, with the tick that the others have. An event comes with its key, as from an epoll's user data; the
-/// fleet of a benchmark never uses a place twice, so the key is the place.
+/// A `Fleet`, with the same tick as the others. An event comes with its key, as from the user data of epoll. In a
+/// benchmark the fleet never uses a place twice, so the key is the place.
 pub(crate) struct Fleet {
     machines: Machines,
 }
@@ -37,7 +37,7 @@ impl Timers for Fleet {
             Some((key, Action::SendPing(payload))) => Some(Output::Ping((key, payload))),
             Some((_, Action::MarkOnline)) => Some(Output::Other),
             Some((key, action)) => panic!("a live peer was judged: {key:?} {action:?}"),
-            // It has looked at enough for one poll, and lets the loop read its sockets.
+            // `poll` has looked at enough for one call, and lets the loop read its sockets.
             None if self.machines.poll_timeout() == Some(Timestamp::from_nanos(now)) => Some(Output::Other),
             None => None,
         }
@@ -53,8 +53,8 @@ impl Timers for Fleet {
     }
 }
 
-/// As [`Fleet`], of a server that answers: a write follows each data event. Then neither direction is ever silent for long,
-/// and hardly anyone is pinged, as with the peers, who only mind what they hear.
+/// As [`Fleet`], for a server that answers: a write follows each data event. So neither direction is ever silent for
+/// long, and there are hardly any pings. The other contenders have as few, because they look only at what they receive.
 pub(crate) struct Echo(Fleet);
 
 impl Timers for Echo {

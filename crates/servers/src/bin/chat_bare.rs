@@ -1,4 +1,4 @@
-//! A chat on a loop of one's own: one thread, mio, a `Connection` for each guest. A client's first line is its name.
+//! A chat on your own loop: one thread, mio, a `Connection` for each guest. A client's first line is its name.
 //! `cargo run -p liveness-servers --bin chat_bare -- 127.0.0.1:8080 'interval=10s timeout=10s'`
 
 use std::collections::BTreeMap;
@@ -36,7 +36,7 @@ impl Chat {
         self.guests.insert(token, (stream, stranger));
     }
 
-    /// All there is to read, judge and write. False: the guest is gone.
+    /// Reads, judges and writes all that there is. Returns false if the guest is gone.
     fn turn(&mut self, token: usize, now: Timestamp) -> bool {
         let Some((stream, guest)) = self.guests.get_mut(&token) else { return true };
         if let Guest::Stranger(handshake, deadline) = guest {
@@ -47,7 +47,7 @@ impl Chat {
                     *guest = Guest::Open(Box::new(opened.watch(self.config, random_seed(), now)), None);
                 }
                 Err(_) => {
-                    let _ = handshake.write_to(stream); // a refusal, where there is one
+                    let _ = handshake.write_to(stream); // a refusal, if there is one
                     return false;
                 }
             }
@@ -91,7 +91,8 @@ impl Chat {
         !gone
     }
 
-    /// Who reads too slowly misses some; who reads nothing is found out, for the pings wait behind the lines.
+    /// A guest that reads too slowly misses some lines. A guest that reads nothing is found out, because the pings wait
+    /// behind the lines.
     fn tell(&mut self, line: &str, now: Timestamp) {
         for (stream, guest) in self.guests.values_mut() {
             if let Guest::Open(peer, Some(_)) = guest {
@@ -124,7 +125,7 @@ fn main() -> Result<(), Failure> {
     loop {
         let polled = poll.poll(&mut events, clock.until(chat.wake(clock.now())));
         if polled.as_ref().is_err_and(|error| error.kind() != ErrorKind::Interrupted) {
-            polled?; // an interrupted one: the process was stopped, and goes on
+            polled?; // interrupted: the process was stopped, and goes on
         }
         let now = clock.now();
         while let Ok((mut stream, _)) = listener.accept() {
@@ -135,7 +136,8 @@ fn main() -> Result<(), Failure> {
                 chat.welcome(stream, come, now);
             }
         }
-        // A turn for everybody: a room of some hundred. `server_mio` has turns for those that have something to do.
+        // Every guest gets a turn, which is enough for some hundred. `server_mio` gives turns only to those that have
+        // something to do.
         let tokens: Vec<usize> = chat.guests.keys().copied().collect();
         for token in tokens {
             if !chat.turn(token, now) {

@@ -1,4 +1,4 @@
-//! The four small chats, which are one chat: what its people hear of each other, and of one who freezes.
+//! The four small chats, which behave the same: what its people hear of each other, and of one that freezes.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -17,7 +17,7 @@ use liveness_testing::eventually;
 use liveness_testing::host::{bound, is_timeout};
 use liveness_testing::raw_peer::{CLOSE, Peer, TEXT, frame, millis};
 
-/// A timeout that a busy machine does not exceed by itself.
+/// A timeout that is longer than any delay of a busy machine.
 const SETTINGS: &str = "interval=500ms timeout=4s";
 
 struct Chat {
@@ -71,7 +71,7 @@ impl Chat {
     }
 }
 
-/// A client in a thread of its own, that answers pings for as long as this is kept, and longer.
+/// A client in its own thread. It answers pings while the value is kept, or longer.
 struct Guest {
     say: Sender<Message>,
     heard: Arc<Mutex<Vec<String>>>,
@@ -117,14 +117,15 @@ fn two_talk_and_one_freezes(name: &str) {
     bob.hears("cid left");
     let told = clock.now().saturating_duration_since(frozen);
     assert!(told >= config.timeout() + DEFAULT_LINGER, "after {told:?}");
-    // How late it is seen at the most is the machine's affair; simulated clocks hold the rules to it.
+    // The machine decides how late this is seen. Tests with simulated clocks check that bound.
     println!("after {told:?}");
     eventually("the reason", || chat.printed.lock().unwrap().iter().any(|line| line.contains("ping")));
     assert!(!bob.has_heard("bob left"), "{:?}", bob.heard);
     drop(cid);
 }
 
-/// A name and the end in one breath: the end may be seen before the name is handed out, and nobody is to stay for ever.
+/// A name and the end arrive together. The end may be handled before the name is handed out, but no user may stay for
+/// ever.
 fn a_name_with_the_last_breath_leaves_no_ghost(name: &str) {
     let chat = Chat::start(name);
     let ann = chat.enter("ann");
@@ -147,7 +148,7 @@ fn a_name_after_the_verdict_leaves_no_ghost(name: &str) {
 }
 
 fn assert_no_ghost(chat: &Chat, ann: &Guest) {
-    // Reported after them, so they have been reported, if they ever are.
+    // Joins are reported after the ends, so by now they would have been reported.
     let _zoe = chat.enter("zoe");
     ann.hears("zoe joined");
     eventually("nobody is left of them", || {
