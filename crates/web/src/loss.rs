@@ -51,7 +51,8 @@ impl<F: FnMut() -> Backoff + Clone> Link<F> {
         } else {
             self.reconnect.closed(attempt, code, now);
         }
-        if self.dial.is_some() {
+        // A dial that is only to be abandoned, after `close`, is no news.
+        if let DialStatus::Dialling(_) = self.reconnect.status() {
             self.next = Some(Action::Dialling);
         }
     }
