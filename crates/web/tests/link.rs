@@ -449,7 +449,7 @@ fn closing_in_a_hand_over_tells_of_no_other_dial() {
     page.close(CloseCode::NORMAL, at(200));
     assert_eq!(
         polled(&mut page, at(200)),
-        "offline:local-closed leave:1000 abandon end:stopped by this side "
+        "offline:local-closed leave:1000 abandon end:stopped by this side"
     );
 }
 
