@@ -12,11 +12,11 @@ use std::process::ExitCode;
 use liveness::transcript::Transcript;
 
 const HELP: &str = "\
-Replays transcripts: each file's inputs are lived again, and the outputs compared.
+Replays transcripts: repeats each file's inputs, and compares the outputs.
 
 usage: replay [--bless] [--draw] FILE...
 
-  --bless  rewrite the outputs in each file to what came out
+  --bless  write the new outputs into each file
   --draw   draw each life as a picture";
 
 #[derive(Default)]

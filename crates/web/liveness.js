@@ -502,7 +502,7 @@ export class LiveSocket extends EventTarget {
   }
 
   #end(why, code) {
-    // Where a page closes while a hand-over succeeds, nobody else retires it.
+    // If a page closes when a hand-over succeeds, nothing else retires the old socket.
     this.#retire();
     this.#ears?.abort();
     this.#loading = null;

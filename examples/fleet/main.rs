@@ -23,10 +23,10 @@ Many connections, some faults.
 
 usage: fleet [--connections N] [--seconds N | --simulated N] [--seed N]
 
-  --connections N  how many connections, 200 to 16000000; 1000000 where optimised, else 50000
+  --connections N  how many connections, 200 to 16000000; 1000000 in an optimised build, otherwise 50000
   --seconds N      seconds of real time, more or less, 1 to 86400; 20 if not given
   --simulated N    seconds of simulated time instead, 60 to 86400, however long that takes
-  --seed N         what all chances are drawn from; 7 if not given";
+  --seed N         the seed of all random choices; 7 if not given";
 
 struct Args {
     connections: u32,

@@ -38,7 +38,7 @@ enum Start {
     Millis(u16),
     /// A time that counts from 1970.
     Seconds(u32),
-    /// So many nanoseconds, or milliseconds, before the far end of time.
+    /// This many nanoseconds, or milliseconds, before the far end of time.
     NanosLeft(u32),
     MillisLeft(u32),
 }

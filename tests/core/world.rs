@@ -551,7 +551,7 @@ pub(crate) fn fresh(config: &Config, life: &Life) -> Result<(), String> {
     let Some((heard, _)) = before.iter().rfind(|(_, note)| *note == Note::Evidence) else { return Ok(()) };
     let patience = life.awaited(before).iter().map(|(_, patience)| *patience).min();
     if at.saturating_duration_since(*heard) < patience.unwrap_or(config.timeout()) {
-        return life.broken("times out though it was just heard");
+        return life.broken("times out although it was just heard");
     }
     Ok(())
 }

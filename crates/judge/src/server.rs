@@ -114,7 +114,8 @@ impl Server {
         let mut lives = BTreeMap::<u64, Vec<Change>>::new();
         let Some(process) = &self.process else { return lives };
         for line in process.lines.lock().iter() {
-            let (connection, change) = Change::parse(line).unwrap_or_else(|| panic!("no such line: {line}"));
+            let (connection, change) =
+                Change::parse(line).unwrap_or_else(|| panic!("this is no line of a server: {line}"));
             lives.entry(connection).or_default().push(change);
         }
         lives
@@ -178,7 +179,7 @@ impl Visit<'_> {
     pub(crate) fn wait_until_done(&self) {
         if self.server.has_lines() {
             eventually("it is given up", || self.said("offline"));
-            eventually("it is done with", || self.said("disconnect"));
+            eventually("the connection is over", || self.said("disconnect"));
         } else {
             let done = self.end + millis(6000);
             sleep(done.saturating_duration_since(self.clock.now()));
@@ -234,5 +235,5 @@ pub(crate) fn improper(life: &[Change]) -> Option<String> {
         && count("disconnect") == 1
         && words.windows(2).all(|pair| pair[0] != pair[1])
         && life.windows(2).all(|pair| pair[0].at <= pair[1].at);
-    (!proper).then(|| format!("its life is told as {words:?}"))
+    (!proper).then(|| format!("its lines are in the wrong order: {words:?}"))
 }

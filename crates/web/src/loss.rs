@@ -51,7 +51,7 @@ impl<F: FnMut() -> Backoff + Clone> Link<F> {
         } else {
             self.reconnect.closed(attempt, code, now);
         }
-        // A dial that is only to be abandoned, after `close`, is no news.
+        // After `close` a dial is only abandoned, so it is not reported.
         if let DialStatus::Dialling(_) = self.reconnect.status() {
             self.next = Some(Action::Dialling);
         }

@@ -183,7 +183,7 @@ impl Witness {
         match action {
             Action::Dial => {
                 assert!(!self.dialled && !self.to_retire && !self.ended, "two dials");
-                assert!(!self.lost, "it dials where there is no network");
+                assert!(!self.lost, "it dials without a network");
                 (self.dialled, self.dials) = (true, self.dials + 1);
             }
             Action::Dialling => assert!(!self.serves && !self.ended),
@@ -247,7 +247,7 @@ impl Witness {
             assert!(count <= 10, "without end");
         }
         assert!(!self.to_retire, "two connections outlive a turn");
-        assert!(page.poll_timeout().is_none_or(|due| due > now), "it fires for nothing");
+        assert!(page.poll_timeout().is_none_or(|due| due > now), "its timer fires needlessly");
     }
 
     /// The page looks when it should.
@@ -264,7 +264,7 @@ impl Witness {
             Step::Live(time) => self.live(page, *now + millis(time), now),
             Step::Sleep(time) => *now += millis(time),
             Step::Opened if self.dialled => {
-                assert!(page.opened(*now), "it was dialled and not left");
+                assert!(page.opened(*now), "it was dialled, and never left");
                 self.lost = false;
                 (self.dialled, self.to_retire) = (false, self.serves);
                 (self.serves, self.open) = (true, false);

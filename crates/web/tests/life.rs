@@ -47,7 +47,7 @@ fn turn_with(page: &mut Page, wall: Timestamp, is_seen: bool, now: Timestamp) ->
         }
         actions.push(action);
     }
-    assert!(page.poll_timeout().is_none_or(|due| due > now), "it fires for nothing");
+    assert!(page.poll_timeout().is_none_or(|due| due > now), "its timer fires needlessly");
     actions
 }
 
@@ -134,7 +134,7 @@ fn while_the_system_is_offline_nothing_is_dialled_and_at_once_when_it_is_back() 
     page.wake(at(51_000));
     let life = live(&mut page, at(3_600_000));
     let offline = moment_of(&life, |action| matches!(action, Action::Offline(Reason::PingTimeout)));
-    assert_eq!(offline, Some(at(55_050)), "a wait that was cut short is not begun anew: {life:?}");
+    assert_eq!(offline, Some(at(55_050)), "a wait that was cut short does not begin again: {life:?}");
     assert_eq!(moment_of(&life, is_dial), None);
     assert_eq!(moment_of(&life, |action| action == Action::Wait(None)), offline);
     assert!(page.is_offline());

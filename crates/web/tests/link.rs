@@ -76,7 +76,7 @@ fn polled(page: &mut Page, now: Timestamp) -> String {
             }
         };
     }
-    assert!(page.poll_timeout().is_none_or(|due| due > now), "it would be called for nothing");
+    assert!(page.poll_timeout().is_none_or(|due| due > now), "it would be called needlessly");
     words.trim_end().to_owned()
 }
 

@@ -109,7 +109,8 @@ fn the_gallery_is_as_it_was_lived() {
     while let Some((before, after)) = rest.split_once(BEGIN) {
         let (name, after) = after.split_once(" -->\n").expect("a name");
         let protocol = protocols.iter().find(|protocol| protocol.name == name);
-        let protocol = protocol.unwrap_or_else(|| panic!("the gallery shows {name}, which is none of them"));
+        let protocol =
+            protocol.unwrap_or_else(|| panic!("the gallery shows {name}, which is no protocol here"));
         let (_, after) = after.split_once(END).expect("an end");
         write!(fresh, "{before}{BEGIN}{name} -->\n{}{END}", lived(protocol)).unwrap();
         (rest, shown) = (after, shown + 1);
@@ -122,7 +123,7 @@ fn the_gallery_is_as_it_was_lived() {
     let (mut line, pairs) = (0, page.lines().zip(fresh.lines()));
     for (is, should_be) in pairs {
         line += 1;
-        assert_eq!(is, should_be, "docs/dialects.md, line {line}: BLESS=1 writes it anew");
+        assert_eq!(is, should_be, "docs/dialects.md, line {line}: BLESS=1 writes it again");
     }
     assert_eq!(page.lines().count(), fresh.lines().count());
 }

@@ -82,7 +82,7 @@ fn two_ends_that_talk_live_and_beat_all_the_same() {
 fn assert_found(name: &str, live: &End, frozen: Timestamp, now: Timestamp) -> bool {
     let bound = live.config().detection_bound(Duration::ZERO);
     if bound == Duration::MAX {
-        assert_eq!(live.verdict, None, "{name}: it has nothing to judge by");
+        assert_eq!(live.verdict, None, "{name}: it has no clock that could give a verdict");
         return false;
     }
     let Some((at, reason)) = live.verdict else { panic!("{name}: not found, {}", live.machine.report(now)) };

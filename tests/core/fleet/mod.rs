@@ -231,5 +231,5 @@ fn lives_of_every_kind_are_lived() {
         looks += reached.silent_looks;
     }
     assert!(all.pings > 600 && all.verdicts > 300 && all.ends > 300, "{all:?}");
-    assert!(looks > 300, "{looks} looks for nothing");
+    assert!(looks > 300, "{looks} looks without an action");
 }

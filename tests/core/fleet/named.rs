@@ -24,7 +24,7 @@ fn drain(fleet: &mut Fleet, now: Timestamp) -> Vec<(Key, Action)> {
             return actions;
         }
     }
-    panic!("the fleet has something to do for ever");
+    panic!("the fleet never rests");
 }
 
 #[test]

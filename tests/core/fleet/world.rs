@@ -173,7 +173,7 @@ impl World {
         // The twin begins as a copy of the fleet's machine, because the fleet chooses the seed.
         let machine = self.fleet.get(key).unwrap();
         assert!(self.twins.insert(key, Twin { machine, payloads: Vec::new() }).is_none(), "{key:?} twice");
-        assert!(!self.stale.contains(&key), "{key:?} was another connection's");
+        assert!(!self.stale.contains(&key), "{key:?} belonged to another connection");
         if self.observed && key.index() % 3 == 0 {
             self.fleet.observe(key, Mirror::default(), self.now).unwrap();
         }
@@ -222,7 +222,7 @@ impl World {
             | Step::Sleep { .. }
             | Step::Wait { .. }
             | Step::TurnBack { .. }
-            | Step::Stale { .. } => unreachable!("these are nobody's in particular"),
+            | Step::Stale { .. } => unreachable!("these steps are about no single connection"),
         }
     }
 
@@ -258,7 +258,7 @@ impl World {
     fn act(&mut self, key: Key, action: Action, at: Timestamp) {
         let twin = self.twins.get_mut(&key).unwrap_or_else(|| panic!("{action:?} of {key:?}, which is gone"));
         let expected = twin.machine.poll(at);
-        assert_eq!(expected, Some(action), "{key:?} at {at}: the machine alone would say something else");
+        assert_eq!(expected, Some(action), "{key:?} at {at}: the single machine gives something else");
         self.reached.actions += 1;
         match action {
             Action::SendPing(payload) => {
@@ -283,7 +283,7 @@ impl World {
         let mut count = 0;
         for (key, machine) in self.fleet.iter() {
             count += 1;
-            let twin = self.twins.get_mut(&key).unwrap_or_else(|| panic!("{key:?} is nobody"));
+            let twin = self.twins.get_mut(&key).unwrap_or_else(|| panic!("{key:?} has no twin"));
             if machine != twin.machine {
                 assert_eq!(twin.machine.poll(self.latest), None, "the fleet kept an action of {key:?}");
                 self.reached.silent_looks += 1;
@@ -302,7 +302,7 @@ impl World {
     fn check_lateness(&self, at: Timestamp) {
         for (key, twin) in &self.twins {
             if let Some(due) = twin.due() {
-                assert!(due + self.tick > at, "{key:?} was due at {due} and is still not looked at, at {at}");
+                assert!(due + self.tick > at, "{key:?} was due at {due} and is not looked at yet, at {at}");
             }
         }
         let next = self.fleet.poll_timeout();

@@ -171,7 +171,7 @@ impl World {
             let change = self.lease.poll(self.now).map(named);
             assert_eq!(change, self.reference.poll(), "{}", self.story());
             let Some(change) = change else { break };
-            assert!(due.is_some_and(|due| due <= self.latest), "told, and not due: {}", self.story());
+            assert!(due.is_some_and(|due| due <= self.latest), "reported, but not due: {}", self.story());
             match change {
                 LeaseChange::Returned { .. } => returns += 1,
                 LeaseChange::Granted { .. }

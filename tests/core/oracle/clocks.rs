@@ -195,7 +195,7 @@ impl Past<'_> {
                     Duration::from_nanos(smoothed.saturating_add(variation.saturating_mul(4))).max(at_least)
                 })
             }
-            other => panic!("the reference knows no {other:?}"),
+            other => panic!("the reference does not know {other:?}"),
         };
         // Only once for each wait: evidence ends a suspicion but not the writing, so the same wait could give another
         // one.
@@ -225,7 +225,7 @@ impl Past<'_> {
                 let wrote = self.at(self.last_or_opening(is_write));
                 pinged_at.max(wrote.min(self.at(self.latest_evidence())))
             }
-            other => panic!("the reference knows no {other:?}"),
+            other => panic!("the reference does not know {other:?}"),
         };
         probe_due.min(later(since, self.config().interval()))
     }

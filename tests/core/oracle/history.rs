@@ -166,7 +166,7 @@ impl Past<'_> {
         match self.config_of(fact).evidence() {
             Evidence::AnyTraffic => is_heard(fact),
             Evidence::PongOnly => matches!(fact.what, What::Answered(_)),
-            other => panic!("the reference knows no {other:?}"),
+            other => panic!("the reference does not know {other:?}"),
         }
     }
 

@@ -86,7 +86,7 @@ impl Setting {
                 Suspicion::Never => Duration::MAX,
                 Suspicion::After(after) => after,
                 Suspicion::Adaptive { at_least } => at_least,
-                other => panic!("the reference knows no {other:?}"),
+                other => panic!("the reference does not know {other:?}"),
             },
             Self::Token => match config.control_budget() {
                 Some((_, per_second @ 1..)) => Duration::from_nanos(1_000_000_000 / u64::from(per_second)),

@@ -166,7 +166,7 @@ proptest! {
             while let Some(due) = presence.poll_timeout().filter(|due| *due <= at(until)) {
                 polls += 1;
                 let change = presence.poll(due);
-                prop_assert!(change.is_some(), "polled at {due} for nothing");
+                prop_assert!(change.is_some(), "polled needlessly at {due}");
                 let change = change.unwrap();
                 match change.status() {
                     Status::Offline => list.remove(change.user()),

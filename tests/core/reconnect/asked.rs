@@ -357,7 +357,7 @@ fn a_dial_whose_time_ran_out_asleep_is_abandoned_at_the_second_look() {
     // A dial may take 20 s. More than a second after that counts as late.
     let (action, due, mut client, first) = asleep(at(500));
     assert_eq!((action, due), (None, Some(at(501))));
-    assert!(client.connected(first, at(500)), "its success was lying there");
+    assert!(client.connected(first, at(500)), "its success was unread");
     let (_, _, mut client, first) = asleep(at(500));
     assert_eq!(client.poll(at(501)), Some(ReconnectAction::Abandon(first)));
     assert_eq!(client.poll_timeout(), Some(at(506)));

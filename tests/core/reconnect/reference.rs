@@ -355,7 +355,7 @@ impl<'a> Opinion<'a> {
                 // If the server said nothing, it asked for nothing.
                 Some(Ask { at_least: nanos(at_least), spread, owes_draw: code != 1006 })
             }
-            other => panic!("the reference knows no {other:?}"),
+            other => panic!("the reference does not know {other:?}"),
         }
     }
 

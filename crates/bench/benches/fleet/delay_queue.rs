@@ -75,7 +75,7 @@ impl Timers for TokioUtil {
         let number = expired.into_inner();
         let due = self.at(now + TIMEOUT);
         let connection = &mut self.connections[number as usize];
-        assert!(!connection.awaiting, "a live peer was judged");
+        assert!(!connection.awaiting, "a live peer was given up");
         *connection = Connection { key: self.queue.insert_at(number, due), awaiting: true };
         Some(Output::Ping(number))
     }

@@ -29,14 +29,14 @@ impl Timers for Fleet {
     // The event is a literal at the call, as in a driver.
     fn data(&mut self, connection: u32, now: u64) {
         let told = self.machines.handle(key(connection), Event::Data, Timestamp::from_nanos(now));
-        assert!(told.is_ok(), "nobody dies here");
+        assert!(told.is_ok(), "no connection ends here");
     }
 
     fn poll(&mut self, now: u64) -> Option<Output<Self::Ping>> {
         match self.machines.poll(Timestamp::from_nanos(now)) {
             Some((key, Action::SendPing(payload))) => Some(Output::Ping((key, payload))),
             Some((_, Action::MarkOnline)) => Some(Output::Other),
-            Some((key, action)) => panic!("a live peer was judged: {key:?} {action:?}"),
+            Some((key, action)) => panic!("a live peer was given up: {key:?} {action:?}"),
             // `poll` has looked at enough for one call, and lets the loop read its sockets.
             None if self.machines.poll_timeout() == Some(Timestamp::from_nanos(now)) => Some(Output::Other),
             None => None,
@@ -45,7 +45,7 @@ impl Timers for Fleet {
 
     fn pong(&mut self, (key, payload): Self::Ping, now: u64) {
         let told = self.machines.handle(key, Event::Pong(payload.as_bytes()), Timestamp::from_nanos(now));
-        assert!(told.is_ok(), "nobody dies here");
+        assert!(told.is_ok(), "no connection ends here");
     }
 
     fn next(&self) -> Option<u64> {
@@ -66,7 +66,7 @@ impl Timers for Echo {
     fn data(&mut self, connection: u32, now: u64) {
         self.0.data(connection, now);
         let told = self.0.machines.handle(key(connection), Event::Wrote, Timestamp::from_nanos(now));
-        assert!(told.is_ok(), "nobody dies here");
+        assert!(told.is_ok(), "no connection ends here");
     }
     fn poll(&mut self, now: u64) -> Option<Output<Self::Ping>> {
         self.0.poll(now)

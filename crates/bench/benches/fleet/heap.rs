@@ -64,7 +64,7 @@ impl Timers for LazyDeletion {
             let Reverse(entry) = PeekMut::pop(top);
             let newest = self.connections[entry.connection as usize];
             if newest.generation == entry.generation {
-                assert!(!newest.awaiting, "a live peer was judged");
+                assert!(!newest.awaiting, "a live peer was given up");
                 self.arm(entry.connection, now + TIMEOUT, true);
                 return Some(Output::Ping(entry.connection));
             }
@@ -121,7 +121,7 @@ impl Timers for LazyRearm {
             let deadline = &mut self.connections[connection as usize];
             let genuine = deadline.due <= now;
             if genuine {
-                assert!(!deadline.awaiting, "a live peer was judged");
+                assert!(!deadline.awaiting, "a live peer was given up");
                 *deadline = Deadline { due: now + TIMEOUT, awaiting: true };
             }
             // It sinks to its place when `top` is dropped.

@@ -49,7 +49,7 @@ impl Timers for Scan {
         match self.found.pop()? {
             (connection, Action::SendPing(payload)) => Some(Output::Ping((connection, payload))),
             (_, Action::MarkOnline) => Some(Output::Other),
-            (_, action) => panic!("a live peer was judged: {action:?}"),
+            (_, action) => panic!("a live peer was given up: {action:?}"),
         }
     }
 

@@ -45,7 +45,7 @@ async fn heartbeat(connection: u32, heard: Arc<Notify>, pings: UnboundedSender<u
                     return;
                 }
                 let answer = timeout(Duration::from_nanos(TIMEOUT), heard.notified()).await;
-                assert!(answer.is_ok(), "a live peer was judged");
+                assert!(answer.is_ok(), "a live peer was given up");
             }
         }
         ticker.reset();

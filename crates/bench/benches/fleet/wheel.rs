@@ -71,7 +71,7 @@ impl Timers for NexusTimer {
         let number = self.expired.pop()?;
         let due = self.at(now + TIMEOUT);
         let connection = &mut self.connections[number as usize];
-        assert!(!connection.awaiting, "a live peer was judged");
+        assert!(!connection.awaiting, "a live peer was given up");
         connection.awaiting = true;
         let fired = connection.timer.replace(self.wheel.schedule(due, number));
         self.wheel.free(fired.expect("a timer is set whenever it can fire"));

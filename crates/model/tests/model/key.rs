@@ -220,7 +220,7 @@ mod tests {
                     let keys = [&one, &other].map(|after| text(&after.machine, plan, after.now));
                     assert!(
                         did[0] == did[1] && keys[0] == keys[1],
-                        "alike to the checker, and yet {touch:?} tells them apart: {did:?}\n{next:?}\n{twin:?}",
+                        "the same to the checker, but {touch:?} tells them apart: {did:?}\n{next:?}\n{twin:?}",
                         next = next.machine,
                         twin = twin.machine
                     );

@@ -475,7 +475,7 @@ fn who_talks_too_much_is_slowed_and_what_comes_twice_is_said_once() {
     for number in 0..20 {
         ada.say(&json!({ "type": "say", "key": number.to_string(), "text": "again" }));
     }
-    assert_eq!(ada.until(|told| told["type"] == "refused")["why"], "so many at once");
+    assert_eq!(ada.until(|told| told["type"] == "refused")["why"], "too many messages at once");
     sleep(millis(1500));
     ada.say(&json!({ "type": "say", "key": "rested", "text": "slowly" }));
     ada.until(|told| told["type"] == "line" && told["key"] == "rested");

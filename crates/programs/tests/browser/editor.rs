@@ -366,7 +366,7 @@ fn a_server_that_starts_anew_keeps_the_text_and_refuses_the_pen_of_before() {
     program.restart();
     let_go(&ann);
     ann.eventually("it is told", |page| refused(page).0 == [" late"]);
-    assert!(refused(&ann).1.contains("before the server was started anew"), "{}", refused(&ann).1);
+    assert!(refused(&ann).1.contains("before the server was restarted"), "{}", refused(&ann).1);
     connected(&bob);
     takes(&bob);
     bob.write("#text", " on");

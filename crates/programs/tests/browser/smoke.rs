@@ -291,7 +291,7 @@ fn a_cut_is_noticed_by_the_server_and_by_no_event_of_the_page() {
         page.eventually("it dials again", |page| {
             number(page, "#beats") > 3 && page.text("#link") == "Connected"
         });
-        eventually("it is online anew", || {
+        eventually("it is online again", || {
             stage.lives().get(1).is_some_and(|life| life.starts_with(&[Action::MarkOnline]))
         });
     }
@@ -340,7 +340,7 @@ fn a_forgotten_connection_stays_dead_and_a_new_one_lives() {
     });
     proxy.heal();
     sleep(millis(300));
-    assert_eq!(page.text("#link"), "Connected", "nobody tells it, ever");
+    assert_eq!(page.text("#link"), "Connected", "nobody ever tells it");
     assert_eq!(stage.lives()[1], [Action::MarkOnline]);
     assert_eq!(second.text("#link"), "Connected");
     page.reload();

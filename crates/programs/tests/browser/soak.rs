@@ -89,7 +89,7 @@ impl Link {
             Trouble::Forget => self.proxy.forget(),
             Trouble::Reset => self.proxy.reset(),
             Trouble::Reload => drop(self.page.reload()),
-            Trouble::Halt | Trouble::Restart => unreachable!("these befall the program"),
+            Trouble::Halt | Trouble::Restart => unreachable!("these happen to the program"),
         }
         self.trouble = Some((trouble, until));
     }

@@ -85,7 +85,7 @@ impl Chat {
             }
         }
         if gone {
-            self.people.set_status(&token, Status::Offline, now); // also where the name came after the verdict
+            self.people.set_status(&token, Status::Offline, now); // the name may have come after the verdict
         }
         lines.iter().for_each(|line| self.tell(line, now));
         !gone

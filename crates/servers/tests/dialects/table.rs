@@ -76,7 +76,7 @@ pub(crate) fn compare(row: &Row<'_>) {
         let said = there.map_or("", |index| &rows[index]);
         assert!(
             said.ends_with(&row.cells()),
-            "docs/dialects.md: {said:?}\nseen: {line}\nBLESS=1 writes it anew"
+            "docs/dialects.md: {said:?}\nseen: {line}\nBLESS=1 writes it again"
         );
         return;
     }

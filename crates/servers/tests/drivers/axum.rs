@@ -81,7 +81,7 @@ async fn a_client_that_only_reads_lives_and_closes_properly() {
     let mut client = connect(address).await;
     for _ in 0..8 {
         let message = timeout(PATIENCE, client.next()).await.expect("a ping comes");
-        assert!(message.expect("it was let go").unwrap().is_ping());
+        assert!(message.expect("the connection was ended").unwrap().is_ping());
     }
     client.send(WsMessage::text("still here")).await.unwrap();
     while client.next().await.unwrap().unwrap() != WsMessage::text("still here") {}

@@ -126,7 +126,7 @@ fn a_name_with_the_last_breath_leaves_no_ghost(name: &str) {
     assert_no_ghost(&chat, &ann);
 }
 
-/// A name from a connection that has been given up already.
+/// A name comes from a connection that was given up before.
 fn a_name_after_the_verdict_leaves_no_ghost(name: &str) {
     let chat = Chat::start(name);
     let ann = chat.enter("ann");
@@ -140,7 +140,7 @@ fn assert_no_ghost(chat: &Chat, ann: &Guest) {
     // Joins are reported after the ends, so by now they would have been reported.
     let _zoe = chat.enter("zoe");
     ann.hears("zoe joined");
-    eventually("nobody is left of them", || {
+    eventually("none of them is left", || {
         let heard = ann.heard.lock().unwrap();
         let count =
             |what: &str| heard.iter().filter(|line| line.starts_with("eve") && line.ends_with(what)).count();

@@ -83,7 +83,7 @@ impl Work {
     #[track_caller]
     fn assert_calm(&self, what: &str, sleeps: u64) {
         println!("{what}: {self:?}, {sleeps} sleeps allowed");
-        assert!(self.sleeps <= sleeps, "{what}: it wakes for nothing: {self:?}, {sleeps} allowed");
+        assert!(self.sleeps <= sleeps, "{what}: it wakes needlessly: {self:?}, {sleeps} allowed");
         assert!(self.asleep > Self::LOOKS / 10, "{what}: it spins: {self:?}");
     }
 }
@@ -129,7 +129,7 @@ fn what_waits_costs_a_turn_for_each_thing_that_happens(example: Example) {
     let mut idle: Vec<_> = (0..50).map(|_| server.peer()).collect();
     let work = Work::of(&server, |_| ());
     let mut pings = 0;
-    eventually("they are asked", || {
+    eventually("they are pinged", || {
         pings += idle.iter_mut().map(new_pings).sum::<u64>();
         pings >= 50
     });
@@ -266,7 +266,7 @@ fn the_end_is_found_behind_a_flood_after_the_verdict(example: Example) {
         } else {
             peer.0.shutdown(Shutdown::Write).unwrap();
         }
-        eventually("it is let go", || server.count("disconnect") > before);
+        eventually("the connection ends", || server.count("disconnect") > before);
     }
     server.assert_proper_lives();
 }

@@ -232,7 +232,7 @@ fn a_server_may_be_stopped_in_any_phase_of_the_cycle_again_and_again(example: Ex
         eventually("they go on", || cycle.answered.iter().all(|answered| answered.load(Relaxed) >= 6));
         cycle.over.store(true, Relaxed);
     });
-    println!("{asked:?} owed an answer");
+    println!("{asked:?} had a ping to answer");
     let lives = server.assert_proper_lives();
     assert_eq!(lives.len(), CLIENTS);
     for life in lives.values() {

@@ -174,7 +174,9 @@ impl Hub {
             // It is not our page.
             Err(_) => {
                 if let Some(connection) = self.connections.get_mut(&key) {
-                    send(connection, || Order::Close(CloseCode::INVALID_PAYLOAD, "what is that?"));
+                    send(connection, || {
+                        Order::Close(CloseCode::INVALID_PAYLOAD, "this is no message of the chat")
+                    });
                 }
                 self.end(key, now);
             }
@@ -187,7 +189,7 @@ impl Hub {
         };
         let place = words::room(room);
         let user = self.secret.hash_one(token) >> 11;
-        // From a connection that is over, or was turned out, it comes too late: nothing would end it here.
+        // A connection that is over may still speak. Its hello would bring in a user that nothing removes.
         let here = self.connections.get(&key).filter(|here| here.health.status != Status::Offline);
         let Some(here) = here else { return };
         if here.at.as_ref().is_some_and(|(at, who)| (at, *who) != (&place, user)) {
@@ -235,7 +237,7 @@ impl Hub {
         connection.paid = connection.paid.max(now) + EACH;
         if connection.paid > now + EACH * BURST {
             connection.paid = now + EACH * BURST;
-            return self.refuse(key, Some(&line), "so many at once");
+            return self.refuse(key, Some(&line), "too many messages at once");
         }
         let words = json(&Tell::Line(room.say(user, line, text, wall_clock_ms())));
         self.send_all(&place, &words);
@@ -377,7 +379,7 @@ mod tests {
         hub.handle(Input::Open(outbox, tell));
         let key = told.try_recv().unwrap();
         hub.handle(Input::Said(key, "no message of a page".into()));
-        // Behind it, in the same breath.
+        // It comes right behind.
         hub.handle(Input::Said(key, r#"{"type":"hello","token":"t","name":"eve","room":"r"}"#.into()));
         hub.handle(Input::Ended(key));
         hub.poll();

@@ -13,8 +13,9 @@ use liveness_programs::cluster::redis_server::{Kept, RedisServer};
 use liveness_programs::cluster::settings::Settings;
 use liveness_programs::web::Failure;
 
-const HELP: &str = "kill N, stop N, cont N, start N   a node: SIGKILL, SIGSTOP, SIGCONT, anew on its port
-redis kill, redis start           Redis: SIGKILL, anew with what it had written
+const HELP: &str =
+    "kill N, stop N, cont N, start N   a node: SIGKILL, SIGSTOP, SIGCONT, start again on its port
+redis kill, redis start           Redis: SIGKILL, start again with what it had written
 help, quit                        or Ctrl-C";
 
 struct Stage {
@@ -57,7 +58,7 @@ pub(crate) async fn run(program: &Program, settings: Settings) -> Result<(), Fai
     let (bound, after) = (settings.bound(), settings.bound_after_redis());
     say(format_args!("Redis   {}", stage.url));
     say(format_args!(
-        "a user of a node that dies is gone everywhere within {bound:?}, or {after:?} where Redis was away\n\n{HELP}"
+        "a user of a node that dies is gone everywhere within {bound:?}, or {after:?} if Redis was away\n\n{HELP}"
     ));
     stage.obey().await
 }

@@ -307,7 +307,7 @@ impl Desk {
     }
 
     fn said(&mut self, key: Key, text: &str, now: Timestamp) {
-        // What a page says after its end comes too late: a hello would bring in somebody whom nothing ends.
+        // A page that was let go may still speak. Its hello would bring in a user that nothing removes.
         if self.pages.verdict(key) != Ok(None) {
             return;
         }
@@ -407,7 +407,7 @@ impl Desk {
                 self.tell(key, &refused("unfit", why));
             }
             Err(Unfit::Elsewhere) => {
-                let why = "It was written for a text that is another by now.".to_owned();
+                let why = "The text has changed since you wrote this.".to_owned();
                 self.tell(key, &refused("unfit", why));
             }
         }
@@ -421,13 +421,13 @@ impl Desk {
         };
         match refusal {
             Refusal::Frozen { since } => {
-                format!("You were not heard of for {} s.", now.saturating_duration_since(*since).as_secs())
+                format!("You were not heard for {} s.", now.saturating_duration_since(*since).as_secs())
             }
             Refusal::Lost { reason, at, holder: user } => {
                 format!("{} {}", loss(*reason, &ago(now, *at)), holder(user))
             }
             Refusal::Outdated { holder: user } => {
-                format!("The pen was yours long ago, or before the server was started anew. {}", holder(user))
+                format!("The pen was yours long ago, or before the server was restarted. {}", holder(user))
             }
             Refusal::WrongUser | Refusal::NeverGranted => "The pen was not yours.".to_owned(),
             other => other.to_string(),

@@ -169,7 +169,7 @@ async fn upgrade(upgrade: WebSocketUpgrade, counters: Counters, State(app): Stat
         };
         match order {
             Ok(Order::Restart(_)) => {
-                socket.close(CloseCode::GOING_AWAY, "the server is started anew");
+                socket.close(CloseCode::GOING_AWAY, "the server is restarted");
                 while socket.next().await.is_some() {}
             }
             // Its transport ends, and no Close frame says why.
