@@ -71,29 +71,17 @@ impl Life {
 
     /// When the server gave it up, and why.
     pub(crate) fn verdict(&self) -> Option<(Timestamp, &str)> {
-        self.history.iter().find_map(|(at, change)| match change {
-            Change::Offline { reason, .. } => Some((*at, reason.as_str())),
-            Change::Online
-            | Change::Suspect
-            | Change::Fault
-            | Change::Stalled
-            | Change::Resumed
-            | Change::Gone
-            | Change::Lost(_) => None,
+        self.history.iter().find_map(|(at, change)| {
+            let Change::Offline { reason, .. } = change else { return None };
+            Some((*at, reason.as_str()))
         })
     }
 
     /// What the client did not get.
     pub(crate) fn loss(&self) -> Option<&str> {
-        self.history.iter().find_map(|(_, change)| match change {
-            Change::Lost(why) => Some(why.as_str()),
-            Change::Online
-            | Change::Suspect
-            | Change::Fault
-            | Change::Stalled
-            | Change::Resumed
-            | Change::Offline { .. }
-            | Change::Gone => None,
+        self.history.iter().find_map(|(_, change)| {
+            let Change::Lost(why) = change else { return None };
+            Some(why.as_str())
         })
     }
 

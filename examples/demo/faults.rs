@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 use std::time::Duration;
 
+use liveness_testing::raw_peer::{BINARY, FIN, PING, PONG, TEXT, frame, header};
 use socket2::SockRef;
 use tungstenite::protocol::CloseFrame;
 use tungstenite::protocol::frame::coding::CloseCode;
@@ -12,11 +13,6 @@ use crate::board::Change;
 use crate::cases::{CHAT, FAULTS, LEAVE};
 use crate::clients::{CHATTY, Line, Seat, is_timeout, receive, shake_hands, wait_until};
 use crate::proxy;
-
-const TEXT: u8 = 1;
-const BINARY: u8 = 2;
-const PING: u8 = 9;
-const PONG: u8 = 10;
 
 const MIB: u64 = 1 << 20;
 /// The dribbling frame: 10 MiB, a tenth of a MiB each tenth of a second.
@@ -29,29 +25,6 @@ const UNREAD: u64 = 32 * MIB;
 const BEAT: Duration = Duration::from_millis(20);
 /// A thousand pings a second: sixty times the budget, and yet a small load.
 const PINGS_A_BEAT: usize = 20;
-
-/// The start of a frame to the server. The mask is zero: a server cannot tell, and the payload needs no arithmetic.
-fn header(opcode: u8, len: u64) -> Vec<u8> {
-    const FIN: u8 = 0x80;
-    const MASKED: u8 = 0x80;
-    let mut header = vec![FIN | opcode];
-    match u8::try_from(len) {
-        // RFC 6455 5.2: seven bits hold the length up to 125; 127 announces 64.
-        Ok(short) if short <= 125 => header.push(MASKED | short),
-        _ => {
-            header.push(MASKED | 127);
-            header.extend(len.to_be_bytes());
-        }
-    }
-    header.extend([0; 4]);
-    header
-}
-
-fn frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
-    let mut frame = header(opcode, payload.len() as u64);
-    frame.extend(payload);
-    frame
-}
 
 /// Behaves well until the faults begin.
 fn behave(seat: &Seat) -> Result<WebSocket<Line>> {
@@ -87,7 +60,7 @@ pub(crate) fn dribble(seat: &Seat) -> Result<()> {
 
 fn dribble_frame(seat: &Seat, socket: &mut WebSocket<Line>) -> Result<()> {
     let stream = &mut socket.get_mut().stream;
-    stream.write_all(&header(BINARY, DRIBBLE))?;
+    stream.write_all(&header(FIN | BINARY, DRIBBLE))?;
     let chunk = vec![0; CHUNK];
     let mut left = DRIBBLE;
     while left > 0 {

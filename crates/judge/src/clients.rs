@@ -3,18 +3,17 @@
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use liveness_testing::eventually;
 use liveness_testing::host::bound;
 use liveness_testing::raw_peer::{BINARY, CLOSE, Frame, PING, PONG, code_and_text, sleep, unmasked};
+use liveness_testing::{Running, eventually};
 use socket2::SockRef;
 use tungstenite::handshake::derive_accept_key;
 
 use crate::cases::LIFE;
-use crate::server::{Lines, collect};
 use crate::{Outcome, catch};
 
 /// The arguments that a client is started with, after the server's address.
@@ -96,16 +95,8 @@ fn see(program: &Path, case: &ClientCase) -> Result<(), String> {
 
 /// A running client, and our end of its connection. The client is killed when this is dropped.
 struct Client {
-    child: Child,
-    lines: Lines,
+    running: Running,
     stream: TcpStream,
-}
-
-impl Drop for Client {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 impl Client {
@@ -115,8 +106,7 @@ impl Client {
         let mut command = Command::new(program);
         command.arg(url).args(CLIENT_SETTINGS);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut child = command.spawn().unwrap_or_else(|error| panic!("{}: {error}", program.display()));
-        let lines = collect(child.stdout.take().unwrap());
+        let running = Running::start(&mut command);
         listener.set_nonblocking(true).unwrap();
         let mut accepted = None;
         eventually("it dials", || {
@@ -125,7 +115,7 @@ impl Client {
         });
         let stream = accepted.unwrap().0;
         stream.set_nonblocking(false).unwrap();
-        let mut client = Self { child, lines, stream: bound(stream) };
+        let mut client = Self { running, stream: bound(stream) };
         client.shake_hands();
         client
     }
@@ -190,7 +180,7 @@ impl Client {
 
     /// What follows this text in one of the client's lines.
     fn said(&self, what: &str) -> Option<String> {
-        let lines = self.lines.lock().unwrap();
+        let lines = self.running.lines.lock();
         lines.iter().find_map(|line| line.split_once(what)).map(|(_, rest)| rest.to_owned())
     }
 }

@@ -36,7 +36,7 @@ pub use self::cannot::{CANNOT, Cannot, cannot};
 pub use self::cases::{ANY_TRAFFIC, Case, FLAGS, Group, PONG_ONLY, TIMEOUT};
 pub use self::clients::{CLIENT_CASES, CLIENT_SETTINGS, ClientCase, judge_client};
 use self::server::Visit;
-pub use self::server::{Change, Lines, Server, collect, reason};
+pub use self::server::{Change, Server, reason};
 pub use self::wire::Wire;
 
 /// The outcome of a case.

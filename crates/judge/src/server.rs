@@ -1,18 +1,17 @@
 //! The server that is judged: either a process, whose lines are read, or an address.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 
 use liveness::{Clock, Timestamp};
 use liveness_testing::host::bound;
 use liveness_testing::raw_peer::{Peer, millis, sleep};
-use liveness_testing::{REASONS, eventually};
+use liveness_testing::{REASONS, Running, eventually};
 use rustls::ClientConfig;
 use socket2::SockRef;
 
@@ -26,42 +25,9 @@ pub(crate) type Raw = Peer<Wire>;
 pub struct Server {
     address: SocketAddr,
     request: String,
-    process: Option<Process>,
+    process: Option<Running>,
     visits: AtomicU64,
     tls: Option<Arc<ClientConfig>>,
-}
-
-struct Process {
-    name: String,
-    child: Child,
-    lines: Lines,
-    complaints: Lines,
-}
-
-pub type Lines = Arc<Mutex<Vec<String>>>;
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // SIGKILL ends a stopped process too.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        if thread::panicking() {
-            let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-            println!("{} said:\n{}", self.name, lines.join("\n"));
-        }
-    }
-}
-
-/// Collects lines until there are no more.
-pub fn collect(from: impl Read + Send + 'static) -> Lines {
-    let lines = Lines::default();
-    let collected = Arc::clone(&lines);
-    thread::spawn(move || {
-        for line in BufReader::new(from).lines().map_while(Result::ok) {
-            collected.lock().unwrap().push(line);
-        }
-    });
-    lines
 }
 
 impl Server {
@@ -70,17 +36,13 @@ impl Server {
     pub fn start(program: &Path, flags: &[&str]) -> Self {
         let mut command = Command::new(program);
         command.args(["--listen", "127.0.0.1:0"]).args(flags);
-        let started = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-        let mut child = started.unwrap_or_else(|error| panic!("{}: {error}", program.display()));
-        let lines = collect(child.stdout.take().unwrap());
-        let complaints = collect(child.stderr.take().unwrap());
-        eventually("it says `listening on ADDRESS` on stderr", || !complaints.lock().unwrap().is_empty());
-        let greeting = complaints.lock().unwrap().remove(0);
+        let process = Running::start(command.stdout(Stdio::piped()).stderr(Stdio::piped()));
+        eventually("it says `listening on ADDRESS` on stderr", || !process.complaints.lock().is_empty());
+        let greeting = process.complaints.lock().remove(0);
         let address = greeting.strip_prefix("listening on ").and_then(|address| address.parse().ok());
         let address = address.unwrap_or_else(|| panic!("it says {greeting:?}, not `listening on ADDRESS`"));
-        let name = program.display().to_string();
-        let process = Some(Process { name, child, lines, complaints });
-        Self { address, request: request("localhost", "/"), process, visits: AtomicU64::new(0), tls: None }
+        let (request, process) = (request("localhost", "/"), Some(process));
+        Self { address, request, process, visits: AtomicU64::new(0), tls: None }
     }
 
     /// A server at `ws://HOST:PORT/PATH`.
@@ -151,7 +113,7 @@ impl Server {
     pub fn lives(&self) -> BTreeMap<u64, Vec<Change>> {
         let mut lives = BTreeMap::<u64, Vec<Change>>::new();
         let Some(process) = &self.process else { return lives };
-        for line in process.lines.lock().unwrap().iter() {
+        for line in process.lines.lock().iter() {
             let (connection, change) =
                 Change::parse(line).unwrap_or_else(|| panic!("this is no line of a server: {line}"));
             lives.entry(connection).or_default().push(change);
@@ -180,7 +142,7 @@ impl Server {
     #[track_caller]
     pub fn assert_no_complaint(&self) {
         let Some(process) = &self.process else { return };
-        let complaints = process.complaints.lock().unwrap();
+        let complaints = process.complaints.lock();
         assert!(complaints.is_empty(), "{complaints:?}");
     }
 }

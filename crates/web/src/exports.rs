@@ -158,11 +158,17 @@ extern "C" fn opened(now: f64) -> i32 {
     i32::from(with(|link| link.opened(moment(now))))
 }
 
-/// The dial in progress failed.
-#[unsafe(no_mangle)]
-extern "C" fn failed(now: f64) {
-    with(|link| link.failed(moment(now)));
+/// Exports inputs and commands that bring only the time. [`Link`] describes each under its name.
+macro_rules! export {
+    ($($name:ident),+) => {$(
+        #[unsafe(no_mangle)]
+        extern "C" fn $name(now: f64) {
+            with(|link| link.$name(moment(now)));
+        }
+    )+};
 }
+
+export!(failed, message, ping, some_pong, wake, network_back, network_lost, probe, dial_now);
 
 #[unsafe(no_mangle)]
 extern "C" fn closed(code: u16, now: f64) {
@@ -170,24 +176,8 @@ extern "C" fn closed(code: u16, now: f64) {
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn message(now: f64) {
-    with(|link| link.message(moment(now)));
-}
-
-#[unsafe(no_mangle)]
-extern "C" fn ping(now: f64) {
-    with(|link| link.ping(moment(now)));
-}
-
-#[unsafe(no_mangle)]
 extern "C" fn pong(payload: u64, now: f64) {
     with(|link| link.pong(payload, moment(now)));
-}
-
-/// The server sent an answer that names no ping.
-#[unsafe(no_mangle)]
-extern "C" fn some_pong(now: f64) {
-    with(|link| link.some_pong(moment(now)));
 }
 
 /// Data was handed to the socket: its `bufferedAmount` before and after.
@@ -212,31 +202,6 @@ extern "C" fn buffered(bytes: f64, now: f64) {
 #[unsafe(no_mangle)]
 extern "C" fn look(wall: f64, is_seen: i32, now: f64) {
     with(|link| link.look(moment(wall), is_seen != 0, moment(now)));
-}
-
-#[unsafe(no_mangle)]
-extern "C" fn wake(now: f64) {
-    with(|link| link.wake(moment(now)));
-}
-
-#[unsafe(no_mangle)]
-extern "C" fn network_back(now: f64) {
-    with(|link| link.network_back(moment(now)));
-}
-
-#[unsafe(no_mangle)]
-extern "C" fn network_lost(now: f64) {
-    with(|link| link.network_lost(moment(now)));
-}
-
-#[unsafe(no_mangle)]
-extern "C" fn probe(now: f64) {
-    with(|link| link.probe(moment(now)));
-}
-
-#[unsafe(no_mangle)]
-extern "C" fn dial_now(now: f64) {
-    with(|link| link.dial_now(moment(now)));
 }
 
 #[unsafe(no_mangle)]

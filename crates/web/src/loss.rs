@@ -51,7 +51,8 @@ impl<F: FnMut() -> Backoff + Clone> Link<F> {
         } else {
             self.reconnect.closed(attempt, code, now);
         }
-        if self.dial.is_some() {
+        // After `close` a dial is only abandoned, so it is not reported.
+        if let DialStatus::Dialling(_) = self.reconnect.status() {
             self.next = Some(Action::Dialling);
         }
     }

@@ -434,6 +434,26 @@ fn closing_is_for_good_until_somebody_asks() {
 }
 
 #[test]
+fn closing_in_a_hand_over_tells_of_no_other_dial() {
+    let mut page = Link::new(
+        Settings { stable_after: Duration::ZERO, ..settings() },
+        backoff as fn() -> Backoff,
+        7,
+        at(0),
+    );
+    assert_eq!(polled(&mut page, at(0)), "dialling dial");
+    assert!(page.opened(at(0)));
+    assert_eq!(polled(&mut page, at(0)), "open online");
+    page.hand_over(Duration::ZERO, at(100));
+    assert_eq!(polled(&mut page, at(100)), "dial");
+    page.close(CloseCode::NORMAL, at(200));
+    assert_eq!(
+        polled(&mut page, at(200)),
+        "offline:local-closed leave:1000 abandon end:stopped by this side"
+    );
+}
+
+#[test]
 fn a_heartbeat_that_is_changed_is_that_of_the_open_connection_and_counts_from_where_the_old_one_did() {
     let mut page = connected();
     page.configure(slow(), at(10));

@@ -373,7 +373,12 @@ fn centrifugo_has_empty_objects() {
     assert_eq!(heard(&mut centrifugo::protobuf_server(), Message::Binary(&[0])), (SOME, vec![]));
     let ten = std::time::Duration::from_secs(10);
     assert_eq!(centrifugo::connect(r#"{"id":1,"connect":{"ping":10}}"#), Some((ten, false)));
-    assert_eq!(centrifugo::connect(r#"{"id":1,"connect":{"pong":true}}"#), None);
+    // A server that never asks sends no number, or zero. Its silence means nothing.
+    let never = std::time::Duration::MAX;
+    assert_eq!(centrifugo::connect(r#"{"id":1,"connect":{"client":"c"}}"#), Some((never, false)));
+    assert_eq!(centrifugo::connect(r#"{"id":1,"connect":{"ping":0}}"#), Some((never, false)));
+    assert_eq!(centrifugo::client_config(never).silence_timeout(), never);
+    assert_eq!(centrifugo::connect(r#"{"id":1,"connect":{"ping":-1}}"#), None);
     assert_eq!(centrifugo::connect(r#"{"id":1,"subscribe":{}}"#), None);
 }
 

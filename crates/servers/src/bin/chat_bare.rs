@@ -8,7 +8,7 @@ use std::net::Shutdown;
 use liveness::driver::tungstenite::{Connection, Handshake};
 use liveness::driver::{HANDSHAKE_TIMEOUT, tune};
 use liveness::presence::{Presence, PresenceChange};
-use liveness::{Action, Clock, Config, Timestamp, random_seed};
+use liveness::{Action, Clock, Config, Status, Timestamp, random_seed};
 use liveness_servers::{ANY, Failure, cannot_listen};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
@@ -83,6 +83,9 @@ impl Chat {
                 let _ = stream.shutdown(Shutdown::Write);
                 peer.shut(now);
             }
+        }
+        if gone {
+            self.people.set_status(&token, Status::Offline, now); // the name may have come after the verdict
         }
         lines.iter().for_each(|line| self.tell(line, now));
         !gone

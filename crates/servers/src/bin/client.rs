@@ -16,10 +16,9 @@ use liveness::driver::tokio_tungstenite::ClientStream;
 use liveness::reconnect::{Backoff, Policy};
 use liveness::{Action, CloseCode, Config, Liveness, Observer, Reason, Timestamp};
 use liveness_client::{Client, News};
+use liveness_servers::Failure;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines, Stdin};
 use tungstenite::Message;
-
-type Failure = Box<dyn std::error::Error>;
 
 /// A WebSocket client that keeps its connection alive.
 #[derive(Parser)]

@@ -189,8 +189,10 @@ impl Hub {
         };
         let place = words::room(room);
         let user = self.secret.hash_one(token) >> 11;
-        let at = self.connections.get(&key).and_then(|connection| connection.at.clone());
-        if at.is_some_and(|at| at != (place.clone(), user)) {
+        // A connection that is over may still speak. Its hello would bring in a user that nothing removes.
+        let here = self.connections.get(&key).filter(|here| here.health.status != Status::Offline);
+        let Some(here) = here else { return };
+        if here.at.as_ref().is_some_and(|(at, who)| (at, *who) != (&place, user)) {
             return self.refuse(key, None, "one page is in one room");
         }
         if !self.rooms.contains_key(&place) && self.rooms.len() >= ROOMS {
@@ -363,4 +365,24 @@ fn json(what: &Tell<'_>) -> Utf8Bytes {
 fn wall_clock_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_was_turned_out_does_not_come_in_again() {
+        let mut hub = Hub::new(Config::DEFAULT, Duration::ZERO);
+        let (outbox, _orders) = mpsc::channel(8);
+        let (tell, mut told) = oneshot::channel();
+        hub.handle(Input::Open(outbox, tell));
+        let key = told.try_recv().unwrap();
+        hub.handle(Input::Said(key, "no message of a page".into()));
+        // It comes right behind.
+        hub.handle(Input::Said(key, r#"{"type":"hello","token":"t","name":"eve","room":"r"}"#.into()));
+        hub.handle(Input::Ended(key));
+        hub.poll();
+        assert!(hub.rooms.values().all(Room::is_idle));
+    }
 }

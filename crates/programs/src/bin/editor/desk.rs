@@ -307,6 +307,10 @@ impl Desk {
     }
 
     fn said(&mut self, key: Key, text: &str, now: Timestamp) {
+        // A page that was let go may still speak. Its hello would bring in a user that nothing removes.
+        if self.pages.verdict(key) != Ok(None) {
+            return;
+        }
         let Ok(said) = serde_json::from_str(text) else {
             return self.end(key, CloseCode::INVALID_PAYLOAD, now);
         };
@@ -521,4 +525,23 @@ fn millis(duration: Duration) -> u64 {
 fn proper(name: &str) -> String {
     let name: String = name.trim().chars().filter(|letter| !letter.is_control()).take(NAME).collect();
     if name.is_empty() { "Somebody".into() } else { name }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_that_was_let_go_does_not_come_in_again() {
+        let mut desk = Desk::new(Config::DEFAULT, Duration::ZERO, Duration::ZERO, None).unwrap();
+        let (orders, _page) = mpsc::channel(8);
+        let (tell, mut told) = oneshot::channel();
+        desk.turn(&mut vec![Input::Open(orders, tell)]).unwrap();
+        let key = told.try_recv().unwrap();
+        let said = |words: &'static str| Input::Said(key, words.into());
+        desk.turn(&mut vec![said("no message of a page")]).unwrap();
+        desk.turn(&mut vec![said(r#"{"type":"hello","key":"k","name":"eve"}"#)]).unwrap();
+        desk.turn(&mut vec![Input::Ended(key)]).unwrap();
+        assert!(desk.people.is_empty());
+    }
 }

@@ -69,10 +69,10 @@ impl Place {
         let mut out = io::stdout().lock();
         if let Some(epoch) = message["hello"]["epoch"].as_str().filter(|epoch| *epoch != self.epoch) {
             epoch.clone_into(&mut self.epoch);
-            self.last = message["hello"]["oldest"].as_u64().unwrap_or(1) - 1;
+            self.last = message["hello"]["oldest"].as_u64().unwrap_or(1).saturating_sub(1);
         }
         if let [first, last] = list(&message["lost"]) {
-            let first = first.as_u64().unwrap_or(0).max(self.last + 1);
+            let first = first.as_u64().unwrap_or(0).max(self.last.saturating_add(1));
             let last = last.as_u64().unwrap_or(0);
             if first <= last {
                 writeln!(out, "{} lost {first} {last}", self.epoch)?;
@@ -101,4 +101,24 @@ fn list(value: &Value) -> &[Value] {
 /// A line about the connection. `eprintln!` would panic if stderr is closed.
 fn say(what: fmt::Arguments<'_>) {
     let _ = writeln!(io::stderr(), "{what}");
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn no_number_of_a_server_is_a_reason_to_panic() {
+        let mut place = Place { epoch: "-".to_owned(), last: 0 };
+        for words in [
+            json!({ "hello": { "epoch": "a", "oldest": 0 } }),
+            json!({ "figures": [[u64::MAX, 0, 70.5]] }),
+            json!({ "lost": [1, u64::MAX] }),
+        ] {
+            place.take(&words, &mut Place { epoch: "-".to_owned(), last: 0 }).unwrap();
+        }
+        assert_eq!((&*place.epoch, place.last), ("a", u64::MAX));
+    }
 }

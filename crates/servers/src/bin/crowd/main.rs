@@ -21,6 +21,7 @@ use std::time::Duration;
 use clap::Parser;
 use futures_util::{SinkExt, StreamExt};
 use liveness::Config;
+use liveness_servers::Failure;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -29,8 +30,6 @@ use tungstenite::Message;
 use tungstenite::protocol::WebSocketConfig;
 
 use crate::server::Server;
-
-type Failure = Box<dyn std::error::Error>;
 
 /// A crowd of idle clients against each server in turn.
 #[derive(Parser)]
