@@ -99,7 +99,7 @@ impl Model for Plan {
             Property::sometimes("a verdict falls", |_, world: &World<_>| world.news.timed_out),
         ];
         properties.extend(self.witnesses_of_own_steps());
-        if !self.own_steps() && !self.talks {
+        if !self.own_steps() && self.talks == [false, false] {
             // So far the other worlds are walked only if no depth is set.
             properties.push(Property::sometimes("both ends find the other dead", |_, world: &World<_>| {
                 world.both(|machine| machine.verdict() == Some(Reason::PingTimeout))
@@ -240,14 +240,16 @@ const TIMERS_FIRST: Plan =
 const SUSPICION: Plan =
     Plan { name: "suspicion", longest_stall: [2, 0], interval: 2, suspicion: Some(1), ..Plan::BASE };
 const GOODBYES: Plan = Plan { name: "goodbyes", cuts: true, leaves: true, ..Plan::BASE };
-const TALK: Plan = Plan { name: "talk", talks: true, interval: 2, ..Plan::BASE };
+const TALK: Plan = Plan { name: "talk", talks: [true, true], interval: 2, ..Plan::BASE };
 const OVERLAP: Plan = Plan { name: "overlap", interval: 2, timeout: 3, ..Plan::BASE };
 const OVERLAP_ONLY_PONGS: Plan = Plan { name: "overlap pongs", evidence: Evidence::PongOnly, ..OVERLAP };
-const OVERLAP_STALLS: Plan = Plan { name: "overlap stalls", longest_stall: [2, 0], ..OVERLAP };
+const OVERLAP_STALLS: Plan =
+    Plan { name: "overlap stalls", longest_stall: [1, 0], stall_tolerance: 0, ..OVERLAP };
 const PAUSES: Plan = Plan { name: "pauses", longest_pause: [2, 0], ..Plan::BASE };
 const PROBES: Plan =
     Plan { name: "probes", timeout: 3, probes: [true, false], probe_timeout: Some(1), ..Plan::BASE };
-const WRITES: Plan = Plan { name: "writes", write_timeout: [Some(2), None], ..OVERLAP };
+const WRITES: Plan = Plan { name: "writes", write_timeout: [Some(1), None], ..Plan::BASE };
+const OVERLAP_WRITES: Plan = Plan { name: "overlap writes", write_timeout: [Some(2), None], ..OVERLAP };
 
 #[test]
 fn a_slow_link() {
@@ -336,5 +338,10 @@ fn probes() {
 
 #[test]
 fn pings_that_wait_to_be_written() {
-    check(WRITES, 15, 30_000);
+    check(WRITES, 17, 20_000);
+}
+
+#[test]
+fn pings_that_overlap_and_wait_to_be_written() {
+    check(OVERLAP_WRITES, 15, 30_000);
 }

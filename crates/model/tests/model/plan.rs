@@ -35,7 +35,8 @@ pub(super) struct Plan {
     pub(super) dead: bool,
     pub(super) cuts: bool,
     pub(super) leaves: bool,
-    pub(super) talks: bool,
+    /// Which of the ends may send messages.
+    pub(super) talks: [bool; 2],
 }
 
 impl Plan {
@@ -59,7 +60,7 @@ impl Plan {
         dead: false,
         cuts: false,
         leaves: false,
-        talks: false,
+        talks: [false, false],
     };
 
     /// The settings of this end's machine.

@@ -143,7 +143,7 @@ impl<M: Machine> World<M> {
                 }
                 // One message at a time. Another one beside it would be no other evidence.
                 let wire = &self.wires[who];
-                if self.plan.talks && !wire.cut && !wire.frames.contains(&Frame::Data) {
+                if self.plan.talks[who] && !wire.cut && !wire.frames.contains(&Frame::Data) {
                     steps.push(Step::Say(who));
                 }
             }
