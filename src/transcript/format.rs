@@ -1,5 +1,6 @@
 //! The lines of a transcript.
 
+use std::format;
 use std::string::String;
 use std::vec::Vec;
 
@@ -8,7 +9,7 @@ use core::time::Duration;
 
 use crate::config::Config;
 use crate::event::{Action, CloseCode, Reason};
-use crate::time::{Timestamp, nanos};
+use crate::time::{Seconds, Timestamp, nanos};
 
 /// A parsed transcript: the settings, the inputs, and the expected outputs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +40,18 @@ impl Transcript {
             Kind::Input(..) | Kind::Other => None,
         })
     }
+}
+
+/// The text, as it was written.
+impl fmt::Display for Transcript {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.lines.iter().try_for_each(|line| writeln!(f, "{}", line.text))
+    }
+}
+
+/// A line as a recorder writes it.
+pub(super) fn line(at: Timestamp, arrow: char, what: &dyn fmt::Display) -> String {
+    format!("{:<13} {arrow} {what}\n", Seconds(at.as_nanos()))
 }
 
 /// One line as it was written, and its meaning.
