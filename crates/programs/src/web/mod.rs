@@ -36,6 +36,7 @@
 //! and the page dials ``new WebSocket(`${location.protocol.replace("http", "ws")}//${location.host}/live`)``. Its policy
 //! allows these files and that socket and nothing else: no script or style inside the HTML, no `style` attribute there
 //! (`element.style` in the script is free), nobody else's fonts. `style.css` says in its head what it knows.
+//! `/elements.js` makes elements, `/canvas.js` makes a canvas ready.
 //!
 //! A ping finds out a dead link and no more: the browser answers it, on a thread of its own, for a tab that hangs or is
 //! frozen too. That somebody is there is proved by what the page's script says: data, or an answer to a ping that is data.
@@ -150,6 +151,8 @@ pub fn page<S: Clone + Send + Sync + 'static>(html: &'static str, script: &'stat
         .route("/", file("text/html; charset=utf-8", html))
         .route("/page.js", file("text/javascript; charset=utf-8", script))
         .route("/style.css", file("text/css; charset=utf-8", include_str!("style.css")))
+        .route("/canvas.js", file("text/javascript; charset=utf-8", include_str!("canvas.js")))
+        .route("/elements.js", file("text/javascript; charset=utf-8", include_str!("elements.js")))
         .route("/icon.svg", file("image/svg+xml", include_str!("icon.svg")))
         .route(
             "/liveness.js",
