@@ -44,7 +44,8 @@ impl Room {
         }
     }
 
-    /// Who is so slow that 64 lines wait misses some; who takes none for long is found out, and is gone.
+    /// A guest that is so slow that 64 lines wait misses some lines. A guest that takes no line for long is found out,
+    /// and is gone.
     fn tell(&mut self, line: &str) {
         self.outboxes.retain(|_, outbox| {
             !matches!(outbox.try_send(Message::text(line)), Err(TrySendError::Disconnected(_)))
@@ -57,7 +58,7 @@ fn serve(socket: LiveSocket<CountingSocket<TcpStream>>, from: SocketAddr, room: 
     let mut socket =
         socket.on_action(move |_, peer| watching.lock().unwrap().set_status(from, peer.status()));
     let offline = talk(&mut socket, from, &room).unwrap_err();
-    room.lock().unwrap().set_status(from, Status::Offline); // also where the name came after the verdict
+    room.lock().unwrap().set_status(from, Status::Offline); // the name may have come after the verdict
     println!("{from}: {offline}");
 }
 
@@ -78,7 +79,7 @@ fn talk(
                 None => room.lock().unwrap().enter(from, name.insert(text), outbox.clone()),
             }
         }
-        room.lock().unwrap().tell_changes(); // somebody has to, in time
+        room.lock().unwrap().tell_changes(); // the timers need somebody who polls in time
     }
 }
 

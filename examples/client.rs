@@ -1,5 +1,7 @@
-//! A client that stays connected: it dials again, asks on waking, and moves to another connection when the server says so.
-//! `cargo run --example client -- ws://127.0.0.1:8080/`; for `wss://` with `--features rustls-ring`. `docs/client.md` explains it.
+//! A client that stays connected: it dials again after a loss, probes on waking, and moves to another connection when the
+//! server asks for it.
+//! `cargo run --example client -- ws://127.0.0.1:8080/`; for `wss://` add `--features rustls-ring`. `docs/client.md`
+//! explains it.
 
 use std::future::pending;
 use std::time::Duration;
@@ -15,7 +17,7 @@ use tungstenite::Message;
 
 /// A probe after a sleep is answered within 5 s, or the connection is lost.
 const CONFIG: Config = Config::builder().probe_timeout(Duration::from_secs(5)).build_const();
-/// Within this long after a sleep, a loss is the sleep's doing.
+/// A loss within this time after a sleep is blamed on the sleep.
 const SOON: Duration = Duration::from_secs(10);
 
 async fn stay_connected(url: &str, mut hear: impl FnMut(&Message)) -> GiveUpReason {
@@ -54,7 +56,7 @@ async fn stay_connected(url: &str, mut hear: impl FnMut(&Message)) -> GiveUpReas
                 Err(code) => {
                     here = None;
                     let (then, now) = (OnClose::by_code(code), clock.now());
-                    // Lost while it slept, it was lost alone: no herd dials with it.
+                    // A connection that was lost during a sleep was lost alone: no crowd dials with it.
                     let alone = woken.is_some_and(|at| now < at + SOON);
                     let then = if alone { then.spread_over(Duration::ZERO) } else { then };
                     reconnect.closed_with(attempt, code, then, now);
@@ -81,13 +83,13 @@ async fn next(here: &mut Option<(Attempt, ClientStream)>) -> (Attempt, Result<Me
     }
 }
 
-/// A word of this server's own: it goes away, and its clients are to leave within so many seconds, `moving 30`.
+/// Reads this server's own announcement, `moving 30`: it will go, and its clients should leave within so many seconds.
 fn moving(message: &Message) -> Option<Duration> {
     let seconds = message.to_text().ok()?.strip_prefix("moving ")?.parse().ok()?;
     Some(Duration::from_secs(seconds))
 }
 
-/// Says goodbye, and hears the last of what the server has to say.
+/// Closes, and reads what the server still has to say.
 async fn leave(mut old: ClientStream) {
     old.close(CloseCode::GOING_AWAY, "moved to another connection");
     while old.next().await.is_some() {}

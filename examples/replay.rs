@@ -1,8 +1,8 @@
-//! Replays transcripts and compares what comes out with what they expect.
+//! Replays transcripts, and compares the result with what they expect.
 //!
 //! `cargo run --example replay -- tests/transcripts/*.txt`
 //!
-//! Exit status: 0 where all agree, 1 with a unified diff where not, 2 with FILE:LINE where one cannot be read.
+//! Exit status: 0 if all agree, 1 with a unified diff if not, 2 with FILE:LINE if one cannot be read.
 
 use std::ffi::OsString;
 use std::fs;
@@ -12,11 +12,11 @@ use std::process::ExitCode;
 use liveness::transcript::Transcript;
 
 const HELP: &str = "\
-Replays transcripts: each file's inputs are lived again, and the outputs compared.
+Replays transcripts: repeats each file's inputs, and compares the outputs.
 
 usage: replay [--bless] [--draw] FILE...
 
-  --bless  rewrite the outputs in each file to what came out
+  --bless  write the new outputs into each file
   --draw   draw each life as a picture";
 
 #[derive(Default)]
@@ -27,7 +27,7 @@ struct Args {
 }
 
 impl Args {
-    /// `None` where help is asked for.
+    /// `None` if help is asked for.
     fn parse(words: impl Iterator<Item = OsString>) -> Result<Option<Self>, String> {
         let mut args = Self::default();
         for word in words {
@@ -47,7 +47,7 @@ impl Args {
     }
 }
 
-/// What became of one file, worst last.
+/// The outcome of one file. The worst comes last.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Outcome {
     Agrees,

@@ -1,4 +1,4 @@
-//! Frames that are well formed, so that a fuzzer gets past their headers. The mask is zero: no receiver can tell.
+//! Well-formed frames, so that a fuzzer gets past their headers. The mask is zero, because no receiver can tell.
 
 pub fn frame(opcode: u8, fin: bool, masked: bool, payload: &[u8]) -> Vec<u8> {
     let payload = &payload[..payload.len().min(125)];

@@ -1,11 +1,11 @@
-//! Two opinions of a text: the crate's reader of small JSON, and serde_json. For the fuzz target `json` and a test of
-//! `crates/model`.
+//! Two opinions about a text: the crate's reader of small JSON, and serde_json. The fuzz target `json` and a test of
+//! `crates/model` use it.
 
 use liveness::dialect::{self, Heard, Json, JsonValue, LONGEST, Message, OutBuffer};
 use serde_json::Value;
 
-/// What the crate claims to read, serde_json reads too, and as the same. What it does not, serde_json does not read either, or it is
-/// beyond the limits that are documented. True: both read it.
+/// What the crate claims to read, serde_json reads too, with the same result. What the crate does not read, serde_json
+/// does not read either, or it is beyond the documented limits. Returns true if both read it.
 pub(crate) fn agree(text: &str) -> bool {
     let theirs = serde_json::from_str::<Value>(text).ok();
     let Some(ours) = JsonValue::read(text) else {
@@ -44,14 +44,14 @@ fn assert_same(ours: JsonValue<'_>, theirs: &Value) {
     assert_eq!(ours.field("type").is_some(), theirs.get("type").is_some_and(|_| theirs.is_object()));
 }
 
-/// A heartbeat is heard exactly where serde_json sees one, and its answer is JSON with the same identifier.
+/// A heartbeat is heard exactly if serde_json sees one, and its answer is JSON with the same identifier.
 fn assert_heard(text: &str, theirs: &Value) {
     let mut answer = OutBuffer::new();
     let mut json = Json::new("type", "ping", "pong").id("id");
     let heard = dialect::hear(&mut json, Message::Text(text), &mut answer);
     let kind = theirs.get("type").filter(|_| theirs.is_object());
     if heard != Heard::Beat {
-        // Only an identifier too long to be returned makes no beat of a ping.
+        // A ping is not a beat only if its identifier is too long to be returned.
         assert!(kind != Some(&"ping".into()) || text.len() > 128, "{text:?}");
         assert_eq!(answer.message(), None);
         return;
@@ -63,8 +63,8 @@ fn assert_heard(text: &str, theirs: &Value) {
     assert_eq!(answer.get("id"), theirs.get("id"));
 }
 
-/// Beyond what is claimed: too long, too deep, or with what may be a number too large. It may stand in a string: then this text
-/// is no evidence either way.
+/// Beyond what the crate claims to read: too long, too deep, or with what may be a number that is too large. That number
+/// may be inside a string; then this text proves nothing.
 fn is_beyond(text: &str, value: &Value) -> bool {
     text.len() > LONGEST || levels(value) > 16 || has_large_number(text)
 }

@@ -103,7 +103,7 @@ pub enum Reason {
     WriteStalled,
     /// Nothing at all arrived for `silence_timeout`.
     Silent,
-    /// No data message arrived for `idle_timeout`.
+    /// No data message, and no part of one, arrived for `idle_timeout`.
     Idle,
     /// More control frames arrived than `control_budget` allows.
     PingFlood,
@@ -274,11 +274,9 @@ impl CloseCode {
         self.0.get()
     }
 
+    #[expect(clippy::unwrap_used, reason = "in a const this is the compile error")]
     const fn known(code: u16) -> Self {
-        match Self::new(code) {
-            Some(code) => code,
-            None => Self(NonZeroU16::MAX),
-        }
+        Self::new(code).unwrap()
     }
 }
 

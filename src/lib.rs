@@ -137,7 +137,7 @@
 //! | feature | gives | needs |
 //! |---|---|---|
 //! | `std` (default) | [`Clock`]; `random_seed`; and `alloc` | nothing |
-//! | `alloc` | [`Fleet`]: a million connections on one thread; [`Presence`]; [`Lease`]; [`Observer`]; a [`Config`] from text | `alloc` |
+//! | `alloc` | [`Fleet`]: a million connections on one thread; [`Presence`]; [`Lease`]; [`Observer`]; [`session`], for authors of drivers; a [`Config`] from text | `alloc` |
 //! | `transcript` | [`transcript`]: a connection's life as text; `Recorder` | `similar` |
 //! | `tune` | [`driver::tune`]: prepares a TCP socket for heartbeats; all drivers include it | `socket2` |
 //! | `tungstenite` | [`driver::tungstenite`]: a WebSocket of tungstenite 0.30 with its heartbeat, blocking or for your own loop | `tungstenite`, `rustix`, `socket2` |
@@ -156,7 +156,7 @@
 #![cfg_attr(not(feature = "std"), doc = "[`Clock`]: #features")]
 #![cfg_attr(
     not(feature = "alloc"),
-    doc = "[`Fleet`]: #features\n[`Presence`]: #features\n[`Lease`]: #features\n[`Observer`]: #features\n[`Observed`]: #features"
+    doc = "[`Fleet`]: #features\n[`Presence`]: #features\n[`Lease`]: #features\n[`Observer`]: #features\n[`Observed`]: #features\n[`session`]: #features"
 )]
 #![cfg_attr(not(feature = "transcript"), doc = "[`transcript`]: #features")]
 #![cfg_attr(not(feature = "tune"), doc = "[`driver::tune`]: #features")]

@@ -23,7 +23,7 @@ impl Budget {
 /// The tokens drawn, in the virtual scheduling form of the generic cell rate algorithm (ITU-T I.371): the moment at which
 /// the bucket will be full again. It is one moment, and needs no update as time passes. With a rate of zero it counts frames
 /// instead.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(transparent)]
 pub(crate) struct Limiter(u64);
 

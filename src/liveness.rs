@@ -16,7 +16,7 @@ use crate::time::Timestamp;
 ///
 /// - *inputs*, when something happened: [`handle`](Self::handle);
 /// - *outputs*: [`poll`](Self::poll) until it returns `None`, then not before [`poll_timeout`](Self::poll_timeout);
-/// - *commands*: [`probe`](Self::probe) and [`close`](Self::close);
+/// - *commands*: [`probe`](Self::probe), [`close`](Self::close) and [`reconfigure`](Self::reconfigure);
 /// - *questions*, which change nothing: [`status`](Self::status), [`rtt`](Self::rtt), [`report`](Self::report) and others.
 ///
 /// In a loop: read the clock, report everything that can be read, poll until `None`, carry out the actions, and wait for
@@ -82,6 +82,7 @@ impl Liveness {
     ///
     /// A poll before [`poll_timeout`](Self::poll_timeout) returns `None` and changes nothing.
     #[inline]
+    #[must_use = "a dropped action is a ping never sent or a death never reported"]
     pub fn poll(&mut self, now: Timestamp) -> Option<Action> {
         self.state.poll(&self.config, now)
     }
@@ -316,7 +317,7 @@ impl Report {
     }
 }
 
-/// A duration for people: tenths of seconds; below one second, whole milliseconds or microseconds.
+/// A duration for people, rounded down to tenths of seconds; below one second, to milliseconds or microseconds.
 struct Rounded(Duration);
 
 impl fmt::Display for Rounded {

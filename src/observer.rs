@@ -202,6 +202,7 @@ impl Observed {
 
     /// As [`Liveness::poll`].
     #[inline]
+    #[must_use = "a dropped action is a ping never sent or a death never reported"]
     pub fn poll(&mut self, now: Timestamp) -> Option<Action> {
         if self.observers.is_empty() { self.machine.poll(now) } else { self.poll_observed(now) }
     }

@@ -21,7 +21,7 @@ pub struct Rtt {
 
 /// The estimator's state in 20 bytes: nanoseconds for the values that it computes with, microseconds for those that it only
 /// shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
 pub(crate) struct Estimator {
     // Each has 48 bits: up to 78 hours.

@@ -16,7 +16,7 @@ use crate::event::{CloseCode, Reason, Status};
 use crate::liveness::Stats;
 use crate::payload::Payload;
 use crate::rtt::Rtt;
-use crate::time::{Seconds, Timestamp, nanos};
+use crate::time::Timestamp;
 
 #[expect(clippy::indexing_slicing, reason = "in a const that is a compile error")]
 const NAMES: [&str; SETTINGS.len()] = {
@@ -235,7 +235,7 @@ impl Serialize for Stats {
 /// because only a machine makes them.
 impl Serialize for Rtt {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let seconds = |duration: Duration| AsText(Seconds(nanos(duration)));
+        let seconds = |duration: Duration| AsText(Timestamp::from(duration));
         let mut to = to.serialize_struct("Rtt", 4)?;
         to.serialize_field("latest", &seconds(self.latest))?;
         to.serialize_field("smoothed", &seconds(self.smoothed))?;

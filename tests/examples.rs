@@ -1,5 +1,5 @@
-//! The examples as processes of their own. `fleet`, small: it plays its script, counts, and judges itself. `client`, in the
-//! hands of a server that moves it about.
+//! The examples as processes. A small `fleet` plays its script, counts, and judges itself. `client` meets a server that
+//! moves it about.
 
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use liveness_testing::host::bound;
 use tungstenite::protocol::CloseFrame;
 use tungstenite::{Message, WebSocket};
 
-/// Where cargo has built it: `cargo test` builds all examples.
+/// Where cargo has built it, because `cargo test` builds all examples.
 fn example(name: &str) -> PathBuf {
     let tests = std::env::current_exe().unwrap();
     let profile = tests.parent().unwrap().parent().unwrap();
@@ -18,7 +18,7 @@ fn example(name: &str) -> PathBuf {
     program
 }
 
-/// The first number after `before` in what it said.
+/// The first number after `before` in the output.
 #[track_caller]
 fn number(said: &str, before: &str) -> u64 {
     let (_, rest) = said.split_once(before).unwrap_or_else(|| panic!("no {before:?} in:\n{said}"));
@@ -42,7 +42,7 @@ fn the_example_finds_all_who_die_and_drops_nobody_else() {
         assert!(said.contains(whole), "no {whole:?} in:\n{said}");
     }
     assert!(!said.contains('\u{1b}'), "no terminal, no escapes:\n{said}");
-    // A connection that does not wait for an answer already is asked at once.
+    // A connection that does not already wait for an answer is asked at once.
     let asked = number(&said, "probe_all     ");
     assert!((1_700..=1_870).contains(&asked), "{asked} asked");
     assert!(number(&said, "\nin all    ") > 100_000, "{said}");
@@ -67,7 +67,7 @@ fn the_client_leaves_one_connection_when_another_stands() {
     let mut old = accept();
     tell(&mut old, "one");
     tell(&mut old, "moving 0");
-    // A connection of a moment is not stable: the dial waits for the backoff, and the old one serves on.
+    // A new connection is not stable. So the dial waits for the backoff, and the old one stays in use.
     tell(&mut old, "two");
     let mut new = accept();
     let left = loop {
@@ -87,7 +87,7 @@ fn the_client_leaves_one_connection_when_another_stands() {
     assert_eq!(said, "one\ntwo\nthree\nover: closed with code 1000\n");
 }
 
-/// What the page of a client shows is the example, whole.
+/// `docs/client.md` shows the whole function of the example.
 #[test]
 fn the_page_about_clients_shows_the_example_as_it_is() {
     let page = include_str!("../docs/client.md");

@@ -351,9 +351,7 @@ export class LiveSocket extends EventTarget {
       case "abandon":
         return this.#abandon();
       case "retire":
-        this.#drop(this.#retired, 1000, "handed over");
-        this.#retired = null;
-        return;
+        return this.#retire();
       case "wait":
         this.#why = this.#explain() || this.#why;
         this.#until = this.#machine.until();
@@ -490,6 +488,11 @@ export class LiveSocket extends EventTarget {
     this.#drop(socket, 0);
   }
 
+  #retire() {
+    this.#drop(this.#retired, 1000, "handed over");
+    this.#retired = null;
+  }
+
   /** Whatever comes of it from now on is nobody's concern. */
   #drop(socket, code, reason) {
     if (!socket) return;
@@ -499,6 +502,8 @@ export class LiveSocket extends EventTarget {
   }
 
   #end(why, code) {
+    // If a page closes when a hand-over succeeds, nothing else retires the old socket.
+    this.#retire();
     this.#ears?.abort();
     this.#loading = null;
     this.#host.clearTimeout(this.#timer);

@@ -1,11 +1,11 @@
-//! What is known of each connection's life, as it becomes known.
+//! What is known about each connection's life, as it becomes known.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use liveness::{Clock, Timestamp};
 
-/// What a server judges its peers by.
+/// The two rules by which a server judges its peers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rule {
     /// The rule of gorilla/websocket's chat example.
@@ -14,12 +14,12 @@ pub(crate) enum Rule {
     Liveness,
 }
 
-/// A connection as the server and its peer both know it: by their ports.
+/// A connection, named by its two ports. So the server and the client both know it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Link {
-    /// The server's.
+    /// The server's port.
     pub(crate) server: u16,
-    /// The other's: the client's, or that of the proxy in the middle.
+    /// The other end's port: the client's, or that of the proxy in the middle.
     pub(crate) peer: u16,
 }
 
@@ -28,9 +28,9 @@ pub(crate) struct Link {
 pub(crate) enum Change {
     /// The server has it online.
     Online,
-    /// The server has greyed it out.
+    /// The server shows it as suspect.
     Suspect,
-    /// The client's fault was made real, as of now: nothing after this moment is a sign of life.
+    /// The client's fault begins now. Nothing after this moment is a sign of life.
     Fault,
     /// The server was stopped.
     Stalled,
@@ -38,28 +38,28 @@ pub(crate) enum Change {
     Resumed,
     /// The server has given it up.
     Offline {
-        /// In a word or two.
+        /// The reason, in a word or two.
         reason: String,
-        /// In a sentence.
+        /// A sentence about it.
         report: String,
     },
     /// The server has closed the socket.
     Gone,
-    /// The client did not get what it is here for.
+    /// The client did not get what it wanted.
     Lost(String),
 }
 
 /// One connection's life.
 #[derive(Clone, Debug)]
 pub(crate) struct Life {
-    /// Which case of [`CASES`](crate::cases::CASES).
+    /// The index of the case in [`CASES`](crate::cases::CASES).
     pub(crate) case: usize,
-    /// Which client of the case.
+    /// The number of the client in the case.
     pub(crate) number: usize,
-    /// Who judges it.
+    /// The rule that judges it.
     pub(crate) rule: Rule,
     link: Link,
-    /// All that happened, in order.
+    /// Everything that happened, in order.
     pub(crate) history: Vec<(Timestamp, Change)>,
 }
 
@@ -69,31 +69,19 @@ impl Life {
         self.history.iter().find(|(_, happened)| happened == change).map(|(at, _)| *at)
     }
 
-    /// When and why the server gave it up.
+    /// When the server gave it up, and why.
     pub(crate) fn verdict(&self) -> Option<(Timestamp, &str)> {
-        self.history.iter().find_map(|(at, change)| match change {
-            Change::Offline { reason, .. } => Some((*at, reason.as_str())),
-            Change::Online
-            | Change::Suspect
-            | Change::Fault
-            | Change::Stalled
-            | Change::Resumed
-            | Change::Gone
-            | Change::Lost(_) => None,
+        self.history.iter().find_map(|(at, change)| {
+            let Change::Offline { reason, .. } = change else { return None };
+            Some((*at, reason.as_str()))
         })
     }
 
-    /// Why the client is not content.
+    /// What the client did not get.
     pub(crate) fn loss(&self) -> Option<&str> {
-        self.history.iter().find_map(|(_, change)| match change {
-            Change::Lost(why) => Some(why.as_str()),
-            Change::Online
-            | Change::Suspect
-            | Change::Fault
-            | Change::Stalled
-            | Change::Resumed
-            | Change::Offline { .. }
-            | Change::Gone => None,
+        self.history.iter().find_map(|(_, change)| {
+            let Change::Lost(why) = change else { return None };
+            Some(why.as_str())
         })
     }
 
@@ -104,7 +92,7 @@ impl Life {
     }
 }
 
-/// Where the servers report: in this process the board, in the child a pipe to it.
+/// Where the servers report: in this process to the board, in the child to a pipe that leads to it.
 pub(crate) type Recorder = Arc<dyn Fn(Link, Change) + Send + Sync>;
 
 /// All lives, on one clock.
@@ -116,12 +104,12 @@ pub(crate) struct Board {
 }
 
 impl Board {
-    /// An empty board; the demo starts now.
+    /// An empty board. The demo starts now.
     pub(crate) fn new() -> Self {
         Self { clock: Clock::new(), lives: Mutex::new(Vec::new()) }
     }
 
-    /// A life begins. The client says so before it sends a byte, so the server's first report finds it.
+    /// A life begins. The client reports it before it sends a byte, so the server's first report finds the life.
     pub(crate) fn register(&self, case: usize, number: usize, rule: Rule, link: Link) {
         self.lock().push(Life { case, number, rule, link, history: Vec::new() });
     }
@@ -131,7 +119,7 @@ impl Board {
         self.record_at(link, self.clock.now(), change);
     }
 
-    /// Something happened at a moment that the caller took before it did it.
+    /// Something happened. The caller read the clock before it did it.
     pub(crate) fn record_at(&self, link: Link, at: Timestamp, change: Change) {
         if let Some(life) = self.lock().iter_mut().find(|life| life.link == link) {
             life.history.push((at, change));

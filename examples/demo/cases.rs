@@ -1,4 +1,4 @@
-//! The faults, and what is right for each.
+//! The faults, and the right outcome of each.
 
 use std::time::Duration;
 
@@ -11,25 +11,24 @@ use crate::faults;
 pub(crate) const INTERVAL: Duration = Duration::from_secs(1);
 /// How long an answer may take, in both rules.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(2);
-/// Longer than `INTERVAL`, so that pings are needed; shorter than `TIMEOUT`, so that talk is a sign of life.
+/// Longer than `INTERVAL`, so that pings are needed. Shorter than `TIMEOUT`, so that talk is a sign of life in time.
 pub(crate) const CHAT: Duration = Duration::from_millis(1200);
-/// How late a driver may be in its polls where the machine's scheduler is busy: [`Config::detection_bound`] counts it
-/// thrice.
+/// How late a driver may be in its polls on a busy machine. [`Config::detection_bound`] counts it three times.
 pub(crate) const LATENESS: Duration = Duration::from_millis(80);
 
-/// Until then all behave, except those whose fault is there from the start.
+/// Until this moment all clients behave well, except those whose fault is there from the start.
 pub(crate) const FAULTS: Timestamp = Timestamp::from_secs(3);
-/// The server is stopped.
+/// The server is stopped at this moment,
 pub(crate) const STALL: Timestamp = Timestamp::from_secs(4);
-/// For how long: three timeouts.
+/// for this long: three timeouts.
 pub(crate) const STALL_LASTS: Duration = Duration::from_secs(6);
-/// The moment of judgement: long enough after the stall for a verdict that was only put off to fall.
+/// The moment of judgement. It is so long after the stall that a verdict which was only delayed has come.
 pub(crate) const END: Timestamp = Timestamp::from_secs(16);
 /// When the clients leave.
 pub(crate) const LEAVE: Timestamp = Timestamp::from_millis(16_300);
 
-/// The server's settings. `close_timeout` and suspicion but shorten the demo and colour it; the verdicts hang on the
-/// first two.
+/// The server's settings. `close_timeout` only makes the demo shorter, and `suspicion` only changes colours. The verdicts
+/// depend on the first two.
 pub(crate) fn config(evidence: Evidence) -> Config {
     const SETTINGS: Config = Config::builder()
         .interval(INTERVAL)
@@ -37,42 +36,42 @@ pub(crate) fn config(evidence: Evidence) -> Config {
         .close_timeout(Duration::from_secs(1))
         .suspicion(Suspicion::After(Duration::from_secs(1)))
         .build_const();
-    // One evidence is as valid as the other.
+    // Either kind of evidence is valid.
     SETTINGS.to_builder().evidence(evidence).build().unwrap_or(SETTINGS).for_drivers()
 }
 
-/// What the server should think of a client.
+/// What is right for a client.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Right {
     /// Online at the end, and never given up before.
     Online,
-    /// Given up by a clock: not within `TIMEOUT` of the last sign of life, and within the detection bound.
+    /// Given up by a clock: after `TIMEOUT` since the last sign of life, and within the detection bound.
     Timeout(Reason),
-    /// Given up for what it did, within an `INTERVAL`: no clock needs to run for that.
+    /// Given up because of what it did, within an `INTERVAL`. No clock must run out for that.
     Deed(Reason),
 }
 
 /// Where a case takes place.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Place {
-    /// The servers in this process, and what counts as a sign of life there.
+    /// The servers in this process, with this evidence.
     Here(Evidence),
     /// The server that is stopped.
     Stalled,
 }
 
-/// A fault, and what is right.
+/// A fault, and the right outcome.
 #[derive(Debug)]
 pub(crate) struct Case {
-    /// In at most 27 letters.
+    /// Its name, in at most 27 letters.
     pub(crate) fault: &'static str,
     /// What the client does.
     pub(crate) act: Act,
-    /// Where.
+    /// On which server.
     pub(crate) place: Place,
     /// How many clients do it.
     pub(crate) crowd: usize,
-    /// What the server should think.
+    /// The right outcome.
     pub(crate) right: Right,
 }
 
@@ -80,12 +79,12 @@ const fn case(fault: &'static str, act: Act, right: Right) -> Case {
     Case { fault, act, place: Place::Here(Evidence::AnyTraffic), crowd: 1, right }
 }
 
-/// A case in which nothing but the answer to a ping counts.
+/// A case in which only the answer to a ping counts.
 const fn strict(fault: &'static str, act: Act, right: Right) -> Case {
     Case { place: Place::Here(Evidence::PongOnly), ..case(fault, act, right) }
 }
 
-/// All of them.
+/// All cases.
 pub(crate) static CASES: [Case; 14] = [
     case("live, idle", clients::idle, Right::Online),
     case("frozen", faults::freeze, Right::Timeout(Reason::PingTimeout)),

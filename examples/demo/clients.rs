@@ -1,4 +1,4 @@
-//! Clients that live: plain tungstenite, each with its manners.
+//! Clients that live: plain tungstenite, each with its own behaviour.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -15,30 +15,31 @@ use tungstenite::{Error, HandshakeError, Message, Result, WebSocket};
 use crate::board::{Board, Change, Link, Rule};
 use crate::cases::{CHAT, INTERVAL, LEAVE, TIMEOUT};
 
-/// What a client does with its life. An error is how it lost its connection.
+/// What a client does with its life. An error says how it lost its connection.
 pub(crate) type Act = fn(&Seat) -> Result<()>;
 
 const MIB: usize = 1 << 20;
-/// Far below what the kernel would take by itself: a client on a small device.
+/// Far less than the kernel would take by default, as on a small device.
 const SMALL_BUFFER: usize = 64 * 1024;
 /// Ten seconds of reading at `SLOWLY`.
 const DOWNLOAD: usize = 32 * MIB;
-/// In bytes a second. A ping behind the download is read after what the kernel holds by then, some 3 MiB: in time.
+/// In bytes a second. A ping behind the download is read after the 3 MiB or so that the kernel holds by then, which is in
+/// time.
 const SLOWLY: usize = 3 * MIB;
 /// Without a limit.
 const FREELY: usize = usize::MAX;
 
-/// A client's place: where it connects, and under which name.
+/// A client's place: where it connects, and by which name it is recorded.
 pub(crate) struct Seat {
     /// Where its fault is recorded.
     pub(crate) board: Arc<Board>,
-    /// The server's.
+    /// The server's port.
     pub(crate) port: u16,
-    /// Which case.
+    /// The index of its case.
     pub(crate) case: usize,
-    /// Who judges it.
+    /// The rule that judges it.
     pub(crate) rule: Rule,
-    /// Which client of the case.
+    /// Its number in the case.
     pub(crate) number: usize,
 }
 
@@ -103,7 +104,7 @@ impl Seat {
         socket.connect(&server.into())?;
         let stream = TcpStream::from(socket);
         stream.set_nodelay(true)?;
-        // None of our clients is kept by a server that does not read.
+        // A server that does not read must not keep our clients waiting.
         stream.set_write_timeout(Some(TIMEOUT))?;
         let link = Link { server: self.port, peer: stream.local_addr()?.port() };
         self.board.register(self.case, self.number, self.rule, link);
@@ -120,7 +121,7 @@ impl Seat {
         self.board.clock
     }
 
-    /// Heartbeats as a live client does, until a moment.
+    /// Behaves like a live client until this moment.
     pub(crate) fn converse(
         &self,
         socket: &mut WebSocket<Line>,
@@ -134,7 +135,7 @@ impl Seat {
                 chat_due += manners.chat;
             }
             let patience = chat_due.min(until).saturating_duration_since(self.clock().now());
-            // Tungstenite keeps its pong until the next call: to think is to come back late.
+            // Tungstenite holds its pong back until the next call, so a slow answer is a late call.
             if let Some(Message::Ping(_)) = receive(socket, patience)? {
                 wait_until(self.clock(), until.min(self.clock().now() + manners.think));
             }
@@ -142,7 +143,7 @@ impl Seat {
         Ok(())
     }
 
-    /// Notes on the board what becomes of a life that should last.
+    /// Notes on the board how a life ended that should last.
     pub(crate) fn keep(&self, link: Link, life: Result<()>) {
         if let Err(error) = life {
             self.board.record(link, Change::Lost(error.to_string()));
@@ -163,7 +164,7 @@ pub(crate) fn shake_hands(line: Line) -> Result<WebSocket<Line>> {
 
 /// The next message, if it comes in time.
 pub(crate) fn receive(socket: &mut WebSocket<Line>, patience: Duration) -> Result<Option<Message>> {
-    // Zero would mean for ever.
+    // A timeout of zero would mean for ever.
     let patience = patience.max(Duration::from_millis(1));
     socket.get_ref().stream.set_read_timeout(Some(patience))?;
     match socket.read() {
@@ -185,18 +186,18 @@ pub(crate) fn wait_until(clock: Clock, moment: Timestamp) {
     }
 }
 
-/// Says nothing, answers every ping.
+/// Sends nothing, and answers every ping.
 pub(crate) fn idle(seat: &Seat) -> Result<()> {
     live(seat, Manners { chat: Duration::MAX, think: Duration::ZERO })
 }
 
-/// Says nothing, answers every ping when nine tenths of the time for it are over.
+/// Sends nothing, and answers every ping when nine tenths of `TIMEOUT` are over.
 pub(crate) fn answer_late(seat: &Seat) -> Result<()> {
     live(seat, Manners { chat: Duration::MAX, think: TIMEOUT.mul_f64(0.9) })
 }
 
-/// One of a crowd on a slow path: some chat so often that no ping is needed, some do not; spread over the cycle of a
-/// ping, so that the stall finds each of its phases.
+/// One of a crowd on a slow path. Some send so often that no ping is needed, and some do not. They are spread over the
+/// cycle of a ping, so that the stall meets each of its phases.
 pub(crate) fn stay(seat: &Seat) -> Result<()> {
     let chat = if seat.number % 2 == 0 { CHAT } else { INTERVAL.mul_f64(0.8) };
     wait_until(seat.clock(), Timestamp::ZERO + CHAT.mul_f64(seat.number as f64 / 8.0));
@@ -210,7 +211,7 @@ fn live(seat: &Seat, manners: Manners) -> Result<()> {
     Ok(())
 }
 
-/// Asks for a large download, takes ten seconds to read it, and chats on.
+/// Asks for a large download, takes ten seconds to read it, and goes on talking.
 pub(crate) fn read_slowly(seat: &Seat) -> Result<()> {
     let mut socket = shake_hands(seat.dial(Some(SMALL_BUFFER))?)?;
     let life = download(seat, &mut socket).and_then(|()| seat.converse(&mut socket, CHATTY, LEAVE));

@@ -1,8 +1,9 @@
-//! Clients with a fault: raw frames on a raw socket, where a library would not do such a thing.
+//! Clients with a fault. They write raw frames on a raw socket, because a library would not do such things.
 
 use std::io::{self, Read, Write};
 use std::time::Duration;
 
+use liveness_testing::raw_peer::{BINARY, FIN, PING, PONG, TEXT, frame, header};
 use socket2::SockRef;
 use tungstenite::protocol::CloseFrame;
 use tungstenite::protocol::frame::coding::CloseCode;
@@ -13,11 +14,6 @@ use crate::cases::{CHAT, FAULTS, LEAVE};
 use crate::clients::{CHATTY, Line, Seat, is_timeout, receive, shake_hands, wait_until};
 use crate::proxy;
 
-const TEXT: u8 = 1;
-const BINARY: u8 = 2;
-const PING: u8 = 9;
-const PONG: u8 = 10;
-
 const MIB: u64 = 1 << 20;
 /// The dribbling frame: 10 MiB, a tenth of a MiB each tenth of a second.
 const DRIBBLE: u64 = 10 * MIB;
@@ -25,42 +21,19 @@ const CHUNK: usize = 104_858;
 const PAUSE: Duration = Duration::from_millis(100);
 /// More than two kernels' buffers hold.
 const UNREAD: u64 = 32 * MIB;
-/// How often a raw client does what it does.
+/// How often a raw client acts.
 const BEAT: Duration = Duration::from_millis(20);
-/// A thousand pings a second: sixty times the budget, and no load to speak of.
+/// A thousand pings a second: sixty times the budget, and yet a small load.
 const PINGS_A_BEAT: usize = 20;
 
-/// The start of a frame to the server. The mask is zero: a server cannot tell, and the payload needs no arithmetic.
-fn header(opcode: u8, len: u64) -> Vec<u8> {
-    const FIN: u8 = 0x80;
-    const MASKED: u8 = 0x80;
-    let mut header = vec![FIN | opcode];
-    match u8::try_from(len) {
-        // RFC 6455 5.2: seven bits hold the length up to 125; 127 announces 64.
-        Ok(short) if short <= 125 => header.push(MASKED | short),
-        _ => {
-            header.push(MASKED | 127);
-            header.extend(len.to_be_bytes());
-        }
-    }
-    header.extend([0; 4]);
-    header
-}
-
-fn frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
-    let mut frame = header(opcode, payload.len() as u64);
-    frame.extend(payload);
-    frame
-}
-
-/// Lives well until the faults begin.
+/// Behaves well until the faults begin.
 fn behave(seat: &Seat) -> Result<WebSocket<Line>> {
     let mut socket = seat.open()?;
     seat.converse(&mut socket, CHATTY, FAULTS)?;
     Ok(socket)
 }
 
-/// Says a last word, then reads nothing and answers nothing.
+/// Sends a last message, then reads nothing and answers nothing.
 pub(crate) fn freeze(seat: &Seat) -> Result<()> {
     let mut socket = behave(seat)?;
     let now = seat.clock().now();
@@ -70,14 +43,14 @@ pub(crate) fn freeze(seat: &Seat) -> Result<()> {
     Ok(())
 }
 
-/// Lives behind a proxy that from some moment on swallows everything.
+/// Lives behind a proxy that drops everything from some moment on.
 pub(crate) fn half_open(seat: &Seat) -> Result<()> {
     let mut socket = shake_hands(proxy::dial(seat)?)?;
-    // It goes on as before: it cannot know.
+    // It goes on as before, because it cannot know.
     seat.converse(&mut socket, CHATTY, LEAVE)
 }
 
-/// Sends one huge frame, so slowly that no pong can be sent for several timeouts; then chats on.
+/// Sends one huge frame, so slowly that no pong can be sent for several timeouts. Then it goes on talking.
 pub(crate) fn dribble(seat: &Seat) -> Result<()> {
     let mut socket = seat.open()?;
     let life = dribble_frame(seat, &mut socket).and_then(|()| seat.converse(&mut socket, CHATTY, LEAVE));
@@ -87,7 +60,7 @@ pub(crate) fn dribble(seat: &Seat) -> Result<()> {
 
 fn dribble_frame(seat: &Seat, socket: &mut WebSocket<Line>) -> Result<()> {
     let stream = &mut socket.get_mut().stream;
-    stream.write_all(&header(BINARY, DRIBBLE))?;
+    stream.write_all(&header(FIN | BINARY, DRIBBLE))?;
     let chunk = vec![0; CHUNK];
     let mut left = DRIBBLE;
     while left > 0 {
@@ -96,7 +69,7 @@ fn dribble_frame(seat: &Seat, socket: &mut WebSocket<Line>) -> Result<()> {
         left -= part as u64;
         wait_until(seat.clock(), seat.clock().now() + PAUSE);
     }
-    // The echo proves that the server took it whole.
+    // The echo proves that the server received the whole frame.
     while seat.clock().now() < LEAVE {
         match receive(socket, PAUSE)? {
             Some(Message::Binary(bytes)) if bytes.len() as u64 == DRIBBLE => return Ok(()),
@@ -125,13 +98,13 @@ pub(crate) fn never_pong(seat: &Seat) -> Result<()> {
     Ok(())
 }
 
-/// Sends pongs to pings that nobody sent, and answers none.
+/// Sends pongs for pings that nobody sent, and answers none.
 pub(crate) fn forge_pongs(seat: &Seat) -> Result<()> {
     let mut line = unanswering(seat)?;
     repeat(seat, &mut line, &[(CHAT / 4, frame(PONG, b"12345678"))])
 }
 
-/// A line whose client will never answer: where only pongs count, its opening is its last sign of life.
+/// A line whose client will never answer. If only pongs count, its last sign of life is the handshake.
 fn unanswering(seat: &Seat) -> Result<Line> {
     let now = seat.clock().now();
     let line = seat.open()?.into_inner();
@@ -139,7 +112,7 @@ fn unanswering(seat: &Seat) -> Result<Line> {
     Ok(line)
 }
 
-/// Sends pings, far more than anybody needs; talks as before.
+/// Sends far too many pings, and talks as before.
 pub(crate) fn flood_pings(seat: &Seat) -> Result<()> {
     let mut line = behave(seat)?.into_inner();
     seat.board.record(line.link, Change::Fault);
@@ -147,16 +120,16 @@ pub(crate) fn flood_pings(seat: &Seat) -> Result<()> {
     repeat(seat, &mut line, &[(BEAT, pings), (CHAT, frame(TEXT, b"anybody there?"))])
 }
 
-/// Ends with a reset, and no word.
+/// Ends with a reset, without a Close.
 pub(crate) fn reset(seat: &Seat) -> Result<()> {
     let line = behave(seat)?.into_inner();
-    // To close a socket that lingers for no time is to reset the connection.
+    // Closing a socket whose linger time is zero resets the connection.
     SockRef::from(&line.stream).set_linger(Some(Duration::ZERO))?;
     seat.board.record(line.link, Change::Fault);
     Ok(())
 }
 
-/// Closes as RFC 6455 has it, and waits for the end.
+/// Closes as RFC 6455 says, and waits for the end.
 pub(crate) fn close(seat: &Seat) -> Result<()> {
     let mut socket = behave(seat)?;
     seat.board.record(socket.get_ref().link, Change::Fault);
@@ -167,7 +140,7 @@ pub(crate) fn close(seat: &Seat) -> Result<()> {
     Ok(())
 }
 
-/// Writes each of these frames at its beat, and drops what it reads.
+/// Writes each of these frames at its pace, and drops what it reads.
 fn repeat(seat: &Seat, line: &mut Line, beats: &[(Duration, Vec<u8>)]) -> Result<()> {
     let mut due = vec![seat.clock().now(); beats.len()];
     while seat.clock().now() < LEAVE {

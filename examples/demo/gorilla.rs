@@ -3,10 +3,11 @@
 //! Two loops serve a connection:
 //!
 //! - One reads. Its deadline is `pongWait` away, and only a pong moves it.
-//! - One writes what the other queues, and a ping each `pingPeriod`. Each write has a deadline of its own, `writeWait`.
+//! - One writes what the other has queued, and a ping every `pingPeriod`. Each write has its own deadline, `writeWait`.
 //!
-//! Its numbers there are 60 s, 54 s and 10 s. Here `pingPeriod` is `INTERVAL`, and `pongWait` is `INTERVAL` and `TIMEOUT`, so that
-//! an idle peer that dies is found as soon as by `liveness`. `writeWait` is `TIMEOUT`, more than its share.
+//! Its numbers there are 60 s, 54 s and 10 s. Here `pingPeriod` is `INTERVAL`, and `pongWait` is `INTERVAL` plus
+//! `TIMEOUT`, so that an idle peer that dies is found as soon as with `liveness`. `writeWait` is `TIMEOUT`, which is more
+//! than its share.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -30,7 +31,7 @@ const WRITE_WAIT: Duration = TIMEOUT;
 /// How many messages may wait to be written. A connection with more is closed.
 const QUEUE: usize = 256;
 
-/// Opens a server that lives by this rule.
+/// Opens a server that uses this rule.
 pub(crate) fn open(record: Recorder) -> io::Result<Door> {
     Door::open(move |stream, link| serve(stream, link, &record))
 }
@@ -48,7 +49,7 @@ fn serve(stream: TcpStream, link: Link, record: &Recorder) {
     let writer = thread::spawn(move || {
         let mut socket = WebSocket::from_raw_socket(Deadlined::new(writer), Role::Server, None);
         let failure = write_all(&mut socket, &queued).err();
-        // The reading loop notices.
+        // The reading loop will notice.
         let _ = socket.get_ref().stream.shutdown(Shutdown::Both);
         failure
     });
@@ -119,13 +120,13 @@ fn is_timeout_of(error: &Error) -> bool {
     matches!(error, Error::Io(error) if is_timeout(error))
 }
 
-/// A stream with a deadline as Go has it: a moment, for the whole of a message, however many reads or writes that takes. A deadline
-/// that has passed has passed, whatever lies in the kernel.
+/// A stream with a deadline as in Go: one moment for a whole message, however many reads or writes that takes. Once the
+/// deadline has passed, it does not matter what the kernel holds.
 struct Deadlined {
     stream: TcpStream,
     clock: Clock,
     deadline: Timestamp,
-    /// What is written is dropped: tungstenite answers pings by itself while it reads.
+    /// What is written is dropped, because tungstenite answers pings by itself while it reads.
     is_deaf_to_writes: bool,
 }
 
@@ -145,7 +146,7 @@ impl Read for Deadlined {
         loop {
             self.stream.set_read_timeout(Some(self.left()?))?;
             match self.stream.read(buffer) {
-                // A stopped process that continues: no reason to give up a peer, by itself.
+                // The process was stopped and goes on. That alone is no reason to give up a peer.
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => return result,
             }

@@ -1,4 +1,4 @@
-//! Whether a server was right about the clients of a case. One judge for both rules.
+//! Decides whether a server was right about the clients of a case. Both rules have the same judge.
 
 use std::time::Duration;
 
@@ -10,11 +10,11 @@ use crate::cases::{CASES, Case, INTERVAL, LATENESS, Place, Right, STALL_LASTS, T
 /// What a server did, and whether that was right.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Judgement {
-    /// It was.
+    /// It was right.
     pub(crate) right: bool,
-    /// In at most 20 letters.
+    /// The outcome, in at most 20 letters.
     pub(crate) did: String,
-    /// From the last sign of life, or the deed, to the verdict.
+    /// The time from the last sign of life, or from the deed, to the verdict.
     pub(crate) took: Option<Duration>,
 }
 
@@ -28,12 +28,12 @@ impl Judgement {
     }
 }
 
-/// How long a verdict by the clock may take, from the last sign of life.
+/// How long a verdict by the clock may take, counted from the last sign of life.
 pub(crate) fn bound() -> Duration {
     config(Evidence::AnyTraffic).detection_bound(LATENESS)
 }
 
-/// The longest that a verdict of this kind may take; `None` where none should fall.
+/// The longest time that a verdict of this kind may take; `None` if there should be none.
 pub(crate) fn limit(right: Right) -> Option<Duration> {
     match right {
         Right::Online => None,
@@ -42,7 +42,7 @@ pub(crate) fn limit(right: Right) -> Option<Duration> {
     }
 }
 
-/// What both did about each case, and whether it was right.
+/// What both rules did in each case, and whether it was right.
 pub(crate) fn judge_all(lives: &[Life]) -> Vec<[Judgement; 2]> {
     let judge_case = |(index, case)| {
         [Rule::Gorilla, Rule::Liveness].map(|rule| {
@@ -53,7 +53,7 @@ pub(crate) fn judge_all(lives: &[Life]) -> Vec<[Judgement; 2]> {
     CASES.iter().enumerate().map(judge_case).collect()
 }
 
-/// Judges what a rule did with all the clients of a case.
+/// Judges what a rule did with all clients of a case.
 fn judge(case: &Case, rule: Rule, lives: &[&Life]) -> Judgement {
     let online = lives.iter().filter(|life| life.when(&Change::Online).is_some()).count();
     if online < case.crowd {
@@ -99,7 +99,7 @@ fn judge_verdict(
     };
     let Some((at, given)) = life.verdict() else { return Judgement::wrong("still online", None) };
     let took = Some(at.saturating_duration_since(fault));
-    // Gorilla's rule has other names for its reasons. That it noticed is enough.
+    // Gorilla's rule has other names for its reasons. It is enough that it noticed.
     if rule == Rule::Liveness && given != reason.to_string() {
         return Judgement::wrong(given, took);
     }
@@ -113,7 +113,7 @@ fn judge_verdict(
     Judgement::right(given.into(), took)
 }
 
-/// A verdict after which the socket stays open leaks it.
+/// If the socket stays open after a verdict, it leaks.
 fn is_disconnected(life: &Life, verdict: Timestamp) -> bool {
     let patience = config(Evidence::AnyTraffic).close_timeout() + LATENESS * 3;
     life.when(&Change::Gone).is_some_and(|gone| gone <= verdict + patience)

@@ -1,10 +1,11 @@
-//! The main job in one command: who is alive, and who only looks so.
+//! The crate's main job in one command: which peers are alive, and which only look alive.
 //!
 //! `cargo run --example demo`
 //!
-//! Starts a server and, on loopback, real WebSocket clients, each with one real fault. Beside it runs the rule of gorilla's chat
-//! example against the same clients. Shows the lives as they happen, ends by itself after 17 s, and says which server was right
-//! about which client. Exit status: 0 where `liveness` was right about all, 1 where not, 2 where the demo itself failed.
+//! Starts a server and, on loopback, real WebSocket clients, each with one real fault. Beside it the rule of gorilla's
+//! chat example serves the same clients. Shows the lives as they happen, and ends by itself after some 16 s. Then it says
+//! which server was right about which client. Exit status: 0 if `liveness` was right about all, 1 if not, 2 if the demo
+//! itself failed.
 
 mod board;
 mod cases;
@@ -32,7 +33,7 @@ use screen::Screen;
 use server::Door;
 use stall::Stallable;
 
-/// How often the screen is brought up to date.
+/// How often the screen is updated.
 const REFRESH: Duration = Duration::from_millis(100);
 
 fn main() -> ExitCode {
@@ -76,7 +77,7 @@ impl Servers {
         }
     }
 
-    /// Closes all, and says how many connections outlived their clients.
+    /// Closes all servers, and says how many connections outlived their clients.
     fn close(self) -> usize {
         drop(self.stallable);
         [self.any_traffic, self.pong_only, self.gorilla].into_iter().map(Door::close).sum()
@@ -93,7 +94,7 @@ fn demo() -> io::Result<ExitCode> {
         screen.show(&board)?;
         thread::park_timeout(REFRESH);
     }
-    // Judged before anybody leaves: the clients stay a little longer.
+    // The judgement comes before the clients leave, so they stay a little longer.
     let lives = board.lives();
     screen.show(&board)?;
     for client in clients {
@@ -110,7 +111,7 @@ fn demo() -> io::Result<ExitCode> {
     Ok(if right && left == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// A thread for each client of each case, against both rules.
+/// A thread for each client of each case, for both rules.
 fn seat_everyone(board: &Arc<Board>, servers: &Servers) -> io::Result<Vec<thread::JoinHandle<()>>> {
     let mut clients = Vec::new();
     for (index, case) in CASES.iter().enumerate() {
@@ -118,7 +119,7 @@ fn seat_everyone(board: &Arc<Board>, servers: &Servers) -> io::Result<Vec<thread
             for number in 0..case.crowd {
                 let port = servers.port(case, rule);
                 let seat = Seat { board: Arc::clone(board), port, case: index, rule, number };
-                // Who fails before there is a link was never online, and is judged by that.
+                // A client that fails before there is a link was never online, and is judged by that.
                 clients.push(thread::Builder::new().spawn(move || drop((case.act)(&seat)))?);
             }
         }

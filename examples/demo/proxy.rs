@@ -1,4 +1,4 @@
-//! A proxy that dies the way a NAT box dies: from some moment on it swallows everything, and says nothing.
+//! A proxy that dies as a NAT box dies: from some moment on it drops everything, and tells nobody.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -14,10 +14,10 @@ use crate::clients::{Line, Seat, is_timeout};
 /// How often a pump looks at the clock.
 const GLANCE: Duration = Duration::from_millis(10);
 
-/// Connects through a proxy of this seat's own.
+/// Connects this seat through its own proxy.
 pub(crate) fn dial(seat: &Seat) -> io::Result<Line> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    // The server's peer is the proxy: its line is the one on the board.
+    // The server's peer is the proxy, so the board must have the proxy's line.
     let upstream = seat.dial(None)?;
     let stream = TcpStream::connect(listener.local_addr()?)?;
     stream.set_write_timeout(Some(Duration::from_secs(1)))?;
@@ -46,9 +46,9 @@ impl Pump {
         Ok(Self { from: from.try_clone()?, to: to.try_clone()?, clock })
     }
 
-    /// Pumps until the cut, tells when the last byte went through, then swallows.
+    /// Pumps until the cut, reports when the last byte went through, then drops everything.
     ///
-    /// It goes on reading: neither end may learn from a full buffer what no FIN and no RST tells it.
+    /// It goes on reading. No FIN and no RST tells an end what happened, and a full buffer must not tell it either.
     fn run(mut self, cut: impl FnOnce(Timestamp)) {
         let mut last_byte = self.clock.now();
         let mut cut = Some(cut);

@@ -13,20 +13,20 @@ use crate::judgement::Judgement;
 
 /// The column of the faults.
 const FAULT: usize = 28;
-/// Half a second each, where there is room.
+/// Half a second for each cell, if there is room.
 const MOST_CELLS: u16 = 32;
-/// More than a second each would hide what happens.
+/// More than a second for each cell would hide what happens.
 const FEWEST_CELLS: u16 = 16;
-/// What is left of a life that has ended.
+/// Shown after the end of a life.
 const GONE: char = '·';
-/// How many lines the table has beside its rows.
+/// How many lines the table has in addition to its rows.
 const FOOTNOTES: usize = 6;
 const LEGEND: [&str; 2] = [
     "━ online     ~ suspect               ! here is the fault",
     "■ given up   ✗ given up, wrongly     ░ the server is stopped",
 ];
 
-/// This style where stdout shows styles, and none where it goes elsewhere or its user wants none (<https://no-color.org>).
+/// This style if stdout shows styles, and none if it goes elsewhere or if its user wants none (<https://no-color.org>).
 pub(crate) fn painted(style: Style) -> Style {
     static STYLED: LazyLock<bool> = LazyLock::new(|| {
         let refused = std::env::var_os("NO_COLOR").is_some_and(|no| !no.is_empty());
@@ -39,24 +39,24 @@ fn is_dumb() -> bool {
     std::env::var_os("TERM").is_some_and(|term| term == "dumb")
 }
 
-/// What shows the lives.
+/// The ways to show the lives.
 pub(crate) enum Screen {
-    /// A strip for each case and rule, drawn over and over.
+    /// A strip for each case and rule, which is drawn again and again.
     Strips {
         /// How long a strip is.
         cells: u16,
-        /// What is on the screen.
+        /// The lines on the screen.
         drawn: Vec<String>,
     },
     /// A line for each change.
     Lines {
-        /// How many changes of each life are out.
+        /// How many changes of each life have been printed.
         printed: Vec<usize>,
     },
 }
 
 impl Screen {
-    /// Strips where there is room to draw them, lines where not.
+    /// Strips if there is room to draw them, otherwise lines.
     pub(crate) fn new() -> Self {
         let cells = terminal_size().map_or(0, |(Width(width), Height(height))| {
             let fits = usize::from(height) > CASES.len() + 1 + LEGEND.len();
@@ -69,7 +69,7 @@ impl Screen {
         }
     }
 
-    /// Brings it up to date.
+    /// Updates the screen.
     pub(crate) fn show(&mut self, board: &Board) -> io::Result<()> {
         let lives = board.lives();
         match self {
@@ -79,7 +79,8 @@ impl Screen {
         io::stdout().flush()
     }
 
-    /// Marks the strips right or wrong. True where they say all that there is to say, because a table would scroll them away.
+    /// Marks the strips as right or wrong. Returns true if they already say everything, because a table would scroll them
+    /// away.
     pub(crate) fn finish(&mut self, lives: &[Life], verdicts: &[[Judgement; 2]]) -> io::Result<bool> {
         let Self::Strips { cells, drawn } = self else { return Ok(false) };
         redraw(picture(lives, END, *cells, Some(verdicts)), drawn)?;
@@ -89,7 +90,7 @@ impl Screen {
     }
 }
 
-/// Writes the lines that are not on the screen yet. Over a slow line, that is what makes it fast.
+/// Writes only the lines that changed. That makes it fast over a slow connection.
 fn redraw(picture: Vec<String>, drawn: &mut Vec<String>) -> io::Result<()> {
     let mut out = io::stdout().lock();
     let mut changed = false;
@@ -100,7 +101,7 @@ fn redraw(picture: Vec<String>, drawn: &mut Vec<String>) -> io::Result<()> {
         if drawn.is_empty() {
             writeln!(out, "{line}")?;
         } else {
-            // Up to the line, over what is there, and down again.
+            // Up to the line, over its old content, and down again.
             let up = picture.len() - index;
             write!(out, "\x1b[{up}A\x1b[2K{line}\x1b[{up}B\r")?;
         }
@@ -131,7 +132,7 @@ fn picture(lives: &[Life], now: Timestamp, cells: u16, verdicts: Option<&[[Judge
     lines
 }
 
-/// One life, or a crowd's. At the end with a mark in front, and the verdict in the place of what came after it.
+/// One life, or a crowd's. At the end it has a mark in front, and the verdict in place of what came after it.
 fn strip(case: &Case, lives: &[&Life], now: Timestamp, cells: u16, verdict: Option<&Judgement>) -> String {
     let lasts = END.saturating_duration_since(Timestamp::ZERO) / u32::from(cells);
     let mut shown: Vec<(Style, char)> = (0..u32::from(cells))
@@ -163,7 +164,7 @@ fn strip(case: &Case, lives: &[&Life], now: Timestamp, cells: u16, verdict: Opti
     strip
 }
 
-/// A moment of a life. Of a crowd, the worst is shown: the last of these.
+/// A moment of a life. For a crowd, the worst is shown, which is the last of these.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Cell {
     Nothing,
@@ -188,7 +189,7 @@ impl Cell {
         cell
     }
 
-    /// What remains of a moment in the cells after it.
+    /// The character for the cells after that moment.
     fn past(self) -> Self {
         match self {
             Self::Rightly | Self::Wrongly | Self::Gone => Self::Gone,

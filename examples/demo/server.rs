@@ -1,4 +1,5 @@
-//! The server: tungstenite, a thread a connection, watched by `liveness`. And the door that it shares with gorilla's rule.
+//! The server: tungstenite, a thread for each connection, watched by `liveness`. And the listener that gorilla's rule
+//! uses too.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -59,10 +60,10 @@ impl Door {
         self.address.port()
     }
 
-    /// Accepts no more, waits a little, and says how many connections are left.
+    /// Accepts no more connections, waits a little, and says how many are left.
     pub(crate) fn close(self) -> usize {
         self.closing.store(true, Ordering::Release);
-        // The listener is in `accept`; this is what it accepts.
+        // The listener is blocked in `accept`. This connection wakes it.
         drop(TcpStream::connect(self.address));
         let _ = self.listener.join();
         let clock = Clock::new();
@@ -103,10 +104,10 @@ fn serve(stream: TcpStream, config: Config, link: Link, record: Recorder) {
     };
     let mut socket = socket.on_action(watch);
     while let Ok(message) = socket.read() {
-        // The reading goes on: the end is its to report.
+        // If this fails, the next `read` reports the end.
         let _ = socket.send(answer(message));
     }
-    // The peer may still be told, and close too.
+    // The peer may still be told why, and may close too.
     socket.finish();
 }
 

@@ -1,6 +1,6 @@
-//! A server process that can be stopped: what a collector's pause, a swapping host or a laptop's lid do to one.
+//! A server process that can be stopped, as a garbage collector's pause, a swapping host or a closed laptop stops one.
 //!
-//! The demo runs itself again, as that server. On Unix it is stopped with SIGSTOP; elsewhere it is asked to do nothing,
+//! The demo runs itself again as that server. On Unix it is stopped with SIGSTOP. Elsewhere it is asked to do nothing,
 //! and each connection's handler sleeps at its next message.
 
 use std::io::{self, BufRead, BufReader, Write};
@@ -19,17 +19,17 @@ use crate::{gorilla, server};
 /// The argument that makes this program the server.
 pub(crate) const ROLE: &str = "serve-and-be-stopped";
 
-/// Nothing is served while this is set: the stall of a system without SIGSTOP.
+/// Nothing is served while this is set. It is the stall on a system without SIGSTOP.
 static STALLED: AtomicBool = AtomicBool::new(false);
 
-/// Sleeps as long as the server is asked to do nothing.
+/// Sleeps while the server is asked to do nothing.
 pub(crate) fn sit_out() {
     while STALLED.load(Ordering::Acquire) {
         thread::park_timeout(Duration::from_millis(5));
     }
 }
 
-/// A child process, killed at the end whatever the end is.
+/// A child process. It is killed when this is dropped.
 struct Child(std::process::Child);
 
 impl Drop for Child {
@@ -55,7 +55,7 @@ impl Child {
     }
 }
 
-/// The server that is stopped, under both rules.
+/// The server that is stopped, with both rules.
 pub(crate) struct Stallable {
     child: Option<Child>,
     ports: [u16; 2],
@@ -65,7 +65,7 @@ pub(crate) struct Stallable {
 }
 
 impl Stallable {
-    /// Starts it, and has it report to the board.
+    /// Starts it, and lets it report to the board.
     pub(crate) fn start(board: &Arc<Board>) -> io::Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
         command.arg(ROLE).stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -93,10 +93,10 @@ impl Stallable {
         let now = board.clock.now();
         let Some((change, _)) = self.next.take_if(|(_, due)| *due <= now) else { return Ok(()) };
         if change == Change::Stalled {
-            // From now, however late that is: a stall that is too short proves nothing.
+            // From now, however late that is, because a stall that is too short would prove nothing.
             self.next = Some((Change::Resumed, now + STALL_LASTS + LATENESS));
         }
-        // On the board first: nothing that follows from a change comes before it.
+        // The board gets it first, so that nothing that follows from a change comes before it.
         for (index, _) in CASES.iter().enumerate().filter(|(_, case)| matches!(case.place, Place::Stalled)) {
             board.record_all(index, &change);
         }
@@ -148,7 +148,7 @@ fn unparse(link: Link, change: &Change) -> Option<String> {
         Change::Suspect => "suspect".into(),
         Change::Gone => "gone".into(),
         Change::Offline { reason, report } => format!("offline {reason}|{report}"),
-        // Not a server's to say.
+        // A server does not report these.
         Change::Fault | Change::Stalled | Change::Resumed | Change::Lost(_) => return None,
     };
     Some(format!("{} {} {word}", link.server, link.peer))
@@ -161,7 +161,7 @@ pub(crate) fn serve() -> ExitCode {
     result.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS)
 }
 
-/// A stopped process sees no pipe end; the kernel ends it, where the kernel can be asked to.
+/// A stopped process cannot see a pipe's end. So the kernel ends it, if the kernel can be asked to.
 fn die_with_parent() {
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
@@ -170,7 +170,7 @@ fn die_with_parent() {
 fn serve_until(orders: impl BufRead) -> io::Result<()> {
     let report: Recorder = Arc::new(|link, change| {
         if let Some(line) = unparse(link, &change) {
-            // The parent is gone, and so will we be.
+            // The parent is gone, so this process will end too.
             let _ = writeln!(io::stdout().lock(), "{line}");
         }
     });

@@ -9,12 +9,12 @@ use crate::cases::{CASES, Case, INTERVAL, Right, TIMEOUT};
 use crate::judgement::{Judgement, bound, limit};
 use crate::screen::painted;
 
-/// Of a row.
+/// The place of a row.
 const WIDTH: u16 = 100;
 const RIGHT: Style = AnsiColor::Green.on_default();
 const WRONG: Style = AnsiColor::Red.on_default().bold();
 
-/// Prints it, or its last lines where the lives on the screen show the rest.
+/// Prints the table, or only its last lines if the lives on the screen show the rest.
 pub(crate) fn print(verdicts: &[[Judgement; 2]], is_shown: bool) -> io::Result<()> {
     let mut out = io::stdout().lock();
     if !is_shown {
@@ -35,7 +35,7 @@ pub(crate) fn print(verdicts: &[[Judgement; 2]], is_shown: bool) -> io::Result<(
     print_footnotes(&mut out, score)
 }
 
-/// Between what is right and what was done: a new line where a row does not fit into one.
+/// Between what is right and what was done: a new line if a row does not fit into one.
 fn gap() -> &'static str {
     let is_narrow =
         io::stdout().is_terminal() && terminal_size().is_some_and(|(Width(width), _)| width < WIDTH);
@@ -53,7 +53,7 @@ fn print_row(out: &mut impl Write, case: &Case, gorilla: &Judgement, liveness: &
         (None, _) => "-".into(),
     };
     write!(out, "{:27}  {right:16}{}", case.fault, gap())?;
-    // Its time stands beside it: the last column is that of `liveness`.
+    // Its time is beside it, because the last column is that of `liveness`.
     let did = match gorilla.took {
         Some(took) if gorilla.right => format!("{} {:.2} s", gorilla.did, took.as_secs_f64()),
         Some(_) | None => gorilla.did.clone(),

@@ -1,9 +1,9 @@
-//! `cargo run --release --example fleet`: a million connections on one thread, all of them on one `Fleet`.
+//! `cargo run --release --example fleet`: a million connections on one thread, all on one `Fleet`.
 //!
-//! The peers are simulated: they connect all at once, answer pings, talk, and then one fault after another befalls them, and
-//! the server too. The clock is simulated and jumps from moment to moment as fast as the machine allows, until the real time
-//! is up; what is shown of the fleet is counted and measured. Exit status: 0 where everyone who died was found out in time
-//! and nobody else was dropped, 1 where not.
+//! The peers are simulated. They connect all at once, answer pings and talk. Then one fault after another happens to them
+//! and to the server. The clock is simulated too, and jumps from moment to moment as fast as the machine allows, until
+//! the real time is up. What is shown about the fleet is counted and measured. Exit status: 0 if every dead peer was
+//! found in time and no other was dropped, 1 if not.
 
 mod picture;
 mod simulation;
@@ -23,10 +23,10 @@ Many connections, some faults.
 
 usage: fleet [--connections N] [--seconds N | --simulated N] [--seed N]
 
-  --connections N  how many connections, 200 to 16000000; 1000000 where optimised, else 50000
+  --connections N  how many connections, 200 to 16000000; 1000000 in an optimised build, otherwise 50000
   --seconds N      seconds of real time, more or less, 1 to 86400; 20 if not given
   --simulated N    seconds of simulated time instead, 60 to 86400, however long that takes
-  --seed N         what all chances are drawn from; 7 if not given";
+  --seed N         the seed of all random choices; 7 if not given";
 
 struct Args {
     connections: u32,
@@ -34,7 +34,7 @@ struct Args {
     seed: u64,
 }
 
-/// After what time the last scene begins.
+/// The real time after which the last scene begins.
 #[derive(Clone, Copy)]
 enum Ends {
     Real(Duration),
@@ -42,7 +42,7 @@ enum Ends {
 }
 
 impl Args {
-    /// `None` where help is asked for.
+    /// `None` if help is asked for.
     fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Self>, String> {
         let connections = if cfg!(debug_assertions) { 50_000 } else { 1_000_000 };
         let mut args = Self { connections, ends: Ends::Real(Duration::from_secs(20)), seed: 7 };
@@ -70,7 +70,7 @@ impl Args {
 
 const TICK: Duration = Duration::from_millis(4);
 const INTERVAL: Duration = Duration::from_secs(5);
-/// Short, so that the server's stall is longer than all that it grants its peers.
+/// Short, so that the server's stall is longer than everything that it allows its peers.
 const CONFIG: Config = Config::builder()
     .interval(INTERVAL)
     .timeout(Duration::from_secs(4))
@@ -81,7 +81,7 @@ const CONFIG: Config = Config::builder()
 const STRICT: Config = CONFIG.to_builder().evidence(Evidence::PongOnly).build_const();
 /// Every peer says something this often.
 const TALK: Duration = Duration::from_secs(3);
-/// Of how many connections one goes dark, mute, or floods us.
+/// One connection in this many goes dark, mute, or floods.
 const DARK: usize = 20;
 const MUTE: usize = 50;
 const FLOOD: usize = 100;
@@ -100,7 +100,8 @@ enum Scene {
     Close,
 }
 
-/// When each begins, in seconds of simulated time, that of the host's sleep not counted; the last when real time is up.
+/// When each scene begins, in seconds of simulated time without the host's sleep. The last begins when the real time is
+/// up.
 const SCRIPT: [(Scene, u64); 8] = [
     (Scene::Herd, 0),
     (Scene::Dark, 6),
@@ -128,7 +129,7 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
     let mut screen = Screen::new(args.ends);
     while !sim.is_over() {
         let over = match args.ends {
-            // The last tenth is for saying goodbye.
+            // The last tenth is left for saying goodbye.
             Ends::Real(limit) => sim.clock.now() >= Timestamp::ZERO + limit * 9 / 10,
             Ends::Simulated(limit) => sim.awake() >= limit,
         };
@@ -143,7 +144,7 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
     Ok(if conclude(&sim)? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The last word. True where everyone who died was found out in time, and nobody else was dropped.
+/// The last lines. Returns true if every dead peer was found in time, and no other was dropped.
 fn conclude(sim: &Simulation) -> io::Result<bool> {
     let mut out = io::stdout().lock();
     let (mut right, mut whole) = (sim.wrong == 0 && sim.fleet.is_empty(), true);

@@ -1,4 +1,4 @@
-//! What is seen of it.
+//! What the screen shows.
 
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
@@ -25,7 +25,7 @@ impl Scene {
         }
     }
 
-    /// What came of it, so far.
+    /// The outcome of a scene so far.
     fn outcome(self, sim: &Simulation) -> String {
         match self {
             Self::Herd => {
@@ -46,7 +46,7 @@ impl Scene {
     }
 }
 
-/// What is counted and measured: rates and costs since the last picture, everything else since the beginning.
+/// What is counted and measured. Rates and costs count from the last picture, everything else from the beginning.
 fn counters(sim: &Simulation, (last, since): &(Counts, Duration), ends: Ends) -> [String; 8] {
     let (counts, awake) = (&sim.counts, sim.awake());
     let real = sim.clock.now().saturating_duration_since(Timestamp::ZERO).as_secs_f64();
@@ -131,12 +131,12 @@ fn mark(sim: &Simulation, second: usize) -> char {
     number.and_then(|number| char::from_digit(number as u32 + 1, 10)).unwrap_or(' ')
 }
 
-/// What shows the picture: drawn over and over in a terminal, a line now and then elsewhere.
+/// Shows the picture: again and again in a terminal, or a line now and then elsewhere.
 pub(crate) struct Screen {
     ends: Ends,
-    /// Columns, where it is a terminal with room.
+    /// The number of columns, if it is a terminal with room.
     width: Option<usize>,
-    /// Unless its user wants none: <https://no-color.org>.
+    /// Whether to use colours. Its user may want none: <https://no-color.org>.
     coloured: bool,
     /// How many lines to go up.
     drawn: usize,
@@ -163,7 +163,7 @@ impl Screen {
         }
     }
 
-    /// Brings it up to date, if it is time to, or `anyway`: at the end.
+    /// Updates the picture when its time has come, or `anyway`, at the end.
     pub(crate) fn show(&mut self, sim: &Simulation, anyway: bool) -> io::Result<()> {
         let now = sim.clock.now();
         let news = sim.scene > self.scenes;
@@ -208,7 +208,7 @@ impl Group {
     }
 }
 
-/// Thousands apart.
+/// Groups of thousands.
 pub(crate) fn grouped(number: impl Into<u64>) -> String {
     let digits = number.into().to_string();
     let mut text = String::new();

@@ -10,7 +10,7 @@ use crate::{Args, CONFIG, DARK, FLOOD, INTERVAL, MUTE, SCRIPT, SLEEP, STALL, STR
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
     Live,
-    /// Neither answers nor talks, and what it had sent is lost.
+    /// Neither answers nor talks. What it had sent before is lost.
     Dark,
     /// Talks, but answers no ping.
     Mute,
@@ -18,7 +18,7 @@ enum Kind {
     Gone,
 }
 
-/// All that is kept of a peer, beside its key.
+/// Everything that is kept about a peer, beside its key.
 #[derive(Clone)]
 pub(crate) struct Peer {
     kind: Kind,
@@ -30,7 +30,7 @@ impl Peer {
     const NEW: Self = Self { kind: Kind::Live, suspect: false, pinged: false };
 }
 
-/// Those that must be detected for the same reason.
+/// The peers that must be detected for the same reason.
 pub(crate) struct Group {
     pub(crate) size: u32,
     pub(crate) reason: Reason,
@@ -44,7 +44,7 @@ impl Group {
         Self { size: size as u32, reason, began: None, found: 0, slowest: Duration::ZERO }
     }
 
-    /// What to say about it, when everything is closed at this moment.
+    /// The outcome of the group. `closed` is the moment at which everything was closed.
     pub(crate) fn outcome(&self, closed: Option<Timestamp>) -> Outcome {
         let Some(began) = self.began else { return Outcome::NotPlayed };
         if self.found == self.size && self.slowest <= bound() {
@@ -65,7 +65,7 @@ pub(crate) enum Outcome {
     Wrong,
 }
 
-/// The fleet is less than a tick late, and this driver polls when it is told to.
+/// The fleet is less than a tick late, and this driver polls when the fleet asks for it.
 pub(crate) fn bound() -> Duration {
     CONFIG.detection_bound(TICK)
 }
@@ -114,7 +114,7 @@ pub(crate) struct Counts {
     /// The time that the fleet took for them.
     pub(crate) busy: Duration,
     pub(crate) polls: u64,
-    /// Polls that took longer than 20 us, on a machine that may have been busy with something else.
+    /// Polls that took longer than 20 us. The machine may have been busy with something else.
     pub(crate) long_polls: u64,
     pub(crate) longest_poll: Duration,
 }
@@ -127,11 +127,11 @@ pub(crate) struct Simulation {
     pub(crate) peers: Vec<Peer>,
     keys: Vec<Key>,
     wire: Wire,
-    /// Who talks next; and how much talk is due, in nanoseconds times peers.
+    /// The peer that talks next, and how much talk is due, in nanoseconds times peers.
     talker: u64,
     talk_due: u128,
     talked_at: Timestamp,
-    /// The number of the next scene, and when each began.
+    /// The number of the next scene, and when each scene began.
     pub(crate) scene: usize,
     pub(crate) began: [Option<Timestamp>; SCRIPT.len()],
     pub(crate) slept: Duration,
@@ -143,20 +143,20 @@ pub(crate) struct Simulation {
     pub(crate) suspect: u32,
     /// By reason: ping timeout, ping flood, local, any other.
     pub(crate) verdicts: [u32; 4],
-    /// Those that only our close ended; and the mute among them.
+    /// Peers that only our close ended, and how many of them were mute.
     pub(crate) lived: u32,
     pub(crate) mute_lived: u32,
-    /// Verdicts that should not have been, or not for this reason.
+    /// Verdicts that should not have come, or not for this reason.
     pub(crate) wrong: u32,
     /// First pings, by the hundredth of the interval.
     pub(crate) spread: [u32; 100],
     pub(crate) probed: u32,
     pub(crate) probe_took: Duration,
     pub(crate) bytes: Option<u64>,
-    /// How late a server would be that lives in real time and has this much to do; and how late it ever was.
+    /// How late a server in real time would be with so much to do, and the most that it was late.
     pub(crate) behind: Duration,
     pub(crate) most_behind: Duration,
-    /// Pings by the second.
+    /// Pings in each second.
     pub(crate) pings_by_second: Vec<u32>,
     batch: Vec<(Key, Action)>,
     heard: Vec<(Key, Answer)>,
@@ -180,7 +180,8 @@ impl Simulation {
             began: [None; SCRIPT.len()],
             slept: Duration::ZERO,
             dark: Group::new(count / DARK, Reason::PingTimeout),
-            // Of those that go mute, the strictly judged must be detected; the others talk, and are alive.
+            // Of the peers that go mute, only those with the strict settings must be detected. The others talk, and are
+            // alive.
             mute: Group::new(
                 (count / DARK..count / DARK + count / MUTE).filter(|index| is_strict(*index)).count(),
                 Reason::PingTimeout,
@@ -205,7 +206,7 @@ impl Simulation {
         }
     }
 
-    /// Simulated time, the host's sleep left out.
+    /// Simulated time, without the host's sleep.
     pub(crate) fn awake(&self) -> Duration {
         self.now.saturating_duration_since(Timestamp::ZERO).saturating_sub(self.slept)
     }
@@ -214,20 +215,20 @@ impl Simulation {
         SCRIPT.get(self.scene).map(|(scene, second)| (*scene, Duration::from_secs(*second)))
     }
 
-    /// The scene to begin now: the last, when real time is up, whichever was next.
+    /// The scene to begin now. When real time is up, that is the last one.
     pub(crate) fn due_scene(&self, over: bool) -> Option<Scene> {
         let (scene, at) = self.next_scene()?;
         if over { Some(Scene::Close) } else { (self.awake() >= at).then_some(scene) }
     }
 
-    /// Everyone is gone; or should have been, long ago.
+    /// Every peer of the groups is gone, or should have been long ago.
     pub(crate) fn is_over(&self) -> bool {
         let closed = self.began[Scene::Close as usize];
         closed.is_some_and(|at| self.fleet.is_empty() || self.now > at + CONFIG.close_timeout() * 5)
     }
 
-    /// One moment: what is due, and what has arrived. In the worst order, timers before sockets: an answer that lies there
-    /// to be read has not been read when its ping's deadline is looked at.
+    /// One moment: what is due, and what has arrived. The order is the worst one, timers before sockets. So an answer
+    /// that has arrived is unread when the deadline of its ping is looked at.
     pub(crate) fn turn(&mut self) {
         let busy = self.counts.busy;
         self.arrive();
@@ -242,9 +243,9 @@ impl Simulation {
         self.most_behind = self.most_behind.max(self.behind);
     }
 
-    /// On to the moment at which something happens next.
+    /// Moves on to the moment at which something happens next.
     pub(crate) fn jump(&mut self) {
-        // Peers talk that often, whatever else happens.
+        // Peers talk at least this often, whatever else happens.
         let mut next = self.now + Duration::from_millis(100);
         next = next.min(self.fleet.poll_timeout().unwrap_or(next));
         next = next.min(self.wire.next(25).unwrap_or(next)).max(self.now);
@@ -259,7 +260,7 @@ impl Simulation {
         self.behind = self.behind.saturating_sub(time);
     }
 
-    /// Polls until there is nothing left to do, each poll timed.
+    /// Polls until nothing is left to do, and times each poll.
     fn poll(&mut self) {
         loop {
             let mut batch = std::mem::take(&mut self.batch);
@@ -288,7 +289,7 @@ impl Simulation {
         }
     }
 
-    /// What was on its way lies there to be read.
+    /// What was on its way has arrived, and can be read.
     fn arrive(&mut self) {
         let present = ticks(self.now);
         let last = present.min(self.wire.read + Wire::AHEAD - 1);
@@ -303,12 +304,12 @@ impl Simulation {
         });
     }
 
-    /// Hands it in.
+    /// Reports it to the fleet.
     fn read(&mut self) {
         let counts = &mut self.counts;
         let start = self.clock.now();
         for (key, answer) in &self.heard {
-            // Whose connection ended while this was on its way is not listened to any more.
+            // The connection ended while this was on its way, so it is dropped.
             let _ = match answer {
                 Answer::Pong(payload) => self.fleet.handle(*key, Event::Pong(payload), self.now),
                 Answer::Close => self.fleet.handle(*key, Event::Close(None), self.now),
@@ -321,9 +322,9 @@ impl Simulation {
         self.heard.clear();
     }
 
-    /// Reports what the peers send unasked, each in its turn, and their turns are all over the memory.
+    /// Reports what the peers send by themselves, each in its turn. The order jumps through the memory.
     fn talk(&mut self) {
-        // A prime, so that everyone comes once in a round.
+        // A prime, so that each peer comes once in a round.
         const STRIDE: u64 = 2_654_435_761;
         let count = self.peers.len() as u64;
         let elapsed = self.now.saturating_duration_since(self.talked_at).min(TALK);
@@ -398,7 +399,7 @@ impl Simulation {
             self.spread[hundredth.min(99) as usize] += 1;
         }
         if peer.kind == Kind::Live {
-            // One of a thousand is so late that it is suspected.
+            // One peer in a thousand is so late that it is suspected.
             let millis = if self.rng.below(1_000) == 0 {
                 2_000 + self.rng.below(500)
             } else {
@@ -477,12 +478,12 @@ impl Simulation {
     }
 }
 
-/// Which connections have the strict settings.
+/// Whether this connection has the strict settings.
 const fn is_strict(index: usize) -> bool {
     index % 4 == 3
 }
 
-/// Memory of this process, in bytes, where the system tells.
+/// Memory of this process in bytes, if the system says it.
 fn resident() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;

@@ -1,5 +1,6 @@
-//! A connection over a transport that delivers any bytes in any pieces, takes any part of what is written, blocks, fails and
-//! ends, in simulated time: it never panics, always ends in one `Disconnect`, and writes nothing after a write that failed.
+//! A connection in simulated time. Its transport delivers any bytes in any pieces, takes any part of what is written,
+//! blocks, fails and ends. The connection never panics, always ends in one `Disconnect`, and writes nothing after a
+//! failed write.
 #![no_main]
 
 #[path = "../frames.rs"]
@@ -22,7 +23,7 @@ use tungstenite::Message;
 #[derive(Arbitrary, Debug)]
 enum Piece {
     Bytes(Vec<u8>),
-    /// A frame that is well formed, so that the fuzzer gets past the header.
+    /// A well-formed frame, so that the fuzzer gets past the header.
     Frame {
         opcode: u8,
         fin: bool,
@@ -63,13 +64,13 @@ enum Call {
     Probe,
 }
 
-/// How the heartbeat is spoken.
+/// How the heartbeat is written.
 #[derive(Arbitrary, Debug)]
 enum Speech {
     Frames,
     Texts,
     Fixed,
-    /// It never asks.
+    /// This end never asks.
     Listens,
 }
 
@@ -112,7 +113,7 @@ impl Read for Script {
         if count < next.len() {
             self.pieces.push_front(Piece::Bytes(next.split_off(count)));
         }
-        // A read of nothing is the end of the stream, and a script of no bytes is not that.
+        // A read of zero bytes would be the end of the stream, and an empty script is not.
         if count == 0 { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(count) }
     }
 }
@@ -135,7 +136,7 @@ impl Write for Script {
     }
 }
 
-/// One turn, as the docs have it.
+/// One turn, in the order of the docs.
 fn turn(peer: &mut Connection, script: &mut Script, now: Timestamp) {
     while peer.wants_write() && peer.write_to(script, now).is_ok() {}
     while peer.wants_read(now) && peer.read_from(script, now).is_ok() {}
@@ -187,7 +188,7 @@ fuzz_target!(|life: Life| {
             Call::Probe => peer.probe(now),
         }
     }
-    // The script ends, so the connection does, if somebody takes what it has.
+    // The script ends, so the connection must end too, if somebody takes what it has to write.
     for _ in 0..10_000 {
         if peer.is_finished() {
             break;

@@ -1,4 +1,5 @@
-//! A fleet and as many machines alone are told the same: the world of `tests/core/fleet/world.rs` compares them to the bit.
+//! A fleet and as many single machines get the same inputs. The world of `tests/core/fleet/world.rs` compares them bit by
+//! bit.
 #![no_main]
 
 #[path = "../../tests/core/mirror.rs"]
@@ -13,7 +14,8 @@ use libfuzzer_sys::fuzz_target;
 use liveness::{CloseCode, Config, Event, Timestamp};
 use world::{Step, World};
 
-/// From a nanosecond, where a turn of the wheel is a fraction of any wait, to seconds, where it is many waits.
+/// From a nanosecond, with which a turn of the wheel is shorter than any wait, to seconds, with which it is longer than
+/// many.
 #[derive(Arbitrary, Debug)]
 enum Tick {
     Nanos(u8),
@@ -34,9 +36,9 @@ impl Tick {
 #[derive(Arbitrary, Debug)]
 enum Start {
     Millis(u16),
-    /// Where the clock counts from 1970.
+    /// A time that counts from 1970.
     Seconds(u32),
-    /// So many nanoseconds, or milliseconds, before the far end of time.
+    /// This many nanoseconds, or milliseconds, before the far end of time.
     NanosLeft(u32),
     MillisLeft(u32),
 }
@@ -70,7 +72,7 @@ enum Happening {
     Violation(u8, CloseCode),
     Eof(u8),
     Probe(u8),
-    /// A probe for each of so many keystrokes.
+    /// A probe for each keystroke of a person who types this much.
     Typing(u8, u8),
     Close(u8),
     Reconfigure(u8, u8),
@@ -133,12 +135,12 @@ struct Life {
     seed: u64,
     tick: Tick,
     start: Start,
-    /// So many connections at the start: sometimes more than a poll looks at.
+    /// How many connections there are at the start: sometimes more than one poll looks at.
     crowd: u8,
     happenings: Vec<Happening>,
 }
 
-/// Every step compares every connection, and under a short tick every wake-up does.
+/// Every step compares every connection. With a short tick, so does every wake-up.
 const STEPS: usize = 60;
 const WAKES: usize = 20;
 

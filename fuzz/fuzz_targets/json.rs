@@ -1,4 +1,4 @@
-//! Any text at all, read as JSON by the crate and by serde_json: no difference in what the crate claims to read.
+//! Any text, read as JSON by the crate and by serde_json. They must agree about what the crate claims to read.
 #![no_main]
 
 #[path = "../json_opinions.rs"]
@@ -8,7 +8,7 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
     json_opinions::agree(text);
-    // What is too long is not looked at; its beginning may be JSON.
+    // A text that is too long is not read, although its beginning may be JSON.
     if let Some(beginning) = text.get(..text.len().min(liveness::dialect::LONGEST)) {
         json_opinions::agree(beginning);
     }

@@ -1,5 +1,5 @@
-//! A lease and one so plain that it cannot be wrong are told the same: the world of `tests/core/lease/world.rs` compares all that
-//! they say.
+//! A lease and a reference that is too plain to be wrong get the same inputs. The world of `tests/core/lease/world.rs`
+//! compares all their outputs.
 #![no_main]
 
 #[path = "../../tests/core/lease/reference.rs"]
@@ -30,7 +30,7 @@ enum Happening {
     Sleep(u16),
     Pass(u16),
     TurnBack(u16),
-    /// As good as for ever.
+    /// As good as never.
     Age(u64),
 }
 
@@ -55,9 +55,9 @@ impl Happening {
 
 #[derive(Arbitrary, Debug)]
 struct Life {
-    /// Nothing: for ever.
+    /// `None` means for ever.
     grace: Option<u16>,
-    /// So many tokens before the last, or after none.
+    /// This many tokens before the last one, or from the first.
     last: Result<u8, u8>,
     start: Result<u16, u16>,
     happenings: Vec<Happening>,

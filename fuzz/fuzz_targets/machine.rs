@@ -1,4 +1,4 @@
-//! The machine under any steps and settings, with the laws of `tests/core/world.rs` as oracle.
+//! The machine with any steps and settings, and the laws of `tests/core/world.rs` as the oracle.
 #![no_main]
 
 #[path = "../../tests/core/questions.rs"]
@@ -18,7 +18,7 @@ enum Happening<'a> {
     Event(Event<'a>),
     Answer(u8),
     Probe,
-    /// A probe for each of so many keystrokes, each so many milliseconds after the last.
+    /// Many probes, each this many milliseconds after the last.
     Typing(u8, u8),
     Close(CloseCode),
     Reconfigure(Config),
@@ -27,7 +27,7 @@ enum Happening<'a> {
 }
 
 impl<'a> Happening<'a> {
-    /// How often it happens, and the nanoseconds between.
+    /// How often it happens, and the nanoseconds in between.
     fn times(&self) -> (usize, u64) {
         match self {
             Self::Typing(keystrokes, apart) => {
@@ -56,8 +56,8 @@ impl<'a> Happening<'a> {
     }
 }
 
-/// A life: how long after the last each thing happens, in nanoseconds, microseconds or milliseconds, and when the driver
-/// polls.
+/// A life. For each event: how long after the last one it happens, in nanoseconds, microseconds or milliseconds, and when
+/// the driver polls.
 type Life<'a> = (Config, u8, Vec<(Gap, Happening<'a>, Option<bool>)>);
 
 #[derive(Arbitrary, Debug)]
@@ -95,7 +95,7 @@ fuzz_target!(|life: Life<'_>| {
     let calm = World::live(config, start, &steps, false);
     let nervous = World::live(config, start, &steps, true);
     assert_eq!(calm.actions(), nervous.actions(), "extra polls changed a life:\n{}", calm.transcript);
-    // The others speak of lengths: they are for lives with one config.
+    // The other laws are about lengths, so they need a life with one config.
     let mut laws = world::once(&calm);
     if !steps.iter().any(|step| matches!(step.what, What::Reconfigure(_))) {
         let judged = world::justified(&config, &calm).and(world::fresh(&config, &calm));

@@ -1,5 +1,5 @@
-//! A server of a few clients in the simulated network, under any settings and any trouble: nothing is lost in the middle,
-//! nothing overtakes, nothing comes after the end of a connection, time never runs backwards, and nothing spins.
+//! A server of a few clients in the simulated network, with any settings and any trouble. Nothing is lost in the middle,
+//! nothing overtakes, nothing comes after a connection's end, time never runs backwards, and nothing spins.
 #![no_main]
 
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ enum Trouble {
     Of(u8, What),
 }
 
-/// What befalls one client. Times are in milliseconds.
+/// What happens to one client. Times are in milliseconds.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 enum What {
     Speaks { bytes: u16 },
@@ -30,14 +30,14 @@ enum What {
     Probed,
 }
 
-/// Settings; and what happens, each so many milliseconds after the last.
+/// The settings, and what happens, each this many milliseconds after the last.
 type Life = (Config, u64, Vec<(u16, Trouble)>);
 
-/// The most clients, the most troubles, and how long to wait for the end of all of them.
+/// The most clients, the most troubles, and how long to wait until all have ended.
 const CLIENTS: usize = 5;
 const TROUBLES: usize = 100;
 const HOUR: Duration = Duration::from_secs(3600);
-/// Settings of a nanosecond make as many turns as there are nanoseconds.
+/// Settings of a nanosecond would need a turn for every nanosecond.
 const TURNS: usize = 20_000;
 
 fn millis(millis: u16) -> Duration {

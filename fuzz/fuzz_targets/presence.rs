@@ -1,5 +1,5 @@
-//! A presence and its rules by definition are told the same: the world of `tests/core/presence/world.rs` compares them in all
-//! that can be asked.
+//! A presence and its rules by definition get the same inputs. The world of `tests/core/presence/world.rs` compares
+//! everything that can be asked.
 #![no_main]
 
 #[path = "../../tests/core/presence/reference.rs"]
@@ -67,13 +67,13 @@ impl Turn {
 
 #[derive(Arbitrary, Debug)]
 struct Life {
-    /// Milliseconds; the largest is never.
+    /// In milliseconds. The largest value means never.
     linger: u8,
     start: u64,
     turns: Vec<Turn>,
 }
 
-/// The reference reads all of its history for each answer.
+/// The reference reads its whole history for each answer.
 const TURNS: usize = 80;
 
 fuzz_target!(|life: Life| {

@@ -1,5 +1,5 @@
-//! A client under any policy, any backoff and any caller, beside a second opinion: the world of `tests/core/reconnect/world.rs`
-//! compares what comes of it, and when.
+//! A client with any policy, any backoff and any caller, compared with a second opinion. The world of
+//! `tests/core/reconnect/world.rs` compares what follows, and when.
 #![no_main]
 
 #[path = "../../tests/core/reconnect/reference.rs"]
@@ -41,7 +41,7 @@ impl Happening {
     }
 }
 
-/// At least so long, and so wide a draw; nothing: no more dials.
+/// The least wait and the width of the draw; `None` means no more dials.
 type Decision = Option<(Length, Length)>;
 
 fn decided(decision: Decision) -> Then {
@@ -50,7 +50,7 @@ fn decided(decision: Decision) -> Then {
 
 #[derive(Arbitrary, Debug)]
 struct Turn {
-    /// Nanoseconds after the last, or before it.
+    /// Nanoseconds after the last event, or before it.
     after: i64,
     happening: Happening,
     poll: bool,

@@ -1,5 +1,5 @@
-//! A session and one so plain that it cannot be wrong, in the world of `tests/core/session/world.rs` with its laws, or under any
-//! calls in any order. A life's choices are the fuzzer's bytes.
+//! A session and a reference that is too plain to be wrong, in the world of `tests/core/session/world.rs` with its laws,
+//! or with any calls in any order. The fuzzer's bytes make a life's choices.
 #![no_main]
 
 #[path = "../../tests/core/session/both.rs"]
@@ -24,7 +24,7 @@ use world::{Kind, World, ends, in_order, noticed, spared};
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((kind, bytes)) = bytes.split_first() else { return };
-    // As long as a world of the tests: a life says more by what is in it than by its length.
+    // As long as a world of the tests. What happens in a life counts more than its length.
     let mut choices = Choices::new(&bytes[..bytes.len().min(1_500)]);
     let (kind, law): (_, fn(&_) -> bool) = match kind % 4 {
         0 => (Kind::Any, ends),

@@ -1,5 +1,5 @@
-//! Any text at all: it is a transcript or an error with a line. What is blessed agrees, and blessing it again changes
-//! nothing.
+//! Any text: it is a transcript, or an error with a line. A blessed transcript agrees with its replay, and blessing it
+//! again changes nothing.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

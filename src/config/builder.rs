@@ -237,7 +237,7 @@ impl ConfigError {
         self.field
     }
 
-    /// The text of `Display`, made without formatting, because a const panic cannot format.
+    /// The text, made without formatting, because a const panic cannot format.
     const fn message(&self) -> Message {
         let (must_be, why) = *self.rule;
         let start = Message::EMPTY.and("`").and(self.field).and("` must be ").and(must_be).and(" (got ");
@@ -251,13 +251,7 @@ impl ConfigError {
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (must_be, why) = *self.rule;
-        write!(f, "`{}` must be {must_be} (got ", self.field)?;
-        match self.value {
-            Value::Duration(text) => f.write_str(text)?,
-            Value::Number(number) => number.fmt(f)?,
-        }
-        write!(f, "){why}")
+        f.write_str(self.message().as_str())
     }
 }
 

@@ -262,8 +262,8 @@ impl Config {
         duration(if ping < silence { ping } else { silence })
     }
 
-    /// How long silence lasts before a ping. Default 20 s. `Duration::MAX`: no pings except those of `probe`. A value below
-    /// a millisecond is valid, but a [mistake](Self::warnings).
+    /// How long to wait for the next ping; [`Schedule`] says from when. Default 20 s. `Duration::MAX`: no pings except those
+    /// of `probe`. A value below a millisecond is valid, but a [mistake](Self::warnings).
     #[must_use]
     pub const fn interval(&self) -> Duration {
         duration(self.interval)
@@ -291,7 +291,7 @@ impl Config {
         duration(self.probe_timeout)
     }
 
-    /// How long a peer may go without a data message. Default `Duration::MAX`: for ever.
+    /// How long a peer may go without a data message or a part of one. Default `Duration::MAX`: for ever.
     #[must_use]
     pub const fn idle_timeout(&self) -> Duration {
         duration(self.idle_timeout)

@@ -74,14 +74,15 @@ pub const CLIENT_CONFIG: Config = client_config(Duration::from_secs(25));
 pub const SERVER_CONFIG: Config = closes_with(3012, asks(Duration::from_secs(25), Duration::from_secs(10)));
 
 /// For a server that asks every `ping`. Offline after `ping` and 10 s more of silence: the official client's
-/// `maxServerPingDelay`.
+/// `maxServerPingDelay`. `Duration::MAX`: the server never asks, so its silence means nothing.
 #[must_use]
 pub const fn client_config(ping: Duration) -> Config {
     listens(ping.saturating_add(Duration::from_secs(10)))
 }
 
-/// Reads the server's interval, and whether it wants answers, from its reply to `connect`. `None`: the message is not that
-/// reply, has other replies beside it, or is longer than [`LONGEST`](super::LONGEST).
+/// Reads the server's interval, and whether it wants answers, from its reply to `connect`. An interval of `Duration::MAX`:
+/// the server never asks, and sent no interval or zero. `None`: the message is not that reply, has other replies beside it,
+/// or is longer than [`LONGEST`](super::LONGEST).
 ///
 /// ```
 /// use core::time::Duration;
@@ -93,9 +94,12 @@ pub const fn client_config(ping: Duration) -> Config {
 #[must_use]
 pub fn connect(message: &str) -> Option<(Duration, bool)> {
     let connect = JsonValue::read(message)?.field("connect")?;
-    let ping = connect.field("ping")?.number()?;
+    let ping = match connect.field("ping").map_or(Some(0), JsonValue::number)? {
+        0 => Duration::MAX,
+        seconds => Duration::from_secs(seconds),
+    };
     let pong = connect.field("pong").is_some_and(|pong| pong.raw() == "true");
-    Some((Duration::from_secs(ping), pong))
+    Some((ping, pong))
 }
 
 fn is_empty(message: Message<'_>) -> bool {

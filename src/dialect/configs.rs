@@ -56,8 +56,3 @@ const fn built(builder: ConfigBuilder) -> Config {
 const fn at_least_a_moment(duration: Duration) -> Duration {
     if duration.is_zero() { Duration::from_millis(1) } else { duration }
 }
-
-/// Twice a duration; the far end is never.
-pub(super) const fn twice(duration: Duration) -> Duration {
-    duration.saturating_mul(2)
-}

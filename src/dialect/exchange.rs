@@ -17,7 +17,7 @@
 
 use core::time::Duration;
 
-use super::configs::{asks, listens, takes_any_number, twice};
+use super::configs::{asks, listens, takes_any_number};
 use super::{Dialect, Exact, Heard, Json, JsonValue, Message, NumberedJson, Out};
 use crate::config::Config;
 use crate::payload::Payload;
@@ -179,7 +179,7 @@ pub const DERIBIT_CONFIG: Config = deribit_config(Duration::from_secs(30));
 /// For this `interval` of `set_heartbeat`, at least 10 s. The server is offline after two intervals of silence.
 #[must_use]
 pub const fn deribit_config(interval: Duration) -> Config {
-    listens(twice(interval))
+    listens(interval.saturating_mul(2))
 }
 
 impl Dialect for Deribit {

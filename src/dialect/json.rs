@@ -3,7 +3,7 @@
 use core::fmt::{self, Write as _};
 
 use super::asked::Asked;
-use super::json_value::JsonValue;
+use super::json_value::{JsonValue, LONGEST_ID};
 use super::{Dialect, Heard, Message, Out, Role};
 use crate::payload::Payload;
 
@@ -45,9 +45,6 @@ struct Field {
     name: &'static str,
     value: &'static str,
 }
-
-/// The longest identifier that we write back. An answer with it is no longer than [`LONGEST`](super::LONGEST).
-const LONGEST_ID: usize = 128;
 
 impl Json {
     /// A ping has the value `ping` in the field `key`, and an answer has the value `pong`. Either end asks and answers.

@@ -11,6 +11,7 @@
 //! Source: "JSON-RPC 2.0 Specification"; Model Context Protocol 2025-11-25, "Ping".
 
 use super::configs::asks_where_quiet;
+use super::json_value::{LONGEST_ID, OURS};
 use super::{Dialect, Heard, JsonValue, Message, Out};
 use crate::config::Config;
 use crate::payload::Payload;
@@ -33,11 +34,6 @@ pub struct JsonRpc {
 
 /// This crate's defaults, because the protocol has no numbers.
 pub const CONFIG: Config = asks_where_quiet(Config::DEFAULT.interval(), Config::DEFAULT.timeout());
-
-/// The beginning of our identifiers.
-const OURS: &str = "live";
-/// The longest identifier that we write back. An answer with it is no longer than [`LONGEST`](super::LONGEST).
-const LONGEST_ID: usize = 128;
 
 impl JsonRpc {
     /// An end that asks by the method `ping`.
@@ -67,8 +63,7 @@ impl Dialect for JsonRpc {
         let id = value.field("id");
         let Some(method) = value.field("method") else {
             let is_answer = value.field("result").is_some() || value.field("error").is_some();
-            let digits = id.filter(|_| is_answer).and_then(|id| id.bare()?.strip_prefix(OURS));
-            return digits.and_then(Payload::from_digits).map_or(Heard::Data, Heard::Answer);
+            return id.filter(|_| is_answer).and_then(JsonValue::ours).map_or(Heard::Data, Heard::Answer);
         };
         if !method.is(self.method) || id.is_some_and(|id| id.raw().len() > LONGEST_ID) {
             return Heard::Data;

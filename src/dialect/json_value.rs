@@ -30,6 +30,10 @@ pub struct JsonValue<'a> {
     text: &'a str,
 }
 
+/// The beginning of our identifiers in protocols whose identifiers the program uses too.
+pub(super) const OURS: &str = "live";
+/// The longest identifier of a peer that we write back. No answer with it is longer than [`LONGEST`].
+pub(super) const LONGEST_ID: usize = 128;
 /// More levels than any heartbeat has. Each level uses some of the stack.
 const LEVELS: u8 = 16;
 /// With [`EXPONENT`], less than the largest 64-bit float.
@@ -127,6 +131,11 @@ impl<'a> JsonValue<'a> {
         Payload::from_digits(self.bare()?)
     }
 
+    /// The payload, if this is one of our identifiers, which have no escapes.
+    pub(super) fn ours(self) -> Option<Payload> {
+        Payload::from_digits(self.bare()?.strip_prefix(OURS)?)
+    }
+
     /// The value as it was written: for a peer that expects its own identifier back.
     #[must_use]
     pub const fn raw(self) -> &'a str {
@@ -143,7 +152,7 @@ impl<'a> JsonValue<'a> {
     }
 
     /// The characters between the quotes of a string, with their escapes.
-    pub(super) fn bare(self) -> Option<&'a str> {
+    fn bare(self) -> Option<&'a str> {
         self.text.strip_prefix('"')?.strip_suffix('"')
     }
 }

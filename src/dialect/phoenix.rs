@@ -15,6 +15,7 @@
 use core::time::Duration;
 
 use super::configs::{asks, listens};
+use super::json_value::{LONGEST_ID, OURS};
 use super::{Dialect, Heard, JsonValue, Message, Out};
 use crate::config::Config;
 use crate::payload::Payload;
@@ -105,10 +106,6 @@ impl<'a> Envelope<'a> {
 
 /// The topic of all heartbeats.
 const TOPIC: &str = "phoenix";
-/// The beginning of our references.
-const OURS: &str = "live";
-/// The longest reference that we write back. A reply with it is no longer than [`LONGEST`](super::LONGEST).
-const LONGEST_REF: usize = 128;
 
 impl Dialect for Client {
     fn hear(&mut self, message: Message<'_>, _: &mut dyn Out) -> Heard {
@@ -116,9 +113,7 @@ impl Dialect for Client {
         if !envelope.event.is("phx_reply") {
             return Heard::Data;
         }
-        // A reference with an escape in it is not ours.
-        let digits = envelope.id.bare().and_then(|id| id.strip_prefix(OURS));
-        digits.and_then(Payload::from_digits).map_or(Heard::Data, Heard::Answer)
+        envelope.id.ours().map_or(Heard::Data, Heard::Answer)
     }
 
     fn ask(&mut self, ping: Payload, beat: &mut dyn Out) -> bool {
@@ -136,7 +131,7 @@ impl Dialect for Server {
     fn hear(&mut self, message: Message<'_>, answer: &mut dyn Out) -> Heard {
         let Some(Envelope { id, event, version }) = Envelope::read(message) else { return Heard::Data };
         let id = id.raw();
-        if !event.is("heartbeat") || id.len() > LONGEST_REF {
+        if !event.is("heartbeat") || id.len() > LONGEST_ID {
             return Heard::Data;
         }
         match version {

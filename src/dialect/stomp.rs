@@ -13,7 +13,7 @@
 
 use core::time::Duration;
 
-use super::configs::{beats, takes_any_number, twice};
+use super::configs::{beats, takes_any_number};
 use super::{Dialect, Heard, Message, Out};
 use crate::config::Config;
 use crate::payload::Payload;
@@ -83,7 +83,7 @@ impl HeartBeat {
         } else {
             beat.saturating_sub(beat.checked_div(4).unwrap_or_default())
         };
-        takes_any_number(beats(beat, twice(agreed(theirs.sends, self.wants))))
+        takes_any_number(beats(beat, agreed(theirs.sends, self.wants).saturating_mul(2)))
     }
 }
 

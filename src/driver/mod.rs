@@ -57,7 +57,7 @@ const UNSENT: u32 = 128 * 1024;
 /// as sent long before it leaves. With 128 KiB the ping waits in the driver, which sees that, so its answer is in time. This
 /// does not reduce the throughput, because it limits the bytes that were not sent yet, and not those in flight.
 ///
-/// The blocking driver and axum's listener call it. Call it on a tokio stream before you wrap it, and on every socket of
+/// The blocking driver, axum's listener and every `connect` call it. Call it on a tokio stream before you wrap it, and on every socket of
 /// your own loop, such as mio's. Otherwise two small writes in a row may be 40 ms apart. On Linux an accepted socket
 /// inherits the settings of its listener, so you can tune only the listener:
 ///

@@ -1,7 +1,6 @@
 //! One connection of a fleet, as the machine behind a session.
 
 use core::fmt;
-use core::time::Duration;
 
 use super::{Fleet, Key, StaleKey};
 use crate::config::Config;
@@ -72,14 +71,8 @@ impl Peer for Entry<'_> {
     fn awaited(&self) -> Option<Payload> {
         self.fleet.awaited(self.key).ok().flatten()
     }
-    fn config(&self) -> Config {
-        self.fleet.peek(self.key).map_or(Config::DEFAULT, |(config, _)| *config)
-    }
-    fn last_look(&self) -> Duration {
-        self.fleet.peek(self.key).map_or(Duration::ZERO, |(config, _)| config.last_look())
-    }
-    fn timeout(&self) -> Duration {
-        self.fleet.peek(self.key).map_or(Duration::MAX, |(config, _)| config.timeout())
+    fn config(&self) -> &Config {
+        self.fleet.peek(self.key).map_or(&Config::DEFAULT, |(config, _)| config)
     }
 }
 

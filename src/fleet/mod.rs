@@ -43,8 +43,9 @@ use crate::time::{Timestamp, nanos};
 /// and wait for input or until [`poll_timeout`](Self::poll_timeout).
 ///
 /// It costs 136 bytes for each connection, and an event touches one cache line of them. A poll checks at most 64
-/// connections, whatever has fallen due. No call ever works on all connections at once. Memory grows with the largest number
-/// of connections held at once, by chunks of 512. It is reused and never freed.
+/// connections, whatever has fallen due. No call works on all connections at once, except for
+/// [a second command](Self::probe_all) for all of them while the first one is being carried out. Memory grows with the
+/// largest number of connections held at once, by chunks of 512. It is reused and never freed.
 ///
 /// ```
 /// use core::time::Duration;
@@ -174,21 +175,19 @@ impl Fleet {
         // A broadcast is only for the connections that existed when it began. Until it is over, new connections get slots
         // beyond its end.
         let free = if self.broadcast.is_none() { self.wheel.take_free() } else { None };
-        let (slot, tag) = match free {
-            Some(slot) => (slot, self.states.get(slot).map_or(Tag::FIRST, |slot| Tag(slot.0.tag()).next())),
-            None => (self.states.len(), Tag::FIRST),
-        };
-        let tag = tag.with_config(config);
-        let key = Key::new(slot, tag);
+        let slot = free.unwrap_or(self.states.len());
+        if slot >= Wheel::capacity() {
+            return Err(FleetError::Full);
+        }
+        let used = free.and_then(|slot| self.states.get(slot));
+        let tag = used.map_or(Tag::FIRST, |Slot(state)| Tag(state.tag()).next());
+        let key = Key::new(slot, tag.with_config(config));
         let state = Slot(State::new(self.seed_of(key), now));
-        if free.is_none() {
-            if slot >= Wheel::capacity() {
-                return Err(FleetError::Full);
-            }
+        if let Some(used) = free.and_then(|slot| self.states.get_mut(slot)) {
+            *used = state;
+        } else {
             self.states.push(state);
             self.wheel.add_node();
-        } else if let Some(free) = self.states.get_mut(slot) {
-            *free = state;
         }
         self.wheel.set_due(slot);
         self.len = self.len.saturating_add(1);
@@ -197,7 +196,8 @@ impl Fleet {
 
     /// Removes a connection, whatever its state, and returns its machine.
     ///
-    /// Do not call it after [`Action::Disconnect`], which has already removed the connection.
+    /// Do not call it after [`Action::Disconnect`], which has already removed the connection. Its observers see no
+    /// `MarkOffline`: if they must, report [`Event::Eof`] instead, and poll.
     ///
     /// # Errors
     ///
@@ -251,7 +251,7 @@ impl Fleet {
     /// Makes a ping of every connection due now: the network changed, or the host woke.
     ///
     /// This call itself is cheap. The next polls carry out the command, for some connections at a time, before anything
-    /// else.
+    /// else. If they are not done with an earlier command for all, this call finishes that one first.
     pub fn probe_all(&mut self, now: Timestamp) {
         self.start_broadcast(Input::Probe, now);
     }
@@ -270,6 +270,7 @@ impl Fleet {
     ///
     /// A poll is short, whatever has fallen due. After 64 connections without an action it returns `None`, so that the
     /// caller reads its sockets first. `poll_timeout` then returns the latest moment seen: do not wait, and poll again.
+    #[must_use = "a dropped action is a ping never sent or a death never reported"]
     pub fn poll(&mut self, now: Timestamp) -> Option<(Key, Action)> {
         let now = self.advance(now);
         if self.broadcast.is_some() && !self.continue_broadcast() {
@@ -316,7 +317,7 @@ impl Fleet {
         if self.broadcast.is_some() || self.wheel.is_due() {
             return Some(self.now);
         }
-        self.wheel.next_at()
+        self.wheel.next_at().map(|at| at.max(self.now))
     }
 
     /// The seed of a connection's machine. Its lower half is the tag, by which a state knows its connection.

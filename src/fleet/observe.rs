@@ -47,6 +47,7 @@ impl Fleet {
         now: Timestamp,
     ) -> Result<(), StaleKey> {
         let now = self.advance(now);
+        self.serve_early(key.slot());
         let (config, state) = self.peek(key).ok_or(StaleKey)?;
         observer.attached(&machine(config, state), now);
         self.observers.entry(key.slot()).or_default().push(Box::new(observer));
@@ -56,18 +57,10 @@ impl Fleet {
     /// Passes an input to a connection, after a broadcast's command that it still needs.
     pub(super) fn hand_in(&mut self, key: Key, input: Input<'_>, now: Timestamp) -> Result<(), StaleKey> {
         let now = self.advance(now);
+        self.serve_early(key.slot());
         let state = find(&mut self.states, key).ok_or(StaleKey)?;
         let config = config_of(&self.configs, &self.reconfigured, key.slot(), state).ok_or(StaleKey)?;
-        let mut observers = self.observers.get_mut(&key.slot());
-        if let Some(broadcast) = &mut self.broadcast {
-            if let Some((command, at)) = broadcast.pending(key.slot()) {
-                hand_in(state, config, observers.as_deref_mut(), command, at);
-                if observers.is_some() {
-                    broadcast.note_told(key.slot());
-                }
-            }
-        }
-        hand_in(state, config, observers, input, now);
+        hand_in(state, config, self.observers.get_mut(&key.slot()), input, now);
         if state.is_awake() {
             self.wheel.set_due(key.slot());
         }

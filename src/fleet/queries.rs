@@ -4,7 +4,7 @@ use core::fmt;
 
 use super::configs::config_of;
 use super::key::Tag;
-use super::observe::machine;
+use super::observe::{hand_in, machine};
 use super::{Fleet, Key, Slot, StaleKey};
 use crate::config::Config;
 use crate::event::{Reason, Status};
@@ -21,10 +21,7 @@ impl Fleet {
     ///
     /// [`StaleKey`].
     pub fn get(&self, key: Key) -> Result<Liveness, StaleKey> {
-        let (config, state) = self.peek(key).ok_or(StaleKey)?;
-        let mut state = *state;
-        self.apply_pending_broadcast(key.slot(), config, &mut state);
-        Ok(machine(config, &state))
+        self.ask(key, machine)
     }
 
     /// Whether a peer is online, suspect or offline.
@@ -33,11 +30,7 @@ impl Fleet {
     ///
     /// [`StaleKey`].
     pub fn status(&self, key: Key) -> Result<Status, StaleKey> {
-        if self.broadcast.is_some() {
-            return self.get(key).map(|machine| machine.status());
-        }
-        // Callers ask this often, so it makes no copy.
-        self.peek(key).map(|(_, state)| state.status()).ok_or(StaleKey)
+        self.ask(key, |_, state| state.status())
     }
 
     /// Why a peer is offline; `None` while it is not.
@@ -46,10 +39,7 @@ impl Fleet {
     ///
     /// [`StaleKey`].
     pub fn verdict(&self, key: Key) -> Result<Option<Reason>, StaleKey> {
-        if self.broadcast.is_some() {
-            return self.get(key).map(|machine| machine.verdict());
-        }
-        self.peek(key).map(|(_, state)| state.verdict()).ok_or(StaleKey)
+        self.ask(key, |_, state| state.verdict())
     }
 
     /// The oldest unanswered ping of a connection: see [`Liveness::awaited`].
@@ -58,7 +48,7 @@ impl Fleet {
     ///
     /// [`StaleKey`].
     pub fn awaited(&self, key: Key) -> Result<Option<Payload>, StaleKey> {
-        self.get(key).map(|machine| machine.awaited())
+        self.ask(key, |_, state| state.awaited())
     }
 
     /// The reasons for a peer's status, for a log line: see [`Liveness::report`].
@@ -76,7 +66,7 @@ impl Fleet {
     ///
     /// [`StaleKey`].
     pub fn rtt(&self, key: Key) -> Result<Option<Rtt>, StaleKey> {
-        self.get(key).map(|machine| machine.rtt())
+        self.ask(key, |_, state| state.rtt.get())
     }
 
     /// The counts of a connection, for an operator's graphs.
@@ -107,6 +97,17 @@ impl Fleet {
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// Asks a connection. Callers ask often, so it makes a copy only if a broadcast's command is pending.
+    fn ask<T>(&self, key: Key, question: impl FnOnce(&Config, &State) -> T) -> Result<T, StaleKey> {
+        let (config, state) = self.peek(key).ok_or(StaleKey)?;
+        let Some((command, at)) = self.pending_command(key.slot()) else {
+            return Ok(question(config, state));
+        };
+        let mut state = *state;
+        hand_in(&mut state, config, None, command, at);
+        Ok(question(config, &state))
     }
 
     pub(super) fn peek(&self, key: Key) -> Option<(&Config, &State)> {

@@ -288,6 +288,7 @@ impl<U: Clone + Ord> Lease<U> {
     ///
     /// A poll before [`poll_timeout`](Self::poll_timeout) returns `None` and changes nothing. At one moment it returns at most
     /// two changes, and one more for each user who is back.
+    #[must_use = "a dropped change is a user who does not know whether they may write"]
     pub fn poll(&mut self, now: Timestamp) -> Option<LeaseChange<U>> {
         self.advance(now);
         if self.grace_ends_at().is_some_and(|at| at <= self.now) {

@@ -62,7 +62,7 @@ impl<U: Ord + Clone, C: Ord + Clone> Presence<U, C> {
 
     /// Users whose linger ran out while nobody called linger once more. They may be back already, on a connection that was not
     /// read yet.
-    pub(super) fn begin_anew(&mut self, before: Timestamp) {
+    fn begin_anew(&mut self, before: Timestamp) {
         let leaves = self.now.after(self.linger);
         let late = |at: &Timestamp| at.is_seen_late(before, self.now, self.stall_tolerance);
         let late: Vec<_> = self.leaving.iter().take_while(|(at, _)| late(at)).cloned().collect();

@@ -38,7 +38,6 @@ where
             0 => Phase::Ending(GiveUpReason::Attempts),
             _ => Phase::Waiting { dial_at: now, owed_until: now, fresh: true },
         };
-        let (offline, pace, dials, attempts) = (false, Pace::FULL, 0, 0);
         Self {
             policy,
             backoff,
@@ -47,10 +46,10 @@ where
             latest: now,
             phase,
             old: None,
-            offline,
-            pace,
-            dials,
-            attempts,
+            offline: false,
+            pace: Pace::FULL,
+            dials: 0,
+            attempts: 0,
             since: now,
         }
     }

@@ -66,7 +66,7 @@ use crate::time::Timestamp;
 /// 4. *After one that was lost before it was [stable](Policy::stable_after)*: as 3 says, and at least the next wait of the
 ///    backoff. Otherwise all clients would dial a server that accepts everybody and then crashes at full speed.
 /// 5. *If the server asked for a wait*, such as `Retry-After`: pass it to [`failed_with`](Self::failed_with) or
-///    [`closed_with`](Self::closed_with). It replaces 2 and 3.
+///    [`closed_with`](Self::closed_with). It replaces 3. The wait of the backoff in 2 and 4 is still the least.
 /// 6. *When the network changes*: the client does not wait, except for the server's minimum. It dials at once for five new
 ///    networks in a row, and then for one every 30 s, so that a network that changes all the time does not cause a dial for
 ///    each change.
@@ -279,8 +279,8 @@ where
 
     /// Reports that this dial failed. If the dial had already succeeded, this is [`closed`](Self::closed) with 1006.
     ///
-    /// If the server's answer says that no dial will ever succeed (401, 404), call [`stop`](Self::stop). If it says when to
-    /// come back, call [`failed_with`](Self::failed_with).
+    /// If the server's answer says when to come back, or that no dial will ever succeed (401, 404), call
+    /// [`failed_with`](Self::failed_with).
     pub fn failed(&mut self, attempt: Attempt, now: Timestamp) {
         self.report(attempt, Report::Failed(None), now);
     }
@@ -371,7 +371,8 @@ where
         }
     }
 
-    /// Stops: there are no more dials, and a dial in progress is abandoned. The caller must close an open connection.
+    /// Stops: there are no more dials, and a dial in progress is abandoned. The caller must close an open connection, and
+    /// both if the new one of a hand-over is open and [`Retire`](ReconnectAction::Retire) did not come yet.
     pub fn stop(&mut self, now: Timestamp) {
         self.advance(now);
         self.old = None;

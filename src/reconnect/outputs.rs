@@ -12,6 +12,7 @@ where
     F: FnMut() -> B,
 {
     /// The next action. Call until `None`. At most two actions come at one moment.
+    #[must_use = "a dropped action is a dial never made, or one never abandoned"]
     pub fn poll(&mut self, now: Timestamp) -> Option<ReconnectAction> {
         self.advance(now);
         let (dial_at, over) = (self.dial_at(), self.elapsed_at());
@@ -50,17 +51,16 @@ where
     /// The state, for a status line.
     #[must_use]
     pub fn status(&self) -> DialStatus {
-        match self.phase {
-            Phase::Waiting { .. } | Phase::Dialling(_) if self.old.is_some() => {
-                DialStatus::Connected(Attempt(self.old.map_or(0, |old| old.attempt)))
+        match (self.phase, self.old) {
+            (Phase::Connected(in_use), _) | (Phase::Waiting { .. } | Phase::Dialling(_), Some(in_use)) => {
+                DialStatus::Connected(Attempt(in_use.attempt))
             }
-            Phase::Waiting { .. } => {
+            (Phase::Waiting { .. }, None) => {
                 DialStatus::Waiting(Some(self.dial_at()).filter(|at| *at < self.elapsed_at()))
             }
-            Phase::Dialling(_) => DialStatus::Dialling(Attempt(self.dials)),
-            Phase::Connected(connection) => DialStatus::Connected(Attempt(connection.attempt)),
-            Phase::Stopping => DialStatus::Finished(GiveUpReason::Stopped),
-            Phase::Ending(reason) | Phase::Finished(reason) => DialStatus::Finished(reason),
+            (Phase::Dialling(_), None) => DialStatus::Dialling(Attempt(self.dials)),
+            (Phase::Stopping, _) => DialStatus::Finished(GiveUpReason::Stopped),
+            (Phase::Ending(reason) | Phase::Finished(reason), _) => DialStatus::Finished(reason),
         }
     }
 }

@@ -111,7 +111,7 @@ impl<T> Session<T> {
         if self.heartbeat.asks {
             return;
         }
-        let config = peer.config();
+        let config = *peer.config();
         let listening = without_pings(config);
         if listening != config {
             peer.reconfigure(listening, now);

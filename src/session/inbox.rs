@@ -36,7 +36,6 @@ impl Default for Limits {
 }
 
 /// Messages that wait for the caller, first to last, each with its size in bytes.
-#[derive(Clone, Debug)]
 pub(super) struct Inbox<T> {
     messages: VecDeque<(T, usize)>,
     bytes: usize,

@@ -1,7 +1,5 @@
 //! The machine behind a session.
 
-use core::time::Duration;
-
 use crate::config::Config;
 use crate::event::{CloseCode, Event, Reason};
 use crate::liveness::Liveness;
@@ -26,11 +24,7 @@ pub trait Peer: sealed::Sealed {
     /// As [`Liveness::awaited`].
     fn awaited(&self) -> Option<Payload>;
     /// As [`Liveness::config`].
-    fn config(&self) -> Config;
-    /// As [`Config::last_look`](crate::Config::last_look).
-    fn last_look(&self) -> Duration;
-    /// As [`Config::timeout`](crate::Config::timeout).
-    fn timeout(&self) -> Duration;
+    fn config(&self) -> &Config;
 }
 
 /// Prevents implementations of [`Peer`] outside of this crate.
@@ -60,14 +54,8 @@ impl Peer for Liveness {
     fn awaited(&self) -> Option<Payload> {
         self.awaited()
     }
-    fn config(&self) -> Config {
-        *self.config()
-    }
-    fn last_look(&self) -> Duration {
-        self.config().last_look()
-    }
-    fn timeout(&self) -> Duration {
-        self.config().timeout()
+    fn config(&self) -> &Config {
+        self.config()
     }
 }
 
@@ -92,13 +80,7 @@ impl Peer for Observed {
     fn awaited(&self) -> Option<Payload> {
         self.liveness().awaited()
     }
-    fn config(&self) -> Config {
-        *self.liveness().config()
-    }
-    fn last_look(&self) -> Duration {
-        self.liveness().config().last_look()
-    }
-    fn timeout(&self) -> Duration {
-        self.liveness().config().timeout()
+    fn config(&self) -> &Config {
+        self.liveness().config()
     }
 }

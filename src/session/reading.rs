@@ -14,7 +14,6 @@ const BYTES_BEFORE_REST: usize = 16 * 1024;
 const REST: Duration = Duration::from_millis(5);
 
 /// What was read since the last rest, and when that rest ends. Only a peer that is offline gets rests.
-#[derive(Clone, Copy, Debug)]
 pub(super) struct Rest {
     frames: usize,
     bytes: usize,
@@ -180,8 +179,8 @@ impl<T> Session<T> {
         let longer_ago =
             |at: Option<Timestamp>, than| at.is_some_and(|at| now.saturating_duration_since(at) > than);
         // A turn may take several passes, for example because the machine had something to do. Each pass ends here.
-        let idle = longer_ago(self.full_since, peer.last_look());
-        if idle || (is_full && longer_ago(self.delivered_at, peer.timeout().saturating_mul(2))) {
+        let idle = longer_ago(self.full_since, peer.config().last_look());
+        if idle || (is_full && longer_ago(self.delivered_at, peer.config().timeout().saturating_mul(2))) {
             self.pause_if(true, peer, now);
         } else {
             peer.handle(Event::Unread, now);
@@ -212,7 +211,7 @@ impl<T> Session<T> {
     pub(super) fn hear(&mut self, event: Event<'_>, peer: &mut impl Peer, now: Timestamp) {
         if let Some(since) = self.away_since {
             // Most messages have not waited at all.
-            if now > since && now.saturating_duration_since(since) > peer.last_look() {
+            if now > since && now.saturating_duration_since(since) > peer.config().last_look() {
                 self.away_since = None;
                 peer.handle(Event::Unread, now);
             }

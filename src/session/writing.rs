@@ -42,7 +42,7 @@ pub(super) enum Ping {
 }
 
 /// How far our Close has come.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum CloseState {
     Open,
     /// The library is flushed this many times more before it gets the Close. A library that had no room for a Pong at the

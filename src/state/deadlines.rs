@@ -175,5 +175,5 @@ impl State {
 #[cold]
 fn first_wait(draw: u64, wait: u64) -> u64 {
     // The wait came from the high bits; these are the low ones.
-    share(draw.rotate_left(32), wait).wrapping_add(1).min(wait)
+    share(draw.rotate_left(32), wait).wrapping_add(1)
 }

@@ -1,7 +1,7 @@
 //! Flags, and the kind of the latest evidence, in two bytes.
 
 /// The kind of the latest evidence, for the report.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Heard {
     Nothing,
     Data,
@@ -11,7 +11,7 @@ pub(crate) enum Heard {
 }
 
 /// Thirteen flags, and [`Heard`] in the other three bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Flags(u16);
 
 impl Flags {

@@ -21,8 +21,6 @@ pub(crate) use self::flags::Heard;
 pub(crate) use self::next_deadline::Due;
 #[cfg(feature = "alloc")]
 pub(crate) use self::outputs::Step;
-use core::hash::{Hash, Hasher};
-
 use crate::config::Config;
 use crate::event::{CloseCode, Reason, Status};
 use crate::limiter::Limiter;
@@ -31,7 +29,7 @@ use crate::payload::Payload;
 use crate::rtt::Estimator;
 use crate::time::Timestamp;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C, align(64))]
 pub(crate) struct State {
     // -- Fields that an event of the peer, our own write, or a poll with nothing to do touches.
@@ -95,12 +93,8 @@ impl PartialEq for NextCheck {
 
 impl Eq for NextCheck {}
 
-impl Hash for NextCheck {
-    fn hash<H: Hasher>(&self, _: &mut H) {}
-}
-
 /// The stage of a connection's life. From the verdict on, each action that is handed out ends a stage.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     /// No verdict yet.
     Open(Ping),
@@ -114,7 +108,7 @@ enum Stage {
 }
 
 /// What the machine waits for: the last byte of the newest ping to enter the transport, an answer, both or neither.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ping {
     /// Neither: there is no ping, or evidence came since.
     Idle,
@@ -148,7 +142,7 @@ impl Ping {
 /// No verdict, a noted verdict that waits for its last look (rule 5), or a verdict.
 ///
 /// It is one byte, so it has no fields: the codes of [`Reason`] are kept beside it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
     None,
     NotedIdle,

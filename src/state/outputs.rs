@@ -27,7 +27,6 @@ impl State {
     }
 
     /// A poll at `now` would find nothing to do. False: it may find something.
-    #[cfg(feature = "tokio")]
     #[inline]
     pub(crate) fn rests_at(&self, now: Timestamp) -> bool {
         now >= self.latest && now < self.next_check.0
@@ -36,7 +35,7 @@ impl State {
     /// A poll without the data of its action: [`State::action`] adds it, before anything else happens.
     #[inline]
     pub(crate) fn step(&mut self, config: &Config, now: Timestamp) -> Step {
-        if now >= self.latest && now < self.next_check.0 {
+        if self.rests_at(now) {
             self.latest = now;
             debug_assert!(self.next_due(config) > now, "{self:?} has something to do at {now}");
             return Step::Rest;

@@ -9,7 +9,7 @@ use super::format::Output;
 use super::replay::{Moment, Replay};
 use crate::event::Status;
 use crate::state::Due;
-use crate::time::{Seconds, Timestamp};
+use crate::time::Timestamp;
 
 impl Replay<'_> {
     /// The connection's life as a picture: its inputs and outputs, the state between them, how long the machine waited for a
@@ -135,7 +135,7 @@ impl Row {
     fn next(&self) -> String {
         self.waits_for.map_or_else(String::new, |(what, at)| {
             let word = if matches!(what, "suspect" | "ping" | "last look") { "at" } else { "by" };
-            std::format!("{what} {word} {}", Seconds(at.as_nanos()))
+            std::format!("{what} {word} {at}")
         })
     }
 }

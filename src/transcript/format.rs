@@ -9,7 +9,7 @@ use core::time::Duration;
 
 use crate::config::Config;
 use crate::event::{Action, CloseCode, Reason};
-use crate::time::{Seconds, Timestamp, nanos};
+use crate::time::Timestamp;
 
 /// A parsed transcript: the settings, the inputs, and the expected outputs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl fmt::Display for Transcript {
 
 /// A line as a recorder writes it.
 pub(super) fn line(at: Timestamp, arrow: char, what: &dyn fmt::Display) -> String {
-    format!("{:<13} {arrow} {what}\n", Seconds(at.as_nanos()))
+    format!("{at:<13} {arrow} {what}\n")
 }
 
 /// One line as it was written, and its meaning.
@@ -120,8 +120,10 @@ impl fmt::Display for Input {
                 return settings.iter().try_for_each(|setting| write!(f, " {setting}"));
             }
             Self::LocalClose(code) => return write!(f, "local-close {code}"),
-            Self::Stall { lasting, deaf: false } => return write!(f, "stall {}", seconds(*lasting)),
-            Self::Stall { lasting, deaf: true } => return write!(f, "stall-deaf {}", seconds(*lasting)),
+            Self::Stall { lasting, deaf: false } => return write!(f, "stall {}", Timestamp::from(*lasting)),
+            Self::Stall { lasting, deaf: true } => {
+                return write!(f, "stall-deaf {}", Timestamp::from(*lasting));
+            }
             Self::End => "end",
         })
     }
@@ -140,10 +142,6 @@ fn write_pong(f: &mut fmt::Formatter<'_>, payload: &[u8]) -> fmt::Result {
             payload.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
         }
     }
-}
-
-fn seconds(duration: Duration) -> Timestamp {
-    Timestamp::from_nanos(nanos(duration))
 }
 
 /// An [`Action`] as transcripts write it. A ping has its number, because its payload depends on the seed.

@@ -86,7 +86,7 @@ impl Parser {
         let at = parse_duration(at).map_err(|error| {
             format!("{error}, then `<` and an input or `>` and an output (or `config`, or a `#` comment)")
         })?;
-        let at = Timestamp::ZERO.saturating_add(at);
+        let at = Timestamp::from(at);
         let (arrow, what) = rest.split_at_checked(1).unwrap_or((rest, ""));
         match arrow {
             "<" => self.input(at, what.trim()),

@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::event::{Action, Event};
 use crate::liveness::Liveness;
 use crate::state::{Due, Ping};
-use crate::time::{Seconds, Timestamp};
+use crate::time::Timestamp;
 
 impl Transcript {
     /// Passes the inputs to a machine, polls it exactly at its `poll_timeout`, and keeps its outputs.
@@ -120,11 +120,11 @@ impl fmt::Display for Replay<'_> {
 }
 
 fn input_line(at: Timestamp, input: &Input) -> String {
-    format!("{:<5} < {input}\n", Seconds(at.as_nanos()))
+    format!("{at:<5} < {input}\n")
 }
 
 fn output_line(at: Timestamp, output: &Output) -> String {
-    format!("{:<5} > {output}\n", Seconds(at.as_nanos()))
+    format!("{at:<5} > {output}\n")
 }
 
 /// No machine hands out this many actions at one moment.
@@ -195,7 +195,7 @@ impl<'a> Driver<'a> {
     }
 
     fn too_long(&self, line: usize) -> ParseError {
-        let until = Seconds(self.now.as_nanos());
+        let until = self.now;
         let expected = if self.inputs.is_empty() { "`end` behind it" } else { "the lines in between" };
         ParseError::new(
             line,

@@ -1,4 +1,4 @@
-//! What the features `arbitrary` and `proptest` make: everything that is valid, and nothing else.
+//! What the features `arbitrary` and `proptest` generate: every valid value, and nothing else.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::samples::samples;
 
 const RUNS: usize = 5_000;
 
-/// As a fuzzer makes them, of bytes that look random.
+/// As a fuzzer makes them, from bytes that look random.
 fn fuzzed<T: for<'a> Arbitrary<'a>>() -> Vec<T> {
     let mut rng = Rng::new(1);
     let one = |_| {
@@ -28,7 +28,7 @@ fn drawn<S: Strategy>(strategy: S) -> Vec<S::Value> {
     samples(strategy, RUNS).collect()
 }
 
-/// Each kind of value of each setting, by name.
+/// Each kind of value that each setting may have, by name.
 fn kinds(config: &Config) -> Vec<String> {
     let longest = Duration::from_nanos(u64::MAX - 1);
     let century = Duration::from_secs(100 * 365 * 24 * 3600);
@@ -103,7 +103,7 @@ fn assert_reaches_everything(configs: &[Config]) {
 fn settings_reach_every_value_worth_reaching_and_are_valid() {
     for configs in [fuzzed::<Config>(), drawn(any::<Config>())] {
         assert_reaches_everything(&configs);
-        // They exist, so they are valid; and what is built from them again is the same.
+        // The configs exist, so they are valid. Building one again from its values gives the same config.
         assert!(configs.iter().all(|config| config.to_builder().build() == Ok(*config)));
     }
 }
@@ -129,7 +129,7 @@ fn settings_of_a_unit_are_a_few_of_it_or_never() {
         }
         assert!(config.last_look() <= 4 * unit && config.close_timeout() <= 6 * unit);
     }
-    // Ends of the scale.
+    // The ends of the scale.
     let _ = drawn(configs(Duration::ZERO));
     let _ = drawn(configs(Duration::MAX));
 }
@@ -137,12 +137,12 @@ fn settings_of_a_unit_are_a_few_of_it_or_never() {
 #[test]
 fn every_close_code_that_may_go_on_the_wire_is_made() {
     let all = (0..=u16::MAX).filter_map(CloseCode::new).collect::<BTreeSet<_>>();
-    // 5,000 draws of 3,996 codes leave out 1,143 on average.
+    // 5,000 draws from 3,996 codes leave out 1,143 of them on average.
     for codes in [fuzzed::<CloseCode>(), drawn(any::<CloseCode>())] {
         let seen: BTreeSet<_> = codes.into_iter().collect();
         assert!(seen.is_subset(&all) && all.len() - seen.len() < 1250, "{} of {}", seen.len(), all.len());
     }
-    // To the code: of these bytes the fuzzer makes each once.
+    // From these bytes the fuzzer makes each code once.
     let made: BTreeSet<_> = (0..3996_u16)
         .map(|index| CloseCode::arbitrary(&mut Unstructured::new(&index.to_be_bytes())).unwrap())
         .collect();
@@ -166,7 +166,7 @@ fn every_event_is_made_and_a_pong_is_the_fuzzers_own_bytes() {
     }
     assert_eq!((fuzzed.len(), &fuzzed), (12, &drawn));
     assert_eq!(lengths, (0..=125).collect());
-    // Where the bytes run out, there is still an event.
+    // If the bytes run out, there is still an event.
     assert_eq!(Event::arbitrary(&mut Unstructured::new(&[])).unwrap(), Event::Data);
 }
 

@@ -1,4 +1,4 @@
-//! `wake_at` and `would_judge` by example: the grid on which pings of the schedule ring, and what waits for no line of it.
+//! `wake_at` and `would_judge` by example: the grid at which scheduled pings ring, and what does not wait for the grid.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ fn machine(config: ConfigBuilder, start: Timestamp) -> Liveness {
     machine
 }
 
-/// The first line from `nanos` on, for a ping that is due then.
+/// The first line of the grid from `nanos` on, for a ping that is due then.
 fn line(interval: Duration, nanos: u64) -> u64 {
     let due = Timestamp::from_nanos(nanos);
     let start = due.saturating_sub(interval);
@@ -24,7 +24,7 @@ fn line(interval: Duration, nanos: u64) -> u64 {
     machine.wake_at().unwrap().as_nanos()
 }
 
-/// The mesh is a power of two: at most 50 ms, and at most a 256th of the interval.
+/// The distance of the lines is a power of two: at most 50 ms, and at most a 256th of the interval.
 #[test]
 fn pings_of_the_schedule_ring_on_a_grid() {
     for (interval, mesh) in
@@ -59,7 +59,7 @@ fn the_lines_of_a_coarse_grid_are_lines_of_every_finer_one() {
     for due in (0..200).map(|step| 100_000_000_000 + step * 12_345_678_901) {
         let wakes = [secs(20), secs(5), secs(1)].map(|interval| line(interval, due));
         assert!(wakes[0] >= wakes[1] && wakes[1] >= wakes[2] && wakes[2] >= due, "{wakes:?}");
-        // What rings on the coarse one rings with those of the fine ones that are due then.
+        // A ping on the coarse grid rings together with those of the finer grids that are due then.
         assert_eq!(line(secs(5), wakes[0]), wakes[0]);
         assert_eq!(line(secs(1), wakes[0]), wakes[0]);
     }
@@ -84,13 +84,13 @@ fn only_a_ping_of_the_schedule_waits_for_a_line() {
     asked.probe(Timestamp::from_nanos(5));
     assert_eq!(asked.wake_at(), Some(Timestamp::from_nanos(5)), "somebody waits for a probe");
 
-    // The answer to the first is due when the second ping is.
+    // The answer to the first ping is due when the second ping is.
     let mut awaited = machine(config, start);
     let due = start + secs(20);
     assert!(matches!(awaited.poll(due), Some(Action::SendPing(_))));
     assert_eq!((awaited.poll_timeout(), awaited.wake_at()), (Some(due + secs(20)), Some(due + secs(20))));
 
-    // A moment later than the ping, and before the line.
+    // A moment after the ping is due, and before the line.
     for after in [1, 2] {
         let timeout = secs(20) + Duration::from_nanos(after);
         let mut awaited = machine(config.timeout(timeout), start);
@@ -106,12 +106,12 @@ fn only_a_ping_of_the_schedule_waits_for_a_line() {
         assert_eq!(idle.wake_at(), Some(start + timeout));
     }
 
-    // A ping that is being written is late at the moment that it is.
+    // A ping that is being written is late at exactly that moment.
     let mut written = machine(config.write_timeout(secs(7)), start);
     assert!(matches!(written.poll(due), Some(Action::SendPing(_))));
     assert_eq!(written.wake_at(), Some(due + secs(7)));
 
-    // After a verdict there is nothing but the end.
+    // After a verdict only the end is left.
     let mut closed = machine(config, start);
     closed.handle(Event::Close(None), start);
     while closed.poll(start).is_some() {}
@@ -128,11 +128,11 @@ fn what_it_would_judge_is_what_unread_input_could_refute() {
     assert!(matches!(peer.poll(start + secs(5)), Some(Action::SendPing(_))));
     let just_before = due.saturating_sub(Duration::from_nanos(1));
     assert!(!peer.would_judge(just_before) && peer.would_judge(due));
-    // Noted, it waits for its last look.
+    // The verdict is noted, and waits for its last look.
     while peer.poll(due).is_some() {}
     let look = due + Duration::from_millis(10);
     assert!(!peer.would_judge(look.saturating_sub(Duration::from_nanos(1))) && peer.would_judge(look));
-    // The machine knows a later moment than it is asked of.
+    // The machine knows a later moment than the one in the question.
     let mut late = peer.clone();
     late.handle(Event::Wrote, look);
     assert!(late.would_judge(start), "a poll at any time is one at {look}");

@@ -1,4 +1,4 @@
-//! What decides, in simulated time: no socket, no thread, no runtime.
+//! The parts that make decisions, in simulated time: no socket, no thread, no runtime.
 
 mod dialect;
 mod fleet;

@@ -1,4 +1,4 @@
-//! What is said to people: reasons, codes, and the line that says why.
+//! The texts for people: reasons, codes, and the line that says why.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -31,7 +31,7 @@ fn each_reason_has_its_words_its_name_and_the_code_that_a_script_would_see() {
     ] {
         assert_eq!((reason.description(), reason.to_string().as_str()), (words, name));
         assert_eq!(reason.connection_close_code(), code, "{name}");
-        // RFC 6455 5.5: they fit into a Close frame, beside its code.
+        // RFC 6455 5.5: each fits into a Close frame, beside its code.
         assert!((1..=123).contains(&words.len()), "{name}");
         named.extend(name.split(' ').next());
     }
@@ -89,13 +89,13 @@ fn machine(set: impl FnOnce(ConfigBuilder) -> ConfigBuilder) -> Liveness {
     Liveness::new(set(config).build().unwrap(), 1, Timestamp::ZERO)
 }
 
-/// Polls at these seconds; what was handed out last.
+/// Polls at these seconds. Returns what was handed out last.
 fn poll(machine: &mut Liveness, seconds: &[u64]) -> Option<Action> {
     let polls = seconds.iter().map(|second| Timestamp::from_secs(*second));
     polls.flat_map(|now| std::iter::from_fn(|| machine.poll(now)).collect::<Vec<_>>()).last()
 }
 
-/// What the machine says at this second.
+/// The machine's report at this second.
 #[track_caller]
 fn says(machine: &Liveness, second: u64, line: &str) {
     assert_eq!(machine.report(Timestamp::from_secs(second)).to_string(), line);

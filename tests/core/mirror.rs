@@ -1,14 +1,14 @@
-//! An observer that lives the life of what it observes again, with nothing but what it is told.
+//! An observer that repeats the life of what it observes, only from what it is told.
 
 use liveness::{Action, Input, Liveness, Observer, Timestamp};
 
-/// A machine of its own, told what the observer is told. Whatever an observer is not told, or told late or in another order, makes
-/// the two differ.
+/// It has its own machine, and gives it what the observer is told. If the observer is not told something, or is told late
+/// or in another order, the two machines differ.
 #[derive(Default)]
 pub(crate) struct Mirror {
     machine: Option<Liveness>,
     polling: bool,
-    /// What its own machine says, and the other has not said yet.
+    /// What its own machine gave, and the observed one has not given yet.
     said: Option<Action>,
 }
 

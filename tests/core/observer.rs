@@ -1,11 +1,11 @@
-//! Observers: what they are told, in which order, and that nobody lives otherwise for being observed.
+//! Observers: what they are told, in which order, and that a machine lives the same life when it is observed.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use liveness::transcript::{Page, Recorder, Transcript};
 use liveness::{
-    Action, CloseCode, Config, Event, Fleet, Input, Liveness, Observed, Observer, OnAction, Timestamp,
+    Action, CloseCode, Config, Event, Fleet, Input, Liveness, Observed, Observer, OnAction, Reason, Timestamp,
 };
 use liveness_testing::assert_replays;
 use proptest::prelude::*;
@@ -23,7 +23,7 @@ fn config() -> Config {
     Config::builder().interval(Duration::from_secs(5)).jitter(0).build().unwrap()
 }
 
-/// Writes down each call under a name of its own, with the pings and answers that `peer` has counted.
+/// Writes down each call under a name, with the number of pings and answers that `peer` has counted.
 struct Log(&'static str, Arc<Mutex<Vec<String>>>);
 
 impl Log {
@@ -59,7 +59,7 @@ impl Observer for Log {
     }
 }
 
-/// The two that observe a life see it: a machine's own or a fleet's.
+/// Two observers see a life: that of a single machine, or that of a machine in a fleet.
 trait Life {
     fn observe(&mut self, log: Log, now: Timestamp);
     fn handle(&mut self, event: Event<'_>, now: Timestamp);
@@ -94,7 +94,7 @@ impl Life for Observed {
     }
 }
 
-/// One connection of a fleet, beside one that is nobody's business.
+/// One connection of a fleet, beside another connection.
 struct OneOfTwo {
     fleet: Fleet,
     key: liveness::Key,
@@ -136,7 +136,7 @@ impl Life for OneOfTwo {
     }
 }
 
-/// What two observers, the second attached at 5 s, write down of a life of every kind of input.
+/// What two observers write down about a life with every kind of input. The second one is attached at 5 s.
 fn observed_life(mut life: impl Life) -> Vec<String> {
     let lines = Arc::new(Mutex::new(Vec::new()));
     life.observe(Log("a", Arc::clone(&lines)), at(0));
@@ -199,7 +199,8 @@ fn observers_are_told_each_input_before_and_after_and_each_poll_and_action_in_or
     assert_eq!(lines, expected);
 }
 
-/// A fleet polls nobody for nothing; otherwise its observers are told the same, and nothing of the connection beside.
+/// A fleet polls no machine needlessly. Otherwise its observers are told the same, and nothing about the other
+/// connection.
 #[test]
 fn the_observers_of_a_fleets_connection_are_told_the_same() {
     let told = |lines: Vec<String>| -> Vec<String> {
@@ -207,6 +208,25 @@ fn the_observers_of_a_fleets_connection_are_told_the_same() {
     };
     let alone = told(observed_life(Observed::new(Liveness::new(config(), 7, at(0)))));
     assert_eq!(told(observed_life(OneOfTwo::new())), alone);
+}
+
+#[test]
+fn an_observer_that_comes_while_all_are_closed_sees_the_connection_as_it_is() {
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let mut fleet = Fleet::new(config(), 7);
+    let key = fleet.insert(at(0)).unwrap();
+    while fleet.poll(at(0)).is_some() {}
+    fleet.close_all(CloseCode::GOING_AWAY, at(1));
+    fleet.observe(key, Log("a", Arc::clone(&lines)), at(2)).unwrap();
+    fleet.observe(key, Log("b", Arc::clone(&lines)), at(3)).unwrap();
+    assert_eq!(fleet.poll(at(4)), Some((key, Action::MarkOffline(Reason::LocalClosed))));
+    // The command is a thing of the past for each that comes after it.
+    let lines: Vec<_> =
+        lines.lock().unwrap().iter().filter(|line| !line.contains("polling")).cloned().collect();
+    let expected =
+        ["2s a attached (0, 0)", "3s b attached (0, 0)", "4s a changed (0, 0)", "4s b changed (0, 0)"];
+    assert_eq!(lines[..4], expected);
+    assert_eq!(lines[4..], ["a", "b"].map(|log| format!("4s {log} > offline local-closed (0, 0)")));
 }
 
 #[test]
@@ -225,7 +245,7 @@ fn an_observer_goes_when_its_connection_goes() {
             fleet.remove(key).unwrap();
         }
         assert_eq!(Arc::strong_count(&alive), 1);
-        // The next connection in its place is not observed.
+        // The next connection in this place is not observed.
         let next = fleet.insert(at(0)).unwrap();
         assert_eq!(next.index(), key.index());
         while fleet.poll(at(0)).is_some() {}
@@ -233,7 +253,7 @@ fn an_observer_goes_when_its_connection_goes() {
     }
 }
 
-/// A driver makes the machine, the caller attaches the recorder a little later, and both poll later still.
+/// A driver makes the machine. The caller attaches the recorder a little later, and both poll later still.
 #[test]
 fn a_recorder_that_is_attached_before_anything_happens_tells_of_the_whole_life() {
     let page = Page::default();
@@ -305,7 +325,7 @@ fn a_closure_is_shown_each_action_and_the_machine_that_gave_it() {
     assert_eq!(format!("{peer:?}").matches("observers: 1").count(), 1, "{peer:?}");
 }
 
-/// A life lived twice, once observed.
+/// A life that is lived twice, once with an observer.
 struct Both {
     bare: Liveness,
     observed: Observed,
@@ -388,8 +408,8 @@ impl Both {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// A machine that is observed, by several and from any moment on, lives as if it were not; and an observer is told enough to
-    /// live that life again.
+    /// A machine that is observed, by several observers and from any moment on, lives as if it were not. An observer is
+    /// told enough to repeat that life.
     #[test]
     fn to_be_observed_makes_no_difference(config in settings(), steps in steps(), joins in 0..20_usize) {
         let mut both = Both::new(config);

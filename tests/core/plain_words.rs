@@ -1,9 +1,9 @@
-//! The house's English, as far as a program can see it: subject first, "because", "unless", "except".
+//! The house's English, as far as a program can check it: subject first, "because", "unless", "except".
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Rows of tables that programs write from names and texts in `crates` and `tests/breakages`.
+/// Rows of tables that programs write, from names and texts in `crates` and `tests/breakages`.
 const WRITTEN_BY_PROGRAMS: [&str; 1] = ["goes out without a word of it"];
 
 const WORDS: [&str; 13] = [
@@ -11,7 +11,7 @@ const WORDS: [&str; 13] = [
     "albeit", "whilst", "unlooked",
 ];
 /// Each place has one word, or one of several. A phrase does not go on over a comma or another mark.
-const PHRASES: [&[&[&str]]; 18] = [
+const PHRASES: [&[&[&str]]; 20] = [
     &[&["but"], &["for"]],
     &[&["nobody"], &["dies"], &["of"], &["it"]],
     &[&["without"], &["a"], &["word"]],
@@ -21,6 +21,10 @@ const PHRASES: [&[&[&str]]; 18] = [
     &[&["in"], &["earnest"]],
     &[&["as"], &["ever"]],
     &[&["all"], &["else"]],
+    // "Instead of".
+    &[&["in"], &["the"], &["place"], &["of"]],
+    // "A server that", "with".
+    &[&["in"], &["the"], &["hands"], &["of"]],
     // "Report", "pass".
     &[&["hand", "hands", "handed", "handing"], &["in"]],
     // "Is unread".
@@ -39,7 +43,7 @@ const PHRASES: [&[&[&str]]; 18] = [
 ];
 /// "Every 20 s".
 const UNITS: [&str; 5] = ["s", "ms", "min", "seconds", "minutes"];
-/// What is no person, so it is followed by "that".
+/// Things, not persons. "That" follows them, and not "who".
 const THINGS: [&str; 7] = ["peer", "server", "connection", "client", "socket", "machine", "process"];
 /// What begins a sentence: ", for it" is "because it".
 const SUBJECTS: [&str; 13] = [
@@ -62,6 +66,9 @@ const VERBS: [&str; 16] = [
     "is", "are", "was", "were", "has", "have", "had", "would", "may", "can", "cannot", "must", "will",
     "does", "do", "comes",
 ];
+/// What makes ", for the caller knows" a clause.
+const MORE_VERBS: [&str; 12] =
+    ["asks", "gives", "goes", "keeps", "knows", "makes", "means", "says", "sends", "takes", "tells", "wants"];
 const BEFORE_BE: [&str; 10] =
     ["may", "can", "will", "would", "must", "should", "could", "might", "to", "not"];
 
@@ -92,7 +99,7 @@ fn words(text: &str) -> Vec<Word> {
     found
 }
 
-/// What the house does not say, with its line.
+/// Returns the words that the house does not use, with their lines.
 fn refused(text: &str) -> Vec<(usize, String)> {
     let words = words(text);
     let mut found = Vec::new();
@@ -131,6 +138,10 @@ fn refused_at(here: &[Word], after_a_pause: bool) -> Option<String> {
         // "Nor does it wait"; "neither a ping nor a pong" is plain.
         return shown(2);
     }
+    if is(0, &["of"]) && is(1, &["its", "hers"]) && here[1].ends {
+        // "A peer of its": "its peer".
+        return shown(2);
+    }
     let is_number = |place: usize| here.get(place).is_some_and(|word| word.word.parse::<u32>().is_ok());
     if is(0, &["each"]) && is_number(1) && is(2, &UNITS) {
         return shown(3);
@@ -150,7 +161,10 @@ fn refused_at(here: &[Word], after_a_pause: bool) -> Option<String> {
         // "For the protocol has no numbers"; "for a peer that is late" is plain.
         let clause = here.iter().take(5).position(|word| word.ends).unwrap_or(4);
         let relative = (2..=clause).any(|place| is(place, &["that", "which", "who", "whose"]));
-        if is(1, &ARTICLES) && !relative && (3..=clause).any(|place| is(place, &VERBS)) {
+        if is(1, &ARTICLES)
+            && !relative
+            && (3..=clause).any(|place| is(place, &VERBS) || is(place, &MORE_VERBS))
+        {
             return shown(clause + 1);
         }
     }
@@ -213,6 +227,10 @@ fn the_check_finds_what_the_house_does_not_say() {
         ("there is no room to be had", "to be had"),
         ("the dial came to nothing", "came to nothing"),
         ("a ping each 20 s, or so", "each 20 s"),
+        ("A client, in the hands of a server that stops", "in the hands of"),
+        ("numbers in the place of names", "in the place of"),
+        ("a raw peer of its, over TLS", "of its"),
+        ("It probes, for the caller knows better.", "for the caller knows better"),
     ] {
         let found: Vec<_> = refused(planted).into_iter().map(|(_, phrase)| phrase).collect();
         assert_eq!(found, [phrase], "{planted}");
@@ -226,6 +244,8 @@ fn the_check_leaves_plain_words_alone() {
         "though it may be late, and though it must be late",
         "a ping, for a fleet; a timer, for the poll of a peer that is late",
         "neither a ping nor a pong, and each of 20 bytes; each second one; chunks { of, ours }",
+        "the end of its life; a place for the caller, who knows; it is in place, of course, and in good hands",
+        "a call, for a caller that knows more, and for the names that it knows",
         "their own hand; the wait is for a pong; tell the user, and hand it in time to the peer",
     ] {
         assert_eq!(refused(plain), [], "{plain}");

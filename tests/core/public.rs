@@ -1,4 +1,4 @@
-//! What people rely on without being told: sizes, auto traits, layouts.
+//! What people rely on although no page says it: sizes, auto traits, layouts.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use liveness::{Action, CloseCode, Config, Event, Liveness, Payload, Reason, Rtt, Stats, Status, Timestamp};
 use static_assertions::{assert_eq_size, assert_impl_all, assert_not_impl_any, const_assert};
 
-// What a machine is beside it, the law `small` says.
+// The law `small` says how large a machine is beside its config.
 const_assert!(size_of::<Config>() <= 128);
 assert_eq_size!(Timestamp, u64);
 assert_eq_size!(Payload, [u8; 8]);
@@ -14,7 +14,7 @@ assert_eq_size!(CloseCode, Option<CloseCode>, u16);
 const_assert!(size_of::<Action>() <= 16);
 
 assert_impl_all!(Liveness: Send, Sync, Unpin, Clone);
-// A copy by accident would be two opinions of one peer.
+// An accidental copy would give two opinions about one peer.
 assert_not_impl_any!(Liveness: Copy);
 assert_impl_all!(Config: Send, Sync, Unpin, Copy);
 assert_impl_all!(Timestamp: Send, Sync, Unpin, Copy, Ord);
@@ -30,7 +30,7 @@ assert_impl_all!(liveness::Presence<u32>: Send, Sync, Unpin, Clone, Default, Eq)
 assert_impl_all!(liveness::presence::PresenceChange<u32>: Send, Sync, Unpin, Copy, Eq, std::hash::Hash);
 // A room may stand in a `static`.
 const _: liveness::Presence<u32, liveness::Key> = liveness::Presence::with_linger(Duration::from_secs(2));
-// It must fit an epoll's user data.
+// It must fit into the user data of epoll.
 assert_eq_size!(liveness::Key, u64);
 assert_impl_all!(liveness::Key: Send, Sync, Copy, Ord, std::hash::Hash);
 assert_impl_all!(liveness::StaleKey: std::error::Error, Send, Sync);
@@ -40,7 +40,7 @@ assert_eq_size!(liveness::lease::Token, u64);
 assert_impl_all!(liveness::lease::Token: Send, Sync, Unpin, Copy, Ord, Default, std::hash::Hash);
 assert_impl_all!(liveness::lease::Tenure: Send, Sync, Unpin, Clone, Eq);
 assert_impl_all!(liveness::lease::LeaseChange<String>: Send, Sync, Unpin, Clone, Eq);
-// A copy, whatever names the users.
+// It can be copied, whatever names the users have.
 assert_impl_all!(liveness::lease::Holder<'static, String>: Send, Sync, Unpin, Copy, Eq);
 assert_impl_all!(liveness::lease::Loss: Send, Sync, Unpin, Copy, Eq);
 assert_impl_all!(liveness::lease::Refusal<String>: std::error::Error, Send, Sync);
@@ -55,10 +55,10 @@ assert_impl_all!(liveness::reconnect::ReconnectAction: Send, Sync, Unpin, Copy);
 assert_impl_all!(liveness::reconnect::Attempt: Send, Sync, Unpin, Copy, Ord, std::hash::Hash);
 assert_impl_all!(liveness::reconnect::DialStatus: Send, Sync, Unpin, Copy);
 assert_impl_all!(liveness::Reconnect<std::array::IntoIter<Duration, 3>>: Send, Sync, Unpin);
-// The crate's own backoff needs no name.
+// The crate's own backoff needs no type argument.
 assert_impl_all!(liveness::Reconnect: Send, Sync, Unpin, Clone);
 assert_impl_all!(liveness::reconnect::Backoff: Send, Sync, Unpin, Copy, Eq, Default);
-// A copy by accident would dial twice.
+// An accidental copy would dial twice.
 assert_not_impl_any!(liveness::Reconnect<std::iter::Empty<Duration>>: Copy);
 
 assert_impl_all!(liveness::dialect::OutBuffer: Send, Sync, Unpin, Clone, Default);
@@ -67,11 +67,11 @@ assert_impl_all!(liveness::dialect::Json: Send, Sync, Unpin, Copy, Eq, std::hash
 assert_impl_all!(liveness::dialect::JsonValue<'static>: Send, Sync, Unpin, Copy, Eq);
 assert_impl_all!(liveness::dialect::Message<'static>: Send, Sync, Unpin, Copy, Eq, std::hash::Hash);
 assert_impl_all!(liveness::dialect::Heard: Send, Sync, Unpin, Copy, Eq, std::hash::Hash);
-// A connection has a dialect of any kind in one place, and may say which by name.
+// A connection stores any kind of dialect in one place, and may name it.
 assert_impl_all!(Box<dyn liveness::dialect::Dialect + Send>: liveness::dialect::Dialect, Send);
 assert_impl_all!(&mut dyn liveness::dialect::Dialect: liveness::dialect::Dialect);
 static_assertions::assert_obj_safe!(liveness::dialect::Out);
-// They are made where a `const` is made.
+// They can be made in a `const`.
 const _: (liveness::dialect::Exact, Config) =
     (liveness::dialect::engine_io::server(), liveness::dialect::engine_io::SERVER_CONFIG);
 const _: liveness::dialect::NumberedJson = liveness::dialect::Json::new("type", "ping", "pong").numbers("id");
@@ -86,13 +86,13 @@ assert_impl_all!(liveness::transcript::Recorder<String>: Send, Sync, Unpin);
 assert_impl_all!(liveness::transcript::Page: Send, Sync, Unpin, Clone, Default);
 assert_impl_all!(liveness::Input<'static>: Send, Sync, Unpin, Copy);
 assert_impl_all!(liveness::Observed: Send, Unpin);
-// A copy by accident would tell everything twice.
+// An accidental copy would report everything twice.
 assert_not_impl_any!(liveness::Observed: Clone);
 const _: Option<&dyn liveness::Observer> = None;
 assert_impl_all!(liveness::sim::SimClock: Send, Unpin);
 
-/// What may grow has a last arm here, and what must not has none: the first would be out of reach if it could not grow,
-/// and without it the second would not compile if it could.
+/// An enum that may grow has a last arm here, and one that must not has none. If such an enum could not grow, its last
+/// arm would be unreachable. If it could, the match without one would not compile.
 #[deny(unreachable_patterns)]
 #[expect(dead_code, reason = "to compile is all that they have to do")]
 mod growth {
@@ -140,7 +140,7 @@ mod growth {
         }
     }
 
-    /// What callers match, and only the crate builds.
+    /// Enums and structs that callers match, and that only the crate builds.
     const fn told(input: Input<'_>) {
         match input {
             Input::Event(_) | Input::Probe | Input::Close(_) | Input::Reconfigure(_) => {}
@@ -148,7 +148,7 @@ mod growth {
         }
     }
 
-    /// What callers build, and only the crate matches.
+    /// Those that callers build, and that only the crate matches.
     const fn settings(
         event: Event<'_>,
         schedule: Schedule,
@@ -271,7 +271,7 @@ fn the_report_names_the_kind_of_the_latest_evidence() {
         (Event::Pong(b"nobody asked"), "(pong)"),
     ] {
         let mut machine = Liveness::new(Config::DEFAULT, 1, Timestamp::ZERO);
-        // Awaited or not, it is told alike.
+        // Whether or not it is awaited, the report is the same.
         for asked in [false, true] {
             if asked {
                 machine.probe(Timestamp::from_secs(2));

@@ -1,4 +1,4 @@
-//! Values of a strategy, the same in every run: for the twins of the laws, which say that the lives are worth having.
+//! Values of a strategy, the same in every run. The twins of the laws use them, to show that the lives are worth having.
 
 use proptest::strategy::{Strategy, ValueTree as _};
 use proptest::test_runner::TestRunner;

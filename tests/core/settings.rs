@@ -1,4 +1,5 @@
-//! Settings through the public door: what is set is what is got, what is wrong is named, and what follows from them.
+//! Settings through the public door: a setting is read as it was set, errors name what is wrong, and what follows from
+//! the settings.
 
 use std::panic::catch_unwind;
 use std::time::Duration;
@@ -70,7 +71,7 @@ fn the_presets_ask_twice_before_a_verdict_and_find_the_dead_as_soon_as_they_say(
         assert_eq!(text.parse(), Ok(preset));
         assert!(preset.interval() * 2 <= preset.timeout());
         assert_eq!(preset.detection_bound(Duration::ZERO), Duration::from_millis(at_most));
-        // Common proxies cut what is silent for a minute.
+        // Common proxies close a connection that is silent for a minute.
         assert!(preset.interval() < secs(30));
         assert_eq!(preset.warnings().count(), 0);
     }
@@ -81,7 +82,7 @@ fn the_tolerance_is_a_quarter_of_the_timeout_and_never_where_that_is_never() {
     let tolerance = |timeout| Config::builder().timeout(timeout).build().unwrap().stall_tolerance();
     assert_eq!(tolerance(secs(10)), Duration::from_millis(2_500));
     assert_eq!(tolerance(Duration::MAX), Duration::MAX);
-    // More than 584 years is never, too.
+    // More than 584 years counts as never.
     assert_eq!(tolerance(secs(600 * 365 * 24 * 3600)), Duration::MAX);
 }
 
@@ -156,7 +157,7 @@ fn a_wrong_setting_is_named_with_its_value_and_the_rule() {
         let error = builder.build().unwrap_err();
         assert_eq!(error.field(), field);
         assert_eq!(error.to_string(), says);
-        // A panic says the same, and to the end.
+        // A panic has the same text, in full.
         let panic = catch_unwind(|| builder.build_const()).unwrap_err();
         assert_eq!(panic.downcast_ref::<String>(), Some(&error.to_string()));
     }
@@ -166,7 +167,7 @@ fn a_wrong_setting_is_named_with_its_value_and_the_rule() {
 
 #[test]
 fn settings_that_are_surely_a_mistake_are_accepted_and_named() {
-    // Both sides of each edge.
+    // Both sides of each limit.
     for (text, warning) in [
         ("", None),
         ("interval=1ms", None),
@@ -211,7 +212,7 @@ fn settings_that_are_surely_a_mistake_are_accepted_and_named() {
                  or never",
             ),
         ),
-        // While it is written, a ping can make its peer suspect.
+        // A ping can make its peer suspect while the ping is being written.
         ("timeout=5s suspicion=after:6s write_timeout=7s", None),
         ("timeout=never suspicion=after:6s", None),
         ("timeout=never suspicion=never", None),
@@ -238,14 +239,14 @@ fn the_detection_bound_is_what_its_settings_add_up_to() {
         // interval + timeout + last_look + 3 * lateness.
         (config, millis(0), millis(16_000)),
         (config, millis(100), millis(16_300)),
-        // As late as is tolerated, and a nanosecond more: another timeout and another lateness.
+        // As late as the tolerance, and a nanosecond more: then there is another timeout and another lateness.
         (config, millis(2_500), millis(23_500)),
         (config, millis(2_500) + Duration::from_nanos(1), millis(36_000) + Duration::from_nanos(4)),
         (config.write_timeout(secs(3)), millis(100), millis(19_300)),
         (config.write_timeout(secs(3)), millis(3_000), millis(44_000)),
         (config.interval(Duration::MAX), millis(0), Duration::MAX),
         (config.timeout(Duration::MAX), millis(0), Duration::MAX),
-        // silence_timeout + last_look + 2 * lateness, where that is less; forgiven, once more.
+        // silence_timeout + last_look + 2 * lateness, if that is less; if it is forgiven, the same once more.
         (silent, millis(100), millis(13_200)),
         (silent, millis(3_000), millis(34_000)),
         (silent.interval(Duration::MAX), millis(0), millis(13_000)),

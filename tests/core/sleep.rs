@@ -1,4 +1,4 @@
-//! Finding out that the process slept: what is a sleep, what is none, and what cannot be known.
+//! How the process finds out that it slept: what is a sleep, what is none, and what cannot be known.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ const SECOND: u64 = 1_000_000_000;
 /// November 2026.
 const TODAY: u64 = 1_795_000_000 * SECOND;
 
-/// Two clocks and a detector. What is counted in `i64` are nanoseconds, back or forth.
+/// Two clocks and a detector. The `i64` values are nanoseconds, forward or back.
 struct Machine {
     sleep: SleepDetector,
     monotonic: u64,
     wall: u64,
-    /// The monotonic clock runs on in a suspend.
+    /// The monotonic clock goes on during a suspend.
     counts: bool,
 }
 
@@ -64,7 +64,7 @@ fn a_process_that_stood_still_slept_too() {
     let mut machine = Machine::new(SleepDetector::DEFAULT, false);
     machine.run(62 * SECOND);
     assert_eq!(machine.look(), Some(Duration::from_secs(60)));
-    // Both at once: stopped for a minute, in which the machine was suspended for an hour.
+    // Both together: stopped for a minute, during which the machine was suspended for an hour.
     machine.run(62 * SECOND);
     machine.suspend(3_600 * SECOND);
     assert_eq!(machine.look(), Some(Duration::from_secs(3_660)));
@@ -118,7 +118,7 @@ fn a_calendar_that_is_set_forward_looks_like_a_sleep_and_one_that_is_set_back_in
     assert_eq!(machine.look(), None, "nobody can know");
 }
 
-/// What happens between two looks that come in time: so long it runs, and so much the calendar steps.
+/// Between two looks that come in time: how long it runs, and by how much the calendar steps.
 fn quiet() -> impl Strategy<Value = Vec<(u64, i64)>> {
     let tolerance = 2 * SECOND as i64;
     let step = prop_oneof![3 => Just(0), 3 => -tolerance..=tolerance, 1 => -4_000 * tolerance..=0, 1 => Just(tolerance)];
@@ -128,7 +128,7 @@ fn quiet() -> impl Strategy<Value = Vec<(u64, i64)>> {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// No false alarm: looks in time, small steps forward as often as they like, steps back of any size.
+    /// No false alarm: looks come in time, with any number of small steps forward, and steps back of any size.
     #[test]
     fn who_did_not_sleep_is_not_told_so(quiet in quiet(), counts in any::<bool>()) {
         let mut machine = Machine::new(SleepDetector::DEFAULT, counts);
@@ -139,7 +139,7 @@ proptest! {
         }
     }
 
-    /// Its twin: whatever came before, a sleep is found at the first look after it, whichever the monotonic clock is.
+    /// The twin: whatever came before, a sleep is found at the first look after it, with either kind of monotonic clock.
     #[test]
     fn who_slept_is_told_at_the_first_look(
         quiet in quiet(),
@@ -157,7 +157,7 @@ proptest! {
         machine.suspend(slept);
         let told = machine.look().map(|told| u64::try_from(told.as_nanos()).unwrap());
         if counts {
-            // What was planned of it was not late.
+            // The part of it that was planned was not late.
             prop_assert_eq!(told, Some(slept - (2 * SECOND - before)));
         } else {
             prop_assert_eq!(told, Some(slept));

@@ -1,4 +1,4 @@
-//! Settings and durations as text: what is shown is read again, and what cannot be read is named.
+//! Settings and durations as text: what is shown can be read again, and an error names what cannot be read.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ proptest! {
     fn settings_that_are_shown_are_read_as_the_same(config: Config) {
         let text = config.to_string();
         prop_assert_eq!(text.parse::<Config>(), Ok(config));
-        // In any order, and with any space between.
+        // In any order, and with any white space between.
         let reversed: Vec<&str> = text.split(' ').rev().collect();
         prop_assert_eq!(reversed.join("\n \t").parse::<Config>(), Ok(config));
     }
@@ -35,7 +35,7 @@ fn what_is_not_named_is_at_its_default() {
     let config: Config = " timeout=8s  interval=4s\n".parse().unwrap();
     let built = Config::builder().interval(Duration::from_secs(4)).timeout(Duration::from_secs(8)).build();
     assert_eq!(Ok(config), built);
-    // As in a builder, it follows the timeout.
+    // As in a builder, `stall_tolerance` follows `timeout`.
     assert_eq!(config.stall_tolerance(), Duration::from_secs(2));
 }
 
@@ -67,7 +67,7 @@ fn a_duration_is_a_number_and_a_unit() {
     }
 }
 
-/// What is said of a text that is no duration.
+/// The error for a text that is not a duration.
 #[track_caller]
 fn no_duration(text: &str, says: &str) {
     assert_eq!(parse_duration(text).unwrap_err().to_string(), says);
@@ -94,7 +94,7 @@ fn what_is_no_duration_is_told_what_is_one() {
     no_duration("0.5ns", "`0.5ns` is finer than a nanosecond; write whole nanoseconds");
 }
 
-/// Which setting cannot be read, and what is said of it.
+/// The setting that cannot be read, and its error.
 #[track_caller]
 fn refused(text: &str, key: &str, says: &str) {
     let error = text.parse::<Config>().unwrap_err();
@@ -107,7 +107,7 @@ fn a_duration_without_a_unit_is_refused_with_its_key() {
     refused("interval=20", "interval", &format!("`interval`: `20` {RIGHT}, or `never`"));
     refused("jitter=5 timeout=", "timeout", &format!("`timeout`: an empty text {RIGHT}, or `never`"));
     refused("suspicion=after:2", "suspicion", &format!("`suspicion`: `2` {RIGHT}, or `never`"));
-    // What may not be never is not told that it may.
+    // The error for a setting that must not be never does not offer never.
     refused("close_timeout=5", "close_timeout", &format!("`close_timeout`: `5` {RIGHT}"));
     refused("last_look=soon", "last_look", &format!("`last_look`: `soon` {RIGHT}"));
 }

@@ -1,4 +1,4 @@
-//! The house rules that no compiler knows.
+//! The house rules that a compiler does not know.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -93,7 +93,7 @@ fn every_package_is_in_the_table_of_the_architecture() {
     }
 }
 
-/// What a reader is told to take is what the manifest asks for.
+/// The versions that a reader is told to take are those in the manifest.
 #[test]
 fn the_versions_of_the_readme_and_of_the_crates_page_are_those_of_the_manifest() {
     let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
@@ -111,7 +111,7 @@ fn the_versions_of_the_readme_and_of_the_crates_page_are_those_of_the_manifest()
     assert!(readme.contains(&format!("Rust {} or later", version("rust-version"))));
 }
 
-/// What a page shows as code has no links and no headings.
+/// Links and headings inside code do not count.
 fn without_code(page: &str) -> String {
     let mut code = false;
     let lines = page.lines().filter(|line| {

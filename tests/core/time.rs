@@ -1,4 +1,4 @@
-//! Moments and the clock, through the public door.
+//! Moments and the clock, used as callers use them.
 
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ fn sums_stop_at_both_ends_of_time() {
     assert_eq!(moment, two);
     moment += Duration::MAX;
     assert_eq!(moment, Timestamp::MAX);
-    // 584 years and a half are just what fits; a duration of 585 does not, and is not cut.
+    // 584 years and a half just fit. A duration of 585 years does not fit, and is not cut.
     let century = Duration::from_secs(100 * 365 * 24 * 3600);
     assert_eq!(Timestamp::ZERO + century * 5, Timestamp::from_secs(500 * 365 * 24 * 3600));
     assert_eq!(Timestamp::ZERO + century * 6, Timestamp::MAX);
@@ -62,7 +62,7 @@ fn a_moment_is_the_time_since_its_origin() {
     ] {
         assert_eq!((Timestamp::from(since_origin), moment.as_duration()), (moment, since_origin));
     }
-    // What is past the far end is the far end.
+    // What lies beyond the far end counts as the far end.
     assert_eq!(Timestamp::from(longest + Duration::from_nanos(1)), Timestamp::MAX);
     assert_eq!(Timestamp::from(Duration::MAX), Timestamp::MAX);
 }
@@ -125,7 +125,7 @@ fn a_deadline_that_never_comes_is_no_wait_and_one_that_has_passed_is_none() {
     let before = clock.now();
     let wait = clock.until(Some(before + hour)).unwrap();
     let after = clock.now();
-    // It was asked between the two, however long that took.
+    // It was read between the two, however long that took.
     assert!((before + hour - after..=hour).contains(&wait), "{wait:?}");
 }
 
@@ -139,7 +139,7 @@ fn a_clock_ties_instants_to_moments_and_back() {
         assert_eq!(clock.at(later), Timestamp::from_millis(1_500));
         assert_eq!(clock.instant(Timestamp::from_millis(1_500)), later);
     }
-    // Before its origin there is nothing; what it says is not earlier than what was.
+    // There is nothing before its origin. It never shows an earlier time than before.
     assert_eq!(Clock::with_origin(later).at(origin), Timestamp::ZERO);
     let long_ago = origin.checked_sub(Duration::from_millis(1)).expect("the machine runs for a millisecond");
     assert!(Clock::with_origin(long_ago).now() >= Timestamp::from_millis(1));
@@ -153,7 +153,7 @@ fn never_is_an_instant_too_and_it_is_far() {
     assert!(clock.instant(Timestamp::MAX) >= origin + year);
 }
 
-/// A clock that says what a test wants it to say.
+/// A clock that shows what a test sets.
 mod told {
     use std::cell::Cell;
     use std::time::Duration;
@@ -175,12 +175,12 @@ mod told {
 fn a_clock_of_another_source_says_what_that_says() {
     let clock = Clock::with_source(told::read);
     assert_eq!(clock.now(), Timestamp::ZERO);
-    // The machine slept: this one counts it.
+    // The machine slept, and this clock counts the sleep.
     told::set(Duration::from_secs(4_600));
     assert_eq!(clock.now(), Timestamp::from_secs(3_600));
     assert_eq!(clock.until(Some(Timestamp::from_secs(3_610))), Some(Duration::from_secs(10)));
     assert_eq!(clock.until(Some(Timestamp::from_secs(1_000))), Some(Duration::ZERO));
-    // What goes back before its origin is its origin.
+    // What would go back before its origin is its origin.
     told::set(Duration::from_secs(999));
     assert_eq!(clock.now(), Timestamp::ZERO);
     // A copy is the same clock.
@@ -194,7 +194,7 @@ fn instants_are_as_far_from_the_present_as_moments_of_another_source() {
     told::set(Duration::from_secs(50));
     let clock = Clock::with_source(told::read);
     told::set(Duration::from_secs(3_650));
-    // An instant read before and after says how much time passed in between, however much that is.
+    // Instants that are read before and after show how much time passed in between.
     let hour = Duration::from_secs(3600);
     let before = Clock::new().instant(Timestamp::ZERO);
     let ahead = clock.instant(clock.now() + hour);
@@ -216,7 +216,7 @@ fn instants_are_as_far_from_the_present_as_moments_of_another_source() {
 
 #[test]
 fn the_wall_clock_counts_from_1970_whatever_the_origin_and_the_source_are() {
-    // Which year it is, the machine may be wrong about; that it is the first nanosecond of 1970, it is not.
+    // The machine's calendar may be wrong about the year. But it cannot be the first nanosecond of 1970.
     let source = Clock::with_source(|| Duration::from_secs(7));
     for clock in [Clock::new(), source] {
         assert!(clock.wall() > Timestamp::ZERO);

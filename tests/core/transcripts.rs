@@ -1,4 +1,4 @@
-//! The specification by example: every file of `tests/transcripts`, and what the format says of bad ones.
+//! The specification by example: every file of `tests/transcripts`, and the errors about bad ones.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -91,7 +91,7 @@ fn a_missing_an_early_and_an_extra_output_are_one_kind_of_difference() {
     }
 }
 
-/// The complaint about a file whose last line is `line`.
+/// The error about a file whose last line is `line`.
 #[track_caller]
 fn complaint(line: &str) -> String {
     let text = format!("0s < open\n{line}\n");
@@ -134,7 +134,7 @@ fn a_malformed_line_is_named_with_what_was_read_and_what_was_expected() {
     }
 }
 
-/// The README's life: the transcript on the left is right, and the picture on the right is its own.
+/// The life in the README: the transcript on the left replays, and the picture on the right belongs to it.
 #[test]
 fn the_life_in_the_readme_is_replayed_and_drawn() {
     let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
@@ -156,7 +156,8 @@ fn the_life_in_the_readme_is_replayed_and_drawn() {
     assert_eq!(right, replay.picture());
 }
 
-/// A text of a few lines that asks for a thousand million pings is refused before they fill the memory, wherever they are.
+/// A text of a few lines may ask for a thousand million pings. It is refused before they fill the memory, wherever they
+/// are.
 #[test]
 fn a_life_with_far_more_moments_than_lines_is_refused() {
     let pings = "config interval=5ns timeout=8s jitter=0\n";
@@ -179,7 +180,7 @@ fn a_life_with_far_more_moments_than_lines_is_refused() {
     assert_eq!(mute.unwrap_err().line(), 1, "a life without a line of its own is named by its first line");
 }
 
-/// A life of many lines has as many moments.
+/// A life of many lines may have as many moments.
 #[test]
 fn a_long_recording_is_replayed_however_long_it_is() {
     let data: String = (1..30_000).map(|second| format!("{second}s < data\n")).collect();
@@ -221,7 +222,7 @@ fn a_wrong_setting_is_named_with_its_line() {
         let error = format!("config {setting}\n0s < open\n").parse::<Transcript>().unwrap_err();
         assert!(error.to_string().starts_with(complaint), "{error} should begin with {complaint}");
     }
-    // Here, and only here, there is one more.
+    // Only here there is one more setting.
     let error = "config intervall=5s\n0s < open\n".parse::<Transcript>().unwrap_err().to_string();
     assert!(error.ends_with("and `close_code`, and in a transcript `seed`"), "{error}");
 }
@@ -231,7 +232,7 @@ fn a_file_may_begin_with_the_mark_of_its_encoding() {
     let life: Transcript = "\u{feff}0s < open\n1s < eof\n".parse().unwrap();
     let blessed = life.replay().unwrap().blessed();
     assert!(blessed.starts_with("0s < open\n"), "{blessed}");
-    // Anywhere else it is a character like another.
+    // Anywhere else it is an ordinary character.
     assert!("0s < open\n\u{feff}1s < eof\n".parse::<Transcript>().is_err());
 }
 
@@ -275,7 +276,7 @@ fn a_picture_shows_what_waited_out_a_stall_and_the_fresh_ping() {
     );
 }
 
-/// The picture of a life of this text.
+/// The picture of the life in this text.
 #[track_caller]
 fn draws(life: &str, picture: &str) {
     assert_eq!(life.parse::<Transcript>().unwrap().replay().unwrap().picture(), picture);

@@ -1,7 +1,7 @@
-//! One life of a machine: a driver that does as it is told, a watcher, and the laws that no life can break.
+//! One life of a machine: a driver that does what the steps say, a watcher, and the laws that no life can break.
 //!
-//! Where the steps come from is somebody else's affair: proptest in `laws`, a driver and a peer of some kind there, a
-//! fuzzer's bytes in `fuzz`.
+//! The steps come from the caller: proptest in `laws`, a driver and a peer of some kind there, a fuzzer's bytes in
+//! `fuzz`.
 
 use std::time::Duration;
 
@@ -10,12 +10,12 @@ use liveness::{Action, CloseCode, Config, Event, Evidence, Liveness, Observed, R
 
 use super::questions;
 
-/// Something that happens to a machine, `after` the last.
+/// Something that happens to a machine, this long after the last step.
 #[derive(Clone, Debug)]
 pub(crate) struct Step<'a> {
     pub(crate) after: u64,
     pub(crate) what: What<'a>,
-    /// How the driver polls then: not, before it hands the input in, or after.
+    /// When the driver polls: not at all, before it reports the input, or after.
     pub(crate) poll: Option<bool>,
 }
 
@@ -28,32 +28,32 @@ pub(crate) enum What<'a> {
     AnswerTo(usize),
     Probe,
     Close(CloseCode),
-    /// New settings. The laws that speak of lengths are not for a life that was reconfigured.
+    /// New settings. The laws about lengths do not apply to a life that was reconfigured.
     Reconfigure(Config),
-    /// The clock says an earlier time.
+    /// The clock goes back.
     StepBack(u64),
     Nothing,
 }
 
-/// How long the driver keeps time when all have fallen silent.
+/// How many polls the driver makes in time when everybody has fallen silent.
 const POLLS_TO_THE_END: u32 = 200;
 
-/// What a watcher notes down of a life.
+/// What a watcher notes about a life.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Note {
     Did(Action),
     Evidence,
     Probed,
     PolledInVain,
-    /// A poll without an action, and a verdict waited for its last look.
+    /// A poll without an action, in which a verdict was noted or waited for its last look.
     Noted,
 }
 
-/// A life and all that was seen of it.
+/// A life, and everything that was seen of it.
 pub(crate) struct Life {
     config: Config,
     notes: Vec<(Timestamp, Note)>,
-    /// So many of the notes were made before the steps ended, and everybody fell silent.
+    /// How many of the notes were made before the steps ended and everybody fell silent.
     before_the_silence: usize,
     faults: Faults,
     /// Stalls that were forgiven.
@@ -62,22 +62,22 @@ pub(crate) struct Life {
     pub(crate) transcript: String,
 }
 
-/// How often a poll held something against the peer that unread input could refute, and how often a ping waited for a line of
-/// the grid.
+/// How often a poll held something against the peer that unread input could refute, and how often a ping waited for a
+/// line of the grid.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Asked {
     pub(crate) judged: usize,
     pub(crate) waited: usize,
 }
 
-/// What was still so after some poll: the first time, for how long, and how long it may have been so.
+/// What still held after some poll: the first time, with how long it lasted and how long it may last.
 #[derive(Clone, Copy, Default)]
 struct Faults {
     /// The peer had been silent, and was online.
     overlooked: Option<(Duration, Duration)>,
     /// The transport had taken nothing, and the peer was online.
     stuck: Option<(Duration, Duration)>,
-    /// We had neither pinged nor, under the Quiet schedule, written.
+    /// We had neither pinged nor, with the Quiet schedule, written.
     neglected: Option<(Duration, Duration)>,
 }
 
@@ -92,15 +92,15 @@ impl Life {
         }
     }
 
-    /// The notes up to the verdict, if it was that no ping was answered, and when it fell.
+    /// The moment of a ping timeout, and the notes before it; `None` if there was no ping timeout.
     fn until_ping_timeout(&self) -> Option<(Timestamp, &[(Timestamp, Note)])> {
         let timed_out = Note::Did(Action::MarkOffline(Reason::PingTimeout));
         let verdict = self.notes.iter().position(|(_, note)| *note == timed_out)?;
         Some((self.notes[verdict].0, &self.notes[..verdict]))
     }
 
-    /// The pings in these notes since the latest evidence, and how long each may go unanswered: one that `probe` brought for
-    /// `probe_timeout` at most.
+    /// The pings in these notes since the latest evidence, and how long each may stay unanswered. For a ping that `probe`
+    /// brought that is at most `probe_timeout`.
     fn awaited(&self, notes: &[(Timestamp, Note)]) -> Vec<(Timestamp, Duration)> {
         let mut pings = Vec::new();
         let mut patience = self.config.timeout();
@@ -117,14 +117,14 @@ impl Life {
         pings
     }
 
-    /// Whether it timed out sooner than the whole `timeout` after the first ping that was awaited, because of a probe.
+    /// Whether a probe made it time out before `timeout` had passed since the first awaited ping.
     pub(crate) fn shortened(&self) -> Option<bool> {
         let (at, before) = self.until_ping_timeout()?;
         let (first, _) = self.awaited(before)[0];
         Some(at < first + self.config.timeout())
     }
 
-    /// How many pings went out while another was awaited.
+    /// How many pings went out while another ping was awaited.
     pub(crate) fn overlapping(&self) -> usize {
         let (mut awaited, mut overlapping) = (false, 0);
         for (_, note) in &self.notes {
@@ -139,7 +139,7 @@ impl Life {
         overlapping
     }
 
-    /// How often a verdict waited for its last look, and was refuted.
+    /// How often a verdict that waited for its last look was refuted.
     pub(crate) fn reprieves(&self) -> usize {
         let looks: Vec<_> = self.notes.iter().map(|(_, note)| *note).filter(is_look).collect();
         looks.windows(2).filter(|pair| pair[0] == Note::Noted && pair[1] == Note::PolledInVain).count()
@@ -176,23 +176,23 @@ pub(crate) struct World {
     latest: Timestamp,
     notes: Vec<(Timestamp, Note)>,
     before_the_silence: usize,
-    /// How long the peer has been silent, as `detection_bound` counts.
+    /// How long the peer has been silent, counted as `detection_bound` counts.
     silence: Watch,
     /// How long the transport has taken nothing.
     stillness: Watch,
-    /// When we last pinged or, under the Quiet schedule, wrote.
+    /// When we last pinged or, with the Quiet schedule, wrote.
     spoke_at: Timestamp,
-    /// We do not listen: it is no silence.
+    /// We do not read, so it is not silence.
     paused: bool,
     /// A ping is being written.
     writing: bool,
     faults: Faults,
     asked: Asked,
-    /// Poll as often as anyone could: at every hand-in, twice, and just before.
+    /// Poll as often as possible: twice at every input, and just before it.
     nervous: bool,
 }
 
-/// How long something has been so, how late the driver was meanwhile, and whether it reported `Unread`.
+/// How long something has lasted, how late the driver was meanwhile, and whether it reported `Unread`.
 #[derive(Clone, Copy)]
 struct Watch {
     since: Timestamp,
@@ -269,8 +269,8 @@ impl World {
             self.step(&step)?;
         }
         self.before_the_silence = self.notes.len();
-        // Then nobody says anything any more, and the driver keeps time: some pings, a verdict or two that are noted, and the
-        // end.
+        // Then everybody is silent, and the driver polls in time: some pings follow, a verdict or two that are noted, and
+        // the end.
         for _ in 0..POLLS_TO_THE_END {
             let Some(due) = self.due() else { return Ok(()) };
             self.now = due.max(self.latest);
@@ -289,7 +289,7 @@ impl World {
         self.machine.liveness().poll_timeout()
     }
 
-    /// The latest moment that anybody spoke of.
+    /// The latest moment that was reported.
     pub(crate) fn latest(&self) -> Timestamp {
         self.latest.max(self.now)
     }
@@ -313,7 +313,7 @@ impl World {
         if step.poll == Some(false) { self.poll() } else { Ok(()) }
     }
 
-    /// The driver was to poll before this moment, and has not yet.
+    /// The driver should have polled before this moment, and has not.
     fn note_lateness(&mut self) {
         let late = self.due().map_or(Duration::ZERO, |due| self.latest().saturating_duration_since(due));
         for watch in [&mut self.silence, &mut self.stillness] {
@@ -344,7 +344,7 @@ impl World {
                 self.now = self.now.saturating_sub(Duration::from_nanos(by));
                 return;
             }
-            // What nobody reports, the machine does not know.
+            // The machine does not know what nobody reports.
             What::Nothing => return,
         }
         self.latest = self.latest.max(self.now);
@@ -366,7 +366,7 @@ impl World {
         }
     }
 
-    /// A pong to that ping. True if it answers.
+    /// Sends a pong to that ping. Returns true if it is an answer.
     fn answer(&mut self, number: usize) -> bool {
         let payload = self.payloads[number].clone();
         self.machine.handle(Event::Pong(&payload), self.now);
@@ -375,8 +375,8 @@ impl World {
         answers
     }
 
-    /// What our side did. While a ping may be in writing each of our bytes begins the bounds anew, and so do the two ends of
-    /// a pause.
+    /// What our side did. While a ping may be waiting to be written, each of our bytes begins the bounds again. So do
+    /// both ends of a pause.
     fn note_ours(&mut self, event: Event<'_>) {
         if matches!(event, Event::Wrote | Event::PingSent) {
             if self.config.write_timeout() < Duration::MAX {
@@ -395,7 +395,7 @@ impl World {
         self.silence.unread |= event == Event::Unread;
     }
 
-    /// Half the way to the next poll, if nothing falls due before.
+    /// Polls half-way to the next input, if nothing falls due before.
     fn poll_in_vain(&mut self) -> Result<(), String> {
         let between = self.latest + self.now.saturating_duration_since(self.latest) / 2;
         let nothing_due = self.due().is_none_or(|due| due > between);
@@ -435,7 +435,7 @@ impl World {
             unless(self.machine.poll(self.now).is_some(), "a second poll gave an action")?;
             if let Some(next) = self.due() {
                 let just_before = next.saturating_sub(Duration::from_nanos(1));
-                // On a copy: time passes for nobody else.
+                // On a copy, so that time does not pass for the machine.
                 let early = self.machine.liveness().clone().poll(just_before);
                 unless(early.is_some(), "a poll just before poll_timeout gave an action")?;
             }
@@ -445,7 +445,8 @@ impl World {
 }
 
 impl World {
-    /// A verdict waits for its last look: `reconfigure` would forget it, and what fell due would be due again.
+    /// True if a verdict waits for its last look. `reconfigure` would forget it, and then its deadline would be due
+    /// again.
     fn is_verdict_noted(&self) -> bool {
         let mut copy = self.machine.liveness().clone();
         copy.reconfigure(*copy.config(), self.latest);
@@ -463,7 +464,7 @@ impl World {
         };
         let overlooked = longer(self.silence.since, self.silence_bound()).filter(|_| !self.paused);
         let stuck = longer(self.stillness.since, self.stillness_bound()).filter(|_| self.paused);
-        // At the end of an interval at the latest.
+        // At the end of an interval, at the latest.
         let interval = config.interval().saturating_sub(Duration::from_nanos(1));
         let neglected = longer(self.spoke_at, interval).filter(|_| !noted && !self.writing);
         let faults = &mut self.faults;
@@ -472,7 +473,7 @@ impl World {
         faults.neglected = faults.neglected.or(neglected);
     }
 
-    /// Complete: what is unread may refute each verdict for as long as its clock took.
+    /// Complete: unread data may refute each verdict for as long as its clock took.
     fn silence_bound(&self) -> Duration {
         let bound = self.config.detection_bound(self.silence.late);
         if !self.silence.unread {
@@ -483,8 +484,8 @@ impl World {
         bound.saturating_add(again).saturating_add(self.config.last_look())
     }
 
-    /// Complete, in a pause: `interval + write_timeout + last_look + 3d` after the last byte, and once more `write_timeout + d`
-    /// where the driver was so late that it was forgiven.
+    /// Complete, in a pause: `interval + write_timeout + last_look + 3d` after the last byte. If the driver was so late
+    /// that it was forgiven, `write_timeout + d` more.
     fn stillness_bound(&self) -> Duration {
         let (config, late) = (&self.config, self.stillness.late);
         let stalled = late > config.stall_tolerance();
@@ -495,10 +496,10 @@ impl World {
     }
 }
 
-/// A deadline that would be later than the end of time is never: so from here on a life may end without its end.
+/// A deadline beyond the end of time is never. So a life that begins later than this may have no end.
 const LATE: Timestamp = Timestamp::from_nanos(u64::MAX / 2);
 
-/// Once: `MarkOnline` and `MarkSuspect` alternate; one `MarkOffline`; one `Disconnect`, last; then silence.
+/// Once: `MarkOnline` and `MarkSuspect` alternate. There is one `MarkOffline`. There is one `Disconnect`, which is last.
 pub(crate) fn once(life: &Life) -> Result<(), String> {
     let actions: Vec<Action> = life.actions().iter().map(|(_, action)| *action).collect();
     if actions.first() != Some(&Action::MarkOnline) {
@@ -519,8 +520,8 @@ pub(crate) fn once(life: &Life) -> Result<(), String> {
     }
 }
 
-/// Justified: a ping timeout only after a ping, its whole `timeout` (a probe's: `probe_timeout`) without evidence, and two polls
-/// `last_look` apart after the deadline.
+/// Justified: a ping timeout comes only after a ping, after its whole `timeout` (a probe's: `probe_timeout`) without
+/// evidence, and after two polls `last_look` apart that follow the deadline.
 pub(crate) fn justified(config: &Config, life: &Life) -> Result<(), String> {
     let Some((at, before)) = life.until_ping_timeout() else { return Ok(()) };
     let pings = life.awaited(before);
@@ -544,27 +545,27 @@ pub(crate) fn justified(config: &Config, life: &Life) -> Result<(), String> {
     Ok(())
 }
 
-/// Fresh: a ping timeout never falls within `timeout` (`probe_timeout`) of the latest evidence.
+/// Fresh: a ping timeout never comes within `timeout` (`probe_timeout`) of the latest evidence.
 pub(crate) fn fresh(config: &Config, life: &Life) -> Result<(), String> {
     let Some((at, before)) = life.until_ping_timeout() else { return Ok(()) };
     let Some((heard, _)) = before.iter().rfind(|(_, note)| *note == Note::Evidence) else { return Ok(()) };
     let patience = life.awaited(before).iter().map(|(_, patience)| *patience).min();
     if at.saturating_duration_since(*heard) < patience.unwrap_or(config.timeout()) {
-        return life.broken("times out though it was just heard");
+        return life.broken("times out although it was just heard");
     }
     Ok(())
 }
 
-/// What brought a ping sooner than a shortest wait after the one before.
+/// Why a ping came sooner than a shortest wait after the one before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Early {
-    /// `probe`, and the one before was a second ago.
+    /// `probe`, and the ping before was a second ago.
     Probe,
-    /// Nothing that a watcher sees: rule 6.
+    /// Nothing that a watcher can see: rule 6.
     Unasked,
 }
 
-/// The pings that came sooner than a shortest wait after the one before, apart for each piece of evidence.
+/// The pings that came sooner than a shortest wait after the one before, in a list for each piece of evidence.
 pub(crate) fn early_pings(life: &Life) -> Vec<Vec<Early>> {
     let mut early = vec![Vec::new()];
     let (mut latest, mut probed) = (None, false);
@@ -587,8 +588,8 @@ pub(crate) fn early_pings(life: &Life) -> Vec<Vec<Early>> {
     early
 }
 
-/// Bounded chatter: pings are at least a shortest wait apart, except the first, one of rule 6 between two pieces of evidence,
-/// and those that `probe` brought, a second apart.
+/// Bounded chatter: pings are at least a shortest wait apart. The exceptions are the first ping, one of rule 6 between
+/// two pieces of evidence, and pings that `probe` brought, which are a second apart.
 pub(crate) fn bounded_chatter(life: &Life) -> Result<(), String> {
     let unasked = |early: Vec<Early>| early.iter().filter(|early| **early == Early::Unasked).count();
     if early_pings(life).into_iter().map(unasked).any(|unasked| unasked > 1) {
@@ -597,8 +598,8 @@ pub(crate) fn bounded_chatter(life: &Life) -> Result<(), String> {
     Ok(())
 }
 
-/// Kept alive: while neither verdict nor write phase stands in the way, no `interval` passes without a ping or, under Quiet,
-/// without our write.
+/// Kept alive: while no verdict and no write phase prevents it, no `interval` passes without a ping or, with Quiet,
+/// without a write on our side.
 pub(crate) fn kept_alive(life: &Life) -> Result<(), String> {
     match life.faults.neglected {
         Some((lasting, interval)) => {
@@ -608,8 +609,8 @@ pub(crate) fn kept_alive(life: &Life) -> Result<(), String> {
     }
 }
 
-/// Complete: after every poll, a peer that is online was heard within `detection_bound` of the lateness that its driver had
-/// since; and in a pause, the transport took something within its own bound.
+/// Complete: after every poll, a peer that is online was heard within `detection_bound` of the lateness that its driver
+/// had since. In a pause, the transport took something within its own bound.
 pub(crate) fn complete(life: &Life) -> Result<(), String> {
     match (life.faults.overlooked, life.faults.stuck) {
         (Some((silent, bound)), _) => {
@@ -622,7 +623,7 @@ pub(crate) fn complete(life: &Life) -> Result<(), String> {
     }
 }
 
-/// What became of a poll: a verdict was noted before it, or fell, or neither.
+/// True for a poll that noted a verdict, gave one, or did nothing.
 fn is_look(note: &Note) -> bool {
     matches!(note, Note::PolledInVain | Note::Noted | Note::Did(Action::MarkOffline(_)))
 }

@@ -1,4 +1,4 @@
-//! Clients that dial, of both drivers: the same addresses, the same errors.
+//! Clients that dial, with both drivers: the same addresses, and the same errors.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
@@ -20,7 +20,7 @@ use liveness_testing::host::{bound, brisk, strict};
 
 const CONFIG: Config = brisk().build_const();
 
-/// Serves these many connections, one after the other, and says where.
+/// Serves this many connections, one after the other. Returns the address.
 fn serve(
     listener: TcpListener,
     connections: usize,
@@ -62,7 +62,7 @@ fn answers(bytes: &'static str) -> impl FnMut(TcpStream) + Send + 'static {
     }
 }
 
-/// What both drivers make of it, one after the other.
+/// The results of both drivers, one after the other.
 async fn both(url: &str) -> [Result<(), ConnectError>; 2] {
     let ours = url.to_owned();
     let blocking = tokio::task::spawn_blocking(move || connect_blocking(ours, CONFIG).map(drop));
@@ -86,7 +86,7 @@ async fn converse(mut socket: ClientStream) {
     assert!(socket.get_ref().is_none());
 }
 
-/// `localhost` may be ::1 first, where nobody listens: the next address is tried.
+/// `localhost` may mean ::1 first, where nobody listens. Then the next address is tried.
 #[tokio::test]
 async fn a_name_is_looked_up_and_each_of_its_addresses_is_tried() {
     let port = serve(loopback(), 2, echo).port();
@@ -159,7 +159,7 @@ async fn a_name_without_an_address_is_named() {
         let error = refused.unwrap_err();
         assert!(matches!(error, ConnectError::LookUp { .. }), "{error:?}");
         assert!(error.to_string().starts_with("no address was found for name.invalid: "), "{error}");
-        // There may be no network yet.
+        // There may be no network on this machine.
         assert_eq!(error.then(), OnClose::AT_ONCE);
     }
 }
@@ -212,7 +212,7 @@ async fn a_server_that_hangs_up_or_speaks_nonsense_opened_nothing() {
     }
 }
 
-/// The system takes the connection, and nobody accepts it.
+/// The system accepts the connection, but the program never does.
 #[tokio::test(start_paused = true)]
 async fn a_server_that_never_answers_is_given_up_after_the_whole_bound() {
     let listener = loopback();
@@ -223,7 +223,7 @@ async fn a_server_that_never_answers_is_given_up_after_the_whole_bound() {
     assert_eq!(start.elapsed().as_secs(), HANDSHAKE_TIMEOUT.as_secs());
 }
 
-/// The same in real time: it comes to an end.
+/// The same in real time: the dial ends.
 #[test]
 fn a_server_that_never_answers_a_thread_is_given_up() {
     let listener = loopback();
@@ -249,13 +249,13 @@ async fn settings_reach_the_library() {
     tokio::task::spawn_blocking(blocking).await.unwrap();
 }
 
-/// A server that opens the WebSocket, and then neither reads nor closes, until the client has gone.
+/// A server that opens the WebSocket, and then neither reads nor closes until the client has gone.
 fn freeze(stream: TcpStream) {
     let mut stream = ::tungstenite::accept(stream).unwrap().into_inner();
     let _ = stream.read_to_end(&mut Vec::new());
 }
 
-/// A caller that waits for the closing waits for an hour, and the test with it.
+/// A client that waits for the closing handshake would wait for an hour, and so would the test.
 const NEVER_CLOSES: Config = strict().close_timeout(Duration::from_secs(3600)).build_const();
 
 type Told = Arc<Mutex<Vec<Action>>>;

@@ -1,4 +1,4 @@
-//! Bytes in, bytes out: two ends in simulated time, and no socket between them.
+//! Bytes in, bytes out: two ends in simulated time, without a socket between them.
 
 use std::io;
 use std::time::Duration;
@@ -31,7 +31,7 @@ fn polled(peer: &mut Connection, now: Timestamp) -> Vec<Action> {
     std::iter::from_fn(|| peer.poll(now)).collect()
 }
 
-/// Everything that waits leaves.
+/// Writes everything that waits to be written.
 fn sent(peer: &mut Connection, now: Timestamp) -> Vec<u8> {
     let mut out = Vec::new();
     while peer.wants_write() {
@@ -40,7 +40,7 @@ fn sent(peer: &mut Connection, now: Timestamp) -> Vec<u8> {
     out
 }
 
-/// These bytes come, and nothing more for now.
+/// These bytes arrive, and nothing more for now.
 fn hear(peer: &mut Connection, bytes: &[u8], now: Timestamp) {
     peer.receive(bytes, now);
     peer.nothing_to_read(now);
@@ -56,7 +56,7 @@ fn opcodes(mut bytes: &[u8]) -> Vec<u8> {
     opcodes
 }
 
-/// Takes so many bytes, then none.
+/// Takes this many bytes, then none.
 struct Narrow {
     room: usize,
     bytes: Vec<u8>,
@@ -104,7 +104,7 @@ fn two_ends_live_talk_and_close() {
     hear(&mut server, &bytes, now);
     assert!(polled(&mut server, now).contains(&Action::MarkOffline(Reason::PeerClosed(Some(1001)))));
     let bytes = sent(&mut server, now);
-    // The server hangs up at once; the client waits for it to.
+    // The server ends its half at once. The client waits for that.
     assert!(server.wants_shutdown());
     server.shut(now);
     assert_eq!(polled(&mut server, now), [Action::Disconnect]);
@@ -115,7 +115,7 @@ fn two_ends_live_talk_and_close() {
     assert_eq!(client.close_frame().map(|frame| u16::from(frame.code)), Some(1001));
 }
 
-/// The server talks at once, and its first words come in one segment with its response.
+/// The server talks at once. Its first message comes in one segment with its response.
 #[test]
 fn what_came_with_the_handshake_is_heard() {
     let mut client = Handshake::client("ws://localhost/", None).unwrap();
@@ -163,7 +163,7 @@ fn a_ping_counts_as_sent_with_its_last_byte_however_much_is_behind_it() {
     assert_eq!(narrow.bytes[1004], 0x80 | PING);
 }
 
-/// A caller that always has more to say does not keep that from being noticed.
+/// The caller always has more to send. That must not hide the end from it.
 #[test]
 fn a_mute_reader_of_an_endless_stream_is_found() {
     let mut peer = server(CONFIG);
@@ -189,7 +189,7 @@ fn the_answer_to_a_message_is_not_refused_by_the_close_behind_it() {
     assert!(peer.recv(at(1)).is_some());
     peer.send(Message::text("the answer"), at(1)).unwrap();
     peer.send(Message::text("and more of it"), at(1)).unwrap();
-    // Asked for another message, it hears the Close.
+    // If the caller asks for another message, it gets the Close.
     assert!(peer.recv(at(1)).is_none());
     polled(&mut peer, at(1));
     assert_eq!(opcodes(&sent(&mut peer, at(1))), [1, 1, 8]);
@@ -212,7 +212,7 @@ fn a_caller_that_only_writes_answers_pings_and_notices_the_close() {
 fn what_a_peer_can_pin_here_is_bounded() {
     let limits = Limits { messages: 8, bytes: 1 << 20, answers: 4 };
     let mut peer = server(CONFIG).limits(limits);
-    // It asks and takes no answers: four wait, and then it is not read.
+    // The peer sends pings and takes no answers. Four answers wait, and then it is not read any more.
     let mut reads = 0;
     let mut asked = io::repeat(0).take(0).chain(Endless(frame(PING, b"?")));
     while peer.wants_read(at(1)) && reads < 1000 {
@@ -237,7 +237,7 @@ fn what_a_peer_can_pin_here_is_bounded() {
     assert!(kept <= 16 * 1024 / 7 + 8, "{kept} messages: one read and what is kept");
 }
 
-/// Reads the same again and again.
+/// Reads the same bytes again and again.
 struct Endless(Vec<u8>);
 
 impl io::Read for Endless {
@@ -260,7 +260,7 @@ fn a_torrent_of_talk_keeps_nobody_alive_where_only_pongs_count() {
     let mut now = at(0);
     while peer.offline().is_none() && now < at(120) {
         now += Duration::from_millis(100);
-        // The caller reads on, and never to the end.
+        // The caller goes on reading, and never reads everything.
         for _ in 0..100 {
             if peer.recv(now).is_none() && peer.wants_read(now) {
                 peer.read_from(&mut talk, now).unwrap();
@@ -270,7 +270,7 @@ fn a_torrent_of_talk_keeps_nobody_alive_where_only_pongs_count() {
         sent(&mut peer, now);
     }
     assert_eq!(peer.offline().map(|offline| offline.reason()), Some(Reason::PingTimeout));
-    // `Unread` puts it off once, for the clock that ran out.
+    // `Unread` delays the verdict once, by the clock that ran out.
     assert!(
         now <= at(0) + config.for_drivers().detection_bound(Duration::from_millis(100)) + config.timeout()
     );
@@ -295,7 +295,7 @@ fn an_abandoned_connection_tells_its_observers_and_its_peer() {
     assert_eq!(opcodes(&wire), [8]);
 }
 
-/// What the peer said last is heard before the end is told.
+/// The peer's last message is handled before the end is reported.
 #[test]
 fn a_write_that_fails_comes_after_the_last_words() {
     struct Broken;
@@ -321,8 +321,8 @@ fn a_write_that_fails_comes_after_the_last_words() {
     }
 }
 
-/// After its verdict a peer that floods on is heard by shares, with a rest after each. A loop that comes late, when the rest is over
-/// already, is told to take its turn now, and not to wait for `close_timeout`.
+/// A peer that goes on flooding after its verdict is read in shares, with a rest after each. If a loop comes so late that
+/// the rest is over already, it is told to take its turn now, and not to wait for `close_timeout`.
 #[test]
 fn a_late_loop_finds_the_end_behind_a_flood_after_the_verdict() {
     let patient = CONFIG.to_builder().close_timeout(Duration::from_secs(3600)).build().unwrap();

@@ -43,7 +43,7 @@ impl Observer for Left {
     }
 }
 
-/// Behind a large message, in front of another, and byte by byte.
+/// The ping is behind a large message and in front of another, and is written byte by byte.
 #[test]
 fn a_ping_in_a_message_has_left_with_its_last_byte_and_not_before() {
     // Two bytes of a frame's head, and the message.
@@ -89,7 +89,7 @@ fn a_client_of_engine_io_answers_and_says_nothing_else() {
     assert_eq!(peer.recv(at(1_000)), None);
     // Two frames with a mask, of a byte each.
     assert_eq!(peer.outgoing().len(), 2 * (2 + 4 + 1));
-    // The hello came late, and said how often.
+    // The hello came late. It had the interval.
     peer.reconfigure(engine_io::client_config(Duration::from_secs(5), Duration::from_secs(4)), at(1_001));
     let mut now = at(1_001);
     while peer.liveness().verdict().is_none() {

@@ -1,7 +1,7 @@
-//! The drivers: asynchronous ones on pipes and tokio's paused clock, the blocking one on sockets;
-//! and clients of both, that dial.
+//! The drivers: the asynchronous ones on pipes and tokio's paused clock, the blocking one on sockets, and clients of both
+//! that dial.
 //!
-//! What needs axum, TLS or a runtime with sockets is in `crates/servers/tests/drivers`.
+//! Tests that need axum, TLS or a runtime with sockets are in `crates/servers/tests/drivers`.
 
 mod connecting;
 mod connection;

@@ -1,9 +1,9 @@
-//! What people rely on without being told: auto traits, and what may grow.
+//! What people rely on although no page says it: auto traits, and which enums may grow.
 
 use static_assertions::assert_impl_all;
 
 type Counting = liveness::driver::tungstenite::CountingSocket<std::net::TcpStream>;
-// A driver moves into a thread or a task of its own.
+// A driver can move into a thread or a task of its own.
 assert_impl_all!(liveness::driver::tungstenite::LiveSocket<Counting>: Send, Unpin);
 assert_impl_all!(liveness::driver::tungstenite::Offline: std::error::Error, Send, Sync);
 
@@ -13,7 +13,7 @@ type Watched = liveness::driver::tokio::LiveStream<
 assert_impl_all!(Watched: Send, Unpin);
 assert_impl_all!(liveness::driver::tokio::Error: std::error::Error, Clone, Send, Sync);
 
-/// What may grow has a last arm here, which would be out of reach if it could not grow.
+/// An enum that may grow has a last arm here. If it could not grow, that arm would be unreachable.
 #[deny(unreachable_patterns)]
 #[expect(dead_code, reason = "to compile is all that they have to do")]
 mod growth {

@@ -1,8 +1,8 @@
-//! How many instructions a machine takes, counted by valgrind: figures that no neighbour disturbs.
+//! How many instructions a machine takes, counted by valgrind. Other work on the computer does not change these figures.
 //!
-//! `cargo bench -p liveness-bench --bench instructions`, with valgrind, and the runner of gungraun's version; where the runner is missing,
-//! the bench says how to install it. One call is counted, in the optimised build, its own instructions and the few that
-//! hand over the arguments.
+//! `cargo bench -p liveness-bench --bench instructions` needs valgrind, and gungraun's runner of the same version. If the
+//! runner is missing, the bench says how to install it. One call is counted in the optimised build: its own instructions,
+//! and the few that pass the arguments.
 
 #![expect(missing_docs, unused_qualifications, reason = "what gungraun's macros write")]
 
@@ -14,10 +14,10 @@ use gungraun::{LibraryBenchmarkConfig, library_benchmark, library_benchmark_grou
 use liveness::{Action, Config, Event, Fleet, Key, Liveness, Timestamp};
 
 const NOW: Timestamp = Timestamp::from_secs(1);
-/// By then a ping is due, whatever the jitter.
+/// By this time a ping is due, whatever the jitter is.
 const DUE: Timestamp = Timestamp::from_secs(21);
 
-/// A machine that is online. Leaked, so that neither moving nor freeing it is counted.
+/// A machine that is online. It is leaked, so that neither moving nor freeing it is counted.
 fn online() -> &'static mut Liveness {
     let machine = Box::leak(Box::new(Liveness::new(Config::DEFAULT, 7, Timestamp::ZERO)));
     while machine.poll(Timestamp::ZERO).is_some() {}
@@ -50,7 +50,7 @@ fn ping_cycle(machine: &mut Liveness) {
 
 library_benchmark_group!(name = machine; benchmarks = data, poll_not_due, ping_cycle);
 
-/// A fleet of a thousand who are online, and one of them.
+/// A fleet of a thousand connections that are online, and one of them.
 fn fleet() -> (&'static mut Fleet, Key) {
     let fleet = Box::leak(Box::new(Fleet::new(Config::DEFAULT, 7)));
     let keys: Vec<Key> = (0..1_000).filter_map(|_| fleet.insert(Timestamp::ZERO).ok()).collect();
@@ -80,7 +80,7 @@ fn fleet_poll_not_due((fleet, _): (&mut Fleet, Key)) {
     black_box(fleet.poll(black_box(Timestamp::ZERO)).is_some());
 }
 
-// The wheel's turn to it, the ping, its answer, and the poll that puts it back.
+// The wheel reaches it, the ping, its answer, and the poll that puts it back.
 #[library_benchmark]
 #[bench::fleet(due())]
 fn fleet_ping_cycle((fleet, now): (&mut Fleet, Timestamp)) {
@@ -95,7 +95,7 @@ library_benchmark_group!(name = many; benchmarks = fleet_data, fleet_poll_not_du
 
 main!(config = config(); library_benchmark_groups = machine, many);
 
-/// Gungraun asks for this before it starts its runner: the place to say how to get one.
+/// Gungraun calls this before it starts its runner. So this is the place to say how to get one.
 fn config() -> LibraryBenchmarkConfig {
     let runner = option_env!("GUNGRAUN_RUNNER").unwrap_or("gungraun-runner");
     let found = Command::new(runner).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
@@ -109,7 +109,7 @@ fn config() -> LibraryBenchmarkConfig {
     LibraryBenchmarkConfig::default()
 }
 
-/// Gungraun's version, as `Cargo.lock` has it; the runner must be of the same.
+/// Gungraun's version in `Cargo.lock`. The runner must have the same.
 fn version() -> Option<String> {
     let lock = fs::read_to_string(liveness_bench::host::root().join("Cargo.lock")).ok()?;
     let (_, rest) = lock.split_once("name = \"gungraun\"\nversion = \"")?;

@@ -1,12 +1,12 @@
-//! What a machine costs, beside what a driver pays anyhow: reading the clock, parsing a small frame.
+//! What a machine costs, compared with what a driver pays in any case: reading the clock, parsing a small frame.
 //!
 //! `cargo bench -p liveness-bench --bench machine`
 //!
-//! Each row is 64 calls, one on each of 64 machines that lie in the nearest cache: a call alone would be shorter than what
-//! it takes to measure it, and on one machine over and over each would wait for the stores of the one before. So divide
-//! the times by 64; `item/s` does it already (1 Gitem/s is 1 ns each). The peers are called 64 times likewise.
+//! Each row is 64 calls, one on each of 64 machines that lie in the nearest cache. A single call would be shorter than
+//! the measurement. Repeated calls on one machine would wait for each other's stores. So divide the times by 64; `item/s`
+//! has done so already (1 Gitem/s is 1 ns each). The other libraries' rows are 64 calls too.
 //!
-//! Events are literals at the call, as in a driver; machines and time are hidden from the compiler.
+//! Events are literals at the call, as in a driver. Machines and time are hidden from the compiler.
 
 use std::hint::black_box;
 use std::io::{self, Read, Write};
@@ -25,7 +25,7 @@ fn main() {
 
 const MACHINES: usize = 64;
 const STEP: Duration = Duration::from_nanos(1);
-/// By then a ping is due, whatever the jitter.
+/// By this time a ping is due, whatever the jitter is.
 const DUE: Timestamp = Timestamp::from_secs(21);
 
 /// Machines that are online.
@@ -48,7 +48,7 @@ fn each(bencher: Bencher<'_, '_>, step: Duration, act: impl Fn(&mut Liveness, Ti
     });
 }
 
-/// Polls it for the ping that is due.
+/// Polls a machine for the ping that is due.
 #[track_caller]
 fn ping(machine: &mut Liveness, now: Timestamp) -> Payload {
     let Some(Action::SendPing(payload)) = machine.poll(now) else { panic!("no ping at {now}") };
@@ -111,7 +111,7 @@ fn ping_cycle(bencher: Bencher<'_, '_>) {
     });
 }
 
-/// What a dialect adds to a message: its own heartbeat, small data, and data that is too long to be looked into.
+/// What a dialect adds to a message: its own heartbeat, small data, and data that is too long to be read by it.
 #[divan::bench(args = ["exact, its own", "exact, 200 bytes", "json, its own", "json, 200 bytes", "json, 300 bytes"])]
 fn dialect(bencher: Bencher<'_, '_>, what: &str) {
     let (mut exact, mut json) = (engine_io::client(), graphql::TransportWs);
@@ -149,7 +149,7 @@ fn peer_tungstenite_reads_a_small_frame(bencher: Bencher<'_, '_>) {
     const FRAME: &[u8] = b"\x81\x05hello";
     let frames = Frames { frames: FRAME.repeat(4096), at: 0 };
     let mut socket = WebSocket::from_raw_socket(frames, Role::Client, None);
-    // The first read fills the buffer, and divan takes its measure from the first call.
+    // The first read fills the buffer. Without it divan would tune itself by that slow call.
     let _ = socket.read().expect("frames without end");
     bencher.counter(ItemsCount::new(MACHINES)).bench_local(|| {
         for _ in 0..MACHINES {
@@ -158,7 +158,7 @@ fn peer_tungstenite_reads_a_small_frame(bencher: Bencher<'_, '_>) {
     });
 }
 
-/// The same frames, for ever. Copied in large pieces, so that the copy is not what is measured.
+/// The same frames without end. They are copied in large pieces, so that the copying is not measured.
 struct Frames {
     frames: Vec<u8>,
     at: usize,

@@ -1,5 +1,5 @@
-//! What heartbeats cost a stream of messages at full speed: a bare `WebSocketStream` beside the same in a `LiveStream`, with Ping
-//! frames and with a dialect that reads JSON, over loopback TCP, in turns.
+//! What heartbeats cost a stream of messages at full speed. A bare `WebSocketStream` is compared with a `LiveStream`,
+//! once with Ping frames and once with a dialect that reads JSON. They run in turns, over loopback TCP.
 //!
 //! `cargo bench -p liveness-bench --bench throughput`
 
@@ -16,10 +16,10 @@ use tokio::runtime::Builder;
 use tokio::task::JoinHandle;
 use tungstenite::Message;
 
-/// Rounds of each, in turns: noise comes in lumps, and hits all alike.
+/// Rounds of each, in turns. Noise comes in bursts, so it hits all of them alike.
 const ROUNDS: usize = 41;
 
-/// Who reads.
+/// The reader that is measured.
 #[derive(Clone, Copy)]
 enum Reader {
     Bare,
@@ -54,7 +54,7 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// Nanoseconds a message. The sender has a thread of its own, so that only the reader is measured.
+/// Nanoseconds for each message. The sender has its own thread, so that only the reader is measured.
 fn round(size: usize, count: u32, reader: Reader) -> f64 {
     let sender = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
@@ -65,14 +65,14 @@ fn round(size: usize, count: u32, reader: Reader) -> f64 {
             let stream = TcpStream::connect(address).await.expect("a connection");
             let (mut socket, _) =
                 tokio_tungstenite::client_async("ws://localhost/", stream).await.expect("a handshake");
-            // Text that begins as JSON does: a dialect's reader has to look into it.
+            // The text begins as JSON does, so the dialect has to look into it.
             let message =
                 Message::text(format!(r#"{{"data":"{:x<1$}"}}"#, "", size - r#"{"data":""}"#.len()));
             for _ in 0..count {
                 socket.feed(message.clone()).await.expect("sent");
             }
             socket.flush().await.expect("flushed");
-            // It stays until the reader has all.
+            // The sender stays until the reader has everything.
             while socket.next().await.is_some_and(|message| message.is_ok()) {}
         });
         let (stream, _) = listener.accept().await.expect("a client");

@@ -1,4 +1,4 @@
-//! What the figures were measured on and with. What cannot be found out is called unknown.
+//! The machine and the tools that the figures were measured with. What cannot be found out is called unknown.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -39,7 +39,7 @@ pub fn today() -> String {
 }
 
 fn said(program: &str, argument: &str) -> String {
-    // In the package's folder, where a toolchain file would be obeyed.
+    // Run it in the package's folder, because a toolchain file there would count.
     let output = Command::new(program).arg(argument).current_dir(root()).output();
     output.map_or_else(
         |_| UNKNOWN.to_owned(),

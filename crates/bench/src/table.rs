@@ -1,4 +1,4 @@
-//! Tables that are Markdown and can be read as they are.
+//! Tables in Markdown that can be read without rendering.
 
 /// The first column is aligned to the left, all others to the right.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ impl std::fmt::Display for Table {
     }
 }
 
-/// Three significant digits, as far as whole numbers allow; `-` for what was not measured.
+/// Three significant digits, as far as whole numbers allow; `-` if nothing was measured.
 pub fn number(value: Option<f64>) -> String {
     match value {
         None => "-".to_owned(),

@@ -1,9 +1,9 @@
 //! A client that stays connected: it dials again after a loss, asks on waking, and moves to another connection when its server
 //! announces that this one will end. It is the loop of `docs/client.md` as a value, for the programs of this repository.
 //!
-//! [`Client::next`] says what happened, one thing at a time. In a hand-over the old connection is read to its end, so that no
-//! message is lost: what it still brings comes as [`News::LastWords`]. There are never more than two connections, because a
-//! server that announces its end while an old connection has not ended yet is heeded when that has.
+//! [`Client::next`] says what happened, one thing at a time. In a hand-over the old connection is read to its end, so
+//! that no message is lost. What it still brings comes as [`News::LastWords`]. There are never more than two connections:
+//! an announcement that comes while an old connection is still open waits until that one has ended.
 
 #![allow(
     missing_debug_implementations,
@@ -25,24 +25,24 @@ use liveness::reconnect::{Attempt, Backoff, GiveUpReason, OnClose, Policy, Recon
 use liveness::{Clock, CloseCode, Config, Reason, SleepDetector, Timestamp, random_seed};
 use tungstenite::Message;
 
-/// A loss within this time after a sleep is the sleep's doing.
+/// A loss within this time after a sleep is blamed on the sleep.
 const SOON: Duration = Duration::from_secs(10);
 
 /// What happened.
 pub enum News {
-    /// A connection stands. If `moved`, it is in the place of another, which may still have last words.
+    /// A connection stands. If `moved`, it replaces another one, which may still bring [`News::LastWords`].
     Connected {
         moved: bool,
     },
     Message(Message),
-    /// A message of the connection that another has replaced.
+    /// A message of a connection that has been replaced.
     LastWords(Message),
-    /// And in words: with the error, where one ended it.
+    /// The reason, and a description: the error's text if an error ended the connection.
     Disconnected(Reason, String),
     NotConnected(ConnectError),
     /// The dial took longer than the policy's `dial_timeout`.
     NotInTime,
-    /// There is no connection, and the next dial is so far away.
+    /// There is no connection. The next dial is after this time.
     Waiting(Duration),
     /// The last news.
     Over(GiveUpReason),
@@ -54,7 +54,7 @@ type Dial = Pin<Box<dyn Future<Output = Dialled> + Send>>;
 pub struct Client {
     url: String,
     config: Config,
-    /// What the program wants of each connection: its heartbeat, its observers.
+    /// Sets up each connection as the program wants it: its heartbeat, its observers.
     dress: Box<dyn Fn(ClientStream) -> ClientStream + Send>,
     clock: Clock,
     sleep: SleepDetector,
@@ -62,11 +62,11 @@ pub struct Client {
     reconnect: Reconnect,
     dialling: Fuse<Dial>,
     here: Option<(Attempt, ClientStream)>,
-    /// The connection that another has replaced, until it ends.
+    /// The connection that was replaced, until it ends.
     left: Option<ClientStream>,
-    /// A hand-over that waits for the end of `left`.
+    /// A hand-over that waits until `left` has ended.
     asked: Option<Duration>,
-    /// The dial of which [`News::Waiting`] told last.
+    /// The time of the dial that [`News::Waiting`] reported last.
     told: Option<Timestamp>,
     over: Option<GiveUpReason>,
 }
@@ -98,7 +98,8 @@ impl Client {
         }
     }
 
-    /// The next thing that happens; after [`News::Over`] nothing does. The future may be dropped at any time: nothing is lost.
+    /// The next thing that happens. After [`News::Over`] nothing does. The future may be dropped at any time, and nothing
+    /// is lost.
     pub async fn next(&mut self) -> News {
         loop {
             self.observe_sleep();
@@ -109,7 +110,7 @@ impl Client {
             let news = tokio::select! {
                 biased;
                 dialled = &mut self.dialling => self.dialled(dialled),
-                // What lies there was said before what the new connection brings.
+                // The old connection's messages were sent before those of the new one.
                 words = last_words(&mut self.left) => self.heard_old(words),
                 heard = heard(&mut self.here) => Some(self.heard(heard)),
                 () = tokio::time::sleep(self.clock.until(due).unwrap_or(Duration::MAX)) => None,
@@ -120,7 +121,7 @@ impl Client {
         }
     }
 
-    /// Sends on the connection that serves. Where there is none, or it fails, the message is lost, and `next` says why.
+    /// Sends on the current connection. If there is none, or if it fails, the message is lost, and `next` says why.
     pub async fn send(&mut self, message: Message) {
         if let Some((_, socket)) = &mut self.here {
             let _ = socket.send(message).await;
@@ -131,7 +132,8 @@ impl Client {
         self.here.is_some()
     }
 
-    /// The server has announced that this connection will end, and its clients are to dial within this time.
+    /// Call this when the server has announced that this connection will end, and that its clients should dial within
+    /// this time.
     pub fn hand_over(&mut self, within: Duration) {
         match self.left {
             Some(_) => self.asked = Some(within),
@@ -139,7 +141,7 @@ impl Client {
         }
     }
 
-    /// No more dials. The connection that stands is closed, and read to its end.
+    /// No more dials follow. The current connection is closed, and read to its end.
     pub fn close(&mut self, code: CloseCode, text: &str) {
         self.reconnect.stop(self.clock.now());
         self.dialling = Fuse::terminated();
@@ -157,7 +159,7 @@ impl Client {
         }
     }
 
-    /// Carries out what `Reconnect` wants.
+    /// Carries out what `Reconnect` asks for.
     fn decide(&mut self) -> Option<News> {
         let now = self.clock.now();
         while let Some(action) = self.reconnect.poll(now) {
@@ -167,7 +169,7 @@ impl Client {
                     let dial = async move { (attempt, connect(url, config).await.map(|(socket, _)| socket)) };
                     self.dialling = (Box::pin(dial) as Dial).fuse();
                 }
-                // A dial that `close` has ended is no news.
+                // A dial that `close` has ended is not reported.
                 ReconnectAction::Abandon(_) if self.dialling.is_terminated() => {}
                 ReconnectAction::Abandon(_) => {
                     self.dialling = Fuse::terminated();
@@ -218,7 +220,8 @@ impl Client {
         // The server that asked for a hand-over is gone.
         (self.here, self.asked) = (None, None);
         let (code, now) = (reason.connection_close_code(), self.clock.now());
-        // Lost while it slept, it was lost alone: no herd dials with it. What the server asked for is asked of it all the same.
+        // A connection that was lost during a sleep was lost alone: no crowd dials with it. A wait that the server asked
+        // for is kept anyway.
         let alone = self.woken.is_some_and(|at| now < at + SOON);
         let then = OnClose::by_code(code);
         let then = if alone { then.spread_over(Duration::ZERO) } else { then };
@@ -237,7 +240,7 @@ impl Client {
     }
 }
 
-/// A message, or the end of the connection: why, and in words.
+/// A message, or the end of the connection with its reason and a description.
 async fn heard(here: &mut Option<(Attempt, ClientStream)>) -> (Attempt, Result<Message, (Reason, String)>) {
     let Some((attempt, socket)) = here else { return pending().await };
     let message = socket.next().await;
@@ -245,7 +248,7 @@ async fn heard(here: &mut Option<(Attempt, ClientStream)>) -> (Attempt, Result<M
     let heard = match message {
         Some(Ok(message)) => Ok(message),
         Some(Err(error)) => Err((error.reason().unwrap_or_else(reason), error.to_string())),
-        // It was closed in agreement.
+        // Both sides closed it.
         None => Err((reason(), reason().description().to_owned())),
     };
     (*attempt, heard)

@@ -1,4 +1,4 @@
-//! A client that stays connected, in the hands of a server that moves it about: what it hears, and how many connections it has.
+//! A client that stays connected, and a server that moves it about: what it hears, and how many connections it has.
 
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -18,14 +18,14 @@ use tungstenite::{Message, WebSocket};
 const POLICY: Policy = Policy::DEFAULT.stable_after(Duration::ZERO);
 const BACKOFF: Backoff = Backoff::new(millis(50), millis(50));
 
-/// Everything that the client heard and did so far, in short words.
+/// Everything that the client has heard and done so far, in short words.
 type Story = Arc<Mutex<Vec<String>>>;
 
 fn live(serve: impl FnOnce(TcpListener) + Send + 'static) -> (Vec<String>, GiveUpReason) {
     live_and_see(|listener, _| serve(listener))
 }
 
-/// The server may look at the client's story.
+/// Like `live`, but the server may read the client's story.
 fn live_and_see(serve: impl FnOnce(TcpListener, Story) + Send + 'static) -> (Vec<String>, GiveUpReason) {
     let story = Story::default();
     let seen = Arc::clone(&story);
@@ -87,7 +87,7 @@ fn tell(socket: &mut WebSocket<TcpStream>, words: &[&str]) {
     words.iter().for_each(|words| socket.send(Message::text(*words)).unwrap());
 }
 
-/// Reads the client's Close, and to the end.
+/// Reads the client's Close, and then to the end.
 fn left(mut socket: WebSocket<TcpStream>) {
     let Message::Close(Some(frame)) = data(&mut socket) else { panic!("no Close") };
     assert_eq!(u16::from(frame.code), 1001);
@@ -99,7 +99,7 @@ fn dismiss(mut socket: WebSocket<TcpStream>) {
     while socket.read().is_ok() {}
 }
 
-/// No dial comes for a while. A client that dials at all has done so by then, except on a busy machine.
+/// No dial comes for a while. A client that wants to dial has done so by then, except on a busy machine.
 #[track_caller]
 fn nobody_dials(listener: &TcpListener) {
     listener.set_nonblocking(true).unwrap();
@@ -114,7 +114,8 @@ fn no_message_is_lost_in_a_hand_over_and_there_are_never_three_connections() {
         let mut first = accept(&listener);
         tell(&mut first, &["1", "moving"]);
         let mut second = accept(&listener);
-        // It has closed the first by now, and hears what was on the way. Asked again, it waits for the end of the first.
+        // The client has closed the first by now, and hears what was on the way. Asked again, it waits for the end of the
+        // first.
         tell(&mut second, &["moving"]);
         nobody_dials(&listener);
         tell(&mut first, &["3", "4"]);
@@ -142,7 +143,7 @@ fn a_dial_that_fails_in_a_hand_over_takes_nothing_away() {
         tell(&mut second, &["3"]);
         dismiss(second);
     });
-    // When `2` is read is a matter of the network and of this machine.
+    // The moment when `2` is read depends on the network and on this machine.
     let (two, others): (Vec<_>, Vec<_>) = story.into_iter().partition(|words| words.starts_with('2'));
     assert_eq!(two.len(), 1);
     assert_eq!(others, ["connected", "1", "not connected", "moved", "3", "disconnected: peer-closed 1000"]);
@@ -155,7 +156,7 @@ fn a_connection_that_is_lost_before_the_new_one_stands_is_replaced_by_it() {
         tell(&mut first, &["1", "moving"]);
         let (stream, _) = listener.accept().unwrap();
         drop(first);
-        // If the handshake ended before the loss was read, it would be a hand-over after all.
+        // If the handshake ended before the loss was read, this would be a hand-over.
         eventually("the loss was read", || story.lock().unwrap().len() == 3);
         let mut second = tungstenite::accept(bound(stream)).unwrap();
         tell(&mut second, &["2"]);

@@ -1,4 +1,4 @@
-//! What every server and every recipe needs and none is about: flags, output lines, record files.
+//! What every server and every recipe needs, although none of them is about it: flags, output lines, record files.
 
 #![allow(
     missing_debug_implementations,
@@ -18,13 +18,13 @@ use clap::Parser;
 use liveness::{Action, Clock, Config, ParseConfigError};
 use socket2::SockRef;
 
-/// How many clients may wait to be accepted: what std asks for, 128, makes a burst of them wait a second.
+/// How many clients may wait to be accepted. With std's 128, a burst of clients would wait for a second.
 const BACKLOG: i32 = 1024;
 
 /// A WebSocket echo server that prints who is online. Durations are written as `20s` or `250ms`.
 #[derive(Parser, Clone)]
 pub struct Args {
-    /// Where to listen; port 0 takes a free one, which the line `listening on` on stderr tells.
+    /// Where to listen. Port 0 takes a free port; the line `listening on` on stderr names it.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     listen: String,
     /// How long silence lasts before a ping, or `never`; 20s if not given.
@@ -39,30 +39,31 @@ pub struct Args {
     /// When to ping: `quiet` (if not given) or `steady`.
     #[arg(long, value_parser = setting("schedule"))]
     schedule: Option<String>,
-    /// How long an unanswered ping may be before its peer is suspect, or `never`, which it is if not given.
+    /// How long a ping may stay unanswered before its peer is suspect, or `never`; `never` if not given.
     #[arg(long, value_name = "DURATION", value_parser = suspect_after)]
     suspect_after: Option<String>,
-    /// How long a peer may go without a data message, or `never`, which it is if not given.
+    /// How long a peer may go without a data message, or `never`; `never` if not given.
     #[arg(long, value_parser = setting("idle_timeout"))]
     idle_timeout: Option<String>,
-    /// How long a ping may wait while the transport takes no byte; as long as the timeout if not given.
+    /// How long a ping may wait while the transport takes no byte, or `never`; as long as the timeout if not given.
     #[arg(long, value_parser = setting("write_timeout"))]
     write_timeout: Option<String>,
     /// How long to wait for a peer after its verdict or its Close; 5s if not given.
     #[arg(long, value_parser = setting("close_timeout"))]
     close_timeout: Option<String>,
-    /// Control frames allowed in a burst and a second, or `never`; 128/16 if not given.
+    /// Control frames allowed in a burst, and then in a second, or `never`; 128/16 if not given.
     #[arg(long, value_parser = setting("control_budget"))]
     control_budget: Option<String>,
     /// Write a transcript of each connection's life into this folder, for `replay`.
     #[arg(long, value_name = "DIR")]
     record: Option<PathBuf>,
-    /// Serve `wss://`: the certificates and the key, two files of PEM. `server_blocking` and `server_tokio` can.
+    /// Serve `wss://` with these two PEM files: the certificates and the key. Only `server_blocking` and `server_tokio`
+    /// can.
     #[arg(long, num_args = 2, value_names = ["CERTIFICATES", "KEY"])]
     pub tls: Option<Vec<PathBuf>>,
 }
 
-/// Checks one setting, and keeps it as the text that it is.
+/// Checks one setting, and keeps its text.
 fn setting(key: &'static str) -> impl Fn(&str) -> Result<String, ParseConfigError> + Clone {
     move |value| {
         let setting = format!("{key}={value}");
@@ -91,12 +92,12 @@ impl Args {
         settings.join(" ").parse().map_err(|error: ParseConfigError| error.to_string())
     }
 
-    /// Where to listen, for a server that opens its door itself and then says so by [`announce`].
+    /// Where to listen, for a server that binds its listener itself and then calls [`announce`].
     pub fn address(&self) -> &str {
         &self.listen
     }
 
-    /// Opens the door, and says on stderr where it is; makes the folder to record into.
+    /// Binds the listener, and prints its address on stderr. Makes the folder to record into.
     pub fn listen(&self) -> Result<TcpListener, Failure> {
         if let Some(folder) = &self.record {
             fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
@@ -115,10 +116,10 @@ impl Args {
     }
 }
 
-/// A place whose port is any that is free.
+/// An address with port 0: the system picks a free port.
 pub const ANY: &str = "127.0.0.1:0";
 
-/// Why a program cannot go on, in words for the person who started it: `main` prints it as it is.
+/// Why a program cannot go on, in words for the person who started it. `main` prints it unchanged.
 pub struct Failure(String);
 
 impl fmt::Debug for Failure {
@@ -133,7 +134,7 @@ impl<T: fmt::Display> From<T> for Failure {
     }
 }
 
-/// Why nobody can be heard at this place, and what would be right: `any` is how its user asks for any place that is free.
+/// Why a program cannot listen at this place, and what would work. `any` is what its user writes to get any free place.
 pub fn cannot_listen(place: &str, any: &str, error: &io::Error) -> Failure {
     let kind = error.kind();
     Failure(if kind == io::ErrorKind::AddrInUse {
@@ -170,16 +171,16 @@ fn print_change(action: Action, whose: &str, clock: Clock) {
     };
     let seconds = clock.now().as_duration().as_secs_f64();
     let mut out = io::stdout().lock();
-    // Nobody may be listening any more; the connections are served all the same.
+    // Nobody may be reading this any more. The connections are served anyway.
     let _ = writeln!(out, "{seconds:.3} {change}").and_then(|()| out.flush());
 }
 
-/// Says on stderr where the door is.
+/// Prints on stderr where the server listens.
 pub fn announce(address: SocketAddr) {
     complain(format_args!("listening on {address}"));
 }
 
-/// A line for the operator, on stderr; `eprintln!` would panic where that is closed.
+/// A line for the operator, on stderr. `eprintln!` would panic if that is closed.
 pub fn complain(what: fmt::Arguments<'_>) {
     let _ = writeln!(io::stderr(), "{what}");
 }

@@ -1,4 +1,4 @@
-//! What peers do. A panic says what they saw instead of what is right.
+//! What the peers do. A panic says what a peer saw instead of the right thing.
 
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
@@ -20,7 +20,7 @@ fn leave(mut peer: Raw, code: u16) {
     assert_eq!(code_and_text(&peer.final_close()).0, code, "the echo");
 }
 
-/// Reads everything that comes until a time, and answers a ping with what `answer` makes of its payload.
+/// Reads everything until the visit's end, and answers each ping with what `answer` makes of its payload.
 fn answer_for(visit: &Visit<'_>, peer: &mut Raw, mut answer: impl FnMut(Vec<u8>) -> Option<Vec<u8>>) {
     while visit.clock.now() < visit.end && !visit.is_given_up() {
         match peer.next_frame() {
@@ -35,14 +35,14 @@ fn answer_for(visit: &Visit<'_>, peer: &mut Raw, mut answer: impl FnMut(Vec<u8>)
     }
 }
 
-/// Reads up to the verdict's Close.
+/// Reads up to the Close that carries the verdict.
 fn hear_the_verdict(peer: &mut Raw, code: u16, text: &str) {
     assert_eq!(code_and_text(&peer.next_of(CLOSE)), (code, text.to_owned()));
 }
 
 const NO_ANSWER: &str = "no answer to a ping in time";
 
-/// Holds the connection, and neither reads nor writes, until the server has hung up.
+/// Holds the connection open until the server has hung up, and neither reads nor writes meanwhile.
 pub(crate) fn freeze(visit: &Visit<'_>, mut peer: Raw) {
     visit.wait_until_done();
     let first = peer.next_frame().map(|frame| frame.0);
@@ -51,14 +51,14 @@ pub(crate) fn freeze(visit: &Visit<'_>, mut peer: Raw) {
     assert_eq!(peer.next_frame(), None, "the connection is still there");
 }
 
-/// Reads all, and answers nothing but the Close.
+/// Reads everything, and answers only the Close.
 pub(crate) fn stay_mute(_: &Visit<'_>, mut peer: Raw) {
     hear_the_verdict(&mut peer, 3008, NO_ANSWER);
     peer.write(&close(3008, ""));
     assert_eq!(peer.next_frame(), None, "a frame after the Close");
 }
 
-/// One frame, longer than the timeout, within which no pong can be sent.
+/// Sends one frame that takes longer than the timeout. No pong can be sent inside it.
 pub(crate) fn dribble(_: &Visit<'_>, mut peer: Raw) {
     const PIECES: usize = 100;
     const PIECE: usize = 100_000;
@@ -79,8 +79,8 @@ pub(crate) fn dribble(_: &Visit<'_>, mut peer: Raw) {
     leave(peer, 1000);
 }
 
-/// Takes 20 MB, and answers pings where it finds them. The last 2 MB, which a kernel would take off the server's hands at once,
-/// take it longer than the timeout.
+/// Takes 20 MB, and answers the pings among them. The kernels would take the last 2 MB from the server at once. The peer reads
+/// them for longer than the timeout.
 pub(crate) fn read_slowly(_: &Visit<'_>, peer: Raw) {
     let mut left = 20_000_000;
     let mut peer = Peer(Slow { stream: peer.0, fast: left - 2_500_000 });
@@ -98,7 +98,7 @@ pub(crate) fn read_slowly(_: &Visit<'_>, peer: Raw) {
     leave(Peer(peer.0.stream), 1000);
 }
 
-/// A stream that brings 4 MB a second, and after so many bytes 140 kB.
+/// A stream that reads 4 MB a second, and after `fast` bytes 140 kB a second.
 struct Slow {
     stream: Wire,
     fast: usize,
@@ -109,7 +109,7 @@ impl Read for Slow {
         let share = if self.fast > 0 { 200_000 } else { 7_000 };
         let most = buffer.len().min(share);
         let count = self.stream.read(&mut buffer[..most])?;
-        // TLS brings 16 KiB at most, whatever there is room for.
+        // TLS brings 16 KiB at most, however much room there is.
         sleep(millis(50).mul_f64(count as f64 / share as f64));
         self.fast = self.fast.saturating_sub(count);
         Ok(count)
@@ -126,8 +126,8 @@ impl Write for Slow {
     }
 }
 
-/// Asks for more than two kernels keep, just after an answer, and reads none of it: the next ping waits behind it. In the end the
-/// server must hang up, although nobody reads what it has written.
+/// Asks for more than two kernels can buffer, just after an answer, and reads none of it. So the next ping waits behind
+/// it. In the end the server must hang up, although nobody reads what it has written.
 pub(crate) fn stop_reading(visit: &Visit<'_>, mut peer: Raw) {
     let (_, payload) = peer.next_of(PING);
     peer.write(&[frame(PONG, &payload), frame(TEXT, b"flood 40000000")].concat());
@@ -135,13 +135,14 @@ pub(crate) fn stop_reading(visit: &Visit<'_>, mut peer: Raw) {
     eventually("the connection ends", || peer.0.write_all(&frame(PONG, b"")).is_err());
 }
 
-/// Lets one ping go out, talks without end, and reads nothing: the echoes stay with the server, and talk does not excuse that.
+/// Lets one ping go out, then talks without end and reads nothing. The echoes stay at the server. Talking does not excuse
+/// that.
 pub(crate) fn talk_unread(_: &Visit<'_>, mut peer: Raw) {
     peer.next_of(PING);
     peer.write_until_the_end(&frame(BINARY, &[7; 1000]), Duration::ZERO);
 }
 
-/// Answers each ping when it is suspect already.
+/// Answers each ping only when it is already suspect.
 pub(crate) fn answer_late(_: &Visit<'_>, mut peer: Raw) {
     for _ in 0..3 {
         let (_, payload) = peer.next_of(PING);
@@ -161,7 +162,7 @@ pub(crate) fn chat(visit: &Visit<'_>, mut peer: Raw) {
     leave(peer, 1000);
 }
 
-/// Talks, and is given up for it where only answers count.
+/// Talks, and is given up because only answers count.
 pub(crate) fn chat_in_vain(visit: &Visit<'_>, mut peer: Raw) {
     while !visit.is_given_up() {
         peer.write(&frame(TEXT, b"hello"));
@@ -170,7 +171,7 @@ pub(crate) fn chat_in_vain(visit: &Visit<'_>, mut peer: Raw) {
     hear_the_verdict(&mut peer, 3008, NO_ANSWER);
 }
 
-/// Answers nothing but what was never asked.
+/// Sends only pongs that nobody asked for.
 pub(crate) fn forge(visit: &Visit<'_>, mut peer: Raw) {
     while !visit.is_given_up() {
         peer.write(&frame(PONG, b"forgery!"));
@@ -195,13 +196,13 @@ pub(crate) fn replay(visit: &Visit<'_>, mut peer: Raw) {
     }
 }
 
-/// Answers each ping, and says nothing else.
+/// Answers each ping, and sends nothing else.
 pub(crate) fn answer(visit: &Visit<'_>, mut peer: Raw) {
     answer_for(visit, &mut peer, Some);
     leave(peer, 1000);
 }
 
-/// Asks, and is answered: the newest ping at least (RFC 6455 5.5.3).
+/// Sends pings, and gets an answer to the newest at least (RFC 6455 5.5.3).
 pub(crate) fn ask(_: &Visit<'_>, mut peer: Raw) {
     for payload in [&b""[..], b"one", b"three", &[3; 125]] {
         peer.write(&frame(PING, payload));
@@ -217,7 +218,7 @@ pub(crate) fn flood_pings(_: &Visit<'_>, mut peer: Raw) {
     assert_eq!(peer.next_frame(), None, "a frame after the Close");
 }
 
-/// Sends this, and is told a code. The connection then ends.
+/// Sends these bytes, and gets a Close with this code. Then the connection ends.
 fn offend(mut peer: Raw, bytes: &[u8], code: u16) {
     peer.write(bytes);
     assert_eq!(code_and_text(&peer.final_close()).0, code);
@@ -246,7 +247,7 @@ pub(crate) fn half_close(_: &Visit<'_>, mut peer: Raw) {
     let _ = peer.0.read_to_end(&mut Vec::new());
 }
 
-/// The Close comes in one segment with a message, which is answered first all the same.
+/// The Close comes in one segment with a message. The message is still answered first.
 pub(crate) fn last_words(_: &Visit<'_>, mut peer: Raw) {
     peer.write(&[frame(TEXT, b"last"), close(1000, "")].concat());
     assert_eq!(peer.next_of(TEXT).1, b"last");

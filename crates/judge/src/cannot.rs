@@ -1,4 +1,5 @@
-//! What a stack cannot do, whatever is written around it. `docs/stacks.md` says the same, and a test compares the two.
+//! What a stack cannot do, whatever code is written around it. `docs/stacks.md` says the same, and a test compares the
+//! two.
 
 /// Cases that a program cannot get right.
 pub struct Cannot {
@@ -6,7 +7,7 @@ pub struct Cannot {
     pub program: &'static str,
     /// The cases' names.
     pub cases: &'static [&'static str],
-    /// Why, in words that follow "because".
+    /// The reason, in words that follow "because".
     pub why: &'static str,
 }
 

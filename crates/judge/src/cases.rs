@@ -1,4 +1,4 @@
-//! The cases, and what is right for each.
+//! The cases, and the right outcome of each.
 
 use std::time::Duration;
 
@@ -7,41 +7,41 @@ use liveness_testing::raw_peer::millis;
 use crate::acts;
 use crate::server::{Change, Raw, Visit, improper, reason};
 
-/// Suspicion, an answer that is late, and the timeout: seconds lie between them, which no busy machine takes by itself.
+/// The suspicion, the late answer and the timeout lie seconds apart. No busy machine is late by so much.
 pub const FLAGS: [&str; 6] = ["--interval", "500ms", "--timeout", "10s", "--suspect-after", "3s"];
 pub(crate) const LATE: Duration = millis(5000);
 pub const TIMEOUT: Duration = millis(10_000);
-/// How long those live who are to live: longer than the dead are allowed.
+/// How long a peer lives that should live. It is longer than a dead one is allowed.
 pub(crate) const LIFE: Duration = millis(12_000);
 
-/// Somebody who does something, and what the server should say of it in the end.
+/// One peer's behaviour, and what the server should say about it in the end.
 pub struct Case {
     pub name: &'static str,
-    /// What happens, and what is right, in a sentence.
+    /// What happens and what is right, in a sentence.
     pub sentence: &'static str,
     pub(crate) act: fn(&Visit<'_>, Raw),
-    /// The reason that the server gives, or several of which each is right.
+    /// The reason that the server gives. If it lists several, each of them is right.
     pub reason: &'static str,
     suspicion: Suspicion,
-    /// Its peer sees nothing of what is right.
+    /// The peer cannot see the right outcome. Only the server's lines show it.
     pub(crate) needs_lines: bool,
 }
 
-/// How often somebody is silent for longer than `--suspect-after`.
+/// How often the peer is silent for longer than `--suspect-after`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Suspicion {
     /// Never.
     Never,
-    /// Again and again, and heard in between.
+    /// Again and again, with signs of life in between.
     Often,
-    /// Once, and for good.
+    /// Once, until the end.
     Once,
-    /// As the kernel moves its bytes.
+    /// It depends on how the kernel moves the bytes.
     Perhaps,
 }
 use Suspicion::{Never, Often, Once, Perhaps};
 
-/// Cases of one evidence, which share a server.
+/// The cases for one kind of evidence. They share a server.
 #[derive(Clone, Copy)]
 pub struct Group {
     pub evidence: &'static str,
@@ -64,10 +64,10 @@ const fn case(
     Case { name, sentence, act, reason, suspicion, needs_lines: false }
 }
 
-// What is right whatever counts.
+// Right with either kind of evidence.
 const ANSWER: Case = case(
     "answer",
-    "it answers each ping, and says nothing else: kept",
+    "it answers each ping, and sends nothing else: kept",
     acts::answer,
     "peer-closed 1000",
     Never,
@@ -87,18 +87,18 @@ const ANSWER_LATE: Case = case(
     Often,
 );
 
-/// Where any sign of life counts.
+/// If any sign of life counts.
 pub const ANY_TRAFFIC: Group = Group {
     evidence: "any-traffic",
     cases: &[
         case(
             "freeze",
-            "it neither reads nor writes: given up, and hung up on",
+            "it neither reads nor writes: given up, and the connection ends",
             acts::freeze,
             "ping-timeout",
             Once,
         ),
-        case("mute", "it answers no ping: told so by one Close, 3008", acts::stay_mute, "ping-timeout", Once),
+        case("mute", "it answers no ping: gets one Close, 3008", acts::stay_mute, "ping-timeout", Once),
         ANSWER,
         case(
             "dribble",
@@ -110,7 +110,7 @@ pub const ANY_TRAFFIC: Group = Group {
         READ_SLOWLY,
         case(
             "stop-reading",
-            "it reads nothing of 40 MB: given up, and hung up on",
+            "it reads nothing of 40 MB: given up, and the connection ends",
             acts::stop_reading,
             "write-stalled",
             Once,
@@ -120,41 +120,35 @@ pub const ANY_TRAFFIC: Group = Group {
         case("ask", "it sends pings of its own: answered", acts::ask, "peer-closed 1000", Never),
         case(
             "flood-pings",
-            "it sends 5,000 pings at once: told so, 1008",
+            "it sends 5,000 pings at once: closed with 1008",
             acts::flood_pings,
             "ping-flood",
             Never,
         ),
         case(
             "break-rules",
-            "a frame of no known kind: told so, 1002",
+            "a frame of no known kind: closed with 1002",
             acts::break_rules,
             "protocol-error 1002",
             Never,
         ),
         case(
             "bad-text",
-            "a text that is not UTF-8: told so, 1007",
+            "a text that is not UTF-8: closed with 1007",
             acts::bad_text,
             "protocol-error 1007",
             Never,
         ),
         case(
             "too-large",
-            "a frame of a terabyte: told so, 1009",
+            "a frame of a terabyte: closed with 1009",
             acts::too_large,
             "protocol-error 1009",
             Never,
         ),
         Case {
             needs_lines: true,
-            ..case(
-                "reset",
-                "its end of the connection is gone: noticed",
-                acts::reset,
-                "transport-closed",
-                Never,
-            )
+            ..case("reset", "it resets the connection: noticed", acts::reset, "transport-closed", Never)
         },
         case(
             "half-close",
@@ -165,7 +159,7 @@ pub const ANY_TRAFFIC: Group = Group {
         ),
         case(
             "last-words",
-            "a message and a Close in one breath: both answered",
+            "a message and a Close in one segment: both answered",
             acts::last_words,
             "peer-closed 1000",
             Never,
@@ -180,7 +174,7 @@ pub const ANY_TRAFFIC: Group = Group {
     ],
 };
 
-/// Where only answers count.
+/// If only answers count.
 pub const PONG_ONLY: Group = Group {
     evidence: "pong-only",
     cases: &[
@@ -194,10 +188,10 @@ pub const PONG_ONLY: Group = Group {
             "ping-timeout",
             Once,
         ),
-        // Whether its latest ping still fits into the kernel is the kernel's affair.
+        // The kernel decides whether the latest ping still fits into its buffer.
         case(
             "talk-unread",
-            "it talks without end, and reads nothing: given up, and hung up on",
+            "it talks without end, and reads nothing: given up, and the connection ends",
             acts::talk_unread,
             "write-stalled or ping-timeout",
             Perhaps,
@@ -208,7 +202,7 @@ pub const PONG_ONLY: Group = Group {
 };
 
 impl Case {
-    /// What the server has said, beside what is right.
+    /// What is wrong with the server's lines, compared with the right outcome.
     pub(crate) fn check(&self, life: &[Change]) -> Result<(), String> {
         if !self.reason.split(" or ").any(|expected| reason(life) == expected) {
             return Err(format!("expected {}, it says {}", self.reason, reason(life)));
@@ -227,7 +221,7 @@ impl Case {
         let at = |what: &str| life.iter().find(|change| change.what == what).map_or(0.0, |change| change.at);
         let lasted = at("offline") - at("online");
         if matches!(reason(life), "ping-timeout" | "write-stalled") && lasted < TIMEOUT.as_secs_f64() {
-            // How late at the most is the machine's affair: simulated clocks hold the rules to it.
+            // The machine decides how late the verdict may be. Tests with simulated clocks check that bound.
             return Err(format!("given up after {lasted} s, before its timeout"));
         }
         Ok(())

@@ -1,29 +1,28 @@
-//! The other way round: a client is judged, and the server is played.
+//! The opposite case: a client is judged, and this program plays the server.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use liveness_testing::eventually;
 use liveness_testing::host::bound;
 use liveness_testing::raw_peer::{BINARY, CLOSE, Frame, PING, PONG, code_and_text, sleep, unmasked};
+use liveness_testing::{Running, eventually};
 use socket2::SockRef;
 use tungstenite::handshake::derive_accept_key;
 
 use crate::cases::LIFE;
-use crate::server::{Lines, collect};
 use crate::{Outcome, catch};
 
-/// What a client is started with, behind the server's address.
+/// The arguments that a client is started with, after the server's address.
 pub const CLIENT_SETTINGS: [&str; 2] = ["interval=500ms", "timeout=10s"];
 
-/// A server that does something, and what the client should say of it in the end.
+/// One server's behaviour, and what the client should say about it in the end.
 pub struct ClientCase {
     pub name: &'static str,
-    /// What happens, and what is right, in a sentence.
+    /// What happens and what is right, in a sentence.
     pub sentence: &'static str,
     act: fn(&Client),
     pub reason: &'static str,
@@ -32,19 +31,19 @@ pub struct ClientCase {
 pub const CLIENT_CASES: &[ClientCase] = &[
     ClientCase {
         name: "answer",
-        sentence: "it answers pings, then closes: kept, and echoed",
+        sentence: "it answers pings, then closes: kept, and its Close is echoed",
         act: answer,
         reason: "peer-closed 1000",
     },
     ClientCase {
         name: "mute",
-        sentence: "it answers no ping: told so by one Close, 3008",
+        sentence: "it answers no ping: gets one Close, 3008",
         act: stay_mute,
         reason: "ping-timeout",
     },
     ClientCase {
         name: "freeze",
-        sentence: "it neither reads nor writes: given up, and hung up on",
+        sentence: "it neither reads nor writes: given up, and the connection ends",
         act: freeze,
         reason: "ping-timeout",
     },
@@ -56,19 +55,20 @@ pub const CLIENT_CASES: &[ClientCase] = &[
     },
     ClientCase {
         name: "break-rules",
-        sentence: "a frame of no known kind: told so, 1002",
+        sentence: "a frame of no known kind: closed with 1002",
         act: break_rules,
         reason: "protocol-error 1002",
     },
     ClientCase {
         name: "reset",
-        sentence: "its end of the connection is gone: noticed",
+        sentence: "it resets the connection: noticed",
         act: reset,
         reason: "transport-closed",
     },
 ];
 
-/// Plays the cases against this program, each against a process of its own, at the same time. `names`: only these, or all.
+/// Plays the cases against this program at the same time, each against a process of its own. `names` selects cases; if it
+/// is empty, all are played.
 pub fn judge_client(program: &Path, names: &[String]) -> Vec<(&'static ClientCase, Outcome)> {
     let wanted = |case: &&ClientCase| names.is_empty() || names.iter().any(|name| name == case.name);
     thread::scope(|scope| {
@@ -93,18 +93,10 @@ fn see(program: &Path, case: &ClientCase) -> Result<(), String> {
     }
 }
 
-/// A client that runs, killed at the end whatever the end is, and our end of its connection.
+/// A running client, and our end of its connection. The client is killed when this is dropped.
 struct Client {
-    child: Child,
-    lines: Lines,
+    running: Running,
     stream: TcpStream,
-}
-
-impl Drop for Client {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 impl Client {
@@ -114,8 +106,7 @@ impl Client {
         let mut command = Command::new(program);
         command.arg(url).args(CLIENT_SETTINGS);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut child = command.spawn().unwrap_or_else(|error| panic!("{}: {error}", program.display()));
-        let lines = collect(child.stdout.take().unwrap());
+        let running = Running::start(&mut command);
         listener.set_nonblocking(true).unwrap();
         let mut accepted = None;
         eventually("it dials", || {
@@ -124,7 +115,7 @@ impl Client {
         });
         let stream = accepted.unwrap().0;
         stream.set_nonblocking(false).unwrap();
-        let mut client = Self { child, lines, stream: bound(stream) };
+        let mut client = Self { running, stream: bound(stream) };
         client.shake_hands();
         client
     }
@@ -153,7 +144,7 @@ impl Client {
         (&self.stream).write_all(bytes).unwrap();
     }
 
-    /// The next frame of a client, which is short and masked; `None` where it has ended the connection.
+    /// The next frame of a client, which is short and masked; `None` if the client has ended the connection.
     fn next_frame(&self) -> Option<Frame> {
         let mut head = [0; 6];
         (&self.stream).read_exact(&mut head).ok()?;
@@ -174,7 +165,7 @@ impl Client {
         }
     }
 
-    /// It closes properly: after the echo it waits for us to hang up (RFC 6455 7.1.1).
+    /// Closes properly: after the echo the client waits until we hang up (RFC 6455 7.1.1).
     fn close(&self) {
         self.write(&unmasked(CLOSE, &1000_u16.to_be_bytes()));
         assert_eq!(code_and_text(&self.next_of(CLOSE)).0, 1000, "the echo");
@@ -187,15 +178,15 @@ impl Client {
         self.said(" offline ").unwrap_or_else(|| "nothing".into())
     }
 
-    /// What follows this in one of its lines.
+    /// What follows this text in one of the client's lines.
     fn said(&self, what: &str) -> Option<String> {
-        let lines = self.lines.lock().unwrap();
+        let lines = self.running.lines.lock();
         lines.iter().find_map(|line| line.split_once(what)).map(|(_, rest)| rest.to_owned())
     }
 }
 
 fn answer(client: &Client) {
-    // Longer than it waits for an answer.
+    // All the answers together take longer than the client waits for one.
     for _ in 0..24 {
         let (_, payload) = client.next_of(PING);
         client.write(&unmasked(PONG, &payload));
@@ -206,7 +197,7 @@ fn answer(client: &Client) {
 fn stay_mute(client: &Client) {
     let close = client.next_of(CLOSE);
     assert_eq!(code_and_text(&close).0, 3008);
-    // A program that leaves at the verdict may be gone.
+    // The program may be gone already if it leaves at the verdict.
     let _ = (&client.stream).write_all(&unmasked(CLOSE, &3008_u16.to_be_bytes()));
     let _ = client.stream.shutdown(std::net::Shutdown::Write);
     assert_eq!(client.next_frame(), None, "a frame after the Close");
@@ -237,6 +228,6 @@ fn break_rules(client: &Client) {
 fn reset(client: &Client) {
     let _ = client.next_of(PING);
     SockRef::from(&client.stream).set_linger(Some(Duration::ZERO)).unwrap();
-    // An orderly end needs a Close: this is none.
+    // An orderly end needs a Close. This end has none.
     client.stream.shutdown(std::net::Shutdown::Both).unwrap();
 }

@@ -1,8 +1,9 @@
-//! A judge of servers: it plays every fault from outside, and says for each whether the server's verdict is right.
+//! A judge of servers. It plays every fault from outside, and says for each whether the server's verdict is right.
 //!
-//! It knows nothing of what is inside: raw frames on raw sockets, and the lines that the server prints. So it judges a server that
-//! is made with this crate, with thirty lines of glue around a library that nobody knows, or without either.
-//! [`judge`] is for a test, the program `judge` for a terminal: `cargo run -p liveness-judge -- target/debug/server_tokio`.
+//! It knows nothing about the inside of a server. It uses raw frames on raw sockets, and the lines that the server
+//! prints. So it can judge a server that is made with this crate, a server with thirty lines of glue around an unknown
+//! library, or one with neither. [`judge`] is for a test; the program `judge` is for a terminal: `cargo run -p
+//! liveness-judge -- target/debug/server_tokio`.
 //!
 //! A server is judged under `--interval 500ms --timeout 10s --suspect-after 3s`, once for each of the two kinds of evidence. It echoes
 //! data, sends N bytes for the text message `flood N`, and prints a line for each change:
@@ -35,25 +36,26 @@ pub use self::cannot::{CANNOT, Cannot, cannot};
 pub use self::cases::{ANY_TRAFFIC, Case, FLAGS, Group, PONG_ONLY, TIMEOUT};
 pub use self::clients::{CLIENT_CASES, CLIENT_SETTINGS, ClientCase, judge_client};
 use self::server::Visit;
-pub use self::server::{Change, Lines, Server, collect, reason};
+pub use self::server::{Change, Server, reason};
 pub use self::wire::Wire;
 
-/// What became of a case.
+/// The outcome of a case.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
     Right,
-    /// What was seen instead.
+    /// Wrong: this was seen instead.
     Wrong(String),
-    /// It can only be told from the lines that a server prints, and there are none.
+    /// Only lines that the server prints could tell, and there are none.
     Unseen,
 }
 
-/// Plays both groups against this program, each against a process of its own, at the same time. `names`: only these cases, or all.
+/// Plays both groups against this program at the same time, each against a process of its own. `names` selects cases; if
+/// it is empty, all are played.
 pub fn judge(program: &Path, names: &[String]) -> Vec<(Group, &'static Case, Outcome)> {
     judge_with(program, &[], None, names)
 }
 
-/// As [`judge`]: the program is started with these flags too, and spoken to over TLS if asked for.
+/// As [`judge`]. The program is also started with these flags, and the peers use TLS if `tls` is given.
 pub fn judge_with(
     program: &Path,
     flags: &[&str],
@@ -73,7 +75,7 @@ pub fn judge_with(
     })
 }
 
-/// Lets everybody in, one after the other, and sees each to its end.
+/// Lets every peer in, one after the other, and follows each to its end.
 pub fn play(server: &Server, group: Group, names: &[String]) -> Vec<(Group, &'static Case, Outcome)> {
     let wanted = |case: &&Case| names.is_empty() || names.iter().any(|name| name == case.name);
     thread::scope(|scope| {
@@ -97,7 +99,7 @@ pub fn play(server: &Server, group: Group, names: &[String]) -> Vec<(Group, &'st
     })
 }
 
-/// One case: what the peer sees, and then what the server says of it.
+/// One case: first what the peer sees, then what the server says about it.
 fn see(case: &Case, visit: &Visit<'_>, peer: server::Raw) -> Result<(), String> {
     let acted = catch(|| (case.act)(visit, peer));
     let told = catch(|| visit.life().map_or(Ok(()), |life| case.check(&life))).and_then(|told| told);

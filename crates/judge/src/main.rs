@@ -1,11 +1,13 @@
 //! Plays every fault against a server from outside, and says for each whether its verdict is right.
 //!
-//! `judge target/debug/server_tokio` starts it, twice: `judge --list` shows what is played. `judge --url ws://127.0.0.1:8080/chat` judges a
-//! server that runs, by what its peers see; it must have been started with the flags that `--list` shows.
+//! `judge target/debug/server_tokio` starts that server twice. `judge --list` shows what is played. `judge --url
+//! ws://127.0.0.1:8080/chat` judges a running server by what its peers see. Start that server with the flags that
+//! `--list` shows.
 //!
 //! `judge --client target/debug/client` plays the server to a client.
 //!
-//! Exit status: 0 where all is right, or known to be beyond the stack; 1 where a case is wrong; 2 where nothing could be judged.
+//! Exit status: 0 if all is right, or known to be impossible for the stack; 1 if a case is wrong; 2 if nothing could be
+//! judged.
 
 use std::panic;
 use std::path::PathBuf;
@@ -23,7 +25,7 @@ struct Args {
     /// The program: a server that takes `--listen`, `--interval`, `--timeout`, `--suspect-after` and `--evidence`.
     #[arg(required_unless_present_any = ["url", "list"], conflicts_with = "url")]
     program: Option<PathBuf>,
-    /// A server that runs.
+    /// A running server.
     #[arg(long, value_name = "ws://HOST:PORT/PATH")]
     url: Option<String>,
     /// What that server counts as a sign of life.
@@ -32,7 +34,7 @@ struct Args {
     /// The program is a client: it takes `ws://HOST:PORT/` and settings such as `interval=500ms`.
     #[arg(long, conflicts_with = "url")]
     client: bool,
-    /// Play this case alone; may be given again.
+    /// Play only this case; may be given again.
     #[arg(long, value_name = "CASE")]
     only: Vec<String>,
     /// Show the cases, and play none.
@@ -55,7 +57,7 @@ fn main() -> ExitCode {
         }
         return ExitCode::SUCCESS;
     }
-    // What a case saw is in its line.
+    // The line already says what each case saw.
     panic::set_hook(Box::new(|_| ()));
     let judged = panic::catch_unwind(|| outcomes(&args));
     let rows = match judged {
@@ -99,7 +101,7 @@ impl Row {
     fn verdict(&self, impossible: Option<&str>) -> (&'static str, String) {
         match (&self.outcome, impossible) {
             (Outcome::Right, None) => ("right", String::new()),
-            // As the kernel had it this time.
+            // The kernel happened to allow it this time.
             (Outcome::Right, Some(_)) => {
                 ("right", "; by luck, because it is declared to be impossible".into())
             }
@@ -122,7 +124,7 @@ fn outcomes(args: &Args) -> Result<Vec<Row>, String> {
     Ok(judge(program, &args.only).into_iter().map(Row::from).collect())
 }
 
-/// What the table of the impossible knows it by.
+/// The program's name in the table of the impossible.
 fn name(args: &Args) -> String {
     let file = args.program.as_ref().and_then(|program| program.file_stem());
     file.map(|name| name.to_string_lossy().into_owned()).or_else(|| args.url.clone()).unwrap_or_default()

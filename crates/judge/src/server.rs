@@ -1,18 +1,17 @@
-//! The server that is judged: a process whose lines are read, or an address.
+//! The server that is judged: either a process, whose lines are read, or an address.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 
 use liveness::{Clock, Timestamp};
 use liveness_testing::host::bound;
 use liveness_testing::raw_peer::{Peer, millis, sleep};
-use liveness_testing::{REASONS, eventually};
+use liveness_testing::{REASONS, Running, eventually};
 use rustls::ClientConfig;
 use socket2::SockRef;
 
@@ -22,46 +21,13 @@ use crate::wire::Wire;
 /// A peer of the server, with a small receive buffer.
 pub(crate) type Raw = Peer<Wire>;
 
-/// A server: one that runs here, and is killed at the end whatever the end is, or one at an address.
+/// A server: either a process here, which is killed when this is dropped, or one at an address.
 pub struct Server {
     address: SocketAddr,
     request: String,
-    process: Option<Process>,
+    process: Option<Running>,
     visits: AtomicU64,
     tls: Option<Arc<ClientConfig>>,
-}
-
-struct Process {
-    name: String,
-    child: Child,
-    lines: Lines,
-    complaints: Lines,
-}
-
-pub type Lines = Arc<Mutex<Vec<String>>>;
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // It ends a stopped process too.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        if thread::panicking() {
-            let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-            println!("{} said:\n{}", self.name, lines.join("\n"));
-        }
-    }
-}
-
-/// Collects lines for as long as there are any.
-pub fn collect(from: impl Read + Send + 'static) -> Lines {
-    let lines = Lines::default();
-    let collected = Arc::clone(&lines);
-    thread::spawn(move || {
-        for line in BufReader::new(from).lines().map_while(Result::ok) {
-            collected.lock().unwrap().push(line);
-        }
-    });
-    lines
 }
 
 impl Server {
@@ -70,24 +36,20 @@ impl Server {
     pub fn start(program: &Path, flags: &[&str]) -> Self {
         let mut command = Command::new(program);
         command.args(["--listen", "127.0.0.1:0"]).args(flags);
-        let started = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-        let mut child = started.unwrap_or_else(|error| panic!("{}: {error}", program.display()));
-        let lines = collect(child.stdout.take().unwrap());
-        let complaints = collect(child.stderr.take().unwrap());
-        eventually("it says `listening on ADDRESS` on stderr", || !complaints.lock().unwrap().is_empty());
-        let greeting = complaints.lock().unwrap().remove(0);
+        let process = Running::start(command.stdout(Stdio::piped()).stderr(Stdio::piped()));
+        eventually("it says `listening on ADDRESS` on stderr", || !process.complaints.lock().is_empty());
+        let greeting = process.complaints.lock().remove(0);
         let address = greeting.strip_prefix("listening on ").and_then(|address| address.parse().ok());
         let address = address.unwrap_or_else(|| panic!("it says {greeting:?}, not `listening on ADDRESS`"));
-        let name = program.display().to_string();
-        let process = Some(Process { name, child, lines, complaints });
-        Self { address, request: request("localhost", "/"), process, visits: AtomicU64::new(0), tls: None }
+        let (request, process) = (request("localhost", "/"), Some(process));
+        Self { address, request, process, visits: AtomicU64::new(0), tls: None }
     }
 
     /// A server at `ws://HOST:PORT/PATH`.
     ///
     /// # Errors
     ///
-    /// What is wrong with the address, in words.
+    /// Says what is wrong with the address.
     pub fn at(url: &str) -> Result<Self, String> {
         let rest = url.strip_prefix("ws://").ok_or("the address does not begin with ws://")?;
         let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
@@ -109,7 +71,7 @@ impl Server {
         self.process.is_some()
     }
 
-    /// The process, if it is our own.
+    /// The process, if it is ours.
     pub fn child(&self) -> Option<&Child> {
         self.process.as_ref().map(|process| &process.child)
     }
@@ -127,11 +89,11 @@ impl Server {
         Peer::accepted(stream)
     }
 
-    /// Comes in, and learns its number. One at a time.
+    /// Connects, and learns the connection's number. Only one may do so at a time.
     pub(crate) fn enter(&self) -> (Visit<'_>, Raw) {
         let known = self.lives();
         let stream = self.dial();
-        // As much as a link with a short queue would hold: what more there is waits at the server, as it should.
+        // As much as a link with a short queue would hold. Everything else must wait at the server.
         SockRef::from(&stream).set_recv_buffer_size(64 * 1024).unwrap();
         let peer = self.shake_hands(Wire::over(stream, self.tls.as_ref()));
         let mut number = Some(self.visits.fetch_add(1, Ordering::Relaxed)).filter(|_| !self.has_lines());
@@ -151,19 +113,20 @@ impl Server {
     pub fn lives(&self) -> BTreeMap<u64, Vec<Change>> {
         let mut lives = BTreeMap::<u64, Vec<Change>>::new();
         let Some(process) = &self.process else { return lives };
-        for line in process.lines.lock().unwrap().iter() {
-            let (connection, change) = Change::parse(line).unwrap_or_else(|| panic!("no such line: {line}"));
+        for line in process.lines.lock().iter() {
+            let (connection, change) =
+                Change::parse(line).unwrap_or_else(|| panic!("this is no line of a server: {line}"));
             lives.entry(connection).or_default().push(change);
         }
         lives
     }
 
-    /// How many connections such a change was said of.
+    /// The number of connections that have such a change.
     pub fn count(&self, what: &str) -> usize {
         self.lives().values().filter(|life| life.iter().any(|change| change.what == what)).count()
     }
 
-    /// Waits until everybody has gone, and checks how: online first, one verdict, and `disconnect` last.
+    /// Waits until every connection has ended, and checks the order: online first, one verdict, and `disconnect` last.
     #[track_caller]
     pub fn assert_proper_lives(&self) -> BTreeMap<u64, Vec<Change>> {
         let over = |life: &Vec<Change>| life.last().is_some_and(|change| change.what == "disconnect");
@@ -179,7 +142,7 @@ impl Server {
     #[track_caller]
     pub fn assert_no_complaint(&self) {
         let Some(process) = &self.process else { return };
-        let complaints = process.complaints.lock().unwrap();
+        let complaints = process.complaints.lock();
         assert!(complaints.is_empty(), "{complaints:?}");
     }
 }
@@ -192,12 +155,12 @@ fn request(host: &str, path: &str) -> String {
     )
 }
 
-/// Our connection, and what the server knows of it.
+/// Our connection, and what the server knows about it.
 pub(crate) struct Visit<'a> {
     server: &'a Server,
     number: u64,
     pub(crate) clock: Clock,
-    /// Who is to live may leave now: the dead would be given up.
+    /// A peer that should live may leave at this time. A dead one would be given up by then.
     pub(crate) end: Timestamp,
 }
 
@@ -206,23 +169,24 @@ impl Visit<'_> {
         self.server.lives()[&self.number].iter().any(|change| change.what == what)
     }
 
-    /// The verdict has fallen, as the server says; where it says nothing, it must have.
+    /// True if the server has said its verdict. A server without lines must have given it by `end`.
     pub(crate) fn is_given_up(&self) -> bool {
         if self.server.has_lines() { self.said("offline") } else { self.clock.now() > self.end }
     }
 
-    /// The server has done with us, as it says; where it says nothing, it must have, after its `close_timeout`.
+    /// Waits until the server has said that the connection is over. A server without lines must have ended it one
+    /// `close_timeout` after `end`.
     pub(crate) fn wait_until_done(&self) {
         if self.server.has_lines() {
             eventually("it is given up", || self.said("offline"));
-            eventually("it is done with", || self.said("disconnect"));
+            eventually("the connection is over", || self.said("disconnect"));
         } else {
             let done = self.end + millis(6000);
             sleep(done.saturating_duration_since(self.clock.now()));
         }
     }
 
-    /// The whole life, when it is over; `None` where the server says nothing.
+    /// The whole life, when it is over; `None` if the server prints no lines.
     pub(crate) fn life(&self) -> Option<Vec<Change>> {
         self.server.has_lines().then(|| {
             eventually("`disconnect` is said", || self.said("disconnect"));
@@ -240,7 +204,7 @@ pub struct Change {
 }
 
 impl Change {
-    /// `SECONDS online|suspect|offline|disconnect CONNECTION [REASON]`: the reason with `offline`, and only there.
+    /// Reads `SECONDS online|suspect|offline|disconnect CONNECTION [REASON]`. The reason comes with `offline` only.
     pub fn parse(line: &str) -> Option<(u64, Self)> {
         let mut words = line.splitn(4, ' ');
         let at = words.next()?.parse().ok()?;
@@ -271,5 +235,5 @@ pub(crate) fn improper(life: &[Change]) -> Option<String> {
         && count("disconnect") == 1
         && words.windows(2).all(|pair| pair[0] != pair[1])
         && life.windows(2).all(|pair| pair[0].at <= pair[1].at);
-    (!proper).then(|| format!("its life is told as {words:?}"))
+    (!proper).then(|| format!("its lines are in the wrong order: {words:?}"))
 }

@@ -1,4 +1,4 @@
-//! What the peers speak over.
+//! What the peers use as a transport.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;

@@ -1,4 +1,4 @@
-//! What `docs/stacks.md` says is what the recipes are and what the judge knows.
+//! `docs/stacks.md` agrees with the recipes, and with what the judge knows.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,5 @@
-//! The reader of small JSON beside serde_json, on texts near to JSON. The fuzz target `json` asks the same of any text.
+//! The reader of small JSON compared with serde_json, on texts that are JSON or nearly JSON. The fuzz target `json` does
+//! the same with any text.
 
 #[path = "../../../fuzz/json_opinions.rs"]
 mod json_opinions;
@@ -7,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use proptest::prelude::*;
 
-/// Pieces of JSON, and of what is almost JSON.
+/// Pieces of JSON, and of what is nearly JSON.
 const PIECES: [&str; 48] = [
     "{",
     "}",
@@ -63,7 +64,7 @@ fn texts() -> impl Strategy<Value = String> {
     prop::collection::vec(prop::sample::select(&PIECES[..]), 0..40).prop_map(|pieces| pieces.concat())
 }
 
-/// Something that is JSON, from the same pieces.
+/// Valid JSON, made of the same pieces.
 fn json() -> impl Strategy<Value = String> {
     let string = "(\\\\u00[0-7][0-9a-f]|\\\\[bfnrt/\\\\\"]|[ !#-\\[\\]-~é😀]){0,6}"
         .prop_map(|inside| format!("\"{inside}\""));
@@ -84,7 +85,7 @@ fn json() -> impl Strategy<Value = String> {
     })
 }
 
-/// Runs this many cases, and counts those that both read.
+/// Runs this many cases, and counts those that both readers read.
 fn both_read(cases: u32, texts: impl Strategy<Value = String>) -> u32 {
     let read = AtomicU32::new(0);
     let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };

@@ -1,10 +1,10 @@
-//! The crate that most programs take their backoff from.
+//! The crate that most programs use for their backoff.
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use liveness::Timestamp;
 use liveness::reconnect::{GiveUpReason, Policy, Reconnect, ReconnectAction};
 
-/// What fits without ceremony: a field names the backoff, and not the closure.
+/// A closure can be written without a type: a field names the backoff.
 struct Client {
     reconnect: Reconnect<ExponentialBackoff>,
 }

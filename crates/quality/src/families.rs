@@ -1,4 +1,4 @@
-//! Who takes part: each rule with one setting to turn, and the others as its documentation has them.
+//! The rules that take part. Each has one setting to turn. Its other settings are those of its documentation.
 
 use std::time::Duration;
 
@@ -23,25 +23,25 @@ impl Rule for Box<dyn Rule> {
     }
 }
 
-/// A rule at one setting: makes the judge of a connection from its seed and the time.
+/// A rule at one setting. It makes the judge of a connection from a seed and the time.
 pub type Make = fn(f64, u64, Nanos) -> Box<dyn Rule>;
 
 #[derive(Clone, Copy)]
 pub struct Family {
     pub name: &'static str,
-    /// What it does, and what is turned.
+    /// What the rule does, and which setting is turned.
     pub says: &'static str,
     /// Its settings at `x` seconds.
     pub settings: fn(f64) -> String,
     pub make: Make,
     pub ours: bool,
     pub hears_pongs: bool,
-    /// What is turned is the timeout alone, and may be never.
+    /// Only the timeout is turned, and it may be never.
     pub keeps_alive: bool,
 }
 
 impl Family {
-    /// Ours, by its default rule.
+    /// This crate's rule, by default.
     pub fn is_default(&self) -> bool {
         self.ours && !self.name.contains("pong-only")
     }
@@ -144,7 +144,7 @@ pub const FAMILIES: &[Family] = &[
             if x.is_finite() {
                 return one_at_a_time(20.0, x, Heard::Pong, Heard::Pong, false, now).boxed();
             }
-            // Without a `ping_timeout` it waits for no pong: what is left is a ping every 20 s.
+            // Without a `ping_timeout` it waits for no pong. Only a ping every 20 s is left.
             let interval = nanos(20.0);
             Box::new(Textbook {
                 interval,
@@ -270,7 +270,7 @@ pub const FAMILIES: &[Family] = &[
     },
 ];
 
-/// How our suspicion is turned, at a timeout that is left alone.
+/// How our suspicion is turned, while the timeout stays as it is.
 pub const SUSPICIONS: &[(&str, Make)] = &[
     ("after 1 s", |x, seed, now| suspecting(x, Suspicion::After(Duration::from_secs(1)), seed, now)),
     ("after 2 s", |x, seed, now| suspecting(x, Suspicion::After(Duration::from_secs(2)), seed, now)),

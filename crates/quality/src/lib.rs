@@ -1,12 +1,12 @@
-//! How good is a verdict? Lives in simulated worlds, the rules that people use, and what many lives come to.
+//! How good is a verdict? Lives in simulated worlds, the rules that people use, and the results of many lives.
 //!
-//! `docs/detection-quality.md` explains the worlds, the rules and the figures. The bench `quality` makes its tables with this, and
-//! the playground runs the same lives in a browser.
+//! `docs/detection-quality.md` explains the worlds, the rules and the figures. The bench `quality` makes its tables with
+//! this crate, and the playground runs the same lives in a browser.
 //!
-//! - [`World`]: what the network, the peer and our host do; [`WORLDS`] are those of the page.
-//! - [`Rule`]: judges one connection; [`FAMILIES`] are those of the page, [`Ours`] is this crate's machine among them.
-//! - [`Simulation`]: one life; with a [`Script`] what befalls it is told, and a [`Witness`] sees all of it.
-//! - [`Score`]: what many lives come to.
+//! - [`World`]: what the network, the peer and our host do. [`WORLDS`] are those of the page.
+//! - [`Rule`]: judges one connection. [`FAMILIES`] are those of the page. [`Ours`] is this crate's machine among them.
+//! - [`Simulation`]: one life. A [`Script`] says what happens in it, and a [`Witness`] sees all of it.
+//! - [`Score`]: the result of many lives.
 
 #![allow(
     missing_debug_implementations,

@@ -1,4 +1,4 @@
-//! `Liveness` itself, among the rules.
+//! This crate's `Liveness` as a rule.
 
 use liveness::{Action, Config, Event, Liveness, Observed, Observer, Payload, Timestamp};
 
@@ -17,7 +17,7 @@ impl Ours {
         Self { machine, payloads: Vec::new(), suspected: false }
     }
 
-    /// With an observer, which is told the closing too: see the `Drop`.
+    /// With an observer. It also sees the closing; see the `Drop`.
     #[must_use]
     pub fn observed(mut self, observer: impl Observer + Send + 'static, now: Nanos) -> Self {
         self.machine.observe(observer, Timestamp::from_nanos(now));
@@ -25,7 +25,7 @@ impl Ours {
     }
 }
 
-/// The simulation drops a rule that closed. After a verdict the machine is polled to its end, for those that observe it.
+/// The simulation drops a rule that has closed. After a verdict the machine is polled to its end, for its observer.
 impl Drop for Ours {
     fn drop(&mut self) {
         while let (Some(_), Some(at)) = (self.machine.liveness().verdict(), self.machine.poll_timeout()) {
@@ -34,7 +34,7 @@ impl Drop for Ours {
     }
 }
 
-/// What a machine is told that has sent pings with these payloads.
+/// The event for a machine that has sent pings with these payloads.
 fn event(input: Input, payloads: &[Payload]) -> Event<'_> {
     match input {
         Input::Progress => Event::Progress,

@@ -4,14 +4,14 @@ use crate::chance::{MILLI, Nanos, nanos, normal, number, seconds, unit};
 use crate::spells::Spells;
 use crate::world::Network;
 
-/// What the kernel takes from a writer beyond what has left: the send buffer.
+/// The send buffer: what the kernel takes from a writer beyond the bytes that have left.
 const BUFFER: f64 = 256_000.0;
 
-/// Linux's least for the variance's part of the retransmission timeout, and its largest timeout (RFC 6298 allows both).
+/// Linux's least value of the variance's part of the retransmission timeout, and its largest timeout (RFC 6298 allows both).
 const RTO_LEAST: Nanos = 200 * MILLI;
 const RTO_MOST: Nanos = 120 * crate::chance::SECOND;
 
-/// More attempts than any life has room for.
+/// More attempts than fit into any life.
 const ATTEMPTS: u32 = 24;
 
 pub(crate) struct Pipe {
@@ -19,29 +19,29 @@ pub(crate) struct Pipe {
     /// Bytes a second.
     rate: f64,
     seed: u64,
-    /// The first try of a retransmission: the tail loss probe of RFC 8985, after two round trips.
+    /// When the first retransmission is tried: the tail loss probe of RFC 8985, after two round trips.
     probe: Nanos,
-    /// From there on RFC 6298's timer, doubled each time.
+    /// After that, RFC 6298's timer, doubled each time.
     rto: Nanos,
     /// Nothing that leaves at this moment or later arrives.
     cut_at: Nanos,
-    /// The link is busy until then.
+    /// The link is busy until this moment.
     busy_until: Nanos,
-    /// The latest arrival: nothing overtakes it.
+    /// The latest arrival. Nothing overtakes it.
     arrived: Nanos,
-    /// Bytes that had not left at the cut, or were written since: they stay in the send buffer.
+    /// Bytes that had not left at the cut, or were written since. They stay in the send buffer.
     stuck: f64,
 }
 
-/// What becomes of what is written.
+/// When a written message leaves and arrives.
 #[derive(Clone, Copy)]
 pub struct Written {
-    /// Its first byte leaves; its last has left.
+    /// When its first byte leaves, and below it when its last byte has left.
     pub starts: Nanos,
     pub left: Nanos,
-    /// The kernel has taken its last byte; `MAX`: it never does.
+    /// When the kernel has taken its last byte; `MAX` if it never does.
     pub taken: Nanos,
-    /// Its last byte arrives; `MAX`: it never does.
+    /// When its last byte arrives; `MAX` if it never does.
     pub arrives: Nanos,
 }
 
@@ -62,7 +62,7 @@ impl Pipe {
         }
     }
 
-    /// So many bytes are written. In the order of time.
+    /// Writes this many bytes. Calls must be in the order of time.
     pub(crate) fn write(&mut self, now: Nanos, bytes: f64, outages: &Spells) -> Written {
         let starts = self.busy_until.max(now);
         let left = starts + nanos(bytes / self.rate);
@@ -81,8 +81,8 @@ impl Pipe {
         Written { starts, left, taken, arrives }
     }
 
-    /// When what leaves at `left` arrives: tried again and again, each time after twice the wait, until it is neither lost nor
-    /// sent into an outage.
+    /// When a packet that leaves at `left` arrives. It is tried again and again, each time after twice the wait, until it
+    /// is neither lost nor sent into an outage.
     fn attempts(&mut self, left: Nanos, outages: &Spells) -> Nanos {
         let (mut at, mut wait) = (left, self.probe);
         for attempt in 0..ATTEMPTS {
@@ -102,8 +102,8 @@ impl Pipe {
         Nanos::MAX
     }
 
-    /// When the byte that leaves at `left` arrives, if it is not the last: lost ones among many are noticed at once, and cost a
-    /// round trip that the others hide.
+    /// When a byte that leaves at `left` arrives, if it is not the last. A lost packet among many is noticed at once, and
+    /// costs a round trip that the others hide.
     pub(crate) fn flight(&self, left: Nanos, outages: &Spells) -> Option<Nanos> {
         let sent = left < self.cut_at && outages.end_at(left).is_none();
         sent.then(|| left + nanos(self.network.latency + self.network.jitter))

@@ -2,7 +2,7 @@
 
 use crate::chance::{Nanos, nanos};
 
-/// After how many seconds without a byte it cuts. Each direction counts by itself; `INFINITY`: never.
+/// After how many seconds without a byte it cuts. Each direction counts separately. `INFINITY` means never.
 #[derive(Clone, Copy)]
 pub struct Limits {
     pub ours: f64,
@@ -11,14 +11,14 @@ pub struct Limits {
 
 pub const NO_PROXY: Limits = Limits { ours: f64::INFINITY, theirs: f64::INFINITY };
 
-/// Whose bytes, or whose silence.
+/// The side that sends bytes, or is silent.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Side {
     Ours,
     Theirs,
 }
 
-/// What it has seen of one connection.
+/// What the proxy has seen of one connection.
 pub(crate) struct Proxy {
     ours_end: Nanos,
     theirs_end: Nanos,
@@ -42,7 +42,7 @@ impl Proxy {
         *end = (*end).max(now.saturating_add(nanos(limit)));
     }
 
-    /// When it cuts if nothing more comes through, and for whose silence; `MAX`: never.
+    /// When it cuts if nothing more comes through, and which side's silence is the cause; `MAX` means never.
     pub(crate) fn cut(&self) -> (Nanos, Side) {
         if self.ours_end <= self.theirs_end {
             (self.ours_end, Side::Ours)

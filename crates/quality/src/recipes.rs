@@ -1,14 +1,14 @@
-//! What people use, each from its documented behaviour, in a few lines.
+//! The rules that people use, each from its documented behaviour, in a few lines.
 //!
-//! Each is the rule alone: how it came to be called late, or told late, is the simulation's.
+//! Each is only the rule. The simulation decides how late it is called or told.
 
 use std::collections::VecDeque;
 
 use crate::chance::{MILLI, Nanos};
 use crate::rule::{Input, Rule, Want};
 
-/// The textbook loop: a ping every `interval`; before each read of a message, a deadline. Pongs are served inside the read,
-/// and do not end it.
+/// The textbook loop: a ping every `interval`, and a deadline before each read of a message. Pongs are handled inside the
+/// read, and do not end it.
 pub(crate) struct Textbook {
     pub interval: Nanos,
     pub timeout: Nanos,
@@ -35,7 +35,7 @@ impl Rule for Textbook {
     }
 }
 
-/// A timer that ticks every `interval`, and skips what it missed.
+/// A timer that ticks every `interval`, and skips the ticks that it missed.
 fn every(at: &mut Nanos, interval: Nanos, now: Nanos) -> Option<Want> {
     (now >= *at).then(|| {
         *at = now + interval;
@@ -43,7 +43,7 @@ fn every(at: &mut Nanos, interval: Nanos, now: Nanos) -> Option<Want> {
     })
 }
 
-/// gorilla's chat: the pong handler moves the read deadline; nothing else does. Pings come at nine tenths of it.
+/// gorilla's chat: only the pong handler moves the read deadline. Pings come at nine tenths of it.
 pub(crate) struct Gorilla {
     pub pong_wait: Nanos,
     pub ping_at: Nanos,
@@ -97,7 +97,7 @@ impl Rule for Sweep {
     }
 }
 
-/// One ping at a time, with a deadline for its own pong: the libraries that do it, and what else ends the wait or puts off the ping.
+/// One ping at a time, with a deadline for its own pong. The fields say what else ends the wait or delays the next ping.
 pub(crate) struct OneAtATime {
     pub interval: Nanos,
     pub timeout: Nanos,
@@ -115,7 +115,7 @@ pub(crate) struct OneAtATime {
 }
 
 /// engine.io's server, version 6.6.13: a ping `interval` after the last pong, and a deadline for the next pong. The first
-/// other message that comes while it waits starts the wait anew, once a ping. Without a pong there is no other ping.
+/// other message that comes meanwhile starts the wait again, once for each ping. Without a pong there is no other ping.
 pub(crate) struct EngineIo {
     pub interval: Nanos,
     pub timeout: Nanos,
@@ -128,7 +128,7 @@ pub(crate) struct EngineIo {
 impl Rule for EngineIo {
     fn tell(&mut self, input: Input, now: Nanos) {
         match input {
-            // Its heartbeat is a message without a payload: any pong answers.
+            // Its heartbeat is a message without a payload, so any pong is an answer.
             Input::Pong(_) => {
                 self.deadline = None;
                 self.ping_at = now + self.interval;
@@ -222,8 +222,8 @@ impl Rule for OneAtATime {
     }
 }
 
-/// A proposal: a timeout of at least three times RFC 6298's, as QUIC's idle timeout is of three probe timeouts (RFC 9000
-/// 10.1), so that a slow path is given time whatever the setting says.
+/// A proposal: a timeout of at least three times RFC 6298's, as QUIC's idle timeout is three probe timeouts (RFC 9000
+/// 10.1). So a slow path gets time, whatever the setting is.
 pub(crate) struct Floored {
     pub rule: OneAtATime,
     pub timeout: Nanos,
@@ -258,7 +258,7 @@ impl Rule for Floored {
 
 /// actix's example: a check every `interval` stops a peer that has not ponged within `timeout`, and pings the others.
 ///
-/// jsonrpsee's: the same, of anything that was received; after so many `failures`.
+/// jsonrpsee's: the same, but anything that was received counts, and it needs this many `failures`.
 pub(crate) struct LastHeard {
     pub interval: Nanos,
     pub timeout: Nanos,
@@ -270,7 +270,7 @@ pub(crate) struct LastHeard {
 
 impl Rule for LastHeard {
     fn tell(&mut self, input: Input, now: Nanos) {
-        // Any pong: neither looks at the payload.
+        // Any pong counts, because neither of the two looks at the payload.
         if matches!(input, Input::Pong(_)) || self.hears.hears(input, 0) {
             self.heard_at = now;
         }
@@ -294,7 +294,7 @@ impl Rule for LastHeard {
     }
 }
 
-/// OpenSSH's ServerAliveCountMax: after `interval` without a byte an inquiry; after so many in a row, the end.
+/// OpenSSH's ServerAliveCountMax: an inquiry after `interval` without a byte, and the end after this many in a row.
 pub(crate) struct Count {
     pub interval: Nanos,
     pub most: u32,
@@ -326,8 +326,8 @@ impl Rule for Count {
     }
 }
 
-/// The phi accrual detector (Hayashibara and others 2004) with Akka's parameters: threshold 8, a deviation of at least 100 ms,
-/// the last 1000 gaps between heartbeats, and a `pause` that is acceptable on top.
+/// The phi accrual detector (Hayashibara and others 2004) with Akka's parameters: threshold 8, a deviation of at least
+/// 100 ms, the last 1000 gaps between heartbeats, and an acceptable `pause` on top of that.
 pub(crate) struct Phi {
     pub interval: Nanos,
     pub pause: Nanos,

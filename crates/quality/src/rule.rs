@@ -1,27 +1,27 @@
-//! What all rules have in common: what they are told, and what they want.
+//! What all rules have in common: their inputs, and their outputs.
 
 use crate::chance::Nanos;
 
-/// What a rule is told. In an order, for the agenda of a simulation.
+/// An input of a rule. It has an order, for the agenda of a simulation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Input {
-    /// Bytes of the peer's that complete no message yet.
+    /// Bytes of the peer that complete no message yet.
     Progress,
-    /// A message of the peer's.
+    /// A message of the peer.
     Data,
     /// The answer to our ping of this number.
     Pong(u32),
-    /// Our bytes entered the transport.
+    /// Some of our bytes entered the transport.
     Wrote,
-    /// The last byte of the newest ping did.
+    /// The last byte of the newest ping entered the transport.
     PingSent,
-    /// We stop reading, and start again. Most rules have no ear for it.
+    /// We stop reading, and start again. Most rules ignore this.
     ReadPaused,
     ReadResumed,
 }
 
 impl Input {
-    /// It has to be read: it waits while nobody reads.
+    /// True for an input that must be read. It waits while nobody reads.
     pub fn is_read(self) -> bool {
         match self {
             Self::Progress | Self::Data | Self::Pong(_) => true,
@@ -35,7 +35,7 @@ impl Input {
 pub enum Want {
     Ping,
     Close,
-    /// Grey the peer out, and back again.
+    /// Grey the peer out, and show it as before again.
     Suspect,
     Trust,
 }
@@ -44,9 +44,9 @@ pub enum Want {
 pub trait Rule {
     fn tell(&mut self, input: Input, now: Nanos);
 
-    /// What it wants now, one at a time, until `None`. After `Close`, nothing more is asked.
+    /// What the rule wants now, one thing at a time, until `None`. After `Close` it is not asked again.
     fn poll(&mut self, now: Nanos) -> Option<Want>;
 
-    /// When its timer is to go off; `MAX`: never.
+    /// The time of the rule's next timer; `MAX` means never.
     fn next(&self) -> Nanos;
 }

@@ -1,4 +1,4 @@
-//! What many lives come to.
+//! The result of many lives.
 
 use std::ops::Range;
 
@@ -19,12 +19,12 @@ pub struct Score {
     wakes: u64,
     /// Seconds from death to close, sorted.
     found: Vec<f64>,
-    /// The dead who were never found out, while they were watched.
+    /// Dead peers that were not found while they were watched.
     pub never: usize,
     doubted: Vec<f64>,
 }
 
-/// A rate with its interval of 95 % confidence, if mistakes come one by one.
+/// A rate with its interval of 95 % confidence, if mistakes happen independently.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rate {
     pub least: f64,
@@ -33,14 +33,14 @@ pub struct Rate {
 }
 
 impl Score {
-    /// Lives from `seed` on: the same for each rule in the same world.
+    /// The lives from `seed` on. They are the same for each rule in the same world.
     pub fn of<R: Rule>(world: &World, make: impl Fn(u64, Nanos) -> R, seed: u64, lives: u64) -> Self {
         let mut score = Self::default();
         score.live(world, make, seed, 0..lives);
         score
     }
 
-    /// So many of those lives more.
+    /// Adds this many of those lives.
     pub fn live<R: Rule>(
         &mut self,
         world: &World,
@@ -73,7 +73,7 @@ impl Score {
         rate(self.mistakes, self.days)
     }
 
-    /// Live peers that a proxy cut, for our silence and for theirs.
+    /// Live peers that a proxy cut, because of our silence, and because of the peer's.
     pub fn cuts_a_day(&self) -> (f64, f64) {
         (self.cut_for_ours as f64 / self.days, self.cut_for_theirs as f64 / self.days)
     }
@@ -90,19 +90,19 @@ impl Score {
         self.wakes as f64 / (self.days * 24.0)
     }
 
-    /// `None` where some were never found.
+    /// `None` if some were never found.
     pub fn detection(&self) -> Option<f64> {
         (self.never == 0).then(|| mean(&self.found))
     }
 
-    /// Closes fewer of the living, and finds the dead sooner, both beyond chance.
+    /// True if it closes fewer live peers and finds the dead sooner, both beyond chance.
     pub fn beats(&self, other: &Self) -> bool {
         let (Some(ours), Some(theirs)) = (self.detection(), other.detection()) else { return false };
         let fewer = self.mistakes_a_day().most < other.mistakes_a_day().least;
         fewer && ours + 3.0 * self.error().hypot(other.error()) < theirs
     }
 
-    /// As good as the other for all that can be told: by chance, and within how closely settings were made alike.
+    /// True if the two cannot be told apart, given chance, and given how closely the settings were matched.
     pub fn matches(&self, other: &Self) -> bool {
         let (Some(ours), Some(theirs)) = (self.detection(), other.detection()) else { return false };
         let soon = ours <= theirs + 0.5 + 3.0 * self.error().hypot(other.error());
@@ -120,13 +120,13 @@ impl Score {
         self.never as f64 / (self.never + self.found.len()).max(1) as f64
     }
 
-    /// Of those that were doubted before they were closed: after how long, and the share of all.
+    /// For dead peers that were suspected before they were closed: how long that took, and their share.
     pub fn doubted(&self) -> (f64, f64) {
         let dead = self.found.len() + self.never;
         (mean(&self.doubted), self.doubted.len() as f64 / dead.max(1) as f64)
     }
 
-    /// The detection time that this share of the found stays within.
+    /// The detection time that this share of the found peers stays within.
     pub fn quantile(&self, share: f64) -> f64 {
         let last = self.found.len().saturating_sub(1);
         self.found.get((share * last as f64).round() as usize).copied().unwrap_or(f64::NAN)

@@ -1,4 +1,4 @@
-//! One life: a connection in its world, judged by a rule until the peer dies and is found out.
+//! One life: a connection in its world, and a rule that judges it until the peer dies and is found dead.
 
 mod begin;
 mod interfere;
@@ -22,30 +22,30 @@ pub struct Outcome {
     pub lived: f64,
     /// Live peers lost: closed by the rule, or cut by the proxy.
     pub mistakes: u32,
-    /// Those that the proxy cut, for our silence and for theirs.
+    /// Of those, the ones that the proxy cut: for our silence, and below it for theirs.
     pub cut_for_ours: u32,
     pub cut_for_theirs: u32,
-    /// Live peers greyed out, who answered later.
+    /// Live peers that were greyed out, and answered later.
     pub doubts: u32,
     pub pings: u64,
-    /// Times that its timer went off.
+    /// How often the rule's timer went off.
     pub wakes: u64,
-    /// Seconds from the death to the close, in which the host was not suspended; `None`: not within the time that was watched.
+    /// Seconds from the death to the close, without those of a suspended host; `None` if it was not found while watched.
     pub found: Option<f64>,
-    /// The same to the doubt, if there was one before the close.
+    /// The same until the suspicion, if there was one before the close.
     pub doubted: Option<f64>,
 }
 
-/// How long the dead are watched: a rule that has not found them by then never does.
+/// How long dead peers are watched. A rule that has not found them by then never does.
 const WATCHED: f64 = 900.0;
 
-/// From our close to the next connection, at least.
+/// The least time from our close to the next connection.
 const AWAY: Nanos = SECOND;
 
-/// A ping or a pong, headers of TCP and IP and all.
+/// The bytes of a ping or a pong, with the headers of TCP and IP.
 pub const CONTROL: f64 = 66.0;
 
-/// A frame that large is seen coming.
+/// A frame of at least this size is seen while it arrives.
 const CHUNK: f64 = 64_000.0;
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -78,13 +78,13 @@ enum What {
         connection: u32,
         set: u64,
     },
-    /// A frame of the script's.
+    /// A frame of the script.
     Frame {
         index: usize,
     },
     /// The script puts a proxy there.
     Proxy,
-    /// The proxy looks at its clocks.
+    /// The proxy checks how long each side was silent.
     Silence {
         connection: u32,
     },
@@ -97,12 +97,12 @@ pub struct Simulation<'a, M, W = ()> {
     world: &'a World,
     make: M,
     witness: W,
-    /// `None`: the life is its world's, to the death and beyond, and goes on after a mistake.
+    /// `None`: the life is that of its world. It goes on to the death and beyond, and also after a mistake.
     script: Option<&'a Script>,
     over: bool,
     seed: u64,
     dies_at: Nanos,
-    /// Of what is ours and of what is theirs: from then on it does not arrive.
+    /// For our direction and for theirs: from this moment on, nothing arrives.
     cuts: [Nanos; 2],
     lost_pings: Spells,
     outages: Spells,
@@ -110,18 +110,18 @@ pub struct Simulation<'a, M, W = ()> {
     driver_stalls: Spells,
     read_pauses: Spells,
     sleeps: Spells,
-    /// Moments, and in their order what happens.
+    /// Moments, with an order for what happens in the same moment.
     agenda: BinaryHeap<Reverse<(Nanos, u64, What)>>,
     entered: u64,
     written: Vec<(Written, f64)>,
     /// What has arrived while nobody read.
     unread: Vec<Input>,
-    /// The rule knows that nobody reads.
+    /// The rule has been told that nobody reads.
     paused: bool,
     proxy: Proxy,
     awake_at: Nanos,
     connection: u32,
-    /// Ours and theirs.
+    /// Our direction and theirs.
     pipes: [Pipe; 2],
     pings: u32,
     connected_at: Nanos,
@@ -183,7 +183,7 @@ impl<R: Rule, M: Fn(u64, Nanos) -> R, W: Witness> Simulation<'_, M, W> {
                     rule = Some(self.connect(now));
                     self.serve(&mut rule, now);
                 }
-                // Of a connection that is no more.
+                // The entry belongs to a connection that no longer exists.
                 What::PeerHears { .. }
                 | What::PeerAnswers { .. }
                 | What::Chunks { .. }
@@ -197,7 +197,7 @@ impl<R: Rule, M: Fn(u64, Nanos) -> R, W: Witness> Simulation<'_, M, W> {
         }
     }
 
-    /// A turn of the driver's loop, unless it is asleep or stalled: then when it wakes.
+    /// A turn of the driver's loop. If the driver is asleep or stalled, the turn comes when it wakes.
     fn serve(&mut self, rule: &mut Option<R>, now: Nanos) {
         let held = self.driver_stalls.end_at(now).max(self.sleeps.end_at(now));
         if let Some(end) = held {
@@ -227,7 +227,7 @@ impl<R: Rule, M: Fn(u64, Nanos) -> R, W: Witness> Simulation<'_, M, W> {
         if next == Nanos::MAX {
             return;
         }
-        // Later on the clock by so much is later in truth by as much, or more if there is a night between.
+        // A wait on the host's clock takes at least as long in truth. It takes longer if the host sleeps meanwhile.
         let at = now + next.saturating_sub(clock).max(1);
         if at < self.timer {
             self.timer = at;
@@ -236,7 +236,7 @@ impl<R: Rule, M: Fn(u64, Nanos) -> R, W: Witness> Simulation<'_, M, W> {
         }
     }
 
-    /// Tells the rule what has arrived, or leaves it in the kernel while nobody reads.
+    /// Gives the rule what has arrived, or leaves it in the kernel while nobody reads.
     fn read(&mut self, rule: &mut R, now: Nanos, clock: Nanos) {
         let paused = self.read_pauses.end_at(now).is_some();
         if paused != self.paused {
@@ -257,7 +257,7 @@ impl<R: Rule, M: Fn(u64, Nanos) -> R, W: Witness> Simulation<'_, M, W> {
         rule.tell(input, clock);
     }
 
-    /// True where the rule wants to close.
+    /// True if the rule wants to close.
     fn poll(&mut self, rule: &mut R, now: Nanos, clock: Nanos) -> bool {
         while let Some(want) = rule.poll(clock) {
             self.witness.sees(now, Seen::Wants(want));
@@ -310,7 +310,7 @@ impl<R: Rule, M: Fn(u64, Nanos) -> R, W: Witness> Simulation<'_, M, W> {
         self.enter(self.reachable_at(now + AWAY), What::Reconnect);
     }
 
-    /// When the peer comes again: it is the one who dials, and not before it and the network are well.
+    /// When the peer connects again. The peer dials, so both it and the network must work.
     fn reachable_at(&self, mut at: Nanos) -> Nanos {
         while let Some(end) = self.outages.end_at(at).max(self.peer_stalls.end_at(at)) {
             at = end + AWAY;
@@ -362,7 +362,7 @@ impl<R: Rule, M: Fn(u64, Nanos) -> R, W: Witness> Simulation<'_, M, W> {
     }
 }
 
-/// Those of a new connection. When each direction is cut is the world's.
+/// The pipes of a new connection. The world decides when each direction is cut.
 fn pipes(world: &World, seed: u64, now: Nanos, [ours, theirs]: [Nanos; 2]) -> [Pipe; 2] {
     let pipe = |what, cut_at| Pipe::new(world.network, world.rate, number(seed, what, now), cut_at);
     [pipe(12, ours), pipe(13, theirs)]

@@ -5,14 +5,14 @@ use crate::chance::{Nanos, gap, nanos, number, unit};
 /// How often, and how long.
 #[derive(Clone, Copy)]
 pub struct Often {
-    /// From the end of one to the start of the next, on average, in seconds.
+    /// The average time from the end of one to the start of the next, in seconds.
     pub every: f64,
-    /// Seconds; as many short ones as long ones on a logarithmic scale.
+    /// The shortest and the longest, in seconds. Between them the logarithm of the length is uniform.
     pub shortest: f64,
     pub longest: f64,
 }
 
-/// Those of one life, none overlapping another.
+/// The stretches of one life. They do not overlap.
 #[derive(Clone, Default)]
 pub(crate) struct Spells {
     all: Vec<Spell>,
@@ -22,12 +22,12 @@ pub(crate) struct Spells {
 struct Spell {
     start: Nanos,
     end: Nanos,
-    /// How long those before it took together.
+    /// How long the earlier ones took together.
     before: Nanos,
 }
 
 impl Spells {
-    /// None starts at `until` or later.
+    /// Draws stretches that start before `until`.
     pub(crate) fn new(often: Option<Often>, seed: u64, until: Nanos) -> Self {
         let mut all = Vec::new();
         let Some(Often { every, shortest, longest }) = often else { return Self { all } };
@@ -45,7 +45,7 @@ impl Spells {
         Self { all }
     }
 
-    /// Others beside them; those that meet become one.
+    /// Adds others. Those that meet become one.
     pub(crate) fn add(&mut self, others: &[(Nanos, Nanos)]) {
         let mut all: Vec<_> = self.all.iter().map(|spell| (spell.start, spell.end)).collect();
         all.extend(others.iter().filter(|(start, end)| start < end));
@@ -62,7 +62,7 @@ impl Spells {
         }
     }
 
-    /// Where one starts or ends.
+    /// The moments at which one starts or ends.
     pub(crate) fn edges(&self) -> impl Iterator<Item = Nanos> + '_ {
         self.all.iter().flat_map(|spell| [spell.start, spell.end])
     }

@@ -6,9 +6,9 @@ use crate::spells::Often;
 /// What both directions of a path have in common.
 #[derive(Clone, Copy)]
 pub struct Network {
-    /// Seconds, one way.
+    /// The latency one way, in seconds.
     pub latency: f64,
-    /// Seconds more, the median of a lognormal distribution, and its sigma.
+    /// More latency, drawn from a lognormal distribution: its median in seconds, and its sigma.
     pub jitter: f64,
     pub spread: f64,
     /// The share of segments that are lost.
@@ -16,43 +16,43 @@ pub struct Network {
     pub outages: Option<Often>,
 }
 
-/// Messages of somebody's: how often, in seconds, and how large.
+/// The messages of one side: how often, in seconds, and how large.
 #[derive(Clone, Copy)]
 pub struct Talk {
     pub every: f64,
     pub bytes: f64,
-    /// Each as soon as the one before has left, and then after exactly `every`.
+    /// Send each one exactly `every` seconds after the one before has left.
     pub streaming: bool,
 }
 
-/// What the end of a life looks like to us.
+/// How the end of a life looks to us.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Death {
-    /// Nothing arrives any more, in either direction, and nobody is told.
+    /// Nothing arrives any more, in either direction, and neither side is told.
     Cut,
-    /// The peer hears nothing, and talks on.
+    /// The peer receives nothing, and goes on sending.
     Deaf,
-    /// The peer hears us, and we hear nothing.
+    /// The peer receives what we send, and we receive nothing.
     Mute,
 }
 
 #[derive(Clone, Copy)]
 pub struct World {
     pub name: &'static str,
-    /// What it is like, for the page.
+    /// A description, for the page.
     pub says: &'static str,
     pub network: Network,
-    /// Bytes a second, of either direction.
+    /// Bytes a second, in each direction.
     pub rate: f64,
     pub peer_talks: Option<Talk>,
     pub we_talk: Option<Talk>,
     pub peer_stalls: Option<Often>,
-    /// A ping is answered after up to so many seconds.
+    /// A ping is answered after up to this many seconds.
     pub slow_pongs: f64,
-    /// The share of pings that arrive and that the peer's program never answers.
+    /// The share of pings that arrive, but that the peer's program never answers.
     pub lost_pings: f64,
     pub proxy: Limits,
-    /// Every rule that has a timeout by itself has it at never.
+    /// Every rule that has a separate timeout has it at never.
     pub keepalive: bool,
     pub driver_stalls: Option<Often>,
     /// Our side does not read; its timers go on.
@@ -60,13 +60,13 @@ pub struct World {
     /// The host is suspended, and its network with it.
     pub sleeps: Option<Often>,
     pub clock_counts_sleep: bool,
-    /// The loop serves its timers before its sockets.
+    /// The loop handles its timers before its sockets.
     pub timers_first: bool,
     pub death: Death,
     /// How long a life is before its death, in seconds.
     pub life: f64,
-    /// Nothing that the peer does or the network loses is a reason to close: what is amiss is on our side, or can be seen from
-    /// it. A mistake here is the rule's own, whatever its timeout.
+    /// Nothing that the peer does or the network loses is a reason to close. The trouble is on our side, or can be seen
+    /// from it. A mistake here is the rule's own, whatever its timeout is.
     pub fair: bool,
 }
 

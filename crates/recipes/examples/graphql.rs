@@ -38,20 +38,21 @@ struct Ticks;
 
 #[Subscription]
 impl Ticks {
-    /// So many ticks, ten a second. The subscription stays open.
+    /// Ten ticks a second, `count` in all. After the last one the subscription stays open.
     async fn ticks(&self, count: u32) -> impl Stream<Item = u32> {
         let tick = |tick| tokio::time::sleep(Duration::from_millis(100)).map(move |()| tick);
         stream::iter(0..count).then(tick).chain(stream::pending())
     }
 }
 
-/// Serves one client until its end. This is all of the glue.
+/// Serves one client until its end. This is all the glue.
 async fn serve(stream: TcpStream, schema: Ticking, config: Config) -> Result<(), Failure> {
     let (socket, counters) = accept_hdr(stream, subprotocol, None).await?;
     let socket = LiveStream::new(socket, config).counted(counters).dialect(TransportWs);
     let socket = socket.on_action(|action, _| println!("{action}"));
     let (mut to_client, from_client) = socket.split();
-    // A verdict is an error, and after it the stream ends by itself: the client is told why, and given the time to hear it.
+    // A verdict is an error. After it the stream ends by itself, when the client has been told why or `close_timeout` is
+    // over.
     let messages = from_client.filter_map(|message| ready(message.ok().filter(Message::is_text)));
     let requests = messages.map(Message::into_data);
     let mut answers = WebSocket::new(schema, requests, WebSocketProtocols::GraphQLWS);
@@ -62,7 +63,7 @@ async fn serve(stream: TcpStream, schema: Ticking, config: Config) -> Result<(),
                 Message::Close(Some(CloseFrame { code: code.into(), reason: reason.into() }))
             }
         };
-        // Where it cannot be sent, the stream of messages ends too, and says why.
+        // If an answer cannot be sent, the stream of messages ends too, and says why.
         let _ = to_client.send(answer).await;
     }
     Ok(())

@@ -1,7 +1,8 @@
-//! What every recipe needs and none is about: flags, output lines, and the loop of an echo server, which is as it would be without
-//! heartbeats.
+//! What every recipe needs, although none of them is about it: flags, output lines, and the loop of an echo server. The
+//! loop is the same as without heartbeats.
 //!
-//! A recipe is a file of `src/bin` to copy from: from `use` to the last line of its `glue`. Build one with its feature, and judge it:
+//! A recipe is a file of `src/bin` to copy from. Copy from `use` to the last line of its `glue`. Build one with its
+//! feature, and judge it:
 //!
 //! ```sh
 //! cd crates/recipes && cargo build --features warp --bin recipe_warp
@@ -27,7 +28,7 @@ use liveness::{Action, Clock, Config};
 pub use liveness_flags::Failure;
 use liveness_flags::{Args, flood, print};
 
-/// Frames and messages may be as large as this, as under the servers.
+/// The largest frame and the largest message, as in the servers.
 pub const LARGEST: usize = 64 << 20;
 
 /// An echo server, without its stack.
@@ -39,7 +40,7 @@ pub struct Echo {
 
 static ECHO: OnceLock<Echo> = OnceLock::new();
 
-/// The server of this process, once it [listens](listen).
+/// The server of this process. Call [`listen`] first.
 pub fn echo() -> &'static Echo {
     ECHO.get().expect("it listens first")
 }
@@ -52,7 +53,7 @@ pub fn flags() -> Result<Args, Failure> {
     Ok(args)
 }
 
-/// Reads the flags, opens the door and says where it is.
+/// Reads the flags, binds the listener and prints its address.
 pub fn listen() -> Result<TcpListener, Failure> {
     let listener = flags()?.listen()?;
     listener.set_nonblocking(true)?;
@@ -66,7 +67,7 @@ pub fn settings() -> tokio_tungstenite::tungstenite::protocol::WebSocketConfig {
     settings.max_message_size(Some(LARGEST)).max_frame_size(Some(LARGEST))
 }
 
-/// The next connection. A server that has run out of files turns a client away, and lives.
+/// The next connection. A server that has no file left turns a client away, and goes on.
 #[cfg(feature = "_tokio")]
 pub async fn accept(listener: &tokio::net::TcpListener) -> tokio::net::TcpStream {
     loop {
@@ -78,7 +79,7 @@ pub async fn accept(listener: &tokio::net::TcpListener) -> tokio::net::TcpStream
 }
 
 impl Echo {
-    /// Somebody has come: what prints the changes of this connection.
+    /// A new connection. Returns what prints its changes.
     pub fn printer(&self) -> impl Fn(Action) + Send + use<> {
         let (connection, clock) = (self.connections.fetch_add(1, Ordering::Relaxed) + 1, self.clock);
         move |action| print(action, connection, clock)
@@ -94,11 +95,11 @@ impl Echo {
     {
         let print = self.printer();
         let mut socket = socket.on_action(move |action, _| print(action));
-        // To the very end: the peer is told why, and given the time to hear it.
+        // Read to the very end, so that the peer is told why, and has time to read it.
         while let Some(message) = socket.next().await {
             let Ok(message) = message else { continue };
             let wanted = if let MessageKind::Text(text) = A::kind(&message) { flood(text) } else { None };
-            // Where an answer cannot be sent, the stream ends too, and says why.
+            // If an answer cannot be sent, the stream ends too, and says why.
             match wanted {
                 None => drop(socket.send(message).await),
                 Some(bytes) => {
@@ -113,7 +114,7 @@ impl Echo {
     }
 }
 
-/// So many bytes, in pieces between which a ping may go.
+/// Messages of this many bytes in all. They are small, so that a ping may go between them.
 pub fn parts(bytes: u64) -> impl Iterator<Item = Vec<u8>> {
     const PART: u64 = 64 * 1024;
     (0..bytes.div_ceil(PART)).map(move |index| vec![0; PART.min(bytes - index * PART) as usize])

@@ -1,5 +1,6 @@
-//! async-graphql's subscriptions over a `LiveStream`, judged by the official client. It wants graphql-ws in `target/interop` of the root,
-//! where `.ci/run` puts it, and is skipped where that is missing; with `LIVENESS_INTEROP=1` in the environment it fails.
+//! async-graphql's subscriptions over a `LiveStream`, judged by the official client. It needs graphql-ws in
+//! `target/interop` of the root, where `.ci/run` puts it, and is skipped without it. With `LIVENESS_INTEROP=1` in the
+//! environment it fails instead.
 
 #![cfg(unix)]
 
@@ -44,7 +45,7 @@ fn a_subscription_streams_and_lives_in_silence_and_a_frozen_client_is_found() {
     for tick in 0..3 {
         assert_eq!(client.expect("tick"), tick.to_string());
     }
-    // From now on nothing but heartbeats goes, both ways.
+    // From now on only heartbeats go, in both directions.
     server.expect_no("offline", WHILE);
 
     client.signal(Signal::STOP);

@@ -1,4 +1,5 @@
-//! What the example servers need and none is about: flags and output lines, which the recipes have too, and tungstenite's settings.
+//! What the example servers need, although none of them is about it: flags and output lines, which the recipes have too,
+//! and tungstenite's settings.
 
 #![allow(
     missing_debug_implementations,
@@ -23,7 +24,7 @@ use tungstenite::protocol::frame::coding::{Data, OpCode};
 
 pub const MIB: usize = 1 << 20;
 
-/// What `--tls` asks for.
+/// The server side of TLS that `--tls` asks for.
 pub fn tls(args: &Args) -> Result<Option<Arc<ServerConfig>>, String> {
     let Some([certificates, key]) = args.tls.as_deref() else { return Ok(None) };
     let chain = CertificateDer::pem_file_iter(certificates).and_then(Iterator::collect);
@@ -33,24 +34,24 @@ pub fn tls(args: &Args) -> Result<Option<Arc<ServerConfig>>, String> {
     config.map(|config| Some(Arc::new(config))).map_err(|error| error.to_string())
 }
 
-/// For the servers that have no TLS: axum hides what is under it, and the loops by hand are to show the loop. A proxy in front
-/// of them may have it.
+/// Refuses `--tls`, for the servers that have no TLS. axum hides what is below it, and the hand-written loops should show
+/// the loop. A proxy in front of them may do TLS.
 pub fn no_tls(args: &Args) -> Result<(), String> {
     args.tls.is_none().then_some(()).ok_or_else(|| "this server has no --tls; server_tokio has".into())
 }
 
-/// The WebSocket's own settings: frames and messages of up to 64 MiB, and a read buffer for many idle clients, where
-/// tungstenite's own of 128 KiB is for a few busy ones.
+/// The WebSocket's own settings: frames and messages of up to 64 MiB, and a read buffer for many idle clients.
+/// tungstenite's default of 128 KiB fits a few busy ones.
 pub fn limits() -> WebSocketConfig {
     let limit = Some(64 * MIB);
     WebSocketConfig::default().max_message_size(limit).max_frame_size(limit).read_buffer_size(16 * 1024)
 }
 
-/// The frames of a `flood`: a message for each 64 MiB, in fragments, so that a ping may go between (RFC 6455 5.4), and so
-/// that nobody who reads slowly makes us hold much.
+/// The frames of a `flood`: a message for each 64 MiB, in fragments. A ping may go between two fragments (RFC 6455 5.4),
+/// and a slow reader does not make us hold much.
 pub fn fragments(bytes: u64) -> impl Iterator<Item = Message> {
     const PART: u64 = 64 * 1024;
-    /// Of one message.
+    /// Fragments in one message.
     const PARTS: u64 = 1024;
     let parts = bytes.div_ceil(PART);
     (0..parts).map(move |index| {

@@ -1,4 +1,4 @@
-//! One client of a loop that serves many: a [`Connection`], its non-blocking socket, and what is known of the socket.
+//! One client of a loop that serves many: a [`Connection`], its non-blocking socket, and what is known about the socket.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -11,22 +11,23 @@ use tungstenite::Message;
 
 use crate::{Args, complain};
 
-/// What one turn may read: then it is the next client's turn, however much there is still to do.
+/// How much one turn may read. Then it is the next client's turn, however much is left.
 const READ_SHARE: usize = 64 * 1024;
-/// With more than this unsent, a client's messages wait: what it does not take back, it may not pile up here.
+/// With more than this unsent, a client's messages wait. A client that does not take its answers must not make them pile
+/// up here.
 const OUTBOX: usize = 256 * 1024;
 /// The size of a `flood`'s messages. A ping waits behind one or two of them.
 const FLOOD_PART: usize = 64 * 1024;
 
 /// A socket that does not block.
 pub trait Socket: Read + Write {
-    /// Nothing more will be written.
+    /// Ends the writing half: nothing more will be written.
     fn shut_write(&self);
 }
 
 impl Socket for TcpStream {
     fn shut_write(&self) {
-        // It fails where the connection is gone already, which is what was wanted.
+        // It fails if the connection is gone already, which is fine.
         let _ = self.shutdown(Shutdown::Write);
     }
 }
@@ -41,10 +42,10 @@ pub struct Client<S> {
     number: usize,
     pub socket: S,
     stage: Stage,
-    /// The socket may have something to read, or take something: until it says `WouldBlock`.
+    /// Whether the socket may have something to read, or room to write. True until it says `WouldBlock`.
     pub readable: bool,
     pub writable: bool,
-    /// Bytes of a `flood` still to be made.
+    /// Bytes of a `flood` that are not made yet.
     flood: u64,
 }
 
@@ -56,13 +57,13 @@ enum Stage {
 impl<S: Socket> Client<S> {
     /// A client that has just connected.
     pub fn new(socket: S, number: usize, now: Timestamp) -> Self {
-        // A small buffer, for many idle clients.
+        // A small buffer, because there are many idle clients.
         let handshake = Handshake::server(Some(crate::limits().read_buffer_size(4096)));
         let stage = Stage::Opening(handshake, now + HANDSHAKE_TIMEOUT);
         Self { number, socket, stage, readable: true, writable: true, flood: 0 }
     }
 
-    /// Moves bytes, then judges. When to come back if nothing happens; `None`: it is gone.
+    /// Moves bytes, then judges. Returns when to come back if nothing happens; `None` if the client is gone.
     pub fn turn(&mut self, args: &Args, config: Config, clock: Clock) -> Option<Timestamp> {
         if let Stage::Opening(handshake, deadline) = &mut self.stage {
             let now = clock.now();
@@ -74,7 +75,7 @@ impl<S: Socket> Client<S> {
                         return Some(*deadline);
                     }
                     _ => {
-                        // A refusal, where there is one.
+                        // A refusal, if there is one.
                         let _ = handshake.write_to(&mut self.socket);
                         return None;
                     }
@@ -91,7 +92,7 @@ impl<S: Socket> Client<S> {
             }
             self.stage = Stage::Open(Box::new(peer));
         }
-        // From before the reading: by later, more has come.
+        // The time is taken before the reading, because more may have come by a later time.
         let now = clock.now();
         self.write(clock);
         self.read(now);
@@ -107,7 +108,7 @@ impl<S: Socket> Client<S> {
         (!gone).then(|| peer.poll_timeout(now).unwrap_or(Timestamp::MAX))
     }
 
-    /// Whether to wait for something to read, and for room to write.
+    /// Whether to wait for something to read, and whether to wait for room to write.
     pub fn wants(&self, now: Timestamp) -> (bool, bool) {
         match &self.stage {
             Stage::Opening(handshake, _) => (true, handshake.wants_write()),
@@ -134,7 +135,7 @@ impl<S: Socket> Client<S> {
         let Stage::Open(peer) = &mut self.stage else { return };
         while self.writable && peer.wants_write() {
             match peer.write_to(&mut self.socket, clock.now()) {
-                // It failed. The peer's last messages may be unread.
+                // The write failed. The peer's last messages may be unread.
                 Ok(0) => self.readable = true,
                 Ok(_) => answer(peer, &mut self.flood, clock.now()),
                 Err(_) => self.writable = false,
@@ -142,7 +143,7 @@ impl<S: Socket> Client<S> {
         }
     }
 
-    /// Whether the client is gone.
+    /// Returns whether the client is gone.
     fn judge(&mut self, now: Timestamp, clock: Clock) -> bool {
         let Stage::Open(peer) = &mut self.stage else { return false };
         let mut gone = false;

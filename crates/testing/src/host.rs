@@ -17,25 +17,25 @@ use tungstenite::{Error, Message, WebSocket};
 
 use crate::raw_peer::{PATIENCE, Peer, millis};
 
-/// For peers that are to live: short intervals, and a timeout that no busy machine exceeds by itself.
+/// For peers that should live: short intervals, and a timeout that is longer than any delay of a busy machine.
 pub const fn brisk() -> ConfigBuilder {
     Config::builder().interval(millis(100)).timeout(millis(20_000)).close_timeout(millis(300))
 }
 
-/// For peers that are to live through `LONGER`, which is why their timeout is no longer than a busy machine needs.
+/// For peers that should live through `LONGER`: the timeout is no longer than a busy machine needs.
 pub const fn outlasted() -> ConfigBuilder {
     brisk().timeout(millis(3000))
 }
 
-/// Longer than silence may last if the timeout must be `outlasted`: interval and timeout, and some more.
+/// Longer than a peer may be silent with the settings of `outlasted`: more than interval and timeout together.
 pub const LONGER: Duration = millis(3500);
 
-/// For peers that must be given up in any case: nobody has to be quick.
+/// For peers that must be given up. Nobody has to be quick.
 pub const fn strict() -> ConfigBuilder {
     Config::builder().interval(millis(100)).timeout(millis(200)).close_timeout(millis(200))
 }
 
-/// One connection's server side, and what becomes of it.
+/// The server's side of one connection, and what it returns.
 pub struct Host<T> {
     address: SocketAddr,
     outcome: Receiver<T>,
@@ -50,18 +50,18 @@ impl<T: Send + 'static> Host<T> {
         thread::spawn(move || {
             let (stream, _) = listener.accept().unwrap();
             stream.set_nodelay(true).unwrap();
-            // The test has failed already where nobody listens.
+            // If nobody receives this, the test has failed already.
             let _ = report.send(serve(stream));
         });
         Self { address, outcome }
     }
 
-    /// Where it listens.
+    /// The port where it listens.
     pub const fn port(&self) -> u16 {
         self.address.port()
     }
 
-    /// A connected stream that waits no longer than `PATIENCE` for anything.
+    /// A connected stream. It waits no longer than `PATIENCE` for anything.
     pub fn dial(&self) -> TcpStream {
         let stream = TcpStream::connect(self.address).unwrap();
         stream.set_nodelay(true).unwrap();
@@ -73,7 +73,7 @@ impl<T: Send + 'static> Host<T> {
         Peer::shake_hands(self.dial())
     }
 
-    /// A WebSocket of tungstenite's.
+    /// A WebSocket of tungstenite.
     pub fn client(&self) -> WebSocket<TcpStream> {
         tungstenite::client("ws://localhost/", self.dial()).unwrap().0
     }
@@ -100,13 +100,13 @@ pub fn reader(config: Config) -> Host<Life> {
 pub fn echo(config: Config) -> Host<Life> {
     served(config, None, |life| {
         life.read_each(|socket, message| {
-            // The reading goes on: the end is its to report.
+            // `read_each` goes on to read, and reports the end.
             let _ = socket.send(message.clone());
         });
     })
 }
 
-/// A server that does as told, then reads until the end.
+/// A server that calls `act`, then reads until the end.
 pub fn served(
     config: Config,
     settings: Option<WebSocketConfig>,
@@ -158,7 +158,7 @@ impl<S: Transport> Watched<S> {
         }
     }
 
-    /// Lives to the end. The laws of every life are checked here.
+    /// Reads to the end. The laws of every life are checked here.
     pub fn life(mut self) -> Life {
         self.read_to_the_end();
         self.socket.finish();
@@ -172,7 +172,7 @@ impl<S: Transport> Watched<S> {
         assert_eq!(verdicts, [&Action::MarkOffline(offline.reason())], "{actions:?}");
         assert_eq!(actions.iter().filter(|action| **action == Action::Disconnect).count(), 1);
         assert!(self.socket.liveness().is_finished());
-        // The end is the end, however often one asks.
+        // The end stays the same, however often it is asked for.
         assert_eq!(self.socket.read().unwrap_err().reason(), offline.reason());
         let Err(SendError::Offline(refused)) = self.socket.send(Message::text("?")) else { panic!("sent") };
         assert_eq!(refused.reason(), offline.reason());
@@ -181,12 +181,12 @@ impl<S: Transport> Watched<S> {
     }
 }
 
-/// A socket some of whose first writes take next to nothing.
+/// A socket whose first writes take next to nothing.
 pub struct Stingy {
     pub stream: TcpStream,
-    /// From when on.
+    /// The writes are limited while this is true.
     pub armed: Arc<AtomicBool>,
-    /// So many of them, and so many bytes each: none is not now.
+    /// How many writes are limited, and how many bytes each may take. 0 bytes means: it would block.
     pub writes: usize,
     pub takes: usize,
 }
@@ -228,7 +228,7 @@ impl BlockingSocket for Stingy {
         self.stream.set_nonblocking(nonblocking)
     }
     fn wait(&self, read: bool, write: bool, timeout: Option<Duration>) -> io::Result<bool> {
-        // It says that it can take nothing, and says so again a moment later.
+        // The socket says that it can take nothing, and a moment later says so again.
         let timeout = if self.is_armed() { Some(millis(5)) } else { timeout };
         let writable = BlockingSocket::wait(&self.stream, read, write && !self.is_armed(), timeout)?;
         Ok(writable || self.is_armed())
@@ -250,7 +250,7 @@ pub struct Life {
 }
 
 impl Life {
-    /// The peer was there to the end, and closed properly.
+    /// The peer stayed to the end, and closed properly.
     #[track_caller]
     pub fn assert_closed_by_peer(&self) {
         assert_eq!(self.offline.reason(), Reason::PeerClosed(Some(1000)), "{self:?}");
@@ -258,7 +258,7 @@ impl Life {
     }
 }
 
-/// Reads and answers pings as tungstenite does, for a while; the data messages that came.
+/// Reads and answers pings for a while, as tungstenite does. Returns the data messages.
 pub fn live_for(client: &mut WebSocket<TcpStream>, time: Duration) -> Vec<Message> {
     let clock = Clock::new();
     let end = clock.now() + time;
@@ -276,7 +276,7 @@ pub fn live_for(client: &mut WebSocket<TcpStream>, time: Duration) -> Vec<Messag
     messages
 }
 
-/// Reads until it has answered so many pings more; the data messages that came.
+/// Reads until this number of pings has been answered. Returns the data messages.
 pub fn answer_pings(client: &mut WebSocket<TcpStream>, pings: usize) -> Vec<Message> {
     let (mut messages, mut answered) = (Vec::new(), 0);
     while answered < pings {
@@ -286,7 +286,7 @@ pub fn answer_pings(client: &mut WebSocket<TcpStream>, pings: usize) -> Vec<Mess
             Message::Pong(_) | Message::Close(_) | Message::Frame(_) => {}
         }
     }
-    // The last answer waits for the next read.
+    // tungstenite would send the last answer only with the next read.
     client.flush().unwrap();
     messages
 }

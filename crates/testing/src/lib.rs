@@ -15,6 +15,7 @@ mod process;
 mod program;
 pub mod raw_peer;
 mod recording;
+mod running;
 
 use std::time::Duration;
 
@@ -26,6 +27,7 @@ pub use process::Process;
 pub use program::Program;
 use raw_peer::{PATIENCE, millis, sleep};
 pub use recording::assert_replays;
+pub use running::{Lines, Running};
 
 /// The first word of each [`Reason`](liveness::Reason), as transcripts and programs name it.
 pub const REASONS: [&str; 9] = [
@@ -40,7 +42,7 @@ pub const REASONS: [&str; 9] = [
     "local-closed",
 ];
 
-/// Waits until it is so, and says how long it took.
+/// Waits until the condition holds, and returns how long it took.
 #[track_caller]
 pub fn eventually(what: &str, mut so: impl FnMut() -> bool) -> Duration {
     let clock = Clock::new();

@@ -11,14 +11,14 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::raw_peer::PATIENCE;
 
-/// A running process, killed at the end whatever the end is.
+/// A running process. It is killed when this is dropped.
 pub struct Process {
     child: Child,
     lines: Receiver<String>,
 }
 
 impl Process {
-    /// Its standard output is read, and its standard error too where the command has it piped.
+    /// Its standard output is read. Its standard error is read too if the command pipes it.
     pub fn start(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().expect("it starts");
         let (tell, lines) = channel();
@@ -47,7 +47,7 @@ impl Process {
         }
     }
 
-    /// Nothing of this is said for so long.
+    /// No line contains this for that long.
     #[track_caller]
     pub fn expect_no(&self, unwanted: &str, time: Duration) {
         let clock = Clock::new();
@@ -57,7 +57,7 @@ impl Process {
         }
     }
 
-    /// Waits for its end: its exit status, if it was not killed.
+    /// Waits for its end, and returns its exit status, if it was not killed.
     pub fn wait(&mut self) -> Option<i32> {
         self.child.wait().unwrap().code()
     }

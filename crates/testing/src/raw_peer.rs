@@ -1,4 +1,4 @@
-//! A peer that can do what no library would: raw frames on a raw socket.
+//! A peer that can do what no library allows: raw frames on a raw socket.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::thread;
@@ -17,11 +17,11 @@ pub const PONG: u8 = 10;
 pub const FIN: u8 = 0x80;
 const MASKED: u8 = 0x80;
 
-/// Longer than anything here takes on the slowest machine: what has not happened by then never will. A page may rest half a
-/// minute before it dials again.
+/// Longer than anything here takes on the slowest machine. What has not happened by then never will. A page may wait half
+/// a minute before it dials again.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The request that opens a WebSocket, key and all.
+/// The request that opens a WebSocket, with its key.
 pub const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n\
     Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
@@ -37,7 +37,7 @@ pub const fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// The start of a frame to a server. The mask is zero: no receiver can tell, and the payload needs no arithmetic.
+/// The start of a frame to a server. The mask is zero: the receiver cannot tell, and the payload needs no arithmetic.
 pub fn header(first: u8, len: u64) -> Vec<u8> {
     let mut header = unmasked_header(first, len);
     header[1] |= MASKED;
@@ -62,17 +62,17 @@ fn unmasked_header(first: u8, len: u64) -> Vec<u8> {
     header
 }
 
-/// A whole frame to a server, last of its message.
+/// A whole frame to a server. It is the last of its message.
 pub fn frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
     part(FIN | opcode, payload)
 }
 
-/// A whole frame to a server whose first byte is this one.
+/// A whole frame to a server, with this first byte.
 pub fn part(first: u8, payload: &[u8]) -> Vec<u8> {
     [header(first, payload.len() as u64), payload.to_vec()].concat()
 }
 
-/// A whole frame as only a server may send it.
+/// A whole frame as only a server may send it: without a mask.
 pub fn unmasked(opcode: u8, payload: &[u8]) -> Vec<u8> {
     [unmasked_header(FIN | opcode, payload.len() as u64), payload.to_vec()].concat()
 }
@@ -103,7 +103,7 @@ impl<S: Read + Write> Peer<S> {
         Self::accepted(stream)
     }
 
-    /// Hears that the `REQUEST`, which was sent, is granted.
+    /// Reads the response to `REQUEST`, which must accept it.
     pub fn accepted(stream: S) -> Self {
         let mut peer = Self(stream);
         let mut response = Vec::new();
@@ -121,7 +121,7 @@ impl<S: Read + Write> Peer<S> {
         self.0.write_all(bytes).unwrap();
     }
 
-    /// Writes this over and over, at this pace, until the other side has hung up.
+    /// Writes this again and again, at this pace, until the other side has hung up.
     #[track_caller]
     pub fn write_until_the_end(&mut self, bytes: &[u8], pace: Duration) {
         let clock = Clock::new();
@@ -132,7 +132,7 @@ impl<S: Read + Write> Peer<S> {
         }
     }
 
-    /// The next frame; `None` where the other side has ended, or reset, the connection.
+    /// The next frame; `None` if the other side has ended or reset the connection.
     #[track_caller]
     pub fn next_frame(&mut self) -> Option<Frame> {
         let mut start = [0; 2];
@@ -154,7 +154,7 @@ impl<S: Read + Write> Peer<S> {
         Some((start[0] & 0x0f, payload))
     }
 
-    /// The next frame of this kind; the others are dropped.
+    /// The next frame of this kind. Others are dropped.
     #[track_caller]
     pub fn next_of(&mut self, opcode: u8) -> Frame {
         loop {
@@ -165,7 +165,7 @@ impl<S: Read + Write> Peer<S> {
         }
     }
 
-    /// The Close that is the last frame, after which the connection really ends.
+    /// The Close must be the last frame. After it the connection must end.
     #[track_caller]
     pub fn final_close(&mut self) -> Frame {
         let close = self.next_of(CLOSE);

@@ -1,8 +1,8 @@
-//! Recordings, played again.
+//! Recordings, replayed.
 
 use liveness::transcript::Transcript;
 
-/// What was recorded can be read, and happens again.
+/// A recording can be read, and its replay agrees with it.
 #[track_caller]
 pub fn assert_replays(text: &str) {
     let life: Transcript = text.parse().unwrap_or_else(|error| panic!("{error}\n{text}"));

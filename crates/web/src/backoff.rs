@@ -1,4 +1,4 @@
-//! How long to wait between dials that fail, and what is drawn.
+//! How long to wait between dials that fail, and which part of the wait is random.
 
 use core::time::Duration;
 
@@ -15,7 +15,7 @@ impl Rng {
         Self(seed)
     }
 
-    /// The next one, of all numbers there are.
+    /// The next number, drawn from the whole of `u64`.
     pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut word = self.0;
@@ -25,15 +25,15 @@ impl Rng {
     }
 }
 
-/// A dial that fails at once is not to be followed by the next at once.
+/// A dial that fails at once must not be followed by the next one at once.
 const LEAST: Duration = Duration::from_millis(1);
 
-/// A page's backoff: the first wait is `first` long, each one twice the one before, up to `longest`; and each is longer than
-/// that by a share of itself that is drawn, because others have lost the same server. It never ends. Less than a
-/// millisecond counts as one.
+/// A page's backoff. The first wait is `first` long, and each following one twice the one before, up to `longest`. To each is
+/// added a random share of itself, because other pages have lost the same server. It never ends. Less than a millisecond
+/// counts as one millisecond.
 ///
-/// The crate's own [`Backoff`] shortens a wait by its draw. So this is the one from twice `first` to twice `longest`, each
-/// shortened by up to a half.
+/// The crate's own [`Backoff`] shortens a wait by its draw. So this is a [`Backoff`] from twice `first` to twice `longest`,
+/// each wait shortened by up to a half.
 pub fn page_backoff(first: Duration, longest: Duration, seed: u64) -> Backoff {
     let twice = |wait: Duration| wait.max(LEAST).saturating_add(wait.max(LEAST));
     Backoff::new(twice(first), twice(longest)).jitter(50).seeded(seed)

@@ -1,8 +1,8 @@
-//! What passes between a page and its machine: numbers only. One instance of the module is one link.
+//! What passes between a page and its machine: only numbers. One instance of the module is one link.
 //!
-//! Times are milliseconds on the page's monotonic clock, as `performance.now()` has them; `Infinity` is never. An input or a
-//! command is followed by [`poll`] until it returns 0, and by [`poll_timeout`]. What belongs to an action is asked for
-//! before the next poll.
+//! Times are milliseconds on the page's monotonic clock, as `performance.now()` returns them. `Infinity` is never. After an
+//! input or a command, call [`poll`] until it returns 0, and then [`poll_timeout`]. Ask for an action's values before the
+//! next poll.
 
 #![expect(unsafe_code, reason = "an export keeps its name; and what no thread shares is shared safely")]
 
@@ -17,7 +17,7 @@ use crate::backoff::{Rng, page_backoff};
 use crate::link::{Action, Link, Settings};
 use crate::words::{option, tell};
 
-/// The backoff's settings, and what seeds the next one.
+/// The backoff's settings, and a number that seeds the next backoff.
 #[derive(Clone, Copy)]
 struct Waits {
     first: Duration,
@@ -39,13 +39,13 @@ static WAITS: Kept<Cell<Waits>> =
     Kept(Cell::new(Waits { first: Duration::ZERO, longest: Duration::ZERO, rng: Rng::new(0) }));
 pub(crate) static LAST: Kept<Cell<Option<Action>>> = Kept(Cell::new(None));
 
-/// Nothing here panics on any input. Words about it would be as large as all the rest; the page sees a trap.
+/// Nothing here panics on any input. A panic message would be as large as everything else, so the page only sees a trap.
 #[panic_handler]
 fn panic(_: &PanicInfo<'_>) -> ! {
     core::arch::wasm32::unreachable()
 }
 
-/// Nothing, before there is a link.
+/// Does nothing before there is a link.
 #[inline(never)]
 fn page() -> Option<RefMut<'static, Page>> {
     RefMut::filter_map(LINK.0.try_borrow_mut().ok()?, Option::as_mut).ok()
@@ -62,7 +62,7 @@ fn backoff() -> Backoff {
     page_backoff(waits.first, waits.longest, seed)
 }
 
-/// A number that is none, or below zero, is zero; one that is too large is the far end, which never comes.
+/// NaN and numbers below zero count as zero. A number that is too large is the far end of time, which never comes.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "that is what the cast does")]
 fn whole(number: f64) -> u64 {
     number as u64
@@ -88,13 +88,13 @@ fn millis(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3
 }
 
-/// Whole milliseconds, as timers have them; and none too early, whatever a float has lost.
+/// Whole milliseconds, as timers need them. Rounded up, so that no timer is early, whatever a float has lost.
 #[expect(clippy::cast_precision_loss, reason = "whole milliseconds of three centuries fit")]
 fn whole_millis(at: Option<Timestamp>) -> f64 {
     at.map_or(f64::INFINITY, |at| at.as_nanos().div_ceil(1_000_000) as f64)
 }
 
-/// Makes the link, which dials at once, by the backoff that was set before. Follow with [`configure`].
+/// Makes the link, which dials at once, with the backoff that was set before. Call [`configure`] next.
 #[unsafe(no_mangle)]
 extern "C" fn start(seed: u64, stable_after: f64, dial_timeout: f64, max_spread: f64, now: f64) {
     let mut rng = Rng::new(seed);
@@ -111,8 +111,8 @@ extern "C" fn start(seed: u64, stable_after: f64, dial_timeout: f64, max_spread:
     }
 }
 
-/// Sets the heartbeat. 0, or the length of a text: the script's name of an option that is not longer than zero, as all must be.
-/// `steady`: the schedule. An end that never `asks` waits for no answer.
+/// Sets the heartbeat. Returns 0, or the length of a text: the script's name of an option that is not longer than zero, as
+/// all must be. `steady`: the schedule. An end that never `asks` waits for no answer.
 #[unsafe(no_mangle)]
 extern "C" fn configure(
     interval: f64,
@@ -146,23 +146,29 @@ extern "C" fn configure(
     }
 }
 
-/// Sets the backoff, from the next time on that it starts anew.
+/// Sets the backoff. It takes effect when the backoff next starts again.
 #[unsafe(no_mangle)]
 extern "C" fn set_backoff(first: f64, longest: f64) {
     WAITS.0.set(Waits { first: duration(first), longest: duration(longest), ..WAITS.0.get() });
 }
 
-/// 0: nobody waits for this socket any more.
+/// 0: nobody waits for this socket any more, and it must be closed.
 #[unsafe(no_mangle)]
 extern "C" fn opened(now: f64) -> i32 {
     i32::from(with(|link| link.opened(moment(now))))
 }
 
-/// The dial in progress failed.
-#[unsafe(no_mangle)]
-extern "C" fn failed(now: f64) {
-    with(|link| link.failed(moment(now)));
+/// Exports inputs and commands that bring only the time. [`Link`] describes each under its name.
+macro_rules! export {
+    ($($name:ident),+) => {$(
+        #[unsafe(no_mangle)]
+        extern "C" fn $name(now: f64) {
+            with(|link| link.$name(moment(now)));
+        }
+    )+};
 }
+
+export!(failed, message, ping, some_pong, wake, network_back, network_lost, probe, dial_now);
 
 #[unsafe(no_mangle)]
 extern "C" fn closed(code: u16, now: f64) {
@@ -170,33 +176,17 @@ extern "C" fn closed(code: u16, now: f64) {
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn message(now: f64) {
-    with(|link| link.message(moment(now)));
-}
-
-#[unsafe(no_mangle)]
-extern "C" fn ping(now: f64) {
-    with(|link| link.ping(moment(now)));
-}
-
-#[unsafe(no_mangle)]
 extern "C" fn pong(payload: u64, now: f64) {
     with(|link| link.pong(payload, moment(now)));
 }
 
-/// An answer that names no ping.
-#[unsafe(no_mangle)]
-extern "C" fn some_pong(now: f64) {
-    with(|link| link.some_pong(moment(now)));
-}
-
-/// Something was handed to the socket: its `bufferedAmount` before and after.
+/// Data was handed to the socket: its `bufferedAmount` before and after.
 #[unsafe(no_mangle)]
 extern "C" fn sent(before: f64, after: f64, now: f64) {
     with(|link| link.sent(whole(before), whole(after), moment(now)));
 }
 
-/// The ping was.
+/// The ping was handed to the socket.
 #[unsafe(no_mangle)]
 extern "C" fn ping_sent(before: f64, after: f64, now: f64) {
     with(|link| link.ping_sent(whole(before), whole(after), moment(now)));
@@ -208,35 +198,10 @@ extern "C" fn buffered(bytes: f64, now: f64) {
     with(|link| link.buffered(whole(bytes), moment(now)));
 }
 
-/// The calendar's time, and whether somebody looks at the page: before each [`poll`].
+/// The calendar's time, and whether the page is visible. Call it before each [`poll`].
 #[unsafe(no_mangle)]
 extern "C" fn look(wall: f64, is_seen: i32, now: f64) {
     with(|link| link.look(moment(wall), is_seen != 0, moment(now)));
-}
-
-#[unsafe(no_mangle)]
-extern "C" fn wake(now: f64) {
-    with(|link| link.wake(moment(now)));
-}
-
-#[unsafe(no_mangle)]
-extern "C" fn network_back(now: f64) {
-    with(|link| link.network_back(moment(now)));
-}
-
-#[unsafe(no_mangle)]
-extern "C" fn network_lost(now: f64) {
-    with(|link| link.network_lost(moment(now)));
-}
-
-#[unsafe(no_mangle)]
-extern "C" fn probe(now: f64) {
-    with(|link| link.probe(moment(now)));
-}
-
-#[unsafe(no_mangle)]
-extern "C" fn dial_now(now: f64) {
-    with(|link| link.dial_now(moment(now)));
 }
 
 #[unsafe(no_mangle)]
@@ -244,9 +209,9 @@ extern "C" fn hand_over(over: f64, now: f64) {
     with(|link| link.hand_over(duration(over), moment(now)));
 }
 
-/// What the application wants after the loss that was told last, or after the dial that is about to be reported as failed:
-/// 0 what is usual, 1 no more dials, 2 a dial; not sooner than `after`, and later by a draw of `spread`. Either may be
-/// `NaN`: what is usual; `not_before` too: nothing more.
+/// What the application wants after the loss that was reported last, or after the dial that is about to be reported as
+/// failed: 0 the usual, 1 no more dials, 2 a dial, not sooner than `after`, and later by a draw from `spread`. Either may be
+/// `NaN`, which means the usual. `NaN` in `not_before` means nothing more.
 #[unsafe(no_mangle)]
 extern "C" fn wish(kind: i32, after: f64, spread: f64, not_before: f64) {
     let wish = match (kind, planned()) {
@@ -271,11 +236,11 @@ fn given(millis: f64, otherwise: Duration) -> Duration {
 
 fn planned() -> OnClose {
     let code = loss_code();
-    // Of a dial that failed there is none.
+    // A dial that failed has no loss to report.
     if code == 0 { OnClose::AT_ONCE } else { with(|link| Some(link.plan(code))).unwrap_or(OnClose::Stop) }
 }
 
-/// What will follow from the loss that was told last: 0 how long the next dial waits at least, 1 how wide the draw is.
+/// What will follow from the loss that was reported last: 0 the least wait before the next dial, 1 the width of the draw.
 /// `Infinity`: no dial follows.
 #[unsafe(no_mangle)]
 extern "C" fn plan(which: i32) -> f64 {
@@ -285,7 +250,7 @@ extern "C" fn plan(which: i32) -> f64 {
     }
 }
 
-/// The code of the loss that was told last, as a browser counts it: 1006 where the server said none.
+/// The code of the loss that was reported last, as a browser counts it: 1006 if the server sent none.
 #[unsafe(no_mangle)]
 extern "C" fn loss_code() -> u16 {
     match LAST.0.get() {
@@ -294,19 +259,19 @@ extern "C" fn loss_code() -> u16 {
     }
 }
 
-/// Whether it was lost because the page slept, or its network changed.
+/// Whether the connection was lost because the page slept, or because its network changed.
 #[unsafe(no_mangle)]
 extern "C" fn is_alone(now: f64) -> i32 {
     i32::from(with(|link| link.is_alone(moment(now))))
 }
 
-/// A code that may not go on the wire counts as 1000.
+/// A code that must not be sent counts as 1000.
 #[unsafe(no_mangle)]
 extern "C" fn close(code: u16, now: f64) {
     with(|link| link.close(CloseCode::new(code).unwrap_or(CloseCode::NORMAL), moment(now)));
 }
 
-/// The next thing to do, as its place in the list of `liveness.js`; 0: nothing.
+/// The next action, as its place in the list of `liveness.js`; 0 means nothing.
 #[unsafe(no_mangle)]
 extern "C" fn poll(now: f64) -> i32 {
     let action = with(|link| link.poll(moment(now)));
@@ -330,7 +295,7 @@ extern "C" fn poll(now: f64) -> i32 {
     }
 }
 
-/// Of a ping.
+/// The payload of a ping.
 #[unsafe(no_mangle)]
 extern "C" fn payload() -> u64 {
     match LAST.0.get() {
@@ -339,11 +304,11 @@ extern "C" fn payload() -> u64 {
     }
 }
 
-/// With which to leave a socket, or with which the server closed it; 0: without any.
+/// The code with which to close a socket, or with which the server closed it; 0 means without a code.
 #[unsafe(no_mangle)]
 extern "C" fn code() -> u16 {
     match LAST.0.get() {
-        // A script may say no other code than these (WHATWG WebSockets, `close`).
+        // A script may only use these codes (WHATWG WebSockets, `close`).
         Some(Action::Leave(Some(code))) if matches!(code.get(), 1000 | 3000..) => code.get(),
         Some(Action::Offline(Reason::PeerClosed(Some(code))) | Action::End(GiveUpReason::Closed(code))) => {
             code
@@ -352,7 +317,7 @@ extern "C" fn code() -> u16 {
     }
 }
 
-/// Until when there is a wait.
+/// The end of the wait.
 #[unsafe(no_mangle)]
 extern "C" fn until() -> f64 {
     match LAST.0.get() {
@@ -361,7 +326,7 @@ extern "C" fn until() -> f64 {
     }
 }
 
-/// Of the round trip: 0 the latest, 1 the smoothed, 2 its variation, 3 the shortest.
+/// A part of the round trip: 0 the latest, 1 the smoothed, 2 its variation, 3 the shortest.
 #[unsafe(no_mangle)]
 extern "C" fn rtt(which: i32) -> f64 {
     let rtt = with(|link| link.rtt());

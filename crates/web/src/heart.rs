@@ -1,4 +1,4 @@
-//! The heartbeat of one connection, as its page shows it.
+//! The heartbeat of one connection, from the page's side.
 
 use liveness::{CloseCode, Config, Event, Liveness, Reason, Timestamp};
 
@@ -14,11 +14,11 @@ pub(crate) struct Heart {
     /// The newest ping, if its answer will be a round trip, and until it comes.
     sample_of: Option<u64>,
     sampled: bool,
-    /// The server has asked, and waits for an answer.
+    /// The server has asked, and its question is not answered yet.
     pub(crate) owes: bool,
-    /// When the connection stood.
+    /// The time when the connection stood.
     pub(crate) since: Timestamp,
-    /// What the socket's buffer held when it was last looked at; and what of it goes before the end of the ping.
+    /// What the socket's buffer held at the last look, and how much of that goes before the end of the ping.
     buffer: u64,
     ahead: u64,
     pub(crate) close_code: Option<CloseCode>,
@@ -42,7 +42,7 @@ impl Heart {
         }
     }
 
-    /// An event of the server's side: whatever it is, it ends the wait for an answer.
+    /// An event of the server. Whatever it is, it ends the wait for an answer.
     pub(crate) fn hear(&mut self, event: Event<'_>, now: Timestamp) {
         self.machine.handle(event, now);
         self.is_waiting = false;
@@ -56,7 +56,7 @@ impl Heart {
         }
     }
 
-    /// An answer that names no ping. Messages keep their order: it answers the oldest one.
+    /// An answer that names no ping. Messages keep their order, so it answers the oldest ping.
     pub(crate) fn some_pong(&mut self, now: Timestamp) {
         match self.machine.awaited() {
             Some(payload) => self.pong(u64::from_be_bytes(*payload.as_bytes()), now),
@@ -66,7 +66,7 @@ impl Heart {
 
     pub(crate) fn sent(&mut self, before: u64, after: u64, now: Timestamp) {
         self.buffered(before, now);
-        // Nothing before it: it is on its way, though a browser counts it until the end of the turn.
+        // Nothing is before it, so it is on its way, although a browser counts it until the end of the turn.
         if before == 0 {
             self.machine.handle(Event::Wrote, now);
         } else {
@@ -83,7 +83,7 @@ impl Heart {
         }
     }
 
-    /// What left the buffer has entered the transport.
+    /// Bytes that have left the buffer have entered the transport.
     pub(crate) fn buffered(&mut self, bytes: u64, now: Timestamp) {
         let written = self.buffer.saturating_sub(bytes);
         self.buffer = bytes;
@@ -99,13 +99,13 @@ impl Heart {
         }
     }
 
-    /// What waits for no look.
+    /// The next action that needs no look.
     pub(crate) fn news(&mut self) -> Option<Action> {
         if core::mem::take(&mut self.opened) {
             return Some(Action::Open);
         }
         if core::mem::take(&mut self.owes) {
-            // A peer that was given up for its flood of pings is answered no more.
+            // A peer that was given up because of its flood of pings gets no more answers.
             return self.machine.verdict().is_none().then_some(Action::Pong);
         }
         if core::mem::take(&mut self.sampled) {
@@ -121,7 +121,7 @@ impl Heart {
                 liveness::Action::MarkSuspect => return Some(Action::Suspect),
                 liveness::Action::SendPing(payload) => {
                     let payload = u64::from_be_bytes(*payload.as_bytes());
-                    // The machine's rule 3: no earlier one is awaited, or waits to be written.
+                    // The machine's rule 3: no earlier ping is awaited, or waits to be written.
                     let begins_the_wait = !self.is_waiting && self.ahead == 0;
                     self.sample_of = begins_the_wait.then_some(payload);
                     self.is_waiting = true;

@@ -1,16 +1,16 @@
 //! The page's end of a heartbeat: [`Liveness`](liveness::Liveness) and [`Reconnect`](liveness::Reconnect) joined into one
 //! machine, and compiled for browsers.
 //!
-//! A page's script can neither send nor see a WebSocket ping, and its socket does not say that the server is gone. So it asks
-//! in text messages, and either end may:
+//! A page's script can neither send nor see a WebSocket ping, and its socket does not say that the server is gone. So the
+//! page asks in text messages. Either end may ask:
 //!
 //! ```text
 //! ping 0123456789abcdef     16 hexadecimal digits, drawn by the end that asks
 //! pong 0123456789abcdef     the answer, with the same digits, at once
 //! ```
 //!
-//! Everything that is decided about them is decided in [`Link`]. `liveness.js` owns the sockets and the timer, and turns text
-//! into numbers and back; what passes between the two is in `exports.rs`, numbers only.
+//! [`Link`] makes every decision about them. `liveness.js` owns the sockets and the timer, and turns text into numbers and
+//! back. `exports.rs` has what passes between the two, which is only numbers.
 
 #![cfg_attr(target_family = "wasm", no_std)]
 

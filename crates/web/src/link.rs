@@ -1,4 +1,4 @@
-//! One connection that comes back: all that is decided about it.
+//! One connection that comes back, with every decision about it.
 
 use core::time::Duration;
 
@@ -9,74 +9,74 @@ use crate::backoff::Rng;
 use crate::heart::Heart;
 use crate::loss::{of_a_page, policy};
 
-/// What a page does: comes out of [`Link::poll`].
+/// What the page must do. [`Link::poll`] returns it.
 ///
-/// There are two sockets at most: the one that serves, and the one that is dialled.
+/// There are two sockets at most: the one in use, and the one that is dialled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "a dropped action is a socket never opened or never closed"]
 pub enum Action {
-    /// Open a socket. In a hand-over another one serves meanwhile.
+    /// Open a socket. In a hand-over another one is in use meanwhile.
     Dial,
-    /// A dial is under way, and nothing serves.
+    /// A dial is under way, and no socket is in use.
     Dialling,
-    /// The socket that was dialled stands, and serves from now on. Say hello.
+    /// The dialled socket stands, and is in use from now on. Say hello.
     Open,
     /// Ask the server, with this payload.
     Ping(u64),
     /// Answer the question that came last.
     Pong,
-    /// The server is there: once the socket stands, and again after a suspicion that it survived.
+    /// The server is there. Reported once the socket stands, and again after a suspicion that was wrong.
     Online,
-    /// It is late with an answer.
+    /// The server is late with an answer.
     Suspect,
-    /// It is gone.
+    /// The server is gone.
     Offline(Reason),
-    /// It has answered, and [`Link::rtt`] says how long that took.
+    /// The server has answered. [`Link::rtt`] says how long that took.
     Rtt,
-    /// Close the socket that served, with this code where there is one, and hear nothing of it any more.
+    /// Close the socket that was in use, with this code if there is one, and ignore its events from now on.
     Leave(Option<CloseCode>),
-    /// Drop the dial that is under way, and hear nothing of it any more.
+    /// Drop the dial that is under way, and ignore its events from now on.
     Abandon,
-    /// Close the socket that served until the newest one stood.
+    /// Close the socket that was in use before the newest one.
     Retire,
-    /// There is no connection until this moment, when the next dial is due; `None`: not before the network is back.
+    /// There is no connection until this moment, when the next dial is due. `None`: no dial before the network is back.
     Wait(Option<Timestamp>),
-    /// Nobody will dial, unless asked to.
+    /// No dial follows, unless somebody asks for one.
     End(GiveUpReason),
 }
 
-/// When a [`Link`] asks, gives up and dials.
+/// The times at which a [`Link`] asks, gives up and dials.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
-    /// Of the heartbeat: see [`Link::configure`] for what becomes of its `last_look` and `close_timeout`.
+    /// The heartbeat's settings. [`Link::configure`] says what becomes of its `last_look` and `close_timeout`.
     pub heartbeat: Config,
-    /// How long a connection must have stood for the backoff to start anew.
+    /// How long a connection must have stood before the backoff starts again.
     pub stable_after: Duration,
     /// How long a dial may take.
     pub dial_timeout: Duration,
-    /// How long the first dial after a loss waits at most for its turn among those who lost the same server.
+    /// The longest wait of the first dial after a loss, because other pages have lost the same server.
     pub max_spread: Duration,
 }
 
-/// What has arrived may wait behind the timer that looks for it: a browser's queues are served in any order. So a verdict waits
-/// this long for a second look.
+/// What has arrived may wait behind the timer that looks for it, because a browser may handle its queues in any order. So a
+/// verdict waits this long for a second look.
 pub(crate) const LAST_LOOK: Duration = Duration::from_millis(50);
-/// A look at both clocks every 2 s, and as much tolerance, while somebody looks at the page.
+/// Compares both clocks every 2 s, with as much tolerance, while the page is visible.
 const SEEN: SleepDetector = SleepDetector::DEFAULT;
-/// The timers of a page that nobody looks at ring once a minute, and a late one tells nothing: only clocks that part do.
+/// The timers of a hidden page ring once a minute, so a late timer says nothing. Only two clocks that differ do.
 const HIDDEN: SleepDetector = SleepDetector::new(Duration::MAX, Duration::from_secs(2));
-/// A dial whose time ran out while nobody looked for longer than this gets the same time again, once, because its success
-/// may be unread.
+/// A dial whose time ran out after nobody looked for longer than this gets the same time again, once. Its success may be
+/// unread.
 pub(crate) const LATE: Duration = Duration::from_secs(1);
-/// The flap of a network, a second for a probe that must wait, and a late timer: how much later than `probe_timeout` a loss
-/// may be found that came of a page's sleep.
+/// How much later than `probe_timeout` a loss may be found that comes from a page's sleep. It covers a short loss of the
+/// network, a second in which a probe must wait, and a late timer.
 const WAKING: Duration = Duration::from_secs(2);
 
 /// The connection of a page to its server.
 ///
-/// Inputs when something happened, then [`look`](Self::look), [`poll`](Self::poll) until `None`, then not before
-/// [`poll_timeout`](Self::poll_timeout): the same shape as the machines inside. `F` makes the backoff, each time that it
-/// starts anew.
+/// Report an input when something happened. Then call [`look`](Self::look), and [`poll`](Self::poll) until `None`. Then wait
+/// until [`poll_timeout`](Self::poll_timeout). The machines inside have the same shape. `F` makes the backoff each time that
+/// it starts again.
 #[derive(Debug)]
 pub struct Link<F> {
     pub(crate) settings: Settings,
@@ -85,26 +85,26 @@ pub struct Link<F> {
     pub(crate) reconnect: Reconnect<Backoff, F>,
     /// The dial that is under way.
     pub(crate) dial: Option<Hanging>,
-    /// The dial that the connection came of, and its heartbeat.
+    /// The dial that made the connection, and the connection's heartbeat.
     pub(crate) serving: Option<(Attempt, Heart)>,
     pub(crate) sleep: SleepDetector,
     pub(crate) is_seen: bool,
     /// The system says that there is no network.
     pub(crate) offline: bool,
-    /// Until this moment a loss is taken to be this client's alone: its page woke, its network changed, or a person asked.
+    /// Until this moment a loss counts as this client's alone: its page woke, its network changed, or a person asked.
     pub(crate) alone_until: Timestamp,
-    /// What the application wants after the loss that was just reported.
+    /// What the application wants after the loss that was reported last.
     pub(crate) wish: Option<OnClose>,
-    /// Told after what is told now.
+    /// The action to report after the current one.
     pub(crate) next: Option<Action>,
-    /// The wait that was told last.
+    /// The wait that was reported last.
     pub(crate) waiting: Option<Option<Timestamp>>,
-    /// The waits of those who begin again after an end, and whether the next one must wait.
+    /// The waits for people who begin again after an end, and whether the next one must wait.
     pub(crate) again: Backoff,
     pub(crate) must_wait: bool,
 }
 
-/// A dial, and when it is given up because the page woke in it.
+/// A dial, and when it is given up because the page woke while it was under way.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Hanging {
     pub(crate) attempt: Attempt,
@@ -113,7 +113,7 @@ pub(crate) struct Hanging {
 }
 
 impl<F: FnMut() -> Backoff + Clone> Link<F> {
-    /// One that dials at once. Give each another `seed`.
+    /// A link that dials at once. Each needs another `seed`.
     #[must_use]
     pub fn new(settings: Settings, mut backoff: F, seed: u64, now: Timestamp) -> Self {
         let mut rng = Rng::new(seed);
@@ -136,31 +136,31 @@ impl<F: FnMut() -> Backoff + Clone> Link<F> {
         }
     }
 
-    /// Another heartbeat, from now on: see [`Liveness::reconfigure`](liveness::Liveness::reconfigure).
+    /// Sets another heartbeat, from now on: see [`Liveness::reconfigure`](liveness::Liveness::reconfigure).
     ///
-    /// Whatever it says, a verdict waits 50 ms for its last look; the writing of a ping has a clock of its own; and the closing
-    /// handshake is the browser's affair, so the next dial does not wait for it.
+    /// Three things are fixed. A verdict waits 50 ms for its last look. The writing of a ping has its own clock. The browser
+    /// does the closing handshake, so the next dial does not wait for it.
     pub fn configure(&mut self, heartbeat: Config, now: Timestamp) {
         self.settings.heartbeat = of_a_page(heartbeat);
         let heartbeat = self.settings.heartbeat;
         self.with_heart(|heart| heart.machine.reconfigure(heartbeat, now));
     }
 
-    /// The socket that was dialled stands. False: nobody waits for it any more, and it must be closed.
+    /// The dialled socket stands. False: nobody waits for it any more, and it must be closed.
     #[must_use = "a socket that comes too late must be closed, or there will be too many"]
     pub fn opened(&mut self, now: Timestamp) -> bool {
         let Some(dial) = self.dial.take() else { return false };
         if !self.reconnect.connected(dial.attempt, now) {
             return false;
         }
-        // Whatever the system says: there is a network.
+        // There is a network, whatever the system says.
         self.offline = false;
         let heart = Heart::new(self.settings.heartbeat, self.rng.draw(), now);
         self.serving = Some((dial.attempt, heart));
         true
     }
 
-    /// The dial that is under way failed: no socket of it stood. [`wish`](Self::wish) before it says when to come back.
+    /// The dial under way failed: its socket never stood. Call [`wish`](Self::wish) before it to say when to dial again.
     pub fn failed(&mut self, now: Timestamp) {
         let wish = self.wish.take();
         if let Some(dial) = self.dial.take() {
@@ -171,10 +171,10 @@ impl<F: FnMut() -> Backoff + Clone> Link<F> {
         }
     }
 
-    /// The socket that serves is closed, with this code as the browser tells it (RFC 6455 7.1.5).
+    /// The socket in use is closed. The code is the browser's (RFC 6455 7.1.5).
     pub fn closed(&mut self, code: u16, now: Timestamp) {
         let event = match code {
-            // What the transport came to, and no Close frame said.
+            // No Close frame had this code. It describes how the transport ended.
             0 | 1006 | 1015 => Event::Eof,
             1005 => Event::Close(None),
             code => Event::Close(Some(code)),
@@ -187,16 +187,16 @@ impl<F: FnMut() -> Backoff + Clone> Link<F> {
         self.with_heart(|heart| heart.hear(Event::Data, now));
     }
 
-    /// The server asks, or tells that it lives.
+    /// The server asks, or says that it lives.
     pub fn ping(&mut self, now: Timestamp) {
         self.with_heart(|heart| {
             heart.hear(Event::Ping, now);
-            // RFC 6455 5.5.3: of several, the newest may be answered alone.
+            // RFC 6455 5.5.3: if there are several, only the newest must be answered.
             heart.owes = true;
         });
     }
 
-    /// The server answers this ping. So whatever woke the page has not cost it its connection.
+    /// The server answers this ping. So the page has not lost its connection, whatever woke it.
     pub fn pong(&mut self, payload: u64, now: Timestamp) {
         self.alone_until = Timestamp::ZERO;
         self.with_heart(|heart| heart.pong(payload, now));
@@ -213,23 +213,24 @@ impl<F: FnMut() -> Backoff + Clone> Link<F> {
         self.with_heart(|heart| heart.sent(before, after, now));
     }
 
-    /// The socket took the latest ping. Behind a large upload it leaves much later, and the wait for its answer begins then.
+    /// The socket took the latest ping. Behind a large upload the ping leaves much later. The wait for its answer begins
+    /// then.
     pub fn ping_sent(&mut self, before: u64, after: u64, now: Timestamp) {
         self.with_heart(|heart| heart.ping_sent(before, after, now));
     }
 
-    /// The socket's buffer holds so many bytes: to be said before each poll.
+    /// The socket's buffer holds this many bytes. Call it before each poll.
     pub fn buffered(&mut self, bytes: u64, now: Timestamp) {
         self.with_heart(|heart| heart.buffered(bytes, now));
     }
 
-    /// Looks at both clocks, and whether somebody looks at the page: to be said before each poll. Wakes a page that slept.
+    /// Compares both clocks, and notes whether the page is visible. Call it before each poll. It wakes a page that slept.
     pub fn look(&mut self, wall: Timestamp, is_seen: bool, now: Timestamp) {
         let slept = self.sleep.observe(now, wall).is_some();
         if is_seen != self.is_seen {
             self.is_seen = is_seen;
             self.sleep = if is_seen { SEEN } else { HIDDEN };
-            // From here on.
+            // The comparison starts here.
             let _ = self.sleep.observe(now, wall);
         }
         if slept {
@@ -237,10 +238,10 @@ impl<F: FnMut() -> Backoff + Clone> Link<F> {
         }
     }
 
-    /// The network is another, or the page runs, or is looked at, again: asks, with a short wait for the answer, and dials over
-    /// the new network.
+    /// The network changed, or the page runs or is visible again. Asks the server, with a short wait for the answer, and
+    /// dials over the new network.
     ///
-    /// What is lost because of it was lost alone: nobody is there to be spread from.
+    /// A connection that is lost because of this was lost alone, so the dial need not be spread.
     pub fn wake(&mut self, now: Timestamp) {
         if !self.offline {
             self.reconnect.network_changed(now);
@@ -248,7 +249,7 @@ impl<F: FnMut() -> Backoff + Clone> Link<F> {
         self.ask_alone(now);
         let due = now + self.settings.heartbeat.probe_timeout();
         if let Some(dial) = &mut self.dial {
-            // It may have been begun over the old network, where it never comes to anything.
+            // The dial may have begun over the old network, where it cannot succeed.
             (dial.due, dial.put_off) = (due, false);
         }
     }
@@ -259,23 +260,23 @@ impl<F: FnMut() -> Backoff + Clone> Link<F> {
         self.wake(now);
     }
 
-    /// The system says that there is no network: no dials until it says otherwise, or a person asks. A connection that stands is
-    /// asked whether that is so.
+    /// The system says that there is no network. There are no dials until it says otherwise, or a person asks. A connection
+    /// that stands is probed.
     pub fn network_lost(&mut self, now: Timestamp) {
         self.offline = true;
         self.reconnect.network_lost(now);
         self.probe(now);
     }
 
-    /// Asks now, or a second after the latest ping: see [`Liveness::probe`](liveness::Liveness::probe).
+    /// Asks now, or one second after the latest ping: see [`Liveness::probe`](liveness::Liveness::probe).
     pub fn probe(&mut self, now: Timestamp) {
         self.with_heart(|heart| heart.machine.probe(now));
     }
 
-    /// A person asks to dial now. Ends a wait; asks a server that is connected; and begins again after the end.
+    /// A person asks to dial now. Ends a wait, asks a server that is connected, and begins again after the end.
     ///
-    /// A page that begins again after the server ended it dials at once, and from then on as the backoff says, until a connection
-    /// was stable: a script that does so at each end is no faster than one that was never told to end.
+    /// A page that begins again after the server ended it dials at once. From then on it dials as the backoff says, until a
+    /// connection was stable. So a script that does this at each end is no faster than one that was never told to end.
     pub fn dial_now(&mut self, now: Timestamp) {
         if self.reconnect.is_finished() {
             return self.begin_again(now);
@@ -287,20 +288,20 @@ impl<F: FnMut() -> Backoff + Clone> Link<F> {
         }
     }
 
-    /// Dials while the connection serves, some time within `over`, and retires it when the new one stands: see
+    /// Dials while the connection is in use, some time within `over`, and closes it when the new one stands: see
     /// [`Reconnect::hand_over`].
     pub fn hand_over(&mut self, over: Duration, now: Timestamp) {
         self.reconnect.hand_over(over, now);
     }
 
-    /// The application wants out.
+    /// The application closes the link.
     pub fn close(&mut self, code: CloseCode, now: Timestamp) {
         self.with_heart(|heart| heart.machine.close(code, now));
         self.reconnect.stop(now);
     }
 
-    /// What the application wants after the loss that [`Action::Offline`] has just told, or after the dial that it is about to
-    /// report as [`failed`](Self::failed).
+    /// What the application wants after the loss that [`Action::Offline`] has just reported, or after the dial that it is
+    /// about to report as [`failed`](Self::failed).
     pub fn wish(&mut self, wish: Option<OnClose>) {
         self.wish = wish;
     }
@@ -311,7 +312,7 @@ impl<F: FnMut() -> Backoff + Clone> Link<F> {
         self.wish.unwrap_or_else(|| self.usual(code))
     }
 
-    /// The next thing to do, one at a time: call until `None`.
+    /// The next action. Call it until `None`.
     pub fn poll(&mut self, now: Timestamp) -> Option<Action> {
         if let Some(next) = self.next.take() {
             return Some(next);
@@ -338,7 +339,7 @@ impl<F: FnMut() -> Backoff + Clone> Link<F> {
         }
     }
 
-    /// When to poll next, if nothing happens before; `None`: not before something does.
+    /// When to poll next, if nothing happens before; `None` if nothing is due.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         let never = Timestamp::MAX;
@@ -367,7 +368,7 @@ impl<F: FnMut() -> Backoff + Clone> Link<F> {
         self.offline
     }
 
-    /// What is lost now is lost because the page slept, or because its network changed.
+    /// A loss now counts as lost because the page slept, or because its network changed.
     #[must_use]
     pub fn is_alone(&self, now: Timestamp) -> bool {
         now < self.alone_until
@@ -379,13 +380,13 @@ impl<F: FnMut() -> Backoff + Clone> Link<F> {
         self.serving.as_ref().and_then(|(_, heart)| heart.machine.rtt())
     }
 
-    /// Why it stands as it does, while there is a connection.
+    /// Why the connection's status is what it is, while there is a connection.
     #[must_use]
     pub fn report(&self, now: Timestamp) -> Option<Report> {
         self.serving.as_ref().map(|(_, heart)| heart.machine.report(now))
     }
 
-    /// Asks, and what comes to light by it was lost by this client alone.
+    /// Asks the server. A loss that this finds counts as this client's alone.
     fn ask_alone(&mut self, now: Timestamp) {
         let heartbeat = &self.settings.heartbeat;
         self.alone_until = now + heartbeat.probe_timeout().min(heartbeat.timeout()) + WAKING;

@@ -10,7 +10,7 @@ use liveness::{Config, Timestamp};
 use crate::link::{Action, Hanging, LAST_LOOK, LATE, Link, Settings};
 
 impl<F: FnMut() -> Backoff + Clone> Link<F> {
-    /// During a hand-over this is not reported, because the connection is in use.
+    /// During a hand-over this is not reported, because the old connection is still in use.
     pub(crate) fn dial(&mut self, attempt: Attempt) -> Action {
         self.dial = Some(Hanging { attempt, due: Timestamp::MAX, put_off: false });
         if self.serving.is_some() {
@@ -20,7 +20,7 @@ impl<F: FnMut() -> Backoff + Clone> Link<F> {
         Action::Dialling
     }
 
-    /// The page woke in this dial, and nothing has come of it since.
+    /// The page woke during this dial, and the dial has not ended since.
     pub(crate) fn hangs(&mut self, now: Timestamp) -> bool {
         let Some(dial) = self.dial.as_mut().filter(|dial| dial.due <= now && dial.due < Timestamp::MAX)
         else {
@@ -51,12 +51,13 @@ impl<F: FnMut() -> Backoff + Clone> Link<F> {
         } else {
             self.reconnect.closed(attempt, code, now);
         }
-        if self.dial.is_some() {
+        // After `close` a dial is only abandoned, so it is not reported.
+        if let DialStatus::Dialling(_) = self.reconnect.status() {
             self.next = Some(Action::Dialling);
         }
     }
 
-    /// What a close code means where nobody says otherwise.
+    /// What follows from a close code, unless the application says otherwise.
     pub(crate) fn usual(&self, code: u16) -> OnClose {
         match OnClose::by_code(code) {
             OnClose::Redial { at_least, spread } => {
@@ -88,17 +89,17 @@ impl<F: FnMut() -> Backoff + Clone> Link<F> {
         if !core::mem::replace(&mut self.must_wait, true) {
             self.again = (self.backoff)();
         } else if let Some(ReconnectAction::Dial(attempt)) = self.reconnect.poll(now) {
-            // As if that one had failed: it would come to the same end.
+            // Handle it as if this dial had failed, because it would end in the same way.
             let wait = self.again.next().unwrap_or(Duration::MAX);
             self.reconnect.failed_with(attempt, OnClose::after(wait), now);
         }
     }
 }
 
-/// With these a server ends one connection because it heard nothing of its client, and so does a path that broke. Other codes are
-/// said to all of its clients.
+/// A server uses these codes to end one connection, because it heard nothing from that client. A broken path causes them too.
+/// Other codes go to all of the server's clients.
 const fn is_about_one_client(code: u16) -> bool {
-    // 1005 is the bare close of most libraries, 1011 what python-websockets says when a pong is late, 3008 IANA's timeout.
+    // 1005 is the bare close of most libraries. python-websockets sends 1011 when a pong is late. 3008 is IANA's timeout.
     matches!(code, 1005 | 1006 | 1011 | 3008)
 }
 
@@ -109,10 +110,10 @@ pub(crate) fn policy(settings: &Settings) -> Policy {
         .max_spread(settings.max_spread)
 }
 
-/// Whatever the application wants, its page is no server.
+/// Whatever the application wants, its page stays a client.
 pub(crate) fn of_a_page(heartbeat: Config) -> Config {
     let page =
         heartbeat.for_drivers().to_builder().last_look(LAST_LOOK).close_timeout(Duration::ZERO).build();
-    // Both are within the rules.
+    // Both are within the valid range.
     page.unwrap_or(heartbeat)
 }

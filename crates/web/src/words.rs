@@ -1,4 +1,5 @@
-//! Words for the page: why something was done, what is thought of the server. A text is left in memory, and its place is asked for.
+//! Texts for the page: why something was done, and what is known about the server. A text is left in memory, and the page
+//! asks for its place.
 
 #![expect(unsafe_code, reason = "an export keeps its name")]
 
@@ -12,10 +13,10 @@ use crate::link::Action;
 
 static TEXT: Kept<Cell<Text>> = Kept(Cell::new(Text::EMPTY));
 
-/// As much as a report needs at most, and more.
+/// More than the longest report.
 const LONGEST_TEXT: usize = 512;
 
-/// Words on their way to the page; what does not fit is cut off. They are all ASCII.
+/// A text on its way to the page. What does not fit is cut off. All texts are ASCII.
 #[derive(Clone, Copy)]
 struct Text {
     bytes: [u8; LONGEST_TEXT],
@@ -36,7 +37,7 @@ impl Write for Text {
     }
 }
 
-/// Leaves words where [`text`] finds them, and says how many bytes they are.
+/// Leaves a text where [`text`] finds it, and returns its length in bytes.
 pub(crate) fn tell(words: fmt::Arguments<'_>) -> usize {
     let mut text = Text::EMPTY;
     let _ = text.write_fmt(words);
@@ -54,12 +55,12 @@ pub(crate) fn option(field: &str) -> &str {
     }
 }
 
-/// Why: of `offline` a name and a line for people, of the end a line, and of a wait that the system has the end of. The length of the text, whose lines are divided by a
-/// line feed.
+/// The reason. `offline` has two lines, which a line feed divides: a name, and a sentence for people. The end has one line,
+/// and so has a wait that the system will end. Returns the length of the text.
 #[unsafe(no_mangle)]
 extern "C" fn explain() -> usize {
     match LAST.0.get() {
-        // Only a server that counts our silence says so: it took us for dead, and here we are.
+        // Only a server that counts our silence sends this. It took us for dead, and we are not.
         Some(Action::Offline(Reason::PeerClosed(Some(3008)))) => {
             tell(format_args!("given-up\nthe server heard nothing of this page for too long"))
         }
@@ -72,18 +73,18 @@ extern "C" fn explain() -> usize {
     }
 }
 
-/// What is thought of the server, and why, while there is a connection: the length of the text.
+/// What is known about the server, and why, while there is a connection. Returns the length of the text.
 #[unsafe(no_mangle)]
 extern "C" fn report(now: f64) -> usize {
     with(|link| link.report(moment(now)).map_or(0, |report| tell(format_args!("{report}"))))
 }
 
-/// As transcripts call it, without the code.
+/// As transcripts name it, without the code.
 fn name(reason: Reason) -> impl fmt::Display {
     if let Reason::PeerClosed(_) = reason { Reason::PeerClosed(None) } else { reason }
 }
 
-/// Where the text is that was told last.
+/// Where the latest text is.
 #[unsafe(no_mangle)]
 extern "C" fn text() -> *const u8 {
     TEXT.0.as_ptr().cast_const().cast()

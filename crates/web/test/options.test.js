@@ -310,3 +310,14 @@ test("to close what has ended changes nothing; an address that fails in a hand-o
   moved.handOver();
   assert.deepEqual([asked, moved.state, moved.why], [2, "online", before]);
 });
+
+test("to close when the new connection of a hand-over stands leaves neither of the two open", async () => {
+  const { world, live } = await connected();
+  world.answers();
+  world.live(40_000);
+  live.handOver();
+  assert.equal(world.sockets.length, 2);
+  live.addEventListener("open", () => live.close());
+  world.latest.open();
+  assert.deepEqual([live.state, world.sockets.map(({ readyState }) => readyState)], ["ended", [3, 3]]);
+});

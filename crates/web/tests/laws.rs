@@ -1,4 +1,4 @@
-//! What no life of a page can break.
+//! The laws of every life of a page.
 
 use std::time::Duration;
 
@@ -22,10 +22,10 @@ fn backoff() -> Backoff {
 
 type Page = Link<fn() -> Backoff>;
 
-/// Probes are that far from the ping before.
+/// How long after the ping before it a probe may come.
 const PROBES_APART: Duration = millis(1000);
 
-/// Asks after 5 s, suspects after 1 s, gives up after 2 s.
+/// Asks after 5 s, suspects 1 s later, gives up 2 s after asking.
 fn page(seed: u64) -> Page {
     let heartbeat = Config::builder()
         .interval(millis(5000))
@@ -42,7 +42,7 @@ fn page(seed: u64) -> Page {
     Link::new(settings, backoff, seed, at(0))
 }
 
-/// A server that answers each ping in less than 2 s, and what of it is on its way.
+/// A server that answers each ping in less than 2 s, and its answers under way.
 struct Prompt {
     rng: Rng,
     arrivals: Vec<(Timestamp, u64)>,
@@ -50,7 +50,7 @@ struct Prompt {
 }
 
 impl Prompt {
-    /// The timer's part of a turn. Nothing that has arrived is heard in it.
+    /// The timer's part of a turn. It handles nothing that has arrived.
     fn look(&mut self, page: &mut Page, now: Timestamp) -> Result<(), TestCaseError> {
         while let Some(action) = page.poll(now) {
             prop_assert!(!matches!(action, Action::Offline(_)), "{:?} at {}", action, now);
@@ -72,7 +72,7 @@ impl Prompt {
         });
     }
 
-    /// Awake: what arrives is heard at once, then it looks, whenever it is due.
+    /// Awake: handles at once what arrives, then looks whenever that is due.
     fn live(&mut self, page: &mut Page, from: Timestamp, end: Timestamp) -> Result<(), TestCaseError> {
         let mut now = from;
         loop {
@@ -87,12 +87,12 @@ impl Prompt {
     }
 }
 
-/// What can befall a page.
+/// What can happen to a page.
 #[derive(Clone, Copy, Debug)]
 enum Step {
-    /// Time passes, and it looks when it should.
+    /// Time passes, and the page looks when it should.
     Live(u64),
-    /// Time passes, and it does not.
+    /// Time passes, and the page does not look.
     Sleep(u64),
     Opened,
     Closed(u16),
@@ -144,18 +144,18 @@ fn wish() -> impl Strategy<Value = OnClose> {
     prop_oneof![Just(OnClose::Stop), Just(OnClose::AT_ONCE), Just(OnClose::after(millis(40_000)))]
 }
 
-/// Watches a life, and objects.
+/// Watches a life, and fails if a law is broken.
 #[derive(Default)]
 struct Witness {
-    /// A socket is dialled; another serves.
+    /// A socket is dialled while another is in use.
     dialled: bool,
     serves: bool,
-    /// One was in use until this one stood, and must be closed.
+    /// A socket was in use until the new one stood, and must be closed.
     to_retire: bool,
-    /// `Open` was reported for the one in use.
+    /// `Open` was reported for the socket in use.
     open: bool,
     hidden: bool,
-    /// The system says that there is no network, and nobody has asked since.
+    /// The system says that there is no network, and nobody has asked for a dial since.
     lost: bool,
     hand_overs: usize,
     online: Option<bool>,
@@ -163,18 +163,18 @@ struct Witness {
     ended: bool,
     /// The payload of the newest ping, and when it was handed out.
     ping: Option<(u64, Timestamp)>,
-    /// How far a ping is from the one before, at least: a probe's second, or the shortest wait of the heartbeat.
+    /// The least distance between two pings: a probe's second, or the shortest wait of the heartbeat.
     apart: Duration,
-    /// Pings that came sooner, since the server was heard.
+    /// Pings that came sooner than that since the server was heard.
     sooner: usize,
-    /// What the socket holds.
+    /// How many bytes the socket's buffer holds.
     buffer: u64,
     dials: usize,
     verdicts: usize,
 }
 
 impl Witness {
-    /// Of a [`page`].
+    /// The bound of a [`page`].
     fn new() -> Self {
         Self { apart: PROBES_APART, ..Self::default() }
     }
@@ -183,7 +183,7 @@ impl Witness {
         match action {
             Action::Dial => {
                 assert!(!self.dialled && !self.to_retire && !self.ended, "two dials");
-                assert!(!self.lost, "it dials where there is no network");
+                assert!(!self.lost, "it dials without a network");
                 (self.dialled, self.dials) = (true, self.dials + 1);
             }
             Action::Dialling => assert!(!self.serves && !self.ended),
@@ -205,7 +205,7 @@ impl Witness {
                 if self.ping.is_some_and(|(_, before)| now < before + self.apart) {
                     self.sooner += 1;
                 }
-                // The one of a page that was not looking.
+                // A page that was not looking may send one such ping.
                 assert!(self.sooner <= 1, "a burst of pings");
                 self.ping = Some((payload, now));
             }
@@ -247,10 +247,10 @@ impl Witness {
             assert!(count <= 10, "without end");
         }
         assert!(!self.to_retire, "two connections outlive a turn");
-        assert!(page.poll_timeout().is_none_or(|due| due > now), "it fires for nothing");
+        assert!(page.poll_timeout().is_none_or(|due| due > now), "its timer fires needlessly");
     }
 
-    /// It looks when it should.
+    /// The page looks when it should.
     fn live(&mut self, page: &mut Page, end: Timestamp, now: &mut Timestamp) {
         while let Some(due) = page.poll_timeout().filter(|due| *due <= end) {
             *now = due;
@@ -264,7 +264,7 @@ impl Witness {
             Step::Live(time) => self.live(page, *now + millis(time), now),
             Step::Sleep(time) => *now += millis(time),
             Step::Opened if self.dialled => {
-                assert!(page.opened(*now), "it was dialled and not left");
+                assert!(page.opened(*now), "it was dialled, and never left");
                 self.lost = false;
                 (self.dialled, self.to_retire) = (false, self.serves);
                 (self.serves, self.open) = (true, false);
@@ -330,8 +330,9 @@ impl Witness {
 }
 
 proptest! {
-    /// Two sockets at most, and at the end of a turn one connection; never none because of a hand-over; no dial while the system
-    /// is offline; online first and offline once for each; no burst of pings; no call for nothing; one end.
+    /// At most two sockets at a time, and one connection at the end of a turn. A hand-over never leaves the page without a
+    /// connection. No dial while the system is offline. Each connection is online first, and offline once. No burst of pings,
+    /// no needless call, one end.
     #[test]
     fn no_life_breaks_the_promises(steps in proptest::collection::vec(step(), 1..120), seed: u64) {
         let mut page = page(seed);
@@ -341,9 +342,9 @@ proptest! {
         }
     }
 
-    /// A server that answers in time is never given up, however long the page sleeps, wherever in its cycle, and though on waking
-    /// its timer is served before what has arrived, and whether or not it is told that it woke; if it is awake for a moment
-    /// between two sleeps.
+    /// A server that answers in time is never given up, however long the page sleeps, and wherever in its cycle. On waking
+    /// the page may handle its timer before what has arrived, and it may or may not be told that it woke. It must be awake
+    /// for a moment between two sleeps.
     #[test]
     fn a_server_that_answers_in_time_is_never_offline(
         seed: u64,
@@ -369,7 +370,7 @@ proptest! {
         prop_assert!(server.pings > 0 || now < at(7000));
     }
 
-    /// A server that falls silent is offline within the bound, and no sooner than its answer is overdue, for a page that is awake.
+    /// A server that falls silent is offline within the bound, and not before its answer is overdue, if the page is awake.
     #[test]
     fn a_silent_server_is_offline_within_the_bound(
         seed: u64,
@@ -400,7 +401,7 @@ proptest! {
     }
 }
 
-/// When it says that the server is gone, of which nothing is heard.
+/// When a page reports the loss of a server that sends nothing.
 fn silent_until(page: &mut Page, end: Timestamp) -> Option<Timestamp> {
     while let Some(due) = page.poll_timeout().filter(|due| *due <= end) {
         while let Some(action) = page.poll(due) {
@@ -415,7 +416,7 @@ fn silent_until(page: &mut Page, end: Timestamp) -> Option<Timestamp> {
     None
 }
 
-/// The interesting things do happen in such lives.
+/// The interesting cases do happen in such lives.
 #[test]
 fn random_lives_have_dials_and_verdicts() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();

@@ -1,4 +1,4 @@
-//! What a page's end does about a loss, a sleep, a network that goes and comes, and a hand-over: on a simulated clock.
+//! What a page's end does about a loss, a sleep, a network that goes and comes, and a hand-over. The clock is simulated.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ fn page() -> Page {
     Link::new(settings, backoff as _, 7, at(0))
 }
 
-/// A wall clock that runs as the page's own does.
+/// A wall clock that runs like the page's own.
 const BORN: Duration = secs(1_700_000_000);
 
 #[track_caller]
@@ -47,11 +47,11 @@ fn turn_with(page: &mut Page, wall: Timestamp, is_seen: bool, now: Timestamp) ->
         }
         actions.push(action);
     }
-    assert!(page.poll_timeout().is_none_or(|due| due > now), "it fires for nothing");
+    assert!(page.poll_timeout().is_none_or(|due| due > now), "its timer fires needlessly");
     actions
 }
 
-/// Looks whenever it is due; what it did, and when.
+/// Looks whenever it is due. Returns what the page did, and when.
 fn live(page: &mut Page, end: Timestamp) -> Vec<(Timestamp, Action)> {
     let mut life = Vec::new();
     while let Some(due) = page.poll_timeout().filter(|due| *due <= end) {
@@ -68,7 +68,7 @@ fn is_dial(action: Action) -> bool {
     action == Action::Dial
 }
 
-/// The server said something at this moment, until when the page looked in time.
+/// The server was heard at this moment. Until then the page looked in time.
 fn heard(page: &mut Page, now: Timestamp) {
     for second in 0.. {
         let next = at(second * 1000);
@@ -94,7 +94,7 @@ fn connected() -> Page {
 fn a_clock_that_stood_still_is_found_out_and_the_dead_server_is_left_within_eight_seconds() {
     let mut page = connected();
     heard(&mut page, at(10_000));
-    // Ten minutes by the calendar, and two seconds by the page's own clock.
+    // Ten minutes pass by the calendar, but two seconds by the page's own clock.
     let woken = at(12_000);
     let actions = turn_with(&mut page, woken + BORN + secs(598), true, woken);
     assert!(matches!(actions[..], [Action::Ping(_)]), "{actions:?}");
@@ -112,11 +112,11 @@ fn a_page_that_nobody_looks_at_takes_a_late_timer_for_no_sleep() {
     let mut page = connected();
     assert_eq!(turn_with(&mut page, at(1000) + BORN, false, at(1000)), []);
     page.message(at(1000));
-    // Its timers ring once a minute: one ping of the schedule, with the long wait.
+    // A hidden page's timers ring once a minute. So this is one scheduled ping, with the long wait.
     let actions = turn_with(&mut page, at(61_000) + BORN, false, at(61_000));
     assert!(matches!(actions[..], [Action::Ping(_)]));
     assert!(!page.is_alone(at(61_000)));
-    // The same while it is seen is a sleep.
+    // The same while the page is visible is a sleep.
     let mut seen = connected();
     seen.message(at(1000));
     turn(&mut seen, at(1000));
@@ -130,11 +130,11 @@ fn while_the_system_is_offline_nothing_is_dialled_and_at_once_when_it_is_back() 
     heard(&mut page, at(40_000));
     page.network_lost(at(50_000));
     assert!(matches!(turn(&mut page, at(50_000))[..], [Action::Ping(_)]), "it asks whether that is so");
-    // The system sees the page, and wakes it, and says nothing of a network.
+    // The system shows the page and wakes it, but says nothing about a network.
     page.wake(at(51_000));
     let life = live(&mut page, at(3_600_000));
     let offline = moment_of(&life, |action| matches!(action, Action::Offline(Reason::PingTimeout)));
-    assert_eq!(offline, Some(at(55_050)), "a wait that was cut short is not begun anew: {life:?}");
+    assert_eq!(offline, Some(at(55_050)), "a wait that was cut short does not begin again: {life:?}");
     assert_eq!(moment_of(&life, is_dial), None);
     assert_eq!(moment_of(&life, |action| action == Action::Wait(None)), offline);
     assert!(page.is_offline());
@@ -156,7 +156,7 @@ fn a_network_that_flaps_is_not_dialled_at_the_rate_of_its_flaps() {
         }
         if tenth % 2 == 0 { page.network_lost(now) } else { page.network_back(now) }
     }
-    // Five, and one every 30 s, in addition to the backoff's own between two flaps.
+    // Five, and one more every 30 s, in addition to the backoff's own dials between two losses of the network.
     assert!((25..=130).contains(&dials), "{dials}");
 }
 
@@ -170,14 +170,14 @@ fn a_dial_that_the_page_woke_in_has_as_long_as_a_probe() {
     assert_eq!(live(&mut page, at(12_999)), []);
     let anew: Vec<_> = live(&mut page, at(13_000)).into_iter().map(|(_, action)| action).collect();
     assert_eq!(anew, [Action::Abandon, Action::Dialling, Action::Dial]);
-    // One that succeeds in that time is left alone.
+    // A dial that succeeds in that time is left alone.
     let mut page = self::page();
     turn(&mut page, at(0));
     page.wake(at(8000));
     turn(&mut page, at(8000));
     assert!(page.opened(at(12_900)));
     assert_eq!(moment_of(&live(&mut page, at(14_000)), |action| action == Action::Abandon), None);
-    // If nobody looked when the time ran out, its success may be unread: a second look, once.
+    // If the page did not look when the time ran out, the dial's success may be unread. It gets the same time again, once.
     let mut page = self::page();
     turn_with(&mut page, at(0) + BORN, false, at(0));
     page.wake(at(1000));
@@ -209,7 +209,7 @@ fn a_hand_over_that_fails_leaves_the_connection_and_tries_again() {
     page.message(at(61_000));
     let life = live(&mut page, at(62_200));
     assert!(moment_of(&life, is_dial).is_some(), "{life:?}");
-    // And where the old one is lost meanwhile, that is a loss, and the dial is what the page waits for.
+    // If the old connection is lost meanwhile, that is a loss, and the page then waits for the dial.
     page.closed(1006, at(62_300));
     let gone = Action::Offline(Reason::TransportClosed);
     assert_eq!(turn(&mut page, at(62_300)), [gone, Action::Leave(None), Action::Dialling]);
@@ -239,7 +239,7 @@ fn whoever_begins_again_after_each_end_waits_as_the_backoff_says() {
     for (wait, least) in waits.iter().zip(least) {
         assert!((least..=2 * least).contains(wait), "{waits:?}");
     }
-    // A connection that was stable is a new beginning.
+    // After a connection that was stable the backoff starts again.
     page.message(now + secs(31));
     turn(&mut page, now + secs(31));
     page.closed(1000, now + secs(31));
@@ -265,7 +265,7 @@ fn what_the_application_wants_of_a_loss_is_done() {
     assert_eq!(lost(1000, OnClose::after(secs(60))), (false, Some(at(100_000))));
     let (_, spread) = lost(1012, OnClose::after(secs(5)).spread_over(secs(100)));
     assert!((at(45_000)..=at(145_000)).contains(&spread.unwrap()));
-    // A network that changes does not shorten what was asked for.
+    // A change of the network does not shorten a wait that the server asked for.
     let mut page = page();
     turn(&mut page, at(0));
     page.wish(Some(OnClose::after(secs(120))));
@@ -283,7 +283,7 @@ fn a_person_who_asks_a_dead_connection_dials_when_a_probe_has_had_its_time() {
     page.dial_now(at(61_000));
     let life = live(&mut page, at(70_000));
     assert_eq!(moment_of(&life, is_dial), Some(at(66_050)), "{life:?}");
-    // One whose server answers is not disturbed.
+    // A connection whose server answers is not disturbed.
     let mut page = connected();
     page.dial_now(at(2000));
     let [Action::Ping(payload)] = turn(&mut page, at(2000))[..] else { panic!("it does not ask") };
@@ -315,14 +315,15 @@ fn after_the_end_nothing_is_waited_for() {
 
 #[test]
 fn the_system_is_not_believed_where_a_dial_succeeds_or_a_person_asks() {
-    // A dial that was under way when the network went succeeds: there is a network, and the next loss is dialled.
+    // A dial that was under way when the network went succeeds. So there is a network, and the next loss is followed by a
+    // dial.
     let mut page = page();
     turn(&mut page, at(0));
     page.network_lost(at(100));
     assert!(page.opened(at(200)));
     assert!(!page.is_offline());
     turn(&mut page, at(200));
-    // After the end it is a person who begins again, whatever the system says.
+    // After the end a person may begin again, whatever the system says.
     page.network_lost(at(300));
     page.closed(1000, at(300));
     turn(&mut page, at(300));
@@ -338,7 +339,7 @@ fn a_dial_is_put_off_for_a_late_look_once() {
     page.wake(at(1000));
     assert_eq!(turn_with(&mut page, at(1000) + BORN, false, at(1000)), []);
     assert_eq!(turn_with(&mut page, at(7001) + BORN, false, at(7001)), []);
-    // As late again, and it is over.
+    // The same delay again, and the dial is over.
     assert_eq!(turn_with(&mut page, at(9500) + BORN, false, at(9500))[0], Action::Abandon);
 }
 

@@ -21,7 +21,7 @@ fn backoff() -> Backoff {
 
 type Page = Link<fn() -> Backoff>;
 
-/// Asks after 5 s, suspects after 1 s, gives up after 2 s.
+/// Asks after 5 s, suspects 1 s later, gives up 2 s after asking.
 fn settings() -> Settings {
     let heartbeat = Config::builder()
         .interval(millis(5000))
@@ -37,7 +37,7 @@ fn settings() -> Settings {
     }
 }
 
-/// Asks after a minute, gives up after half a minute.
+/// Asks after a minute, gives up half a minute later.
 fn slow() -> Config {
     Config::builder().interval(millis(60_000)).timeout(millis(30_000)).jitter(0).build().unwrap()
 }
@@ -46,7 +46,7 @@ fn page() -> Page {
     Link::new(settings(), backoff, 7, at(0))
 }
 
-/// What it does now, one word each.
+/// What the page does now, one word each.
 #[track_caller]
 fn polled(page: &mut Page, now: Timestamp) -> String {
     let mut words = String::new();
@@ -76,11 +76,11 @@ fn polled(page: &mut Page, now: Timestamp) -> String {
             }
         };
     }
-    assert!(page.poll_timeout().is_none_or(|due| due > now), "it would be called for nothing");
+    assert!(page.poll_timeout().is_none_or(|due| due > now), "it would be called needlessly");
     words.trim_end().to_owned()
 }
 
-/// One that is connected, and asks when it has been silent.
+/// A page that is connected, and asks after a silence.
 fn connected() -> Page {
     let mut page = page();
     assert_eq!(polled(&mut page, at(0)), "dialling dial");
@@ -89,7 +89,7 @@ fn connected() -> Page {
     page
 }
 
-/// Polls when it is due, and tells what came of it and when, in milliseconds, until `end`.
+/// Polls when it is due until `end`. Returns what came of it and when, in milliseconds.
 fn lived(page: &mut Page, end: Timestamp) -> Vec<(u64, String)> {
     let mut life = Vec::new();
     while let Some(due) = page.poll_timeout().filter(|due| *due <= end) {
@@ -101,7 +101,7 @@ fn lived(page: &mut Page, end: Timestamp) -> Vec<(u64, String)> {
     life
 }
 
-/// The payload of the ping that it sends when it is asked to.
+/// The payload of the ping that the page sends when it is told to ask.
 #[track_caller]
 fn probed(page: &mut Page, now: Timestamp) -> u64 {
     page.probe(now);
@@ -124,7 +124,7 @@ fn a_server_that_says_nothing_is_asked_then_suspect_then_given_up_and_dialled_ag
     assert_eq!(life[1], (3050, "offline:ping-timeout leave:3008 wait".to_owned()));
     assert_eq!(life.len(), 2);
     let dial = lived(&mut page, at(20_000));
-    // Young: 1 to 2 s of backoff, and a part of 5 s.
+    // The connection was young: the wait is 1 to 2 s of backoff, and a part of 5 s.
     assert_eq!(dial[0].1, "dialling dial");
     assert!((4050..=10_050).contains(&dial[0].0), "{dial:?}");
 }
@@ -192,7 +192,7 @@ fn the_answer_to_a_ping_that_others_are_awaited_or_written_before_is_no_round_tr
     page.pong(second, at(2040));
     assert_eq!(polled(&mut page, at(2040)), "");
     assert_eq!(page.rtt(), None);
-    // One that never leaves, though the server talks; the page sleeps, and asks anew on waking.
+    // This ping never leaves, although the server talks. The page sleeps, and asks again on waking.
     page.probe(at(3040));
     assert!(matches!(page.poll(at(3040)), Some(Action::Ping(_))));
     page.ping_sent(8_000_000, 8_000_021, at(3040));
@@ -222,7 +222,7 @@ fn a_person_who_looks_on_learns_within_probe_timeout() {
     page.configure(hasty(settings().heartbeat), at(0));
     probed(&mut page, at(1000));
     assert_eq!(lived(&mut page, at(1550)), [(1550, "offline:ping-timeout leave:3008 wait".to_owned())]);
-    // The answer to a ping of the schedule may take longer, until the page is looked at, or wakes.
+    // The answer to a scheduled ping may take longer, until the page is visible again or wakes.
     let mut page = connected();
     page.configure(hasty(slow()), at(0));
     let asked = page.poll_timeout().unwrap().as_nanos() / 1_000_000;
@@ -304,7 +304,7 @@ fn a_page_that_wakes_to_find_its_connection_gone_dials_at_once_unless_the_server
         (60_000, 1006, "offline:transport-closed leave dialling dial"),
         (60_000, 3008, "offline:peer-closed 3008 leave:3008 dialling dial"),
         (60_000, 1012, "offline:peer-closed 1012 leave:1012 wait"),
-        // Whatever woke it, its answer was awaited for 2 s, and two more are allowed for.
+        // The page awaited an answer for 2 s after waking. Two more seconds are allowed.
         (56_001, 1006, "offline:transport-closed leave dialling dial"),
         (56_000, 1006, "offline:transport-closed leave wait"),
     ] {
@@ -336,7 +336,7 @@ fn a_page_whose_timer_was_served_before_the_answer_hears_it_first() {
 fn a_frozen_page_asks_anew_and_what_came_meanwhile_counts() {
     let mut page = connected();
     let payload = probed(&mut page, at(1000));
-    // The answer came at 1.1 s; the timer of 3 s is served before it.
+    // The answer came at 1.1 s. The timer of 3 s is handled before it.
     assert_eq!(polled(&mut page, at(121_000)), "ping");
     page.pong(payload, at(121_000));
     assert_eq!(polled(&mut page, at(121_000)), "");
@@ -357,7 +357,7 @@ fn a_frozen_page_that_finds_nothing_asks_anew_before_it_gives_up() {
 fn a_timer_that_comes_once_a_minute_comes_to_a_verdict_too() {
     let mut page = connected();
     let story: Vec<String> = (1..=4).map(|minute| polled(&mut page, at(minute * 60_000))).collect();
-    // Asked, asked anew, noted, given up.
+    // Asked, asked again, noted, given up.
     assert_eq!(story, ["ping", "ping", "", "offline:ping-timeout leave:3008 wait"]);
 }
 
@@ -370,7 +370,7 @@ fn a_dial_is_abandoned_in_time_and_a_page_that_slept_in_it_dials_anew() {
     assert!(!page.opened(at(5001)), "nobody waits for it");
     let mut slept = self::page();
     assert_eq!(polled(&mut slept, at(0)), "dialling dial");
-    // Its success may be lying there.
+    // Its success may be unread.
     assert_eq!(polled(&mut slept, at(60_000)), "");
     slept.wake(at(60_000));
     assert_eq!(polled(&mut slept, at(60_999)), "");
@@ -434,6 +434,26 @@ fn closing_is_for_good_until_somebody_asks() {
 }
 
 #[test]
+fn closing_in_a_hand_over_tells_of_no_other_dial() {
+    let mut page = Link::new(
+        Settings { stable_after: Duration::ZERO, ..settings() },
+        backoff as fn() -> Backoff,
+        7,
+        at(0),
+    );
+    assert_eq!(polled(&mut page, at(0)), "dialling dial");
+    assert!(page.opened(at(0)));
+    assert_eq!(polled(&mut page, at(0)), "open online");
+    page.hand_over(Duration::ZERO, at(100));
+    assert_eq!(polled(&mut page, at(100)), "dial");
+    page.close(CloseCode::NORMAL, at(200));
+    assert_eq!(
+        polled(&mut page, at(200)),
+        "offline:local-closed leave:1000 abandon end:stopped by this side"
+    );
+}
+
+#[test]
 fn a_heartbeat_that_is_changed_is_that_of_the_open_connection_and_counts_from_where_the_old_one_did() {
     let mut page = connected();
     page.configure(slow(), at(10));
@@ -445,7 +465,7 @@ fn a_heartbeat_that_is_changed_is_that_of_the_open_connection_and_counts_from_wh
     page.message(at(1100));
     page.configure(slow(), at(4000));
     assert_eq!(lived(&mut page, at(70_000)), [(61_000, "ping".to_owned())]);
-    // What was asked before is a round trip still, whether or not anything was heard since.
+    // The answer to an earlier ping is still a round trip, whether or not anything was heard since.
     for heard in [false, true] {
         let mut page = connected();
         let payload = probed(&mut page, at(1000));
@@ -462,7 +482,7 @@ fn a_heartbeat_that_is_changed_is_that_of_the_open_connection_and_counts_from_wh
     page.closed(1006, at(1000));
     page.configure(slow(), at(1000));
     assert_eq!(polled(&mut page, at(1000)), "offline:transport-closed leave wait");
-    // That an answer is awaited counts still.
+    // The wait for an answer still counts.
     let mut page = connected();
     probed(&mut page, at(1000));
     page.configure(slow(), at(1500));

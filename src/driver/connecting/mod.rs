@@ -4,6 +4,7 @@ mod error;
 #[cfg(feature = "rustls")]
 mod tls;
 
+use std::io;
 use std::string::String;
 #[cfg(feature = "rustls")]
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use tungstenite::handshake::client::Request;
 use tungstenite::protocol::WebSocketConfig;
 
 pub use self::error::{ConnectError, Stage};
+use crate::session::Role;
 
 /// How a client connects: with which TLS, and with which settings of tungstenite.
 ///
@@ -128,6 +130,27 @@ pub(super) struct Address {
     pub(super) secure: bool,
 }
 
+impl Address {
+    /// Nothing at this address accepted the connection. An error of one of several IP addresses says more than a timeout of
+    /// another.
+    pub(super) fn unreachable(&self, error: Option<io::Error>) -> ConnectError {
+        let (host, port) = (self.host.clone(), self.port);
+        error.map_or(ConnectError::TimedOut(Stage::Connect), |error| ConnectError::Unreachable {
+            host,
+            port,
+            error,
+        })
+    }
+}
+
+/// Tungstenite's name of an end.
+pub(super) const fn tungstenite_role(role: Role) -> tungstenite::protocol::Role {
+    match role {
+        Role::Server => tungstenite::protocol::Role::Server,
+        Role::Client => tungstenite::protocol::Role::Client,
+    }
+}
+
 /// Checks a request, and finds its address.
 pub(super) fn request_and_address(
     request: impl IntoClientRequest,
@@ -211,6 +234,14 @@ mod tests {
             left -= share(left, addresses);
         }
         assert_eq!(left, Duration::ZERO);
+    }
+
+    #[test]
+    fn an_address_that_refuses_says_more_than_one_that_never_answers() {
+        let address = address("ws://example.com/");
+        assert!(matches!(address.unreachable(None), ConnectError::TimedOut(Stage::Connect)));
+        let refused = address.unreachable(Some(io::ErrorKind::ConnectionRefused.into())).to_string();
+        assert!(refused.starts_with("port 80 of example.com takes no connection"), "{refused}");
     }
 
     #[test]

@@ -110,12 +110,7 @@ async fn dial(address: &Address, deadline: Instant) -> Result<TcpStream, Connect
             Err(_) => {}
         }
     }
-    let (host, port) = (address.host.clone(), address.port);
-    Err(refused.map_or(ConnectError::TimedOut(Stage::Connect), |error| ConnectError::Unreachable {
-        host,
-        port,
-        error,
-    }))
+    Err(address.unreachable(refused))
 }
 
 async fn look_up(address: &Address, deadline: Instant) -> Result<Vec<SocketAddr>, ConnectError> {

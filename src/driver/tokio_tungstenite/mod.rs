@@ -48,6 +48,7 @@ use tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tungstenite::{Error, Message};
 
 pub use self::connect::{ClientStream, connect, connect_with};
+use super::connecting::tungstenite_role;
 use super::tokio::{Adapter, Counted, LiveStream, MessageKind, WebSocket, guess};
 use super::{ErrorKind, HANDSHAKE_TIMEOUT};
 use crate::config::Config;
@@ -200,11 +201,7 @@ where
 {
     let transport = Counted::new(transport);
     let counters = transport.counters().clone();
-    let tungstenite_role = match role {
-        Role::Server => tungstenite::protocol::Role::Server,
-        Role::Client => tungstenite::protocol::Role::Client,
-    };
-    let socket = WebSocketStream::from_raw_socket(transport, tungstenite_role, settings).await;
+    let socket = WebSocketStream::from_raw_socket(transport, tungstenite_role(role), settings).await;
     LiveStream::new(socket, config).counted(counters).role(role)
 }
 

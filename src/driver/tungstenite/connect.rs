@@ -80,15 +80,11 @@ fn dial(address: &Address, deadline: Deadline) -> Result<TcpStream, ConnectError
         }
         match TcpStream::connect_timeout(found, patience) {
             Ok(stream) => return Ok(stream),
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => {}
             Err(error) => refused = Some(error),
         }
     }
-    Err(match refused {
-        Some(error) if error.kind() != io::ErrorKind::TimedOut => {
-            ConnectError::Unreachable { host: address.host.clone(), port: address.port, error }
-        }
-        _ => ConnectError::TimedOut(Stage::Connect),
-    })
+    Err(address.unreachable(refused))
 }
 
 /// Looks up a name on a separate thread, because a resolver has no other limit.

@@ -1,6 +1,6 @@
-//! `docs/dialects.md`: its transcripts are lived, and not written.
+//! The transcripts of `docs/dialects.md` come from real lives of two machines.
 //!
-//! `BLESS=1 cargo test --test core gallery` writes them anew.
+//! `BLESS=1 cargo test --test core gallery` writes them again.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -20,7 +20,7 @@ fn steady(end: End) -> End {
     End { config: end.config.to_builder().jitter(0).build().unwrap(), ..end }
 }
 
-/// Ours, if it is not a double of somebody else's.
+/// Our end of the pair, unless it is a double of somebody else's program.
 fn code(who: &str, end: &End, page: &mut String) {
     let [dialect, config] = end.code;
     if !config.contains("::") {
@@ -39,11 +39,11 @@ fn shown(message: &Written) -> String {
     }
 }
 
-/// The pair when each end that beats has done so twice, and what was said until then.
+/// The pair at the moment when each end that beats has done so twice, and what was sent until then.
 fn begin(protocol: &Protocol) -> Pair {
     let mut pair = Pair::new(protocol, 7);
     let lasts = [&protocol.client, &protocol.server].map(|end| end.config.interval()).into_iter();
-    // Of two ends that beat differently often the slower one.
+    // If the two ends beat at different rates, the slower one counts.
     let slowest = lasts.filter(|interval| *interval < Duration::MAX).max().unwrap();
     pair.run(Timestamp::ZERO + slowest * 2 + Duration::from_millis(500));
     pair
@@ -65,7 +65,7 @@ fn verdict(who: &str, end: &super::pair::End, page: &mut String) {
     }
 }
 
-/// The lines that turn it on, and a life: two beats, then one end freezes; or the other.
+/// The lines that turn the dialect on, and a life: two beats, then one end freezes, or else the other.
 fn lived(protocol: &Protocol) -> String {
     let protocol =
         &Protocol { name: protocol.name, client: steady(protocol.client), server: steady(protocol.server) };
@@ -109,7 +109,8 @@ fn the_gallery_is_as_it_was_lived() {
     while let Some((before, after)) = rest.split_once(BEGIN) {
         let (name, after) = after.split_once(" -->\n").expect("a name");
         let protocol = protocols.iter().find(|protocol| protocol.name == name);
-        let protocol = protocol.unwrap_or_else(|| panic!("the gallery shows {name}, which is none of them"));
+        let protocol =
+            protocol.unwrap_or_else(|| panic!("the gallery shows {name}, which is no protocol here"));
         let (_, after) = after.split_once(END).expect("an end");
         write!(fresh, "{before}{BEGIN}{name} -->\n{}{END}", lived(protocol)).unwrap();
         (rest, shown) = (after, shown + 1);
@@ -122,7 +123,7 @@ fn the_gallery_is_as_it_was_lived() {
     let (mut line, pairs) = (0, page.lines().zip(fresh.lines()));
     for (is, should_be) in pairs {
         line += 1;
-        assert_eq!(is, should_be, "docs/dialects.md, line {line}: BLESS=1 writes it anew");
+        assert_eq!(is, should_be, "docs/dialects.md, line {line}: BLESS=1 writes it again");
     }
     assert_eq!(page.lines().count(), fresh.lines().count());
 }

@@ -1,4 +1,4 @@
-//! The JSON reader: a table, and trees that are written in every way that JSON allows and read again.
+//! The JSON reader: a table, and trees that are written in every way that JSON allows and then read.
 
 use liveness::dialect::{Heard, JsonValue, LONGEST, Message};
 use proptest::collection::vec;
@@ -108,7 +108,7 @@ fn what_is_json_is_read_and_nothing_else_is() {
     for text in NO_JSON.iter().copied().map(str::to_owned).chain([nested(17)]) {
         assert!(!read(&text), "{text}");
     }
-    // Beyond the limits: JSON that readers differ on.
+    // Beyond the limits: JSON that readers disagree about.
     for text in ["1e999", "1e100", "-1e-100", &"9".repeat(65), &nested(100)] {
         assert!(!read(text), "{text}");
     }
@@ -137,7 +137,7 @@ fn questions_of_the_wrong_kind_are_answered_with_nothing() {
     assert_eq!(JsonValue::read("123456789012345").unwrap().payload(), None);
 }
 
-/// A tree, which is the second opinion: what it is was decided before it was written.
+/// A tree is the second opinion: its value was decided before it was written.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Tree {
     Word(&'static str),
@@ -168,7 +168,7 @@ pub(super) fn trees() -> impl Strategy<Value = Tree> {
     })
 }
 
-/// Writes a tree, and lets these choices say how: white space, escapes.
+/// Writes a tree. These choices decide about white space and escapes.
 fn write(tree: &Tree, choices: &mut dyn Iterator<Item = u8>, text: &mut String) {
     let mut space = |text: &mut String| {
         text.push_str(["", "", "", " ", "\n", "\t ", "\r\n"][usize::from(choices.next().unwrap() % 7)])
@@ -222,7 +222,7 @@ pub(super) fn written(tree: &Tree, choices: &[u8]) -> String {
     text
 }
 
-/// The value says what the tree is.
+/// The reader must find what the tree holds.
 fn assert_is(value: JsonValue<'_>, tree: &Tree) {
     match tree {
         Tree::Word(word) => assert_eq!(value.raw(), *word),
@@ -240,7 +240,7 @@ fn assert_is(value: JsonValue<'_>, tree: &Tree) {
         }
         Tree::Object(fields) => {
             for (key, _) in fields {
-                // The last of that name.
+                // The last field of that name counts.
                 let (_, last) = fields.iter().rev().find(|(name, _)| name == key).unwrap();
                 assert_is(value.field(key).unwrap(), last);
             }
@@ -264,7 +264,7 @@ proptest! {
         }
     }
 
-    /// A text that lost or gained a byte is read as what it is now, or not at all; and nothing panics.
+    /// A text that lost or gained a byte is read as what it is now, or not at all. Nothing panics.
     #[test]
     fn a_damaged_text_does_no_harm(tree in trees(), choices in vec(any::<u8>(), 1..64), at: prop::sample::Index, with in "[\\[\\]{}\",:\\\\u0-9a-f]?") {
         let mut text: Vec<char> = written(&tree, &choices).chars().collect();
@@ -274,14 +274,14 @@ proptest! {
         }
         let text: String = text[..at.min(text.len())].iter().copied().chain(with.chars()).chain(text[at.min(text.len())..].iter().copied()).collect();
         if let Some(value) = JsonValue::read(&text) {
-            // It is all of the text, and what is inside of it is of it.
+            // It is the whole text, and what is inside it is a part of the text.
             prop_assert_eq!(value.raw(), text.trim_matches([' ', '\t', '\n', '\r']));
             let inside = value.field("type").or_else(|| value.element(0));
             prop_assert!(inside.is_none_or(|inside| JsonValue::read(inside.raw()) == Some(inside)));
         }
     }
 
-    /// Whatever the order of the fields, the white space and the escapes: the same object is heard as the same.
+    /// The same object means the same, whatever the order of its fields, its white space and its escapes.
     #[test]
     fn an_object_is_heard_as_it_is_however_it_is_written(
         mut fields in vec(("[x-z]{1,3}", trees()), 0..3),

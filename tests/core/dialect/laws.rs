@@ -1,4 +1,4 @@
-//! What holds for every protocol, as two machines live over it.
+//! What holds for every protocol, when two machines live over it.
 
 use std::time::Duration;
 
@@ -11,14 +11,14 @@ use super::{asked, payload};
 
 const HOUR: Timestamp = Timestamp::from_secs(3_600);
 
-/// Nobody has judged anybody.
+/// Neither end has given a verdict.
 fn assert_all_live(name: &str, pair: &Pair) {
     for (end, who) in [(&pair.client, "client"), (&pair.server, "server")] {
         assert_eq!(end.verdict, None, "{name}: the {who}'s, {}", end.machine.report(pair.now));
     }
 }
 
-/// Under `Steady` no interval passes without a beat, whatever flows: the peer may count nothing else.
+/// With `Steady` no interval passes without a beat, whatever else is sent, because the peer may count only beats.
 fn assert_beats(name: &str, end: &End, since: Timestamp, until: Timestamp) {
     if end.config().schedule() != Schedule::Steady || end.config().interval() == Duration::MAX {
         return;
@@ -30,7 +30,7 @@ fn assert_beats(name: &str, end: &End, since: Timestamp, until: Timestamp) {
     }
 }
 
-/// A driver knows beforehand what an end will say when it is asked to ask.
+/// A driver can ask beforehand what an end will send as a ping.
 #[test]
 fn an_end_says_truly_whether_it_asks() {
     let mut ends = [0, 0];
@@ -39,7 +39,7 @@ fn an_end_says_truly_whether_it_asks() {
             let mut dialect = (end.dialect)();
             let asks = dialect.asks();
             assert_eq!(asked(&mut dialect, payload("0123456789abcdef")).is_some(), asks, "{}", protocol.name);
-            // One that does not has a config without pings, and nothing is lost where a driver sees to that.
+            // An end that never asks has a config without pings. So a driver that checks this loses nothing.
             let pings = end.config.interval() < Duration::MAX;
             assert!(asks || !pings, "{}: {:?}", protocol.name, end.config);
             ends[usize::from(asks)] += 1;
@@ -78,16 +78,16 @@ fn two_ends_that_talk_live_and_beat_all_the_same() {
     }
 }
 
-/// The live end of a pair whose other end froze, and what it said.
+/// The live end of a pair whose other end froze, and what that end sent.
 fn assert_found(name: &str, live: &End, frozen: Timestamp, now: Timestamp) -> bool {
     let bound = live.config().detection_bound(Duration::ZERO);
     if bound == Duration::MAX {
-        assert_eq!(live.verdict, None, "{name}: it has nothing to judge by");
+        assert_eq!(live.verdict, None, "{name}: it has no clock that could give a verdict");
         return false;
     }
     let Some((at, reason)) = live.verdict else { panic!("{name}: not found, {}", live.machine.report(now)) };
     assert!(at <= frozen + LATENCY + bound, "{name}: found at {at}, frozen at {frozen}, bound {bound:?}");
-    // Not too soon either: what was under way when it froze still counted for a whole timeout.
+    // The verdict does not come too soon either: what was under way when it froze still counted for a whole timeout.
     let patience = live.config().timeout().min(live.config().silence_timeout());
     assert!(
         at >= frozen.saturating_add(patience.saturating_sub(live.config().interval().min(patience))),
@@ -126,7 +126,7 @@ fn an_end_that_freezes_is_found_within_the_bound() {
     assert!(found >= 6 * 35, "only {found} could judge");
 }
 
-/// The protocol with an end that gives no verdict.
+/// The protocol, with settings that never give a verdict.
 fn judged_by_one(protocol: &Protocol, judge_is_client: bool) -> Pair {
     let forgiving = |config: Config| {
         let builder = config.to_builder().timeout(Duration::MAX).silence_timeout(Duration::MAX);
@@ -138,8 +138,8 @@ fn judged_by_one(protocol: &Protocol, judge_is_client: bool) -> Pair {
     Pair::new(&Protocol { name: protocol.name, client, server }, 9)
 }
 
-/// However long we were stopped: what the peer sent meanwhile is read first. Where its beats owe no answer it is no flood either,
-/// and where they do a peer would have given us up sooner.
+/// However long we were stopped, what the peer sent meanwhile is read first. Beats that need no answer are no flood. If
+/// they need one, the peer would have given us up before there were too many.
 #[test]
 fn an_end_that_slept_judges_nobody_when_it_wakes() {
     let mut read = 0;
@@ -170,7 +170,7 @@ fn an_end_that_slept_judges_nobody_when_it_wakes() {
     assert!(read > 10_000, "only {read} were heard at once");
 }
 
-/// `probe` where an end must never ask: nothing is sent, and nobody is judged.
+/// `probe` at an end that must never ask: nothing is sent, and no verdict is given.
 #[test]
 fn an_end_that_never_asks_is_none_that_times_out() {
     let mut mute = 0;
@@ -197,7 +197,7 @@ fn an_end_that_never_asks_is_none_that_times_out() {
     assert!(mute >= 10, "only {mute} never ask");
 }
 
-/// Where an answer names its ping or comes in order, every one is counted, and the round trip is right.
+/// If an answer names its ping or comes in order, every answer is counted, and the round trip is right.
 #[test]
 fn answers_are_counted_and_timed() {
     let mut timed = 0;
@@ -223,7 +223,7 @@ fn answers_are_counted_and_timed() {
     assert!(timed >= 20, "only {timed} were timed");
 }
 
-/// A number from a peer's hello is no reason to panic, whatever it is.
+/// No number in a peer's hello causes a panic.
 #[test]
 fn any_numbers_make_a_config() {
     use liveness::dialect::{
@@ -255,7 +255,7 @@ fn any_numbers_make_a_config() {
     }
 }
 
-/// The configs say nothing that is surely a mistake.
+/// No config has a setting that is surely a mistake.
 #[test]
 fn no_config_is_a_mistake() {
     for protocol in protocols() {
@@ -265,7 +265,7 @@ fn no_config_is_a_mistake() {
     }
 }
 
-/// The schedule and the budget are the protocol's: a mistake here kills more connections than a wrong byte.
+/// The schedule and the budget come from the protocol. A mistake here closes more connections than a wrong byte.
 #[test]
 fn each_protocol_has_its_schedule_and_its_budget() {
     use liveness::dialect::{
@@ -295,7 +295,7 @@ fn each_protocol_has_its_schedule_and_its_budget() {
     {
         assert_eq!(config.schedule(), Schedule::Quiet);
     }
-    // Beats that nobody answers may come in any number; what is answered may not.
+    // Any number of beats that need no answer may come. Beats that are answered are limited.
     let any_number = [
         Mute::config(Duration::from_secs(10)),
         graphql::KEEP_ALIVE_CLIENT_CONFIG,

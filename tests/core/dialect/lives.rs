@@ -1,4 +1,4 @@
-//! Named timelines of single ends: who asks when, what is said, and when it is over.
+//! Named timelines of single ends: who asks when, what is sent, and when it is over.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ impl<D: Dialect> Life<D> {
         life
     }
 
-    /// Hears a text; what it answers.
+    /// Hears a text, and returns the answer.
     fn hear(&mut self, text: &str, now: Timestamp) -> Option<String> {
         let mut answer = OutBuffer::new();
         let heard = dialect::hear(&mut self.dialect, Message::Text(text), &mut answer);
@@ -36,7 +36,7 @@ impl<D: Dialect> Life<D> {
         answer.message().and_then(Message::text).map(str::to_owned)
     }
 
-    /// What it does next, and when.
+    /// The next thing that it does, and when.
     fn next(&mut self) -> (Timestamp, String) {
         for _ in 0..10 {
             let now = self.machine.poll_timeout().expect("something is due");
@@ -55,7 +55,7 @@ impl<D: Dialect> Life<D> {
         }
     }
 
-    /// What it does at this moment, at once.
+    /// What it does at this moment.
     fn rest(&mut self, now: Timestamp) -> Vec<String> {
         std::iter::from_fn(|| self.machine.poll(now).map(|action| action.to_string())).collect()
     }
@@ -96,7 +96,7 @@ fn a_graphql_server_that_is_answered_without_the_payload_counts_the_answer() {
     assert!(ping.starts_with(r#"{"type":"ping","payload":{"ping":""#), "{ping}");
     life.hear(r#"{"type":"pong"}"#, millis(12_040));
     assert_eq!((life.machine.stats().answers, life.machine.awaited()), (1, None));
-    // Nobody asked for this one: it is a beat, which the protocol allows.
+    // Nobody asked for this pong. It is a beat, which the protocol allows.
     life.hear(r#"{"type":"pong"}"#, at(13));
     assert_eq!(life.machine.stats().answers, 1);
     assert_eq!(life.next().0, at(24));
@@ -107,7 +107,7 @@ fn a_graphql_answer_to_an_older_ping_is_known_by_its_payload() {
     let config = Config::builder().interval(Duration::from_secs(1)).schedule(liveness::Schedule::Steady);
     let mut life = Life::new(config.build().unwrap(), graphql::TransportWs);
     let pings = [life.next().1, life.next().1, life.next().1];
-    // The second's answer settles the first too: the third is the oldest that waits.
+    // The answer to the second ping settles the first too. So the third is the oldest that waits.
     life.hear(&pings[1].replace("ping\",\"payload", "pong\",\"payload"), millis(3_100));
     assert_eq!(life.machine.stats().answers, 1);
     let third = payload(&pings[2][pings[2].len() - 19..pings[2].len() - 3]);
@@ -120,7 +120,7 @@ fn a_phoenix_client_counts_only_the_reply_to_its_own_reference() {
     let (now, beat) = life.next();
     assert_eq!(now, at(30));
     let reply = beat.replace("heartbeat\",{}", r#"phx_reply",{"status":"ok","response":{}}"#);
-    // A reply to the program's own heartbeat is the program's.
+    // A reply to the program's own heartbeat is left to the program.
     life.hear(&reply.replace("live", ""), at(31));
     assert_eq!(life.machine.stats().answers, 0);
     life.hear(&reply, at(31));
@@ -129,7 +129,7 @@ fn a_phoenix_client_counts_only_the_reply_to_its_own_reference() {
 
 #[test]
 fn what_phoenix_receives_does_not_put_off_its_beat() {
-    // supabase/realtime-js 94 and 133: the server hung up on a client that only listened.
+    // supabase/realtime-js 94 and 133: the server ended the connection of a client that only listened.
     let mut life = Life::new(phoenix::Client::SUPABASE_CONFIG, phoenix::Client::new());
     for second in 1..25 {
         life.hear(r#"[null,null,"realtime:room","presence_diff",{}]"#, at(second));
@@ -153,12 +153,12 @@ fn a_discord_client_without_an_ack_before_its_next_beat_resumes() {
     assert_eq!(life.next(), (millis(41_250), r#"{"op":1,"d":null}"#.into()));
     life.hear(r#"{"t":null,"s":null,"op":11,"d":null}"#, millis(41_300));
     assert_eq!(life.machine.stats().answers, 1);
-    // Now, please: beside the schedule, and its ACK is an answer to nothing.
+    // The gateway asks for a beat now, outside the schedule. The ACK for that beat answers no ping.
     assert_eq!(life.hear(r#"{"op":1,"d":null}"#, at(60)).as_deref(), Some(r#"{"op":1,"d":7}"#));
     life.hear(r#"{"op":11}"#, at(60));
     assert_eq!((life.machine.stats().pings, life.machine.stats().answers), (1, 1));
     assert_eq!(life.next(), (millis(82_500), r#"{"op":1,"d":7}"#.into()));
-    // The next beat is due at the very moment at which the wait is over; the verdict comes first.
+    // The next beat is due at the moment when the wait is over. The verdict comes first.
     let now = millis(82_500 + 41_250 + 10);
     assert_eq!(life.next(), (now, "offline ping-timeout".into()));
     assert_eq!(life.rest(now), ["close 4000"]);
@@ -168,7 +168,7 @@ fn a_discord_client_without_an_ack_before_its_next_beat_resumes() {
 fn an_end_of_signalr_beats_whatever_it_hears_and_waits_for_30_seconds() {
     let mut life = Life::new(signalr::CONFIG, signalr::Json);
     assert_eq!(life.next(), (at(15), "{\"type\":6}\u{1e}".into()));
-    // philippseith/signalr 253: receiving put off the beat.
+    // philippseith/signalr 253: receiving delayed the beat.
     assert_eq!(life.hear("{\"type\":6}\u{1e}", at(29)), None);
     assert_eq!(life.next(), (at(30), "{\"type\":6}\u{1e}".into()));
     assert_eq!(life.next().0, at(45));
@@ -187,7 +187,7 @@ fn stomp_agrees_on_each_direction_by_itself() {
     assert_eq!(stomp::HeartBeat::of("heart-beat:1,1\n\n\0"), Some(Default::default())); // that is its command
     assert_eq!(stomp::HeartBeat::of("CONNECTED\nheart-beat:often\n\n\0"), None);
     assert_eq!(stomp::HeartBeat::of("CONNECTED\nheart-beat:1,-1\n\n\0"), None);
-    // Neither sends, neither wants: no pings, no verdict.
+    // Neither end sends, and neither expects anything: no pings, no verdict.
     let silent = stomp::HeartBeat::default().config(theirs);
     assert_eq!((silent.interval(), silent.silence_timeout()), (Duration::MAX, Duration::MAX));
 }
@@ -222,7 +222,7 @@ fn a_centrifugo_server_closes_with_3012_after_ten_seconds() {
 
 #[test]
 fn a_centrifugo_ping_among_other_replies_is_the_programs_to_answer() {
-    // An answer too many ends the connection.
+    // One answer too many ends the connection.
     let mut client = centrifugo::Client::new();
     assert_eq!(heard(&mut client, Message::Text("{}\n{\"push\":{}}")), (Heard::Data, vec![]));
     assert_eq!(heard(&mut client, Message::Text("{}")), (Heard::Beat, vec![Written::Text("{}".into())]));
@@ -253,7 +253,7 @@ fn krakens_answers_are_known_by_their_numbers() {
     };
     assert_eq!(pong("10"), Heard::Answer(pings[9]));
     assert_eq!(pong("3"), Heard::Answer(pings[2]));
-    // Eight are remembered; and a number that we did not give is the program's.
+    // It remembers eight pings. A number that it did not give is left to the program.
     assert_eq!(pong("2"), Heard::Data);
     assert_eq!(pong("11"), Heard::Data);
     assert_eq!(pong("0"), Heard::Data);

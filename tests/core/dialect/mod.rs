@@ -1,4 +1,4 @@
-//! Heartbeats inside messages: what is on the wire, and the lives that it makes.
+//! Heartbeats inside messages: what is on the wire, and the lives that follow from it.
 
 mod gallery;
 mod json;
@@ -28,7 +28,7 @@ impl Written {
     }
 }
 
-/// Keeps all that is written.
+/// Keeps everything that is written.
 #[derive(Debug, Default)]
 pub(crate) struct Sent(pub(crate) Vec<Written>);
 
@@ -41,14 +41,14 @@ impl Out for Sent {
     }
 }
 
-/// What a dialect makes of a message, and what it answers.
+/// What a message means to a dialect, and the dialect's answer.
 pub(crate) fn heard(dialect: &mut dyn Dialect, message: Message<'_>) -> (Heard, Vec<Written>) {
     let mut sent = Sent::default();
     let heard = liveness::dialect::hear(dialect, message, &mut sent);
     (heard, sent.0)
 }
 
-/// What a dialect asks; nothing if it never does.
+/// A dialect's ping; `None` if it never asks.
 pub(crate) fn asked(dialect: &mut dyn Dialect, ping: Payload) -> Option<Written> {
     let mut sent = Sent::default();
     let asks = dialect.ask(ping, &mut sent);

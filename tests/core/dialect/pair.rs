@@ -1,4 +1,4 @@
-//! Two ends of a protocol, in simulated time: each machine on its own dialect, and nothing between them but messages.
+//! Two ends of a protocol in simulated time. Each is a machine with its own dialect. Only messages pass between them.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -11,23 +11,23 @@ use super::{Sent, Written, heard, peers};
 /// How long a message is under way.
 pub(crate) const LATENCY: Duration = Duration::from_millis(30);
 
-/// One end, and the loop of the module's docs around it.
+/// One end, with the loop of the module's docs around it.
 pub(crate) struct End {
     pub(crate) machine: Liveness,
     dialect: Box<dyn Dialect>,
     arriving: VecDeque<(Timestamp, Written)>,
-    /// It sends data so often.
+    /// How often it sends data.
     pub(crate) talks: Option<Duration>,
     talks_at: Timestamp,
-    /// It does nothing until then.
+    /// It does nothing before this moment.
     frozen_until: Timestamp,
-    /// When it sent a heartbeat of its own accord.
+    /// When it sent a heartbeat by itself.
     pub(crate) beats: Vec<Timestamp>,
-    /// What it sent because it was asked.
+    /// The answers that it sent.
     pub(crate) answers: usize,
-    /// What it took for the program's.
+    /// The messages that it left to the program.
     pub(crate) data: usize,
-    /// What it took for the heartbeat's.
+    /// The messages that it took as the heartbeat's.
     pub(crate) heartbeats: usize,
     pub(crate) verdict: Option<(Timestamp, Reason)>,
 }
@@ -53,7 +53,7 @@ impl End {
         self.machine.config()
     }
 
-    /// All that it heard.
+    /// Everything that it heard.
     pub(crate) const fn heard(&self) -> usize {
         self.data + self.heartbeats
     }
@@ -72,7 +72,7 @@ impl End {
             .map(|at| at.max(self.frozen_until))
     }
 
-    /// Takes its turn, if it has something to do. What it sends is under way to the other.
+    /// Takes its turn, if it has something to do. What it sends is then under way to the other end.
     fn turn_if_due(&mut self, other: &mut Self, now: Timestamp) -> Vec<Written> {
         if self.next().is_none_or(|at| at > now) {
             return Vec::new();
@@ -82,7 +82,7 @@ impl End {
         sent
     }
 
-    /// Reads what has arrived, then polls; what it sends.
+    /// Reads what has arrived, then polls. Returns what it sends.
     fn turn(&mut self, now: Timestamp) -> Vec<Written> {
         let mut sends = Vec::new();
         while self.arriving.front().is_some_and(|(at, _)| *at <= now) {
@@ -119,7 +119,7 @@ impl End {
     }
 }
 
-/// Both.
+/// Both ends.
 pub(crate) struct Pair {
     pub(crate) client: End,
     pub(crate) server: End,
@@ -134,7 +134,7 @@ impl Pair {
         Self { client, server, now: Timestamp::ZERO, log: Vec::new() }
     }
 
-    /// Both send data so often.
+    /// Both ends send data this often.
     pub(crate) fn talking(mut self, each: Duration) -> Self {
         (self.client.talks, self.server.talks) = (Some(each), Some(each));
         self
@@ -153,7 +153,7 @@ impl Pair {
         self.server.machine.probe(self.now);
     }
 
-    /// Lives on until then, or until a verdict.
+    /// Lives until this moment, or until a verdict.
     pub(crate) fn run(&mut self, until: Timestamp) {
         for _ in 0..200_000 {
             let next = self.client.next().into_iter().chain(self.server.next()).min();

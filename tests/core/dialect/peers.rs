@@ -1,4 +1,5 @@
-//! Every protocol with both of its ends: ours, and where nobody here has the other one, a double of the servers that are documented.
+//! Every protocol with both of its ends: ours, and a double of the documented servers if this crate does not have the
+//! other end.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,12 +11,12 @@ use liveness::dialect::{
 };
 use liveness::{Config, Payload};
 
-/// One end: how it speaks, and its numbers.
+/// One end: its dialect and its settings.
 #[derive(Clone, Copy)]
 pub(crate) struct End {
     pub(crate) dialect: fn() -> Box<dyn Dialect>,
     pub(crate) config: Config,
-    /// The same two as they are written in a program.
+    /// The same two, as a program writes them.
     pub(crate) code: [&'static str; 2],
 }
 
@@ -26,7 +27,7 @@ pub(crate) struct Protocol {
     pub(crate) server: End,
 }
 
-/// An end that we have no part in: it answers by comparing whole texts, and asks if it has something to ask.
+/// An end that is not part of this crate. It answers by comparing whole texts, and may ask with a text of its own.
 struct Double {
     asks: Option<&'static str>,
     answers: fn(&str) -> Option<String>,
@@ -50,7 +51,7 @@ impl Dialect for Double {
     }
 }
 
-/// What stands between these two.
+/// The part between these two texts.
 fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
     text.strip_prefix(before)?.strip_suffix(after)
 }
@@ -97,7 +98,7 @@ fn counter() -> impl FnMut() -> u64 {
     move || counter.fetch_add(1, Ordering::Relaxed) + 1
 }
 
-/// A server of an exchange: it gives no verdict, and may ask every 30 s.
+/// A server of an exchange. It gives no verdict, and may ask every 30 s.
 const JUDGES_NOBODY: Config = Config::builder().interval(Duration::MAX).timeout(Duration::MAX).build_const();
 const ASKS_EACH_30_S: Config = JUDGES_NOBODY
     .to_builder()
@@ -125,7 +126,7 @@ macro_rules! protocols {
     };
 }
 
-/// All of them.
+/// All pairs.
 pub(crate) fn protocols() -> Vec<Protocol> {
     let mut all = protocols! {
         "text heartbeats": TextHeartbeats, Config::DEFAULT; TextHeartbeats, Config::DEFAULT;

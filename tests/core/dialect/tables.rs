@@ -1,4 +1,4 @@
-//! Wire messages of each protocol, as its documents and its official ends have them, and what each means.
+//! Messages of each protocol, from its documents and its official ends, and the meaning of each.
 
 use liveness::dialect::{
     Dialect, Exact, Heard, Json, Message, Mute, TextHeartbeats, action_cable, centrifugo, ddp, discord,
@@ -16,7 +16,7 @@ fn answer() -> Heard {
     Heard::Answer(payload(PING))
 }
 
-/// Each message, what it means, and its answer ("": none).
+/// Each message, its meaning, and its answer ("" if there is none).
 #[track_caller]
 fn hears(mut dialect: impl Dialect, rows: &[(&str, Heard, &str)]) {
     for (message, means, answer) in rows {
@@ -72,7 +72,7 @@ fn two_fixed_messages_and_a_beat() {
     asks(Exact::text_beat("h"), "h");
     hears(Exact::text_beat("h"), &[("h", BEAT, ""), ("hh", DATA, "")]);
     hears(Exact::text_beat("h").only_asks(), &[("h", DATA, "")]);
-    // Of one text for both it can be told only by what the end does.
+    // If both have the same text, only what the end itself does can tell them apart.
     hears(Exact::text("x", "x"), &[("x", SOME, "")]);
     hears(Exact::text("x", "x").only_answers(), &[("x", BEAT, "x")]);
 }
@@ -100,21 +100,21 @@ fn objects_are_told_by_a_field() {
             (r#" { "at" : [1, 2.5e3, {"type":"pong"}] , "type" : "ping" } "#, BEAT, r#"{"type":"pong"}"#),
             (r#"{"\u0074ype":"p\u0069ng"}"#, BEAT, r#"{"type":"pong"}"#),
             (r#"{"type":"pong","id":1}"#, SOME, ""),
-            // The last of several counts, as for JavaScript.
+            // If there are several, the last counts, as in JavaScript.
             (r#"{"type":"ping","type":"pong"}"#, SOME, ""),
             (r#"{"type":"data","type":"ping"}"#, BEAT, r#"{"type":"pong"}"#),
-            // Not at the top.
+            // Not at the top level.
             (r#"{"data":{"type":"ping"}}"#, DATA, ""),
             (r#"[{"type":"ping"}]"#, DATA, ""),
             (r#""type":"ping""#, DATA, ""),
             (r#""{\"type\":\"ping\"}""#, DATA, ""),
-            // Another value, or another type of it.
+            // Another value, or a value of another type.
             (r#"{"type":"PING"}"#, DATA, ""),
             (r#"{"type":"pin"}"#, DATA, ""),
             (r#"{"type":["ping"]}"#, DATA, ""),
             (r#"{"type":null}"#, DATA, ""),
             (r#"{"Type":"ping"}"#, DATA, ""),
-            // No JSON.
+            // Not JSON.
             (r#"{"type":"ping"}}"#, DATA, ""),
             (r#"{"type":"ping""#, DATA, ""),
             (r#"{'type':'ping'}"#, DATA, ""),
@@ -124,7 +124,7 @@ fn objects_are_told_by_a_field() {
         ],
     );
     assert_eq!(heard(&mut { json }, Message::Binary(br#"{"type":"ping"}"#)), (DATA, vec![]));
-    // What we write is JSON, whatever the names are.
+    // What we write is JSON, whatever names it holds.
     asks(Json::new("a\"b\\", "\n\u{1f}é", "x").with("v", "[1]"), r#"{"a\"b\\":"\u000a\u001fé","v":[1]}"#);
 }
 
@@ -228,7 +228,8 @@ fn phoenix_knows_its_replies_by_their_reference() {
                 answer(),
                 "",
             ),
-            // firezone 4296: a reply without a reference is not our own, and neither is one of the program's.
+            // firezone 4296: a reply without a reference is not ours. Neither is a reply to one of the program's
+            // messages.
             (r#"[null,null,"phoenix","phx_reply",{"status":"ok","response":{}}]"#, DATA, ""),
             (r#"[null,"4","phoenix","phx_reply",{"status":"ok","response":{}}]"#, DATA, ""),
             (r#"["1","live0123456789abcdef","room:a","phx_reply",{"status":"ok","response":{}}]"#, DATA, ""),
@@ -372,7 +373,12 @@ fn centrifugo_has_empty_objects() {
     assert_eq!(heard(&mut centrifugo::protobuf_server(), Message::Binary(&[0])), (SOME, vec![]));
     let ten = std::time::Duration::from_secs(10);
     assert_eq!(centrifugo::connect(r#"{"id":1,"connect":{"ping":10}}"#), Some((ten, false)));
-    assert_eq!(centrifugo::connect(r#"{"id":1,"connect":{"pong":true}}"#), None);
+    // A server that never asks sends no number, or zero. Its silence means nothing.
+    let never = std::time::Duration::MAX;
+    assert_eq!(centrifugo::connect(r#"{"id":1,"connect":{"client":"c"}}"#), Some((never, false)));
+    assert_eq!(centrifugo::connect(r#"{"id":1,"connect":{"ping":0}}"#), Some((never, false)));
+    assert_eq!(centrifugo::client_config(never).silence_timeout(), never);
+    assert_eq!(centrifugo::connect(r#"{"id":1,"connect":{"ping":-1}}"#), None);
     assert_eq!(centrifugo::connect(r#"{"id":1,"subscribe":{}}"#), None);
 }
 
@@ -527,9 +533,9 @@ fn what_is_longer_than_256_bytes_is_data_unlooked() {
     let mut json = ping_pong::json();
     assert_eq!(heard(&mut json, Message::Text(&ping(256))), (BEAT, vec![pong("")]));
     assert_eq!(heard(&mut json, Message::Text(&ping(257))), (DATA, vec![]));
-    // By itself too, without the function that looks at the length.
+    // The same for the dialect itself, without the function that checks the length.
     assert_eq!(json.hear(Message::Text(&ping(257)), &mut super::Sent::default()), DATA);
-    // A dialect that is not asked sees nothing of it.
+    // A dialect that is not called sees nothing of it.
     struct Never;
     impl Dialect for Never {
         fn hear(&mut self, _: Message<'_>, _: &mut dyn liveness::dialect::Out) -> Heard {
@@ -543,7 +549,7 @@ fn what_is_longer_than_256_bytes_is_data_unlooked() {
     assert_eq!(heard(&mut Never, Message::Binary(&[0; 257])), (DATA, vec![]));
 }
 
-/// An identifier of at most 128 bytes comes back; with a longer one the answer might not fit, and the message is data.
+/// An identifier of at most 128 bytes comes back. With a longer one the answer might not fit, so the message is data.
 #[test]
 fn identifiers_come_back_up_to_128_bytes() {
     let phoenix = |id: &str| format!(r#"[null,{id},"phoenix","heartbeat",{{}}]"#);
@@ -562,7 +568,8 @@ fn identifiers_come_back_up_to_128_bytes() {
     }
 }
 
-/// An answer that nobody asked for is a pong of nothing: it puts no idleness off, and costs the peer of its budget.
+/// An answer that nobody asked for is a pong that answers nothing. It does not delay the idle timeout, and costs the peer
+/// a part of its budget.
 #[test]
 fn an_answer_to_nothing_is_a_pong_of_nothing() {
     use liveness::{Action, Config, Event, Liveness, Reason, Timestamp};

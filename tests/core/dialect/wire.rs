@@ -1,4 +1,4 @@
-//! Any message for any dialect, and what the two ends of each say to each other.
+//! Any message for any dialect, and what the two ends of each dialect send each other.
 
 use liveness::dialect::{Dialect, Heard, LONGEST, Message, OutBuffer};
 use proptest::collection::vec;
@@ -11,8 +11,8 @@ use super::{asked, heard, payload};
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// The world: any message for any dialect. Nothing panics; an answer goes with a beat only, and fits in what is looked at; what
-    /// is told twice means the same.
+    /// The world: any message for any dialect. Nothing panics. Only a beat gets an answer, and the answer fits into the
+    /// length that is looked at. The same message means the same when it is heard again.
     #[test]
     fn any_message_is_heard(
         which: prop::sample::Index,
@@ -40,7 +40,7 @@ proptest! {
     }
 }
 
-/// What any of them writes, whole or damaged; JSON; anything.
+/// Messages that a dialect writes, whole or damaged; JSON; anything.
 fn messages() -> impl Strategy<Value = String> {
     let known = prop::sample::select(
         [
@@ -73,7 +73,7 @@ fn messages() -> impl Strategy<Value = String> {
         .to_vec(),
     );
     let long = (known.clone(), "[ -~]{0,250}").prop_map(|(known, id)| {
-        // An identifier of any length: the answer with it must fit, or there is none.
+        // An identifier of any length. The answer with it must fit, or there is none.
         let id: String = id.chars().filter(|character| !matches!(character, '"' | '\\')).collect();
         known
             .replace("19", &format!("\"{id}\""))
@@ -92,7 +92,7 @@ fn messages() -> impl Strategy<Value = String> {
     prop_oneof![known, long, damaged, tree, any::<String>(), "[\\x00-\\x7f]{0,260}"]
 }
 
-/// What an end asks, the other hears as a beat; and what that answers, the end hears as the answer to its ping.
+/// When one end asks, the other hears a beat. Its answer is then heard as the answer to the ping.
 #[test]
 fn both_ends_of_a_protocol_understand_each_other() {
     let (mut asking, mut named) = (0, 0);
@@ -112,7 +112,7 @@ fn both_ends_of_a_protocol_understand_each_other() {
                         named += 1;
                     }
                     Heard::SomeAnswer | Heard::Beat => {}
-                    // Doubles do not read answers: they only give no verdict.
+                    // Doubles do not read answers. They only give no verdict.
                     Heard::Data => assert!(
                         ["discord", "deribit"].contains(&protocol.name),
                         "{}: {answer:?}",

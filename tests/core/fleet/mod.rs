@@ -1,4 +1,4 @@
-//! Many connections behave as that many machines alone.
+//! Many connections in a fleet behave like as many machines alone.
 
 mod named;
 pub(crate) mod world;
@@ -49,7 +49,7 @@ fn steps() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Ticks shorter and longer than most waits; a nanosecond makes the wheel's turn a fraction of any.
+/// Ticks shorter and longer than most waits. With a nanosecond, a turn of the wheel is shorter than any wait.
 fn ticks() -> impl Strategy<Value = Duration> {
     prop_oneof![
         4 => Just(Duration::from_millis(4)),
@@ -59,14 +59,14 @@ fn ticks() -> impl Strategy<Value = Duration> {
     ]
 }
 
-/// Fleets begin at the origin, or where the clock counts from 1970.
+/// Fleets begin at the origin, or at a time that counts from 1970.
 fn starts() -> impl Strategy<Value = Timestamp> {
     prop_oneof![Just(Timestamp::ZERO), Just(Timestamp::from_secs(1_800_000_000))]
 }
 
 fn live(configs: &[Config], tick: Duration, start: Timestamp, steps: &[Step], last: Option<Step>) -> Reached {
     let mut world = World::new(configs, 7, tick, start);
-    // In every other life: events of a fleet without observers go another way.
+    // Only every other life has observers, because a fleet without observers handles events in another way.
     world.observed = steps.len() % 2 == 1;
     steps.iter().chain(&last).for_each(|step| world.step(*step));
     world.finish(2_000);
@@ -76,7 +76,8 @@ fn live(configs: &[Config], tick: Duration, start: Timestamp, steps: &[Step], la
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever happens to them, the fleet's machines are the machines alone, to the bit, polled less than a tick late.
+    /// Whatever happens to them, the fleet's machines equal the machines alone, bit by bit. They are polled less than a
+    /// tick late.
     #[test]
     fn a_fleet_is_that_many_machines_less_than_a_tick_late(
         configs in prop::collection::vec(settings(), 1..4),
@@ -86,13 +87,13 @@ proptest! {
         steps in prop::collection::vec(steps(), 1..200),
         last in prop::option::of(Just(Step::CloseAll)),
     ) {
-        // Sometimes more than a poll looks at.
+        // Sometimes more connections than one poll looks at.
         let steps: Vec<Step> = (0..crowd).map(|config| Step::Insert { config }).chain(steps).collect();
         live(&configs, tick, start, &steps, last);
     }
 
-    /// Where every moment is the end of a tick, nothing is late: the same actions at the same times as of machines alone
-    /// that are polled on the spot.
+    /// If every moment is the end of a tick, nothing is late. The actions and their times are those of machines alone
+    /// that are polled exactly in time.
     #[test]
     fn on_the_ticks_a_fleet_is_not_late_at_all(
         interval in 2..20_u64,
@@ -113,10 +114,10 @@ proptest! {
     }
 }
 
-/// What was handed out, when, of each connection; `None`: a ping. The seeds differ, and so do the payloads.
+/// What was handed out for each connection, and when; `None` is a ping, because the seeds and so the payloads differ.
 type Lives = BTreeMap<usize, Vec<(Timestamp, Option<Action>)>>;
 
-/// Six connections, a fleet's or alone.
+/// Six connections, in a fleet or alone.
 trait Six {
     fn handle(&mut self, which: usize, event: Event<'_>, now: Timestamp);
     fn poll(&mut self, now: Timestamp) -> Vec<(usize, Action)>;
@@ -173,7 +174,7 @@ impl Many {
 
 impl Six for Many {
     fn handle(&mut self, which: usize, event: Event<'_>, now: Timestamp) {
-        // Gone: a machine alone says nothing to that either.
+        // The connection is gone. A machine alone would report nothing here either.
         let _ = self.fleet.handle(self.keys[which], event, now);
     }
     fn poll(&mut self, now: Timestamp) -> Vec<(usize, Action)> {
@@ -216,7 +217,18 @@ impl Six for Alone {
     }
 }
 
-/// A property proves nothing of what its lives never reach.
+/// An input may be the first that a fleet sees of a later time.
+#[test]
+fn a_moment_that_has_passed_is_due_now() {
+    let mut fleet = Fleet::new(Config::DEFAULT, 1);
+    let key = fleet.insert(Timestamp::ZERO).unwrap();
+    while fleet.poll(Timestamp::ZERO).is_some() {}
+    let late = fleet.poll_timeout().unwrap() + Duration::from_secs(5);
+    fleet.handle(key, Event::Data, late).unwrap();
+    assert_eq!(fleet.poll_timeout(), Some(late));
+}
+
+/// The law says nothing about cases that its lives never reach.
 #[test]
 fn lives_of_every_kind_are_lived() {
     let (mut all, mut looks) = (Reached::default(), 0);
@@ -230,5 +242,5 @@ fn lives_of_every_kind_are_lived() {
         looks += reached.silent_looks;
     }
     assert!(all.pings > 600 && all.verdicts > 300 && all.ends > 300, "{all:?}");
-    assert!(looks > 300, "{looks} looks for nothing");
+    assert!(looks > 300, "{looks} looks without an action");
 }

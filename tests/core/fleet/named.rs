@@ -1,4 +1,4 @@
-//! What a fleet promises beyond its machines.
+//! What a fleet promises in addition to its machines.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -12,7 +12,7 @@ fn at(millis: u64) -> Timestamp {
     Timestamp::from_millis(millis)
 }
 
-/// Everything there is to do at this moment, and how many polls it took.
+/// Everything that there is to do at this moment, and the number of polls that it took.
 #[track_caller]
 fn drain(fleet: &mut Fleet, now: Timestamp) -> Vec<(Key, Action)> {
     let mut actions = Vec::new();
@@ -24,7 +24,7 @@ fn drain(fleet: &mut Fleet, now: Timestamp) -> Vec<(Key, Action)> {
             return actions;
         }
     }
-    panic!("the fleet has something to do for ever");
+    panic!("the fleet never rests");
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn a_key_is_its_number_and_no_two_have_one() {
     let mut seen = HashSet::new();
     let first = fleet.insert(at(0)).unwrap();
     fleet.remove(first).unwrap();
-    // The same place again, and others.
+    // Use the same place again, and others.
     for key in [first].into_iter().chain((0..10).map(|_| fleet.insert(at(0)).unwrap())) {
         let bits = key.to_bits();
         assert!(bits < 1 << 56 && seen.insert(bits), "{key:?} is {bits}");
@@ -136,7 +136,7 @@ fn what_does_not_fit_is_said_clearly() {
     assert!(error.to_string().contains("add_config"));
 }
 
-/// The whole fleet is one call away from a ping; each poll does a part, and nobody can tell.
+/// One call makes the whole fleet due for a ping. Each poll does a part, and no connection is treated differently.
 #[test]
 fn a_probe_of_all_pings_everyone_and_nobody_who_comes_after() {
     let mut fleet = Fleet::new(Config::DEFAULT, 1);
@@ -155,7 +155,7 @@ fn a_probe_of_all_pings_everyone_and_nobody_who_comes_after() {
         }
     }
     assert_eq!(pinged.len(), 999);
-    // Freed before the broadcast, the place is used again after it.
+    // The place is freed before the broadcast, and used again after it.
     assert_eq!(fleet.insert(at(2)).unwrap().index(), before[3].index());
 }
 
@@ -166,24 +166,24 @@ fn two_wishes_for_all_are_both_granted() {
     drain(&mut fleet, at(0));
     fleet.probe_all(at(1));
     fleet.close_all(CloseCode::GOING_AWAY, at(1));
-    // Asked in the middle of it, each is closed already.
+    // If asked in the middle of the broadcast, each connection is closed already.
     assert_eq!(fleet.status(keys[999]), Ok(Status::Offline));
     let actions = drain(&mut fleet, at(1));
     let verdicts = actions.iter().filter(|(_, action)| *action == Action::MarkOffline(Reason::LocalClosed));
     assert_eq!((verdicts.count(), actions.len()), (1_000, 2_000));
-    // Nobody echoes.
+    // No peer echoes the Close.
     assert_eq!(drain(&mut fleet, at(6_001)).len(), 1_000);
     assert!(fleet.is_empty());
 }
 
-/// A poll that finds nothing to do lets the caller go on, and comes back to it.
+/// A poll that finds nothing to do for a while returns to the caller, and goes on at the next call.
 #[test]
 fn a_poll_looks_at_64_connections_at_most() {
     let config = Config::builder().jitter(0).build_const();
     let mut fleet = Fleet::new(config, 1);
     let keys: Vec<_> = (0..640).map(|_| fleet.insert(at(0)).unwrap()).collect();
     drain(&mut fleet, at(0));
-    // All would be pinged at 20 s; but each was written to and heard at 10 s.
+    // All would be pinged at 20 s. But each was written to and heard at 10 s.
     for key in &keys {
         fleet.handle(*key, Event::Data, at(10_000)).unwrap();
         fleet.handle(*key, Event::Wrote, at(10_000)).unwrap();
@@ -196,7 +196,7 @@ fn a_poll_looks_at_64_connections_at_most() {
     assert_eq!(drain(&mut fleet, at(30_000)).len(), 640);
 }
 
-/// The host slept for hours: everybody is forgiven once, and nothing walks the ticks between.
+/// The host slept for hours. Each connection is forgiven once, and the fleet does not walk through the ticks between.
 #[test]
 fn a_leap_of_hours_forgives_everyone_and_skips_the_ticks_between() {
     let config = Config::builder().jitter(0).build_const();
@@ -238,8 +238,8 @@ fn long_and_endless_waits_are_kept() {
     assert!(wakes < 200_000, "{wakes} wake-ups in a month");
 }
 
-/// Found by the fuzzer: the clock leaps, and as many looks as a poll has find nothing to hand out. The looks that follow from
-/// them lie beyond the turn that the leap began in.
+/// The fuzzer found this: the clock leaps, and a poll's full number of looks finds nothing to hand out. The looks that
+/// follow from them lie beyond the turn in which the leap began.
 #[test]
 fn a_poll_that_ends_in_the_middle_of_a_leap_comes_back() {
     let hour = Duration::from_secs(3_600);
@@ -259,7 +259,7 @@ fn a_poll_that_ends_in_the_middle_of_a_leap_comes_back() {
     }
 }
 
-/// At the far end of time no whole tick is left; what was due before it is done all the same, and then there is nothing.
+/// At the far end of time there is no whole tick left. What was due before is still done, and then there is nothing.
 #[test]
 fn a_fleet_comes_to_rest_at_the_far_end_of_time() {
     for tick in [1, 7, 4_000_000] {
@@ -276,8 +276,8 @@ fn a_fleet_comes_to_rest_at_the_far_end_of_time() {
     }
 }
 
-/// Complete, for a fleet: a peer that is silent from the start is offline within the bound of a driver that is a tick late, and
-/// some of those who come at other moments of a tick are within a tick of it.
+/// Complete, for a fleet: a peer that is silent from the start is offline within the bound of a driver that is a tick
+/// late. Some of those that come at other moments of a tick are within a tick of that bound.
 #[test]
 fn the_dead_of_a_fleet_are_noticed_within_the_detection_bound_and_some_within_a_tick_of_it() {
     let tick = Duration::from_millis(64);
@@ -310,7 +310,7 @@ fn the_debug_text_of_a_million_is_a_line() {
     assert_eq!(format!("{key:?}"), "Key(0 of generation 0 with config 0)");
 }
 
-/// A connection, and what a recorder beside it writes down.
+/// A connection, and what a recorder on it writes.
 fn insert_recorded(fleet: &mut Fleet, now: Timestamp) -> (Key, Page) {
     let page = Page::default();
     let key = fleet.insert(now).unwrap();
@@ -382,7 +382,7 @@ fn a_connection_may_get_other_settings_and_keeps_its_key() {
     assert_eq!(fleet.get(key).unwrap().config(), &fast);
     assert_eq!(fleet.get(other).unwrap().config(), &slow);
     assert!(matches!(poll(&mut fleet, 5)[..], [(pinged, Action::SendPing(_))] if pinged == key));
-    // An answer to a ping of before is still one, and the oldest is known by its name.
+    // An answer to an earlier ping is still an answer, and the oldest awaited ping is known by its payload.
     let awaited = fleet.awaited(key).unwrap().unwrap();
     fleet.handle(key, Event::Pong(awaited.as_bytes()), Timestamp::from_secs(6)).unwrap();
     assert_eq!((fleet.stats(key).unwrap().answers, fleet.awaited(key)), (1, Ok(None)));
@@ -394,7 +394,7 @@ fn a_connection_may_get_other_settings_and_keeps_its_key() {
     assert_eq!(fleet.reconfigure(key, config, Timestamp::from_secs(8)), Err(FleetError::UnknownConfig));
     fleet.remove(key).unwrap();
     assert_eq!(fleet.reconfigure(key, faster, Timestamp::from_secs(8)), Err(FleetError::StaleKey));
-    // The next connection in its place has the settings that are asked for, and none of those before.
+    // The next connection in this place has the settings that are asked for, and nothing of the one before.
     let next = fleet.insert(Timestamp::from_secs(9)).unwrap();
     assert_eq!((next.index(), fleet.get(next).unwrap().config()), (key.index(), &slow));
 }

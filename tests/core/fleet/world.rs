@@ -1,6 +1,6 @@
-//! A fleet and, for each of its connections, a machine that lives alone: both are told the same.
+//! A fleet and, for each of its connections, a machine that lives alone. Both get the same inputs.
 //!
-//! Where the steps come from is somebody else's affair: proptest in `mod`, a fuzzer's bytes in `fuzz`.
+//! The steps come from the caller: proptest in `mod`, a fuzzer's bytes in `fuzz`.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -22,7 +22,7 @@ pub(crate) enum Step {
         which: u8,
         event: Event<'static>,
     },
-    /// A pong to the ping this many before the newest.
+    /// A pong to an earlier ping: this many before the newest.
     Answer {
         which: u8,
         back: u8,
@@ -33,39 +33,39 @@ pub(crate) enum Step {
     Close {
         which: u8,
     },
-    /// Another of the configs.
+    /// Another one of the configs.
     Reconfigure {
         which: u8,
         config: u8,
     },
     ProbeAll,
     CloseAll,
-    /// Time passes, and the driver polls at the end of it, but not before.
+    /// Time passes. The driver polls only at its end.
     Sleep {
         nanos: u64,
     },
-    /// Time passes, and the driver polls whenever it is told to.
+    /// Time passes. The driver polls whenever the fleet says so.
     Wait {
         nanos: u64,
     },
-    /// The clock says an earlier time.
+    /// The clock goes back.
     TurnBack {
         nanos: u64,
     },
-    /// Whatever can be asked is asked about a key that is stale.
+    /// Every question is asked about a key that is stale.
     Stale {
         which: u8,
     },
 }
 
-/// What the steps of a life reached.
+/// What the steps of a life have reached.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Reached {
     pub(crate) actions: u32,
     pub(crate) pings: u32,
     pub(crate) verdicts: u32,
     pub(crate) ends: u32,
-    /// Polls of the fleet that handed nothing out, but changed a machine: a verdict noted, a stall forgiven.
+    /// Polls of the fleet that handed nothing out but changed a machine: a verdict was noted, or a stall was forgiven.
     pub(crate) silent_looks: u32,
 }
 
@@ -75,15 +75,16 @@ pub(crate) struct World {
     configs: Vec<Config>,
     tick: Duration,
     twins: BTreeMap<Key, Twin>,
-    /// Those that got an observer in the middle of their lives.
+    /// The connections that got an observer in the middle of their lives.
     observed_late: Vec<Key>,
     /// Keys of connections that are gone.
     stale: VecDeque<Key>,
     now: Timestamp,
     latest: Timestamp,
-    /// The most wake-ups of one wait.
+    /// The most wake-ups in one wait.
     pub(crate) patience: usize,
-    /// Some are observed, from the start or from later on: it makes no difference, and the observers miss nothing.
+    /// Some connections are observed, from the start or from later on. It makes no difference, and the observers miss
+    /// nothing.
     pub(crate) observed: bool,
     pub(crate) reached: Reached,
 }
@@ -94,7 +95,7 @@ struct Twin {
 }
 
 impl Twin {
-    /// When the fleet must look at the latest.
+    /// The latest moment at which the fleet must look.
     fn due(&self) -> Option<Timestamp> {
         self.machine.poll_timeout()
     }
@@ -152,11 +153,11 @@ impl World {
                 self.step_of(key, step);
             }
         }
-        // An input may be asked about before the next poll, in the middle of a broadcast too.
+        // Any input may be asked about before the next poll, even in the middle of a broadcast.
         self.compare();
     }
 
-    /// Drives the fleet until nothing is left to do, or for `most` polls.
+    /// Drives the fleet until nothing is left to do, for `most` polls at most.
     pub(crate) fn finish(&mut self, most: usize) {
         for _ in 0..most {
             let Some(next) = self.fleet.poll_timeout() else { return };
@@ -169,10 +170,10 @@ impl World {
         let config = self.config_ids[usize::from(config) % self.config_ids.len()];
         self.see();
         let key = self.fleet.insert_with(config, self.now).unwrap();
-        // The twin begins as the fleet's machine does: the seed is the fleet's to choose.
+        // The twin begins as a copy of the fleet's machine, because the fleet chooses the seed.
         let machine = self.fleet.get(key).unwrap();
         assert!(self.twins.insert(key, Twin { machine, payloads: Vec::new() }).is_none(), "{key:?} twice");
-        assert!(!self.stale.contains(&key), "{key:?} was another connection's");
+        assert!(!self.stale.contains(&key), "{key:?} belonged to another connection");
         if self.observed && key.index() % 3 == 0 {
             self.fleet.observe(key, Mirror::default(), self.now).unwrap();
         }
@@ -221,11 +222,11 @@ impl World {
             | Step::Sleep { .. }
             | Step::Wait { .. }
             | Step::TurnBack { .. }
-            | Step::Stale { .. } => unreachable!("these are nobody's in particular"),
+            | Step::Stale { .. } => unreachable!("these steps are about no single connection"),
         }
     }
 
-    /// A punctual driver: polls whenever the fleet says so. It gives up where that is too often to be worth a test.
+    /// A driver in time: it polls whenever the fleet says so. It gives up if there are too many polls for a test.
     fn wait(&mut self, until: Timestamp) {
         for _ in 0..self.patience {
             match self.fleet.poll_timeout() {
@@ -238,7 +239,8 @@ impl World {
         self.poll();
     }
 
-    /// Polls the fleet until there is nothing left to do at this moment, and each twin just as the fleet polled its own.
+    /// Polls the fleet until nothing is left to do at this moment, and each twin exactly when the fleet polled its
+    /// machine.
     fn poll(&mut self) {
         let at = self.see();
         for _ in 0..100_000 {
@@ -256,7 +258,7 @@ impl World {
     fn act(&mut self, key: Key, action: Action, at: Timestamp) {
         let twin = self.twins.get_mut(&key).unwrap_or_else(|| panic!("{action:?} of {key:?}, which is gone"));
         let expected = twin.machine.poll(at);
-        assert_eq!(expected, Some(action), "{key:?} at {at}: the machine alone would say something else");
+        assert_eq!(expected, Some(action), "{key:?} at {at}: the single machine gives something else");
         self.reached.actions += 1;
         match action {
             Action::SendPing(payload) => {
@@ -274,14 +276,14 @@ impl World {
         }
     }
 
-    /// The fleet's machines are the twins, to the last bit. Where the fleet looked and handed nothing out, the twin looks too.
+    /// The fleet's machines equal the twins, bit by bit. If the fleet looked and handed nothing out, the twin looks too.
     fn compare(&mut self) {
         assert_eq!(self.fleet.len(), self.twins.len());
         assert_eq!(self.fleet.is_empty(), self.twins.is_empty());
         let mut count = 0;
         for (key, machine) in self.fleet.iter() {
             count += 1;
-            let twin = self.twins.get_mut(&key).unwrap_or_else(|| panic!("{key:?} is nobody"));
+            let twin = self.twins.get_mut(&key).unwrap_or_else(|| panic!("{key:?} has no twin"));
             if machine != twin.machine {
                 assert_eq!(twin.machine.poll(self.latest), None, "the fleet kept an action of {key:?}");
                 self.reached.silent_looks += 1;
@@ -296,16 +298,16 @@ impl World {
         assert_eq!(count, self.twins.len());
     }
 
-    /// Nobody who waits has been kept waiting for a tick or longer, and the fleet does not spin.
+    /// No connection has waited for a tick or longer, and the fleet does not spin.
     fn check_lateness(&self, at: Timestamp) {
         for (key, twin) in &self.twins {
             if let Some(due) = twin.due() {
-                assert!(due + self.tick > at, "{key:?} was due at {due} and is still not looked at, at {at}");
+                assert!(due + self.tick > at, "{key:?} was due at {due} and is not looked at yet, at {at}");
             }
         }
         let next = self.fleet.poll_timeout();
         assert!(next.is_none_or(|next| next > at), "the fleet would spin at {at}");
-        // It does not sleep through anything either.
+        // The fleet does not sleep through anything either.
         let first = self.twins.values().filter_map(Twin::due).min();
         if let Some(first) = first {
             let next = next.unwrap_or_else(|| panic!("the fleet sleeps for ever, but {first} comes"));
@@ -327,7 +329,7 @@ impl World {
         assert!(self.fleet.status(key).is_err());
     }
 
-    /// The moment as the fleet sees it: its clock does not run backwards.
+    /// The moment as the fleet sees it. Its clock never runs backwards.
     fn see(&mut self) -> Timestamp {
         self.latest = self.latest.max(self.now);
         self.latest
@@ -340,7 +342,7 @@ impl World {
 
     fn retire(&mut self, key: Key) {
         self.stale.push_back(key);
-        // The oldest are the likeliest to be mistaken for another.
+        // The oldest keys are the likeliest to be mistaken for another, so they are kept.
         if self.stale.len() > 64 {
             self.stale.remove(32);
         }

@@ -1,4 +1,5 @@
-//! How soon and how late a verdict falls, to the nanosecond: the promises Complete and Accurate, and lives at their edge.
+//! How soon and how late a verdict falls, to the nanosecond: the promises Complete and Accurate, and lives at their
+//! limits.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -13,14 +14,15 @@ use crate::world::{self, is_offline};
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Silent since `t0` means offline by `t0` + `detection_bound` of the lateness that the driver really had since.
+    /// A peer that is silent since `t0` is offline by `t0` + `detection_bound`, for the lateness that the driver really
+    /// had since.
     #[test]
     fn complete(config in settings(), story in stories()) {
         let broken = world::complete(&story.live(config, Timestamp::ZERO, false));
         prop_assert!(broken.is_ok(), "{}", broken.unwrap_err());
     }
 
-    /// The same for those who were silent from the start, and drivers that are never punctual.
+    /// The same for peers that were silent from the start, and drivers that are never in time.
     #[test]
     fn complete_from_the_start(
         config in settings(),
@@ -34,8 +36,9 @@ proptest! {
         }
     }
 
-    /// If each ping's answer reaches our input buffer within `timeout` (a probe's within `probe_timeout`), and the driver reads
-    /// what is readable between two polls, or says `Unread`, then nobody is timed out, however late the driver is.
+    /// Each ping's answer reaches our input buffer within `timeout` (a probe's within `probe_timeout`). The driver reads
+    /// everything that is readable between two polls, or reports `Unread`. Then no peer times out, however late the
+    /// driver is.
     #[test]
     fn accurate(config in settings(), meeting in meetings(&DRIVERS, &[Peer::Live, Peer::Flooding])) {
         prop_assume!(!needs_a_last_look(meeting.driver) || config.last_look() > Duration::ZERO);
@@ -45,18 +48,18 @@ proptest! {
     }
 }
 
-/// It polls before it has read what is readable. Without a last look it has asked for it.
+/// This driver polls before it has read what is readable. It needs a last look.
 const fn needs_a_last_look(driver: Driver) -> bool {
     matches!(driver, Driver::TimersFirst | Driver::Piecemeal)
 }
 
-/// The other verdicts are not at issue.
+/// Only ping timeouts are tested here.
 fn with_answers_alone(config: Config) -> Config {
     let config = config.to_builder().write_timeout(Duration::MAX).unlimited_control_frames();
     config.idle_timeout(Duration::MAX).silence_timeout(Duration::MAX).build().unwrap()
 }
 
-/// The twin of Accurate: verdicts are noted, and what was lying unread refutes them.
+/// The twin of Accurate: verdicts are noted, and data that was unread refutes them.
 #[test]
 fn live_peers_are_reprieved() {
     for driver in DRIVERS.iter().filter(|driver| needs_a_last_look(**driver)) {
@@ -69,7 +72,8 @@ fn live_peers_are_reprieved() {
     }
 }
 
-/// When a peer that never says anything is offline, given how late each poll is; `None`: never, or not for long.
+/// When a peer that never sends anything is offline, for these latenesses of the polls; `None` if it never is, or not
+/// soon.
 fn silent_life(config: Config, mut late: impl Iterator<Item = u64>) -> Option<Timestamp> {
     let mut machine = Liveness::new(config, 11, Timestamp::ZERO);
     let mut now = Timestamp::ZERO;
@@ -85,8 +89,8 @@ fn silent_life(config: Config, mut late: impl Iterator<Item = u64>) -> Option<Ti
     None
 }
 
-/// The lateness of each poll in the tests that the bounds are tight: around the default `stall_tolerance` of a `timeout` of
-/// ten seconds.
+/// The lateness of each poll in the tests of tight bounds, in milliseconds. Two are just below and just above the default
+/// `stall_tolerance` of a `timeout` of ten seconds.
 const LATENESSES: [u64; 5] = [0, 300, 2_500, 2_501, 60_000];
 
 #[test]
@@ -94,7 +98,8 @@ fn the_detection_bound_is_tight() {
     for (late, schedule) in
         LATENESSES.into_iter().flat_map(|late| [(late, Schedule::Quiet), (late, Schedule::Steady)])
     {
-        // A poll for the next ping would see the deadline too: the driver is not so late then. The interval is longer.
+        // A poll for the next ping would see the deadline too, and the driver would not be so late. So the interval is
+        // longer.
         let config = Config::builder()
             .interval(Duration::from_secs(15))
             .timeout(Duration::from_secs(10))
@@ -108,7 +113,7 @@ fn the_detection_bound_is_tight() {
     }
 }
 
-/// Pings that go out meanwhile put nothing off.
+/// Pings that go out meanwhile delay nothing.
 #[test]
 fn the_detection_bound_is_tight_where_pings_overlap() {
     for late in [0, 300, 2_500] {
@@ -121,7 +126,7 @@ fn the_detection_bound_is_tight_where_pings_overlap() {
     }
 }
 
-/// The longest life of all has both clocks: the ping's last byte is written as its deadline comes, and no answer follows.
+/// The longest life has both clocks: the ping's last byte is written at its deadline, and no answer follows.
 #[test]
 fn the_detection_bound_is_tight_in_the_write_phase() {
     for late in LATENESSES {
@@ -145,7 +150,7 @@ fn the_detection_bound_is_tight_in_the_write_phase() {
     }
 }
 
-/// In a pause nothing waits for the peer, but a transport that takes nothing is found out by the ping that cannot be written.
+/// In a pause no wait for the peer runs. But a transport that takes nothing is found by the ping that cannot be written.
 #[test]
 fn the_bound_of_a_transport_that_takes_nothing_is_tight_in_a_pause() {
     for late in [0, 300, 2_500] {
@@ -172,7 +177,7 @@ fn the_bound_of_a_transport_that_takes_nothing_is_tight_in_a_pause() {
     }
 }
 
-/// What is unread may refute a verdict, for as long as its clock took, and until the last look after that.
+/// Unread data may refute a verdict for as long as the verdict's clock took, and then until the end of the last look.
 #[test]
 fn a_driver_that_leaves_some_unread_for_ever_spares_a_peer_for_one_more_timeout_and_last_look() {
     for (last_look, spared) in [(1, 10), (3, 12), (4, 12), (6, 12), (7, 14)] {
@@ -210,7 +215,7 @@ fn silence_bounds_the_detection_only_where_every_event_is_evidence() {
     let config = Config::builder().silence_timeout(Duration::from_secs(5));
     let bound = |evidence| config.evidence(evidence).build().unwrap().detection_bound(Duration::ZERO);
     assert_eq!(bound(Evidence::AnyTraffic), Duration::from_millis(5_010));
-    // A peer may talk, and so break its silence, and give no evidence all the while.
+    // A peer may send data, which ends its silence, but give no evidence.
     assert_eq!(bound(Evidence::PongOnly), Duration::from_millis(45_010));
 }
 
@@ -225,7 +230,7 @@ fn a_peer_that_answers_a_nanosecond_after_the_last_look_is_dead_and_one_before_l
         assert_eq!(machine.poll(pinged), Some(Action::MarkOnline));
         let Some(Action::SendPing(ping)) = machine.poll(pinged) else { panic!("no ping") };
         assert_eq!(machine.poll(seen), None);
-        // A punctual driver: it wakes for either, and reads before it polls.
+        // A driver in time: it wakes for both, and reads before it polls.
         for now in BTreeSet::from([answered, last]) {
             if now == answered {
                 machine.handle(Event::Pong(ping.as_bytes()), Timestamp::from_nanos(now));

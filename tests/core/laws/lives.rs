@@ -1,4 +1,4 @@
-//! Lives to hold the laws against: anything in any order, and every kind of driver with every kind of peer.
+//! Lives for the laws: anything in any order, and every kind of driver with every kind of peer.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::world::{Life, Step, What, World};
 
 pub(super) const SECOND: u64 = 1_000_000_000;
 
-/// Some seconds each, as the gaps are.
+/// Settings of some seconds each, like the gaps between steps.
 pub(crate) fn settings() -> impl Strategy<Value = Config> {
     let probe_timeouts = prop::option::weighted(0.6, 1..=8_u64);
     (configs(Duration::from_secs(1)), probe_timeouts).prop_map(|(config, probe_timeout)| {
@@ -25,7 +25,7 @@ pub(crate) fn settings() -> impl Strategy<Value = Config> {
 /// Where the steps of a life come from.
 #[derive(Clone, Debug)]
 pub(super) enum Story {
-    /// Anything, in any order, and a driver that polls when it likes.
+    /// Anything, in any order. The driver polls when it likes.
     Steps(Vec<Step<'static>>),
     Meeting(Meeting),
 }
@@ -39,7 +39,7 @@ impl Story {
     }
 }
 
-/// A driver, a peer, and what chance does to both.
+/// A driver, a peer, and random numbers for both.
 #[derive(Clone, Debug)]
 pub(super) struct Meeting {
     pub(super) driver: Driver,
@@ -51,34 +51,34 @@ pub(super) struct Meeting {
 pub(super) enum Driver {
     /// It wakes when something arrives or falls due, reads, then polls.
     Punctual,
-    /// The same, but up to five seconds later.
+    /// The same, up to five seconds late.
     Late,
-    /// As late, and it serves its timers before its socket.
+    /// The same, as late, but it handles its timers before its socket.
     TimersFirst,
-    /// It also wakes for nothing.
+    /// It also wakes for no reason.
     Spurious,
-    /// Its clock steps back, and sleeps through hours.
+    /// Its clock steps back, and jumps over hours.
     Jumping,
     /// It probes now and then.
     Probing,
     /// It stops reading now and then.
     Pausing,
-    /// It reads nothing in one turn, says so, and all in the next.
+    /// In one turn it reads nothing, and reports that. In the next it reads everything.
     Piecemeal,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Peer {
-    /// Each ping's answer is in our input buffer within `timeout`, and now and then it says something.
+    /// Each ping's answer is in our input buffer within `timeout`. Sometimes it sends data.
     Live,
     Dead,
-    /// It answers, after the `timeout`.
+    /// It answers after the `timeout`.
     Late,
-    /// It answers nothing, but sends pongs that nobody asked for.
+    /// It answers no ping, but sends pongs that nobody asked for.
     Forging,
-    /// It answers, and pings more than anyone needs.
+    /// It answers, and sends far too many pings.
     Flooding,
-    /// Part after part of a message that never ends; no answer can be sent inside it.
+    /// It sends part after part of a message that never ends. No answer can be sent inside it.
     Dribbling,
 }
 
@@ -95,16 +95,16 @@ pub(super) const DRIVERS: [Driver; 8] = [
 pub(super) const PEERS: [Peer; 6] =
     [Peer::Live, Peer::Dead, Peer::Late, Peer::Forging, Peer::Flooding, Peer::Dribbling];
 
-/// What is drawn anew for each turn, all of it in shares of 100.
+/// Drawn again for each turn. Each number is a share of 100.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Chance {
-    /// Of the driver's greatest lateness.
+    /// The share of the driver's greatest lateness.
     late: u8,
-    /// Of the time that the peer may take.
+    /// The share of the time that the peer may take.
     delay: u8,
-    /// Of the time that the transport may take.
+    /// The share of the time that the transport may take.
     written: u8,
-    /// Seldom things happen at the low end.
+    /// Rare events happen at low values.
     whim: u8,
 }
 
@@ -121,20 +121,20 @@ impl Meeting {
     }
 }
 
-/// A meeting, while it lasts.
+/// A meeting that is going on.
 struct Table {
     driver: Driver,
     peer: Peer,
     config: Config,
     /// Pings that the peer knows of.
     pings: usize,
-    /// What is on its way, and when it is readable, or written.
+    /// What is on its way, and when it can be read or is written.
     coming: Vec<(Timestamp, Coming)>,
-    /// When the peer says something unasked.
+    /// When the peer next sends something by itself.
     speaks_at: Timestamp,
-    /// We are not reading until then.
+    /// We do not read until this moment.
     paused_until: Option<Timestamp>,
-    /// What arrived until the last turn is unread.
+    /// The driver has not read what arrived until its last turn.
     unread: bool,
     steps: VecDeque<Step<'static>>,
 }
@@ -146,7 +146,7 @@ enum Coming {
 }
 
 impl Coming {
-    /// The transport's doing, which needs no reading.
+    /// Done by the transport, so it needs no reading.
     fn is_ours(self) -> bool {
         matches!(self, Self::Event(Event::PingSent))
     }
@@ -201,7 +201,7 @@ impl Table {
         self.steps.push_back(Step { after: after.as_nanos() as u64, what, poll });
     }
 
-    /// What arrived until then is read, unless reading is paused or put off.
+    /// Reads what arrived until `wakes`, unless reading is paused or delayed.
     fn read(&mut self, wakes: Timestamp, chance: &Chance) {
         if self.paused_until.is_some_and(|until| until <= wakes) {
             self.paused_until = None;
@@ -226,7 +226,7 @@ impl Table {
         }
     }
 
-    /// When the driver sees what happens, or falls due, at this moment.
+    /// When the driver sees what happens or falls due at `moment`.
     fn wakes(&self, now: Timestamp, moment: Timestamp, chance: &Chance) -> Timestamp {
         let some = Duration::from_millis(50) * chance.late.into();
         let moment = moment.max(now);
@@ -244,15 +244,15 @@ impl Table {
     /// The peer learns of the pings, and the transport takes their bytes.
     fn answer_pings(&mut self, world: &World, chance: &Chance) {
         let share = |whole: Duration, share: u8| {
-            // Never is long enough at an hour.
+            // An hour stands for never.
             whole.min(Duration::from_secs(3600)) / 100 * share.into()
         };
-        // Any of their pings may be a probe's.
+        // Any of the pings may be that of a probe.
         let probes = self.driver == Driver::Probing;
         let timeout = self.config.timeout();
         let timeout = if probes { timeout.min(self.config.probe_timeout()) } else { timeout };
         for (number, at) in world.pings().enumerate().skip(self.pings) {
-            // A dead peer's window is full now and then.
+            // A dead peer's receive window is full now and then.
             if self.peer != Peer::Dead || chance.whim < 50 {
                 let written = at + share(self.config.write_timeout(), chance.written);
                 self.coming.push((written, Coming::Event(Event::PingSent)));
@@ -274,7 +274,7 @@ impl Table {
         }
     }
 
-    /// What the peer says unasked until then: of a long time, the beginning.
+    /// What the peer sends by itself until this moment. After a long time it sends only the first few events.
     fn speak(&mut self, until: Timestamp, chance: &Chance) {
         let mut said = 0;
         while self.speaks().is_some_and(|at| at <= until) {
@@ -327,7 +327,7 @@ pub(crate) fn steps() -> impl Strategy<Value = Vec<Step<'static>>> {
     steps_of(whats().boxed())
 }
 
-/// The same, and the settings change.
+/// The same steps, and the settings change.
 fn changing_steps() -> impl Strategy<Value = Vec<Step<'static>>> {
     steps_of(prop_oneof![20 => whats(), 1 => settings().prop_map(What::Reconfigure)].boxed())
 }

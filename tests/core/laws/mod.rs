@@ -1,4 +1,4 @@
-//! What no life can break: a property for each promise, named after it, over arbitrary settings, drivers and peers.
+//! What no life can break: a property for each promise and named after it, over arbitrary settings, drivers and peers.
 //!
 //! A failure prints the life as a transcript.
 
@@ -21,29 +21,29 @@ use liveness_testing::assert_replays;
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// `PingTimeout` only if a ping was handed out, its `timeout` (a probe's: `probe_timeout`) passed, and no evidence came
-    /// since, with two polls at least `last_look` apart after the deadline.
+    /// `PingTimeout` comes only if a ping was handed out, its `timeout` (a probe's: `probe_timeout`) passed without
+    /// evidence, and two polls at least `last_look` apart came after the deadline.
     #[test]
     fn justified(config in settings(), story in stories()) {
         let broken = world::justified(&config, &story.live(config, Timestamp::ZERO, false));
         prop_assert!(broken.is_ok(), "{}", broken.unwrap_err());
     }
 
-    /// `MarkOnline` and `MarkSuspect` alternate; one `MarkOffline`; one `Disconnect`, last; then silence.
+    /// `MarkOnline` and `MarkSuspect` alternate. There is one `MarkOffline`. There is one `Disconnect`, which is last.
     #[test]
     fn once(config in settings(), story in changing_stories()) {
         let broken = world::once(&story.live(config, Timestamp::ZERO, false));
         prop_assert!(broken.is_ok(), "{}", broken.unwrap_err());
     }
 
-    /// When `poll(now)` has returned `None`, `poll_timeout()` is later than `now`; a burst is at most 4 actions. The world
-    /// watches each poll: what is left to say is that there were any.
+    /// When `poll(now)` has returned `None`, `poll_timeout()` is later than `now`. A burst has at most 4 actions. The
+    /// world watches each poll; this test checks that there were some.
     #[test]
     fn no_spin(config in settings(), story in changing_stories()) {
         prop_assert!(!story.live(config, Timestamp::ZERO, false).actions().is_empty());
     }
 
-    /// A poll before `poll_timeout()` returns `None` (the world watches it), and extra polls never change the sequence of
+    /// A poll before `poll_timeout()` returns `None` (the world checks that). Extra polls never change the sequence of
     /// actions.
     #[test]
     fn exact_wake_ups(config in settings(), story in changing_stories()) {
@@ -59,8 +59,8 @@ proptest! {
         prop_assert!(broken.is_ok(), "{}", broken.unwrap_err());
     }
 
-    /// Once a ping is out, events of our side never make a verdict later, save in the write phase. Under the Steady schedule
-    /// they never do; under Quiet, what we write before the ping makes that unnecessary.
+    /// Once a ping is out, events of our side never make a verdict later, except while a ping is being written. With the
+    /// Steady schedule they never do. With Quiet, what we write before the ping makes the ping unnecessary.
     #[test]
     fn fresh_events_of_our_side_buy_no_time(config in settings(), ours in ours(&[Ours::Wrote, Ours::PingSent])) {
         let config = config.to_builder().write_timeout(Duration::MAX);
@@ -77,7 +77,7 @@ proptest! {
         }
     }
 
-    /// A probe does not either: it can only shorten a wait.
+    /// A probe does not either, because it can only shorten a wait.
     #[test]
     fn fresh_probes_buy_no_time(config in settings(), ours in ours(&[Ours::Probe])) {
         let config = config.to_builder().write_timeout(Duration::MAX).build().unwrap();
@@ -97,13 +97,13 @@ proptest! {
         prop_assert_eq!(moved, there.actions(), "{}", here.transcript);
     }
 
-    /// The same config, seed and inputs give the same outputs: what is recorded replays exactly, however the driver polled.
+    /// The same config, seed and inputs give the same outputs. So a recording replays exactly, however the driver polled.
     #[test]
     fn deterministic(config in settings(), story in changing_stories()) {
         assert_replays(&story.live(config, Timestamp::from_secs(1000), false).transcript);
     }
 
-    /// No settings, no events and no times break anything, the far end of time neither.
+    /// No settings, no events and no times break anything, not even the far end of time.
     #[test]
     fn total(
         config: Config,
@@ -121,16 +121,16 @@ proptest! {
         }
     }
 
-    /// Pings are at least a shortest wait (`interval` less `jitter`) apart, except the first, one of rule 6 between two pieces of
-    /// evidence, and those that `probe` brought, a second apart.
+    /// Pings are at least a shortest wait apart (`interval` less `jitter`). The exceptions are the first ping, one of
+    /// rule 6 between two pieces of evidence, and pings that `probe` brought, which are a second apart.
     #[test]
     fn bounded_chatter(config in settings(), story in stories()) {
         let broken = world::bounded_chatter(&story.live(config, Timestamp::ZERO, false));
         prop_assert!(broken.is_ok(), "{}", broken.unwrap_err());
     }
 
-    /// While neither verdict nor write phase stands in the way, no `interval` passes without a ping or, under Quiet, without a
-    /// write: whatever the peer does, and paused or not.
+    /// While no verdict and no write phase prevents it, no `interval` passes without a ping or, with Quiet, without a
+    /// write, whatever the peer does, and even in a pause.
     #[test]
     fn kept_alive(config in settings(), story in stories()) {
         let broken = world::kept_alive(&story.live(config, Timestamp::ZERO, false));
@@ -138,7 +138,7 @@ proptest! {
     }
 }
 
-/// The burst that is the longest: greeted, judged and let go in one poll.
+/// The longest burst: online, offline, close and disconnect in one poll.
 #[test]
 fn no_spin_a_burst_of_four_happens() {
     let mut machine = Liveness::new(Config::DEFAULT, 1, Timestamp::ZERO);
@@ -147,15 +147,15 @@ fn no_spin_a_burst_of_four_happens() {
     assert_eq!(std::iter::from_fn(|| machine.poll(Timestamp::ZERO)).count(), 4);
 }
 
-/// The per-connection state, config apart, is at most 128 bytes; what traffic touches lies in one cache line of it, wherever
-/// a machine lies (which of it that is, a test beside the state says).
+/// The state of a connection without its config is at most 128 bytes. Traffic touches one cache line of it, at whatever
+/// address the machine lies. A test beside the state says which line.
 #[test]
 fn small() {
     assert!(size_of::<Liveness>() <= (128 + size_of::<Config>()).next_multiple_of(64));
     assert_eq!(align_of::<Liveness>(), 64);
 }
 
-/// A poll without an action leaves the machine as it was: to every question, and to `==`.
+/// A poll without an action leaves the machine as it was, for every question and for `==`.
 #[test]
 fn exact_wake_ups_change_nothing() {
     let config =
@@ -164,7 +164,7 @@ fn exact_wake_ups_change_nothing() {
     for now in [0, 5] {
         while machine.poll(Timestamp::from_secs(now)).is_some() {}
     }
-    // So late that the next ping could be due, if we had written nothing meanwhile: the machine has to look.
+    // So late that the next ping could be due if we had written nothing meanwhile. So the machine must look.
     machine.handle(Event::Wrote, Timestamp::from_secs(11));
     machine.handle(Event::Data, Timestamp::from_secs(12));
     let before = machine.clone();
@@ -172,7 +172,7 @@ fn exact_wake_ups_change_nothing() {
     assert_ne!(machine, Liveness::new(config.build().unwrap(), 1, Timestamp::ZERO));
 }
 
-/// What the caller's side does, and may buy no time.
+/// Events of our side. None of them may delay a verdict.
 #[derive(Clone, Copy, Debug)]
 enum Ours {
     Wrote,
@@ -184,7 +184,8 @@ fn ours(kinds: &'static [Ours]) -> impl Strategy<Value = Vec<(u64, Ours)>> {
     prop::collection::vec((0..10 * SECOND, prop::sample::select(kinds)), 1..20)
 }
 
-/// When a machine that hears nothing any more is offline, while this happens on our side, each so long after the last.
+/// When a machine that hears nothing any more gives its verdict, while these events happen on our side, each this long
+/// after the last.
 fn verdict_at(mut machine: Liveness, ours: &[(u64, Ours)]) -> Timestamp {
     let mut ours = ours.iter().scan(Timestamp::ZERO, |at, (after, what)| {
         *at += Duration::from_nanos(*after);
@@ -214,7 +215,7 @@ fn verdict_at(mut machine: Liveness, ours: &[(u64, Ours)]) -> Timestamp {
     Timestamp::MAX
 }
 
-/// A budget that changes in mid-life: a peer that keeps within the new one is not refused, whatever the clock says.
+/// The budget changes during a life. A peer that keeps within the new budget is not refused, whatever the clock says.
 #[test]
 fn a_peer_within_the_budget_that_it_was_reconfigured_to_is_not_refused() {
     let config = |burst, per_second| Config::builder().control_budget(burst, per_second).build().unwrap();
@@ -230,7 +231,7 @@ fn a_peer_within_the_budget_that_it_was_reconfigured_to_is_not_refused() {
     }
 }
 
-/// The twin of the laws: they would all hold in a world where nothing ever happens.
+/// The twin of the laws: they would all hold in a world where nothing happens.
 #[test]
 fn lives_of_every_kind_are_lived() {
     let (mut reasons, mut suspected, mut forgiven) = (Vec::new(), 0, 0);
@@ -256,8 +257,8 @@ fn lives_of_every_kind_are_lived() {
     assert!(judged >= 100 && waited >= 100, "judged {judged}, waited {waited}");
 }
 
-/// The twin of Justified, Fresh, Bounded chatter and Kept alive: in some lives a wait lasts to its end, in others a probe
-/// shortens it; pings come early for either reason, overlap, and go on in pauses.
+/// The twin of Justified, Fresh, Bounded chatter and Kept alive. In some lives a wait lasts to its end, and in others a
+/// probe shortens it. Pings come early for either reason, overlap, and go on in pauses.
 #[test]
 fn pings_of_every_kind_are_sent() {
     let (mut whole, mut shortened, mut probes, mut fresh, mut overlapping, mut paused) = (0, 0, 0, 0, 0, 0);
@@ -287,7 +288,7 @@ fn pings_of_every_kind_are_sent() {
     assert!(overlapping >= 100 && paused >= 100, "{seen}");
 }
 
-/// The twin of the meetings: each kind of peer is pinged, and comes to the end that its kind comes to.
+/// The twin of the meetings: each kind of peer is pinged, and ends as its kind must end.
 #[test]
 fn every_driver_meets_every_peer() {
     for (driver, peer) in DRIVERS.iter().flat_map(|driver| PEERS.iter().map(move |peer| (driver, peer))) {

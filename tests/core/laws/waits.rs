@@ -11,8 +11,8 @@ use super::lives::SECOND;
 proptest! {
     #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Jitter: a wait is never longer than `interval`, nor shorter than its share allows; the first is any part of it. Whether
-    /// anybody answers makes no difference.
+    /// Jitter: a wait is never longer than `interval`, and never shorter than its share allows. The first wait is any
+    /// part of it. Answers make no difference.
     #[test]
     fn jitter_only_shortens(jitter in 0..=100_u8, seed: u64, answers: bool) {
         let config = Config::builder().interval(Duration::from_secs(5)).timeout(Duration::MAX).jitter(jitter);
@@ -55,13 +55,13 @@ fn the_first_waits_of_many_machines_cover_the_whole_interval() {
         assert!((1..=20 * SECOND).contains(&first));
         tenths[usize::try_from((first - 1) / (2 * SECOND)).unwrap()] += 1;
     }
-    // In the last tenth some have been pinged already, as if they had been pinged for ever.
+    // In the last tenth some have been pinged already, as if they had always been pinged.
     assert!(tenths[..9].iter().all(|count| (900..=1_200).contains(count)), "{tenths:?}");
     assert!((400..=600).contains(&tenths[9]), "{tenths:?}");
 }
 
-/// Everybody reconnects in one instant: no hundredth of any of the intervals that follow has more than 1.3 % of its pings,
-/// those of the second round that meet the last of the first included.
+/// All clients reconnect in one instant. No hundredth of any of the following intervals has more than 1.3 % of its pings,
+/// even where the second round meets the end of the first.
 #[test]
 fn a_herd_that_comes_at_once_is_pinged_evenly_from_the_first_interval_on() {
     const HUNDREDTH: u64 = 20 * SECOND / 100;

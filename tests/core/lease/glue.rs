@@ -65,7 +65,8 @@ fn each_change_says_what_it_should() {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// While any connection of the holder is online, whatever becomes of the others, the pen is theirs, and not frozen.
+    /// While one connection of the holder is online, the holder keeps the pen, and it is not frozen, whatever happens to
+    /// the other connections.
     #[test]
     fn a_holder_with_a_connection_that_is_online_keeps_it(
         happenings in prop::collection::vec((2..6_u64, 0..4_u8, 0..100_u64), 1..60),

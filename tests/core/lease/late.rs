@@ -1,4 +1,4 @@
-//! A late look is no look: an arbiter that slept takes the lease from nobody before what waited is reported.
+//! A late look does not count: an arbiter that slept takes the lease from nobody before the waiting input is reported.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ fn s(seconds: u64) -> Timestamp {
     Timestamp::from_secs(seconds)
 }
 
-/// Ann has it, and is suspect from 10 s on; Bob waits.
+/// Ann holds it, and is suspect from 10 s on. Bob waits.
 fn frozen(pen: Lease<&'static str>) -> Lease<&'static str> {
     let mut pen = pen;
     pen.request("ann", s(0));
@@ -23,7 +23,7 @@ fn frozen(pen: Lease<&'static str>) -> Lease<&'static str> {
     pen
 }
 
-/// Who lost it and why, if anybody did.
+/// The user who lost it, and why, if somebody did.
 fn lost(pen: &mut Lease<&'static str>, now: Timestamp) -> Option<Loss> {
     match pen.poll(now) {
         Some(LeaseChange::Lost { user: "ann", reason, .. }) => Some(reason),
@@ -48,7 +48,7 @@ fn a_grace_that_began_anew_runs_out_and_does_not_begin_again() {
     assert_eq!(lost(&mut pen, s(100)), None);
     assert_eq!(lost(&mut pen, s(104)), None);
     assert_eq!(lost(&mut pen, s(105)), Some(Loss::GraceExpired));
-    // A driver that is always late comes to an end.
+    // A driver that is always late still reaches the end.
     let mut pen = frozen(Lease::new(GRACE));
     assert_eq!(lost(&mut pen, s(100)), None);
     assert_eq!(lost(&mut pen, s(200)), Some(Loss::GraceExpired));
@@ -63,7 +63,7 @@ fn each_suspicion_has_its_own() {
     while pen.poll(s(110)).is_some() {}
     assert_eq!((lost(&mut pen, s(200)), pen.poll_timeout()), (None, Some(s(205))));
     assert_eq!(pen.holder().and_then(|held| held.frozen_since), Some(s(110)), "that is told as it was");
-    // And so has the next holder.
+    // The next holder has such a second chance too.
     assert_eq!(lost(&mut pen, s(205)), Some(Loss::GraceExpired));
     assert!(matches!(pen.poll(s(205)), Some(LeaseChange::Granted { user: "bob", .. })));
     pen.request("cid", s(205));
@@ -92,7 +92,7 @@ fn an_input_is_a_look_too_and_what_it_finds_late_is_late() {
     let mut pen = frozen(Lease::new(GRACE));
     pen.request("cid", s(100));
     assert_eq!((lost(&mut pen, s(100)), pen.poll_timeout()), (None, Some(s(105))));
-    // While inputs come, somebody looks.
+    // Inputs count as looks.
     let mut pen = frozen(Lease::new(GRACE));
     for second in 11..=30 {
         pen.request("cid", s(second));
@@ -128,7 +128,7 @@ fn without_a_grace_and_with_one_without_end_nothing_begins_anew() {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// However long the arbiter slept, and whatever it reads first: a holder who is heard of within a grace of its waking
+    /// However long the arbiter slept, and whatever it reads first, a holder that is heard within a grace of the waking
     /// keeps it.
     #[test]
     fn no_holder_loses_it_for_what_the_arbiter_slept_through(
@@ -157,7 +157,7 @@ proptest! {
         prop_assert_eq!(pen.holder().map(|held| *held.user), Some("ann"));
     }
 
-    /// Its twin: where somebody looked all the while, it is lost when the grace is over.
+    /// The twin: if somebody looked all the time, it is lost when the grace is over.
     #[test]
     fn a_holder_who_was_looked_for_in_vain_loses_it(late in 0..=1_250_u64) {
         let mut pen = frozen(Lease::new(GRACE));

@@ -1,4 +1,5 @@
-//! The promises, each over the log of a life, by a few lines of its own: none asks the lease or the reference.
+//! The promises, each checked over the log of a life by a few lines of its own. None of them asks the lease or the
+//! reference.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +15,7 @@ fn broken<T>(at: Timestamp, what: impl std::fmt::Debug) -> Result<T, String> {
     Err(format!("at {at}: {what:?}"))
 }
 
-/// Each is granted only when nobody holds it, and lost by who holds it; frozen and thawed alternate in between.
+/// It is granted only when nobody holds it, and only its holder loses it. In between, frozen and thawed alternate.
 pub(crate) fn one_holder(log: &Log) -> Law {
     let mut holder = None;
     let mut frozen = false;
@@ -53,13 +54,14 @@ pub(crate) fn tokens_grow(log: &Log, mut last: u64) -> Law {
     Ok(())
 }
 
-/// Who waits and who is suspect, by what went in and what came out.
+/// Who waits and who is suspect, from the inputs and the outputs.
 #[derive(Default)]
 struct Desk {
     queue: Vec<u8>,
     suspects: BTreeMap<u8, Timestamp>,
     holder: Option<u8>,
-    /// When somebody looked last; and the suspicion whose grace began anew because nobody did, and when.
+    /// The last moment when somebody looked. And the suspicion whose grace began again because nobody had looked, and
+    /// when it did.
     looked: Timestamp,
     anew: Option<(Timestamp, Timestamp)>,
 }
@@ -109,7 +111,7 @@ impl Desk {
         begun.as_nanos().checked_add(grace).filter(|over| *over < u64::MAX).map(Timestamp::from_nanos)
     }
 
-    /// A late look is no look.
+    /// A late look does not count.
     fn look(&mut self, at: Timestamp, grace: u64) {
         if let (Some(over), Some(since), Some(_)) = (self.grace_over(grace), self.since(), self.first()) {
             let late = (at - over.max(self.looked)).as_nanos() > u128::from(grace / 4);
@@ -121,7 +123,7 @@ impl Desk {
     }
 }
 
-/// Granted to who has waited longest of those who stayed, suspects passed over.
+/// It is granted to the user who has waited longest of those who stayed. Suspects are passed over.
 pub(crate) fn first_come_first_served(log: &Log) -> Law {
     let mut desk = Desk::default();
     for (at, line) in log {
@@ -135,7 +137,7 @@ pub(crate) fn first_come_first_served(log: &Log) -> Law {
     Ok(())
 }
 
-/// When there is nothing more to tell, it lies with nobody only if nobody could have it.
+/// When nothing is left to report, nobody holds it only if nobody could hold it.
 pub(crate) fn handed_over_at_once(log: &Log) -> Law {
     let mut desk = Desk::default();
     for (at, line) in log {
@@ -147,7 +149,7 @@ pub(crate) fn handed_over_at_once(log: &Log) -> Law {
     Ok(())
 }
 
-/// Lost for suspicion when the grace is over and somebody waits: not before, and not after.
+/// It is lost because of suspicion exactly when the grace is over and somebody waits.
 pub(crate) fn grace_is_exact(log: &Log, grace: u64) -> Law {
     let mut desk = Desk::default();
     for (at, line) in log {
@@ -162,7 +164,7 @@ pub(crate) fn grace_is_exact(log: &Log, grace: u64) -> Law {
     Ok(())
 }
 
-/// When there is nothing more to tell, it was told to be frozen if and only if its holder is suspect, and since when.
+/// When nothing is left to report, it was reported as frozen exactly if its holder is suspect, with the right start.
 pub(crate) fn frozen_while_suspect(log: &Log) -> Law {
     let (mut desk, mut told) = (Desk::default(), None);
     for (at, line) in log {
@@ -182,7 +184,7 @@ pub(crate) fn frozen_while_suspect(log: &Log) -> Law {
     Ok(())
 }
 
-/// Each holding ends with one loss, told. A user who could not be told is told, once, as soon as they are back.
+/// Each holding ends with one loss, which is reported. A user who could not be reached is told once, when they are back.
 pub(crate) fn every_loss_is_told(log: &Log) -> Law {
     let (mut held, mut away, mut missed) = (None, BTreeSet::new(), Vec::new());
     let mut desk = Desk::default();

@@ -1,4 +1,4 @@
-//! The lease: its promises one by one, beside a reference, in every order of a small world, and by example.
+//! The lease: its promises one by one, compared with a reference, in every order of a small world, and by example.
 
 mod glue;
 mod late;
@@ -22,7 +22,7 @@ use crate::samples::samples;
 
 const SECOND: u64 = 1_000_000_000;
 
-/// Whole seconds, so that things coincide, and a nanosecond more or less, so that they just do not.
+/// Whole seconds, so that moments coincide, and a nanosecond more or less, so that they just do not.
 fn spans() -> impl Strategy<Value = u64> {
     prop_oneof![
         2 => Just(0),
@@ -34,7 +34,7 @@ fn spans() -> impl Strategy<Value = u64> {
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    // Mostly the same few.
+    // Mostly the same few users.
     let user = || prop_oneof![3 => 0..3_u8, 1 => 0..PEOPLE];
     let step = prop_oneof![
         12 => user().prop_map(Step::Online),
@@ -61,7 +61,7 @@ fn graces() -> impl Strategy<Value = Duration> {
     ]
 }
 
-/// At the origin, in the middle, and where the clock or the grace soon comes to the far end of time.
+/// At the origin, in the middle, and where the clock or the grace soon reaches the far end of time.
 fn starts() -> impl Strategy<Value = Timestamp> {
     prop_oneof![
         4 => Just(Timestamp::ZERO),
@@ -70,14 +70,14 @@ fn starts() -> impl Strategy<Value = Timestamp> {
     ]
 }
 
-/// The first token of a server, of one that goes on, and of one that comes to the last.
+/// The first token of a new server, of one that continues, and of one that reaches the last token.
 fn lasts() -> impl Strategy<Value = u64> {
     prop_oneof![4 => Just(0), 2 => 1..u64::MAX, 1 => u64::MAX - 5..=u64::MAX]
 }
 
 fn live(grace: Duration, last: u64, start: Timestamp, steps: &[Step]) -> World {
     let mut world = World::new(grace, last, start);
-    // At the end everything is told, and all come back to be told it.
+    // At the end everything is reported, and all users come back to hear it.
     let ends = [Step::Poll].into_iter().chain((0..PEOPLE).map(Step::Online)).chain([Step::Poll]);
     steps.iter().copied().chain(ends).for_each(|step| world.step(step));
     world
@@ -97,7 +97,7 @@ macro_rules! law {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// The world compares them at every step: what is told, what can be asked, when to poll.
+    /// The world compares everything at every step: reports, answers, and when to poll.
     #[test]
     fn it_does_as_the_reference(grace in graces(), last in lasts(), start in starts(), steps in steps()) {
         live(grace, last, start, &steps);
@@ -145,8 +145,8 @@ proptest! {
         law!(laws::every_loss_is_told(&world.log), world);
     }
 
-    /// After every step, every user tries to write under every token that there was, and two that there was not: one at most
-    /// may, and the others are told what is the matter.
+    /// After every step, every user tries to write with every token that existed, and with two that did not. At most one
+    /// may write. The others learn why they may not.
     #[test]
     fn stale_writes_are_refused(grace in graces(), before in 0..3_u64, steps in steps()) {
         let mut world = World::new(grace, before, Timestamp::ZERO);
@@ -166,7 +166,7 @@ proptest! {
         }
     }
 
-    /// However long it lives: who holds it, who waits, who is suspect, and a fixed number of losses.
+    /// However long it lives, it keeps only who holds it, who waits, who is suspect, and a fixed number of losses.
     #[test]
     fn memory_is_bounded(grace in graces(), steps in steps(), times in 1..6_usize) {
         let steps = steps.repeat(times);
@@ -178,7 +178,7 @@ proptest! {
     /// Adding a constant to all times changes nothing.
     #[test]
     fn a_shifted_life_is_the_same(grace in graces(), steps in steps(), by in 0..u64::MAX / 2) {
-        // Far enough from the origin that no clock is turned back beyond it.
+        // Far enough from the origin, so that no clock goes back beyond it.
         let start = Timestamp::from_secs(10_000_000);
         let there = start + Duration::from_nanos(by);
         let told = |start| relative(&live(grace, 0, start, &steps), start);
@@ -186,7 +186,7 @@ proptest! {
     }
 }
 
-/// What was told, and how long after the start.
+/// What was reported, and how long after the start.
 fn relative(world: &World, start: Timestamp) -> Vec<(Duration, LeaseChange<u8>)> {
     let since = |at: Timestamp| at.saturating_duration_since(start);
     let moved = |at: Timestamp| Timestamp::ZERO + since(at);
@@ -204,7 +204,7 @@ fn relative(world: &World, start: Timestamp) -> Vec<(Duration, LeaseChange<u8>)>
     told.map(|(at, change)| (since(at), change)).collect()
 }
 
-/// A property proves nothing of what its lives never reach.
+/// A property says nothing about cases that its lives never reach.
 #[test]
 fn lives_of_every_kind_are_lived() {
     let (mut reached, mut foreign, mut lost, mut begun_anew) = (Reached::default(), 0, 0, 0);

@@ -1,9 +1,10 @@
 //! Every order in which things can happen to three users.
 //!
-//! Breadth first: whatever can happen happens to each state once, and the world holds what comes of it against the reference.
-//! States are compared by how they look from now: moments as ages, no older than the grace and one more, which is as late as late
-//! can be; tokens and the past, except for who is still to be told, decide nothing. So the walk has an end, and what holds there
-//! holds for lives of any length: `LIVENESS_MODEL_DEPTH=all cargo test --release --test core lease::model`.
+//! The walk is breadth first: everything that can happen happens once to each state, and the world compares the result
+//! with the reference. States are compared relative to now. Moments become ages of at most the grace and one more,
+//! because later makes no difference. Tokens and the past are left out, except who must still be told, because they
+//! decide nothing. So the walk has an end, and what holds there holds for lives of any length: `LIVENESS_MODEL_DEPTH=all
+//! cargo test --release --test core lease::model`.
 
 use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
@@ -29,7 +30,7 @@ fn steps() -> Vec<Step> {
     (0..USERS).flat_map(of).chain(all).collect()
 }
 
-/// How it looks from now, made from its own debug text, so that no part of its state is forgotten by name.
+/// The state relative to now. It is made from the lease's own debug text, so that no part of it is forgotten.
 fn look(world: &World, now: u64) -> String {
     let text = format!("{:?}", world.lease);
     let (present, past) = text.split_once("history: ").expect("it has a past");
@@ -52,7 +53,7 @@ fn aged(text: &str, now: u64) -> String {
         let at: u64 = at.parse().expect("a number");
         look += &format!("{}{rest}", now.saturating_sub(at).min(GRACE + 1));
     }
-    // `now: 0` and tokens apart.
+    // Without `now: 0` and without tokens.
     let mut parts = look.split("Token(");
     let first = parts.next().unwrap_or_default().to_owned();
     parts.fold(first, |look, part| look + part.trim_start_matches(|digit: char| digit.is_ascii_digit()))

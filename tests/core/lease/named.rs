@@ -1,11 +1,11 @@
-//! By example: what people would ask.
+//! Examples for what people would ask.
 
 use std::time::Duration;
 
 use liveness::lease::{Holder, Lease, LeaseChange, Loss, REMEMBERED, Refusal, Token};
 use liveness::{Status, Timestamp};
 
-/// A pen, and what it reported, in words.
+/// A pen, and what it has reported, in words.
 struct Pen(Lease<&'static str>);
 
 impl Pen {
@@ -47,7 +47,7 @@ fn the_queue_moves_up_as_holders_release() {
     assert_eq!(pen.0.waiting().copied().collect::<Vec<_>>(), ["bob", "cid", "dan"]);
     assert_eq!(pen.0.position(&"ann"), None);
     assert_eq!(pen.0.position(&"dan"), Some(2));
-    // One in the middle leaves, and its withdrawal is no loss.
+    // A user in the middle of the queue leaves, which is not a loss.
     pen.0.release(&"cid", s(1));
     assert_eq!(pen.0.position(&"dan"), Some(1));
     pen.0.release(&"ann", s(2));
@@ -95,7 +95,7 @@ fn a_suspect_holder_keeps_it_for_the_grace_and_not_longer() {
     pen.0.set_status(&"ann", Status::Suspect, s(10));
     assert_eq!(pen.0.poll_timeout(), Some(s(10)), "there is something to tell");
     pen.tells(s(10), &["ann frozen since 10s"]);
-    // Told again, it runs from the first time.
+    // Reported again, the suspicion still counts from the first time.
     pen.0.set_status(&"ann", Status::Suspect, s(14));
     assert_eq!(pen.0.poll_timeout(), Some(s(15)));
     pen.tells(Timestamp::from_nanos(s(15).as_nanos() - 1), &[]);
@@ -114,10 +114,10 @@ fn a_holder_who_is_heard_of_in_time_keeps_it() {
     pen.tells(s(0), &["ann has 1"]);
     pen.0.set_status(&"ann", Status::Suspect, s(10));
     pen.tells(s(10), &["ann frozen since 10s"]);
-    // Reported before the poll that would have taken it: she is there, whatever the time.
+    // She was reported as online before the poll that would have taken it. So she is there, whatever the time.
     pen.0.set_status(&"ann", Status::Online, s(15));
     pen.tells(s(15), &["ann thawed"]);
-    // The next suspicion has a grace of its own.
+    // The next suspicion has its own grace.
     pen.0.set_status(&"ann", Status::Suspect, s(16));
     pen.tells(s(20), &["ann frozen since 16s"]);
     pen.tells(s(21), &["ann lost 1: GraceExpired", "bob has 2"]);
@@ -156,14 +156,14 @@ fn a_suspect_in_the_queue_is_passed_over_and_keeps_the_place() {
 #[test]
 fn while_only_suspects_wait_nobody_gets_it() {
     let mut pen = Pen::with_grace(5);
-    // A suspicion from before the request counts.
+    // A suspicion that began before the request counts.
     pen.0.set_status(&"ann", Status::Suspect, s(0));
     pen.0.request("ann", s(1));
     pen.tells(s(1), &[]);
     assert_eq!(pen.0.poll_timeout(), None);
     pen.0.set_status(&"ann", Status::Online, s(2));
     pen.tells(s(2), &["ann has 1"]);
-    // A suspect does not take it from a suspect either.
+    // A suspect user does not get it from a suspect holder either.
     pen.0.set_status(&"ann", Status::Suspect, s(3));
     pen.0.set_status(&"bob", Status::Suspect, s(3));
     pen.0.request("bob", s(3));
@@ -232,7 +232,7 @@ fn who_is_gone_again_before_a_poll_is_told_the_next_time() {
     pen.0.set_status(&"ann", Status::Online, s(2));
     pen.0.set_status(&"ann", Status::Suspect, s(2));
     pen.tells(s(2), &[]);
-    // A request of hers is a sign of life no more than it is to `Presence`.
+    // As with `Presence`, her request is no sign of life.
     pen.0.request("ann", s(3));
     pen.tells(s(3), &[]);
     pen.0.set_status(&"ann", Status::Online, s(4));
@@ -261,7 +261,7 @@ fn revoked_it_goes_to_the_next_and_the_former_holder_is_told() {
     pen.0.revoke(s(1));
     pen.0.request("ann", s(1));
     pen.tells(s(1), &["ann lost 1: Revoked", "bob has 2"]);
-    // Who is suspect when it is taken did not hear of it.
+    // A user who is suspect when it is taken did not hear of it.
     pen.0.set_status(&"bob", Status::Suspect, s(2));
     pen.0.revoke(s(2));
     pen.tells(s(2), &["bob lost 2: Revoked", "ann has 3"]);
@@ -276,7 +276,7 @@ fn a_frozen_holder_may_give_it_back() {
     pen.tells(s(0), &["ann has 1"]);
     pen.0.set_status(&"ann", Status::Suspect, s(1));
     pen.0.release(&"ann", s(2));
-    // She knows: it is not told again on her return.
+    // She knows of it, so it is not reported again when she returns.
     pen.tells(s(2), &["ann lost 1: Released"]);
     pen.0.set_status(&"ann", Status::Online, s(3));
     pen.tells(s(3), &[]);
@@ -299,7 +299,7 @@ fn a_write_is_good_once_granted_until_lost() {
     assert_eq!(pen.0.check(&"bob", first), Err(Refusal::WrongUser));
     pen.0.set_status(&"ann", Status::Online, s(2));
     assert_eq!(pen.0.check(&"ann", first), Ok(()));
-    // Refused from the call that took it, not from the poll that told it.
+    // The call that took it already refuses the write, not only the poll that reports it.
     pen.0.release(&"ann", s(3));
     let lost = |holder| Err(Refusal::Lost { reason: Loss::Released, at: s(3), holder });
     assert_eq!(pen.0.check(&"ann", first), lost(None));
@@ -308,7 +308,7 @@ fn a_write_is_good_once_granted_until_lost() {
     assert_eq!(pen.0.check(&"ann", first), lost(Some("bob")));
     assert_eq!(pen.0.check(&"bob", first), Err(Refusal::WrongUser));
     assert_eq!(pen.0.check(&"bob", Token::new(2)), Ok(()));
-    // Its holder again, the old token is as old as before.
+    // When she holds it again, her old token is as old as before.
     pen.0.release(&"bob", s(4));
     pen.0.request("ann", s(4));
     pen.tells(s(4), &["bob lost 2: Released", "ann has 3"]);

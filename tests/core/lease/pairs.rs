@@ -1,9 +1,10 @@
-//! An arbiter and the holders at the other ends of a network that loses, delays and cuts, while either end stalls: never two
-//! that may act.
+//! An arbiter and the holders at the other ends of a network that loses, delays and cuts, while either end stalls. Never
+//! may two act at once.
 //!
-//! Messages are events in a queue of moments; nothing ticks. The arbiter is the crate's own machines: a `Liveness` for each
-//! connection, a `Presence`, a `Lease`. A holder is a `Tenure`, and beside it the recipe without one: act from the word that it
-//! is yours until the word that it is not, or until your own heartbeat gives the arbiter up.
+//! Messages are events in a queue of moments, so nothing ticks. The arbiter is made of the crate's own machines: a
+//! `Liveness` for each connection, a `Presence`, a `Lease`. A holder is a `Tenure`. Beside it is the recipe without one:
+//! act from the message that it is yours until the message that it is not, or until your own heartbeat gives the arbiter
+//! up.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -19,14 +20,15 @@ type User = usize;
 
 const USERS: User = 3;
 const END: Timestamp = Timestamp::from_secs(180);
-/// How fast each holder's clock is beside the arbiter's, in millionths: the first is slow by just under a hundredth.
+/// How fast each holder's clock is compared with the arbiter's, in millionths. The first is slow by just under a
+/// hundredth.
 const RATES: [u128; USERS] = [990_100, 1_000_000, 1_009_900];
 
 #[derive(Clone, Debug)]
 struct Settings {
     grace: u64,
     linger: u64,
-    /// The arbiter's heartbeat and the holders' own.
+    /// The heartbeat of the arbiter and that of the holders.
     arbiter: Heart,
     holder: Heart,
     faults: Vec<Fault>,
@@ -51,7 +53,7 @@ impl Heart {
     }
 }
 
-/// From then on, for so long, in milliseconds.
+/// From this moment on, for this long, in milliseconds.
 #[derive(Clone, Copy, Debug)]
 struct Fault {
     from: u64,
@@ -61,16 +63,16 @@ struct Fault {
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum What {
-    /// Nothing of this user's connection arrives, at the arbiter or at the user or at neither; it comes when the cut ends.
+    /// Nothing of this user's connection arrives at the arbiter, at the user or at both. It arrives when the cut ends.
     Cut(User, bool, bool),
-    /// The same, and it never comes.
+    /// The same, but it never arrives.
     Lost(User, bool, bool),
     /// The arbiter stands still, or this user does.
     ArbiterStalls,
     HolderStalls(User),
-    /// The arbiter's transport of this user's connection ends, and nobody tells the user.
+    /// The arbiter's transport for this user's connection ends, and the user is not told.
     Reset(User),
-    /// The user is on another connection from here on; of the old one the arbiter is not told.
+    /// The user is on another connection from now on. The arbiter is not told about the old one.
     Reconnects(User),
 }
 
@@ -98,7 +100,7 @@ struct Holder {
     connection: u64,
     heart: Liveness,
     tenure: Option<(u64, Tenure)>,
-    /// Without a tenure: it was told so.
+    /// Without a tenure: it was told that it holds the lease.
     believes: bool,
 }
 
@@ -112,7 +114,7 @@ struct World<'a> {
     room: Presence<User>,
     pen: Lease<User>,
     holders: Vec<Holder>,
-    /// How often somebody came to be allowed to act, and how often the recipe without a tenure had two at once.
+    /// How often somebody began to be allowed to act, and how often the recipe without a tenure had two at once.
     acted: usize,
     doubles: usize,
 }
@@ -159,7 +161,7 @@ impl<'a> World<'a> {
         self.queue.push(Reverse((at, self.sent, happens)));
     }
 
-    /// When the fault ends that is in the way, if there is one.
+    /// When the fault that is in the way ends, if there is one.
     fn until(&self, hinders: impl Fn(What) -> bool) -> Option<Timestamp> {
         let now = self.now;
         let faults = self.settings.faults.iter().filter(|fault| hinders(fault.what));
@@ -170,7 +172,7 @@ impl<'a> World<'a> {
     }
 
     fn send(&mut self, word: Happens) {
-        // 20 to 400 ms, in order or not.
+        // 20 to 400 ms, in order or out of order.
         let delay = 20 + (self.sent.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ self.settings.seed) % 380;
         self.at(self.now + Duration::from_millis(delay), word);
     }
@@ -189,7 +191,7 @@ impl<'a> World<'a> {
         self.turn_holder(user);
     }
 
-    /// When it arrives: `None`, never.
+    /// When a message arrives; `None` means never.
     fn arrives(&self, happens: Happens) -> Option<Timestamp> {
         let (user, to_arbiter) = match happens {
             Happens::ToArbiter(user, ..) => (user, true),
@@ -248,7 +250,7 @@ impl<'a> World<'a> {
             Word::Request | Word::Question(..) => heart.handle(Event::Data, now),
             Word::Granted(_) | Word::Lost(_) | Word::Yes(..) => panic!("no holder says so"),
         }
-        // That its sender is there comes first.
+        // Its sender is there: this comes first.
         self.turn_arbiter();
         match word {
             Word::Request => self.pen.request(user, now),
@@ -285,7 +287,7 @@ impl<'a> World<'a> {
             let (user, word) = match change {
                 LeaseChange::Granted { user, token } => (user, Word::Granted(token.get())),
                 LeaseChange::Lost { user, token, .. } | LeaseChange::Returned { user, token, .. } => {
-                    // It wants it back.
+                    // The user wants it back.
                     self.at(
                         now + Duration::from_secs(1),
                         Happens::ToArbiter(user, self.holders[user].connection, Word::Request),
@@ -317,7 +319,7 @@ impl<'a> World<'a> {
         holder.heart.handle(if let Word::Pong(_) = word { evidence } else { Event::Data }, now);
         match word {
             Word::Pong([0, 0, 0, 0, 0, 0, 0, 0]) => {
-                // The answer to its own ping, whichever: its heartbeat is only there to be compared with.
+                // The answer to its own latest ping. Its heartbeat is only there for comparison.
                 if let Some(payload) = holder.heart.awaited() {
                     holder.heart.handle(Event::Pong(payload.as_bytes()), now);
                 }
@@ -370,7 +372,7 @@ impl<'a> World<'a> {
         self.wake(next);
     }
 
-    /// Who may act, each by their own clock.
+    /// The users that may act, each by their own clock.
     fn acting(&self) -> usize {
         let may = |(user, holder): &(User, &Holder)| {
             let now = theirs(*user, self.now);
@@ -379,14 +381,14 @@ impl<'a> World<'a> {
         self.holders.iter().enumerate().filter(may).count()
     }
 
-    /// Who may act begins at moments that are looked at: nobody begins but by an answer.
+    /// A user begins to be allowed only by an answer, and this looks at every such moment.
     fn look(&mut self) {
         assert!(self.acting() <= 1, "two may act at {}: {:?}", self.now, self.settings);
         self.doubles += usize::from(self.holders.iter().filter(|holder| holder.believes).count() > 1);
     }
 }
 
-/// What a holder's clock says at a moment of the arbiter's, and the other way round, not too early.
+/// Converts a moment of the arbiter's to a holder's clock, and back. The result is never too early.
 fn theirs(user: User, at: Timestamp) -> Timestamp {
     Timestamp::from_nanos(u64::try_from(u128::from(at.as_nanos()) * RATES[user] / 1_000_000).unwrap())
 }
@@ -444,8 +446,8 @@ proptest! {
     }
 }
 
-/// The twin: they do act, again and again; and holders that go by what they were told and by their own heartbeat are two at
-/// once in some of the same lives.
+/// The twin: they do act, again and again. In some of the same lives, two holders that go by messages and by their own
+/// heartbeat act at once.
 #[test]
 fn holders_do_act_and_without_a_tenure_two_do() {
     let (mut acted, mut doubled) = (0, 0);
@@ -457,7 +459,7 @@ fn holders_do_act_and_without_a_tenure_two_do() {
     assert!(acted > 100 && doubled > 3, "{acted} {doubled}");
 }
 
-/// Nothing fails.
+/// There are no faults.
 fn good(seed: u64, holder: Heart) -> Settings {
     let arbiter = Heart { interval: 1_000, timeout: 3_000, suspect_after: 1_000, pong_only: false };
     Settings { grace: 4_000, linger: 4_000, arbiter, holder, faults: Vec::new(), seed }
@@ -465,7 +467,7 @@ fn good(seed: u64, holder: Heart) -> Settings {
 
 const SLOW: Heart = Heart { interval: 8_000, timeout: 20_000, suspect_after: 8_000, pong_only: true };
 
-/// The other half: where nothing fails and answers are quick beside the tenure, who has it acts on and on.
+/// The other half: if nothing fails and answers are quick compared with the tenure, the holder goes on acting.
 #[test]
 fn a_holder_with_a_good_network_never_has_to_stop() {
     for seed in 0..30 {
@@ -476,7 +478,7 @@ fn a_holder_with_a_good_network_never_has_to_stop() {
     }
 }
 
-/// The holder is cut off, and its heartbeat is slower than the arbiter's: without a tenure there are two in each life.
+/// The holder is cut off, and its heartbeat is slower than the arbiter's. Without a tenure, two act in each life.
 #[test]
 fn a_holder_that_is_cut_off_stops_before_another_is_told() {
     for seed in 0..50 {

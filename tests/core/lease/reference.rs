@@ -1,17 +1,18 @@
-//! The lease, so plain that it cannot be wrong: it remembers everybody and everything for ever, and looks at all of it.
+//! The lease, written so plainly that it cannot be wrong. It remembers everybody and everything for ever, and looks at
+//! all of it.
 
 use liveness::Timestamp;
 use liveness::lease::{LeaseChange, Loss, REMEMBERED};
 
-/// So many users there are.
+/// The number of users.
 pub(crate) const PEOPLE: u8 = 6;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 struct Person {
-    /// Asked as so manieth, and is not served yet.
+    /// The number of its request, until it is served.
     asked: Option<u64>,
     suspect: Option<u64>,
-    /// Suspect or offline: what is told now reaches nobody.
+    /// Suspect or offline: what is reported now does not reach this user.
     away: bool,
 }
 
@@ -23,7 +24,7 @@ struct Holding {
     told: bool,
     missed: bool,
     frozen: Option<u64>,
-    /// Since when it is suspect whose grace began anew, and when it did.
+    /// The suspicion whose grace began again: since when it lasts, and when the grace began.
     anew: Option<(u64, u64)>,
 }
 
@@ -38,12 +39,12 @@ pub(crate) struct Reference {
 }
 
 impl Reference {
-    /// `u64::MAX` is a grace without end.
+    /// The grace; `u64::MAX` means without end.
     pub(crate) fn new(grace: u64, last: u64) -> Self {
         Self { grace, now: 0, last, asked: 0, people: [Person::default(); PEOPLE as usize], holdings: vec![] }
     }
 
-    /// Somebody looks. If nobody did for too long since the grace was over, it begins anew.
+    /// Somebody looks. If nobody looked for too long since the grace was over, it begins again.
     pub(crate) fn clock(&mut self, now: Timestamp) {
         let now = self.now.max(now.as_nanos());
         if let Some(over) = self.grace_over() {
@@ -151,7 +152,7 @@ impl Reference {
         Some(LeaseChange::Granted { user, token: token(self.last) })
     }
 
-    /// When to poll next: at once, where that would give something.
+    /// When to poll next: at once, if a poll now would give something.
     pub(crate) fn poll_timeout(&self) -> Option<Timestamp> {
         let due = if self.clone().poll().is_some() { Some(self.now) } else { self.grace_over() };
         due.map(Timestamp::from_nanos)
@@ -181,7 +182,7 @@ impl Reference {
         self.last
     }
 
-    /// Who was granted this token, and when and why it was lost.
+    /// The user who was granted this token, when and why it was lost.
     pub(crate) fn granted(&self, token: u64) -> Option<(u8, Option<(u64, Loss)>)> {
         let holding = self.holdings.iter().find(|holding| holding.token == token)?;
         Some((holding.user, holding.lost))

@@ -1,4 +1,4 @@
-//! The holder's half: asks, and stops by itself.
+//! The holder's half: it asks, and stops by itself.
 
 use std::time::Duration;
 
@@ -49,7 +49,7 @@ fn an_answer_counts_from_its_own_question_however_late_or_out_of_order() {
     assert_eq!(tenure.ends_at(), Some(s(12)), "an older one takes nothing away");
     tenure.answered(3, s(14));
     assert_eq!(tenure.ends_at(), Some(s(15)));
-    // Two are forgotten, the others known.
+    // Two questions are forgotten, and the others are known.
     assert_eq!([14, 17].map(|second| tenure.poll(s(second))), [Some(4), Some(5)]);
     let known = |question: u64| {
         let mut tenure = tenure.clone();
@@ -105,7 +105,8 @@ fn a_tenure_is_the_shorter_of_grace_and_linger_less_a_hundredth() {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// A holder that is answered within two thirds never has to stop; and where one question in two is lost, within a third.
+    /// A holder that is answered within two thirds of its time never has to stop. If one question in two is lost, it
+    /// needs the answer within a third.
     #[test]
     fn who_is_answered_in_time_never_stops(
         length in 30..1_000_000_000_000_u64,
@@ -125,7 +126,7 @@ proptest! {
             answers.sort_unstable();
             while answers.first().is_some_and(|(at, _)| *at <= next) {
                 let (at, question) = answers.remove(0);
-                // Just before it comes, too.
+                // Also just before it comes.
                 prop_assert!(last == Timestamp::ZERO || tenure.may_act(at), "it stopped by {at}");
                 tenure.answered(question, at);
                 last = at;

@@ -1,6 +1,6 @@
-//! A lease and the reference are told the same, and must say the same, always.
+//! A lease and the reference get the same inputs, and must always give the same outputs.
 //!
-//! Where the steps come from is somebody else's affair: proptest in `mod`, all of them in `model`, a fuzzer's bytes in `fuzz`.
+//! The steps come from the caller: proptest in `mod`, all of them in `model`, a fuzzer's bytes in `fuzz`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,7 +32,7 @@ impl Ord for User {
     }
 }
 
-/// Something that happens to a lease. Nothing is polled but where it says so.
+/// Something that happens to a lease. It is polled only where that is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Step {
     Online(u8),
@@ -42,13 +42,13 @@ pub(crate) enum Step {
     Release(u8),
     Revoke,
     Poll,
-    /// So many nanoseconds pass, and the caller polls whenever it is told to.
+    /// This many nanoseconds pass, and the caller polls whenever the lease says so.
     Wait(u64),
-    /// So many nanoseconds pass, and the caller polls at the end of them.
+    /// This many nanoseconds pass, and the caller polls at their end.
     Sleep(u64),
-    /// So many nanoseconds pass, and nobody polls.
+    /// This many nanoseconds pass, and nobody polls.
     Pass(u64),
-    /// The clock says an earlier time.
+    /// The clock goes back.
     TurnBack(u64),
 }
 
@@ -57,7 +57,7 @@ pub(crate) enum Step {
 pub(crate) enum Line {
     In(Step),
     Out(LeaseChange<u8>),
-    /// There was nothing more to tell.
+    /// There was nothing more to report.
     Silence,
 }
 
@@ -66,9 +66,9 @@ pub(crate) struct World {
     pub(crate) lease: Lease<User>,
     pub(crate) reference: Reference,
     copies: Arc<()>,
-    /// There are other worlds that were this one: whose copies there are, nobody knows.
+    /// Copies of this world exist, so nobody knows how many copies of a user there are.
     pub(crate) shared: bool,
-    /// What the caller's clock says, and the latest that it has said.
+    /// The caller's clock, and the latest time that it has shown.
     now: Timestamp,
     pub(crate) latest: Timestamp,
     /// Graces that ran out while nobody looked.
@@ -91,7 +91,7 @@ impl World {
         }
     }
 
-    /// Takes one step, and compares whatever can be asked.
+    /// Takes one step, and compares everything that can be asked.
     pub(crate) fn step(&mut self, step: Step) {
         let (copies, now) = (Arc::clone(&self.copies), self.now);
         let user = |user| User(user, Arc::clone(&copies));
@@ -161,7 +161,7 @@ impl World {
         self.begun_anew += usize::from(self.reference.grace_over() != over);
     }
 
-    /// Everything that there is to tell.
+    /// Everything that there is to report.
     fn poll(&mut self) {
         self.latest = self.latest.max(self.now);
         self.look();
@@ -171,7 +171,7 @@ impl World {
             let change = self.lease.poll(self.now).map(named);
             assert_eq!(change, self.reference.poll(), "{}", self.story());
             let Some(change) = change else { break };
-            assert!(due.is_some_and(|due| due <= self.latest), "told, and not due: {}", self.story());
+            assert!(due.is_some_and(|due| due <= self.latest), "reported, but not due: {}", self.story());
             match change {
                 LeaseChange::Returned { .. } => returns += 1,
                 LeaseChange::Granted { .. }
@@ -185,7 +185,7 @@ impl World {
             assert!(others <= 2 && returns <= REMEMBERED, "a burst: {}", self.story());
         }
         self.log.push((self.latest, Line::Silence));
-        // Now it is silent, and stays so: asked again, nothing has changed.
+        // Now it reports nothing, and stays so: another poll changes nothing.
         let before = self.lease.clone();
         assert_eq!(self.lease.poll(self.now), None);
         assert_eq!(self.lease, before, "{}", self.story());
@@ -217,12 +217,12 @@ impl World {
         );
     }
 
-    /// How many users it keeps. A user that it keeps twice counts twice.
+    /// How many users it keeps. A user that is kept twice counts twice.
     pub(crate) fn copies(&self) -> usize {
         Arc::strong_count(&self.copies) - 1
     }
 
-    /// What becomes of a write.
+    /// The outcome of a write.
     pub(crate) fn check(&self, user: u8, token: u64) -> Result<(), Refusal<u8>> {
         let checked = self.lease.check(&User(user, Arc::clone(&self.copies)), Token::new(token));
         checked.map_err(|refusal| match refusal {
@@ -237,7 +237,7 @@ impl World {
         })
     }
 
-    /// What should become of it, as the reference remembers.
+    /// The right outcome, as the reference remembers it.
     pub(crate) fn expected(&self, user: u8, token: u64) -> Result<(), Refusal<u8>> {
         let reference = &self.reference;
         let holder = reference.holder().map(|(user, ..)| user);
@@ -259,7 +259,7 @@ impl World {
         }
     }
 
-    /// The latest of what happened, for a failure.
+    /// The latest events, for a failure's message.
     pub(crate) fn story(&self) -> String {
         let from = self.log.len().saturating_sub(30);
         self.log[from..].iter().map(|(at, line)| format!("\n{at:>14} {line:?}")).collect()

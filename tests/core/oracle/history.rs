@@ -1,4 +1,4 @@
-//! The whole history of one connection: what went in and came out, and when, in order. And searches in it.
+//! The whole history of one connection: what went in and came out, and when, in order. It can be searched.
 
 use liveness::{CloseCode, Config, Evidence, Reason};
 
@@ -19,11 +19,11 @@ pub(super) enum Input {
     Unread,
     Probe,
     LocalClose(CloseCode),
-    /// New settings: those of the fact itself, and of what follows.
+    /// New settings. They are in force for this fact and all that follow.
     Reconfigure,
 }
 
-/// What is handed out: an action, its ping by number.
+/// What is handed out: an action. Its ping is given by number.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Output {
     Online,
@@ -34,7 +34,7 @@ pub(super) enum Output {
     Disconnect,
 }
 
-/// The verdicts that fall by time alone, in the order of rule 13.
+/// The verdicts that come from time alone, in the order of rule 13.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Overdue {
     Idle,
@@ -48,17 +48,18 @@ pub(super) enum Overdue {
 pub(super) enum What {
     Opened,
     In(Input),
-    /// The pong before it answered; the round trip, where it is a sample.
+    /// The pong before this was an answer. The value is its round trip, if that is a sample.
     Answered(Option<u64>),
-    /// The input before it decided.
+    /// The input before this decided the verdict.
     Decided(Reason),
-    /// A poll first saw this verdict, due since then.
+    /// A poll first saw this verdict, which was due at that time.
     Saw(Overdue, u64),
-    /// Rule 6: it saw it so late that it suspected itself: silence starts anew, or the fresh ping goes out in this poll.
+    /// Rule 6: the poll saw it so late that the driver suspects itself. Silence begins again, or the fresh ping goes out
+    /// in this poll.
     Forgave(Overdue),
-    /// The verdict seen last waits for its last look, which begins here.
+    /// The verdict that was seen last waits for its last look, which begins here.
     Held,
-    /// A verdict fell in the poll that follows, which gave something else.
+    /// The verdict fell in the poll that follows, although that poll handed out something else.
     Fell(Reason),
     Polled(Option<Output>),
 }
@@ -67,14 +68,14 @@ pub(super) enum What {
 pub(super) struct Fact {
     pub(super) at: u64,
     pub(super) what: What,
-    /// Which settings were in force.
+    /// The index of the settings in force.
     settings: usize,
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct History {
     facts: Vec<Fact>,
-    /// All settings that ever were in force.
+    /// All settings that were ever in force.
     settings: Vec<Config>,
 }
 
@@ -98,8 +99,8 @@ impl History {
     }
 }
 
-/// The history up to some fact: all that can be known then. Every question of the rules is asked of a past, so that "when it
-/// went out" is the same question as "now", asked of a shorter one.
+/// The history up to some fact: all that can be known then. The rules' questions are asked about a past. So "when it went
+/// out" is the same question as "now", about a shorter past.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Past<'a> {
     facts: &'a [Fact],
@@ -111,7 +112,7 @@ impl<'a> Past<'a> {
         self.facts
     }
 
-    /// What was known just before the fact that stands there.
+    /// What was known just before this fact.
     pub(super) fn before(self, index: usize) -> Self {
         Self { facts: &self.facts[..index], ..self }
     }
@@ -133,12 +134,12 @@ impl<'a> Past<'a> {
         &self.settings[fact.settings]
     }
 
-    /// Where the last such fact stands.
+    /// The last such fact.
     pub(super) fn last(self, is: impl Fn(&Fact) -> bool) -> Option<usize> {
         self.facts.iter().rposition(is)
     }
 
-    /// Where the first such fact after `start` stands.
+    /// The first such fact after `start`.
     pub(super) fn first_after(self, start: usize, is: impl Fn(&Fact) -> bool) -> Option<usize> {
         let later = self.facts[start + 1..].iter().position(is)?;
         Some(start + 1 + later)
@@ -148,7 +149,7 @@ impl<'a> Past<'a> {
         self.first_after(start, is).is_some()
     }
 
-    /// Where the last such fact stands; if there was none, the opening.
+    /// The last such fact, or the opening if there was none.
     pub(super) fn last_or_opening(self, is: impl Fn(&Fact) -> bool) -> usize {
         self.last(is).unwrap_or(0)
     }
@@ -160,16 +161,16 @@ impl<'a> Past<'a> {
 
 /// Questions that need no rule to answer.
 impl Past<'_> {
-    /// Rule 3, by the settings of that time: `reconfigure` makes nothing evidence that was none.
+    /// Rule 3, by the settings of that time: `reconfigure` turns nothing into evidence afterwards.
     pub(super) fn is_evidence(self, fact: &Fact) -> bool {
         match self.config_of(fact).evidence() {
             Evidence::AnyTraffic => is_heard(fact),
             Evidence::PongOnly => matches!(fact.what, What::Answered(_)),
-            other => panic!("the reference knows no {other:?}"),
+            other => panic!("the reference does not know {other:?}"),
         }
     }
 
-    /// Where the latest evidence stands; if there was none, the opening.
+    /// The latest evidence, or the opening if there was none.
     pub(super) fn latest_evidence(self) -> usize {
         self.last_or_opening(|fact| self.is_evidence(fact))
     }
@@ -187,7 +188,7 @@ impl Past<'_> {
         self.last(is_turn).is_some_and(|turn| self.facts[turn].what == What::In(Input::ReadPaused))
     }
 
-    /// Where the last pause ended: the first resumption after it, because more are nothing (rule 9).
+    /// The end of the last pause: the first resumption after it. More resumptions mean nothing (rule 9).
     pub(super) fn resumption(self) -> Option<usize> {
         let paused = self.last(|fact| fact.what == What::In(Input::ReadPaused))?;
         self.first_after(paused, is_turn)
@@ -202,12 +203,13 @@ impl Past<'_> {
         self.last_mark().is_some_and(|mark| self.facts[mark].what == What::Polled(Some(Output::Suspect)))
     }
 
-    /// Whether the input that stands there decided. Such an input refutes no suspicion: it says nothing about later life.
+    /// Whether this input decided the verdict. Such an input refutes no suspicion, because it says nothing about life
+    /// after it.
     pub(super) fn decides(self, index: usize) -> bool {
         self.facts.get(index + 1).is_some_and(|next| matches!(next.what, What::Decided(_)))
     }
 
-    /// Where the verdict fell, and why.
+    /// The fact by which the verdict fell, and the reason.
     pub(super) fn verdict_at(self) -> Option<(usize, Reason)> {
         let verdicts = self.facts.iter().enumerate();
         verdicts.filter_map(|(index, fact)| Some((index, fact.what.verdict()?))).next()

@@ -1,5 +1,5 @@
-//! Random settings and random lives, made so that the edges are hit: most settings are a few nanoseconds, so that any
-//! two moments may coincide, and most gaps are a setting or the way to the next deadline, give or take a nanosecond.
+//! Random settings and random lives that hit the edges. Most settings are a few nanoseconds, so any two moments may
+//! coincide. Most gaps are a setting or the time to the next deadline, give or take a nanosecond.
 
 use std::time::Duration;
 
@@ -10,16 +10,16 @@ use proptest::prelude::*;
 
 use super::clocks::PROBE_SPACING;
 
-/// Lives that begin later than that may come to the end of time.
+/// Lives that begin later than this may reach the end of time.
 const LATE: u64 = u64::MAX / 2;
 
-/// One life: what is set, when it begins, what happens.
+/// One life: its settings, its beginning, its events.
 #[derive(Clone, Debug)]
 pub(super) struct Life {
     pub(super) config: Config,
-    /// What it may be reconfigured to.
+    /// Settings that it may be reconfigured to.
     pub(super) others: Vec<Config>,
-    /// The length that the settings are a few of.
+    /// The unit of length: the settings are a few units each.
     pub(super) unit: u64,
     pub(super) opened: u64,
     pub(super) steps: Vec<Step>,
@@ -40,13 +40,13 @@ pub(super) enum Gap {
     Units(u64),
     /// One setting, and a nanosecond more or less.
     Setting(Setting, i64),
-    /// To the moment of `poll_timeout`, and a nanosecond more or less.
+    /// Until `poll_timeout`, and a nanosecond more or less.
     Due(i64),
-    /// A setting past that.
+    /// A setting longer than that.
     DueAnd(Setting, i64),
     /// The clock steps back by thousandths of a unit.
     Back(u64),
-    /// The laptop was lost and found.
+    /// The machine was found again after a century.
     Century,
 }
 
@@ -55,7 +55,7 @@ pub(super) enum Setting {
     Interval,
     Timeout,
     ProbeTimeout,
-    /// How far apart probes bring pings.
+    /// The least distance between pings that probes bring.
     ProbeSpacing,
     LastLook,
     StallTolerance,
@@ -69,7 +69,7 @@ pub(super) enum Setting {
 }
 
 impl Setting {
-    /// In nanoseconds; a setting that is never is no gap.
+    /// In nanoseconds. A setting that is never gives no gap.
     pub(super) fn of(self, config: &Config) -> u64 {
         let setting = match self {
             Self::Interval => config.interval(),
@@ -86,7 +86,7 @@ impl Setting {
                 Suspicion::Never => Duration::MAX,
                 Suspicion::After(after) => after,
                 Suspicion::Adaptive { at_least } => at_least,
-                other => panic!("the reference knows no {other:?}"),
+                other => panic!("the reference does not know {other:?}"),
             },
             Self::Token => match config.control_budget() {
                 Some((_, per_second @ 1..)) => Duration::from_nanos(1_000_000_000 / u64::from(per_second)),
@@ -100,14 +100,15 @@ impl Setting {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum What {
     Nothing,
-    /// Everybody is silent and the driver keeps time, until a verdict waits for its last look: some polls at most.
+    /// Everybody is silent and the driver polls in time, until a verdict waits for its last look. The number of polls is
+    /// limited.
     Silence,
     Data,
     Progress,
     Ping,
     /// A pong to the ping this many before the newest.
     Answer(usize),
-    /// A pong to the ping that will be the next.
+    /// A pong to a ping that does not exist yet: the next one.
     Prophecy,
     Forged,
     Wrote,
@@ -116,7 +117,7 @@ pub(super) enum What {
     ReadResumed,
     Unread,
     Probe,
-    /// To the settings that stand there, if there are so many.
+    /// To the settings with this index, if there are so many.
     Reconfigure(usize),
     PeerClose(Option<u16>),
     Violation(CloseCode),
@@ -126,13 +127,13 @@ pub(super) enum What {
 
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Polls {
-    /// Not at all: the driver is busy.
+    /// Never: the driver is busy.
     Never,
     /// First it reads, then it polls until there is nothing to do.
     After,
-    /// It serves its timers first, and reads too late for them: deaf.
+    /// It polls first, and reads too late. So it is deaf.
     Before,
-    /// One poll only: something happens between two actions.
+    /// One poll only, so something happens between two actions.
     Once,
 }
 
@@ -204,7 +205,7 @@ fn polls() -> impl Strategy<Value = Polls> {
     ]
 }
 
-/// What a verdict that waits for its last look may meet.
+/// What may happen while a verdict waits for its last look.
 fn news() -> impl Strategy<Value = What> {
     prop_oneof![
         6 => Just(What::Unread),
@@ -217,8 +218,9 @@ fn news() -> impl Strategy<Value = What> {
     ]
 }
 
-/// Anything; or everybody is silent until a verdict is noted, and before its last look there is news; or somebody asks, the
-/// driver sleeps, and its fresh ping is written; or a ping is written late, and the peer talks before and after.
+/// One of four: any step; everybody is silent until a verdict is noted, and something happens before its last look;
+/// somebody probes, the driver sleeps, and its fresh ping is written; a ping is written late, and the peer talks before
+/// and after.
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let any = (gaps(), whats(), polls()).prop_map(|(gap, what, polls)| vec![Step { gap, what, polls }]);
     let last_look = (gaps(), news(), polls()).prop_map(|(gap, what, polls)| {
@@ -240,7 +242,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         .prop_map(|steps| steps.concat())
 }
 
-/// Exactly periodic: the reference draws no jitter.
+/// Without jitter, because the reference draws none.
 fn settings_of(unit: u64) -> impl Strategy<Value = Config> {
     let probe_timeouts = prop::option::weighted(0.7, (1..10_u64).prop_map(move |units| units * unit));
     (configs(Duration::from_nanos(unit)), probe_timeouts).prop_map(|(config, probe_timeout)| {
@@ -272,8 +274,9 @@ pub(super) fn lives() -> impl Strategy<Value = Life> {
         1 => (1..60_u64).prop_map(|before| u64::MAX - before),
     ];
     (lives, opened, steps()).prop_map(|((unit, config, others), opened, steps)| {
-        // At the end of time the budget is not compared: to say when it is full again takes moments past that. So is no new
-        // one in mid-life: the page does not say what becomes of what was drawn on the old.
+        // At the end of time the budget is not compared, because saying when it is full again would need moments after
+        // the end. A new budget during a life is not compared either, because the rules do not say what happens to what
+        // was drawn from the old one.
         let budget = config.control_budget().filter(|_| opened < LATE);
         let others = others.into_iter().map(|other| with_budget(other, budget)).collect();
         Life { config: with_budget(config, budget), others, unit, opened, steps }

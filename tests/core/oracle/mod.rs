@@ -1,6 +1,6 @@
-//! A second opinion: every life is lived by the machine and by a naive reference, written from the design alone.
+//! A second opinion: every life is lived by the machine and by a naive reference, which is written only from the rules.
 //!
-//! The lives are the same at every run. `ORACLE_SEED` chooses others and `ORACLE_CASES` more of them.
+//! The lives are the same in every run. `ORACLE_SEED` chooses others, and `ORACLE_CASES` more.
 
 mod clocks;
 mod history;
@@ -49,7 +49,7 @@ fn machine_and_reference_agree_on_every_life() {
         }
         Err(TestError::Abort(reason)) => panic!("{reason}"),
     }
-    // Nothing would differ in a world where nothing ever happens.
+    // The comparison would also pass in a world where nothing happens.
     let tally = tally.into_inner();
     for kind in REASONS.into_iter().chain(tally::KINDS).filter(|_| cases >= CASES) {
         assert!(tally.of(kind) >= 3, "{kind} is rare: {tally:?}");

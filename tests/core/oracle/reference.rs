@@ -1,9 +1,9 @@
-//! A second reading of the design: the whole history of one connection, searched anew for every answer.
+//! A second reading of the rules: the whole history of one connection, searched again for every answer.
 //!
-//! It keeps only what went in and came out, and when. Every question is answered by its definition: the latest evidence is
-//! the last fact that is evidence, a deadline was first seen by the first poll that saw it. It is slow, and so plain that a
-//! reader can check it against the rules (their numbers stand beside the lines). Jitter is left out: its draws are the
-//! machine's own.
+//! It keeps only what went in and came out, and when. Every question is answered by its definition: the latest evidence
+//! is the last fact that is evidence, and a deadline was first seen by the first poll that saw it. It is slow, and so
+//! plain that a reader can check it against the rules, whose numbers are beside the lines. There is no jitter here,
+//! because its draws are the machine's own.
 
 use std::time::Duration;
 
@@ -56,7 +56,7 @@ impl Reference {
     pub(super) fn handle(&mut self, input: Input, now: Timestamp) {
         let at = self.moment(now);
         let decided = self.past().verdict().is_some();
-        // The page leaves open whether a pong after the verdict still answers; to the machine it does not.
+        // The rules leave open whether a pong after the verdict is still an answer. To the machine it is not.
         let answered = self.answered(input).filter(|_| !decided).map(|number| {
             let newest = number == self.past().pings();
             if newest { self.past().sample(at) } else { None }
@@ -65,7 +65,7 @@ impl Reference {
         if let Some(sample) = answered {
             self.0.push(at, What::Answered(sample));
         }
-        // Rule 11: after a verdict no event changes it.
+        // Rule 11: after a verdict no event changes the verdict.
         if let (false, Some(reason)) = (decided, self.decides(input)) {
             self.0.push(at, What::Decided(reason));
         }
@@ -76,7 +76,7 @@ impl Reference {
         self.0.reconfigure(config, self.moment(now));
     }
 
-    /// Rule 3: the ping that a pong answers, unless that was answered before, by a pong to it or to a later one.
+    /// Rule 3: the ping that a pong answers, unless a pong to it or to a later ping came before.
     fn answered(&self, input: Input) -> Option<u32> {
         let Input::Pong(Some(number)) = input else { return None };
         let earlier =
@@ -98,8 +98,8 @@ impl Reference {
         }
     }
 
-    /// Rule 10, by the definition of a token bucket: all that was drawn since the opening. A token is worth the time in
-    /// which it accrues. That is rounded down to a nanosecond, as the machine does: never against the peer.
+    /// Rule 10, by the definition of a token bucket: everything that was drawn since the opening. A token is worth the
+    /// time in which it accrues. As in the machine, that time is rounded down to a nanosecond, never against the peer.
     fn is_flooded(&self) -> bool {
         let past = self.past();
         let Some((burst, per_second)) = past.config().control_budget() else { return false };
@@ -127,7 +127,7 @@ impl Reference {
 #[derive(Clone, Copy, Debug)]
 struct Noted {
     deadline: Deadline,
-    /// Where its last look began, or began anew.
+    /// The fact by which its last look began, or began again.
     look: usize,
 }
 
@@ -156,7 +156,7 @@ impl Reference {
                 return None;
             }
         }
-        // The page leaves open where the return from suspicion stands in rule 13. The machine tells it first, even where the
+        // The rules leave open where rule 13 puts the return from suspicion. The machine reports it first, even if the
         // verdict is known: an input has decided since, or this poll does.
         if past.is_suspect() && self.is_refuted() {
             if let Some(noted) = noted {
@@ -173,7 +173,7 @@ impl Reference {
         self.look(now)
     }
 
-    /// A poll with no verdict, and none noted: rule 13 is the order of these lines.
+    /// A poll without a verdict, and with none noted. The order of these lines is rule 13.
     fn look(&mut self, now: u64) -> Option<Output> {
         for deadline in self.past().deadlines() {
             if reached(deadline.due, now) {
@@ -198,14 +198,14 @@ impl Reference {
         reached(self.past().ping_due(now), now).then(|| Output::Ping(self.past().pings() + 1))
     }
 
-    /// Rule 5: the verdict that waits: a deadline that still stands, and was seen by a poll. While one waits no poll looks at
-    /// another: the page leaves open whether it does.
+    /// Rule 5: the verdict that waits. Its deadline still stands, and a poll has seen it. While one waits, no poll looks
+    /// at another. The rules leave open whether it does.
     fn noted(&self) -> Option<Noted> {
         let past = self.past();
         if past.verdict().is_some() {
             return None;
         }
-        // Rule 12: `reconfigure` forgets what was only noted.
+        // Rule 12: `reconfigure` forgets a verdict that was only noted.
         let start = past.last_or_opening(|fact| fact.what == What::In(Input::Reconfigure));
         past.deadlines().into_iter().find_map(|deadline| {
             let saw = |fact: &Fact| fact.what == What::Saw(deadline.overdue, deadline.due);
@@ -219,16 +219,16 @@ impl Reference {
         self.noted().is_some()
     }
 
-    /// Rule 5: what is unread may refute the verdict, unless its clock has run out a second time. The page leaves open when
-    /// the last look begins anew: at the poll that would have given the verdict.
+    /// Rule 5: unread data may refute the verdict, unless its clock has run out a second time. The rules leave open when
+    /// the last look begins again. Here it begins at the poll that would have given the verdict.
     fn may_be_refuted(&self, noted: Noted, now: u64) -> bool {
         let Deadline { overdue, due, length } = noted.deadline;
         let unread = self.past().any_after(noted.look, |fact| fact.what == What::In(Input::Unread));
         unread && overdue != Overdue::Write && now < due.saturating_add(nanos(length))
     }
 
-    /// Rule 6: the first sight, now, is so late that we were not looking; once between two pieces of evidence or, for
-    /// silence, two events of the peer.
+    /// Rule 6: the first poll that sees it, now, is so late that we were not looking. It holds once between two pieces of
+    /// evidence or, for silence, between two events of the peer.
     fn is_forgiven(&self, deadline: Deadline, now: u64) -> bool {
         let past = self.past();
         let before = match deadline.overdue {
@@ -242,13 +242,13 @@ impl Reference {
         !before && now - self.to_be_seen_at(deadline.due).min(now) > nanos(past.config().stall_tolerance())
     }
 
-    /// When a punctual driver would have seen this deadline. The page does not say so, but one that came while another verdict
-    /// waited for its last look could not be seen before that was over. Neither could any deadline when the last look began
-    /// anew: somebody was looking then.
+    /// When a driver in time would have seen this deadline. The rules do not say so, but a deadline that came while
+    /// another verdict waited for its last look could not be seen before that was over. The same holds for every deadline
+    /// when the last look began again, because somebody was looking then.
     fn to_be_seen_at(&self, due: u64) -> u64 {
         let past = self.past();
         let Some(look) = past.last(|fact| fact.what == What::Held) else { return due };
-        // That verdict was seen just before its first look began.
+        // The poll saw that verdict just before its first look began.
         let noted = past.before(look).last_or_opening(|fact| matches!(fact.what, What::Saw(..)));
         if past.at(noted) <= due || noted + 1 < look {
             due.max(past.at(look).saturating_add(nanos(past.config().last_look())))
@@ -257,7 +257,7 @@ impl Reference {
         }
     }
 
-    /// Rules 7 and 11: what comes after the verdict that fell at `since`.
+    /// Rules 7 and 11: what follows the verdict that fell at `since`.
     fn closing(&self, since: usize, reason: Reason, now: u64) -> Option<Output> {
         let past = self.past();
         if self.is_finished() {
@@ -272,7 +272,7 @@ impl Reference {
         if past.last(is_close).is_none() {
             return Some(Output::Close(self.close_code(reason)));
         }
-        // A second Close of a peer that closed is nothing.
+        // A second Close from a peer that closed means nothing.
         let closes = !matches!(reason, Reason::PeerClosed(_));
         let ended = past.any_after(since, |fact| {
             fact.what == What::In(Input::Eof) || closes && matches!(fact.what, What::In(Input::Close(_)))
@@ -304,7 +304,7 @@ impl Reference {
         }
     }
 
-    /// The earliest moment at which a poll would do something, if nothing happens: found by trying.
+    /// The earliest moment at which a poll would do something, if nothing happens before. Found by trying.
     pub(super) fn poll_timeout(&self) -> Option<u64> {
         let past = self.past();
         let latest = past.latest();
@@ -321,7 +321,7 @@ impl Reference {
     fn would_do_something(&self, moment: u64) -> bool {
         let mut copy = self.clone();
         let output = copy.poll(Timestamp::from_nanos(moment));
-        // The poll itself is one fact; any other is something seen.
+        // The poll itself is one fact. Any other fact is something that it saw.
         output.is_some() || copy.past().facts().len() > self.past().facts().len() + 1
     }
 }
@@ -332,7 +332,7 @@ fn is_close(fact: &Fact) -> bool {
 
 /// Questions.
 impl Reference {
-    /// Evidence came since the last mark, and before any verdict.
+    /// True if evidence came since the last mark, and before any verdict.
     fn is_refuted(&self) -> bool {
         let past = self.past();
         let mark = past.last_mark().unwrap_or(0);
@@ -358,7 +358,7 @@ impl Reference {
     pub(super) fn rtt(&self) -> Option<RoundTrip> {
         let samples = self.past().samples();
         let (smoothed, variation) = self.past().smoothed()?;
-        // What is only shown stops at 71 minutes, says the machine; the page says nothing.
+        // The machine caps what is only shown at 71 minutes. The rules say nothing about it.
         let to_the_microsecond =
             |nanos: u64| Duration::from_micros((nanos / 1_000).min(u64::from(u32::MAX) - 1));
         Some(RoundTrip {
@@ -391,7 +391,7 @@ impl Reference {
     }
 }
 
-/// [`liveness::Rtt`], which only the crate can make.
+/// [`liveness::Rtt`] can only be made by the crate, so this is a copy of it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct RoundTrip {
     pub(super) latest: Duration,
@@ -400,7 +400,7 @@ pub(super) struct RoundTrip {
     pub(super) min: Duration,
 }
 
-/// [`liveness::Stats`], which only the crate can make.
+/// [`liveness::Stats`] can only be made by the crate, so this is a copy of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Counts {
     pub(super) pings: u32,

@@ -1,4 +1,4 @@
-//! What happened in many lives, counted by kind, to see that the interesting does happen.
+//! What happened in many lives, counted by kind, to show that the interesting cases happen.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use liveness::{Reason, Suspicion};
 
 use super::history::{Fact, History, Input, Output, Overdue, Past, What, is_mercy};
 
-/// What must happen many times, beside each reason of an end.
+/// What must happen many times, in addition to each reason of an end.
 pub(super) const KINDS: [&str; 47] = [
     "protocol-error",
     "suspected",
@@ -95,7 +95,7 @@ fn kinds(past: Past<'_>, index: usize, fact: &Fact) -> Vec<String> {
                 "suspected in a shortened wait",
             );
         }
-        // The first `MarkOnline` greets, the others end a suspicion that was survived.
+        // The first `MarkOnline` greets the peer. The others end a suspicion that was survived.
         What::Polled(Some(Output::Online)) if before.did(Output::Online) => {
             note(true, "suspicion survived");
             note(before.unwritten().is_some(), "suspicion survived while written");
@@ -111,7 +111,7 @@ fn kinds(past: Past<'_>, index: usize, fact: &Fact) -> Vec<String> {
             }
         }
         What::Held => {
-            // The first look begins at the first sight.
+            // The first look begins when the deadline is first seen.
             let saw = before.last(|fact| matches!(fact.what, What::Saw(..))).unwrap();
             if let (What::Saw(overdue, _), true) = (before.facts()[saw].what, saw + 1 < index) {
                 note(true, &format!("{} looked at anew", name(overdue)));
@@ -131,7 +131,7 @@ fn kinds(past: Past<'_>, index: usize, fact: &Fact) -> Vec<String> {
 }
 
 fn note_end(before: Past<'_>, reason: Reason, mut note: impl FnMut(bool, &str)) {
-    // Without its code.
+    // The reason's name without its code.
     let name = reason.to_string();
     let name = name.split(' ').next().unwrap();
     note(true, name);
@@ -165,7 +165,7 @@ fn note_ping(past: Past<'_>, index: usize, mut note: impl FnMut(bool, &str)) {
         note(awaited >= 3, "ping while three were awaited");
         let never = then.config().timeout() == Duration::MAX;
         note(then.wait().is_some() && never, "ping though no answer is ever due");
-        // It was asked for in the second after another.
+        // It was asked for in the second after another ping.
         let asked =
             then.first_after(then.newest_ping().unwrap_or(0), |fact| fact.what == What::In(Input::Probe));
         note(
@@ -178,7 +178,7 @@ fn note_ping(past: Past<'_>, index: usize, mut note: impl FnMut(bool, &str)) {
     note_written(then, after, note);
 }
 
-/// If that was the writing of a probe's ping: whether it shortened the wait.
+/// If this was the writing of a probe's ping: whether it shortened the wait.
 fn note_written(before: Past<'_>, then: Past<'_>, mut note: impl FnMut(bool, &str)) {
     let index = before.facts().len();
     if then.facts().len() > index && then.is_writing_of_a_probe(then.facts().len() - 1) {
@@ -198,7 +198,7 @@ const fn name(overdue: Overdue) -> &'static str {
     }
 }
 
-/// What became of a verdict that was seen due, and noted.
+/// What became of a verdict that was seen as due, and noted.
 fn fate(after: &[Fact]) -> Option<&'static str> {
     // Polls that gave nothing waited with it.
     let still = [What::Polled(None), What::Held];
@@ -207,7 +207,7 @@ fn fate(after: &[Fact]) -> Option<&'static str> {
         What::In(Input::ReadPaused) => Some("paused in its last look"),
         What::In(Input::Reconfigure) => Some("forgotten by reconfigure"),
         What::In(_) => {
-            // While it waits nothing else is handed out or seen.
+            // While it waits, nothing else is handed out or seen.
             let other = after.find(|what| matches!(what, What::Saw(..) | What::Polled(_)))?;
             (!matches!(other, What::Polled(Some(Output::Offline(_))))).then_some("reprieved")
         }

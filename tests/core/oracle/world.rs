@@ -1,4 +1,4 @@
-//! One life lived twice: by the machine and by the reference, compared after every call.
+//! One life that is lived twice, by the machine and by the reference, and compared after every call.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::reference::{Counts, Reference, RoundTrip};
 
 const SEED: u64 = 7;
 
-/// Lives it: the history that both agree on, or where they first differ.
+/// Lives the life. Returns the history that both agree on, or the first difference.
 pub(super) fn live(life: &Life) -> Result<History, String> {
     let page = Page::default();
     World::live(life, &page).map_err(|difference| format!("{}{difference}", page.text()))
@@ -20,7 +20,7 @@ pub(super) fn live(life: &Life) -> Result<History, String> {
 struct World<'a> {
     machine: Observed,
     reference: Reference,
-    /// What it may be reconfigured to.
+    /// Settings that it may be reconfigured to.
     others: &'a [Config],
     unit: u64,
     payloads: Vec<Payload>,
@@ -49,7 +49,7 @@ impl<'a> World<'a> {
                 break;
             }
         }
-        // Then nobody says anything any more: some pings, a verdict and its end.
+        // Then everybody is silent: some pings follow, a verdict and its end.
         world.keep_time(Reference::is_finished)?;
         Ok(world.reference.history().clone())
     }
@@ -64,7 +64,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Polls when it is due, and at no other time, until that is so; at most some times.
+    /// Polls when it is due, and at no other time, until the condition holds. The number of polls is limited.
     fn keep_time(&mut self, is_over: impl Fn(&Reference) -> bool) -> Result<(), String> {
         for _ in 0..20 {
             let Some(due) = self.reference.poll_timeout().filter(|_| !is_over(&self.reference)) else {
@@ -193,7 +193,7 @@ impl<'a> World<'a> {
     /// Compares the answers to every question.
     fn compare(&self, call: &str) -> Result<(), String> {
         let (machine, reference) = (self.machine.liveness(), &self.reference);
-        // What is due already is due now: when exactly it fell due is nobody's business.
+        // What is overdue counts as due now. It does not matter when exactly it fell due.
         let due = machine.poll_timeout().map(|due| due.as_nanos().max(reference.past().latest()));
         let rtt = machine.rtt().map(|rtt| RoundTrip {
             latest: rtt.latest,

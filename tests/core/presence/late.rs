@@ -1,4 +1,5 @@
-//! A late look is no look: who was away while the process slept is not called out before what waited is reported.
+//! A late look does not count: a user who was away while the process slept is not reported as gone before the waiting
+//! input is.
 
 use std::time::Duration;
 
@@ -28,7 +29,7 @@ const LINGER: Duration = Duration::from_secs(5);
 #[test]
 fn a_reload_while_the_server_stalls_is_no_farewell() {
     let mut presence = reloading(LINGER);
-    // Its timers come first, and her new page's request lies in the backlog.
+    // The process handles its timers first. Her new page's request is still in the backlog.
     assert_eq!((presence.poll(at(40_000)), presence.poll_timeout()), (None, Some(at(45_000))));
     presence.connect(2, "ann", at(40_010));
     assert_eq!((presence.poll(at(100_000)), presence.status(&"ann")), (None, Status::Online));
@@ -40,11 +41,11 @@ fn a_linger_that_begins_anew_runs_out_like_another() {
     assert_eq!(presence.poll(at(40_000)), None);
     assert_eq!(presence.poll(at(44_999)), None);
     assert_eq!(presence.poll(at(45_000)), Some(Left("ann")));
-    // Once: a driver that is always late comes to an end.
+    // Only once: a driver that is always late still reaches the end.
     let mut presence = reloading(LINGER);
     assert_eq!(presence.poll(at(40_000)), None);
     assert_eq!(presence.poll(at(80_000)), Some(Left("ann")));
-    // The next departure has its own.
+    // The next departure has its own second chance.
     presence.connect(3, "ann", at(80_000));
     assert_eq!(presence.poll(at(80_000)), Some(Joined("ann")));
     presence.set_status(&3, Status::Offline, at(80_000));
@@ -64,11 +65,11 @@ fn late_is_more_than_a_quarter_of_the_linger() {
 #[test]
 fn an_input_is_a_look_too_and_what_it_finds_late_is_late() {
     let mut presence = reloading(LINGER);
-    // Bob is read first; she is next in the backlog.
+    // Bob is read first. Ann is next in the backlog.
     presence.connect(7, "bob", at(40_000));
     assert_eq!(presence.poll(at(40_000)), Some(Joined("bob")));
     assert_eq!((presence.poll(at(40_000)), presence.poll_timeout()), (None, Some(at(45_000))));
-    // While inputs come, somebody looks: the poll alone is late, and by no more than they were.
+    // Inputs count as looks. Only the poll is late, by no more than they were.
     let mut presence = reloading(LINGER);
     for second in 11..=30 {
         presence.connect(7, "bob", at(second * 1_000));
@@ -127,8 +128,8 @@ fn a_linger_that_begins_anew_at_the_end_of_time_never_runs_out() {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// However long the process slept, and in whatever order it reads: a user who comes back within a linger of its waking has
-    /// not left.
+    /// However long the process slept, and in whatever order it reads, a user who comes back within a linger of the
+    /// waking has not left.
     #[test]
     fn nobody_is_called_out_for_what_we_slept_through(
         crowd in 1..20_u64,
@@ -160,7 +161,7 @@ proptest! {
         prop_assert_eq!(presence.len() as u64, crowd);
     }
 
-    /// Its twin: where somebody looked all the while, who is not back in time has left.
+    /// The twin: if somebody looked all the time, a user who is not back in time has left.
     #[test]
     fn who_was_looked_for_in_vain_has_left(late in 0..=1_250_u64) {
         let mut presence = reloading(LINGER);

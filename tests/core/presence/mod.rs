@@ -1,4 +1,4 @@
-//! Who is here, whatever becomes of their connections.
+//! Who is here, whatever happens to their connections.
 
 mod late;
 mod named;
@@ -22,7 +22,7 @@ fn inputs() -> impl Strategy<Value = Input> {
     let (connection, user) = (0..CONNECTIONS, 0..USERS);
     let status = prop_oneof![Just(Status::Online), Just(Status::Suspect), Just(Status::Offline)];
     prop_oneof![
-        // Mostly a connection is of one user, whatever the others try.
+        // Mostly a connection belongs to one user, whatever the other inputs try.
         4 => connection.clone().prop_map(|connection| Input::Connect(connection, connection % USERS)),
         1 => (connection.clone(), user.clone()).prop_map(|(connection, user)| Input::Connect(connection, user)),
         6 => (connection.clone(), status).prop_map(|(connection, status)| Input::SetStatus(connection, status)),
@@ -31,7 +31,7 @@ fn inputs() -> impl Strategy<Value = Input> {
     ]
 }
 
-/// Lengths that meet: a linger is some seconds long.
+/// Lengths that can coincide: a linger is some seconds long.
 fn waits() -> impl Strategy<Value = u64> {
     prop_oneof![
         6 => (0..4_u64).prop_map(|seconds| seconds * SECOND),
@@ -60,7 +60,7 @@ fn lingers() -> impl Strategy<Value = Duration> {
     ]
 }
 
-/// At the origin, where the clock counts from 1970, or where time soon ends.
+/// At the origin, at a time that counts from 1970, or shortly before the end of time.
 fn starts() -> impl Strategy<Value = u64> {
     prop_oneof![4 => Just(0), 1 => Just(1_800_000_000 * SECOND), 1 => Just(u64::MAX - 20 * SECOND)]
 }
@@ -76,8 +76,8 @@ fn live(linger: Duration, start: u64, steps: &[Step]) -> (Vec<PresenceChange<u8>
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Duplicate, unknown, late and contradicting inputs included, everything is as the definition says: each change and its
-    /// moment, each answer, `poll_timeout`, and that nothing is kept of those who have left.
+    /// With duplicate, unknown, late and contradictory inputs, everything agrees with the definition: each change and its
+    /// moment, each answer, and `poll_timeout`. Nothing is kept about users who have left.
     #[test]
     fn a_presence_is_what_its_history_says_by_definition(
         linger in lingers(),
@@ -106,7 +106,7 @@ proptest! {
         }
     }
 
-    /// Moments mean nothing but their distances.
+    /// Only the distances between moments matter.
     #[test]
     fn shifted_in_time_a_life_is_the_same(
         linger in (0..4_u64).prop_map(Duration::from_secs),
@@ -117,7 +117,7 @@ proptest! {
     }
 }
 
-/// A property proves nothing of what its lives never reach.
+/// A property says nothing about cases that its lives never reach.
 #[test]
 fn lives_of_every_kind_are_lived() {
     let mut all = Reached::default();

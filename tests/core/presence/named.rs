@@ -1,4 +1,4 @@
-//! What is promised, one by one.
+//! The promises, one by one.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,7 +17,7 @@ fn at(millis: u64) -> Timestamp {
     Timestamp::from_millis(millis)
 }
 
-/// Everything there is to tell at this moment.
+/// Everything that there is to report at this moment.
 #[track_caller]
 fn drain<U: Ord + Clone, C: Ord + Clone>(
     presence: &mut Presence<U, C>,
@@ -28,7 +28,7 @@ fn drain<U: Ord + Clone, C: Ord + Clone>(
     changes
 }
 
-/// Ann, by connection 1, reported.
+/// Ann, with connection 1, already reported.
 fn ann() -> Presence<&'static str> {
     let mut presence = Presence::with_linger(LINGER);
     presence.connect(1, "ann", at(0));
@@ -36,7 +36,7 @@ fn ann() -> Presence<&'static str> {
     presence
 }
 
-/// Nothing is left but the settings and the time.
+/// Only the settings and the time are left.
 #[track_caller]
 fn assert_nothing_kept<U: Ord + Clone + std::fmt::Debug>(presence: &Presence<U>, now: Timestamp) {
     let mut fresh = Presence::with_linger(presence.linger());
@@ -83,10 +83,10 @@ fn a_user_is_suspect_while_every_connection_is() {
     presence.set_status(&2, Status::Online, at(3));
     assert_eq!(drain(&mut presence, at(3)), [Recovered("ann")]);
     assert_eq!((presence.len(), presence.suspects(), presence.status(&"ann")), (1, 0, Status::Online));
-    // The one that is online ends: the other is not heard of either.
+    // The connection that is online ends. The other one is not heard either.
     presence.set_status(&2, Status::Offline, at(4));
     assert_eq!(drain(&mut presence, at(4)), [Suspected("ann")]);
-    // A new one is as good as one that recovers.
+    // A new connection has the same effect as one that recovers.
     presence.connect(3, "ann", at(5));
     assert_eq!(drain(&mut presence, at(5)), [Recovered("ann")]);
 }
@@ -109,7 +109,7 @@ fn what_was_not_told_yet_is_not_answered_yet() {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// However it ended, whatever was polled meanwhile, and whether or not the identity of the connection is a new one.
+    /// However it ended, whatever was polled meanwhile, and whether or not the connection's identity is new.
     #[test]
     fn a_reload_within_linger_yields_nothing(
         linger in 1..10_000_000_000_u64,
@@ -148,7 +148,7 @@ proptest! {
         prop_assert_eq!(presence.status(&"ann"), Status::Offline);
     }
 
-    /// A list kept by the changes is at every moment what the questions answer, and no poll is asked for without need.
+    /// A list that is kept from the changes always agrees with the answers, and no poll is needless.
     #[test]
     fn the_questions_and_the_changes_agree_and_nothing_spins(
         inputs in prop::collection::vec((0..8_u64, 0..4_u32, 0..4_u8, 0..3_000_u64), 1..80),
@@ -166,7 +166,7 @@ proptest! {
             while let Some(due) = presence.poll_timeout().filter(|due| *due <= at(until)) {
                 polls += 1;
                 let change = presence.poll(due);
-                prop_assert!(change.is_some(), "polled at {due} for nothing");
+                prop_assert!(change.is_some(), "polled needlessly at {due}");
                 let change = change.unwrap();
                 match change.status() {
                     Status::Offline => list.remove(change.user()),
@@ -177,7 +177,8 @@ proptest! {
             }
             now = until;
         }
-        // An input makes at most two changes now, and one when the linger is over; here none claims more than one user's.
+        // An input causes at most two changes now, and one when the linger is over. Here no input claims connections of
+        // more than one user.
         prop_assert!(polls <= 3 * inputs.len());
     }
 }
@@ -254,7 +255,7 @@ fn who_came_and_went_between_two_polls_was_not_here() {
     presence.set_status(&1, Status::Offline, at(1));
     assert_eq!((presence.poll_timeout(), drain(&mut presence, at(9_000))), (None, vec![]));
     assert_nothing_kept(&presence, at(9_000));
-    // And a suspicion as short.
+    // The same for a short suspicion.
     let mut presence = ann();
     presence.set_status(&1, Status::Suspect, at(1));
     presence.set_status(&1, Status::Online, at(2));
@@ -267,7 +268,7 @@ fn who_is_back_before_the_poll_has_not_left_however_late_it_comes() {
     presence.set_status(&1, Status::Offline, at(1_000));
     presence.connect(2, "ann", at(60_000));
     assert_eq!((presence.poll_timeout(), drain(&mut presence, at(60_000))), (None, vec![]));
-    // The linger starts anew with the next end.
+    // The linger begins again with the next end.
     presence.set_status(&2, Status::Offline, at(61_000));
     assert_eq!(presence.poll(at(65_999)), None);
     assert_eq!(presence.poll(at(66_000)), Some(Left("ann")));
@@ -323,7 +324,7 @@ fn who_logs_out_leaves_with_all_connections_and_at_once() {
     presence.remove_user(&"ann", at(1_000));
     assert_eq!((presence.user(&1), presence.user(&2), presence.user(&3)), (None, None, Some(&"bob")));
     assert_eq!(drain(&mut presence, at(1_000)), [Left("ann")]);
-    // What is still heard of her connections is nothing.
+    // Whatever is reported about her old connections means nothing.
     presence.set_status(&1, Status::Online, at(1_001));
     presence.handle(&2, Action::MarkOffline(Reason::LocalClosed), at(1_001));
     assert_eq!(drain(&mut presence, at(1_001)), []);
@@ -357,7 +358,7 @@ fn without_linger_a_reload_is_seen() {
 
 #[test]
 fn with_linger_never_only_who_logs_out_leaves() {
-    // The far end of time is never, by whichever way it is reached.
+    // The far end of time is never, however it is reached.
     for linger in [Duration::MAX, Duration::from_nanos(u64::MAX)] {
         let mut presence = Presence::with_linger(linger);
         assert_eq!(presence.linger(), Duration::MAX);
@@ -385,7 +386,7 @@ fn a_clock_that_steps_back_counts_as_no_time() {
     assert_eq!(presence.poll(at(20_000)), None);
     assert_eq!(presence.poll(at(54_999)), None);
     assert_eq!(drain(&mut presence, at(55_000)), [Left("ann")]);
-    // And each input moves it.
+    // Each input moves it too.
     for step in 0..4 {
         let mut presence = ann();
         presence.connect(2, "bob", at(0));
@@ -407,7 +408,7 @@ fn a_connection_belongs_to_the_user_connected_with_it_last() {
     presence.connect(1, "bob", at(1_000));
     assert_eq!(presence.user(&1), Some(&"bob"));
     assert_eq!(drain(&mut presence, at(1_000)), [Joined("bob")]);
-    // For ann it has ended: she lingers.
+    // For Ann it has ended, so she lingers.
     assert_eq!((presence.status(&"ann"), presence.poll_timeout()), (Status::Online, Some(at(6_000))));
     presence.set_status(&1, Status::Suspect, at(2_000));
     assert_eq!(drain(&mut presence, at(2_000)), [Suspected("bob")]);
@@ -448,7 +449,7 @@ fn late_double_and_unknown_inputs_are_nothing() {
     presence.disconnect(&2, at(1));
     assert_eq!((drain(&mut presence, at(1)), presence.user(&2)), (vec![], None));
     presence.set_status(&1, Status::Offline, at(2));
-    // A second end does not put off the first; a pong that comes after the verdict revives nothing.
+    // A second end does not delay the first. A pong after the verdict revives nothing.
     presence.set_status(&1, Status::Offline, at(1_000));
     presence.set_status(&1, Status::Online, at(1_000));
     presence.disconnect(&1, at(1_000));
@@ -480,7 +481,7 @@ fn only_what_concerns_the_user_of_all_actions_is_something() {
     assert_eq!(drain(&mut presence, at(5_004)), [Left("ann")]);
 }
 
-/// The whole way, from silence on the wire to the list: suspect, given up, lingering, gone; each when it was promised.
+/// The whole way, from silence on the wire to the list: suspect, given up, lingering, gone, each when it was promised.
 #[test]
 fn behind_a_fleet_a_silent_user_is_gone_within_the_bound_and_the_linger() {
     let config = Config::builder()

@@ -19,11 +19,11 @@ pub(crate) enum Input {
 
 #[derive(Debug)]
 pub(crate) struct Reference {
-    /// Nanoseconds, like all moments here; `u64::MAX` is never.
+    /// In nanoseconds, like all moments here. `u64::MAX` is never.
     linger: u64,
     tolerance: u64,
     inputs: Vec<(u64, Input)>,
-    /// Every moment at which anybody looked, by an input or by a poll.
+    /// Every moment at which somebody looked, by an input or by a poll.
     looks: Vec<u64>,
     told: Vec<PresenceChange<User>>,
 }
@@ -46,7 +46,7 @@ impl Reference {
         self.told.push(change);
     }
 
-    /// Who is shown, by what was told.
+    /// Who is shown, according to the reports so far.
     pub(crate) fn list(&self) -> BTreeMap<User, Status> {
         let mut list = BTreeMap::new();
         for change in &self.told {
@@ -61,7 +61,7 @@ impl Reference {
         list
     }
 
-    /// Whose each connection is and how.
+    /// The user and the status of each connection.
     pub(crate) fn connections(&self) -> BTreeMap<Connection, (User, Status)> {
         let mut connections = BTreeMap::new();
         self.inputs.iter().for_each(|(_, input)| apply(&mut connections, *input));
@@ -79,7 +79,7 @@ impl Reference {
         wanted
     }
 
-    /// When a user without a connection will have left.
+    /// When a user without a connection leaves.
     fn leaves(&self, user: User) -> u64 {
         let (mut connections, mut had, mut leaves) = (BTreeMap::new(), false, None);
         for (at, input) in &self.inputs {
@@ -95,7 +95,7 @@ impl Reference {
         leaves.expect("it once had one")
     }
 
-    /// The linger begins anew, once, at the first look before which nobody had looked for too long.
+    /// The linger begins again, once, at the first look that came too long after the one before.
     fn with_mercy(&self, leaves: u64) -> u64 {
         let before = std::iter::once(0).chain(self.looks.iter().copied());
         let mut late = self.looks.iter().zip(before).filter(|(look, before)| {
@@ -105,7 +105,7 @@ impl Reference {
         late.next().filter(|_| self.linger > 0).map_or(leaves, |(look, _)| look.saturating_add(self.linger))
     }
 
-    /// Those who will leave, the next first.
+    /// The users who will leave, the next one first.
     fn leaving(&self) -> Vec<(u64, User)> {
         let connected = self.wanted();
         let gone = self.list().into_keys().filter(|user| !connected.contains_key(user));
@@ -131,7 +131,7 @@ impl Reference {
         })
     }
 
-    /// When something will be told, if nothing happens before.
+    /// When something will be reported, if nothing happens before.
     pub(crate) fn next_at(&self, now: u64) -> Option<u64> {
         if self.next(now).is_some() { Some(now) } else { self.leaving().first().map(|(at, _)| *at) }
     }

@@ -1,4 +1,4 @@
-//! A machine and the reference are told the same; after each step they are compared in all that can be asked.
+//! A machine and the reference get the same inputs. After each step, everything that can be asked is compared.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use liveness::{Status, Timestamp};
 
 use super::reference::{Connection, Input, Reference, User};
 
-/// So many are told apart.
+/// The number of users, and of connections.
 pub(crate) const USERS: User = 4;
 pub(crate) const CONNECTIONS: Connection = 6;
 
@@ -16,30 +16,30 @@ pub(crate) enum Step {
     Input(Input),
     /// An input with an earlier timestamp.
     Late(Input, u64),
-    /// One poll, whether or not there is more.
+    /// One poll, even if there is more to report.
     Poll,
-    /// So many nanoseconds, polled whenever it is due.
+    /// This many nanoseconds, with polls whenever one is due.
     Wait(u64),
-    /// So many nanoseconds in which nobody polls.
+    /// This many nanoseconds without a poll.
     Sleep(u64),
 }
 
-/// What a world has seen, so that a property cannot hold for want of it.
+/// What a world has seen. Otherwise a property could hold because nothing happened.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Reached {
     pub(crate) joined: usize,
     pub(crate) suspected: usize,
     pub(crate) recovered: usize,
     pub(crate) left: usize,
-    /// Entered while lingering.
+    /// Connected again while lingering.
     pub(crate) reloads: usize,
-    /// Entered when the linger was over, but before a poll.
+    /// Connected again when the linger was over, but before a poll.
     pub(crate) late_reloads: usize,
-    /// A linger that ran out while nobody looked began anew.
+    /// A linger that ran out while nobody looked began again.
     pub(crate) begun_anew: usize,
-    /// Claimed a connection of another's.
+    /// Claimed a connection of another user.
     pub(crate) claims: usize,
-    /// Inputs about a connection that nobody has.
+    /// Inputs about an unknown connection.
     pub(crate) strays: usize,
 }
 
@@ -60,7 +60,7 @@ impl World {
         let nanos = u64::try_from(linger.as_nanos()).unwrap_or(u64::MAX);
         let mut presence = Presence::with_linger(linger);
         assert_eq!(presence.linger(), linger);
-        // So that an earlier timestamp is one.
+        // Not the origin, so that an earlier timestamp exists.
         assert_eq!(presence.poll(Timestamp::from_nanos(start)), None);
         let mut reference = Reference::new(nanos);
         reference.look(start);
@@ -86,7 +86,7 @@ impl World {
         self.compare();
     }
 
-    /// Everybody goes, and nothing is left of them.
+    /// Everybody leaves, and nothing is left of them.
     pub(crate) fn finish(mut self) {
         for user in 0..USERS {
             self.step(Step::Input(Input::RemoveUser(user)));
@@ -141,7 +141,7 @@ impl World {
         }
     }
 
-    /// One poll; whether there was something.
+    /// One poll. Returns whether it reported something.
     fn poll(&mut self) -> bool {
         self.seen = self.seen.max(self.now);
         self.look();
@@ -162,7 +162,7 @@ impl World {
     }
 
     fn drain(&mut self) {
-        // Nobody can be reported more than twice.
+        // No user can be reported more than twice.
         for _ in 0..=2 * USERS {
             if !self.poll() {
                 let next = self.presence.poll_timeout();
@@ -180,7 +180,7 @@ impl World {
         while let Some(next) =
             self.presence.poll_timeout().map(Timestamp::as_nanos).filter(|next| *next <= until)
         {
-            // A moment before, there is nothing.
+            // Just before that there is nothing.
             self.now = self.now.max(next - 1);
             assert!(!self.poll());
             self.now = next;

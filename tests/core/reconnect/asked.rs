@@ -25,9 +25,9 @@ fn retry_after_is_waited_for_whatever_the_backoff_says_and_the_network_does() {
         241s < end
         ",
     );
-    // Not added to the backoff: the longer counts.
+    // The wait is not added to the backoff: the longer of the two counts.
     lives(EXACT, &[200], "0s > dial 1\n0s < failed 1 after 120\n200s > dial 2\n200s < end");
-    // A person may be rude.
+    // A person may dial sooner.
     lives(EXACT, &[1], "0s > dial 1\n0s < failed 1 after 120\n9s < dial-now\n9s > dial 2\n9s < end");
 }
 
@@ -73,7 +73,7 @@ fn what_the_caller_says_of_an_older_attempt_changes_nothing() {
     );
 }
 
-/// Connected for an hour, then lost: when the next dial is due, now and after the network changed.
+/// Connected for an hour, then lost. Returns when the next dial is due, now and after a change of the network.
 fn lost(
     seed: u64,
     lose: impl FnOnce(&mut super::script::Machine, liveness::reconnect::Attempt),
@@ -101,7 +101,7 @@ fn a_new_network_does_not_shorten_the_draw_that_the_server_asked_for() {
         assert_eq!(before, after, "said in its hello, and it closed without a Close");
         let [before, after] = lost(seed, |client, first| client.closed(first, 1012, HOUR));
         assert_eq!(before, after, "said by the code");
-        // Nobody asked for this one, and the network says that it was our own.
+        // Nobody asked for this wait, and the network says that the loss was ours alone.
         let [before, after] = lost(seed, |client, first| client.closed(first, 1006, HOUR));
         assert!(before > HOUR && after == HOUR, "{before} {after}");
         let [before, after] = lost(seed, |client, first| client.failed(first, HOUR));
@@ -133,7 +133,7 @@ fn the_answers_that_end_it_are_the_clients_own_faults_and_no_others() {
     let end: Vec<u16> = (0..1000).filter(|status| OnClose::by_status(*status) == OnClose::Stop).collect();
     let ours: Vec<u16> = (400..500).filter(|status| ![408, 425, 429].contains(status)).collect();
     assert_eq!(end, ours);
-    // The others ask for no wait of their own: the backoff's is all.
+    // The others ask for no wait of their own, so only the backoff counts.
     assert!(
         (0..1000).filter(|status| !end.contains(status)).all(|s| OnClose::by_status(s) == OnClose::AT_ONCE)
     );
@@ -258,13 +258,13 @@ fn the_sixth_new_network_in_a_row_is_not_dialled_over_at_once() {
         61s > dial 8
         61s < end
     ";
-    // One every 30 s from the first on, even where only the network ends the wait.
+    // One dial every 30 s from the first on, even if only the network ends the wait.
     lives(EXACT, &[NEVER], script);
 }
 
 #[test]
 fn changes_that_end_no_wait_take_nothing() {
-    // A dozen in an instant are one: wifi off, mobile on, an address, a route.
+    // A dozen changes in an instant count as one: wifi off, mobile on, an address, a route.
     let chatter = "0s < network-changed\n".repeat(12);
     lives(EXACT, &[60], &format!("{chatter}0s > dial 1\n0s < failed 1\n0s < end"));
     let changes = "10s < network-changed\n".repeat(12);
@@ -288,7 +288,7 @@ fn a_network_that_changes_in_every_dial_is_dialled_by_the_backoff_in_the_end() {
     );
 }
 
-/// Each dial fails at once, and the network changes each so often: dials in ten minutes.
+/// Each dial fails at once, and the network changes at this interval. Returns the dials in ten minutes.
 fn flaps(each: u64) -> usize {
     let mut client = Reconnect::with_backoff(Policy::DEFAULT, Backoff::DEFAULT.jitter(0), 7, Timestamp::ZERO);
     let (mut flap, mut dials, end) = (Timestamp::from_nanos(each), 0, Timestamp::from_secs(600));
@@ -307,8 +307,8 @@ fn flaps(each: u64) -> usize {
 
 #[test]
 fn a_network_that_flaps_is_not_dialled_at_the_rate_of_its_flaps() {
-    // 1, 2, 4 and so on to 60 s: 15 in ten minutes. With flaps five at once, one every 30 s, and after each a backoff from
-    // its start.
+    // Waits of 1, 2, 4 and so on to 60 s make 15 dials in ten minutes. With flaps there are five at once and one every 30
+    // s, and after each of them a backoff from its start.
     assert_eq!(flaps(u64::MAX / 2), 15);
     let dials = [5_000, 1_000, 100, 10].map(|millis| flaps(millis * 1_000_000));
     assert!(dials.iter().all(|dials| (60..=130).contains(dials)), "{dials:?}");
@@ -317,7 +317,7 @@ fn a_network_that_flaps_is_not_dialled_at_the_rate_of_its_flaps() {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// However the network flaps: where nothing but the network ends a wait, five dials and one every 30 s.
+    /// However the network flaps: if only the network ends a wait, there are five dials and one more every 30 s.
     #[test]
     fn changes_bring_five_dials_and_one_each_half_minute(
         gaps in prop::collection::vec(prop_oneof![0..1_000_u64, 0..40_000_u64], 1..300),
@@ -338,7 +338,7 @@ proptest! {
             }
             client.network_changed(Timestamp::from_millis(now));
         }
-        // The first was there before any network changed. One more for the end of each window.
+        // The first dial was there before any change of the network. One more is allowed for the end of each window.
         for (index, from) in dials.iter().enumerate().skip(1) {
             let within = dials[index..].iter().take_while(|at| **at < *from + seconds(300)).count();
             prop_assert!(within <= 5 + 10, "{dials:?}");
@@ -354,17 +354,17 @@ fn a_dial_whose_time_ran_out_asleep_is_abandoned_at_the_second_look() {
         let Some(ReconnectAction::Dial(first)) = client.poll(at(0)) else { panic!("no dial") };
         (client.poll(wake), client.poll_timeout(), client, first)
     };
-    // 20 s for a dial, and a second is late.
+    // A dial may take 20 s. More than a second after that counts as late.
     let (action, due, mut client, first) = asleep(at(500));
     assert_eq!((action, due), (None, Some(at(501))));
-    assert!(client.connected(first, at(500)), "its success was lying there");
+    assert!(client.connected(first, at(500)), "its success was unread");
     let (_, _, mut client, first) = asleep(at(500));
     assert_eq!(client.poll(at(501)), Some(ReconnectAction::Abandon(first)));
     assert_eq!(client.poll_timeout(), Some(at(506)));
-    // Once: a driver that is always late gets there all the same.
+    // Only once: a driver that is always late still reaches the end.
     let (_, _, mut client, first) = asleep(at(500));
     assert_eq!(client.poll(at(900)), Some(ReconnectAction::Abandon(first)));
-    // Late by no more than that is not late.
+    // A second is not late yet.
     let (action, ..) = asleep(at(21));
     assert!(matches!(action, Some(ReconnectAction::Abandon(_))));
     let (action, due, ..) = asleep(at(21) + Duration::from_nanos(1));
@@ -376,10 +376,10 @@ fn an_input_is_a_look_too() {
     let at = Timestamp::from_secs;
     let mut client = machine(EXACT, &[5], 7);
     let Some(ReconnectAction::Dial(first)) = client.poll(at(0)) else { panic!("no dial") };
-    // It wakes, and first of all hears of the network.
+    // It wakes, and hears of the network first.
     client.network_changed(at(500));
     assert_eq!((client.poll(at(500)), client.poll_timeout()), (None, Some(at(501))));
-    // What fails then is dialled again at once.
+    // A dial that fails then is followed by the next at once.
     client.failed(first, at(500));
     assert!(matches!(client.poll(at(500)), Some(ReconnectAction::Dial(_))));
 }
@@ -401,12 +401,12 @@ fn a_backoff_doubles_up_to_its_longest_and_is_shortened_by_a_share() {
     let none: Vec<_> = Backoff::new(Duration::ZERO, Duration::ZERO).take(3).collect();
     assert!(none.iter().all(|wait| *wait <= millisecond && *wait >= millisecond / 2), "{none:?}");
     assert_eq!(Backoff::new(seconds(9), seconds(3)).jitter(0).next(), Some(seconds(3)));
-    // As long as there is.
+    // It can be as long as the type allows.
     let longest = Backoff::new(Duration::MAX, Duration::MAX).jitter(0).nth(1);
     assert_eq!(longest, Some(Duration::from_nanos(u64::MAX)));
     assert_eq!(Backoff::default(), Backoff::DEFAULT);
 
-    // Drawn evenly from the last half, anew for each wait and each seed.
+    // Drawn evenly from the last half, separately for each wait and each seed.
     let mut tenths = [0; 10];
     for seed in 0..1000 {
         let mut backoff = Backoff::DEFAULT.seeded(seed);
@@ -424,7 +424,7 @@ fn a_backoff_doubles_up_to_its_longest_and_is_shortened_by_a_share() {
     assert!((50..200).contains(&short) && all.iter().all(|wait| *wait <= seconds(1)), "{short}");
 }
 
-/// What fits without ceremony.
+/// A closure can be written without a type.
 struct Client {
     reconnect: Reconnect,
 }
@@ -439,7 +439,7 @@ fn a_machine_with_the_crates_own_backoff_has_a_short_name() {
     for round in 0..9 {
         let Some(ReconnectAction::Dial(attempt)) = client.reconnect.poll(now) else { panic!("no dial") };
         if round % 3 == 2 {
-            // Stable, so the backoff starts anew, and draws anew.
+            // The connection was stable, so the backoff begins again, and draws again.
             assert!(client.reconnect.connected(attempt, now));
             client.reconnect.closed_with(attempt, 1001, OnClose::AT_ONCE, now);
         } else {
@@ -454,7 +454,7 @@ fn a_machine_with_the_crates_own_backoff_has_a_short_name() {
     waits.sort_unstable();
     waits.dedup();
     assert_eq!(waits.len(), 6);
-    // Two clients are not alike.
+    // Two clients differ.
     let first = |seed| {
         let mut client = Reconnect::with_backoff(Policy::DEFAULT, Backoff::DEFAULT, seed, Timestamp::ZERO);
         let Some(ReconnectAction::Dial(attempt)) = client.poll(Timestamp::ZERO) else { panic!("no dial") };

@@ -90,7 +90,7 @@ fn a_changed_network_does_not_shorten_what_the_server_asked_for_but_a_person_doe
         210s < end
         ",
     );
-    // The backoff of 60 s is guesswork, the 30 s are the server's minimum.
+    // The backoff of 60 s is only a guess. The 30 s are the server's minimum.
     lives(
         EXACT,
         &[60],

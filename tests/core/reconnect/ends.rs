@@ -1,4 +1,4 @@
-//! How it ends: limits, a backoff that is used up, a stop.
+//! How it ends: limits, a backoff that has run out, a stop.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ fn after_so_many_attempts_it_gives_up() {
 
 #[test]
 fn after_so_long_it_gives_up_and_not_before() {
-    // The next dial would come at 10 s, and that is the end.
+    // The next dial would come at 10 s, which is the limit.
     lives(
         EXACT.max_elapsed(seconds(10)),
         &[1, 9, 1],
@@ -45,7 +45,7 @@ fn after_so_long_it_gives_up_and_not_before() {
         10s > give up: tried for too long
         ",
     );
-    // A nanosecond before it, it still comes; and a dial under way may succeed.
+    // A nanosecond before the limit it still comes. A dial under way may succeed after it.
     lives(
         EXACT.max_elapsed(Duration::from_nanos(10_000_000_001)),
         &[1, 9, 1],
@@ -60,7 +60,7 @@ fn after_so_long_it_gives_up_and_not_before() {
         20s > give up: tried for too long
         ",
     );
-    // A stable one begins another time.
+    // After a stable connection the time counts again from the start.
     lives(
         EXACT.max_elapsed(seconds(10)),
         &[4, 9],
@@ -167,7 +167,7 @@ fn a_dial_that_ends_after_the_stop_need_not_be_abandoned() {
         let script = format!("0s > dial 1\n1s < stop\n1s < {report}\n1s > give up: stopped by this side");
         lives(EXACT, &[1], &script);
     }
-    // A dial that must be abandoned is not kept because the network changed, or a person asks.
+    // A dial that must be abandoned is not kept because the network changed, or because a person asks.
     lives(
         EXACT,
         &[1],

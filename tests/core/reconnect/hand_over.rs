@@ -1,4 +1,4 @@
-//! A connection that is replaced while it serves.
+//! A connection that is replaced while it is in use.
 
 use std::time::Duration;
 
@@ -50,7 +50,7 @@ fn a_dial_that_fails_is_tried_again_while_the_old_connection_serves() {
 
 #[test]
 fn what_forbids_more_dials_leaves_the_old_connection() {
-    // The backoff is used up; so many attempts are made; the new server wants nobody.
+    // The backoff has run out; all attempts are made; the new server refuses.
     for (policy, dials) in [
         (EXACT, "100s > dial 2\n100s < failed 2\n101s > dial 3\n101s < failed 3"),
         (EXACT.max_attempts(1), "100s > dial 2\n100s < failed 2"),
@@ -98,7 +98,7 @@ fn a_server_that_hands_over_everybody_who_comes_is_not_dialled_at_full_speed() {
         68s < end
         ",
     );
-    // Where the backoff has ended, or there were too many dials, it stays where it is.
+    // If the backoff has run out, or there were too many dials, it stays where it is.
     for policy in [EXACT, EXACT.max_attempts(1)] {
         lives(policy, &[], "0s > dial 1\n0s < connected 1\n1s < hand-over\n2s < connected 1\n2s < end");
     }
@@ -139,7 +139,7 @@ fn an_old_connection_that_is_lost_while_a_dial_is_under_way_leaves_that_dial() {
         102s < end
         ",
     );
-    // What its end asked for is heeded when the dial fails.
+    // What the old connection's end asked for is followed when the dial fails.
     lives(
         EXACT,
         &[1],
@@ -168,7 +168,7 @@ fn an_old_connection_that_is_lost_while_a_dial_is_under_way_leaves_that_dial() {
         102s > give up: closed with code 1000
         ",
     );
-    // And when it is abandoned.
+    // The same when the dial is abandoned.
     lives(
         EXACT,
         &[1],
@@ -308,7 +308,7 @@ fn a_new_connection_that_is_lost_before_the_old_one_was_retired_leaves_that() {
         102s > retire 1
         ",
     );
-    // And the other way round there is nothing to retire.
+    // In the opposite case there is nothing to retire.
     lives(
         EXACT,
         &[1],
@@ -415,7 +415,7 @@ fn clients_that_are_handed_over_together_spread() {
         let due = client.poll_timeout().unwrap();
         assert!(due >= at && due <= at + seconds(60));
         tenths[usize::try_from((due - at).as_secs() / 6).unwrap().min(9)] += 1;
-        // A new network says nothing of the others.
+        // A new network says nothing about the other connections.
         client.network_changed(at);
         assert_eq!(client.poll_timeout(), Some(at));
     }
@@ -442,7 +442,7 @@ fn the_status_is_that_of_the_connection_that_serves() {
     assert_eq!(client.poll(at(61)), Some(ReconnectAction::Retire(old)));
     assert_eq!((client.poll(at(61)), client.poll_timeout()), (None, None));
     assert!(!client.connected(old, at(62)), "it is");
-    // The next one is like the first.
+    // The next hand-over is like the first.
     client.hand_over(Duration::ZERO, at(100));
     let Some(ReconnectAction::Dial(third)) = client.poll(at(100)) else { panic!("no dial") };
     client.closed_with(third, 1006, OnClose::Stop, at(100));

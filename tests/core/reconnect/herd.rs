@@ -1,4 +1,4 @@
-//! Many clients that lose one server in one instant.
+//! Many clients that lose one server in the same instant.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::script::{Machine, machine};
 
 const CLIENTS: u64 = 100_000;
 
-/// Connects, stays for so long, and is closed with this code.
+/// Connects, stays for this long, and is closed with this code.
 fn lost(policy: Policy, seed: u64, stays: Duration, code: u16) -> (Machine, Timestamp) {
     let mut client = machine(policy, &[1, 2], seed);
     let Some(ReconnectAction::Dial(first)) = client.poll(Timestamp::ZERO) else { panic!("no dial") };
@@ -19,7 +19,7 @@ fn lost(policy: Policy, seed: u64, stays: Duration, code: u16) -> (Machine, Time
     (client, now)
 }
 
-/// No hundredth of the spread has more than 1.3 % of the clients, and nobody comes before or after it.
+/// No hundredth of the spread has more than 1.3 % of the clients, and none comes before or after the spread.
 #[track_caller]
 fn spreads(policy: Policy, stays: Duration, code: u16, at_least: Duration, spread: Duration) {
     let hundredth = spread.as_nanos() as u64 / 100;
@@ -61,7 +61,7 @@ fn a_herd_comes_back_in_no_more_time_than_the_policy_gives_it() {
     let half = Duration::from_millis(500);
     let policy = Policy::DEFAULT.max_spread(half);
     spreads(policy, HOUR, 1006, Duration::ZERO, half);
-    // What the server asked for is not ours to shorten.
+    // We must not shorten what the server asked for.
     spreads(policy, HOUR, 1012, FIVE, half);
     spreads(Policy::DEFAULT.max_spread(Duration::MAX), HOUR, 1006, Duration::ZERO, FIVE);
 }

@@ -1,4 +1,4 @@
-//! What no life can break, against a second opinion.
+//! What no life can break, compared with a second opinion.
 
 use std::collections::BTreeSet;
 
@@ -44,7 +44,7 @@ fn settings() -> impl Strategy<Value = Settings> {
     )
 }
 
-/// Mostly the policy's; seldom the end.
+/// What the caller decides: mostly nothing, then the policy decides. Seldom to stop.
 fn decisions() -> impl Strategy<Value = Option<Then>> {
     let asked = || prop_oneof![6 => (0..=40_u64).prop_map(|seconds| seconds * SECOND), 1 => Just(NEVER)];
     prop_oneof![
@@ -88,7 +88,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     })
 }
 
-/// What clients live for the most part: dials that fail, then a connection that stands for a while, and all of that again.
+/// What most clients live through: dials that fail, then a connection that stands for a while, and all of that again.
 fn rounds() -> impl Strategy<Value = Vec<Step>> {
     let step = |after: u64, what| Step { after: after * SECOND, back: false, what, poll: true };
     let end = prop_oneof![
@@ -104,7 +104,7 @@ fn rounds() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(round, 3..9).prop_map(|rounds| rounds.into_iter().flatten().collect())
 }
 
-/// A backoff whose waits tell apart how often it was asked, and a connection that is stable after half a minute.
+/// A backoff whose waits show how often it was asked, and a connection that is stable after half a minute.
 fn growing() -> impl Strategy<Value = Settings> {
     any::<u64>().prop_map(|seed| Settings {
         stable_after: 30 * SECOND,
@@ -118,7 +118,7 @@ fn growing() -> impl Strategy<Value = Settings> {
     })
 }
 
-/// How often a dial failed after this many losses or hand-overs of connections that were stable.
+/// How often a dial failed after this many stable connections were lost or handed over.
 fn failed_after_stable(story: &[(u64, Fact)], stable: usize) -> usize {
     let (mut since, mut seen, mut failed) = (None, 0, 0);
     for (at, fact) in story {
@@ -144,13 +144,13 @@ struct Hands {
     newest: u64,
     open: BTreeSet<u64>,
     handed_over: usize,
-    /// Lost, or given up, before another had taken its place.
+    /// Lost or given up before another one had replaced it.
     in_vain: usize,
 }
 
 impl Hands {
-    /// Never two dials under way, each with the next number; never more than two connections, and none is retired unless
-    /// another stands; after the end nothing.
+    /// There are never two dials under way, and each has the next number. There are never more than two connections, and
+    /// one is retired only if another stands. After the end there is nothing.
     fn live(story: &[(u64, Fact)]) -> Self {
         let (mut hands, mut wanted, mut over) = (Self::default(), false, false);
         for (_, fact) in story {
@@ -176,7 +176,7 @@ impl Hands {
                     hands.under_way = hands.under_way.filter(|dialled| dialled != number);
                     let lost = hands.open.remove(number);
                     hands.in_vain += usize::from(lost && hands.under_way.is_some());
-                    // The new one is lost before the old one was retired: the hand-over goes on.
+                    // The new connection is lost before the old one was retired. So the hand-over goes on.
                     wanted |= lost && !hands.open.is_empty();
                 }
                 Fact::Retired(number) => {
@@ -196,7 +196,7 @@ impl Hands {
     }
 }
 
-/// What happened, without the looks of which nothing came.
+/// What happened, without the looks that found nothing.
 fn happened(world: World<'_>) -> Vec<(u64, Fact)> {
     world.story.into_iter().filter(|(_, fact)| *fact != Fact::Looked).collect()
 }
@@ -204,13 +204,14 @@ fn happened(world: World<'_>) -> Vec<(u64, Fact)> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// What comes, and when, is what the second opinion says, for any caller.
+    /// What comes, and when, agrees with the second opinion, for any caller.
     #[test]
     fn two_opinions_agree(settings in settings(), steps in steps(), start in 0..100 * SECOND) {
         Hands::live(&World::live(&settings, start, &steps, false).story);
     }
 
-    /// The same in long lives of one kind: each connection that was stable starts the backoff anew, the second as the first.
+    /// The same in long lives of one kind: each stable connection makes the backoff begin again, the second as well as
+    /// the first.
     #[test]
     fn round_after_round_two_opinions_agree(settings in growing(), steps in rounds()) {
         Hands::live(&World::live(&settings, 0, &steps, false).story);
@@ -224,16 +225,16 @@ proptest! {
         prop_assert_eq!(happened(calm), happened(nervous));
     }
 
-    /// Shift: adding a constant to all times changes nothing. Deterministic: living again changes nothing either.
+    /// Shift: adding a constant to all times changes nothing. Deterministic: the same life gives the same result again.
     #[test]
     fn shifted_lives_are_the_same(settings in settings(), steps in steps(), by in 0..NEVER / 4) {
         let here = World::live(&settings, 1000 * SECOND, &steps, false);
         let there = World::live(&settings, 1000 * SECOND + by, &steps, false);
-        // Where the longest there is is longer than what is left of time, never comes sooner.
+        // A longest wait that is longer than the rest of time never ends.
         let Settings { stable_after, dial_timeout, max_spread, max_elapsed, .. } = settings;
         let endless = [stable_after, dial_timeout, max_spread, max_elapsed];
         prop_assume!(endless.iter().chain(&settings.delays).all(|length| *length != NEVER - 1));
-        // Of a dial in progress only the server's minimum was drawn.
+        // For a dial in progress, only the server's minimum was drawn.
         let later = |at: u64| if at == 0 { 0 } else { at.saturating_add(by) };
         let moved = |fact: &Fact| {
             let Fact::Drawn(dial_at, owed_until) = fact else { return *fact };
@@ -243,7 +244,7 @@ proptest! {
         prop_assert_eq!(moved, there.story);
     }
 
-    /// Total: no times break anything, the far end of time neither.
+    /// Total: no times break anything, not even the far end of time.
     #[test]
     fn anything_at_all(
         settings in settings(),
@@ -286,7 +287,7 @@ fn dials_fail_after_the_second_stable_connection_too() {
 
 #[test]
 fn lives_of_every_kind_are_lived() {
-    // The twin of the laws: they would all hold in a world where nothing ever happens.
+    // The twin of the laws: they would all hold in a world where nothing happens.
     let mut ends = std::collections::BTreeMap::<String, usize>::new();
     let (mut dials, mut abandoned, mut refused, mut handed_over, mut in_vain) = (0, 0, 0, 0, 0);
     for (settings, steps) in samples((settings(), steps()), 800) {

@@ -1,4 +1,5 @@
-//! When a client dials again: what it is told, what it says. Timelines in `dials`, `changes` and `ends`, what no life can break in `laws`.
+//! When a client dials again: its inputs and its outputs. Timelines are in `dials`, `changes` and `ends`; what no life
+//! can break is in `laws`.
 
 mod asked;
 mod changes;
@@ -164,7 +165,7 @@ fn the_policy_is_the_callers() {
     );
 }
 
-/// What fits without ceremony: a field names the backoff, and not the closure.
+/// A closure can be written without a type: a field names the backoff.
 struct Client {
     reconnect: Reconnect<IntoIter<Duration, 3>>,
 }

@@ -1,4 +1,4 @@
-//! A second opinion that is told the whole story each time, and reckons in plain numbers.
+//! A second opinion. It reads the whole story each time, and calculates in plain numbers.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use liveness::reconnect::{GiveUpReason, OnClose};
 
 pub(crate) const NEVER: u64 = u64::MAX;
 
-/// Codes with every kind of answer, one the caller's own.
+/// Codes with every kind of answer. One is the caller's own.
 pub(crate) fn on_close(code: u16) -> OnClose {
     match code {
         4000 => OnClose::Redial { at_least: Duration::MAX, spread: Duration::ZERO },
@@ -22,13 +22,13 @@ pub(crate) struct Settings {
     pub(crate) max_spread: u64,
     pub(crate) max_attempts: u32,
     pub(crate) max_elapsed: u64,
-    /// Nanoseconds each; `forever`: the last again and again.
+    /// In nanoseconds. `forever`: the last delay is repeated.
     pub(crate) delays: Vec<u64>,
     pub(crate) forever: bool,
     pub(crate) seed: u64,
 }
 
-/// All that happened, as the caller saw it.
+/// Everything that happened, as the caller saw it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Fact {
     Dialled(u64),
@@ -40,17 +40,17 @@ pub(crate) enum Fact {
     NetworkChanged,
     NetworkLost,
     Asked,
-    /// Spread over so long.
+    /// Spread over this time.
     HandOver(u64),
     Retired(u64),
     Stopped,
-    /// Somebody looked, and nothing came of it.
+    /// Somebody looked, and nothing followed.
     Looked,
-    /// When the dial came to be due, and until when the server's minimum holds: what was drawn, nobody else can know.
+    /// When the dial falls due, and until when the server's minimum holds. Only the machine knows what it drew.
     Drawn(u64, u64),
 }
 
-/// What the caller decides about a loss: at least so long, and so wide a draw; or no more dials.
+/// What the caller decides about a loss: the least wait and the width of the draw, or no more dials.
 pub(crate) type Then = Option<(u64, u64)>;
 
 pub(crate) fn then(then: Then) -> OnClose {
@@ -64,7 +64,7 @@ pub(crate) fn duration(nanos: u64) -> Duration {
 
 const SECOND: u64 = 1_000_000_000;
 
-/// What must come next, and from when to when it may fall due.
+/// What must come next, and between which moments it may fall due.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Next {
     Nothing,
@@ -72,7 +72,7 @@ pub(crate) enum Next {
     Abandon(u64),
     Retire(u64, u64),
     GiveUp(GiveUpReason, u64),
-    /// By then; or what was drawn is longer, and it ends then.
+    /// A dial by the first moment. But if the draw is longer, the end at the second.
     DialOrEnd(u64, u64),
 }
 
@@ -81,7 +81,7 @@ pub(crate) fn next(settings: &Settings, start: u64, story: &[(u64, Fact)]) -> Ne
     Opinion::of(settings, start, story).next()
 }
 
-/// From when to when the next dial may be due, and until when its minimum, or the next one's, may hold.
+/// The range in which the next dial may be due, and the range in which its minimum, or the next one's, may end.
 pub(crate) fn wait(settings: &Settings, start: u64, story: &[(u64, Fact)]) -> Option<[(u64, u64); 2]> {
     let opinion = Opinion::of(settings, start, story);
     if opinion.end.is_some() || opinion.over || opinion.stopping.is_some() {
@@ -91,7 +91,7 @@ pub(crate) fn wait(settings: &Settings, start: u64, story: &[(u64, Fact)]) -> Op
     dialling.or_else(|| opinion.wait.map(|wait| [wait.dial, wait.owed]))
 }
 
-/// A success of this dial would be wanted, or its connection is.
+/// True if a success of this dial is wanted, or its connection is in use.
 pub(crate) fn wanted(settings: &Settings, start: u64, story: &[(u64, Fact)], number: u64) -> bool {
     let opinion = Opinion::of(settings, start, story);
     if opinion.end.is_some() || opinion.over || opinion.stopping.is_some() {
@@ -103,23 +103,23 @@ pub(crate) fn wanted(settings: &Settings, start: u64, story: &[(u64, Fact)], num
 
 struct Opinion<'a> {
     settings: &'a Settings,
-    /// The latest moment at which anything was said or looked at.
+    /// The latest moment of an input or a look.
     latest: u64,
-    /// Waits of the backoff that are used up; dials made, and since when they count.
+    /// The waits of the backoff that are used up; then the number of dials, and since when they count.
     used: usize,
     dials: u32,
     since: u64,
     dialling: Option<Dial>,
-    /// Which, and since when; in a hand-over, the old one.
+    /// The number of the connection, and since when it stands. Below it, the old one in a hand-over.
     connected: Option<(u64, u64)>,
     old: Option<(u64, u64)>,
     newest: u64,
     wait: Option<Wait>,
     offline: bool,
-    /// When all that new networks have taken is made up for.
+    /// When the limit on dials that new networks bring is full again.
     full_at: u64,
     end: Option<(GiveUpReason, u64)>,
-    /// Since when a dial is under way that is wanted no more.
+    /// Since when a dial is under way that is no longer wanted.
     stopping: Option<u64>,
     over: bool,
 }
@@ -128,14 +128,14 @@ struct Opinion<'a> {
 struct Dial {
     ends: u64,
     put_off: bool,
-    /// The network changed since.
+    /// The network changed since it began.
     changed: bool,
-    /// What the old connection's end said for the case that this fails.
+    /// What the old connection's end asked for, in case this dial fails.
     owed: (u64, u64),
     stop: Option<GiveUpReason>,
 }
 
-/// Both as the earliest and the latest that they can be.
+/// Both as a range: the earliest and the latest moment.
 #[derive(Clone, Copy)]
 struct Wait {
     dial: (u64, u64),
@@ -149,7 +149,7 @@ impl Wait {
     }
 }
 
-/// The wait on the server's account.
+/// The wait that the server asks for.
 #[derive(Clone, Copy, Default)]
 struct Ask {
     at_least: u64,
@@ -183,7 +183,7 @@ impl<'a> Opinion<'a> {
         opinion
     }
 
-    /// A dial that ran out while nobody looked has a little more.
+    /// A dial that ran out while nobody looked gets a little more time.
     fn look(&mut self, now: u64) {
         let little = (self.settings.dial_timeout.max(1) / 4).min(SECOND);
         if let Some(dial) = self.dialling.as_mut().filter(|dial| !dial.put_off) {
@@ -202,7 +202,7 @@ impl<'a> Opinion<'a> {
         if self.over || self.end.is_some() {
             return;
         }
-        // Of the old one in a hand-over, of the newest, or of one that is forgotten.
+        // The report may be about the old connection in a hand-over, the newest, or one that is forgotten.
         let of_old = |of: u64| self.old.is_some_and(|(old, _)| old == of);
         let current = self.connected.map_or(self.newest, |(connected, _)| connected);
         match fact {
@@ -273,7 +273,7 @@ impl<'a> Opinion<'a> {
         self.heed(dial.owed, dial.stop, now);
     }
 
-    /// The next dial comes no sooner than the minimum since an earlier loss, or not at all.
+    /// The next dial comes no sooner than the minimum of an earlier loss, or not at all.
     fn heed(&mut self, owed: (u64, u64), stop: Option<GiveUpReason>, now: u64) {
         let later = |one: (u64, u64), other: (u64, u64)| (one.0.max(other.0), one.1.max(other.1));
         if let Some(wait) = &mut self.wait {
@@ -284,7 +284,7 @@ impl<'a> Opinion<'a> {
         }
     }
 
-    /// The old connection is lost before another has taken its place.
+    /// The old connection is lost before another one has replaced it.
     fn old_lost(&mut self, now: u64, code: u16, then: Option<Then>) {
         let old = self.old.take();
         if self.stopping.is_some() || self.connected.is_some() {
@@ -318,7 +318,7 @@ impl<'a> Opinion<'a> {
         self.bring_forward(now);
     }
 
-    /// When a new network may next bring a dial forward: five at once, one every 30 s.
+    /// When a new network may next bring a dial forward: five at once, and one every 30 s.
     fn token_at(&self, now: u64) -> u64 {
         now.max(self.full_at.saturating_sub(4 * 30 * SECOND))
     }
@@ -352,10 +352,10 @@ impl<'a> Opinion<'a> {
             OnClose::Stop => None,
             OnClose::Redial { at_least, spread } => {
                 let spread = nanos(spread).min(self.settings.max_spread);
-                // Where the server said nothing it asked for nothing.
+                // If the server said nothing, it asked for nothing.
                 Some(Ask { at_least: nanos(at_least), spread, owes_draw: code != 1006 })
             }
-            other => panic!("the reference knows no {other:?}"),
+            other => panic!("the reference does not know {other:?}"),
         }
     }
 
@@ -366,7 +366,7 @@ impl<'a> Opinion<'a> {
         }
     }
 
-    /// In a hand-over the old connection is what is left.
+    /// In a hand-over the old connection is still there.
     fn no_more(&mut self, now: u64, reason: GiveUpReason) {
         (self.dialling, self.connected) = (None, None);
         match self.old.take() {
@@ -430,7 +430,7 @@ impl<'a> Opinion<'a> {
         if let (Some((_, since)), Some((old, _))) = (self.connected, self.old) {
             return Next::Retire(old, since);
         }
-        // Nothing is lost while the old one serves.
+        // Nothing is lost while the old connection is in use.
         let over =
             if self.old.is_some() { NEVER } else { self.since.saturating_add(self.settings.max_elapsed) };
         if let Some(dial) = self.dialling {
@@ -443,7 +443,7 @@ impl<'a> Opinion<'a> {
         } else if earliest >= over {
             Next::GiveUp(GiveUpReason::Elapsed, over)
         } else {
-            // What was drawn decides whether it comes before the end.
+            // The draw decides whether the dial comes before the end.
             Next::DialOrEnd(earliest, over)
         }
     }

@@ -1,24 +1,25 @@
-//! A life of a `Reconnect` as text: `<` happened, `>` came of it, and between inputs it is polled exactly when it asks to be.
+//! A life of a `Reconnect` as text: `<` happened, and `>` came of it. Between inputs it is polled exactly when it asks
+//! for it.
 //!
 //! Inputs: `connected N`, `failed N`, `closed N CODE`, `network-changed`, `network-lost`, `dial-now`, `hand-over`, `stop`, `end`
 //! (stop here).
-//! What the caller decides about a loss is said behind it: `after SECONDS`, or `stop`. Outputs:
-//! `dial N`, `abandon N`, `retire N`, `give up: REASON`, and `too late N` where `connected` says so. At one instant
-//! inputs come first, unless the script shows that it was polled before.
+//! What the caller decides about a loss follows it on the line: `after SECONDS`, or `stop`. Outputs: `dial N`, `abandon
+//! N`, `retire N`, `give up: REASON`, and `too late N` if `connected` returned so. At one instant inputs come first,
+//! unless the script shows that it was polled before.
 
 use std::time::Duration;
 
 use liveness::Timestamp;
 use liveness::reconnect::{Attempt, OnClose, Policy, Reconnect, ReconnectAction};
 
-/// A backoff of these seconds, whose end is a limit; what is past the largest is never.
+/// A backoff of these seconds. It may end, which is a limit. A number beyond the largest means never.
 pub(crate) type Seconds = &'static [u64];
 pub(crate) type Machine = Reconnect<Box<dyn Iterator<Item = Duration>>, Box<dyn FnMut() -> Delays>>;
 type Delays = Box<dyn Iterator<Item = Duration>>;
 
 pub(crate) const NEVER: u64 = u64::MAX;
 
-/// The default, but that nothing is drawn: what happens is exact.
+/// The default, except that nothing is drawn. So everything is exact.
 pub(crate) const EXACT: Policy = Policy::DEFAULT.on_close(exact);
 
 pub(crate) fn exact(code: u16) -> OnClose {
@@ -35,7 +36,7 @@ pub(crate) fn machine(policy: Policy, backoff: Seconds, seed: u64) -> Machine {
     Reconnect::new(policy, Box::new(start), seed, Timestamp::ZERO)
 }
 
-/// Lives the inputs of the script, and compares all that comes of it, and when.
+/// Lives the inputs of the script, and compares all outputs and their times.
 #[track_caller]
 pub(crate) fn lives(policy: Policy, backoff: Seconds, script: &str) {
     let script: Vec<&str> = script.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
@@ -49,7 +50,7 @@ pub(crate) fn lives(policy: Policy, backoff: Seconds, script: &str) {
     for (index, line) in script.iter().enumerate() {
         let Some((at, input)) = line.split_once(" < ") else { continue };
         let (at, input) = (moment(at), input.trim());
-        // Inputs come first, but where the script has seen something come of that instant already.
+        // Inputs come first, unless the script already has an output at that instant.
         let before = index.checked_sub(1).and_then(|before| script[before].split_once(" > "));
         let polled = before.is_some_and(|(then, what)| moment(then) == at && !what.contains("too late"));
         life.polls(if polled { Timestamp::from_nanos(at.as_nanos() + 1) } else { at });
@@ -77,7 +78,7 @@ impl Life {
         self.lines.push(format!("{at} {mark} {what}"));
     }
 
-    /// Polls whenever it is due, until just before this moment.
+    /// Polls whenever a poll is due, until just before this moment.
     fn polls(&mut self, until: Timestamp) {
         while let Some(due) = self.machine.poll_timeout().filter(|due| *due < until) {
             assert!(self.lines.len() < 100, "it never ends: {:#?}", self.lines);

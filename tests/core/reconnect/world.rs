@@ -1,6 +1,6 @@
-//! A machine, its driver, and what both come to beside the second opinion.
+//! A machine and its driver, compared with the second opinion.
 //!
-//! Where the steps come from is somebody else's affair: proptest in `laws`, a fuzzer's bytes in `fuzz`.
+//! The steps come from the caller: proptest in `laws`, a fuzzer's bytes in `fuzz`.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::reference::{Fact, NEVER, Next, Settings, Then, duration, next, on_clo
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum What {
     Nothing,
-    /// Of the newest attempt, or so many before it.
+    /// About the newest attempt, or this many before it.
     Connected(usize),
     Failed(usize, Option<Then>),
     Closed(usize, u16, Option<Then>),
@@ -50,13 +50,13 @@ pub(crate) fn machine(settings: &Settings, start: u64) -> Machine {
     Reconnect::new(policy, Box::new(backoff), settings.seed, Timestamp::from_nanos(start))
 }
 
-/// A machine, its driver, and all that happened to it.
+/// A machine, its driver, and everything that happened to it.
 pub(crate) struct World<'a> {
     machine: Machine,
     settings: &'a Settings,
     start: u64,
     clock: u64,
-    /// The latest moment that the machine was told.
+    /// The latest moment that the machine was given.
     now: u64,
     pub(crate) story: Vec<(u64, Fact)>,
     attempts: Vec<Attempt>,
@@ -81,7 +81,7 @@ impl<'a> World<'a> {
             self.clock = self.clock.saturating_add(step.after);
         }
         let told = if step.back { self.clock.saturating_sub(step.after) } else { self.clock };
-        // What falls due on the way is done on the way. Endless chains are cut: a backoff of nothing, a dial of a nanosecond.
+        // What falls due meanwhile is done meanwhile. Endless chains are cut: a backoff of zero, a dial of a nanosecond.
         for _ in 0..20 {
             self.agree();
             let due =
@@ -157,7 +157,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// What was drawn, as the machine's own debug text has it, is within what may be drawn, and is told to the second opinion.
+    /// Takes the draws from the machine's own debug text. They must be in their range, and the second opinion gets them.
     fn drawn(&mut self) {
         let Some([dial, owed]) = wait(self.settings, self.start, &self.story) else { return };
         if dial.0 == dial.1 && owed.0 == owed.1 {
@@ -218,7 +218,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// The machine wants to be called when the second opinion says.
+    /// The machine must want the next poll when the second opinion says.
     fn agree(&self) {
         let due = self.machine.poll_timeout().map_or(NEVER, Timestamp::as_nanos);
         let expected = next(self.settings, self.start, &self.story);

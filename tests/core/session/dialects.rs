@@ -361,7 +361,7 @@ fn a_fleets_entry_that_never_asks_leaves_the_others_as_they_are() {
         session.set_dialect(Mute, &mut fleet.entry(key).unwrap(), now);
         session.probe(&mut fleet.entry(key).unwrap(), now);
     }
-    let mut entry = |key| fleet.entry(key).unwrap().config();
+    let mut entry = |key| *fleet.entry(key).unwrap().config();
     assert_eq!(entry(one), entry(two));
     assert_eq!((entry(one).interval(), entry(other)), (Duration::MAX, config));
     let mut pinged = 0;

@@ -48,7 +48,7 @@ fn a_fleets_entry_is_a_peer_as_a_machine_of_its_own_is() {
     for step in 0..80 {
         let now = Timestamp::from_millis(u64::from(step) * 40);
         let mut entry = fleet.entry(key).unwrap();
-        assert_eq!((entry.last_look(), entry.timeout()), (config.last_look(), config.timeout()));
+        assert_eq!(entry.config(), &config);
         assert_eq!(
             lives(&mut ours, &mut entry, step, now),
             lives(&mut twin, &mut machine, step, now),

@@ -9,7 +9,7 @@ use liveness::{Action, Config, Liveness, Reason, Timestamp};
 const LATENCY: Duration = Duration::from_millis(40);
 const PATH: LinkProfile = LinkProfile::new(LATENCY);
 
-/// A server of machines, and all it was seen to do.
+/// A server of machines, and everything that it was seen to do.
 #[derive(Default)]
 struct Server {
     members: BTreeMap<ConnectionId, Liveness>,
@@ -52,7 +52,7 @@ impl Server {
         self.members.retain(|_, peer| !peer.is_finished());
     }
 
-    /// Lives until the plan `end`, or until nothing happens any more: what the clients saw, and the other plans.
+    /// Lives until the plan `end`, or until nothing happens any more. Returns what the clients saw, and the other plans.
     fn live(
         &mut self,
         net: &mut Network<u32, &'static str>,
@@ -112,7 +112,7 @@ fn both_ends_say_goodbye_and_the_connection_is_forgotten() {
     let seen = server.live(&mut net);
     assert_eq!(server.offline, [(Timestamp::ZERO + LATENCY, id, Reason::PeerClosed(Some(1000)))]);
     let frames: Vec<_> = seen.iter().map(|(_, event)| *event).collect();
-    // The client had closed, so it does not answer the echo; the server hangs up after the close timeout.
+    // The client had closed, so it does not answer the echo. The server ends the connection after `close_timeout`.
     assert_eq!(server.read.len(), 1);
     assert_eq!(frames, [Frame::Close(Some(1000)), Frame::Fin].map(|frame| SimEvent::Client(id, frame)));
     assert_eq!(net.connections(), 0);
@@ -172,7 +172,7 @@ fn who_has_hung_up_hears_and_says_nothing_more() {
     let [server, client] = [(); 2].map(|()| net.connect(PATH, PATH));
     net.to_server(server, Frame::Data(1, 10));
     assert_eq!(net.next_event(None), Some(SimEvent::Server));
-    // What has come and is not read is gone with the socket.
+    // What has arrived and is not read is lost with the socket.
     net.to_client(server, Frame::Fin);
     net.to_client(server, Frame::Data(2, 10));
     assert_eq!(net.read(), None);

@@ -1,4 +1,5 @@
-//! One direction of a link against one that ticks: every nanosecond, bytes leave and messages travel, unless it is out.
+//! One direction of a link, compared with one that ticks. Every nanosecond, bytes leave and messages travel, unless there
+//! is an outage.
 
 use std::time::Duration;
 
@@ -16,11 +17,11 @@ fn at(nanos: u64) -> Timestamp {
 
 #[derive(Clone, Debug)]
 enum Step {
-    /// So many bytes.
+    /// Send this many bytes.
     Send(u64),
-    /// From so long after now, for so long; for good where there is no end.
+    /// An outage from this long after now, for this long; for good if the end is `None`.
     Outage(u64, Option<u64>),
-    /// The caller asks, and takes what is there.
+    /// The caller polls, and takes what is there.
     Poll,
 }
 
@@ -39,7 +40,7 @@ fn steps(cuts: bool) -> impl Strategy<Value = Vec<(u64, Step)>> {
     prop::collection::vec((prop_oneof![Just(0), 0..30_u64], step), 1..40)
 }
 
-/// A rate that takes so many nanoseconds for a byte; zero: none.
+/// A rate that takes this many nanoseconds for each byte; zero means no rate.
 fn profile(latency: u64, byte: u64) -> LinkProfile {
     let profile = LinkProfile::new(Duration::from_nanos(latency));
     1_000_000_000_u64.checked_div(byte).map_or(profile, |rate| profile.rate(rate))
@@ -60,7 +61,7 @@ fn arrivals(direction: &mut OneWay<usize>, steps: &[(u64, Step)]) -> Vec<(usize,
         }
     };
     for (after, step) in steps {
-        // What is due at the very moment of a step comes after it.
+        // What is due at the very moment of a step comes after the step.
         if let Some(until) = (now + after).checked_sub(1) {
             take(direction, now, until);
         }
@@ -80,7 +81,7 @@ fn arrivals(direction: &mut OneWay<usize>, steps: &[(u64, Step)]) -> Vec<(usize,
     arrived
 }
 
-/// The same, ticking. Of each message: nanoseconds until its bytes have left, and until it is there after that.
+/// The same, ticking. For each message: the nanoseconds until its bytes have left, and from then until it arrives.
 fn ticking(latency: u64, byte: u64, steps: &[(u64, Step)]) -> Vec<(usize, u64)> {
     let (mut messages, mut arrived, mut sent) = (Vec::<(usize, u64, u64)>::new(), Vec::new(), 0);
     let mut out = vec![false; usize::try_from(LONG).unwrap()];
@@ -142,7 +143,7 @@ proptest! {
         prop_assert_eq!(arrived, ticking(latency, byte, &steps));
     }
 
-    /// With jitter there is no telling when; but these hold.
+    /// With jitter the exact times are unknown. But these laws hold.
     #[test]
     fn what_is_sent_arrives_in_order_not_too_soon_and_at_the_rate(
         latency in 0..30_u64,
@@ -174,7 +175,7 @@ proptest! {
             let bytes = sends[first + 1..=last].iter().map(|(_, bytes)| bytes).sum();
             prop_assert!(arrived[last].1 - arrived[first].1 >= takes(bytes), "{first} to {last}");
         }
-        // Nor later than it must: each at most the jitter later than on a direction that has none.
+        // Nothing comes later than it must: at most the jitter later than in a direction without jitter.
         let steady = LinkProfile::new(Duration::from_nanos(latency)).rate(rate);
         for ((_, late), (_, punctual)) in arrived.iter().zip(arrivals(&mut OneWay::new(steady, 0), &steps)) {
             let out = steps.iter().map(|(_, step)| match step {
@@ -214,7 +215,7 @@ proptest! {
 
 #[test]
 fn the_ticking_direction_loses_and_delays_as_often_as_it_delivers() {
-    // The twin of the comparison: it would hold on a direction where nothing ever happens.
+    // The twin of the comparison, which would also hold for a direction where nothing happens.
     let (mut lost, mut delayed, mut punctual) = (0, 0, 0);
     for steps in samples(steps(true), 200) {
         let sent: Vec<u64> = steps
@@ -286,7 +287,7 @@ fn what_has_not_left_yet_is_known_to_the_byte() {
     direction.send((), 500, at(0));
     direction.send((), 500, at(0));
     assert_eq!([0, 1, 999, 1000].map(|now| direction.unsent(at(now))), [1000, 999, 1, 0]);
-    // A part of a byte has not left.
+    // A byte has left only in part.
     assert_eq!(direction.unsent(Timestamp::from_micros(1_500)), 999);
     direction.outage(at(600), Duration::from_secs(9));
     assert_eq!([600, 9600, 10_000].map(|now| direction.unsent(at(now))), [400, 400, 0]);
@@ -300,7 +301,7 @@ fn the_two_directions_of_a_link_are_two() {
     link.down.send("down", 1, Timestamp::ZERO);
     assert_eq!(link.poll_timeout(), Some(Timestamp::ZERO));
     assert_eq!((link.up.poll(Timestamp::MAX), link.down.poll(Timestamp::ZERO)), (None, Some("down")));
-    // And their jitter is not the same.
+    // Their jitter differs too.
     let mut link = Link::new(LinkProfile::MOBILE, 7);
     link.up.send("up", 1, Timestamp::ZERO);
     link.down.send("down", 1, Timestamp::ZERO);
@@ -309,7 +310,7 @@ fn the_two_directions_of_a_link_are_two() {
 
 #[test]
 fn a_year_on_the_wire_is_exact_to_the_nanosecond() {
-    // 333 bytes a second, a byte each three seconds, and a second without every hour: a hundredth of the capacity.
+    // 333 bytes a second, a byte every three seconds, and a second's outage every hour: a hundredth of the capacity.
     let mut direction = OneWay::new(LinkProfile::new(Duration::from_nanos(7)).rate(333), 7);
     let (mut now, hour) = (Timestamp::ZERO, Duration::from_secs(3600));
     for hours in 0..365 * 24 {

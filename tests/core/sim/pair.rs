@@ -1,4 +1,4 @@
-//! Two machines over a link: what they promise, on any network.
+//! Two machines over a link: what they promise on any network.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use proptest::prelude::*;
 const BROWSER: Config = Config::builder().interval(Duration::MAX).timeout(Duration::MAX).build_const();
 const TENTH: Duration = Duration::from_millis(100);
 
-/// What an end does until then.
+/// What an end does until this moment.
 fn actions(pair: &mut Pair, of: End, until: Timestamp) -> Vec<(Timestamp, Action)> {
     let mut seen = Vec::new();
     while let Some((now, end, action)) = pair.next_until(until) {
@@ -26,8 +26,8 @@ fn actions(pair: &mut Pair, of: End, until: Timestamp) -> Vec<(Timestamp, Action
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Accurate: an outage that leaves the answer time enough costs nobody his place, whatever else is set, and however
-    /// long the server was stopped.
+    /// Accurate: an outage that leaves enough time for the answer ends no connection, whatever the other settings are,
+    /// and however long the server was stopped.
     #[test]
     fn nobody_is_dropped_whose_answer_comes_in_time(
         config in configs(TENTH),
@@ -48,7 +48,7 @@ proptest! {
         }
     }
 
-    /// Complete: after a cut, both ends know within their bound.
+    /// Complete: after a cut, both ends know it within their bound.
     #[test]
     fn both_ends_of_a_cut_are_told_within_their_bound(
         server in configs(TENTH),
@@ -59,7 +59,7 @@ proptest! {
         let mut pair = Pair::new(server, client, LinkProfile::new(Duration::from_millis(10)), seed);
         let cut = Timestamp::from_millis(cut);
         pair.link.cut(cut);
-        // Counted from the last evidence or the last byte written; and what arrives does so before the cut.
+        // It counts from the last evidence or the last byte written. What arrives does so before the cut.
         let written_last = cut + Duration::from_millis(1);
         let mut pending = vec![(End::Server, server), (End::Client, client)];
         pending.retain(|(_, config)| config.detection_bound(Duration::ZERO) < Duration::MAX);
@@ -94,7 +94,7 @@ proptest! {
             let Some((now, ..)) = pair.next_until(Timestamp::from_secs(3600)) else { break };
             at_once = if now == latest { at_once + 1 } else { 1 };
             latest = now;
-            // A whole life of each, at the most.
+            // A whole life of each end, at most.
             prop_assert!(at_once <= 12, "{at_once} actions at {now}");
         }
     }
@@ -150,7 +150,7 @@ fn messages_are_heard_by_the_other_end_and_keep_it_quiet() {
         pair.send(End::Server, 100);
         while pair.next_until(Timestamp::from_secs(second)).is_some() {}
     }
-    // The first wait is drawn from the whole interval, the later ones are never waited out.
+    // The first wait is drawn from the whole interval. The later waits never end, because data comes sooner.
     assert!(pair.server.stats().pings <= 1, "{:?}", pair.server.stats());
     let report = pair.server.report(pair.now()).to_string();
     assert!(report.contains("(data)"), "{report}");
@@ -164,7 +164,7 @@ fn an_end_that_has_given_up_says_nothing_more_and_answers_nobody() {
     pair.server.handle(Event::Eof, Timestamp::ZERO);
     pair.send(End::Server, 100);
     assert_eq!(pair.link.down.under_way(), 0);
-    // By then its end has come to the client, and the client's ping to it.
+    // By then the server's end has reached the client, and the client's ping has reached the server.
     let told = actions(&mut pair, End::Server, Timestamp::from_millis(1_500));
     assert_eq!(told.last(), Some(&(Timestamp::ZERO, Action::Disconnect)));
     assert_eq!((pair.client.stats().pings, pair.link.down.under_way()), (1, 0));
@@ -188,10 +188,10 @@ fn a_stalled_end_does_nothing_and_reads_everything_when_it_is_back() {
     pair.client.handle(Event::Wrote, at(10));
     pair.stall(End::Client, Duration::from_secs(35));
     pair.stall(End::Server, Duration::from_secs(90));
-    // The ping of 20 s goes out at 100 s, to a client that is back: nobody is suspected.
+    // The ping of 20 s goes out at 100 s, to a client that is back. So no peer is suspected.
     let seen = actions(&mut pair, End::Server, at(119));
     assert!(matches!(seen[..], [(first, Action::SendPing(_))] if first == at(100)), "{seen:?}");
-    // A client that stays away for longer than the timeout is not there.
+    // A client that stays away for longer than the timeout is gone.
     pair.stall(End::Client, Duration::from_secs(1000));
     let seen = actions(&mut pair, End::Server, at(200));
     let timed_out = Action::MarkOffline(Reason::PingTimeout);

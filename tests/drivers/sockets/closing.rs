@@ -1,4 +1,4 @@
-//! The ends that somebody chose: closes of either side, resets, and what was said before them.
+//! Ends that somebody chose: closes of either side, resets, and what was sent before them.
 
 use std::net::Shutdown;
 use std::sync::mpsc::channel;
@@ -14,7 +14,7 @@ use liveness_testing::raw_peer::{
     CLOSE, PATIENCE, PING, PONG, TEXT, close, code_and_text, frame, millis, sleep,
 };
 
-/// Closing may take as long as it likes: what ends here does so by itself.
+/// Closing may take as long as it likes, because here each life ends by itself.
 const UNHURRIED: Config = Config::builder().close_timeout(Duration::from_secs(3600)).build_const();
 
 #[test]
@@ -102,7 +102,7 @@ fn our_close_needs_no_answer() {
 
 #[test]
 fn a_close_that_is_sent_as_a_message_is_our_close() {
-    // What may not go on the wire goes out as 1000.
+    // A code that must not be sent goes out as 1000.
     for (code, sent) in [(4001_u16, 4001), (1006, 1000)] {
         let host = served(strict().build_const(), None, move |life| {
             let frame = CloseFrame { code: code.into(), reason: "done".into() };
@@ -115,7 +115,7 @@ fn a_close_that_is_sent_as_a_message_is_our_close() {
     }
 }
 
-/// RFC 6455 5.5: 125 bytes, two of them the code's; cut between letters, not inside one.
+/// RFC 6455 5.5: 125 bytes, two of them for the code. The text is cut between letters, not inside one.
 #[test]
 fn a_text_that_is_too_long_is_cut_between_two_letters() {
     let host = served(strict().build_const(), None, |life| {
@@ -186,7 +186,7 @@ fn an_end_in_the_middle_of_a_frame_is_the_end_of_the_transport() {
     assert_eq!((life.messages.len(), life.offline.reason()), (0, Reason::TransportClosed));
 }
 
-/// It says more and leaves, while we still answer the first message: our writing fails, and what it said is here all the same.
+/// It sends more and leaves while we still answer the first message. Our writing fails, but what it sent is still read.
 #[test]
 fn a_peer_that_leaves_while_we_write_is_heard_to_its_last_message() {
     let (left, has_left) = channel();
@@ -212,7 +212,7 @@ fn a_peer_that_leaves_while_we_write_is_heard_to_its_last_message() {
     assert_eq!(life.offline.reason(), Reason::PeerClosed(Some(1000)), "{life:?}");
 }
 
-/// The same with a pong that we owe: it cannot be written any more, and must not keep us from reading.
+/// The same with a pong that we must send. It cannot be written any more, and must not keep us from reading.
 #[test]
 fn a_pong_that_cannot_be_written_loses_no_message() {
     let (left, has_left) = channel();
@@ -230,7 +230,7 @@ fn a_pong_that_cannot_be_written_loses_no_message() {
     assert_eq!(life.offline.reason(), Reason::PeerClosed(Some(1000)));
 }
 
-/// What it said is more than is kept, and so more than can be read before the end is told.
+/// It sent more than is kept, so more than can be read before the end is reported.
 #[test]
 fn a_peer_that_leaves_much_unread_keeps_no_sender_waiting() {
     let (left, has_left) = channel();
@@ -255,7 +255,7 @@ fn many_conversations_end_properly() {
     let mut client = host.client();
     for n in 0..200 {
         client.send(Message::text(n.to_string())).unwrap();
-        // There may be a ping in between.
+        // A ping may be in between.
         let echo = std::iter::repeat_with(|| client.read().unwrap()).find(Message::is_text);
         assert_eq!(echo, Some(Message::text(n.to_string())));
     }

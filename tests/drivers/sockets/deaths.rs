@@ -1,4 +1,4 @@
-//! Peers that are given up: why, with what code, and that the socket really closes.
+//! Peers that are given up: for which reason, with which code, and that the socket really closes.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -17,7 +17,7 @@ use liveness_testing::raw_peer::{CLOSE, PING, PONG, TEXT, code_and_text, frame, 
 
 const MIB: usize = 1 << 20;
 
-/// For peers that do something first, in time on a busy machine too, and are given up then.
+/// For peers that first do something, in time even on a busy machine, and are then given up.
 const UNTIL_THEN: ConfigBuilder = strict().timeout(millis(2000));
 
 #[test]
@@ -28,7 +28,7 @@ fn a_frozen_peer_is_given_up_and_its_socket_closes() {
     assert_eq!(life.offline.reason(), Reason::PingTimeout);
     assert!(life.offline.cause().is_none(), "{life:?}");
     assert!(life.lasted >= millis(200), "{life:?}");
-    // It wakes: there lie the ping, the reason, and the end.
+    // It wakes, and finds the ping, the reason and the end.
     assert_eq!(peer.next_frame().map(|(opcode, payload)| (opcode, payload.len())), Some((PING, 8)));
     assert_eq!(code_and_text(&peer.final_close()), (3008, Reason::PingTimeout.description().to_owned()));
 }
@@ -52,7 +52,7 @@ fn the_configured_code_goes_out() {
     assert_eq!(host.join().offline.reason(), Reason::PingTimeout);
 }
 
-/// A path that has died: both ends are well, and neither hears the other.
+/// A path that has died: both ends work, and neither receives anything from the other.
 #[test]
 fn a_half_open_connection_is_given_up() {
     let host = reader(UNTIL_THEN.build_const());
@@ -63,11 +63,11 @@ fn a_half_open_connection_is_given_up() {
     cut.store(true, Ordering::Release);
     let life = host.join();
     assert_eq!(life.offline.reason(), Reason::PingTimeout);
-    // The last of them may have been cut off.
+    // The last one may have been cut off.
     assert!(life.stats.answers >= 2, "{life:?}");
 }
 
-/// A stream that is joined to `upstream` until the cut, and to nothing after it.
+/// A stream that is connected to `upstream` until the cut, and to nothing after it.
 fn proxy(upstream: TcpStream, cut: Arc<AtomicBool>) -> TcpStream {
     let door = Host::open(move |downstream| {
         let pairs = [(&downstream, &upstream), (&upstream, &downstream)];
@@ -111,7 +111,7 @@ fn a_forged_pong_is_no_answer() {
     assert_eq!((life.offline.reason(), life.stats.answers), (Reason::PingTimeout, 0));
 }
 
-/// The true answer counts once; sent again, it is as good as forged.
+/// The true answer counts once. Sent again, it counts as forged.
 #[test]
 fn a_replayed_pong_is_no_answer() {
     let host = reader(PONGS_ONLY_UNTIL_THEN);
@@ -122,7 +122,7 @@ fn a_replayed_pong_is_no_answer() {
     assert_eq!((life.offline.reason(), life.stats.answers), (Reason::PingTimeout, 1));
 }
 
-/// We are always behind with our reading of it, and it never answers.
+/// We are always behind in reading it, and it never answers.
 #[test]
 fn a_torrent_of_talk_is_no_sign_of_life_where_only_pongs_count() {
     let host = served(PONGS_ONLY, None, |life| life.read_each(|_, _| sleep(millis(1))));
@@ -134,18 +134,18 @@ fn a_torrent_of_talk_is_no_sign_of_life_where_only_pongs_count() {
 
 #[test]
 fn a_flood_of_pings_is_refused_at_once() {
-    // No clock of the peer's runs out in this test: only the flood can end it.
+    // No clock runs out in this test, so only the flood can end the connection.
     const CONFIG: Config = Config::builder().close_timeout(millis(500)).control_budget(20, 1).build_const();
     let host = reader(CONFIG);
     let mut peer = host.peer();
-    // A few more than it takes, for what the budget gains while a slow machine reads them.
+    // A few more than needed, because the budget grows while a slow machine reads them.
     peer.write(&frame(PING, b"!").repeat(30));
     let word = peer.final_close();
     assert_eq!(code_and_text(&word), (1008, Reason::PingFlood.description().to_owned()));
     assert_eq!(host.join().offline.reason(), Reason::PingFlood);
 }
 
-/// The peer reads nothing of what it is told, and floods on.
+/// The peer reads nothing of what it is told, and goes on flooding.
 #[test]
 fn a_flood_that_goes_on_after_the_verdict_is_cut_off() {
     let host = reader(brisk().build_const());
@@ -180,14 +180,14 @@ fn an_idle_peer_is_sent_home_with_1000() {
     assert!(life.stats.answers >= 1, "it answered its pings: {life:?}");
 }
 
-/// A suspicion is a hint: it comes before the verdict, and evidence takes it back.
+/// A suspicion is a hint. It comes before the verdict, and evidence ends it.
 #[test]
 fn suspicion_comes_first_and_is_taken_back() {
     let (tell, told) = channel();
     let host = Host::open(move |stream| {
         let config = UNTIL_THEN.suspicion(Suspicion::After(millis(100))).build_const();
         let mut socket = accept(stream, config).unwrap().on_action(move |action, _| {
-            // The test has failed already where nobody listens.
+            // If nobody receives this, the test has failed already.
             let _ = tell.send(action);
         });
         assert_eq!(socket.read().unwrap_err().reason(), Reason::PingTimeout);
@@ -210,9 +210,9 @@ fn suspicion_comes_first_and_is_taken_back() {
     assert_eq!(host.join(), 1);
 }
 
-/// A server that writes what nobody reads: `send` comes back, and says why.
+/// A server that writes what nobody reads. `send` returns, and says why.
 fn writer() -> Host<Life> {
-    // The first ping waits behind it, and is not sent before.
+    // The first ping waits behind the message, and is not sent before it.
     let config = strict().interval(millis(1000)).jitter(0).build_const();
     served(config, None, |life| {
         let offline = life.socket.send(Message::binary(vec![0; 48 * MIB])).unwrap_err();
@@ -229,7 +229,7 @@ fn a_peer_that_never_reads_stalls_our_writing_and_is_given_up() {
     drop(peer);
 }
 
-/// It said more than is kept, which nobody read; a ping went out; then it froze, and takes no more.
+/// The peer sent more than is kept, and nobody read it. A ping went out. Then the peer froze, and takes nothing more.
 #[test]
 fn a_peer_that_talked_unread_and_froze_keeps_no_sender_waiting() {
     for evidence in [Evidence::AnyTraffic, Evidence::PongOnly] {
@@ -248,7 +248,8 @@ fn a_peer_that_talked_unread_and_froze_keeps_no_sender_waiting() {
     }
 }
 
-/// Its pings are evidence, until we owe it so many pongs that we stop reading: answers owed are to cost no memory.
+/// Its pings are evidence, until we have so many pongs to send that we stop reading. Answers that wait must not cost
+/// memory.
 #[test]
 fn a_peer_that_pings_and_never_reads_is_given_up() {
     let host = writer();
@@ -257,7 +258,7 @@ fn a_peer_that_pings_and_never_reads_is_given_up() {
     assert_eq!(host.join().offline.reason(), Reason::WriteStalled);
 }
 
-/// It talks, and its talk is evidence; but it is detected that it takes none of our bytes.
+/// It talks, and its talk is evidence. But the driver notices that it takes none of our bytes.
 #[test]
 fn a_peer_that_talks_and_never_reads_is_given_up() {
     let host = writer();

@@ -1,4 +1,4 @@
-//! Heartbeats in messages of other protocols, blocking.
+//! Heartbeats in messages of other protocols, with the blocking driver.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -14,7 +14,7 @@ use tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use liveness_testing::host::{Host, Life, Watched, brisk, leave, live_for, strict};
 use liveness_testing::raw_peer::millis;
 
-/// Ours is the accepting end in each: to a dialect that is all the same.
+/// Our end accepts in each case. A dialect does not depend on that.
 fn speaking(config: Config, dialect: impl Dialect + Send + 'static) -> Host<Life> {
     Host::open(move |stream| {
         let socket = accept_raw(stream, None).unwrap();
@@ -119,7 +119,7 @@ fn a_binary_heartbeat_is_spoken_both_ways() {
     assert!(life.messages.is_empty() && life.stats.answers >= 1, "{life:?}");
 }
 
-/// One endpoint: the query says whether a page or a program is at the other end.
+/// One endpoint for both: the query says whether a page or a program is at the other end.
 #[test]
 fn pages_and_programs_live_on_one_endpoint_each_with_its_own_heartbeat() {
     for query in ["", "?page"] {

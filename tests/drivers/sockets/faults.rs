@@ -1,4 +1,4 @@
-//! Faults that drivers had, each as it was found.
+//! Faults that the drivers once had, each as it was found.
 
 use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,7 +13,7 @@ use tungstenite::Message;
 use liveness_testing::host::{Host, Watched, brisk, served, strict};
 use liveness_testing::raw_peer::{CLOSE, PATIENCE, TEXT, close, frame};
 
-/// A test that waits for it without success waits for ever.
+/// If this never happens, the test waits for ever.
 const NEVER_CLOSES: Config = strict().close_timeout(Duration::from_secs(3600)).build_const();
 
 fn logged<S: Transport>(socket: LiveSocket<S>) -> (LiveSocket<S>, Arc<Mutex<Vec<Action>>>) {
@@ -67,7 +67,7 @@ fn a_writer_is_told_at_the_verdict_and_not_when_the_peer_has_closed() {
     drop(frozen);
 }
 
-/// Two hundred a second were read once, and what was left after `close_timeout` was lost.
+/// The driver once read two hundred a second, and lost what was left after `close_timeout`.
 #[test]
 fn all_that_was_said_before_the_peer_closed_is_read_after_our_close() {
     const COUNT: usize = 3000;
@@ -98,7 +98,7 @@ fn the_token_of_an_unpark_is_left_to_the_caller() {
     host.join();
 }
 
-/// What a `Reconnect` goes by: it dials again after 1006, and gives up after 1000.
+/// A `Reconnect` acts on this: it dials again after 1006, and gives up after 1000.
 #[test]
 fn a_server_that_breaks_the_protocol_ends_abnormally() {
     let host = Host::open(|stream| {

@@ -36,7 +36,7 @@ fn an_idle_peer_lives_where_only_pongs_count() {
     assert!(life.stats.answers >= 8, "{life:?}");
 }
 
-/// Longer than the timeout, and one frame: no pong can be sent inside it.
+/// One frame that takes longer than the timeout. No pong can be sent inside it.
 #[test]
 fn one_huge_frame_that_dribbles_keeps_its_sender_alive() {
     let host = reader(outlasted().build_const());
@@ -54,7 +54,7 @@ fn one_huge_frame_that_dribbles_keeps_its_sender_alive() {
     assert_eq!(life.stats.answers, 0);
 }
 
-/// However little comes, something comes.
+/// Little arrives, but something does.
 #[test]
 fn a_frame_that_trickles_byte_by_byte_keeps_its_sender_alive() {
     let host = reader(outlasted().build_const());
@@ -69,7 +69,7 @@ fn a_frame_that_trickles_byte_by_byte_keeps_its_sender_alive() {
     assert_eq!(life.messages, [Message::text("slow")]);
 }
 
-/// Each read ends somewhere inside a frame, its header, or between two of them.
+/// Each read ends somewhere inside a frame, inside its header, or between two frames.
 #[test]
 fn frames_in_any_pieces_arrive_whole() {
     let host = reader(brisk().build_const());
@@ -105,7 +105,7 @@ fn fragments_with_a_ping_between_them_are_one_message_and_the_ping_is_answered()
 
 #[test]
 fn an_answer_that_is_late_but_in_time_is_an_answer() {
-    // The answer to a ping that is not the newest is no sample: the next must not go out before it.
+    // An answer to a ping that is not the newest is no sample. So the next ping must not go out before it.
     const CONFIG: Config =
         brisk().interval(millis(2000)).evidence(Evidence::PongOnly).schedule(Schedule::Steady).build_const();
     let host = reader(CONFIG);
@@ -136,14 +136,15 @@ fn talk_is_a_sign_of_life_where_any_traffic_counts() {
     assert_eq!((life.messages.len(), life.stats.answers), (10, 0), "{life:?}");
 }
 
-/// A download that takes longer than the timeout: the ping waits behind it, and the peer cannot answer what it has not read.
+/// A download that takes longer than the timeout. The ping waits behind it, and the peer cannot answer what it has not
+/// read.
 #[test]
 fn a_slow_reader_of_a_large_download_lives() {
     let host = Host::open(|stream| {
-        // What the kernel holds when the ping is out must be read within the timeout: let it hold little.
+        // What the kernel holds when the ping goes out must be read within the timeout, so the buffer is small.
         SockRef::from(&stream).set_send_buffer_size(64 * KIB).unwrap();
         let mut watched = Watched::new(accept(stream, outlasted().build_const()).unwrap());
-        // The peer may have closed by the time it is out.
+        // The peer may have closed by the time this is sent.
         let _ = watched.socket.send(Message::binary(vec![0; DOWNLOAD]));
         watched.life()
     });

@@ -1,7 +1,7 @@
-//! The blocking driver on real sockets: the loopback, tungstenite, and raw bytes where a fault needs them.
+//! The blocking driver on real sockets: the loopback and tungstenite, or raw bytes for the faults.
 //!
-//! Outcomes and their order are asserted, never exact times: who is alive answers within a generous timeout, and who is
-//! dead is given up at some time before `PATIENCE`.
+//! The tests check outcomes and their order, never exact times. A live peer answers within a generous timeout, and a dead
+//! one is given up at some time before `PATIENCE`.
 
 mod closing;
 mod deaths;

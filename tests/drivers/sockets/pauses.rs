@@ -1,4 +1,4 @@
-//! Callers that do not call: our own backpressure, and a process that was not scheduled, lose nobody.
+//! Callers that do not call, and a process that was not scheduled, lose no peer.
 
 use std::net::TcpStream;
 use std::thread;
@@ -11,7 +11,7 @@ use tungstenite::{Message, WebSocket};
 use liveness_testing::host::{LONGER, answer_pings, brisk, leave, outlasted, served, strict};
 use liveness_testing::raw_peer::{PING, PONG, TEXT, close, frame, millis, sleep};
 
-/// Says something, then answers pings until the server's stall is over, and some more.
+/// Sends something, then answers pings until the server's stall is over, and some more.
 fn outlast(mut client: WebSocket<TcpStream>) {
     client.send(Message::text("hello")).unwrap();
     answer_pings(&mut client, 5);
@@ -33,7 +33,7 @@ fn a_caller_that_does_not_read_for_long_loses_nobody_where_only_pongs_count() {
     host.join().assert_closed_by_peer();
 }
 
-/// The stall begins while an answer is awaited, which arrives during it.
+/// The stall begins while an answer is awaited. The answer arrives during it.
 #[test]
 fn an_answer_that_came_while_we_did_not_look_is_an_answer() {
     let host = served(outlasted().evidence(Evidence::PongOnly).build_const(), None, |life| {
@@ -52,7 +52,7 @@ fn an_answer_that_came_while_we_did_not_look_is_an_answer() {
     assert_eq!(life.stats.answers, 1, "{life:?}");
 }
 
-/// More than the inbox keeps, and more than the kernel does.
+/// More than the inbox and the kernel keep.
 #[test]
 fn what_is_said_while_we_do_not_read_is_kept() {
     const COUNT: usize = 20_000;
@@ -77,12 +77,12 @@ fn what_is_said_while_we_do_not_read_is_kept() {
     );
 }
 
-/// The peer's talk fills our inbox while a slow download keeps us writing: it is kept, in order.
+/// The peer's messages fill our inbox while a slow download keeps us writing. They are kept, in order.
 #[test]
 fn what_is_said_while_we_write_is_kept_in_order() {
     const DOWNLOAD: usize = 32 << 20;
     let host = served(brisk().build_const(), None, |life| {
-        // The peer may have closed by the time it is out.
+        // The peer may have closed by the time this is sent.
         let _ = life.socket.send(Message::binary(vec![0; DOWNLOAD]));
     });
     let mut client = host.client();
@@ -109,11 +109,11 @@ fn what_is_said_while_we_write_is_kept_in_order() {
     assert_eq!(life.messages, said);
 }
 
-/// It sends now and then and never reads: pongs are read, and pings answered, all the same.
+/// It sends now and then and never reads. Pongs are still read, and pings are still answered.
 #[test]
 fn a_caller_that_only_sends_keeps_its_peer() {
     let host = served(outlasted().evidence(Evidence::PongOnly).build_const(), None, |life| {
-        // The peer may have closed by the time the last is out.
+        // The peer may have closed by the time the last one is sent.
         for _ in 0..50 {
             let _ = life.socket.send(Message::text("news"));
             sleep(LONGER / 50);
@@ -139,7 +139,7 @@ fn a_caller_that_only_sends_keeps_its_peer() {
     assert!(life.stats.answers > 3, "{life:?}");
 }
 
-/// Looks a little at a time, and says what others want said between two looks.
+/// Looks for a moment at a time. Between two looks it sends what others want to send.
 #[test]
 fn a_caller_that_looks_for_a_moment_hears_everything_and_gets_its_turn() {
     let host = served(brisk().build_const(), None, |life| {
@@ -172,7 +172,7 @@ fn a_caller_that_looks_for_a_moment_hears_everything_and_gets_its_turn() {
     assert!(life.stats.answers > 0, "no heartbeat between the looks: {life:?}");
 }
 
-/// The client says nothing before the server has, and no ping comes that could end a wait.
+/// The client sends nothing before the server has sent something, and no ping comes that could end a wait.
 #[test]
 fn a_look_without_patience_does_not_wait_and_takes_what_is_there() {
     let host = served(brisk().interval(Duration::MAX).build_const(), None, |life| {
@@ -194,15 +194,15 @@ fn a_look_without_patience_does_not_wait_and_takes_what_is_there() {
 
 #[test]
 fn a_short_look_after_a_long_one_is_short() {
-    // No ping ends a look: one that is not short lasts until the client loses its patience.
+    // No ping ends a look. A look that is not short would last until the client loses its patience.
     let host = served(brisk().interval(Duration::MAX).build_const(), None, |life| {
         life.read_one(|_, _| ());
         assert_eq!(life.socket.read_within(millis(20)).unwrap(), None);
-        // The peer may have closed by the time it is out.
+        // The peer may have closed by the time this is sent.
         let _ = life.socket.send(Message::text("done"));
     });
     let mut client = host.client();
-    // Until it waits.
+    // Until the server waits.
     sleep(millis(100));
     client.send(Message::text("hello")).unwrap();
     assert_eq!(client.read().unwrap(), Message::text("done"));

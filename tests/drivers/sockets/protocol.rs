@@ -1,4 +1,4 @@
-//! Frames against the protocol: the right code, no panic, and the cause kept.
+//! Frames that break the protocol: the right code, no panic, and the cause is kept.
 
 use std::net::Shutdown;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use liveness_testing::raw_peer::{
     BINARY, CLOSE, CONTINUATION, FIN, PING, TEXT, close, code_and_text, frame, header, part, unmasked,
 };
 
-/// The life of a peer that says `hello`, sends these bytes, and hears this code.
+/// The life of a peer that sends `hello` and then these bytes, and gets this code.
 #[track_caller]
 fn fails(bytes: &[u8], code: u16) -> Life {
     let mut settings = WebSocketConfig::default();
@@ -94,14 +94,14 @@ fn a_frame_or_a_message_that_is_too_big_is_1009() {
     fails(&[part(BINARY, &[0; 1000]), part(CONTINUATION, &[0; 1000]).repeat(2)].concat(), 1009);
 }
 
-/// What follows is not even looked at.
+/// What follows is not even read.
 #[test]
 fn nothing_after_the_wrong_frame_counts() {
     let life = fails(&[frame(TEXT, b"\xff"), frame(TEXT, b"sorry"), close(1000, "")].concat(), 1007);
     assert!(matches!(life.offline.cause(), Some(Error::Utf8(_))));
 }
 
-/// The peer has gone before it can be told; the cause is still what it did.
+/// The peer has gone before it can be told. The cause is still what it did.
 #[test]
 fn a_wrong_frame_and_a_hasty_end_keep_the_first_cause() {
     let host = served(brisk().build_const(), None, |life| life.read_one(|_, _| ()));
@@ -131,7 +131,7 @@ fn noise_is_refused_with_a_code_and_never_a_panic() {
             assert_eq!(code, violation.get());
             refused += 1;
         } else {
-            // It happens to be the start of a frame, and ends in it.
+            // It happens to be the start of a frame, which never ends.
             assert_eq!((reason, last), (Reason::TransportClosed, None), "{noise:?}");
         }
     }

@@ -1,4 +1,4 @@
-//! What a recorder writes down beside a real socket replays to the same life.
+//! A recording that is made on a real socket replays to the same life.
 
 use liveness::driver::tungstenite::accept_raw;
 use liveness::transcript::{Page, Recorder};
@@ -11,7 +11,7 @@ use liveness_testing::raw_peer::{CLOSE, PING, PONG, TEXT, close, frame, millis, 
 
 type Recorded = Watched<liveness::driver::tungstenite::CountingSocket<std::net::TcpStream>>;
 
-/// A server that does as told, then reads until the end, and is written down.
+/// A server that calls `act`, then reads until the end, with a recorder.
 fn recorded(config: Config, act: impl FnOnce(&mut Recorded) + Send + 'static) -> Host<(Life, String)> {
     Host::open(move |stream| {
         let socket = accept_raw(stream, None).unwrap();
@@ -76,7 +76,7 @@ fn a_death_after_a_stall_replays() {
 
 #[test]
 fn a_stalled_write_and_a_full_inbox_replay() {
-    // The first ping waits behind it, and is not sent before.
+    // The first ping waits behind the message, and is not sent before it.
     let config = strict().interval(millis(1000)).jitter(0).build_const();
     let host = recorded(config, |life| {
         drop(life.socket.send(Message::binary(vec![0; 32 << 20])));

@@ -1,4 +1,4 @@
-//! Heartbeats in text messages, blocking: the peer is a program that hears no frames.
+//! Heartbeats in text messages, with the blocking driver. The peer is a program that sees no control frames.
 
 use std::net::TcpStream;
 use std::time::Duration;
@@ -18,7 +18,7 @@ fn beating(config: Config) -> Host<Life> {
     })
 }
 
-/// Hears so many pings, and answers them.
+/// Receives this many pings, and answers them.
 fn answer(client: &mut WebSocket<TcpStream>, pings: u32) {
     for _ in 0..pings {
         let message = client.read().unwrap();
@@ -63,7 +63,7 @@ fn pings_of_the_program_are_answered_and_nothing_of_it_is_shown() {
     assert_eq!(life.messages, [Message::text("ping me tomorrow")]);
 }
 
-/// Behind the ping in one piece: the answer is not held against the Close.
+/// The Close comes in one segment with the ping. It is a proper Close, although we still have an answer to send.
 #[test]
 fn a_close_right_behind_a_ping_is_a_proper_close() {
     for _ in 0..20 {
@@ -85,12 +85,12 @@ fn a_flood_of_pings_in_text_is_a_flood() {
     assert_eq!(host.join().offline.reason(), Reason::PingFlood);
 }
 
-/// Its asking is evidence, until we owe it so many answers that we stop reading.
+/// Its pings are evidence, until we have so many answers to send that we stop reading.
 #[test]
 fn a_program_that_asks_and_never_reads_is_given_up() {
     let host = Host::open(move |stream| {
         let socket = accept_raw(stream, None).unwrap();
-        // The first ping waits behind it, and is not sent before.
+        // The first ping waits behind the message, and is not sent before it.
         let config = strict().interval(millis(1000)).jitter(0).unlimited_control_frames();
         let socket = socket.watch(config.build_const());
         let mut watched = Watched::new(socket.dialect(TextHeartbeats));
@@ -109,7 +109,7 @@ fn live_for_nothing(client: &mut WebSocket<TcpStream>) {
     client.get_ref().set_nonblocking(false).unwrap();
 }
 
-/// Frames keep their meaning beside it.
+/// Frames keep their meaning beside them.
 #[test]
 fn ping_frames_are_answered_by_the_library_as_ever() {
     let host = beating(brisk().interval(Duration::MAX).build_const());

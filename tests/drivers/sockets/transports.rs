@@ -1,4 +1,4 @@
-//! The other end of the driver, and other sockets than TCP's.
+//! The client's end of the driver, and sockets that are not TCP's.
 
 use std::io::{self, Read as _, Write as _};
 use std::thread;
@@ -18,8 +18,8 @@ fn a_client_gives_up_a_server_that_has_gone_mute() {
         socket.send(Message::text("welcome")).unwrap();
         socket
     });
-    // In time for the welcome on a busy machine, too. One ping, no more: the next would come after the verdict, and not even a
-    // client that is scheduled late sends a fresh one.
+    // Long enough for the welcome even on a busy machine. There is only one ping: the next would come after the verdict,
+    // and not even a client that is scheduled late sends a fresh one.
     let config =
         strict().interval(millis(2500)).timeout(millis(2000)).stall_tolerance(PATIENCE).build_const();
     let (socket, response) = client("ws://localhost/chat", host.dial(), config).unwrap();
@@ -38,7 +38,7 @@ fn a_client_gives_up_a_server_that_has_gone_mute() {
 fn a_client_and_a_server_that_both_watch_keep_each_other() {
     let host = reader(brisk().build_const());
     let (mut socket, _) = client("ws://localhost/", host.dial(), brisk().build_const()).unwrap();
-    // Only `send` is called here; the heartbeats of both sides go on.
+    // Only `send` is called here. The heartbeats of both sides still go on.
     while socket.liveness().stats().answers < 3 {
         socket.send(Message::text("still here")).unwrap();
         sleep(millis(20));
@@ -115,7 +115,8 @@ fn a_frozen_peer_on_a_unix_socket_is_given_up() {
     assert!(everything.ends_with(Reason::PingTimeout.description().as_bytes()));
 }
 
-/// `HANDSHAKE_TIMEOUT` is for the whole of it, and no other clock runs yet: each of these takes ten seconds, together.
+/// `HANDSHAKE_TIMEOUT` is for the whole handshake, and no other clock runs yet. Each of these takes ten seconds, all at
+/// the same time.
 #[test]
 fn a_handshake_that_does_not_end_is_given_up() {
     let [silent, halfway, dripping] = [(); 3]

@@ -1,4 +1,4 @@
-//! What goes out: in order, complete, without hurry and without delay.
+//! What goes out: in order, complete, and without delay.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -13,8 +13,8 @@ use liveness_testing::raw_peer::{BINARY, PATIENCE, PING, PONG, TEXT, close, fram
 
 const MIB: usize = 1 << 20;
 
-/// A peer that has nothing to say must not hold up what it is told: a wait of 5 ms a message, which is how long the driver looks
-/// for something to read while it has something to write, would take twice as long as is allowed.
+/// A peer that sends nothing must not slow down what it is sent. While the driver has something to write, it looks for 5
+/// ms for something to read. If it did so for each message, this would take twice as long as allowed.
 #[test]
 fn sending_to_a_silent_peer_takes_no_time() {
     const COUNT: u32 = 24_000;
@@ -44,7 +44,7 @@ fn sending_to_a_silent_peer_takes_no_time() {
 fn a_probe_goes_out_before_what_is_said_after_it() {
     let host = served(brisk().interval(PATIENCE).timeout(PATIENCE).jitter(0).build_const(), None, |life| {
         life.socket.probe();
-        // The peer may have closed by the time it is out.
+        // The peer may have closed by the time this is sent.
         let _ = life.socket.send(Message::text("and another thing"));
     });
     let mut peer = host.peer();
@@ -70,15 +70,15 @@ fn large_messages_come_back_whole() {
     host.join().assert_closed_by_peer();
 }
 
-/// Both sides write before they read: each must take what the other says, or neither gets anywhere.
+/// Both sides write before they read. Each must take what the other sends, otherwise neither makes progress.
 #[test]
 fn a_pong_is_read_in_the_middle_of_a_download() {
     let host = served(outlasted().write_timeout(PATIENCE).build_const(), None, |life| {
-        // The peer may have closed by the time it is out.
+        // The peer may have closed by the time this is sent.
         let _ = life.socket.send(Message::binary(vec![0; 12 * MIB]));
     });
     let mut peer = host.peer();
-    // It reads nothing for a while, and says so: nothing that we write can be an obstacle to hearing it.
+    // It reads nothing for a while, and sends pings. What we write must not keep us from hearing them.
     for _ in 0..14 {
         peer.write(&frame(PING, b"wait"));
         sleep(LONGER / 14);
@@ -112,11 +112,11 @@ fn a_message_that_no_buffer_can_hold_is_refused_and_the_connection_lives() {
     host.join().assert_closed_by_peer();
 }
 
-/// The socket has no room for a ping; the ping waits, and is not reported as sent before it is.
+/// The socket has no room for a ping. The ping waits, and is not reported as sent before it is.
 #[test]
 fn a_full_buffer_loses_no_ping() {
     let host = Host::open(|stream| {
-        // After the handshake, one try each few milliseconds: until long after a ping is due.
+        // After the handshake, each of these writes fails, one every few milliseconds, until long after a ping is due.
         let stingy = Stingy { writes: 60, ..Stingy::never(stream) };
         let armed = Arc::clone(&stingy.armed);
         let socket = accept_over(CountingSocket::new(stingy), narrow()).unwrap();

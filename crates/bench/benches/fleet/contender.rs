@@ -1,53 +1,53 @@
-//! What is asked of each contender.
+//! What each contender must do.
 //!
-//! Everyone gives the same service: a connection idle for `INTERVAL` gets a ping; one that does not answer within `TIMEOUT`
-//! is dead; whatever the peer sends is evidence of life. In this workload nobody dies, so a death is a bug of the contender,
-//! and panics.
+//! Every contender gives the same service. A connection that is idle for `INTERVAL` gets a ping. One that does not answer
+//! within `TIMEOUT` is dead. Everything that the peer sends is evidence of life. In this workload no peer dies, so a
+//! death is a bug of the contender, and panics.
 
 use crate::watch::Watch;
 use crate::workload::{First, Script};
 
 /// Keeps many connections' heartbeats, by whatever means.
 pub(crate) trait Contender: Sized {
-    /// That many connections, opened at time zero.
+    /// This many connections, opened at time zero.
     fn new(connections: u32, first: First) -> Self;
 
     /// Lives through one interval of the script. Answers each ping in the turn in which it is sent. Returns the number of pings.
     fn interval(&mut self, script: &mut Script, watch: &mut impl Watch) -> u64;
 
-    /// From the end of the last turn to `now` in one step, however far; then does all that is due. Returns the number of
-    /// pings.
+    /// Moves from the end of the last turn to `now` in one step, however far, and does everything that is due. Returns
+    /// the number of pings.
     fn leap(&mut self, now: u64, watch: &mut impl Watch) -> u64;
 }
 
 /// What came out of a poll.
 pub(crate) enum Output<P> {
-    /// Send a ping; this is its answer.
+    /// Send a ping. The value is its answer.
     Ping(P),
     /// Something else that an event loop would carry out, such as a presence list's entry.
     Other,
 }
 
-/// A contender that is a data structure: the loop is ours.
+/// A contender that is a data structure. The loop is this bench's.
 pub(crate) trait Timers: Sized {
     /// What it takes to answer a ping.
     type Ping;
 
     fn new(connections: u32, first: First) -> Self;
 
-    /// A turn begins. For those whose clock must be told.
+    /// A turn begins. For contenders whose clock must be set.
     fn turn(&mut self, _now: u64) {}
 
     /// The peer sent data.
     fn data(&mut self, connection: u32, now: u64);
 
-    /// What is due; called until `None`.
+    /// The next thing that is due. Called until it returns `None`.
     fn poll(&mut self, now: u64) -> Option<Output<Self::Ping>>;
 
     /// The peer answered.
     fn pong(&mut self, ping: Self::Ping, now: u64);
 
-    /// When to poll next: not after the next thing is due.
+    /// When to poll next: no later than the next thing is due.
     fn next(&self) -> Option<u64>;
 }
 
@@ -92,8 +92,8 @@ fn all_due<T: Timers>(timers: &mut T, now: u64, watch: &mut impl Watch) -> u64 {
     }
 }
 
-/// Not a contender: two cache lines a connection, of which each event reads and writes one. What nobody can do without who
-/// keeps anything of a connection, on this machine in this hour.
+/// Not a contender: two cache lines for each connection. Each event reads one and writes the other. Nobody can keep
+/// anything about a connection for less, on this machine in this hour.
 pub(crate) struct Lines {
     lines: Vec<[u64; 16]>,
 }
@@ -117,7 +117,7 @@ impl Timers for Lines {
     }
 }
 
-/// Not a contender: the loop itself, for what it costs to drive one.
+/// Not a contender: the loop itself, to see what driving a contender costs.
 pub(crate) struct Nobody;
 
 impl Timers for Nobody {

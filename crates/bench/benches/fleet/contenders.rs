@@ -1,4 +1,4 @@
-//! Who takes part.
+//! The list of contenders.
 
 use crate::contender::{Lines, Nobody};
 use crate::delay_queue::TokioUtil;
@@ -10,21 +10,21 @@ use crate::tasks::Tasks;
 use crate::wheel::NexusTimer;
 use crate::workload::Load;
 
-/// One who takes part.
+/// A contender.
 pub(crate) struct Entry {
     pub(crate) name: &'static str,
     pub(crate) cost: fn(Load) -> Cost,
     pub(crate) stalls: fn(u32) -> Stalls,
 }
 
-/// The one whose cost the others are divided by. While no entry has this name, there are no ratios.
+/// The contender that the others' costs are divided by. While no entry has this name, there are no ratios.
 pub(crate) const OURS: &str = "Fleet";
 
-/// Part of everybody's cost.
+/// A part of every contender's cost.
 pub(crate) const ALONE: [&str; 2] = ["memory alone", "the loop alone"];
 
 impl Entry {
-    /// One of those whose cost is compared.
+    /// A contender whose cost is compared.
     pub(crate) fn takes_part(&self) -> bool {
         !ALONE.contains(&self.name)
     }
@@ -43,5 +43,5 @@ pub(crate) const CONTENDERS: &[Entry] = &[
     Entry { name: ALONE[1], cost: cost::<Nobody>, stalls: stalls::<Nobody> },
 ];
 
-/// Whose versions belong beside the figures.
+/// The libraries whose versions are printed with the figures.
 pub(crate) const PACKAGES: &[&str] = &["liveness", "nexus-timer", "tokio", "tokio-util"];

@@ -1,9 +1,9 @@
 //! tokio-util's `DelayQueue`, reset on each event.
 //!
-//! It lives in a current-thread runtime whose clock is paused, so no timer of the kernel is involved: a turn moves the clock by
-//! `tokio::time::advance`, which also lets the runtime fire the one `Sleep` that the queue keeps. That is one pass of the
-//! runtime's loop a turn, as in production; with a million connections it is shared by hundreds of events, with ten thousand
-//! it is most of the cost. The queue itself is polled by hand, without waking anybody.
+//! It lives in a current-thread runtime whose clock is paused, so no timer of the kernel is involved. A turn moves the
+//! clock by `tokio::time::advance`, which also lets the runtime fire the one `Sleep` that the queue keeps. That is one
+//! pass of the runtime's loop for each turn, as in production. With a million connections, hundreds of events share a
+//! pass. With ten thousand, the pass is most of the cost. The queue itself is polled by hand, and nothing is woken.
 
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -41,7 +41,8 @@ impl Timers for TokioUtil {
 
     fn new(connections: u32, first: First) -> Self {
         let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
-        // Lives as long as the process, so that it can stay entered: entering for each event would be billed to the queue.
+        // The runtime lives as long as the process, so that it can stay entered. Otherwise entering it would be charged
+        // to each event.
         let runtime: &'static Runtime = Box::leak(Box::new(runtime.expect("a runtime")));
         let entered = runtime.enter();
         let origin = Instant::now();
@@ -64,7 +65,7 @@ impl Timers for TokioUtil {
         let due = self.at(now + INTERVAL);
         let connection = &mut self.connections[connection as usize];
         connection.awaiting = false;
-        // `reset_at`, not `reset`: that would ask the clock once more.
+        // `reset_at`, because `reset` would read the clock once more.
         self.queue.reset_at(&connection.key, due);
     }
 
@@ -74,7 +75,7 @@ impl Timers for TokioUtil {
         let number = expired.into_inner();
         let due = self.at(now + TIMEOUT);
         let connection = &mut self.connections[number as usize];
-        assert!(!connection.awaiting, "a live peer was judged");
+        assert!(!connection.awaiting, "a live peer was given up");
         *connection = Connection { key: self.queue.insert_at(number, due), awaiting: true };
         Some(Output::Ping(number))
     }

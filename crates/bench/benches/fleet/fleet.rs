@@ -1,4 +1,4 @@
-//! Ours.
+//! This crate's fleet.
 
 use std::time::Duration;
 
@@ -8,8 +8,8 @@ use crate::contender::{Output, Timers};
 use crate::scan::config;
 use crate::workload::First;
 
-/// A `Fleet`, with the tick that the others have. An event comes with its key, as from an epoll's user data; the
-/// fleet of a benchmark never uses a place twice, so the key is the place.
+/// A `Fleet`, with the same tick as the others. An event comes with its key, as from the user data of epoll. In a
+/// benchmark the fleet never uses a place twice, so the key is the place.
 pub(crate) struct Fleet {
     machines: Machines,
 }
@@ -29,15 +29,15 @@ impl Timers for Fleet {
     // The event is a literal at the call, as in a driver.
     fn data(&mut self, connection: u32, now: u64) {
         let told = self.machines.handle(key(connection), Event::Data, Timestamp::from_nanos(now));
-        assert!(told.is_ok(), "nobody dies here");
+        assert!(told.is_ok(), "no connection ends here");
     }
 
     fn poll(&mut self, now: u64) -> Option<Output<Self::Ping>> {
         match self.machines.poll(Timestamp::from_nanos(now)) {
             Some((key, Action::SendPing(payload))) => Some(Output::Ping((key, payload))),
             Some((_, Action::MarkOnline)) => Some(Output::Other),
-            Some((key, action)) => panic!("a live peer was judged: {key:?} {action:?}"),
-            // It has looked at enough for one poll, and lets the loop read its sockets.
+            Some((key, action)) => panic!("a live peer was given up: {key:?} {action:?}"),
+            // `poll` has looked at enough for one call, and lets the loop read its sockets.
             None if self.machines.poll_timeout() == Some(Timestamp::from_nanos(now)) => Some(Output::Other),
             None => None,
         }
@@ -45,7 +45,7 @@ impl Timers for Fleet {
 
     fn pong(&mut self, (key, payload): Self::Ping, now: u64) {
         let told = self.machines.handle(key, Event::Pong(payload.as_bytes()), Timestamp::from_nanos(now));
-        assert!(told.is_ok(), "nobody dies here");
+        assert!(told.is_ok(), "no connection ends here");
     }
 
     fn next(&self) -> Option<u64> {
@@ -53,8 +53,8 @@ impl Timers for Fleet {
     }
 }
 
-/// As [`Fleet`], of a server that answers: a write follows each data event. Then neither direction is ever silent for long,
-/// and hardly anyone is pinged, as with the peers, who only mind what they hear.
+/// As [`Fleet`], for a server that answers: a write follows each data event. So neither direction is ever silent for
+/// long, and there are hardly any pings. The other contenders have as few, because they look only at what they receive.
 pub(crate) struct Echo(Fleet);
 
 impl Timers for Echo {
@@ -66,7 +66,7 @@ impl Timers for Echo {
     fn data(&mut self, connection: u32, now: u64) {
         self.0.data(connection, now);
         let told = self.0.machines.handle(key(connection), Event::Wrote, Timestamp::from_nanos(now));
-        assert!(told.is_ok(), "nobody dies here");
+        assert!(told.is_ok(), "no connection ends here");
     }
     fn poll(&mut self, now: u64) -> Option<Output<Self::Ping>> {
         self.0.poll(now)

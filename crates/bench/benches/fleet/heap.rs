@@ -1,4 +1,4 @@
-//! A `BinaryHeap` of deadlines, twice: as it is mostly written, and as one who has measured writes it.
+//! A `BinaryHeap` of deadlines, written twice: as people usually write it, and as somebody writes it after measuring.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -7,10 +7,10 @@ use std::collections::binary_heap::PeekMut;
 use crate::contender::{Output, Timers};
 use crate::workload::{First, INTERVAL, TIMEOUT};
 
-/// Each event pushes a new deadline; the older ones of the same connection are recognised as stale when they surface.
+/// Each event pushes a new deadline. The connection's older deadlines are recognised as stale when they reach the top.
 ///
-/// The heap holds an entry for each event of the last interval: with ten events a connection, eleven times as many
-/// entries as connections.
+/// The heap holds an entry for each event of the last interval. With ten events for each connection it holds eleven times
+/// as many entries as connections.
 pub(crate) struct LazyDeletion {
     heap: BinaryHeap<Reverse<Entry>>,
     connections: Vec<Newest>,
@@ -25,7 +25,7 @@ struct Entry {
 
 #[derive(Clone, Copy)]
 struct Newest {
-    /// Of the entry that counts.
+    /// The deadline of the entry that counts.
     generation: u32,
     awaiting: bool,
 }
@@ -64,7 +64,7 @@ impl Timers for LazyDeletion {
             let Reverse(entry) = PeekMut::pop(top);
             let newest = self.connections[entry.connection as usize];
             if newest.generation == entry.generation {
-                assert!(!newest.awaiting, "a live peer was judged");
+                assert!(!newest.awaiting, "a live peer was given up");
                 self.arm(entry.connection, now + TIMEOUT, true);
                 return Some(Output::Ping(entry.connection));
             }
@@ -80,8 +80,8 @@ impl Timers for LazyDeletion {
     }
 }
 
-/// One entry a connection. Events only move the connection's own deadline; an entry that surfaces too early is put
-/// back at the deadline of that moment. The same idea as `Fleet`'s, over another queue.
+/// One entry for each connection. Events only move the connection's own deadline. An entry that reaches the top too early
+/// is put back at the current deadline. `Fleet` has the same idea, with another queue.
 pub(crate) struct LazyRearm {
     /// When to look, and at which connection.
     heap: BinaryHeap<Reverse<(u64, u32)>>,
@@ -94,7 +94,7 @@ struct Deadline {
     awaiting: bool,
 }
 
-// An entry can be put back, but not pulled forward.
+// An entry can be put back, but cannot be moved to an earlier time.
 const _: () = assert!(TIMEOUT <= INTERVAL, "evidence must never bring a deadline forward");
 
 impl Timers for LazyRearm {
@@ -121,10 +121,10 @@ impl Timers for LazyRearm {
             let deadline = &mut self.connections[connection as usize];
             let genuine = deadline.due <= now;
             if genuine {
-                assert!(!deadline.awaiting, "a live peer was judged");
+                assert!(!deadline.awaiting, "a live peer was given up");
                 *deadline = Deadline { due: now + TIMEOUT, awaiting: true };
             }
-            // Sinks to its place when `top` is dropped.
+            // It sinks to its place when `top` is dropped.
             top.0.0 = deadline.due;
             if genuine {
                 return Some(Output::Ping(connection));

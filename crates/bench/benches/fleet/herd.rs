@@ -1,13 +1,13 @@
-//! A million clients reconnect in one instant, after a deployment or a network's hiccup. When are they pinged?
+//! A million clients reconnect in one instant, after a deployment or a short loss of the network. When are they pinged?
 
 use liveness::{Action, Config, Event, Liveness, Timestamp};
 
 use crate::workload::{INTERVAL, mix};
 
-/// Parts of the interval, of which the busiest is looked for.
+/// The interval is divided into this many parts, to find the busiest.
 const PARTS: usize = 100;
 
-/// The share of the interval's pings that falls in its busiest hundredth, 0 to 1, for clients that answer at once.
+/// The share of the interval's pings that falls into its busiest hundredth, 0 to 1. The clients answer at once.
 pub(crate) fn busiest(config: Config, clients: u32) -> f64 {
     let mut parts = [0_u64; PARTS];
     for client in 0..clients {

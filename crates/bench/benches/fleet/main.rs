@@ -1,5 +1,5 @@
-//! Many connections on one thread: what each event costs, beside what people use instead. `docs/performance.md` explains
-//! the workload, the columns, and how noise is dealt with.
+//! Many connections on one thread: what each event costs, compared with what people use instead. `docs/performance.md`
+//! explains the workload, the columns, and what is done about noise.
 //!
 //! ```text
 //! cargo bench -p liveness-bench --bench fleet                      up to a million connections: some minutes
@@ -33,19 +33,19 @@ use report::Report;
 #[global_allocator]
 static ALLOCATOR: memory::Counting = memory::Counting;
 
-/// Costs of heartbeats for many connections, beside what people use instead.
+/// What heartbeats cost for many connections, compared with what people use instead.
 #[derive(Parser)]
 struct Args {
     /// Measure ten million connections too.
     #[arg(long)]
     full: bool,
-    /// Rewrite the figures in docs/performance.md, and the plots beside it.
+    /// Write the figures into docs/performance.md, and the plots beside it.
     #[arg(long)]
     write: bool,
-    /// Cargo says so to every bench.
+    /// Cargo passes this to every bench.
     #[arg(long, hide = true)]
     bench: bool,
-    /// A measurement in a process of its own: CONTENDER cost CONNECTIONS EVENTS, or CONTENDER stalls CONNECTIONS.
+    /// Measure in this process: CONTENDER cost CONNECTIONS EVENTS, or CONTENDER stalls CONNECTIONS.
     #[arg(long, hide = true, num_args = 1.., allow_hyphen_values = true)]
     child: Vec<String>,
 }
@@ -65,7 +65,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Between these lines of the docs stands what this bench writes.
+/// This bench writes what is between these lines of the docs.
 const BEGIN: &str = "<!-- begin: cargo bench -p liveness-bench --bench fleet -- --full --write -->\n";
 const END: &str = "<!-- end -->\n";
 

@@ -1,7 +1,7 @@
-//! One contender under one load, in a process of its own.
+//! One contender under one load, in its own process.
 //!
-//! Of its own, because an allocator keeps what it was given back: after another contender, what is resident would
-//! say little, and what is fragmented would cost.
+//! An allocator keeps what it was given back. After another contender in the same process, the resident size would mean
+//! little, and fragmentation would add cost.
 
 use std::io;
 use std::process::{Command, Stdio};
@@ -13,40 +13,42 @@ use crate::memory::Memory;
 use crate::watch::{Shortest, Unwatched, processor_time};
 use crate::workload::{First, INTERVAL, Load, Script};
 
-/// Of the measured intervals the quickest counts. A neighbour's burst seldom lasts for three of them,
+/// The quickest of the measured intervals counts. A burst of other work seldom lasts for three of them.
 const INTERVALS_LEAST: u32 = 3;
-/// and one that is so long evens bursts out by itself.
+/// A long interval evens out such bursts by itself, so it need not be repeated more often.
 const SPEND_MOST: Duration = Duration::from_secs(15);
-/// A short interval is repeated for that long,
+/// A short interval is repeated for this long,
 const SPEND_LEAST: Duration = Duration::from_secs(1);
-/// but not more often than that: what does not show in a hundred does not show.
+/// but no more often than this: what does not show in a hundred intervals does not show.
 const INTERVALS_MOST: u32 = 100;
 
-/// Runs of which each poll's quickest counts. An interrupt hits one poll in ten thousand; the same one three times, none.
+/// The quickest of this many runs counts for each poll. An interrupt hits one poll in ten thousand, and never the same
+/// one three times.
 const RUNS: u32 = 3;
 
-/// A host that slept, or was stopped in a debugger.
+/// How long the host is suspended, in nanoseconds: it slept, or was stopped in a debugger.
 const SUSPENDED: u64 = 3_600_000_000_000;
 
 /// What an event costs, and what a connection needs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Cost {
-    /// Nanoseconds of processor time a data event, everything included; without data events, a ping and its answer.
+    /// Nanoseconds of processor time for each data event, with everything that belongs to it. Without data events: for a
+    /// ping and its answer.
     pub(crate) event: f64,
-    /// Pings a connection and interval.
+    /// Pings for each connection and interval.
     pub(crate) pings: f64,
-    /// Bytes a connection, handed out by the allocator.
+    /// Bytes for each connection that the allocator has handed out.
     pub(crate) heap: f64,
-    /// Bytes a connection, in memory.
+    /// Bytes for each connection that are resident.
     pub(crate) resident: f64,
-    /// Seconds to build it, to warm it up, and to live through one interval: what measuring it takes at least.
+    /// Seconds to build it, to warm it up, and to live through one interval. Measuring it takes at least as long.
     pub(crate) seconds: f64,
 }
 
 /// The longest polls, in microseconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Stalls {
-    /// In an ordinary interval, with one data event a connection.
+    /// In an ordinary interval, with one data event for each connection.
     pub(crate) steady: f64,
     /// With all pings due in one instant.
     pub(crate) herd: f64,
@@ -113,7 +115,7 @@ pub(crate) fn stalls<C: Contender>(connections: u32) -> Stalls {
 }
 
 impl Entry {
-    /// Measured in a child; `None` where the child failed, which says why on the error output.
+    /// Measures in a child process. `None` if the child failed; it prints the cause on stderr.
     pub(crate) fn measured_cost(&self, load: Load) -> Option<Cost> {
         let Load { connections, events } = load;
         let answer = self.ask(&["cost", &connections.to_string(), &events.to_string()]).ok()?;
@@ -141,7 +143,7 @@ impl Entry {
     }
 }
 
-/// The child's side: answers the words after `--child` on the standard output. `None` where they make no sense.
+/// The child's side: carries out the words after `--child`, and prints the answer. `None` if the words make no sense.
 pub(crate) fn child(words: &[String]) -> Option<()> {
     let (name, words) = words.split_first()?;
     let entry = CONTENDERS.iter().find(|entry| entry.name == *name)?;

@@ -1,21 +1,21 @@
-//! What lives on the heap, counted at the allocator; and what the kernel says is resident.
+//! The heap, counted at the allocator, and the resident size, as the kernel reports it.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The system's allocator, with a count of the bytes that are handed out and not given back.
+/// The system's allocator. It counts the bytes that are handed out and not given back.
 pub(crate) struct Counting;
 
 static LIVE: AtomicUsize = AtomicUsize::new(0);
 
-/// Not `fetch_add`: nothing here starts a thread, and a locked instruction would be billed to the contender that allocates.
+/// Not `fetch_add`: no thread is started here, and a locked instruction would be charged to the contender that allocates.
 fn count(taken: usize, given_back: usize) {
     let live = LIVE.load(Ordering::Relaxed);
     LIVE.store(live.wrapping_add(taken).wrapping_sub(given_back), Ordering::Relaxed);
 }
 
-// SAFETY: every call goes to `System` unchanged; the count is no pointer's business.
+// SAFETY: every call goes to `System` unchanged. The count does not touch the pointers.
 #[expect(unsafe_code, reason = "no other way to see an allocation")]
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
@@ -36,7 +36,7 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// A moment's heap and residence, in bytes.
+/// The heap and the resident size at a moment, in bytes.
 #[derive(Clone, Copy)]
 pub(crate) struct Memory {
     pub(crate) heap: usize,
@@ -56,7 +56,7 @@ impl Memory {
     }
 }
 
-/// The second field of `statm`, in pages; `None` where there is no `/proc`.
+/// The second field of `statm`, in pages; `None` if there is no `/proc`.
 #[cfg(unix)]
 fn resident() -> Option<usize> {
     let statm = fs::read_to_string("/proc/self/statm").ok()?;

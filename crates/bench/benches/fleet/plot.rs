@@ -1,4 +1,4 @@
-//! Cost against connections, a line for each contender.
+//! The cost by the number of connections, a line for each contender.
 
 use std::error::Error;
 
@@ -8,7 +8,7 @@ use crate::contenders::{ALONE, CONTENDERS};
 use crate::report::{EVENTS, Report};
 use liveness_bench::host;
 
-/// Distinct for the colour-blind too (Okabe and Ito), and on white.
+/// Colours that colour-blind readers can tell apart (Okabe and Ito), on white.
 const COLOURS: [RGBColor; 8] = [
     RGBColor(0, 0, 0),
     RGBColor(0, 114, 178),
@@ -50,7 +50,7 @@ fn draw(report: &Report, events: u32) -> Result<(), Box<dyn Error>> {
     let highest = points().map(|(_, cost)| cost).fold(0.0, f64::max);
     let sizes = report.sizes();
     let (smallest, largest) = sizes.first().zip(sizes.last()).ok_or("no sizes")?;
-    // A quarter of the width beyond the largest size is the legend's.
+    // The legend takes a quarter of the width, to the right of the largest size.
     let width = f64::from(*smallest) * 0.8..f64::from(*largest) * 8.0;
     let mut chart = ChartBuilder::on(&root)
         .caption(title(events), ("sans-serif", 16))

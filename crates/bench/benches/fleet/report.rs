@@ -12,17 +12,17 @@ use crate::{herd, plot};
 use liveness_bench::host;
 use liveness_bench::table::{Table, count, number};
 
-/// Data events a connection and interval.
+/// Data events for each connection and interval.
 pub(crate) const EVENTS: [u32; 3] = [0, 1, 10];
 
-/// Where ratios, bytes and stalls are looked at.
+/// The number of connections for which ratios, bytes and stalls are shown.
 pub(crate) const REFERENCE: u32 = 1_000_000;
 
-/// A cell that would take longer is left out: a table nobody waits for is no table.
+/// A cell that would take longer is left out, because nobody would wait for the table.
 const LIMIT_SECONDS: f64 = 60.0;
-/// A cell that would need more is left out: it would measure the swap of a small machine, or not end.
+/// A cell that would need more is left out. It would measure the swap of a small machine, or never end.
 const LIMIT_BYTES: f64 = 8.0 * (1_u64 << 30) as f64;
-/// From one size to the next: ten times the connections, and a fifth for the caches.
+/// The growth from one size to the next: ten times the connections, and a fifth more for the caches.
 const FORECAST: f64 = 12.0;
 
 pub(crate) struct Report {
@@ -34,7 +34,7 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// Measures everything; says on the error output how far it is.
+    /// Measures everything. Prints on stderr how far it is.
     pub(crate) fn measure(sizes: &[u32]) -> Self {
         let mut report = Self {
             sizes: sizes.to_owned(),
@@ -55,10 +55,10 @@ impl Report {
         report
     }
 
-    /// One contender's line, from the smallest size to the largest within the limits.
+    /// One contender's row, from the smallest size to the largest within the limits.
     fn grow(&mut self, entry: &Entry, events: u32) {
         if !entry.takes_part() && events == 0 {
-            return; // nothing arrives and nothing is due: there is no loop
+            return; // nothing arrives and nothing is due, so there is no loop
         }
         let mut before: Option<Cost> = None;
         for connections in self.sizes.clone() {
@@ -82,7 +82,7 @@ impl Report {
         self.costs.get(&(name, connections, events)).copied()
     }
 
-    /// Nanoseconds an event at each size, and everything else at the reference.
+    /// Nanoseconds for each event at each size, and the other figures at the reference size.
     fn costs(&self, events: u32) -> Table {
         let sizes = self.sizes.iter().map(|&size| count(size));
         let rest = ["ratio", "bytes", "resident", "pings"].map(str::to_owned);
@@ -106,7 +106,7 @@ impl Report {
         table
     }
 
-    /// How often the cost at the smallest size the cost at the largest is.
+    /// The cost at the largest size, divided by the cost at the smallest.
     fn growth(&self) -> Table {
         let header = EVENTS.map(|events| format!("{events} each"));
         let mut table = Table::new(["growth".to_owned()].into_iter().chain(header));
@@ -144,7 +144,7 @@ impl Report {
 }
 
 impl Cost {
-    /// Whether the next size, which is given, would exceed a limit.
+    /// Whether the next size would exceed a limit.
     fn is_too_much_for(self, connections: u32) -> bool {
         self.seconds * FORECAST > LIMIT_SECONDS || self.resident * f64::from(connections) > LIMIT_BYTES
     }
@@ -177,11 +177,11 @@ impl fmt::Display for Report {
 }
 
 impl Report {
-    /// As in the docs: the tables, and the plots below them.
+    /// As in the docs: the tables, with the plots below them.
     pub(crate) fn markdown(&self) -> String {
         let mut text = self.to_string();
         for events in EVENTS {
-            // A `String` takes whatever is written.
+            // Writing to a `String` never fails.
             let _ = write!(text, "\n![{}]({})\n", plot::title(events), plot::file(events));
         }
         text

@@ -1,7 +1,7 @@
-//! A `Vec<Liveness>` that is scanned from end to end once a second: what one writes first.
+//! A `Vec<Liveness>` that is scanned from end to end once a second. It is what people write first.
 //!
-//! It is late by up to a second, where the others are late by a millisecond; and a scan is a stall. For a few thousand
-//! connections there is nothing wrong with either.
+//! It is late by up to a second, and the others by a millisecond. A scan is also a stall. For a few thousand connections
+//! neither matters.
 
 use liveness::{Action, Config, Event, Liveness, Payload, Timestamp};
 
@@ -12,9 +12,9 @@ const SECOND: u64 = 1_000_000_000;
 
 pub(crate) struct Scan {
     machines: Vec<Liveness>,
-    /// What the latest scan found and nobody has carried out yet.
+    /// What the latest scan found and what is not carried out yet.
     found: Vec<(u32, Action)>,
-    /// When the next scan is to start.
+    /// When the next scan starts.
     due: u64,
 }
 
@@ -49,7 +49,7 @@ impl Timers for Scan {
         match self.found.pop()? {
             (connection, Action::SendPing(payload)) => Some(Output::Ping((connection, payload))),
             (_, Action::MarkOnline) => Some(Output::Other),
-            (_, action) => panic!("a live peer was judged: {action:?}"),
+            (_, action) => panic!("a live peer was given up: {action:?}"),
         }
     }
 
@@ -63,7 +63,7 @@ impl Timers for Scan {
     }
 }
 
-/// The crate's defaults, which are this workload's numbers; without jitter, all first pings fall together.
+/// The crate's defaults, which are this workload's numbers. Without jitter, all first pings come together.
 pub(crate) fn config(first: First) -> Config {
     match first {
         First::Spread => Config::DEFAULT,

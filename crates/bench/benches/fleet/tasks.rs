@@ -1,8 +1,9 @@
-//! The usual recipe under tokio: a task a connection, with `interval` and `timeout`.
+//! The usual recipe with tokio: a task for each connection, with `interval` and `timeout`.
 //!
-//! Current-thread runtime, paused clock: the runtime moves it to the next timer when no task can run. A connection's
-//! events come to its task by a `Notify`, the cheapest way tokio has; pings leave by a channel. A server with a task a connection
-//! would have that task anyhow, for reading: what is measured is heartbeating as a task of its own.
+//! It has a current-thread runtime with a paused clock: when no task can run, the runtime moves the clock to the next
+//! timer. A connection's events reach its task by a `Notify`, which is tokio's cheapest way. Pings leave by a channel. A
+//! server with a task for each connection has that task for reading in any case. This measures a second task, which only
+//! keeps the heartbeat.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +25,7 @@ pub(crate) struct Tasks {
     driver: Driver,
 }
 
-/// The rest of the server: reports what arrived, answers the pings.
+/// The rest of the server. It reports what arrived, and answers the pings.
 struct Driver {
     connections: Vec<Arc<Notify>>,
     pings: UnboundedReceiver<u32>,
@@ -37,14 +38,14 @@ async fn heartbeat(connection: u32, heard: Arc<Notify>, pings: UnboundedSender<u
     let mut ticker = interval_at(first, Duration::from_nanos(INTERVAL));
     loop {
         tokio::select! {
-            biased; // evidence first; and the same order in each run
+            biased; // evidence first, and the same order in each run
             () = heard.notified() => {}
             _ = ticker.tick() => {
                 if pings.send(connection).is_err() {
                     return;
                 }
                 let answer = timeout(Duration::from_nanos(TIMEOUT), heard.notified()).await;
-                assert!(answer.is_ok(), "a live peer was judged");
+                assert!(answer.is_ok(), "a live peer was given up");
             }
         }
         ticker.reset();
@@ -56,7 +57,7 @@ impl Driver {
         self.origin + Duration::from_nanos(time)
     }
 
-    /// Answers what was asked; returns how many there were.
+    /// Answers the pings. Returns how many there were.
     fn answer(&mut self) -> u64 {
         let pings = self.batch.len() as u64;
         for connection in self.batch.drain(..) {
@@ -65,8 +66,9 @@ impl Driver {
         pings
     }
 
-    /// Answers pings until the clock shows `until`, which is when no task can do any more before. A runtime has no poll to
-    /// time; what is timed is how long this task, ready to run, can be kept waiting.
+    /// Answers pings until the clock shows `until`. By then no task has anything left to do before that time. A runtime
+    /// has no poll that could be timed. Instead this measures how long this task can be kept waiting while it is ready to
+    /// run.
     async fn wait(&mut self, until: u64, watch: &mut impl Watch) -> u64 {
         let sleep = sleep_until(self.at(until));
         tokio::pin!(sleep);
@@ -102,7 +104,7 @@ impl Driver {
         watch.start();
         advance(Duration::from_nanos(now - self.now)).await;
         watch.stop();
-        // One millisecond more, in which everything that the leap made due is done.
+        // Allow one more millisecond, in which everything is done that the leap made due.
         self.now = now;
         self.wait(now + TURN, watch).await
     }
@@ -125,7 +127,7 @@ impl Contender for Tasks {
                 heard
             })
             .collect();
-        // The clock moves when nothing else can: by then each task has run once, and its timer is set.
+        // The clock moves only when nothing else can happen. By then each task has run once, and has set its timer.
         runtime.block_on(async { sleep_until(driver.at(TURN)).await });
         driver.now = TURN;
         Self { runtime, driver }

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-/// Time that this thread has spent on a processor, the kernel's work for it included: the time that it waited
-/// because others ran is not the code's. Nothing here ever waits for anything else. A system call: for long stretches only.
+/// The time that this thread has spent on a processor, with the kernel's work for it. It leaves out the time in which
+/// other threads ran. Nothing here ever waits for anything else. It is a system call, so it is for long stretches only.
 #[cfg(unix)]
 pub(crate) fn processor_time() -> Duration {
     use rustix::time::{ClockId, clock_gettime};
@@ -11,7 +11,7 @@ pub(crate) fn processor_time() -> Duration {
     Duration::try_from(time).expect("time since the thread began")
 }
 
-/// The time that passed, where there is nothing better.
+/// The time that passed, on systems that have nothing better.
 #[cfg(not(unix))]
 #[expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
 pub(crate) fn processor_time() -> Duration {
@@ -20,13 +20,13 @@ pub(crate) fn processor_time() -> Duration {
     ORIGIN.elapsed()
 }
 
-/// Told when a poll begins and ends.
+/// Is called when a poll begins and when it ends.
 pub(crate) trait Watch {
     fn start(&mut self);
     fn stop(&mut self);
 }
 
-/// Looks away: reading the clock twice costs more than most polls.
+/// Does not look, because reading the clock twice costs more than most polls.
 pub(crate) struct Unwatched;
 
 impl Watch for Unwatched {
@@ -34,13 +34,13 @@ impl Watch for Unwatched {
     fn stop(&mut self) {}
 }
 
-/// For the i-th poll of a simulation, the shortest time that it took in any run of it.
+/// For the i-th poll of a simulation: the shortest time that it took in any run.
 ///
-/// The simulation is deterministic: the i-th poll does the same work each time. What made it slower in one run than in
-/// another (an interrupt, a neighbour, a page fault) is not the code's. So the maximum over all polls of
-/// the minimum over all runs is what the code itself can take, at worst.
+/// The simulation is deterministic: the i-th poll does the same work each time. If it was slower in one run than in
+/// another, the cause is not the code but an interrupt, other work on the machine or a page fault. So the maximum over
+/// all polls of the minimum over all runs is the worst that the code itself can take.
 pub(crate) struct Shortest {
-    /// Four bytes a poll; a poll of more than 4 s counts as one of 4 s.
+    /// Four bytes for each poll. A poll of more than 4 s counts as one of 4 s.
     polls: Vec<u32>,
     at: usize,
     runs: usize,
@@ -53,11 +53,11 @@ impl Shortest {
         Self { polls: Vec::new(), at: 0, runs: 0, started: Instant::now() }
     }
 
-    /// The run is over; the next watches the same polls.
+    /// The run is over. The next run must have the same polls.
     ///
     /// # Panics
     ///
-    /// Where it had another number of polls than those before: then it was not the same simulation.
+    /// If it had another number of polls than the runs before. Then it was another simulation.
     pub(crate) fn rewind(&mut self) {
         assert_eq!(self.at, self.polls.len(), "as many polls in each run");
         self.at = 0;

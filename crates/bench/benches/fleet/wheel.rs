@@ -1,9 +1,10 @@
 //! The best timer wheel on crates.io that we found: nexus-timer.
 //!
-//! Chosen for fit, not by downloads, which we could not look up: a hierarchical wheel over a slab, with `reschedule` in
-//! place, and a time that is a parameter. Of the others, `hierarchical_hash_wheel_timer` keeps an `Rc` and a hash map's entry
-//! a timer in its cancellable wheel, cannot move one, and wants each tick; `timing-wheel` calls itself a binary heap;
-//! `wheel_timer`, `hashed_wheel_timer` and `pendulum` are plain hashed wheels at versions below 1.
+//! It was chosen because it fits, not by downloads, which we could not look up. It is a hierarchical wheel over a slab.
+//! It has `reschedule` in place, and takes the time as a parameter. Of the others, `hierarchical_hash_wheel_timer` keeps
+//! an `Rc` and an entry of a hash map for each timer in its cancellable wheel, cannot move a timer, and needs each tick.
+//! `timing-wheel` calls itself a binary heap. `wheel_timer`, `hashed_wheel_timer` and `pendulum` are plain hashed wheels
+//! at versions below 1.
 
 use std::time::{Duration, Instant};
 
@@ -12,21 +13,22 @@ use nexus_timer::{TimerHandle, Wheel};
 use crate::contender::{Output, Timers};
 use crate::workload::{First, INTERVAL, TIMEOUT};
 
-/// Timers taken out of the wheel at once. A call walks the wheel's levels, so one at a time would be dear, and all at
-/// once would stall the loop.
+/// How many timers are taken out of the wheel at once. A call walks the wheel's levels, so one timer at a time would be slow.
+/// All at once would stall the loop.
 const BATCH: usize = 64;
 
 pub(crate) struct NexusTimer {
-    /// With its defaults: ticks of a millisecond, rebalanced while polling, which is "least total work".
+    /// A wheel with default settings: ticks of a millisecond, rebalanced while polling, which its docs call "least total
+    /// work".
     wheel: Wheel<u32>,
     connections: Vec<Connection>,
-    /// Taken out and not handed out yet.
+    /// Taken out of the wheel, but not handed out yet.
     expired: Vec<u32>,
     origin: Instant,
 }
 
 struct Connection {
-    /// `None` only between the moment a timer fires and the next is set.
+    /// `None` only between the moment a timer fires and the moment the next is set.
     timer: Option<TimerHandle<u32>>,
     awaiting: bool,
 }
@@ -69,7 +71,7 @@ impl Timers for NexusTimer {
         let number = self.expired.pop()?;
         let due = self.at(now + TIMEOUT);
         let connection = &mut self.connections[number as usize];
-        assert!(!connection.awaiting, "a live peer was judged");
+        assert!(!connection.awaiting, "a live peer was given up");
         connection.awaiting = true;
         let fired = connection.timer.replace(self.wheel.schedule(due, number));
         self.wheel.free(fired.expect("a timer is set whenever it can fire"));

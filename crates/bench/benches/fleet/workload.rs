@@ -1,8 +1,8 @@
-//! The day of a server, the same for every contender: who is heard from, and when.
+//! A server's day, the same for every contender: which peers send something, and when.
 //!
-//! Time is simulated and goes in turns of a millisecond, as in an event loop that takes the time once a turn: what
-//! arrived is reported, then what is due is asked for. One millisecond is also the resolution of every timer measured here.
-//! Turns in which nothing arrives and nothing is due are skipped.
+//! Time is simulated. It goes in turns of a millisecond, as in an event loop that reads the clock once a turn. A turn
+//! first reports what arrived, then asks for what is due. One millisecond is also the resolution of every timer that is
+//! measured here. A turn in which nothing arrives and nothing is due is skipped.
 
 pub(crate) const INTERVAL: u64 = 20_000_000_000;
 pub(crate) const TIMEOUT: u64 = 20_000_000_000;
@@ -15,7 +15,7 @@ const TURNS: u64 = INTERVAL / TURN;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Load {
     pub(crate) connections: u32,
-    /// Data events a connection and interval, on average.
+    /// Data events for each connection and interval, on average.
     pub(crate) events: u32,
 }
 
@@ -25,12 +25,12 @@ impl Load {
     }
 }
 
-/// Spreads the connections' first pings, or not.
+/// Whether the connections' first pings are spread.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum First {
-    /// Evenly over the first interval, in random order: a server that has been up for a while.
+    /// Evenly over the first interval, in random order, as in a server that has been up for a while.
     Spread,
-    /// All at the end of the first interval: everybody came at once, and nobody jitters.
+    /// All at the end of the first interval: all clients came at once, and there is no jitter.
     AtOnce,
 }
 
@@ -47,11 +47,11 @@ impl First {
 /// One turn of the loop.
 pub(crate) struct Turn {
     pub(crate) now: u64,
-    /// Data events to report; [`Script::pick`] says whose each is.
+    /// Data events to report. [`Script::pick`] says which connection each belongs to.
     pub(crate) events: u64,
 }
 
-/// The events in their order. The same load gives the same script.
+/// The events in their order. The same load always gives the same script.
 pub(crate) struct Script {
     load: Load,
     random: u64,
@@ -74,7 +74,7 @@ impl Script {
     /// The next turn at which something arrives or is `due`; `None` at the end of the interval.
     pub(crate) fn turn(&mut self, due: Option<u64>) -> Option<Turn> {
         if self.load.events == 0 {
-            // Straight to the turn after which it is due: walking there would cost more than some contenders do.
+            // Jump to the turn after which it is due. Walking there would cost more than some contenders do.
             let due = due.map_or(u64::MAX, |due| due.max(self.now() + 1));
             return self.take((due - self.start).div_ceil(TURN), 0);
         }
@@ -101,7 +101,7 @@ impl Script {
         self.taken = 0;
     }
 
-    /// Who is heard from next. Independent of all before, so that nothing is learned from the order.
+    /// The connection of the next event. Each draw is independent, so that nothing can be learned from the order.
     pub(crate) fn pick(&mut self) -> u32 {
         self.random += 1;
         let picked = below(mix(self.random), u64::from(self.load.connections));

@@ -1,5 +1,5 @@
-//! How good is the verdict? Detection time against mistakes, of this crate and of what people use instead, on the same
-//! simulated lives. `docs/detection-quality.md` explains the worlds, the rules and the columns.
+//! How good is the verdict? It compares detection time and mistakes of this crate and of what people use instead, on the
+//! same simulated lives. `docs/detection-quality.md` explains the worlds, the rules and the columns.
 //!
 //! ```text
 //! cargo bench -p liveness-bench --bench quality                        a quick look: a minute
@@ -20,38 +20,38 @@ use liveness::Config;
 use liveness_quality::{Network, Ours, Score, WORLDS, World};
 use study::Study;
 
-/// Detection time against mistakes, of this crate and of what people use instead.
+/// Detection time and mistakes, of this crate and of what people use instead.
 #[derive(Parser)]
 struct Args {
-    /// Whose lives: another seed, other lives.
+    /// The seed of the lives. Another seed gives other lives.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Hours of a live connection for each rule, setting and world.
     #[arg(long, default_value_t = 60.0)]
     hours: f64,
-    /// As many as make more than a million in all.
+    /// Use so many hours that all cells have more than a million together.
     #[arg(long, conflicts_with = "hours")]
     full: bool,
     /// Rewrite the tables and plots in docs/.
     #[arg(long)]
     write: bool,
-    /// Instead: what to expect of these settings, as in a transcript, on a network of `--latency`, `--jitter` and `--loss`,
-    /// or in a `--world`.
+    /// Only print what to expect from these settings, written as in a transcript, on a network of `--latency`, `--jitter`
+    /// and `--loss`, or in a `--world`.
     #[arg(long, value_name = "SETTINGS")]
     predict: Option<Config>,
-    /// One of those in the report, such as `mobile`.
+    /// A world of the report, such as `mobile`.
     #[arg(long, requires = "predict", conflicts_with_all = ["latency", "jitter", "loss"], value_parser = named)]
     world: Option<World>,
-    /// Seconds, one way.
+    /// The latency one way, in seconds.
     #[arg(long, default_value_t = 0.000_1, requires = "predict")]
     latency: f64,
-    /// The median of what is added to it, in seconds.
+    /// The median of what is added to the latency, in seconds.
     #[arg(long, default_value_t = 0.000_1, requires = "predict")]
     jitter: f64,
     /// The share of segments that are lost.
     #[arg(long, default_value_t = 0.0, requires = "predict")]
     loss: f64,
-    /// What `cargo bench` adds.
+    /// `cargo bench` adds this.
     #[arg(long, hide = true)]
     bench: bool,
 }
@@ -77,7 +77,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         report::write(&report)?;
         plot::write(&study)?;
     }
-    // A comparison in which nobody can fail would say nothing.
+    // A comparison in which no rule can fail would say nothing.
     let holds = study.inexcusable().is_empty() && study.beaten().is_empty() && study.telling().len() >= 9;
     Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -91,7 +91,7 @@ fn named(name: &str) -> Result<World, String> {
         .ok_or_else(|| format!("no such world; there are: {}", names()))
 }
 
-/// Closes an hour while the peer lives, and the time to find it dead.
+/// Closes for each hour while the peer lives, and the time until it is found dead.
 fn prediction(config: Config, world: &World, seed: u64) -> String {
     const HOURS: f64 = 480.0;
     let lives = (HOURS * 3600.0 / world.life).ceil() as u64;

@@ -1,4 +1,4 @@
-//! Mistakes against detection time, a panel for each world that tells rules apart.
+//! Mistakes by detection time. There is a panel for each world in which the rules differ.
 
 use std::error::Error;
 
@@ -22,7 +22,7 @@ const SHOWN: [&str; 8] = [
     "lost pings",
 ];
 
-/// The rules that are drawn, with their colours: distinct for the colour-blind too (Okabe and Ito), ours in black.
+/// The rules in the plot, with their colours. Colour-blind readers can tell them apart (Okabe and Ito); ours is black.
 const LINES: [(&str, RGBColor, u32); 11] = [
     ("liveness", RGBColor(0, 0, 0), 4),
     ("liveness, 1 s", RGBColor(110, 110, 110), 3),
@@ -37,7 +37,7 @@ const LINES: [(&str, RGBColor, u32); 11] = [
     ("phi accrual", RGBColor(200, 30, 60), 1),
 ];
 
-/// Where a rule that made no mistake is drawn: on a logarithmic scale there is no zero.
+/// The place of a rule that made no mistake, because a logarithmic scale has no zero.
 const NONE: f64 = 0.02;
 const MOST: f64 = 5000.0;
 
@@ -49,7 +49,7 @@ pub(crate) fn write(study: &Study) -> Result<(), Box<dyn Error>> {
     for (panel, name) in panels.iter().zip(SHOWN) {
         draw(study, panel, name)?;
     }
-    // The ninth is for the legend.
+    // The ninth panel is for the legend.
     let legend = &panels[SHOWN.len()];
     for (number, (name, colour, width)) in LINES.iter().enumerate() {
         let y = 40 + 22 * i32::try_from(number)?;
@@ -87,7 +87,7 @@ fn draw(
         .y_label_formatter(&|y| if *y <= NONE * 1.01 { "none".to_owned() } else { format!("{y}") })
         .light_line_style(WHITE)
         .draw()?;
-    // Ours last, on top.
+    // Ours is drawn last, so it lies on top.
     for (name, colour, width) in LINES.iter().rev() {
         let family = FAMILIES.iter().position(|family| family.name == *name).ok_or("no such rule")?;
         let points: Vec<(f64, f64)> = study.scores[world][family]

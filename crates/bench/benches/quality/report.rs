@@ -9,7 +9,7 @@ use crate::study::{SHOWN, Study, TARGETS, judging_worlds};
 use liveness_bench::table::{Table, number};
 use liveness_quality::{FAMILIES, Rate, SUSPICIONS, Score, WORLDS};
 
-/// The worlds that are looked at together, by what is amiss in them.
+/// The worlds that share a table, by what is wrong in them.
 const GROUPS: &[(&str, &[&str])] = &[
     ("The network", &["lan", "wan", "bad wan", "mobile", "satellite"]),
     ("The peer", &["chat", "slow pongs", "lost pings", "peer stalls", "deaf", "mute"]),
@@ -28,7 +28,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     (PROXY, &["proxy, our silence", "proxy, their silence", "keepalive"]),
 ];
 
-/// In these worlds a live peer is lost by the proxy's hand, too.
+/// In these worlds the proxy also ends connections of live peers.
 const PROXY: &str = "A proxy in between";
 
 /// A ping and its pong, with the headers of TCP and IP.
@@ -36,7 +36,7 @@ const BYTES_A_PING: f64 = 2.0 * liveness_quality::CONTROL;
 
 pub(crate) fn text(study: &Study) -> String {
     let mut text = String::new();
-    // A `String` takes whatever is written.
+    // Writing to a `String` never fails.
     let _ = writeln!(
         text,
         "Seed {}; {:.2} million connection-hours. Confidence intervals are of 95 %.\n",
@@ -101,7 +101,7 @@ fn settings(study: &Study) -> Table {
     table
 }
 
-/// A row for each rule that has a setting somewhere, a column for each of these worlds.
+/// A row for each rule that has a setting in some world, and a column for each of these worlds.
 fn by_world(study: &Study, worlds: &[&str], cell: impl Fn(&Score) -> String) -> Table {
     let columns: Vec<usize> =
         worlds.iter().filter_map(|name| WORLDS.iter().position(|world| world.name == *name)).collect();
@@ -189,7 +189,7 @@ fn doubts(study: &Study) -> Table {
     table
 }
 
-/// Who took part, and where: for the page.
+/// The rules and the worlds, for the page.
 fn cast() -> String {
     let mut text = String::from("| world | |\n|---|---|\n");
     for world in WORLDS {
@@ -202,7 +202,7 @@ fn cast() -> String {
     text
 }
 
-/// Between these lines of the page stands what this bench writes.
+/// This bench writes what is between these lines of the page.
 const BEGIN: &str = "<!-- begin: cargo bench -p liveness-bench --bench quality -- --full --write -->\n";
 const END: &str = "<!-- end -->\n";
 

@@ -7,24 +7,24 @@ use std::thread;
 
 use liveness_quality::{FAMILIES, Family, Make, SUSPICIONS, Score, WORLDS, World};
 
-/// Mean detection times in the first world, in seconds: where all rules are made alike.
+/// Mean detection times in the first world, in seconds. All rules are set to these.
 pub(crate) const TARGETS: [f64; 6] = [12.0, 13.0, 15.0, 20.0, 34.0, 45.0];
 
-/// The one whose tables are printed: that of this crate's defaults.
+/// The one that the tables show. It is that of this crate's defaults.
 pub(crate) const SHOWN: usize = 4;
 
-/// How long a setting may be, in seconds.
+/// The longest setting that is tried, in seconds.
 const LEAST: f64 = 0.5;
 const MOST: f64 = 200.0;
 
 pub(crate) struct Study {
-    /// A setting for each family and target; `None`: no setting is as quick.
+    /// A setting for each family and target; `None` if no setting is as quick.
     pub(crate) settings: Vec<Vec<Option<f64>>>,
     /// By world, family and target.
     pub(crate) scores: Vec<Vec<Vec<Option<Score>>>>,
     /// By world of `judging_worlds` and kind of suspicion, at the timeout of the shown target.
     pub(crate) doubts: Vec<Vec<Score>>,
-    /// Whose the lives are.
+    /// The seed of the lives.
     pub(crate) seed: u64,
 }
 
@@ -67,7 +67,7 @@ impl Study {
         scores.map(|score| score.days * 24.0).sum()
     }
 
-    /// Our mistakes without an excuse: the world, the family, the target and how many.
+    /// Our mistakes without an excuse: the world, the family, the target and the number.
     pub(crate) fn inexcusable(&self) -> Vec<String> {
         let mut found = Vec::new();
         for (world, rows) in WORLDS.iter().zip(&self.scores).filter(|(world, _)| world.fair) {
@@ -83,7 +83,8 @@ impl Study {
         found
     }
 
-    /// Worlds where a mistake is the rule's own, and in which some rule that hears pongs makes one: where ours can fail.
+    /// Worlds in which a mistake is the rule's own, and in which some rule that receives pongs makes one. Here ours can
+    /// fail.
     pub(crate) fn telling(&self) -> Vec<&'static str> {
         let worlds = WORLDS.iter().zip(&self.scores).filter(|(world, rows)| {
             let others = FAMILIES.iter().zip(*rows).filter(|(family, _)| !family.ours && family.hears_pongs);
@@ -92,8 +93,8 @@ impl Study {
         worlds.map(|(world, _)| world.name).collect()
     }
 
-    /// Our settings that another rule beats, with fewer live peers closed *and* the dead found sooner, beyond chance, where no
-    /// other setting of `liveness` matches it: then our family is not on the front.
+    /// Our settings that another rule beats beyond chance: it closes fewer live peers *and* finds the dead sooner.
+    /// Settings that another setting of `liveness` matches are left out.
     pub(crate) fn beaten(&self) -> Vec<String> {
         let mut found = Vec::new();
         for (world, rows) in WORLDS.iter().zip(&self.scores) {
@@ -109,7 +110,7 @@ impl Study {
     }
 }
 
-/// Those in which a verdict is asked for.
+/// The worlds in which a rule must give a verdict.
 pub(crate) fn judging_worlds() -> impl Iterator<Item = &'static World> {
     WORLDS.iter().filter(|world| !world.keepalive)
 }
@@ -145,11 +146,11 @@ fn score(world: &World, make: Make, x: f64, seed: u64, hours: f64) -> Score {
     Score::of(world, |seed, now| make(x, seed, now), seed, lives)
 }
 
-/// The setting with which this family finds an idle peer's death after `target` seconds on average.
+/// The setting with which this family finds the death of an idle peer after `target` seconds on average.
 fn calibrated(family: &Family, target: f64) -> Option<f64> {
     const LIVES: u64 = 200;
     if !family.hears_pongs {
-        // It would close every idle peer: from the last message on is all that can be said.
+        // It would close every idle peer, so its time can only be counted from the last message on.
         return Some(target);
     }
     let quiet = World { life: 600.0, ..WORLDS[0] };
@@ -164,13 +165,13 @@ fn calibrated(family: &Family, target: f64) -> Option<f64> {
             most = middle;
         }
     }
-    // A setting that closes the living is none.
+    // A setting that closes live peers does not count.
     let found = score(most);
     let reached = found.detection().is_some_and(|seconds| (seconds - target).abs() < 0.5);
     (reached && found.mistakes == 0).then_some(most)
 }
 
-/// All cells on all cores, in any order; each depends on nothing but its number.
+/// Runs all cells on all cores, in any order. Each depends only on its number.
 fn in_parallel<T: Send>(cells: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
     let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let threads = thread::available_parallelism().map_or(1, NonZero::get);

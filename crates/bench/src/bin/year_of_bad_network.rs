@@ -2,12 +2,12 @@
 //!
 //! `cargo run --release -p liveness-bench --bin year_of_bad_network -- [SEED]`
 //!
-//! Two hundred people come and go, on telephones and at home: through tunnels, with lids that close, over connections that are
-//! cut in one direction or both and never say so; and the server itself is stopped a few times a day. It all happens in a
-//! simulated network, by the given seed, so that whatever goes wrong goes wrong again.
+//! Two hundred people come and go, on telephones and at home. They go through tunnels and close lids. Connections are cut
+//! in one direction or both, and nobody is told. The server itself is stopped a few times a day. All of it happens in a
+//! simulated network with the given seed, so every failure can be repeated.
 //!
-//! Prints what happened. Exit status: 1 where a promise was broken: a living client was dropped, a dead one kept too long, a
-//! message lost.
+//! Prints what happened. Exit status: 1 if a promise was broken: a live client was dropped, a dead one was kept too long,
+//! or a message was lost.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
@@ -24,7 +24,7 @@ const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 const CONFIG: Config =
     Config::builder().interval(Duration::from_secs(60)).timeout(Duration::from_secs(30)).build_const();
 
-/// More than any ping and its answer take on any of the paths while it works.
+/// Longer than any ping and its answer take on any of the paths while the path works.
 const ROUND_TRIP: Duration = Duration::from_secs(1);
 const LONGEST_STALL: Duration = Duration::from_secs(45);
 
@@ -44,13 +44,13 @@ fn main() -> ExitCode {
     if world.judge.broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// The server: who is in which room, and what is said there. It opens no socket and reads no clock; `handle`, `poll` and
-/// `poll_timeout` have the shape of `Liveness`, because they are its, once for each member.
+/// The server: which members are in which room, and what they say. It opens no socket and reads no clock. `handle`,
+/// `poll` and `poll_timeout` have the shape of `Liveness`, because they call it once for each member.
 #[derive(Default)]
 struct Chat {
     members: BTreeMap<ConnectionId, Member>,
     rooms: [Room; ROOMS],
-    /// When each member wants to be polled.
+    /// When each member must be polled.
     due: BTreeSet<(Timestamp, ConnectionId)>,
     outputs: VecDeque<Output>,
 }
@@ -64,7 +64,7 @@ struct Member {
 #[derive(Default)]
 struct Room {
     online: BTreeSet<ConnectionId>,
-    /// Messages are numbered, so that a member who misses one can tell.
+    /// Messages are numbered, so that a member can tell if one is missing.
     said: u32,
 }
 
@@ -113,7 +113,7 @@ impl Chat {
         self.due.first().map(|(due, _)| *due)
     }
 
-    /// Carries out what a member's machine asks for. This is all there is to it.
+    /// Carries out what a member's machine asks for. Nothing else is needed.
     fn attend(&mut self, id: ConnectionId, now: Timestamp) {
         while let Some(member) = self.members.get_mut(&id) {
             let Some(action) = member.peer.poll(now) else { break };
@@ -148,12 +148,12 @@ impl Chat {
     }
 }
 
-/// What people do, and what is done to them.
+/// What people do, and what happens to them.
 enum Plan {
     Connect(usize),
     Speak(usize, ConnectionId),
     Trouble(usize, ConnectionId),
-    /// The page is closed properly, or the connection was lost and the page is loaded again.
+    /// Closes the page properly, or loads it again if the connection was lost.
     Leave(usize, ConnectionId),
     Reload(usize, ConnectionId),
     Stall,
@@ -215,7 +215,7 @@ impl World {
         self.judge.the_end(&self.chat, self.net.now());
     }
 
-    /// One turn of the server's loop, as it would be over sockets: read everything, poll, write.
+    /// One turn of the server's loop, as over sockets: read everything, poll, write.
     fn serve(&mut self) {
         let now = self.net.now();
         while let Some((id, frame)) = self.net.read() {
@@ -263,7 +263,7 @@ impl World {
                 self.leave(person, id, 24 * HOUR);
             }
             Plan::Reload(person, id) if self.is_on(person, id) => self.leave(person, id, MINUTE),
-            // Of a connection that is over.
+            // It belongs to a connection that is over.
             Plan::Speak(..) | Plan::Trouble(..) | Plan::Leave(..) | Plan::Reload(..) => {}
             Plan::Stall => {
                 let lasts = self.rng.duration(LONGEST_STALL);
@@ -287,7 +287,7 @@ impl World {
         self.plan_within(2 * HOUR, Plan::Leave(index, id));
     }
 
-    /// The network does something to a connection, both ways or one.
+    /// The network does something to a connection, in one direction or both.
     fn trouble(&mut self, person: usize, id: ConnectionId) {
         let now = self.net.now();
         let (kind, rng) = (self.rng.below(8), &mut self.rng);
@@ -331,7 +331,7 @@ impl World {
     }
 }
 
-/// Knows what really happened, and holds the server to it.
+/// Knows what really happened, and checks the server against it.
 #[derive(Default)]
 struct Judge {
     truths: BTreeMap<ConnectionId, Truth>,
@@ -346,7 +346,7 @@ struct Judge {
     left: u64,
     timeouts: u64,
     false_timeouts: u64,
-    /// The longest that a silent client was shown as online, by a server that was awake, and by one that was not.
+    /// The longest time that a silent client was shown as online: while the server was awake, and across a stall.
     longest: [Duration; 2],
     broken: Vec<String>,
 }
@@ -422,7 +422,8 @@ impl Judge {
         }
     }
 
-    /// Accurate: never, if the answer could reach the server in time. Complete: not later than promised.
+    /// Accurate: a client is never dropped if its answer could reach the server in time. Complete: a dead client is not
+    /// kept longer than promised.
     fn timed_out(&mut self, id: ConnectionId, truth: &Truth, now: Timestamp) {
         self.timeouts += 1;
         if truth.worked(truth.pinged_at, truth.pinged_at + CONFIG.timeout()) >= ROUND_TRIP {
@@ -443,7 +444,7 @@ impl Judge {
         }
     }
 
-    /// Everybody who is still shown as online was heard of lately.
+    /// Everybody who is still shown as online was heard lately.
     fn the_end(&mut self, chat: &Chat, now: Timestamp) {
         for id in chat.rooms.iter().flat_map(|room| &room.online) {
             let heard_at = self.truths.get(id).map_or(Timestamp::ZERO, |truth| truth.heard_at);
@@ -474,7 +475,7 @@ impl fmt::Display for Judge {
     }
 }
 
-// As such a simulation looks in a test of your own: the same life, shorter, and a proof that the judge can see.
+// The same simulation in a test of your own: a shorter life, and a proof that the judge can see.
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,10 +1,10 @@
-//! An end: machine, driver and watcher; and what travels between two of them.
+//! An end: machine, driver and watcher; and what travels between two ends.
 
 use liveness::Reason;
 
 use super::plan::Plan;
 
-/// What travels. A ping and its pong carry the real payload, and the ping's number for those who watch.
+/// What travels. A ping and its pong carry the real payload. The watchers also see the ping's number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Frame {
     Ping(Question),
@@ -20,7 +20,7 @@ pub(super) struct Question {
     pub(super) payload: [u8; 8],
 }
 
-/// The promises, each with a property of its name.
+/// The promises. Each has a property of its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Promise {
     Justified,
@@ -36,7 +36,7 @@ pub(super) enum Promise {
     KeptAlive,
 }
 
-/// What the latest step brought: the witnesses that the interesting things do happen.
+/// What happened in the latest step. These flags show that the interesting cases do happen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct News {
     pub(super) answered: bool,
@@ -44,17 +44,17 @@ pub(super) struct News {
     pub(super) forgiven: bool,
     pub(super) recovered: bool,
     pub(super) healed: bool,
-    /// A ping went out while the answer to an earlier one was awaited.
+    /// A ping went out while an earlier one had no answer yet.
     pub(super) overlapped: bool,
     pub(super) pinged_in_a_pause: bool,
-    /// A ping timeout before `timeout` was over: a probe had shortened the wait.
+    /// A ping timeout came before `timeout` was over, because a probe had shortened the wait.
     pub(super) probed_in_vain: bool,
-    /// Evidence came while a ping was being written, and then it was written.
+    /// Evidence came while a ping was being written. Then the ping was written.
     pub(super) written_after_evidence: bool,
     pub(super) write_stalled: bool,
 }
 
-/// How far a life has come, as seen in its actions.
+/// How far a life has come, by the actions so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Stage {
     Unborn,
@@ -65,12 +65,12 @@ pub(super) enum Stage {
     Gone,
 }
 
-/// A clock of rule 4 as a watcher keeps it.
+/// A clock of rule 4, as a watcher keeps it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Clock {
     pub(super) from: u64,
     pub(super) length: u64,
-    /// The first poll at its end or later.
+    /// The first poll at the clock's end or later.
     pub(super) seen: Option<u64>,
 }
 
@@ -89,17 +89,17 @@ impl Clock {
         }
     }
 
-    /// It ran out, and was seen twice since, `last_look` apart.
+    /// The clock ran out, and the driver has looked twice since, `last_look` apart.
     fn was_looked_at(&self, now: u64, plan: &Plan) -> bool {
         self.seen.is_some_and(|seen| now >= seen + plan.last_look)
     }
 
-    /// Its end was first seen so late that the driver had stalled.
+    /// Its end was first seen so late that the driver must have stalled.
     fn was_seen_late(&self, plan: &Plan) -> bool {
         self.seen.is_some_and(|seen| seen - self.end() > plan.stall_tolerance)
     }
 
-    /// As it looks from now; what is long over is only over.
+    /// The clock relative to now. A clock that ended long ago is only over.
     pub(super) fn ages(&self, now: u64, plan: &Plan) -> (u64, u64, Option<(u64, bool)>) {
         let seen = self.seen.map(|seen| ((now - seen).min(plan.last_look), self.was_seen_late(plan)));
         ((now - self.from).min(self.length + 1), self.length, seen)
@@ -110,47 +110,48 @@ impl Clock {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Wait {
     pub(super) clock: Clock,
-    /// An answer was in our input buffer before its end: the assumption of `Accurate`.
+    /// An answer was in our input buffer before the wait's end, as `Accurate` assumes.
     pub(super) answered_in_time: bool,
-    /// A driver that polls before it reads has looked, and read, at the end or later. What comes at the very instant of the
-    /// end, but after that, comes too late; ticks cannot tell these apart, so the order within one does.
+    /// A driver that polls before it reads has polled, and then read, at the end or later. What arrives after that in the
+    /// same instant is too late. Ticks cannot tell the two apart, so their order within a tick does.
     pub(super) over: bool,
 }
 
-/// The newest ping, while it waits to be written.
+/// The newest ping, until it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Unwritten {
     pub(super) question: Question,
     pub(super) clock: Clock,
-    /// Evidence came since it was handed out: no wait begins with it.
+    /// Evidence came since it was handed out, so no wait begins with it.
     pub(super) refuted: bool,
     pub(super) probe: bool,
 }
 
-/// One end: machine, driver, and a watcher who knows what the machine is told and what it says.
+/// One end: a machine, a driver, and a watcher that knows what the machine is told and what it says.
 #[derive(Clone, Debug)]
 pub(super) struct End<M> {
     pub(super) machine: M,
     /// What has arrived and is not read.
     pub(super) inbox: Vec<Frame>,
     pub(super) stage: Stage,
-    /// The latest evidence or, where writes are reported, the latest byte written; then the verdict.
+    /// The time of the latest evidence, or of the latest byte written if writes are reported; after the verdict, the time
+    /// of the verdict.
     pub(super) since: u64,
-    /// The most that a poll was late, in ticks, since then.
+    /// The most ticks that a poll was late since then.
     pub(super) lateness: u64,
     pub(super) wait: Option<Wait>,
     pub(super) unwritten: Option<Unwritten>,
-    /// The latest ping; before the first there is none.
+    /// The time of the latest ping; `None` before the first.
     pub(super) pinged: Option<u64>,
-    /// The latest ping or, under Quiet, our latest write; before the first, the opening.
+    /// The time of the latest ping, or with Quiet of our latest write; before the first, the opening.
     pub(super) fed: u64,
     /// The ping of rule 6 went out since the latest evidence.
     pub(super) forgiven: bool,
-    /// A probe was asked for, and no ping went out since.
+    /// A probe was asked for, and no ping has gone out since.
     pub(super) probing: bool,
-    /// For how many ticks the driver has not read.
+    /// For how many ticks the driver has not read; `None` if it reads.
     pub(super) paused: Option<u64>,
-    /// For how many ticks the driver has slept over work.
+    /// For how many ticks the driver has slept although it had work.
     pub(super) stalled: u64,
     pub(super) broken: Option<Promise>,
     pub(super) key: u64,
@@ -164,7 +165,7 @@ pub(super) struct Wire {
 }
 
 impl<M> End<M> {
-    /// Evidence of the peer, now (rule 3).
+    /// Evidence of the peer arrives now (rule 3).
     pub(super) fn hear(&mut self, now: u64) {
         (self.since, self.lateness, self.forgiven, self.wait) = (now, 0, false, None);
         if let Some(unwritten) = &mut self.unwritten {
@@ -172,23 +173,23 @@ impl<M> End<M> {
         }
     }
 
-    /// A ping was written now: the wait for an answer may begin with it, and a probe's may shorten it (rule 4).
+    /// A ping was written now. The wait for an answer may begin with it, and a probe may shorten that wait (rule 4).
     pub(super) fn await_answer(&mut self, probe: bool, now: u64, plan: &Plan) {
         let wait = self.wait.get_or_insert(Wait {
             clock: Clock::new(now, plan.timeout),
             answered_in_time: false,
             over: false,
         });
-        // Paused, nothing runs out; the wait that starts anew at the resumption is a probe's.
+        // In a pause nothing runs out. The wait that starts again at the resumption is that of a probe.
         let Some(length) = plan.probe_timeout.filter(|_| probe) else { return };
         if self.paused.is_some() && length < wait.clock.length || now + length < wait.clock.end() {
             wait.clock = Clock::new(now, length);
         }
     }
 
-    /// What this verdict would break now.
+    /// The promise that this verdict would break now.
     pub(super) fn unjust(&self, reason: Reason, now: u64, plan: &Plan) -> Option<Promise> {
-        // What else there is in these worlds is said by the peer or by the caller.
+        // In these worlds the other reasons come from the peer or from the caller.
         let (clock, in_time) = if reason == Reason::PingTimeout {
             let wait = self.wait.filter(|_| self.paused.is_none());
             (wait.map(|wait| wait.clock), wait.is_some_and(|wait| wait.answered_in_time))
@@ -209,7 +210,7 @@ impl<M> End<M> {
         }
     }
 
-    /// Nothing may stand in the way of the next ping: no write phase, and no verdict that may be noted.
+    /// True if nothing holds back the next ping: no ping is waiting to be written, and no verdict may be noted.
     pub(super) fn may_ping(&self, now: u64) -> bool {
         let overdue = self.paused.is_none() && self.wait.is_some_and(|wait| now >= wait.clock.end());
         self.unwritten.is_none() && !overdue

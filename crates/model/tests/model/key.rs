@@ -1,17 +1,19 @@
-//! A machine as it looks from now: what the checker takes for the same machine.
+//! A machine relative to now: two machines with the same key are the same to the checker.
 //!
-//! Made from the machine's own debug text, so that no part of its state is forgotten by name; what follows is all that is
-//! changed in it. What a text does not have under these names stays as it is, and only costs states.
+//! The key is made from the machine's own debug text, so that no part of its state is forgotten. The list below is all
+//! that is changed in it. A field that is not named here stays as it is, and only costs states.
 //!
-//! - Moments become ages: adding a constant to all times changes nothing (the promise *Shift*). What is older than the
-//!   longest of the settings is only old: whatever could fall due by it has, and was seen late if it is seen now.
-//! - The numbers of pings count back from the newest, and those far back are alike.
-//! - The latest moment seen is now: no input has an earlier one.
-//! - What is only counted for the operator's graphs, and the round-trip times without adaptive suspicion, decide nothing.
-//! - After the verdict only the verdict and the next deadline matter, and after the end nothing.
+//! - Moments become ages, because adding a constant to all times changes nothing (the promise *Shift*). What is older
+//!   than the longest of the settings is only old: everything that could fall due by it has done so, and was seen late if
+//!   it is seen now.
+//! - The numbers of pings count back from the newest. Pings that are far back are alike.
+//! - The latest moment seen is now, because no input has an earlier one.
+//! - What is only counted for the operator's graphs decides nothing. Without adaptive suspicion, neither do the
+//!   round-trip times.
+//! - After the verdict only the verdict and the next deadline matter. After the end nothing does.
 //!
-//! None of that is taken on trust: below, machines with the same key are given the same inputs, and must do the same and
-//! have the same key again.
+//! The tests below check all of this. Machines with the same key get the same inputs, and must then do the same and have
+//! the same key again.
 
 use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -21,7 +23,7 @@ use liveness::{Event, Liveness, Timestamp};
 
 use super::plan::Plan;
 
-/// Pings that are at least so far behind the newest are alike: what counts is whether they are answered.
+/// Pings that are at least this far behind the newest are alike. It only matters whether they are answered.
 pub(super) const FAR_BACK: u32 = 3;
 
 pub(super) fn of(machine: &Liveness, plan: &Plan, now: Timestamp) -> u64 {
@@ -49,7 +51,7 @@ fn text(machine: &Liveness, plan: &Plan, now: Timestamp) -> String {
     text
 }
 
-/// One `name: value` of a debug text, as it looks from now.
+/// One `name: value` of a debug text, relative to now.
 fn relative(field: &str, pings: u32, plan: &Plan, now: Timestamp, out: &mut String) -> std::fmt::Result {
     // The first field of a struct has the struct's name before its own.
     let (path, value) = field.rsplit_once(": ").unwrap_or(("", field));
@@ -61,7 +63,7 @@ fn relative(field: &str, pings: u32, plan: &Plan, now: Timestamp, out: &mut Stri
         "smoothed_low" | "variance_low" | "smoothed_high" | "variance_high" | "latest_us" | "min_us" => {
             Ok(())
         }
-        // A hint that saves work: two machines that differ only here are equal, says `PartialEq` too.
+        // A hint that saves work. `PartialEq` too says that two machines are equal if they differ only here.
         "next_check" => Ok(()),
         "answered_up_to" => {
             let back = number(value).map(|answered| u64::from(pings).abs_diff(answered));
@@ -80,7 +82,7 @@ fn number(text: &str) -> Option<u64> {
     text.trim_end_matches([')', '}', ' ']).parse().ok()
 }
 
-/// Nanoseconds; negative where it is still to come.
+/// Nanoseconds; negative if the moment is still to come.
 fn ago(moment: Timestamp, now: Timestamp) -> i128 {
     i128::from(now.as_nanos()) - i128::from(moment.as_nanos())
 }
@@ -95,7 +97,8 @@ mod tests {
     use crate::world::{START, at};
     use crate::{ONLY_PONGS, OVERLAP, PAUSES, PROBES, STEADY, SUSPICION, WRITES};
 
-    /// What the model does to a machine: time passes, or a driver hands something in, or nothing, and polls.
+    /// What the model does to a machine: it lets a second pass, or it takes a driver's turn, which reports its inputs
+    /// and then polls.
     #[derive(Clone, Copy, Debug)]
     enum Touch {
         Second,
@@ -149,7 +152,7 @@ mod tests {
     }
 
     impl Specimen {
-        /// What it does, without what is its own: the payload of a ping.
+        /// What the machine does. A ping's payload is left out, because each machine has its own.
         fn touch(&mut self, touch: Touch) -> String {
             let Touch::Turn(inputs) = touch else {
                 self.now += Duration::from_secs(1);
@@ -179,14 +182,15 @@ mod tests {
             done
         }
 
-        /// How late its next poll is: a driver of the model is never later than it may be.
+        /// How late the machine's next poll is. A driver of the model is never later than the plan allows.
         fn late(&self) -> u64 {
             let due = self.machine.poll_timeout().unwrap_or(Timestamp::MAX);
             self.now.saturating_duration_since(due).as_secs()
         }
     }
 
-    /// Walks through all that can be done to one machine, and holds each that has the key of an earlier one against it.
+    /// Walks through everything that can be done to one machine, and compares each machine with an earlier one that has
+    /// the same key.
     fn walk(plan: &Plan, most: usize) -> (usize, usize) {
         let machine = Liveness::new(plan.config(0), SEED, at(START));
         let mut first = Specimen { machine, payloads: Vec::new(), now: at(START) };
@@ -216,7 +220,7 @@ mod tests {
                     let keys = [&one, &other].map(|after| text(&after.machine, plan, after.now));
                     assert!(
                         did[0] == did[1] && keys[0] == keys[1],
-                        "alike to the checker, and yet {touch:?} tells them apart: {did:?}\n{next:?}\n{twin:?}",
+                        "the same to the checker, but {touch:?} tells them apart: {did:?}\n{next:?}\n{twin:?}",
                         next = next.machine,
                         twin = twin.machine
                     );
@@ -228,7 +232,7 @@ mod tests {
 
     #[test]
     fn machines_that_look_alike_to_the_checker_do_alike() {
-        // The plans whose machines differ.
+        // The plans with different settings of the machine.
         let most = if std::env::var_os("LIVENESS_MODEL_DEPTH").is_some() { 20_000 } else { 500 };
         for plan in [Plan::BASE, ONLY_PONGS, STEADY, SUSPICION, OVERLAP, PAUSES, PROBES, WRITES] {
             let (keys, compared) = walk(&plan, most);
@@ -237,7 +241,7 @@ mod tests {
         }
     }
 
-    /// Without this the walks would not end, and nobody would know why: a field has a new name.
+    /// If a field gets a new name, the walks have no end, and nobody would know why. This test fails first.
     #[test]
     fn a_machine_is_known_again_after_an_answered_ping() {
         let plan = Plan::BASE;

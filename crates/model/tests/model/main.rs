@@ -1,43 +1,45 @@
-//! Model checking the real code: two machines, the link between them, and every order in which things can happen.
+//! Model checking of the real code: two machines, the link between them, and every order in which things can happen.
 //!
-//! [stateright](https://docs.rs/stateright) walks through all lives of a small world, breadth first, and holds each state
-//! against the promises. Nothing in it is a copy of the crate's logic: the ends are two real `Liveness`, and the rest is
-//! what a test may assume of drivers and of TCP. A broken promise prints as the two transcripts of the life that broke it.
+//! [stateright](https://docs.rs/stateright) walks through all lives of a small world, breadth first, and checks each
+//! state against the promises. Nothing here is a copy of the crate's logic. The ends are two real `Liveness`, and the
+//! rest is what a test may assume about drivers and TCP. A broken promise prints the two transcripts of the life that
+//! broke it.
 //!
 //! # What is modelled
 //!
-//! - **Time**: whole seconds. Within one second anything may happen in any order and any number of times; a question and its
-//!   answer may take no time at all. The server opened none to `interval - 1` seconds before the client, so that their pings
-//!   meet in every phase (with jitter that is what the random first wait is for).
-//! - **The link**: each direction is a byte stream of its own. What is under way arrives in order, and whenever it pleases: a
-//!   link that is slow, one that is down one way or both ways and heals, and one that never heals are all this, because nothing
-//!   happens on them for a while or ever. An arrival leaves at most `behind` frames under way (without a limit a link could
-//!   grow slower for ever, and the world would have no end). A *cut* is what cannot heal: a part of what is under way, from
-//!   none to all, may still arrive; what is sent later is lost. Neither end learns that, because a dead TCP path reports
-//!   nothing.
-//! - **Drivers**: one wakes when something can be read or a poll is due, or it sleeps on, up to `longest_stall` seconds, as
-//!   often as it likes, while what arrives lies in its input buffer. Awake, it reads all there is and then polls; or
-//!   (`timers_first`) polls, reads, and polls. It answers pings, unless it has sent its Close, and closes its transport at
-//!   `Disconnect`.
-//! - **Pauses**: a driver stops to read at any moment, for up to `longest_pause` seconds, and then reads all there is.
-//! - **The write phase**: where an end has a `write_timeout`, a ping of it waits until its transport takes the last byte, at
-//!   any moment or never; other bytes may be taken before. What else it sends does not wait.
+//! - **Time**: whole seconds. Within one second anything may happen in any order and any number of times. A ping and its
+//!   answer may take no time at all. The server opened 0 to `interval - 1` seconds before the client, so that their pings
+//!   meet in every phase (with jitter the random first wait does this).
+//! - **The link**: each direction is a byte stream of its own. What is under way arrives in order, at any time. This
+//!   covers a slow link, a link that is down in one or both directions and heals, and a link that never heals: nothing
+//!   happens on them for a while, or ever. An arrival leaves at most `behind` frames under way (without a limit a link
+//!   could grow slower for ever, and the world would have no end). A *cut* cannot heal: a part of what is under way, from
+//!   none to all, may still arrive, and what is sent later is lost. Neither end learns of it, because a dead TCP path
+//!   reports nothing.
+//! - **Drivers**: a driver wakes when something can be read or a poll is due. Or it sleeps on, up to `longest_stall`
+//!   seconds and any number of times, and what arrives stays in its input buffer. When it is awake, it reads everything
+//!   and then polls; or (`timers_first`) it polls, reads, and polls. It answers pings, unless it has sent its Close, and
+//!   closes its transport at `Disconnect`.
+//! - **Pauses**: a driver stops reading at any moment, for up to `longest_pause` seconds, and then reads everything.
+//! - **The write phase**: if an end has a `write_timeout`, its ping waits until the transport takes the last byte, at any
+//!   moment or never. Other bytes may be taken before. Everything else is sent at once.
 //! - **Applications** that close, send a message or probe, at any moment (`leaves`, `talks`, `probes`).
 //!
 //! # What makes it finite
 //!
-//! - States are compared by how they look from now ([`key`]), so a world has no last second: where no depth is
-//!   set the walk ends when there is nothing new, and what holds then holds for lives of any length.
-//! - Frames arrive just before their reader wakes or the second ends: between those moments nobody could tell.
-//! - A driver without anything to do does not wake. That such a poll gives nothing is checked at the end of each second; that
-//!   it changes nothing is a law of its own (`exact_wake_ups_change_nothing`).
-//! - The two ends may change places where their drivers are alike.
+//! - States are compared relative to now ([`key`]), so a world has no last second. If no depth is set, the walk ends when
+//!   there is nothing new. What holds then holds for lives of any length.
+//! - Frames arrive just before their reader wakes or the second ends. Between those moments the time of arrival makes no
+//!   difference.
+//! - A driver without anything to do does not wake. The end of each second checks that such a poll gives nothing. A law
+//!   of its own checks that it changes nothing (`exact_wake_ups_change_nothing`).
+//! - The two ends may change places if their drivers are alike.
 //!
 //! # What is not modelled
 //!
-//! Idleness and silence, `Unread`, adaptive suspicion, the control budget, violations, `reconfigure`, jitter, clocks that step,
-//! partial frames, forged pongs, a kernel that reports the dead path by itself, and resets (an `Eof` that overtakes data). The
-//! property tests have those; here is every order of the rest.
+//! Idleness and silence, `Unread`, adaptive suspicion, the control budget, violations, `reconfigure`, jitter, clocks that
+//! step, partial frames, forged pongs, a kernel that reports the dead path by itself, and resets (an `Eof` that overtakes
+//! data). The property tests cover those. The model covers every order of the rest.
 
 mod end;
 mod key;
@@ -98,7 +100,7 @@ impl Model for Plan {
         ];
         properties.extend(self.witnesses_of_own_steps());
         if !self.own_steps() && !self.talks {
-            // So far the others are walked only where no depth is set.
+            // So far the other worlds are walked only if no depth is set.
             properties.push(Property::sometimes("both ends find the other dead", |_, world: &World<_>| {
                 world.both(|machine| machine.verdict() == Some(Reason::PingTimeout))
             }));
@@ -140,7 +142,7 @@ impl Model for Plan {
 }
 
 impl Plan {
-    /// Ends do more of themselves than to close and to talk.
+    /// The plan has own steps beside closing and talking: pauses, probes or a write phase.
     fn own_steps(&self) -> bool {
         self.longest_pause != [0, 0] || self.probes != [false, false] || self.write_timeout != [None, None]
     }
@@ -171,12 +173,12 @@ impl Plan {
     }
 }
 
-/// Transitions, ten times what the largest world has at its small depth: a walk without end takes all memory with it.
+/// Transitions, ten times what the largest world has at its small depth. A walk without end would take all memory.
 const MOST: usize = 3_000_000;
 
-/// Walks to `depth` steps, or as `LIVENESS_MODEL_DEPTH` says; `all` is until there is nothing new.
+/// Walks to `depth` steps, or to `LIVENESS_MODEL_DEPTH` steps if that is set. `all` means until there is nothing new.
 ///
-/// `at_least` so many different states must have been seen, or the walk has become empty.
+/// `at_least` this many different states must have been seen. Otherwise the walk has become empty.
 fn check(plan: Plan, depth: usize, at_least: usize) {
     let depth = match std::env::var("LIVENESS_MODEL_DEPTH") {
         Ok(all) if all == "all" => None,
@@ -212,7 +214,7 @@ fn check(plan: Plan, depth: usize, at_least: usize) {
             Expectation::Sometimes | Expectation::Eventually => {
                 let path =
                     path.unwrap_or_else(|| panic!("{}: it never happens that {}", plan.name, property.name));
-                // What is shown of a life must be that life.
+                // The transcripts that are printed must replay.
                 Lives::of(&plan, path).transcripts.iter().for_each(|text| assert_replays(text));
             }
         }
@@ -225,7 +227,7 @@ fn check(plan: Plan, depth: usize, at_least: usize) {
     );
 }
 
-// The worlds that are walked through, beside the plain one.
+// The worlds to walk through, beside the plain one.
 const IN_PART: Plan = Plan { name: "in part", behind: 1, ..Plan::BASE };
 const CUT: Plan = Plan { name: "cut", cuts: true, ..Plan::BASE };
 const DEAD: Plan = Plan { name: "dead", dead: true, longest_stall: [4, 1], ..Plan::BASE };

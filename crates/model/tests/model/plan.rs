@@ -1,10 +1,10 @@
-//! What a world may do, and the settings of its machines: small whole seconds.
+//! What may happen in a world, and the settings of its machines: small whole seconds.
 
 use std::time::Duration;
 
 use liveness::{Config, Evidence, Schedule, Suspicion};
 
-/// Of both machines: it keys the payloads, and nothing here mixes the two ends' pings.
+/// The seed of both machines. It keys the payloads, and nothing here mixes the two ends' pings.
 pub(super) const SEED: u64 = 7;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,20 +18,20 @@ pub(super) struct Plan {
     pub(super) suspicion: Option<u64>,
     pub(super) evidence: Evidence,
     pub(super) schedule: Schedule,
-    /// For how many seconds each driver may sleep over work, any number of times.
+    /// For how many seconds each driver may sleep although it has work, any number of times.
     pub(super) longest_stall: [u64; 2],
-    /// For how many seconds each driver may stop to read, any number of times.
+    /// For how many seconds each driver may stop reading, any number of times.
     pub(super) longest_pause: [u64; 2],
     /// Which of the drivers poll once before they read.
     pub(super) timers_first: [bool; 2],
-    /// Which of the ends may probe; and how long the wait of a probe is.
+    /// Which of the ends may probe, and below it how long the wait of a probe is.
     pub(super) probes: [bool; 2],
     pub(super) probe_timeout: Option<u64>,
-    /// How long each end's pings may wait to be written, where its driver reports the writing.
+    /// How long each end's pings may wait to be written, if its driver reports writes.
     pub(super) write_timeout: [Option<u64>; 2],
     /// How many frames an arrival may leave under way.
     pub(super) behind: usize,
-    /// The link is cut both ways from the start.
+    /// The link is cut in both directions from the start.
     pub(super) dead: bool,
     pub(super) cuts: bool,
     pub(super) leaves: bool,

@@ -1,4 +1,4 @@
-//! A path that the checker found, lived again with recorders: two transcripts, and what the world did between them.
+//! A path that the checker found, replayed with recorders: two transcripts, and what the world did between them.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ use stateright::Path;
 use super::plan::{Plan, SEED};
 use super::world::{START, Step, World, at};
 
-/// The two lives of one path, each in the crate's own format, and the steps of the world.
+/// The two lives of one path, each as a transcript, and the steps of the world.
 pub(super) struct Lives {
     pub(super) steps: String,
     pub(super) transcripts: [String; 2],

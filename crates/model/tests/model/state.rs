@@ -1,4 +1,4 @@
-//! Which states of the world are one to the checker.
+//! Which states of the world are the same state to the checker.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -17,7 +17,8 @@ impl PartialEq for World<Liveness> {
 impl Hash for World<Liveness> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.halves().hash(state);
-        // Of the latest step only; without it, a witness could hide behind a state seen before.
+        // The news belong to the latest step only. If they were left out, a witness could hide behind a state that was
+        // seen before.
         self.news.hash(state);
     }
 }
@@ -41,7 +42,8 @@ impl World<Liveness> {
         self.broken().is_none() && !ended && (steps.is_empty() || (0..2).any(waits_for_nothing))
     }
 
-    /// Two ends with all that is theirs, in no order: each says itself what sets it apart.
+    /// Hashes of the two ends, sorted, so that their order does not matter. Each hash has everything that tells an end
+    /// from the other.
     fn halves(&self) -> [u64; 2] {
         let mut halves = [self.half(0), self.half(1)];
         halves.sort_unstable();
@@ -80,8 +82,8 @@ impl World<Liveness> {
         hash.finish()
     }
 
-    /// A ping counts from the newest of its end: the numbers themselves only grow. Those far back are alike: on an honest
-    /// stream each is answered once, and in order.
+    /// A ping counts back from the newest of its end, because the numbers themselves only grow. Pings that are far back
+    /// are alike, because on an honest stream each is answered once, and in order.
     fn hash_frame(&self, frame: Frame, from: usize, hash: &mut DefaultHasher) {
         let before_newest =
             |asker: usize, number: u32| (self.machine(asker).stats().pings - number).min(FAR_BACK);

@@ -1,6 +1,6 @@
-//! What is modelled: two ends with a real machine each, the two directions of the link between them, and time.
+//! The modelled world: two ends with a real machine each, the two directions of the link between them, and time.
 //!
-//! Generic over the machine, so that a path that the checker found can be lived again with recorders in their place.
+//! It is generic over the machine, so that a path that the checker found can be replayed with recorders instead.
 
 use std::time::Duration;
 
@@ -10,15 +10,15 @@ use super::end::{Clock, End, Frame, News, Promise, Question, Stage, Unwritten, W
 use super::key;
 use super::plan::Plan;
 
-/// One step of the world. Ends and directions are numbered alike: direction 0 is what end 0 sends.
+/// One step of the world. Ends and directions have the same numbers: direction 0 is what end 0 sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// The next tick begins. Just before, so many frames reach the input buffer of each end, whose driver sleeps on.
+    /// The next tick begins. Just before, this many frames reach the input buffer of each end. The drivers sleep on.
     Tick([usize; 2]),
-    /// So many frames reach the input buffer of this end. Its driver wakes, reads all that has arrived, and polls (or
-    /// polls, reads and polls).
+    /// This many frames reach the input buffer of this end. Its driver wakes, reads everything that has arrived, and
+    /// polls (or polls, reads and polls).
     Turn(usize, usize),
-    /// This direction dies. Of what is under way, so many frames still arrive; everything later is lost.
+    /// This direction dies. This many frames that are under way still arrive. Everything later is lost.
     Cut(usize, usize),
     /// The application at this end closes.
     Leave(usize),
@@ -28,7 +28,8 @@ pub(super) enum Step {
     Probe(usize),
     /// The driver of this end stops to read.
     Pause(usize),
-    /// So many frames reach the input buffer of this end. Its driver starts to read again, all that has arrived.
+    /// This many frames reach the input buffer of this end. Its driver starts to read again, and reads everything that
+    /// has arrived.
     Resume(usize, usize),
     /// The transport takes bytes of this end, but not yet the last of its ping.
     Write(usize),
@@ -36,7 +37,7 @@ pub(super) enum Step {
     SendPing(usize),
 }
 
-/// What an end runs: to be compared and copied while the checker searches, to be recorded when a path is lived again.
+/// What an end runs: a machine to compare and copy while the checker searches, a recorder when a path is replayed.
 pub(super) trait Machine {
     fn handle(&mut self, event: Event<'_>, now: Timestamp);
     fn poll(&mut self, now: Timestamp) -> Option<Action>;
@@ -73,7 +74,7 @@ machine!(Observed, Observed::liveness);
 #[derive(Clone, Debug)]
 pub(super) struct World<M> {
     pub(super) plan: Plan,
-    /// By how many ticks the server opened before the client.
+    /// How many ticks the server opened before the client.
     pub(super) earlier: u64,
     pub(super) now: u64,
     pub(super) ends: [End<M>; 2],
@@ -81,7 +82,7 @@ pub(super) struct World<M> {
     pub(super) news: News,
 }
 
-/// The first tick. Long after zero, so that a moment may lie before it.
+/// The first tick. It is long after zero, so that a moment may lie before it.
 pub(super) const START: u64 = 100;
 
 pub(super) fn at(tick: u64) -> Timestamp {
@@ -89,7 +90,7 @@ pub(super) fn at(tick: u64) -> Timestamp {
 }
 
 impl<M: Machine> World<M> {
-    /// Both ends have opened, the second so many ticks before the first, and their drivers have polled once.
+    /// Both ends have opened, the second this many ticks before the first, and their drivers have polled once.
     pub(super) fn new(plan: Plan, machines: [M; 2], earlier: u64) -> Self {
         let end = |machine: M, since| End {
             machine,
@@ -140,7 +141,7 @@ impl<M: Machine> World<M> {
                 if self.plan.leaves {
                     steps.push(Step::Leave(who));
                 }
-                // One message at a time: a second beside it is no other evidence.
+                // One message at a time. Another one beside it would be no other evidence.
                 let wire = &self.wires[who];
                 if self.plan.talks && !wire.cut && !wire.frames.contains(&Frame::Data) {
                     steps.push(Step::Say(who));
@@ -158,7 +159,7 @@ impl<M: Machine> World<M> {
         if (0..2).any(|who| self.has_work(who) && awake(who) || reads_again(who)) {
             return;
         }
-        // What arrives in a pause might as well arrive at its end.
+        // What arrives during a pause might as well arrive at the pause's end.
         let deaf = |who: usize| awake(who) || self.ends[who].paused.is_some();
         let sleeping = |who| (0..1).chain(if deaf(who) { 0..0 } else { self.arriving(who) });
         for first in sleeping(0) {
@@ -166,7 +167,7 @@ impl<M: Machine> World<M> {
         }
     }
 
-    /// What an end may do of itself, beside closing and talking.
+    /// What an end may do by itself, beside closing and talking.
     fn own_steps(&self, who: usize, steps: &mut Vec<Step>) {
         let end = &self.ends[who];
         if self.plan.probes[who] && !end.probing {
@@ -180,7 +181,7 @@ impl<M: Machine> World<M> {
         }
     }
 
-    /// How many frames may arrive at this end now, if any do: they leave few behind.
+    /// How many frames may arrive at this end now. An arrival may leave only a few behind.
     fn arriving(&self, who: usize) -> std::ops::Range<usize> {
         let under_way = self.wires[1 - who].frames.len();
         under_way.saturating_sub(self.plan.behind).max(1)..under_way + 1
@@ -250,7 +251,7 @@ impl<M: Machine> World<M> {
         }
     }
 
-    /// What waits for the peer starts anew (rule 9).
+    /// The driver reads again. The wait for the peer starts again (rule 9).
     fn resume(&mut self, who: usize) {
         self.ends[who].machine.handle(Event::ReadResumed, at(self.now));
         let end = &mut self.ends[who];
@@ -275,14 +276,14 @@ impl<M: Machine> World<M> {
         }
     }
 
-    /// Our write keeps the path alive; under Steady only a ping does.
+    /// Our write keeps the path alive. With Steady only a ping does.
     fn feed(&mut self, who: usize) {
         if self.plan.schedule == Schedule::Quiet {
             self.ends[who].fed = self.now;
         }
     }
 
-    /// The ping that waited is under way.
+    /// The ping that waited is under way now.
     fn sent(&mut self, who: usize) {
         let (now, plan) = (self.now, self.plan);
         let end = &mut self.ends[who];
@@ -321,7 +322,7 @@ impl<M: Machine> World<M> {
         matches!(self.ends[who].stage, Stage::Online | Stage::Suspect)
     }
 
-    /// Something to read, or a poll that is due.
+    /// True if there is something to read, or a poll is due.
     fn has_work(&self, who: usize) -> bool {
         let due = self.machine(who).poll_timeout().is_some_and(|due| due <= at(self.now));
         let end = &self.ends[who];
@@ -334,7 +335,7 @@ impl<M: Machine> World<M> {
                 self.ends[who].stalled += 1;
             }
             let due = self.machine(who).poll_timeout();
-            // On a copy: a poll before its time would give nothing and change nothing.
+            // Polled on a copy: a poll before its time must give nothing and change nothing.
             if due.is_none_or(|due| due > at(self.now))
                 && self.machine(who).clone().poll(at(self.now)).is_some()
             {
@@ -346,7 +347,7 @@ impl<M: Machine> World<M> {
         (0..2).for_each(|who| self.hold_to_the_bounds(who));
     }
 
-    /// Complete, kept alive, and that nobody is kept after a verdict: with the lateness that this driver really had.
+    /// Checks Complete, Kept alive, and Let go, with the lateness that this driver really had.
     fn hold_to_the_bounds(&mut self, who: usize) {
         let late = match self.machine(who).poll_timeout() {
             Some(due) => at(self.now).saturating_duration_since(due).as_secs(),
@@ -377,7 +378,7 @@ impl<M: Machine> World<M> {
     fn deliver(&mut self, who: usize, frames: usize) {
         let end = &mut self.ends[who];
         for frame in self.wires[1 - who].frames.drain(..frames) {
-            // On an honest stream each pong answers, and once.
+            // On an honest stream each pong is an answer, and comes once.
             if let (Frame::Pong(_), Some(wait)) = (frame, &mut end.wait) {
                 let in_time = self.now <= wait.clock.end() && !wait.over;
                 wait.answered_in_time |= in_time;
@@ -413,7 +414,7 @@ impl<M: Machine> World<M> {
                 Frame::Fin => machine.handle(Event::Eof, now),
             }
             let evidence = match frame {
-                // As above: it answers.
+                // As above: each pong is an answer.
                 Frame::Pong(_) => true,
                 Frame::Ping(_) | Frame::Data => self.plan.evidence == Evidence::AnyTraffic,
                 Frame::Close(_) | Frame::Fin => false,
@@ -450,7 +451,7 @@ impl<M: Machine> World<M> {
         }
     }
 
-    /// The driver carries out an action; the watcher says which promise it breaks.
+    /// The driver carries out an action. The watcher says which promise that breaks.
     fn act(&mut self, who: usize, action: Action, fresh: bool) -> Option<Promise> {
         use Stage::{Closing, Gone, Offline, Online, Suspect, Unborn};
         let stage = self.ends[who].stage;
@@ -487,7 +488,7 @@ impl<M: Machine> World<M> {
         None
     }
 
-    /// A ping is handed out; `fresh` where it is that of rule 6.
+    /// A ping is handed out. `fresh` if it is the ping of rule 6.
     fn ask(&mut self, who: usize, payload: [u8; 8], fresh: bool) -> Option<Promise> {
         let (now, plan) = (self.now, self.plan);
         let question = Question { number: self.machine(who).stats().pings, payload };
@@ -501,7 +502,7 @@ impl<M: Machine> World<M> {
         self.news.pinged_in_a_pause |= end.paused.is_some();
         let mut probe = probe;
         if fresh {
-            // The wait starts anew with it, and is a probe's where it was one.
+            // The wait starts again with this ping. If it was the wait of a probe, it stays one.
             let short = end.wait.is_some_and(|wait| wait.clock.length < plan.timeout);
             probe |= short || end.unwritten.is_some_and(|unwritten| unwritten.probe);
             (end.wait, end.unwritten, end.forgiven) = (None, None, true);
@@ -513,7 +514,7 @@ impl<M: Machine> World<M> {
             end.await_answer(probe, now, &plan);
             self.send(who, Frame::Ping(question));
         }
-        // A ping that waits to be written holds back the next, except the fresh one.
+        // A ping that waits to be written holds back the next one, except a fresh one.
         (broken || unwritten && !fresh).then_some(Promise::BoundedChatter)
     }
 
@@ -524,7 +525,7 @@ impl<M: Machine> World<M> {
         self.wires[1 - who].frames.clear();
     }
 
-    /// Time, or its driver, has changed this machine.
+    /// Call this when time or the driver has changed this machine.
     fn look(&mut self, who: usize) {
         self.ends[who].key = key::of(self.machine(who), &self.plan, at(self.now));
     }

@@ -1,4 +1,4 @@
-//! What the nodes of a cluster agree on, and how a node decides: without a socket, so that tests can live its life.
+//! What the nodes of a cluster agree on, and how a node decides. There is no socket here, so tests can run its life.
 
 pub mod node;
 pub mod redis_server;

@@ -1,5 +1,5 @@
-//! A `redis-server` of our own: on a port of the loopback, in a directory of its own, with everything on the disk before it
-//! answers.
+//! A `redis-server` of our own: on a port of the loopback, in its own directory. It writes everything to the disk before
+//! it answers.
 
 use std::io::{self, ErrorKind, Read};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -10,7 +10,7 @@ use std::time::Duration;
 use liveness::Clock;
 use tempfile::TempDir;
 
-/// Killed at the end, whatever the end is.
+/// It is killed when this is dropped.
 pub struct RedisServer {
     program: fn() -> Command,
     kept: Kept,
@@ -19,16 +19,16 @@ pub struct RedisServer {
     child: Child,
 }
 
-/// What of it outlives a kill.
+/// What survives a kill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kept {
-    /// Whatever was acknowledged, a power cut too.
+    /// Everything that was acknowledged, even after a power cut.
     All,
-    /// Nothing: for tests that ask much and kill nobody.
+    /// Nothing. For tests that ask much and kill nothing.
     Nothing,
 }
 
-/// More than it takes to start on a busy machine, or to read what it had written.
+/// Longer than it takes to start on a busy machine, or to read what it had written.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 impl RedisServer {
@@ -36,10 +36,10 @@ impl RedisServer {
         Self::start_as(|| Command::new("redis-server"), kept)
     }
 
-    /// By another program, that becomes one.
+    /// Starts another program, which becomes one.
     pub fn start_as(program: fn() -> Command, kept: Kept) -> Result<Self, String> {
         let folder = tempfile::tempdir().map_err(|why| format!("no directory for Redis: {why}"))?;
-        // Free a moment ago; where somebody was faster, Redis says so.
+        // The port was free a moment ago. If somebody else was faster, Redis says so.
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|free| free.local_addr());
         let port = free.map_err(|why| format!("no port for Redis: {why}"))?.port();
         let child = launch(program(), &folder, port, kept)?;
@@ -50,13 +50,13 @@ impl RedisServer {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// At once (SIGKILL): what it has acknowledged is on its disk.
+    /// Kills it at once (SIGKILL). What it has acknowledged is on its disk.
     pub fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 
-    /// Anew, on the same port, with what it had written.
+    /// Starts it again, on the same port, with what it had written.
     pub fn restart(&mut self) -> Result<(), String> {
         self.kill();
         self.child = launch((self.program)(), &self.folder, self.port, self.kept)?;
@@ -103,7 +103,7 @@ fn launch(mut command: Command, folder: &TempDir, port: u16, kept: Kept) -> Resu
         }
         thread::park_timeout(Duration::from_millis(10));
     }
-    // Nobody reads it any more, and a full pipe would hold it up.
+    // Nobody reads it any more, and a full pipe would block it.
     if let Some(mut out) = child.stdout.take() {
         thread::spawn(move || io::copy(&mut out, &mut io::sink()));
     }

@@ -4,36 +4,36 @@ use std::time::Duration;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// How long Redis believes a node without hearing of it.
+    /// How long Redis believes a node that it does not hear.
     pub ttl: Duration,
-    /// How often a node is heard of.
+    /// How often a node tells Redis that it is alive.
     pub beat: Duration,
-    /// How long a user that no node claims is still there.
+    /// How long a user that no node claims is still shown.
     pub linger: Duration,
-    /// How long a pen whose holder is not heard of stays frozen while others wait.
+    /// How long a pen stays frozen if its holder is not heard and others wait.
     pub grace: Duration,
 }
 
 impl Settings {
-    /// Nothing that a node waits for takes longer; then the link is taken for dead.
+    /// The longest wait of a node for anything. After that the link counts as dead.
     pub const fn patience(&self) -> Duration {
         self.ttl
     }
 
-    /// A user whose node died is gone everywhere after at most this, and the time that a message takes.
+    /// A user whose node died is gone everywhere after at most this, plus the time that a message takes.
     ///
-    /// The node had just been heard of: `ttl`. Another's next beat finds it expired, and the linger begins; the first beat
-    /// after the linger ends it.
+    /// At worst the node was heard just before it died: `ttl`. Another node's next beat finds it expired, and the linger
+    /// begins. The first beat after the linger ends it.
     pub fn bound(&self) -> Duration {
         self.ttl + self.beat + self.linger + self.beat
     }
 
-    /// The same where Redis was away and is back: a node may have begun to wait for its next dial just before.
+    /// The same if Redis was away and is back. A node may have begun to wait for its next dial just before.
     pub fn bound_after_redis(&self) -> Duration {
         self.bound() + LONGEST_REDIAL
     }
 
-    /// Why these would not do.
+    /// Says why these settings cannot work.
     pub fn check(self) -> Result<Self, String> {
         let Self { ttl, beat, linger, .. } = self;
         if beat.as_millis() == 0 || ttl.as_millis() == 0 {

@@ -1,4 +1,4 @@
-//! What a page says to its node, and what it is told.
+//! The messages of a page to its node, and of the node to the page.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::cluster::store::{Line, Pen, Refused, User};
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Said {
-    /// First of all: who it is. Names are believed here; a real server would ask for more.
+    /// The first message: who it is. Names are believed here. A real server would ask for more.
     Hello {
         user: User,
     },
@@ -17,10 +17,10 @@ pub enum Said {
         key: u64,
         text: String,
     },
-    /// The pen, please.
+    /// Asks for the pen.
     Want,
     Give,
-    /// Under a key of its own, by which it is known when it is sent again.
+    /// With its own key, by which it is recognised when it is sent again.
     Write {
         token: u64,
         key: String,
@@ -28,13 +28,13 @@ pub enum Said {
     },
 }
 
-/// How somebody is, as far as this node can know.
+/// A user's status, as far as this node can know it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Known {
     Online,
     Suspect,
-    /// No node claims them, and they may come back: a reload, or their node died.
+    /// No node claims them, but they may come back: they reload, or their node died.
     Away,
     /// They were at another node when Redis was last heard of.
     Unknown,
@@ -48,7 +48,7 @@ pub struct Person {
     pub at: Vec<Arc<str>>,
 }
 
-/// Why an edit was not carried out, or may not have been.
+/// Why an edit was not carried out, or perhaps was not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Why {
@@ -59,13 +59,13 @@ pub enum Why {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NotKnown {
-    /// This node does not reach Redis, and did not try: nothing was written.
+    /// This node does not reach Redis, and did not try. Nothing was written.
     Unknown,
-    /// Redis had given this node up: nothing was written.
+    /// Redis no longer believed this node. Nothing was written.
     Expired,
-    /// It was sent, and the answer was lost: sent again under the same key, it is written once.
+    /// It was sent, and the answer was lost. If it is sent again with the same key, it is written once.
     Lost,
-    /// Too much waits for Redis: nothing was written.
+    /// Too much waits for Redis. Nothing was written.
     Busy,
 }
 
@@ -75,7 +75,7 @@ pub enum Tell {
     Welcome {
         state: Box<State>,
     },
-    /// What it said cannot be meant.
+    /// The page's message makes no sense.
     Unfit {
         why: &'static str,
     },
@@ -84,7 +84,7 @@ pub enum Tell {
         text: String,
         node: Arc<str>,
     },
-    /// Whether others than this node's own saw the line.
+    /// Whether anybody except this node's own pages saw the line.
     Spread {
         key: u64,
         reached: bool,
@@ -120,16 +120,16 @@ pub struct Seen {
     pub address: String,
 }
 
-/// All that a node knows.
+/// Everything that a node knows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct State {
     pub node: Arc<str>,
-    /// This node is heard by Redis, and hears it. Else what others do is unknown.
+    /// Redis hears this node, and this node hears Redis. Otherwise it is not known what others do.
     pub known: bool,
     pub incarnation: Option<u64>,
     pub nodes: Arc<[Seen]>,
     pub people: Vec<Person>,
-    /// `None`: unknown.
+    /// `None` if it is not known.
     pub pen: Option<Pen>,
     pub text: Vec<Line>,
 }

@@ -1,4 +1,4 @@
-//! What the programs with a page share and none is about: flags, the door, and the page's files.
+//! What the programs with a page share, although none is about it: flags, the listener, and the page's files.
 //!
 //! ```text
 //! use liveness_programs::web;
@@ -34,14 +34,14 @@
 //! ```
 //!
 //! and the page dials ``new WebSocket(`${location.protocol.replace("http", "ws")}//${location.host}/live`)``. Its policy
-//! allows these files and that socket and nothing else: no script or style inside the HTML, no `style` attribute there
-//! (`element.style` in the script is free), nobody else's fonts. `style.css` says in its head what it knows.
-//! `/elements.js` makes elements, `/canvas.js` makes a canvas ready.
+//! allows only these files and that socket. It allows no script or style inside the HTML, no `style` attribute there
+//! (`element.style` in the script is allowed), and no fonts from elsewhere. The head of `style.css` says what it offers.
+//! `/elements.js` makes elements, and `/canvas.js` makes a canvas ready.
 //!
-//! A ping finds out a dead link and no more: the browser answers it, on a thread of its own, for a tab that hangs or is
-//! frozen too. That somebody is there is proved by what the page's script says: data, or an answer to a ping that is data.
-//! `/liveness.js` is the page's half of such a heartbeat, `.dialect(TextHeartbeats)` the server's; [`timing`] tells the page what the
-//! server's flags ask for.
+//! A ping only finds a dead link: the browser answers it in its own thread, even for a tab that hangs or is frozen. Only
+//! what the page's script sends proves that somebody is there: data, or an answer to a ping in a message. `/liveness.js`
+//! is the page's half of such a heartbeat, and `.dialect(TextHeartbeats)` is the server's. [`timing`] tells the page the
+//! settings of the server's flags.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -63,14 +63,14 @@ use liveness_flags::cannot_listen;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-/// Only what the page brings along, and its own socket; and nobody may put the page into theirs.
+/// Only the page's own files and its own socket. No other page may embed it.
 const POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; \
                       connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 const HEADERS: [(HeaderName, HeaderValue); 5] = [
     (CACHE_CONTROL, HeaderValue::from_static("no-store")),
-    // A browser keeps a connection for the next load, and where the network has meanwhile forgotten it, waits minutes for
-    // an answer on it: a visitor who reloads because nothing moves would see nothing move.
+    // A browser keeps a connection for the next load. If the network has forgotten that connection meanwhile, the browser
+    // waits minutes for an answer on it. A visitor who reloads because nothing moves would still see nothing move.
     (CONNECTION, HeaderValue::from_static("close")),
     (CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
     (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
@@ -80,7 +80,7 @@ const HEADERS: [(HeaderName, HeaderValue); 5] = [
 // No doc comment here: it would take the place of the program's own in `--help`.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args {
-    /// Where to listen; port 0 takes a free one, which the line `listening on` on stderr tells.
+    /// Where to listen. Port 0 takes a free port; the line `listening on` on stderr names it.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     pub listen: String,
     /// How long silence lasts before a ping, or `never`.
@@ -89,7 +89,7 @@ pub struct Args {
     /// How long an answer may take, or `never`.
     #[arg(long, value_name = "DURATION", default_value = "3s", value_parser = timeout)]
     timeout: Duration,
-    /// How long an unanswered ping may be before its peer is suspect, or `never`.
+    /// How long a ping may stay unanswered before its peer is suspect, or `never`.
     #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = suspicion)]
     suspect_after: Suspicion,
 }
@@ -103,7 +103,7 @@ pub fn interval(value: &str) -> Result<Duration, ParseConfigError> {
     setting("interval", value).map(|config| config.interval())
 }
 
-/// The same, and `never`, for what may be none at all.
+/// The same, and `never`.
 pub fn duration(value: &str) -> Result<Duration, String> {
     match value {
         "never" => Ok(Duration::MAX),
@@ -123,29 +123,29 @@ fn suspicion(value: &str) -> Result<Suspicion, ParseConfigError> {
 }
 
 impl Args {
-    /// What the program wants, with the timing that its user asked for.
+    /// The program's config, with the timing that its user asked for.
     pub fn config(&self, program: ConfigBuilder) -> Result<Config, Failure> {
         let timed = program.interval(self.interval).timeout(self.timeout).suspicion(self.suspect_after);
         Ok(timed.build()?.for_drivers())
     }
 
-    /// Opens the door, and says on stderr where it is.
+    /// Binds the listener, and prints its address on stderr.
     pub async fn listen(&self) -> Result<TcpListener, Failure> {
         listen(&self.listen).await
     }
 }
 
-/// Opens the door at this address, and says on stderr where it is.
+/// Binds the listener at this address, and prints the address on stderr.
 pub async fn listen(place: &str) -> Result<TcpListener, Failure> {
     let listener = TcpListener::bind(place).await;
     let listener = listener.map_err(|error| cannot_listen(place, "`--listen 127.0.0.1:0`", &error))?;
     let address = listener.local_addr()?;
-    // `eprintln!` would panic where stderr is closed.
+    // `eprintln!` would panic if stderr is closed.
     let _ = writeln!(io::stderr(), "listening on http://{address}");
     Ok(listener)
 }
 
-/// The page at `/`, and what it is made of beside it.
+/// The page at `/`, and the files that it needs.
 pub fn page<S: Clone + Send + Sync + 'static>(html: &'static str, script: &'static str) -> Router<S> {
     Router::new()
         .route("/", file("text/html; charset=utf-8", html))
@@ -190,12 +190,12 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).min(1 << 53)
 }
 
-/// Serves for as long as the door is open. Handlers find their connection's counters by the extractor `Counters`.
+/// Serves as long as the listener is open. Handlers get their connection's counters by the extractor `Counters`.
 pub async fn serve(listener: TcpListener, router: Router) -> Result<(), Failure> {
     Ok(axum::serve(CountingListener(listener), make_service(router.layer(from_fn(own_page)))).await?)
 }
 
-/// A WebSocket can be dialled from any page that somebody has open, and its browser names that page: RFC 6455 10.2.
+/// Any page that somebody has open can dial a WebSocket, and the browser names that page: RFC 6455 10.2.
 async fn own_page(request: Request, next: Next) -> Response {
     if is_foreign(request.headers()) {
         return (StatusCode::FORBIDDEN, "this page is another's").into_response();

@@ -1,15 +1,15 @@
-//! A real browser: Chromium without a window, led through its driver.
+//! A real browser: Chromium without a window, controlled through its driver.
 //!
 //! ```text
-//! let browser = Browser::open();                      // waits for its turn: one test at a time has the machine
-//! let ada = browser.page(program.url());              // a browser process of its own, with a profile of its own
+//! let browser = Browser::open();                      // waits for its turn: only two tests run at a time
+//! let ada = browser.page(program.url());              // a browser process with its own profile
 //! let second = ada.tab(program.url());                // another tab of the same person: same profile
 //! ada.write("#words", "hello").press("#words", Key::Enter).click("#ask");
 //! let took = grace.eventually("grace reads it", |page| page.text("#messages").contains("hello"));
 //! ```
 //!
-//! Every call is bounded, and fails the test where the page does not answer. A test that fails prints for each of its pages
-//! what it showed and what its console said, and leaves a screenshot.
+//! Every call is bounded, and fails the test if the page does not answer. A test that fails prints what each of its pages
+//! showed and what its console said, and leaves a screenshot.
 
 use std::fmt::Display;
 use std::fs;
@@ -36,10 +36,10 @@ use liveness_testing::raw_peer::PATIENCE;
 
 pub(crate) use thirtyfour::Key;
 
-/// How long one call may take; what hangs for longer is stopped, not slow.
+/// How long one call may take. A call that takes longer hangs.
 const CALL: Duration = PATIENCE;
 
-/// What a browser in the tests is: without what would dial out.
+/// The flags of the browsers in the tests. They turn off everything that would dial out.
 const SWITCHES: [&str; 11] = [
     "--headless=new",
     "--no-sandbox",
@@ -54,23 +54,23 @@ const SWITCHES: [&str; 11] = [
     "--window-size=1280,860",
 ];
 
-/// Not throttled where nobody looks at it.
+/// Not throttled when it is hidden.
 const AWAKE: [&str; 3] = [
     "--disable-background-timer-throttling",
     "--disable-backgrounding-occluded-windows",
     "--disable-renderer-backgrounding",
 ];
-/// The timers of a hidden page ring once a minute after a second, and not only after five minutes.
+/// The timers of a hidden page ring once a minute already after a second, and not only after five minutes.
 const THROTTLED: [&str; 1] = ["--enable-features=IntensiveWakeUpThrottling:grace_period_seconds/1"];
 
-/// The driver and its browsers live for as long as somebody holds the other end of this input, in a group of processes that
-/// then ends as a whole: a test that is killed leaves nothing running. What the driver says ends when it does.
+/// The driver and its browsers live as long as somebody holds the other end of this input. They are a group of processes
+/// that then ends as a whole, so a test that is killed leaves nothing running. The driver's output ends with it.
 const UNTIL_END_OF_INPUT: &str = r#""$0" --port=0 </dev/null & exec >&-; read -r _; kill -KILL 0"#;
-/// It looks for a free port, takes it later, and ends if another program has taken it meanwhile.
+/// The driver looks for a free port and takes it later. It ends if another program has taken the port meanwhile.
 const STARTS: usize = 5;
 
-/// Two tests at a time, however many threads there are: they mostly wait, but each has several pages, and their times must
-/// be quiet around.
+/// Two tests run at a time, however many threads there are. They mostly wait, but each has several pages, and a busy
+/// machine would disturb their times.
 const TURNS: usize = 2;
 static TAKEN: (Mutex<usize>, Condvar) = (Mutex::new(0), Condvar::new());
 
@@ -112,7 +112,7 @@ impl Browser {
         Self::start(Some(Turn::take()))
     }
 
-    /// One that waits for no turn: for what takes minutes, and is idle in them.
+    /// A browser that does not wait for its turn: for tests that take minutes, and do nothing most of the time.
     pub(crate) fn beside() -> Self {
         Self::start(None)
     }
@@ -123,13 +123,13 @@ impl Browser {
         Self { driver, url: format!("http://127.0.0.1:{port}"), profiles, opened: Mutex::new(0), _turn: turn }
     }
 
-    /// Opens a page in a browser process of its own: stopping it stops no other.
+    /// Opens a page in its own browser process, so that stopping it stops no other page.
     #[track_caller]
     pub(crate) fn page(&self, url: impl Display) -> Page {
         self.page_with(&AWAKE, url)
     }
 
-    /// The same, but throttled as the browsers of people are, and sooner.
+    /// The same, but throttled like the browsers of people, and sooner.
     #[track_caller]
     pub(crate) fn page_throttled(&self, url: impl Display) -> Page {
         self.page_with(&THROTTLED, url)
@@ -146,7 +146,7 @@ impl Browser {
         let chromium = installed("chromium");
         let asked = SWITCHES.iter().chain(switches).try_for_each(|switch| capabilities.add_arg(switch));
         asked.unwrap();
-        // The driver asks for these by itself.
+        // The driver would ask for these anyway.
         let left_out = AWAKE.iter().filter(|switch| !switches.contains(switch));
         let left_out = left_out.map(|switch| switch.trim_start_matches("--"));
         left_out.for_each(|switch| capabilities.add_exclude_switch(switch).unwrap());
@@ -170,7 +170,7 @@ impl Drop for Browser {
     }
 }
 
-/// The driver and its port; `None` where it has ended at once.
+/// The driver and its port; `None` if it ended at once.
 fn start_driver() -> Option<(Child, String)> {
     let chromedriver = installed("chromedriver");
     let mut command = Command::new("sh");
@@ -184,7 +184,7 @@ fn start_driver() -> Option<(Child, String)> {
         return None;
     };
     let port = line.split_whitespace().last().unwrap().trim_end_matches('.').to_owned();
-    // It blocks where nobody reads what it says.
+    // It blocks if nobody reads its output.
     thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
     Some((driver, port))
 }
@@ -194,9 +194,9 @@ fn end(driver: &mut Child) {
     let _ = driver.wait();
 }
 
-/// What comes of it, where it comes in time.
+/// The result, if it comes in time.
 fn within<T>(bound: Duration, wanted: impl Future<Output = T>) -> Option<T> {
-    // The timer belongs to the runtime, and so is made inside.
+    // The timer belongs to the runtime, so it must be made inside.
     runtime().block_on(async { timeout(bound, wanted).await.ok() })
 }
 
@@ -209,7 +209,7 @@ fn installed(name: &str) -> PathBuf {
     })
 }
 
-/// A process as its system lists it.
+/// A process in the system's list.
 struct Process {
     id: Pid,
     parent: Option<Pid>,
@@ -225,13 +225,13 @@ fn process(folder: &Path) -> Option<Process> {
     let id = Pid::from_raw(folder.file_name()?.to_str()?.parse().ok()?)?;
     let line = fs::read(folder.join("cmdline")).ok()?;
     let line = String::from_utf8_lossy(&line).replace('\0', " ");
-    // `ID (NAME) STATE PARENT ...`, and the name may hold anything.
+    // `ID (NAME) STATE PARENT ...`. The name may hold anything.
     let stat = fs::read_to_string(folder.join("stat")).ok()?;
     let parent = stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()?;
     Some(Process { id, parent: Pid::from_raw(parent), line })
 }
 
-/// A browser process with one window or more.
+/// A browser process with one or more windows.
 struct Session {
     driver: WebDriver,
     profile: PathBuf,
@@ -240,7 +240,7 @@ struct Session {
 }
 
 impl Session {
-    /// The processes in which its pages live. It has one or more, and which page is in which is its own affair.
+    /// The processes of its pages. There are one or more, and the browser decides which page is in which.
     fn renderers(&self) -> Vec<Pid> {
         let profile = format!("--user-data-dir={}", self.profile.display());
         let all = processes();
@@ -263,7 +263,7 @@ impl Session {
 
     fn signal(&self, signal: Signal) {
         for renderer in self.renderers() {
-            // One that has just ended needs none.
+            // A process that has just ended needs no signal.
             let _ = kill_process(renderer, signal);
         }
     }
@@ -285,7 +285,7 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    /// One call to the browser, in this page's window, within its bound.
+    /// One call to the browser, in this page's window, within the bound.
     #[track_caller]
     fn call<T>(&self, what: &str, call: impl AsyncFnOnce(&WebDriver) -> WebDriverResult<T>) -> T {
         match self.try_call(call) {
@@ -315,7 +315,7 @@ impl Page {
         self.call(method, async |driver| driver.cdp().send_raw(method, parameters).await)
     }
 
-    /// Opens another tab of the same person: it shares cookies and storage with this one, and may share its process.
+    /// Opens another tab of the same person. It shares cookies and storage with this one, and perhaps its process.
     #[track_caller]
     pub(crate) fn tab(&self, url: impl Display) -> Self {
         let window = self.call("a new tab", async |driver| driver.new_tab().await);
@@ -342,7 +342,7 @@ impl Page {
         self.call("closing", async |driver| driver.close_window().await);
     }
 
-    /// What stands in the first element that fits, as a reader sees it; nothing where no element fits.
+    /// The text of the first element that matches, as a reader sees it; empty if none matches.
     #[track_caller]
     pub(crate) fn text(&self, css: &str) -> String {
         let text =
@@ -350,7 +350,7 @@ impl Page {
         text.as_str().unwrap().trim().to_owned()
     }
 
-    /// What stands in each element that fits.
+    /// The text of each element that matches.
     #[track_caller]
     pub(crate) fn texts(&self, css: &str) -> Vec<String> {
         let script =
@@ -359,7 +359,7 @@ impl Page {
         texts.as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect()
     }
 
-    /// What has been written into a field.
+    /// The content of a field.
     #[track_caller]
     pub(crate) fn value(&self, css: &str) -> String {
         let value =
@@ -367,21 +367,21 @@ impl Page {
         value.as_str().unwrap().to_owned()
     }
 
-    /// An attribute of the first element that fits, such as its `data-state`.
+    /// An attribute of the first element that matches, such as its `data-state`.
     #[track_caller]
     pub(crate) fn attribute(&self, css: &str, name: &str) -> Option<String> {
         let script = "return document.querySelector(arguments[0])?.getAttribute(arguments[1]) ?? null;";
         self.eval_with(script, &[json!(css), json!(name)]).as_str().map(str::to_owned)
     }
 
-    /// Clicks as a mouse does: what is hidden or covered cannot be clicked.
+    /// Clicks like a mouse, so a hidden or covered element cannot be clicked.
     #[track_caller]
     pub(crate) fn click(&self, css: &str) -> &Self {
         self.call(&format!("clicking {css}"), async |driver| driver.find(By::Css(css)).await?.click().await);
         self
     }
 
-    /// Types behind what is there, key by key.
+    /// Types at the end of the field, key by key.
     #[track_caller]
     pub(crate) fn write(&self, css: &str, words: &str) -> &Self {
         let what = format!("writing into {css}");
@@ -417,19 +417,19 @@ impl Page {
         })
     }
 
-    /// Waits until it is so, and says how long it took.
+    /// Waits until the condition holds, and returns how long it took.
     #[track_caller]
     pub(crate) fn eventually(&self, what: &str, mut so: impl FnMut(&Self) -> bool) -> Duration {
         eventually(what, || so(self))
     }
 
-    /// What its console has said since it was last asked.
+    /// What its console has said since the last call.
     pub(crate) fn console(&self) -> Vec<String> {
         let log = self.try_call(async |driver| driver.browser_log().await).unwrap_or_default();
         log.into_iter().map(|entry| format!("{} {}", entry.level, entry.message)).collect()
     }
 
-    /// Leaves what it looks like in `target/screenshots/NAME.png`.
+    /// Leaves a screenshot in `target/screenshots/NAME.png`.
     #[track_caller]
     pub(crate) fn screenshot(&self, name: &str) -> &Self {
         let picture = self.call("a screenshot", async |driver| driver.screenshot_as_png().await);
@@ -439,9 +439,8 @@ impl Page {
         self
     }
 
-    /// Leaves it light, dark, and as on a phone (light and dark): `NAME.png`, `NAME-dark.png`, `NAME-phone.png`,
-    /// `NAME-phone-dark.png`.
-    /// No rule of axe-core is broken, light or dark.
+    /// Leaves screenshots in light, dark, and as on a phone (light and dark): `NAME.png`, `NAME-dark.png`,
+    /// `NAME-phone.png`, `NAME-phone-dark.png`. Checks that the page breaks no rule of axe-core, in light and in dark.
     #[track_caller]
     pub(crate) fn screenshots(&self, name: &str) -> &Self {
         self.light().screenshot(name).assert_accessible(name);
@@ -450,7 +449,7 @@ impl Page {
         self.desktop()
     }
 
-    /// By axe-core, if it is installed (`.ci/run` installs it).
+    /// Runs axe-core, if it is installed (`.ci/run` installs it).
     #[track_caller]
     pub(crate) fn assert_accessible(&self, name: &str) -> &Self {
         let axe =
@@ -496,9 +495,9 @@ impl Page {
         self
     }
 
-    /// Freezes it the way a browser freezes a tab that nobody has looked at for minutes: no timer of it runs, no message
-    /// reaches it, its socket stays open, and the browser answers pings in its name. It can still be looked at. On waking it
-    /// finds its socket closed.
+    /// Freezes the page as a browser freezes a tab that nobody has looked at for minutes. None of its timers runs, and no
+    /// message reaches it. Its socket stays open, and the browser answers pings for it. Its content can still be read. On
+    /// waking it finds its socket closed.
     #[track_caller]
     pub(crate) fn freeze(&self) -> &Self {
         self.command("Page.setWebLifecycleState", json!({ "state": "frozen" }));
@@ -511,7 +510,7 @@ impl Page {
         self
     }
 
-    /// The browser tells the page of another network (`navigator.connection`), and of nothing else.
+    /// The browser tells the page about another network (`navigator.connection`), and about nothing else.
     #[track_caller]
     pub(crate) fn change_network(&self) -> &Self {
         let cellular = json!({
@@ -523,8 +522,8 @@ impl Page {
         self
     }
 
-    /// Stops the processes that its browser's pages live in (SIGSTOP), and so every tab of it. Calls to it hang until it
-    /// goes on, and fail after a while. The browser's own process lives on, answers pings in its name, and keeps what
+    /// Stops the processes of this browser's pages (SIGSTOP), and so all its tabs. Calls to a stopped page hang until it
+    /// goes on, and fail after a while. The browser's own process lives on. It answers pings for the page, and keeps what
     /// arrives for it.
     #[track_caller]
     pub(crate) fn stop(&self) -> &Self {

@@ -1,4 +1,4 @@
-//! The chat: what befalls one of its pages, as the others see it.
+//! The chat: what happens to one of its pages, as the others see it.
 
 use std::net::TcpStream;
 use std::thread;
@@ -16,14 +16,14 @@ use liveness_testing::Program;
 use liveness_testing::eventually;
 use liveness_testing::raw_peer::{PATIENCE, millis, sleep};
 
-/// Seconds lie between what a page is, so that a busy machine neither adds a state nor hides one.
+/// The states of a page are seconds apart, so that a busy machine neither adds one nor hides one.
 const FLAGS: [&str; 8] =
     ["--interval", "500ms", "--timeout", "8s", "--suspect-after", "3s", "--linger", "2s"];
 const LINGER: Duration = millis(2000);
-/// From the last answer to the verdict at the soonest. At the latest is the machine's affair, and simulated elsewhere.
+/// The least time from the last answer to the verdict. The machine decides the most; simulated pages are tested for that.
 const SOONEST: Duration = millis(7400);
 
-/// Opens the chat for somebody new.
+/// Opens the chat for a new person.
 fn enter(browser: &Browser, url: &str, name: &str) -> Page {
     let page = browser.page(url);
     page.write("#name", name).press("#name", Key::Enter);
@@ -31,7 +31,7 @@ fn enter(browser: &Browser, url: &str, name: &str) -> Page {
     page
 }
 
-/// What a page shows of somebody; nothing where it does not show them.
+/// What a page shows about somebody; `None` if it does not show them.
 fn state(page: &Page, name: &str) -> String {
     let find = "const it = [...document.querySelectorAll('#people li')].find(li =>
         [NAME, NAME + ' (you)'].includes(li.querySelector('.name').innerText));
@@ -52,7 +52,7 @@ fn until(page: &Page, name: &str, wanted: &str) -> Duration {
     page.eventually(&format!("{name} is {wanted}"), |page| state(page, name) == wanted)
 }
 
-/// From now on a page writes down every state of anybody that it shows.
+/// From now on a page writes down every state of everybody that it shows.
 fn watch(page: &Page) {
     page.eval(
         "window.shown = [];
@@ -64,7 +64,7 @@ fn watch(page: &Page) {
     );
 }
 
-/// What it has written down, each once, without the list of who is online.
+/// What it has written down, each once, without the entries of people who are online.
 fn seen(page: &Page) -> Vec<String> {
     let shown = page.eval("return [...new Set(shown)].filter(it => !it.endsWith(' online')).sort();");
     shown.as_array().unwrap().iter().map(|it| it.as_str().unwrap().to_owned()).collect()
@@ -80,7 +80,7 @@ fn hears(page: &Page, text: &str) {
     });
 }
 
-/// Three people in one room, who see each other.
+/// Three people in one room who see each other.
 fn three(browser: &Browser, url: &str) -> [Page; 3] {
     let pages = ["Ada", "Grace", "Edsger"].map(|name| enter(browser, url, name));
     for page in &pages {
@@ -103,18 +103,18 @@ fn what_one_writes_the_others_read_and_nothing_of_it_is_markup() {
     }
     assert_eq!(ada.value("#words"), "");
     assert_eq!(ada.eval("return document.activeElement.id;"), "words", "the focus stays");
-    // With the keys as the driver spells them: Shift, Enter, and all released.
+    // The keys as the driver spells them: Shift, Enter, and all released.
     grace.write("#words", "two\u{e008}\u{e007}\u{e000}lines");
     grace.press("#words", Key::Enter);
     hears(&edsger, "two\nlines");
 
-    // The round trip beside the name, as each sees it.
+    // The round trip beside the name, as each of them sees it.
     for page in [&ada, &edsger] {
         page.eventually("a round trip is shown", |page| note(page, "Grace").ends_with(" ms"));
     }
     assert_eq!(ada.text("#count"), "3");
 
-    // A visitor who comes later is told what was said, and who is here; a link leads into another room.
+    // A visitor who comes later is told what was said and who is here. A link leads into another room.
     let barbara = enter(&browser, &program.url(), "Barbara");
     hears(&barbara, "two\nlines");
     assert_eq!(barbara.text("#count"), "4");
@@ -139,7 +139,7 @@ fn one_name_is_one_persons_and_two_tabs_are_one_person() {
     other.press("#name", Key::Enter);
     until(&ada, "aDA 2", "online");
 
-    // The second tab knows its person; nobody sees it come or go.
+    // The second tab belongs to the same person, so nobody sees it come or go.
     watch(&other);
     let lines = other.texts("#log .system").len();
     let tab = ada.tab(program.url());
@@ -172,7 +172,8 @@ fn a_new_name_and_a_goodbye_are_for_all_tabs_and_a_goodbye_does_not_linger() {
     ada.eventually("the first tab has left, too", |page| page.text("#link") == "You left");
 }
 
-/// By its browser or by its system, a frozen page answers nothing, though its browser answers pings in its name.
+/// A page that is frozen by its browser or stopped by its system answers nothing, although its browser answers pings for
+/// it.
 #[test]
 fn a_frozen_page_is_suspect_then_gone_and_comes_back() {
     let program = Program::start(crate::CHAT, &FLAGS);
@@ -229,7 +230,7 @@ fn a_cut_page_is_suspect_then_gone_and_what_it_wrote_comes_once() {
         assert_eq!(said, ["before", "into the hole", "meanwhile", "without a connection"], "each once");
     }
 
-    // A cut that is short harms nobody: suspect at the most.
+    // A short cut harms nobody. A page is suspect at most.
     watch(&ada);
     proxy.cut(Way::ToServer);
     sleep(millis(1000));
@@ -255,7 +256,7 @@ fn a_reloaded_page_does_not_flicker_and_a_closed_one_leaves_after_the_linger() {
     assert_eq!((seen(&ada), ada.texts("#log .system").len()), (vec![], lines), "nobody saw anything");
     assert_eq!(state(&ada, "Grace"), "online");
 
-    // The driver takes its time to say that it is closed.
+    // The driver takes some time to report that it is closed.
     let clock = Clock::new();
     let start = clock.now();
     grace.close();
@@ -264,7 +265,7 @@ fn a_reloaded_page_does_not_flicker_and_a_closed_one_leaves_after_the_linger() {
     assert!(gone > LINGER, "{gone:?}");
     until(&edsger, "Grace", "gone");
     assert_eq!(ada.texts("#log .system").last().unwrap(), "Grace left");
-    // Crossed out for a while, then away.
+    // Crossed out for a while, then gone.
     until(&ada, "Grace", "");
     assert_eq!((ada.text("#count"), state(&ada, "Edsger")), ("2".to_owned(), "online".to_owned()));
 }
@@ -288,7 +289,7 @@ fn a_server_that_starts_anew_finds_everybody_again() {
             until(page, name, "online");
         }
     }
-    // A server that stands still is noticed by the pages' own clock, for no socket closes.
+    // The pages notice by their own clock that a server stands still, because no socket closes.
     program.freeze();
     ada.eventually("it doubts", |page| page.text("#link") == "No answer yet");
     ada.eventually("it notices", |page| page.text("#link") == "Disconnected");
@@ -408,7 +409,7 @@ impl Client {
         self.0.send(Message::text(what.to_string())).unwrap();
     }
 
-    /// Answers pings until something is told.
+    /// Answers pings until a message comes.
     fn until(&mut self, mut is_it: impl FnMut(&Value) -> bool) -> Value {
         loop {
             let Message::Text(words) = self.0.read().unwrap() else { continue };
@@ -434,7 +435,7 @@ fn who_reads_slowly_holds_up_nobody_and_is_told_how_things_stand() {
     // A megabyte: more than the system keeps for a reader and the hub for a connection.
     let said = 8 * talkers.len();
     let reader = thread::spawn(move || {
-        // Where a megabyte in one moment is too much even for this one, it is told the same at once.
+        // If a megabyte at once is too much even for this one, it gets the same message at once.
         quick.until(|told| {
             let last = told["lines"].as_array().and_then(|lines| lines.last()).unwrap_or(told);
             last["seq"] == said
@@ -448,7 +449,7 @@ fn who_reads_slowly_holds_up_nobody_and_is_told_how_things_stand() {
         }
     }
     let mut quick = reader.join().expect("nobody holds it up");
-    // Now it reads on: some, then how things stand.
+    // Now it reads on: first some messages, then the current state.
     let told = slow.until(|told| told["type"] == "welcome");
     assert_eq!(told["behind"], true);
     let lines = told["lines"].as_array().unwrap();
@@ -474,27 +475,28 @@ fn who_talks_too_much_is_slowed_and_what_comes_twice_is_said_once() {
     for number in 0..20 {
         ada.say(&json!({ "type": "say", "key": number.to_string(), "text": "again" }));
     }
-    assert_eq!(ada.until(|told| told["type"] == "refused")["why"], "so many at once");
+    assert_eq!(ada.until(|told| told["type"] == "refused")["why"], "too many messages at once");
     sleep(millis(1500));
     ada.say(&json!({ "type": "say", "key": "rested", "text": "slowly" }));
     ada.until(|told| told["type"] == "line" && told["key"] == "rested");
-    // What is no message of a page's ends it.
+    // A message that no page sends ends the connection.
     ada.say(&json!({ "type": "shout" }));
     eventually("it is closed", || matches!(ada.0.read(), Ok(Message::Close(_)) | Err(_)));
 }
 
-/// Says something if the page allows it, keys and mouse left out: it may be scrolled, or about to be loaded anew.
+/// Says something if the page allows it, without keys and mouse, because the page may be scrolled or about to reload.
 fn say_at_once(page: &Page, text: &str) {
     let words = format!("const words = document.getElementById('words'); words.value = {};", json!(text));
     page.eval(&(words + "document.getElementById('say').requestSubmit();"));
 }
 
-/// What a page has been told, in the order in which it shows it.
+/// The messages that a page has received, in the order in which it shows them.
 fn told(page: &Page) -> Vec<String> {
     page.texts("#log .line:not(.waiting) .said")
 }
 
-/// Also by a server that was started anew and knows nothing of before: what it had taken but not told, pages say again.
+/// Also tests a server that was restarted and knows nothing of before. Pages send again what it had accepted but not
+/// passed on.
 #[test]
 fn after_a_soak_all_are_here_and_each_was_heard_once_and_in_order() {
     const NAMES: [&str; 3] = ["Ada", "Edsger", "Grace"];
@@ -515,7 +517,7 @@ fn after_a_soak_all_are_here_and_each_was_heard_once_and_in_order() {
     let pages = soak.pages();
     for page in &pages {
         page.eventually("it is connected", |page| page.text("#link") == "Connected");
-        // Who says too much at once is told so, and may send it again: that is no waiting.
+        // A page that says too much at once is told so, and may send it again. That does not count as waiting.
         page.eventually("nothing is under way", |page| {
             !page.texts("#log .fate").contains(&"Sending".to_owned())
         });
@@ -527,7 +529,7 @@ fn after_a_soak_all_are_here_and_each_was_heard_once_and_in_order() {
         for name in NAMES {
             hears(page, &format!("{name} is back"));
         }
-        // Who was shown as gone is forgotten after a while.
+        // A person who was shown as gone is removed after a while.
         page.eventually("exactly the three are here", |page| {
             let mut here = page.texts("#people .name");
             here.sort_unstable();

@@ -1,4 +1,4 @@
-//! The cluster: two nodes and one Redis, as two people see them who are at a node each.
+//! The cluster: two nodes and one Redis, as two people at one node each see them.
 
 use crate::browser::{Browser, Page};
 use crate::proxy::Proxy;
@@ -7,7 +7,7 @@ use liveness_testing::Program;
 use liveness_testing::raw_peer::{millis, sleep};
 
 fn node(name: &'static str, redis: &RedisServer) -> Program {
-    // No page is suspect, or given up, for being on a busy machine.
+    // No page is suspect or given up because the machine is busy.
     let patient = ["--suspect-after", "5s", "--timeout", "15s"];
     Program::start(crate::CLUSTER, &[&["--node", name, "--redis", &redis.url()], &patient[..]].concat())
 }
@@ -18,7 +18,7 @@ fn enter(browser: &Browser, node: &Program, user: &str) -> Page {
     page
 }
 
-/// Waits until this page shows somebody so.
+/// Waits until this page shows somebody in this way.
 #[track_caller]
 fn until(page: &Page, user: &str, state: &str) {
     page.eventually(&format!("{user} is {state}"), |page| shown(page, user).as_deref() == Some(state));
@@ -80,7 +80,7 @@ fn two_nodes_show_one_truth_and_what_they_do_not_know_they_show_as_unknown() {
         "it is told nowhere later"
     );
 
-    // Her node dies, and with it what it claimed: she is away, then gone, and the pen is the next one's.
+    // Her node dies, and its claims with it. She is away, then gone, and the pen goes to the next user.
     two.kill();
     until(&ada, "Grace", "connecting");
     ada.screenshot("cluster");
@@ -104,7 +104,7 @@ fn a_connection_that_breaks_costs_nobody_the_pen() {
     for word in ["One.", "Two.", "Three."] {
         proxy.reset();
         ada.eventually("it sees that", |page| page.text("#node") != "This is node-1");
-        // Free, if she had left.
+        // It would be free if she had left.
         pen(&ada, "You hold the pen (token 1).");
         ada.eventually("she may write", |page| page.attribute("#put", "disabled").is_none());
         ada.write("#words", word).click("#put");
@@ -115,7 +115,7 @@ fn a_connection_that_breaks_costs_nobody_the_pen() {
 #[test]
 fn a_page_whose_node_is_stopped_says_so_and_comes_back_by_itself() {
     let redis = RedisServer::start(Kept::All).unwrap();
-    // Seconds lie between what it says, so that a busy machine hides none of it.
+    // The messages are seconds apart, so that a busy machine hides none of them.
     let flags = ["--node", "node-1", "--redis", &redis.url(), "--suspect-after", "2s", "--timeout", "8s"];
     let one = Program::start(crate::CLUSTER, &flags);
     let browser = Browser::open();
@@ -134,7 +134,7 @@ fn a_page_whose_node_is_stopped_says_so_and_comes_back_by_itself() {
     says("This is node-1", "online");
     until(&ada, "Ada", "online");
     pen(&ada, "The pen is free.");
-    // In as long a silence it has asked, and was answered: else it would have left, or been sent away.
+    // In a silence as long as this it has asked and was answered. Otherwise it would have left, or been sent away.
     sleep(millis(12_000));
     says("This is node-1", "online");
     until(&ada, "Ada", "online");

@@ -1,4 +1,4 @@
-//! The editor: one text, one pen, three pages and what befalls them.
+//! The editor: one text, one pen, three pages and what happens to them.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use liveness_testing::Program;
 use liveness_testing::eventually;
 use liveness_testing::raw_peer::{millis, sleep};
 
-/// A page that stands still is suspect after three seconds, loses the pen three seconds later, and is given up after twelve: a busy
-/// machine neither makes one suspect nor hides that it is.
+/// A page that stands still is suspect after three seconds, loses the pen three seconds later, and is given up after
+/// twelve. So a busy machine neither makes a page suspect nor hides that it is.
 const QUICK: [&str; 8] =
     ["--interval", "500ms", "--suspect-after", "3s", "--timeout", "12s", "--grace", "3s"];
 
@@ -35,14 +35,14 @@ fn says(page: &Page, words: &str) -> Duration {
     page.eventually(words, |page| page.text("#pen") == words)
 }
 
-/// Asks for the pen, and has it.
+/// Asks for the pen, and gets it.
 #[track_caller]
 fn takes(page: &Page) {
     page.click("#ask");
     says(page, "You have the pen.");
 }
 
-/// Everything typed has been taken by the server.
+/// The server has received everything that was typed.
 #[track_caller]
 fn settled(page: &Page) {
     page.eventually("all is sent", |page| page.text("#saved") == "Everything is sent.");
@@ -55,7 +55,7 @@ fn reads(pages: &[&Page], text: &str) {
     }
 }
 
-/// What a page was refused, and why.
+/// What was refused to a page, and why.
 fn refused(page: &Page) -> (Vec<String>, String) {
     let words =
         page.eval("return [...document.querySelectorAll('#shelf .words')].map((field) => field.value);");
@@ -70,7 +70,7 @@ fn state(page: &Page, name: &str) -> Option<String> {
     page.eval(&script).as_str().map(str::to_owned)
 }
 
-/// Ann, Bob and Cid, each in a browser of their own.
+/// Ann, Bob and Cid, each in their own browser.
 fn three(browser: &Browser, url: &str) -> [Page; 3] {
     ["Ann", "Bob", "Cid"].map(|name| {
         let page = browser.page(url);
@@ -93,13 +93,13 @@ fn the_pen_goes_round_and_everybody_reads_what_is_written() {
     reads(&[&ann, &bob, &cid], "Once upon a time");
     assert_eq!(bob.eval("return document.getElementById('text').readOnly;"), true);
 
-    // The keyboard asks too.
+    // The keyboard can ask too.
     bob.eval("dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', ctrlKey: true, bubbles: true }));");
     bob.eventually("it waits", |page| page.text("#hint") == "You are next.");
     cid.click("#ask");
     cid.eventually("it waits", |page| page.text("#hint") == "You are number 2 in the queue.");
     ann.eventually("it sees who waits", |page| page.texts("#queue .name") == ["1. Bob", "2. Cid"]);
-    // One leaves the queue, and asks anew.
+    // One leaves the queue, and asks again.
     bob.click("#ask");
     cid.eventually("it moves up", |page| page.text("#hint") == "You are next.");
     bob.click("#ask");
@@ -122,13 +122,13 @@ fn the_pen_goes_round_and_everybody_reads_what_is_written() {
     }
 }
 
-/// Asks for the pen that another has.
+/// Asks for the pen while somebody else has it.
 fn asks(page: &Page) {
     page.click("#ask");
     page.eventually("it waits", |page| page.text("#hint") == "You are next.");
 }
 
-/// Writes something, and while the next waits, something more that stays on its way.
+/// Writes something, and then something more that stays on its way.
 fn writes_too_late(page: &Page, next: &Page) {
     takes(page);
     page.write("#text", "Good");
@@ -138,7 +138,7 @@ fn writes_too_late(page: &Page, next: &Page) {
     page.write("#text", " and late");
 }
 
-/// Holds back what the page sends next: a page that stops between typing and sending.
+/// Holds back what the page sends next, as if the page stopped between typing and sending.
 fn hold_back(page: &Page) {
     page.eval(
         "window.send ??= WebSocket.prototype.send; window.held = [];
@@ -181,7 +181,7 @@ fn a_page_whose_process_stops_loses_the_pen_and_its_late_edit_is_refused() {
     says(&ann, "Bob has the pen.");
     reads(&[&ann, &bob, &cid], "Good, said Bob");
     ann.screenshots("editor-refused");
-    // It may be copied, and put away.
+    // It may be copied, and removed.
     ann.click("#shelf .away");
     assert_eq!(refused(&ann).0, [""; 0]);
     ann.reload();
@@ -239,7 +239,7 @@ fn what_is_typed_into_a_dead_network_is_kept_and_counts_while_the_pen_is_ours() 
     named(&bob, "Bob");
     takes(&ann);
     for (way, word) in [(Way::Both, "one "), (Way::ToPage, "two "), (Way::ToServer, "three ")] {
-        // Nobody waits for the pen: it is hers while she lingers.
+        // Nobody waits for the pen, so it is hers while she lingers.
         proxy.cut(way);
         for letter in word.chars() {
             ann.write("#text", &letter.to_string());
@@ -257,7 +257,7 @@ fn what_is_typed_into_a_dead_network_is_kept_and_counts_while_the_pen_is_ours() 
     reads(&[&ann, &bob], "one two three four five");
     assert_eq!(refused(&ann).0, [""; 0]);
 
-    // With Bob waiting, it passes on, and hers comes too late.
+    // When Bob waits, it passes on, and her edit comes too late.
     asks(&bob);
     proxy.cut(Way::ToServer);
     ann.write("#text", " late");
@@ -283,7 +283,7 @@ fn a_reload_keeps_the_pen_and_a_page_that_is_closed_passes_it_on() {
     reads(&[&ann, &bob, &cid], "before and after");
     assert_eq!(bob.text("#hint"), "You are next.");
 
-    // What is not acknowledged yet survives a reload as well.
+    // What is not acknowledged yet also survives a reload.
     hold_back(&ann);
     ann.write("#text", " all");
     ann.reload();
@@ -366,7 +366,7 @@ fn a_server_that_starts_anew_keeps_the_text_and_refuses_the_pen_of_before() {
     program.restart();
     let_go(&ann);
     ann.eventually("it is told", |page| refused(page).0 == [" late"]);
-    assert!(refused(&ann).1.contains("before the server was started anew"), "{}", refused(&ann).1);
+    assert!(refused(&ann).1.contains("before the server was restarted"), "{}", refused(&ann).1);
     connected(&bob);
     takes(&bob);
     bob.write("#text", " on");
@@ -414,7 +414,7 @@ fn it_leaves_pictures() {
     ann.go_on();
 }
 
-/// Whatever befalls them: at the end all read the same, and in it stands, once and in order, what was typed and taken.
+/// Whatever happens to them, at the end all read the same. It contains what was typed and accepted, once and in order.
 #[test]
 fn after_a_soak_the_text_is_what_was_typed() {
     let folder = tempfile::tempdir().unwrap();
@@ -425,7 +425,8 @@ fn after_a_soak_the_text_is_what_was_typed() {
     let mut soak = Soak::open(&browser, program.address(), "", 3);
     let (mut typed, mut refused) = (0, String::new());
     soak.run(Some(&mut program), |page, index, rng| {
-        // A person does what the page allows: takes away what was refused, asks where one can, writes where one may.
+        // A person does what the page allows: removes what was refused, asks if that is possible, and writes if that is
+        // allowed.
         let script = format!(
             "const text = document.getElementById('text');
              const ask = document.getElementById('ask');
@@ -463,14 +464,14 @@ fn after_a_soak_the_text_is_what_was_typed() {
     };
     let (taken, refused) = (numbers(&text), numbers(&refused));
     println!("{typed} words typed, {} of them taken, {} refused", taken.len(), refused.len());
-    // Whole words, each once, and in the order in which they were typed: one has the pen at a time.
+    // Whole words, each once, in the order in which they were typed, because only one has the pen at a time.
     assert_eq!(text.matches('<').count(), taken.len(), "{text}");
     assert!(taken.is_sorted_by(|one, next| one < next), "{text}");
-    // Nothing is gone: what is not in the text was refused, and is there to be copied. And nothing is both.
+    // Nothing is lost: what is not in the text was refused, and is there to be copied. Nothing is both.
     let mut settled = [&taken[..], &refused].concat();
     settled.sort_unstable();
     let typed: Vec<usize> = (0..typed).collect();
     assert_eq!(settled, typed, "taken: {taken:?}; refused: {refused:?}");
-    // How much of it came too late is the machine's affair, and refusals have tests of their own.
+    // The machine decides how much came too late. Refusals have their own tests.
     assert!(!taken.is_empty(), "{text}");
 }

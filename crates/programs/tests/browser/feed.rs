@@ -1,4 +1,4 @@
-//! The feed: pages and a client of Rust that lose their server in every way there is, and come back without a gap.
+//! The feed: pages and a client in Rust that lose their server in every possible way, and come back without a gap.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -16,10 +16,10 @@ use liveness_testing::Program;
 use liveness_testing::eventually;
 use liveness_testing::raw_peer::{millis, sleep};
 
-/// Found out in six seconds, and nobody is suspect for being on a busy machine; the rest is the page's own affair.
+/// A dead server is found in six seconds, and no page is suspect because the machine is busy. The page decides the rest.
 const QUICK: [&str; 6] = ["--interval", "1s", "--timeout", "5s", "--suspect-after", "3s"];
 
-/// Three pages of it, each a browser of its own, with figures coming in.
+/// Three pages of the feed, each in its own browser, with figures coming in.
 fn three(browser: &Browser, url: &str) -> [Page; 3] {
     let pages = [(); 3].map(|()| browser.page(url));
     for page in &pages {
@@ -43,14 +43,14 @@ fn is_hidden(page: &Page, css: &str) -> bool {
     page.attribute(css, "hidden").is_some()
 }
 
-/// What a page has received, as its hook tells it.
+/// What a page has received, as its hook reports it.
 #[derive(Debug)]
 struct Story {
     /// Epoch and number of each figure, in the order of arrival.
     received: Vec<(String, u64)>,
-    /// Epoch, first and last number of what it was told is lost.
+    /// Epoch, first and last number of what was reported as lost.
     lost: Vec<(String, u64, u64)>,
-    /// Since when it was in which phase, in milliseconds since it was loaded.
+    /// Each phase and when it began, in milliseconds since the page was loaded.
     states: Vec<(u64, String)>,
 }
 
@@ -83,8 +83,8 @@ impl Story {
         self.states.iter().map(|(_, phase)| &**phase).collect()
     }
 
-    /// No figure is missing and none came twice: each is one more than the last of its server, except for what was said to be
-    /// lost. And no server is followed again that was left.
+    /// No figure is missing and none came twice. Each is one more than the last of its server, except for those that were
+    /// reported as lost. A server that was left is never followed again.
     #[track_caller]
     fn is_whole(&self) {
         let epochs = self.epochs();
@@ -105,7 +105,7 @@ impl Story {
     }
 }
 
-/// All of them are whole, and soon as far as the one that is ahead.
+/// All of them have no gap, and soon have as much as the one that is ahead.
 #[track_caller]
 fn all_whole<'a>(pages: impl IntoIterator<Item = &'a Page, IntoIter: Clone>) -> Vec<Story> {
     let pages = pages.into_iter();
@@ -131,7 +131,7 @@ fn a_feed_is_read_by_a_person() {
     page.eventually("it is new", |page| page.text("#age") == "Up to date");
     assert!(page.text("#summary").starts_with("Last minute: lowest "));
     assert!(is_hidden(&page, "#outage"), "there is nothing to say about a connection that stands");
-    // A line is drawn: the accent's colour is on the canvas.
+    // A line is drawn: the canvas has the accent's colour.
     let inked = "const { width, height } = document.getElementById('chart');
         const { data } = document.getElementById('chart').getContext('2d').getImageData(0, 0, width, height);
         return data.filter((byte, index) => index % 4 === 3 && byte === 255).length;";
@@ -147,7 +147,7 @@ fn a_feed_is_read_by_a_person() {
 
 #[test]
 fn a_server_that_is_stopped_is_found_out_by_every_page_and_nothing_is_missed() {
-    // Seconds lie between suspicion and verdict, so that a busy machine hides neither.
+    // Suspicion and verdict are seconds apart, so that a busy machine hides neither.
     let flags = ["--interval", "1s", "--timeout", "8s", "--suspect-after", "1s"];
     let program = Program::start(crate::FEED, &flags);
     let browser = Browser::open();
@@ -158,7 +158,7 @@ fn a_server_that_is_stopped_is_found_out_by_every_page_and_nothing_is_missed() {
     program.freeze();
     for (page, frozen) in pages.iter().zip(frozen) {
         page.eventually("it gives the server up", |page| page.text("#link") == "No connection");
-        // It got no event: its socket is open. Only the silence says so.
+        // It got no event, because its socket is open. Only the silence shows it.
         let why = page.text("#why");
         assert!(why.starts_with("The server has said nothing for "), "{why}");
         let states = Story::of(page).states;
@@ -166,7 +166,7 @@ fn a_server_that_is_stopped_is_found_out_by_every_page_and_nothing_is_missed() {
             let found = states.iter().find(|(at, was)| *at >= frozen && was == phase);
             found.map_or(u64::MAX, |(at, _)| at - frozen)
         };
-        // Not at once: a ping that was on its way may have been asked before. At the latest is the machine's affair.
+        // Not at once: a ping that was on its way may have been sent before. The machine decides how late it may be.
         let (suspect, offline) = (after("suspect"), after("waiting"));
         assert!(suspect < offline && offline > 7000, "{suspect}, {offline}: {states:?}");
     }
@@ -202,7 +202,7 @@ fn a_server_frozen_from_a_page_goes_on_measuring_and_the_figures_are_filled_in()
             page.text("#log").contains("that came meanwhile are filled in")
         });
         let filled: u64 = page.text("#filled").parse().unwrap();
-        // Ten seconds without any, at five a second where the server has the time.
+        // Ten seconds without any figure, at five a second if the server has the time.
         assert!(filled >= 10, "{filled}");
     }
     for story in all_whole(&pages) {
@@ -220,7 +220,7 @@ fn dropped_connections_come_back_by_themselves_or_when_somebody_asks() {
     for page in &pages {
         page.eventually("it has lost the connection", |page| Story::of(page).phases().contains(&"waiting"));
     }
-    // One does not wait, unless its wait is over by now.
+    // One of them does not wait, unless its wait is over by now.
     let phases = pages[1].eval(
         "const phase = () => feed.states.at(-1)[1];
          const before = phase(); document.getElementById('now').click(); return [before, phase()];",
@@ -233,7 +233,8 @@ fn dropped_connections_come_back_by_themselves_or_when_somebody_asks() {
     for story in all_whole(&pages) {
         assert_eq!((story.epochs().len(), story.lost.len()), (1, 0));
     }
-    // The connection was young, so the first wait is 1 to 2 s of backoff and a part of 5 s: a simulated page is held to that.
+    // The connection was young, so the first wait is 1 to 2 s of backoff and a part of 5 s. A test with a simulated page
+    // checks that.
     let others = waits(&Story::of(&pages[0]));
     assert!(others[0] >= millis(900), "{others:?}");
 }
@@ -316,7 +317,7 @@ fn pages_that_sleep_are_loaded_anew_or_stopped_miss_nothing() {
 
 #[test]
 fn what_the_server_has_no_more_is_said_to_be_lost() {
-    // It keeps three seconds, and no page that is connected is behind by as much.
+    // It keeps three seconds, and no connected page is behind by as much.
     let flags = [&QUICK[..], &["--every", "50ms", "--history", "60"]].concat();
     let program = Program::start(crate::FEED, &flags);
     let browser = Browser::open();
@@ -337,7 +338,7 @@ fn what_the_server_has_no_more_is_said_to_be_lost() {
     assert_eq!(stories[1].lost.len(), 0);
 }
 
-/// The client without a page, as a process of its own.
+/// The client without a page, as a process.
 struct Follower {
     child: Child,
     lines: Arc<Mutex<Vec<String>>>,
@@ -381,7 +382,7 @@ impl Follower {
         self.count(what) > 0
     }
 
-    /// How often it has said so.
+    /// How often it has said this.
     fn count(&self, what: &str) -> usize {
         let says = self.says.lock().unwrap_or_else(PoisonError::into_inner);
         says.iter().filter(|line| line.contains(what)).count()
@@ -458,7 +459,7 @@ fn after_a_soak_every_figure_has_come_once_and_in_order() {
     let mut soak = Soak::open(&browser, program.address(), "", 3);
     let mut looks = 0;
     soak.run(Some(&mut program), |page, _, rng| {
-        // A page that has just been loaded anew may have none yet.
+        // A page that has just been reloaded may have no figure yet.
         let story = Story::of(page);
         if !story.received.is_empty() {
             story.is_whole();

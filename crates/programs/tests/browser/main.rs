@@ -1,8 +1,8 @@
-//! The programs with a page, seen through a real browser: several pages of each at once, and what befalls one of them as
-//! the others see it.
+//! The programs with a page, seen through a real browser. Each has several pages at once. What happens to one of them is
+//! seen by the others.
 //!
-//! `cargo test -p liveness-programs --test browser`, where Chromium, its driver and Redis are: on Debian, `apt-get install chromium chromium-driver
-//! redis-server`. Screenshots are left in `target/screenshots`.
+//! Run `cargo test -p liveness-programs --test browser`. It needs Chromium, its driver and Redis: on Debian, `apt-get
+//! install chromium chromium-driver redis-server`. Screenshots are left in `target/screenshots`.
 
 mod browser;
 mod chat;
@@ -20,18 +20,18 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use tokio::runtime::{Builder, Runtime};
 
-/// What the tests' own sockets run on. The tests themselves are plain functions that wait.
+/// The runtime of the tests' own sockets. The tests themselves are plain functions that wait.
 fn runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     RUNTIME.get_or_init(|| Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap())
 }
 
-/// What a server of the tests' own runs on.
+/// The runtime of a server that belongs to the tests.
 fn runtime_of_one() -> Runtime {
     Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
 }
 
-/// Where cargo puts what it builds: these tests are in `TARGET/PROFILE/deps`.
+/// Where cargo puts what it builds. These tests are in `TARGET/PROFILE/deps`.
 fn target() -> PathBuf {
     let tests = std::env::current_exe().unwrap();
     tests.ancestors().nth(3).unwrap_or(Path::new("target")).to_owned()

@@ -1,7 +1,7 @@
-//! What lies between a page and its program: a proxy on loopback that can do what networks do.
+//! The network between a page and its program: a proxy on loopback that can do what networks do.
 //!
-//! While a way is cut, its bytes wait where they are, as TCP keeps them and sends them again: nobody is told anything, and
-//! after [`Proxy::heal`] they arrive. A connection that was [forgotten](Proxy::forget) carries nothing ever again.
+//! While a direction is cut, its bytes wait, as TCP keeps them and sends them again. Nobody is told anything. After
+//! [`Proxy::heal`] they arrive. A connection that was [forgotten](Proxy::forget) never carries anything again.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -27,7 +27,7 @@ pub(crate) enum Way {
 struct Weather {
     cut: Option<Way>,
     delay: Duration,
-    /// How many times all connections of the moment were reset, and forgotten.
+    /// How many times all current connections were reset, and how many times they were forgotten.
     resets: usize,
     forgets: usize,
 }
@@ -38,7 +38,7 @@ impl Weather {
     }
 }
 
-/// A proxy in front of one server. What is new finds the network as it is.
+/// A proxy in front of one server. A new connection finds the network in its current state.
 pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
     weather: watch::Sender<Weather>,
@@ -51,7 +51,7 @@ impl Proxy {
         let listener = runtime().block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
         let task = runtime().spawn(async move {
-            // Ends with the proxy, and its connections with it.
+            // It ends with the proxy, and its connections end with it.
             let mut connections = JoinSet::new();
             while let Ok((page, _)) = listener.accept().await {
                 connections.spawn(connection(page, server, seen.clone()));
@@ -66,22 +66,23 @@ impl Proxy {
         format!("http://{}/", self.address)
     }
 
-    /// From now on no byte gets through, in this way or in both; every connection stays open.
+    /// From now on no byte gets through, in this direction or in both. Every connection stays open.
     pub(crate) fn cut(&self, way: Way) {
         self.weather.send_modify(|weather| weather.cut = Some(way));
     }
 
-    /// Each byte takes so much longer, each way.
+    /// Each byte takes this much longer, in each direction.
     pub(crate) fn slow(&self, delay: Duration) {
         self.weather.send_modify(|weather| weather.delay = delay);
     }
 
-    /// Ends every connection there is by a reset, on both sides.
+    /// Ends every open connection with a reset, on both sides.
     pub(crate) fn reset(&self) {
         self.weather.send_modify(|weather| weather.resets += 1);
     }
 
-    /// Forgets every connection there is, as a router does that was switched off and on: they stay open, and dead.
+    /// Forgets every open connection, like a router that was switched off and on. The connections stay open, but are
+    /// dead.
     pub(crate) fn forget(&self) {
         self.weather.send_modify(|weather| weather.forgets += 1);
     }
@@ -103,7 +104,7 @@ impl Drop for Proxy {
 
 async fn connection(page: TcpStream, server: SocketAddr, mut weather: watch::Receiver<Weather>) {
     let born = *weather.borrow();
-    // A client that dials through a cut waits, as for the answer to a lost SYN.
+    // A client that dials through a cut waits, as if its SYN were lost.
     let _ = weather.wait_for(|now| now.cut.is_none() || now.resets != born.resets).await;
     let Ok(server) = TcpStream::connect(server).await else {
         let _ = page.set_zero_linger();
@@ -120,20 +121,20 @@ async fn connection(page: TcpStream, server: SocketAddr, mut weather: watch::Rec
     if relayed {
         return;
     }
-    // Forgotten: both stay open and nobody reads them, until a reset.
+    // Forgotten: both sides stay open and nobody reads them, until a reset.
     changed(fate, move |now| now.resets != born.resets).await;
     let _ = page.set_zero_linger();
     let _ = server.set_zero_linger();
 }
 
-/// Waits until the weather is so, or for ever.
+/// Waits until the network is in this state, perhaps for ever.
 async fn changed(mut weather: watch::Receiver<Weather>, so: impl Fn(&Weather) -> bool) {
     if weather.wait_for(so).await.is_err() {
         std::future::pending::<()>().await;
     }
 }
 
-/// Carries both ways until both have ended, or one has failed.
+/// Carries both directions until both have ended, or one has failed.
 async fn relay(page: &mut TcpStream, server: &mut TcpStream, weather: &watch::Receiver<Weather>) {
     let (from_page, to_page) = page.split();
     let (from_server, to_server) = server.split();
@@ -155,7 +156,7 @@ async fn carry(
         loop {
             let length = from.read(&mut buffer).await?;
             let due = Instant::now() + departing.borrow().delay;
-            // An empty one is the end, which takes its time too.
+            // An empty one is the end, which also takes its time.
             if send.send((due, buffer[..length].to_vec())).await.is_err() || length == 0 {
                 return Ok(());
             }

@@ -1,4 +1,4 @@
-//! Each tool, proved on a page of the tests' own.
+//! Each tool of these tests, tried on a page that belongs to the tests.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -13,14 +13,15 @@ use liveness_testing::Program;
 use liveness_testing::eventually;
 use liveness_testing::raw_peer::{PATIENCE, millis, sleep};
 
-/// Timing for a test: found out in five and a half seconds, and nobody is suspect for being on a busy machine.
+/// Timing for a test: a dead page is found in five and a half seconds, and no page is suspect because the machine is
+/// busy.
 const QUICK: [&str; 6] = ["--interval", "500ms", "--timeout", "5s", "--suspect-after", "3s"];
 const FOUND_OUT: Duration = millis(5500);
 
-/// What the server is told where a page is closed or left: RFC 6455 7.4.1.
+/// The code that the server gets when a page is closed or left: RFC 6455 7.4.1.
 const GOING_AWAY: Action = Action::MarkOffline(Reason::PeerClosed(Some(1001)));
 
-/// The answer to a GET with these further lines of a request.
+/// The response to a GET with these additional lines in the request.
 fn get(stage: &Stage, path: &str, lines: &str) -> String {
     let mut stream = TcpStream::connect(stage.address).unwrap();
     let host = stage.address;
@@ -100,7 +101,7 @@ fn words_and_edges_stand_out_as_wcag_asks_in_light_and_dark() {
         let (light, dark) = value.split_once(", ").unwrap();
         [light, dark]
     };
-    // 1.4.3 asks 4.5 of text, 1.4.11 asks 3 of the edges of controls.
+    // 1.4.3 asks for 4.5 for text. 1.4.11 asks for 3 for the edges of controls.
     let words = ["ink", "soft", "accent", "online", "suspect", "offline", "connecting"];
     for (name, least) in words.map(|name| (name, 4.5)).into_iter().chain([("edge", 3.0)]) {
         for ground in ["paper", "card", "well"] {
@@ -153,7 +154,7 @@ fn a_page_is_read_and_used_as_by_a_person() {
     page.eval("localStorage.name = 'Ada';");
     assert_eq!(tab.eval("return localStorage.name;"), "Ada");
     ticks(&page);
-    // A tab that nobody looks at runs on.
+    // A hidden tab goes on running.
     ticks(&tab);
     let other = browser.page(stage.url());
     assert_eq!(other.eval("return localStorage.name ?? 'nobody';"), "nobody");
@@ -203,8 +204,8 @@ fn two_pages(stage: &Stage, browser: &Browser) -> [Page; 2] {
     pages
 }
 
-/// What no ping finds out: a page that stands still. Its browser answers pings in its name all the same, and only what the
-/// page itself says proves that somebody is there. On waking it finds its socket closed, and dials again.
+/// What no ping finds: a page that stands still. Its browser still answers pings for it. Only what the page itself sends
+/// proves that somebody is there. On waking it finds its socket closed, and dials again.
 #[test]
 fn a_page_frozen_by_its_browser_stands_still_and_its_browser_answers_pings() {
     let stage = Stage::start(&QUICK);
@@ -212,7 +213,7 @@ fn a_page_frozen_by_its_browser_stands_still_and_its_browser_answers_pings() {
     let [frozen, other] = two_pages(&stage, &browser);
 
     frozen.freeze();
-    // It takes effect when the task that runs is over.
+    // It takes effect when the current task is over.
     let stands = |page: &Page| (number(page, "#ticks"), number(page, "#beats"));
     frozen.eventually("it stands still", |page| {
         let before = stands(page);
@@ -222,7 +223,7 @@ fn a_page_frozen_by_its_browser_stands_still_and_its_browser_answers_pings() {
     let before = stands(&frozen);
     sleep(FOUND_OUT + millis(1000));
     assert_eq!(stands(&frozen), before);
-    // The other page runs on.
+    // The other page goes on running.
     ticks(&other);
     assert_eq!(stage.lives(), [[Action::MarkOnline], [Action::MarkOnline]]);
     assert_eq!(frozen.text("#link"), "Connected");
@@ -234,7 +235,7 @@ fn a_page_frozen_by_its_browser_stands_still_and_its_browser_answers_pings() {
     assert_eq!(lives.iter().filter(|life| life.contains(&GOING_AWAY)).count(), 1, "{lives:?}");
 }
 
-/// The same, and here the socket outlives it.
+/// The same, but here the socket survives.
 #[test]
 fn a_page_whose_process_is_stopped_stands_still_and_its_browser_answers_pings() {
     let stage = Stage::start(&QUICK);
@@ -250,12 +251,12 @@ fn a_page_whose_process_is_stopped_stands_still_and_its_browser_answers_pings() 
     stopped.stop();
     let stopped_for = FOUND_OUT + millis(1000);
     sleep(stopped_for);
-    // The other page runs on.
+    // The other page goes on running.
     ticks(&other);
     assert_eq!(stage.lives(), [[Action::MarkOnline], [Action::MarkOnline]]);
 
     stopped.go_on();
-    // It ticks 20 times a second, and what was due meanwhile, a hundred times and more, is not made up for.
+    // It ticks 20 times a second. More than a hundred ticks were due meanwhile, and they are not made up for.
     let (ticks_now, now) = ticks_and_time(&stopped);
     let awake = (now - since) / 1000.0 - stopped_for.as_secs_f64();
     assert!(ticks_now - ticked < awake * 20.0 + 40.0, "{ticked}, {ticks_now} after {awake} s awake");
@@ -290,7 +291,7 @@ fn a_cut_is_noticed_by_the_server_and_by_no_event_of_the_page() {
         page.eventually("it dials again", |page| {
             number(page, "#beats") > 3 && page.text("#link") == "Connected"
         });
-        eventually("it is online anew", || {
+        eventually("it is online again", || {
             stage.lives().get(1).is_some_and(|life| life.starts_with(&[Action::MarkOnline]))
         });
     }
@@ -298,7 +299,7 @@ fn a_cut_is_noticed_by_the_server_and_by_no_event_of_the_page() {
 
 #[test]
 fn what_a_short_cut_held_back_arrives() {
-    // However long the browser's driver takes, it is short.
+    // It is short, however long the browser's driver takes.
     let stage = Stage::start(&["--timeout", "60s"]);
     let proxy = Proxy::start(stage.address);
     let browser = Browser::open();
@@ -339,7 +340,7 @@ fn a_forgotten_connection_stays_dead_and_a_new_one_lives() {
     });
     proxy.heal();
     sleep(millis(300));
-    assert_eq!(page.text("#link"), "Connected", "nobody tells it, ever");
+    assert_eq!(page.text("#link"), "Connected", "nobody ever tells it");
     assert_eq!(stage.lives()[1], [Action::MarkOnline]);
     assert_eq!(second.text("#link"), "Connected");
     page.reload();

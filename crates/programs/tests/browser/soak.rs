@@ -1,6 +1,6 @@
-//! A changing network: for as long as `LIVENESS_SOAK` says (in seconds; ten minutes are 600), one thing after another befalls
-//! the pages of a program, in an order drawn from `LIVENESS_SOAK_SEED`, while people go on using them. Afterwards all is well
-//! again, and the test that asked for it checks what is left.
+//! A changing network. As long as `LIVENESS_SOAK` says (in seconds; ten minutes are 600), one thing after another happens
+//! to the pages of a program, in an order that is drawn from `LIVENESS_SOAK_SEED`, while people go on using them.
+//! Afterwards everything works again, and the test that called this checks what is left.
 //!
 //! ```text
 //! let mut soak = Soak::open(&browser, &program, "", 3);
@@ -8,7 +8,7 @@
 //! soak.pages()[0].eventually("everybody is here", |page| page.texts(".people .name").len() == 3);
 //! ```
 //!
-//! A test that fails prints its seed and the life of it.
+//! A test that fails prints its seed and what happened.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -32,7 +32,7 @@ fn between(rng: &mut Rng, least: Duration, most: Duration) -> Duration {
     least + rng.duration(most - least)
 }
 
-/// What can befall one page, or the program.
+/// What can happen to one page, or to the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Trouble {
     /// The browser freezes the tab.
@@ -45,15 +45,15 @@ enum Trouble {
     HalfCut,
     /// The network is slow.
     Slow,
-    /// The connection is dead and nobody is told.
+    /// The connection is dead, and nobody is told.
     Forget,
     /// The connection is reset.
     Reset,
-    /// The page is loaded anew.
+    /// The page is reloaded.
     Reload,
     /// The program is stopped for a while.
     Halt,
-    /// The program is killed and started anew.
+    /// The program is killed and started again.
     Restart,
 }
 
@@ -71,7 +71,7 @@ impl Trouble {
     const OF_THE_PROGRAM: [Self; 2] = [Self::Halt, Self::Restart];
 }
 
-/// A page behind a network of its own, and what it suffers from until when.
+/// A page behind its own network, and its current trouble with its start and its end.
 struct Link {
     page: Page,
     proxy: Proxy,
@@ -89,7 +89,7 @@ impl Link {
             Trouble::Forget => self.proxy.forget(),
             Trouble::Reset => self.proxy.reset(),
             Trouble::Reload => drop(self.page.reload()),
-            Trouble::Halt | Trouble::Restart => unreachable!("these befall the program"),
+            Trouble::Halt | Trouble::Restart => unreachable!("these happen to the program"),
         }
         self.trouble = Some((trouble, until));
     }
@@ -102,13 +102,13 @@ impl Link {
         }
     }
 
-    /// Whether its user could use it: one that stands still takes no keys.
+    /// Whether its user could use it. A page that stands still takes no keys.
     fn is_awake(&self) -> bool {
         !matches!(self.trouble, Some((Trouble::Freeze | Trouble::Stop, _)))
     }
 }
 
-/// Some pages of one program, and what is to befall them.
+/// Some pages of one program, and what will happen to them.
 pub(crate) struct Soak {
     rng: Rng,
     duration: Duration,
@@ -118,7 +118,7 @@ pub(crate) struct Soak {
 }
 
 impl Soak {
-    /// Opens so many pages, each in a browser of its own and behind a network of its own; `path` goes behind the address.
+    /// Opens this many pages, each in its own browser and behind its own network. `path` is added to the address.
     #[track_caller]
     pub(crate) fn open(browser: &Browser, server: SocketAddr, path: &str, pages: usize) -> Self {
         let asked = |name: &str, usual: u64| match std::env::var(name) {
@@ -145,8 +145,8 @@ impl Soak {
         self.links.iter().map(|link| &link.page).collect()
     }
 
-    /// Lets one thing after another happen until the time is up, then ends every trouble. The program is halted and
-    /// restarted too where it is given. Between the troubles `act` uses a page that is awake, though its network may be bad.
+    /// Lets one thing after another happen until the time is up, then ends every trouble. If the program is given, it is
+    /// halted and restarted too. In between, `act` uses a page that is awake, although its network may be bad.
     #[track_caller]
     pub(crate) fn run(
         &mut self,
@@ -182,7 +182,7 @@ impl Soak {
         self.happened.values().sum()
     }
 
-    /// Ends what is over by now.
+    /// Ends every trouble whose time is over.
     fn recover(&mut self, now: Timestamp, program: Option<&Program>) {
         for link in &mut self.links {
             if link.trouble.is_some_and(|(_, until)| until <= now) {
@@ -218,7 +218,7 @@ impl Soak {
         } else if !well.is_empty() {
             let index = pick(&mut self.rng, &well);
             let trouble = pick(&mut self.rng, &Trouble::OF_A_PAGE);
-            // A page that cannot be loaded is another page: the browser's own, that says so.
+            // If the page cannot be loaded, the browser shows its own error page instead.
             if trouble == Trouble::Reload && self.halted.is_some() {
                 return;
             }
@@ -243,7 +243,7 @@ fn the_stage_is_as_it_should_be_after_a_changing_network() {
         page.eventually("it is connected", |page| page.text("#link") == "Connected");
         let heard = format!("The server has heard: {index} is there");
         page.eventually("it is heard", |page| {
-            // Again and again: what is said before a link is found dead is lost.
+            // Say it again and again, because what is sent before a link is found dead is lost.
             page.clear("#words").write("#words", &format!("{index} is there")).click("#say button");
             page.text("#heard") == heard
         });

@@ -1,4 +1,4 @@
-//! A thousand people at the nodes: each a real WebSocket that chats, asks for the pen, and writes while it has it.
+//! A thousand people at the nodes. Each is a real WebSocket that chats, asks for the pen, and writes while it has it.
 //!
 //! What they saw is in the `Ledger`: who is connected where, which edits were acknowledged, and when each was sent.
 
@@ -26,7 +26,7 @@ pub(crate) struct Written {
     pub(crate) user: String,
     pub(crate) key: String,
     pub(crate) token: u64,
-    /// When it was sent first, and when it was acknowledged.
+    /// When it was first sent, and when it was acknowledged.
     pub(crate) sent: Timestamp,
     pub(crate) acknowledged: Timestamp,
 }
@@ -36,7 +36,7 @@ pub(crate) struct Ledger {
     /// The nodes that each user is connected to.
     pub(crate) here: BTreeMap<String, BTreeSet<usize>>,
     pub(crate) written: Vec<Written>,
-    /// Edits that were refused, and of which no answer was lost before.
+    /// Edits that were refused, and for which no answer was lost before.
     pub(crate) refused: BTreeMap<String, String>,
     pub(crate) lost: usize,
     pub(crate) lines: usize,
@@ -46,15 +46,15 @@ pub(crate) struct Crowd {
     pub(crate) clock: Clock,
     ledger: Mutex<Ledger>,
     addresses: Vec<SocketAddr>,
-    /// Where a user may go, and whether anybody still acts.
+    /// Where users may go, and whether they still act.
     doors: Mutex<Doors>,
-    /// So many dial at once.
+    /// How many may dial at once.
     dials: Semaphore,
 }
 
 struct Doors {
     open: BTreeSet<usize>,
-    /// Who loses a connection comes back elsewhere; or one in so many times, stays away until they may return.
+    /// A user who loses a connection comes back elsewhere. One in so many stays away until they may return.
     stay_away: u64,
     may_return: bool,
     quiet: bool,
@@ -80,7 +80,7 @@ impl Crowd {
         self.doors.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// This node takes nobody, or takes people again.
+    /// Whether this node accepts people.
     pub(crate) fn door(&self, node: usize, open: bool) {
         let mut doors = self.doors();
         if open {
@@ -90,17 +90,17 @@ impl Crowd {
         };
     }
 
-    /// Whether those who stay away come back now.
+    /// Whether users who stay away come back now.
     pub(crate) fn may_return(&self, may: bool) {
         self.doors().may_return = may;
     }
 
-    /// Nobody says or wants anything any more.
+    /// Nobody says or asks for anything any more.
     pub(crate) fn be_quiet(&self) {
         self.doors().quiet = true;
     }
 
-    /// Starts so many people, each on a task of its own.
+    /// Starts this many people, each in their own task.
     pub(crate) fn come(self: &Arc<Self>, people: usize, rng: &mut Rng) {
         for number in 0..people {
             let person = Person {
@@ -126,9 +126,9 @@ struct Edit {
     key: String,
     token: u64,
     sent: Timestamp,
-    /// An answer was lost: whatever is said of it later, it may be written.
+    /// An answer was lost. So the edit may be written, whatever is said about it later.
     doubtful: bool,
-    /// It was refused for now, or the answer was lost: send the same again.
+    /// It was refused for now, or the answer was lost. Send the same again.
     again: bool,
 }
 
@@ -136,7 +136,7 @@ struct Edit {
 struct Stay {
     socket: Socket,
     edit: Option<Edit>,
-    /// The pen's token, and how many edits are still to be written under it.
+    /// The pen's token, and how many edits are still to write with it.
     pen: Option<(u64, u64)>,
 }
 
@@ -163,7 +163,7 @@ impl Person {
         }
     }
 
-    /// Until the node knows who it is.
+    /// Waits until the node knows who it is.
     async fn dial(&mut self, node: usize) -> Option<Socket> {
         let address = self.crowd.addresses[node];
         let (mut socket, _) = connect_async(format!("ws://{address}/live")).await.ok()?;
@@ -183,7 +183,7 @@ impl Person {
         let mut stay = Stay { socket, edit: None, pen: None };
         let mut due = Instant::now() + self.pause();
         loop {
-            // What was read of a message stays in the socket when the time is over first.
+            // If the time is over first, the part of a message that was read stays in the socket.
             let went_on = match timeout_at(due, stay.socket.next()).await {
                 Ok(Some(Ok(Message::Text(text)))) if text.starts_with('{') => {
                     self.hear(&mut stay, &serde_json::from_str(&text).unwrap()).await
@@ -197,7 +197,7 @@ impl Person {
             }
             due = match &stay.pen {
                 _ if stay.edit.is_some() => Instant::now() + Duration::from_millis(100),
-                // One edit after the other: whatever happens, one is on its way.
+                // One edit after the other: at most one is on its way.
                 Some(_) => Instant::now(),
                 None => due.max(Instant::now()) + self.pause(),
             };
@@ -214,7 +214,7 @@ impl Person {
         Duration::from_millis(500) + self.rng.duration(Duration::from_secs(30))
     }
 
-    /// False: the connection is over.
+    /// False if the connection is over.
     async fn act(&mut self, stay: &mut Stay) -> bool {
         let quiet = self.crowd.doors().quiet;
         if let Some(edit) = &mut stay.edit {
@@ -228,7 +228,7 @@ impl Person {
             Some((token, left)) if left == 0 || quiet => {
                 stay.pen = None;
                 let gave = stay.say(&json!({ "type": "give" })).await;
-                // Some write on, although it is another's by then.
+                // Some go on writing, although the pen is somebody else's by then.
                 if gave && !quiet && self.rng.one_in(3) { self.write(stay, token).await } else { gave }
             }
             Some((token, left)) => {
@@ -289,7 +289,7 @@ impl Person {
                         stay.pen = stay.pen.filter(|(token, _)| *token > edit.token);
                         stay.edit = None;
                     }
-                    // Not now.
+                    // Refused for now.
                     "unknown" | "expired" | "busy" | "absent" | "frozen" => edit.again = true,
                     other => panic!("refused: {other}"),
                 }

@@ -1,6 +1,8 @@
-//! Three nodes as processes, a real Redis, and a thousand people: a node is killed, a node is stopped, Redis is killed.
+//! Three nodes as processes, a real Redis, and a thousand people. A node is killed, a node is stopped, and Redis is
+//! killed.
 //!
-//! A seed decides who, when and what: `CLUSTER_SEED=7 CLUSTER_SEEDS=10 cargo test --release -p liveness-programs --test cluster faults`.
+//! A seed decides who, when and what: `CLUSTER_SEED=7 CLUSTER_SEEDS=10 cargo test --release -p liveness-programs --test
+//! cluster faults`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -25,7 +27,7 @@ use liveness_testing::raw_peer::PATIENCE;
 
 use crate::connect;
 
-/// A busy machine does not beat late by the whole of `ttl`, nor come back to Redis late by the whole of `linger`.
+/// A busy machine does not delay a beat by the whole of `ttl`, nor the way back to Redis by the whole of `linger`.
 const SETTINGS: Settings = Settings {
     ttl: Duration::from_millis(4000),
     beat: Duration::from_millis(400),
@@ -81,7 +83,7 @@ impl Stage {
         usize::try_from(self.rng.below(NODES as u64)).unwrap()
     }
 
-    /// Half of the time it is the holder's.
+    /// Half of the time it is the holder's node.
     async fn victim(&mut self) -> usize {
         let any = self.pick();
         let Some(shown) = look(self.nodes[any].address()).await else { return any };
@@ -95,15 +97,15 @@ impl Stage {
         sleep(Duration::from_millis(least) + more).await;
     }
 
-    /// Waits until each of these nodes shows what is so, and says how long it took. Simulated clusters are held to the bound; here it
-    /// is the machine's affair, and what has not come by `PATIENCE` never will.
+    /// Waits until each of these nodes shows the truth, and says how long it took. Simulated clusters check the bound.
+    /// Here the machine decides, and what has not come by `PATIENCE` never will.
     async fn agree(&self, what: &str, nodes: &[usize], bound: Duration, so: impl Fn(&Ledger) -> Here) {
         let start = self.clock.now();
         loop {
             let mut wrong = Vec::new();
             for node in nodes {
                 let shown = look(self.nodes[*node].address()).await;
-                // As it is now: people come and go meanwhile.
+                // The truth at this moment, because people come and go meanwhile.
                 let here = so(&self.crowd.ledger());
                 wrong.extend(differences(*node, shown.as_ref(), &here));
             }
@@ -124,7 +126,7 @@ impl Stage {
         }
     }
 
-    /// SIGKILL. Half of its people come back elsewhere, half stay away.
+    /// SIGKILL. Half of its people come back elsewhere, and half stay away.
     async fn kill_a_node(&mut self) {
         let dead = self.victim().await;
         self.crowd.door(dead, false);
@@ -135,13 +137,13 @@ impl Stage {
         self.crowd.door(dead, true);
         self.crowd.may_return(true);
         let all: Vec<usize> = (0..NODES).collect();
-        // Nobody must have been here all the time; only those who are, shown right.
+        // Nobody must have been here all the time. But everybody who is here must be shown.
         self.full_house().await;
         self.agree("it is back, and so are they", &all, SETTINGS.bound(), everybody).await;
         self.crowd.may_return(false);
     }
 
-    /// Until something has been written that could have been lost, and by some. However slow the machine is, it goes on.
+    /// Waits until some users have written something that could be lost. It goes on, however slow the machine is.
     async fn enough(&self) {
         let (mut before, mut start) = ((0, 0), self.clock.now());
         loop {
@@ -172,7 +174,7 @@ impl Stage {
         }
     }
 
-    /// SIGSTOP until its people have left, then SIGCONT: they were there all the time.
+    /// SIGSTOP until its people have left, then SIGCONT. They were there all the time.
     async fn stop_a_node(&mut self) {
         let stopped = self.victim().await;
         self.crowd.door(stopped, false);
@@ -197,7 +199,7 @@ impl Stage {
         assert_ne!(before, after, "it is another life");
     }
 
-    /// SIGKILL, and anew with what it had written.
+    /// SIGKILL. Then it starts again with what it had written.
     async fn kill_redis(&mut self) {
         let before = self.newest().await;
         self.redis.kill();
@@ -206,14 +208,14 @@ impl Stage {
             let shown = self.at_a_loss(node).await;
             assert!(shown.pen.is_null(), "seed {}: nothing can be known", self.seed);
             assert!(shown.people.values().all(|(status, at)| {
-                // Only the users at this node are known of.
+                // A node now knows only its own users.
                 status == "unknown" || at.contains(&shown.node)
             }));
         }
         self.redis.restart().unwrap();
         let all: Vec<usize> = (0..NODES).collect();
         self.agree("Redis was killed, and is back", &all, LONGEST_REDIAL, everybody).await;
-        // And as long again as it would take to leave.
+        // Then as long again as leaving would take.
         sleep(SETTINGS.linger + SETTINGS.beat).await;
         let left = self.left_after(before).await;
         assert!(
@@ -224,7 +226,7 @@ impl Stage {
         );
     }
 
-    /// What a node shows once it has noticed that nothing can be known.
+    /// What a node shows when it has noticed that it cannot know about the others.
     async fn at_a_loss(&self, node: &Program) -> Shown {
         let start = self.clock.now();
         loop {
@@ -268,7 +270,7 @@ struct Shown {
     people: BTreeMap<String, (String, BTreeSet<usize>)>,
 }
 
-/// What a node shows; `None`: it does not answer.
+/// What a node shows; `None` if it does not answer.
 async fn look(address: SocketAddr) -> Option<Shown> {
     let mut stream = TcpStream::connect(address).await.ok()?;
     stream.write_all(b"GET /state HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n").await.ok()?;
@@ -309,11 +311,11 @@ fn differences(node: usize, shown: Option<&Shown>, here: &Here) -> Vec<String> {
     wrong.collect()
 }
 
-/// What was acknowledged is there, once, in the order of the tokens, each of them one holder's.
+/// Everything that was acknowledged is there, once, in the order of the tokens. Each token belongs to one holder.
 async fn judge(stage: &Stage) {
     let client = Client::open(stage.redis.url()).unwrap();
     let (_, mut log) = Store::dial(&client, SETTINGS).await.unwrap();
-    // Before the text: what is acknowledged meanwhile need not be in it.
+    // Read before the text, because what is acknowledged meanwhile need not be in it.
     let ledger = stage.crowd.ledger().clone();
     let text = log.text().await.unwrap();
     let seed = stage.seed;
@@ -333,7 +335,7 @@ async fn judge(stage: &Stage) {
         let holder = holders.entry(line.token).or_insert_with(|| line.user.clone());
         assert_eq!(*holder, line.user, "seed {seed}: two hold token {newest}");
     }
-    // Nothing that was sent when a newer pen had already written was carried out.
+    // No edit was carried out that was sent when a newer holder had already written.
     let mut acknowledged = ledger.written.clone();
     acknowledged.sort_by_key(|written| written.acknowledged);
     let mut newer = BTreeMap::new();
@@ -363,7 +365,7 @@ async fn live(seed: u64) {
     stage.full_house().await;
     let all: Vec<usize> = (0..NODES).collect();
     stage.agree("a thousand came", &all, SETTINGS.bound(), everybody).await;
-    // Each order comes in six seeds.
+    // Each order of the faults comes once in six seeds.
     let orders = [[0, 1, 2], [1, 2, 0], [2, 0, 1], [0, 2, 1], [2, 1, 0], [1, 0, 2]];
     for fault in orders[usize::try_from(seed % 6).unwrap()] {
         stage.rest(1000, 3000).await;

@@ -1,4 +1,4 @@
-//! What holds in every life of a cluster, on the simulated clock.
+//! What holds in every life of a cluster, with a simulated clock.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -23,7 +23,7 @@ fn user(number: usize) -> User {
     User::from(format!("user-{number}"))
 }
 
-/// Three nodes, and so many users spread over them.
+/// Three nodes, and this many users spread over them.
 fn settled(seed: u64, users: usize) -> World {
     let mut world = World::new(seed, 3);
     world.run_for(secs(1));
@@ -41,7 +41,7 @@ fn people(state: &State) -> BTreeMap<User, BTreeSet<String>> {
     state.people.iter().map(|person| (person.user.clone(), names(&person.at))).collect()
 }
 
-/// Every node knows who is here and where, and that they are online; and all say the same of the pen.
+/// Every node knows who is here and where, and that they are online. All nodes say the same about the pen.
 #[track_caller]
 fn agree(world: &World) {
     let pens: Vec<_> = world.states().map(|state| state.pen).collect();
@@ -119,7 +119,7 @@ fn a_node_that_was_stopped_says_what_it_does_not_know_and_claims_anew() {
         assert!(here.is_subset(&gone) && here.len() < 12, "those of the stopped node have left");
     }
     world.go_on(0);
-    // It has not heard from Redis yet, and by its own clock it is believed no more.
+    // It has not heard from Redis yet. By its own clock it is not believed any more.
     let state = world.places[0].node.as_ref().unwrap().state();
     assert!(!state.known && state.pen.is_none());
     for person in &state.people {
@@ -139,7 +139,7 @@ fn a_node_that_goes_on_and_reads_slowly_does_not_say_that_it_knows_what_was_befo
     assert!(known > 0, "it never knew");
 }
 
-/// How often it was looked at when it said that it knew.
+/// How often a node was checked while it said that it knew.
 fn goes_on_and_reads_slowly(seed: u64) -> u32 {
     let mut world = settled(seed, 12);
     world.stop(0);
@@ -171,7 +171,7 @@ fn a_holder_who_is_heard_of_again_writes_at_once() {
     world.run_for(secs(1));
     let (token, page) = (world.tokens[&user(0)], world.pages[&conn].clone());
     world.mark(&page, conn, Status::Suspect);
-    // That they are suspect is on its way, and before it is answered they are not, and write.
+    // Their suspicion is on its way. Until it arrives they still count as online, and write.
     world.mark(&page, conn, Status::Online);
     world.say(conn, Said::Write { token, key: "k".to_owned(), text: "t".to_owned() });
     world.run_for(secs(1));
@@ -290,12 +290,12 @@ fn an_edit_whose_answer_is_lost_is_written_once_however_often_it_is_sent() {
     assert!(lost > 0, "the case worth seeing did not happen");
 }
 
-/// One life with whatever may befall a cluster, and what holds in the end.
+/// One life with everything that may happen to a cluster, and what holds at the end.
 struct Life {
     world: World,
     users: usize,
     keys: u64,
-    /// Edits whose answer was lost: sent again where their page still is.
+    /// Edits whose answer was lost. They are sent again if their page is still there.
     again: Vec<(Conn, Said)>,
 }
 
@@ -322,7 +322,7 @@ impl Life {
         }
     }
 
-    /// Somebody does something.
+    /// A random user does something.
     fn act(&mut self) {
         let world = &mut self.world;
         let awake: Vec<Conn> = world
@@ -344,14 +344,14 @@ impl Life {
             5 if world.rng.one_in(3) => world.say(conn, Said::Give),
             6 if !self.again.is_empty() => {
                 let (conn, said) = self.again.swap_remove(0);
-                // While an answer is awaited, nobody asks again.
+                // While an answer is on its way, nobody asks again.
                 let Said::Write { key, .. } = &said else { return };
                 if world.edits[key] != Outcome::Silence {
                     world.say(conn, said);
                 }
             }
             _ => {
-                // Of those who were told a token: most of them hold it.
+                // A user who was told a token. Most of them still hold it.
                 let holder = world.model.holder();
                 let held = |page: &Conn| Some(&world.pages[page].user) == holder.as_ref();
                 let conn = awake.iter().copied().find(|conn| held(conn)).unwrap_or(conn);
@@ -381,7 +381,7 @@ impl Life {
         for (conn, page) in pages {
             world.mark(&page, conn, Status::Online);
         }
-        // A dial into nothing, at worst, and then all that a death takes.
+        // At worst a dial that gets no answer, and then everything that a death takes.
         world.run_for(SETTINGS.patience() + SETTINGS.bound_after_redis() + 10 * SLOWEST);
     }
 }

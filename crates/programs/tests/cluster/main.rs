@@ -1,7 +1,8 @@
-//! Several nodes and one truth: the rules in Redis beside the crate's own machines, simulated clusters, and real ones under
-//! a thousand people while their nodes are killed and stopped, and Redis with them.
+//! Tests of the cluster: the rules in Redis compared with the crate's own machines, simulated clusters, and real clusters
+//! with a thousand people, whose nodes and Redis are killed and stopped.
 //!
-//! `cargo test -p liveness-programs --test cluster`, where there is a `redis-server`: on Debian, `apt-get install redis-server`.
+//! Run `cargo test -p liveness-programs --test cluster`. It needs `redis-server`: on Debian, `apt-get install
+//! redis-server`.
 
 mod crowd;
 mod faults;
@@ -16,7 +17,7 @@ use liveness_testing::raw_peer::PATIENCE;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client};
 
-/// To a Redis, beside the nodes. By itself the client gives an answer half a second.
+/// A connection to Redis, beside those of the nodes. By default the client waits half a second for an answer.
 async fn connect(client: &Client) -> MultiplexedConnection {
     let config = AsyncConnectionConfig::new();
     let config = config.set_response_timeout(Some(PATIENCE)).set_connection_timeout(Some(PATIENCE));

@@ -1,7 +1,7 @@
 //! The rules in memory: the crate's `Presence` and `Lease` over what the nodes claim.
 //!
-//! A user's connections are here the claims of the nodes. What `rules.lua` does with hashes and sorted sets, must come to
-//! what these two machines do.
+//! A user's connections are here the claims of the nodes. `rules.lua` does it with hashes and sorted sets, and must get
+//! the same results as these two machines.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -15,7 +15,7 @@ use liveness_programs::cluster::store::{
     Claims, Edit, Incarnation, LINES, Line, News, Op, Pen, Picture, Refused, Reply, User,
 };
 
-/// So many of those who wait are named.
+/// How many users of the queue are named.
 const NAMED: usize = 10;
 
 struct Node {
@@ -32,7 +32,7 @@ pub(crate) struct Model {
     nodes: BTreeMap<Incarnation, Node>,
     people: Presence<User, (Incarnation, User)>,
     pen: Lease<User>,
-    /// Of the edits under the newest token.
+    /// The edits with the newest token.
     keys: BTreeSet<String>,
     shown: Option<Pen>,
     touched: BTreeSet<User>,
@@ -47,7 +47,7 @@ impl Model {
             now: Timestamp::ZERO,
             incs: 0,
             nodes: BTreeMap::new(),
-            // The script has no timer and looks only when it is asked. `linger_anew` is its own mercy.
+            // The script has no timer and looks only when it is asked. `linger_anew` is its own way to forgive that.
             people: Presence::with_linger(settings.linger).stall_tolerance(Duration::MAX),
             pen: Lease::new(settings.grace).stall_tolerance(Duration::MAX),
             keys: BTreeSet::new(),
@@ -76,7 +76,7 @@ impl Model {
         reply
     }
 
-    /// Entries from the one after this number on, with their numbers.
+    /// The entries after this number, with their numbers.
     pub(crate) fn news(&self, after: u64) -> impl Iterator<Item = (u64, &News)> {
         (1..).zip(&self.log).skip(usize::try_from(after).unwrap_or(usize::MAX))
     }
@@ -104,7 +104,7 @@ impl Model {
         let shown: Vec<User> = self.people.iter().map(|(user, _)| user.clone()).collect();
         for user in shown {
             if self.people.connections(&user).next().is_none() {
-                // Nobody's life has the number 0: here and gone again at once.
+                // No life has the number 0. So the user comes and goes at once.
                 let connection = (Incarnation(0), user.clone());
                 self.people.connect(connection.clone(), user, self.now);
                 self.people.set_status(&connection, Status::Offline, self.now);
@@ -114,7 +114,7 @@ impl Model {
 
     fn expired(&self) -> Vec<Incarnation> {
         let all = self.nodes.iter().filter(|(_, node)| node.expires <= self.now);
-        // As a sorted set of Redis has them: by moment, then by name.
+        // In the order of Redis's sorted sets: by moment, then by name.
         let mut expired: Vec<_> = all.map(|(inc, node)| (node.expires, inc.to_string(), *inc)).collect();
         expired.sort();
         expired.into_iter().map(|(_, _, inc)| inc).collect()
@@ -129,8 +129,8 @@ impl Model {
         self.log.push(News::Gone(inc));
     }
 
-    /// What the claims come to: first for the pen, because a user that nobody claims is as good as suspect; then who has left; then what
-    /// becomes of the pen.
+    /// What follows from the claims. First for the pen: a user that no node claims counts as suspect. Then who has left.
+    /// Then what becomes of the pen.
     fn settle(&mut self) {
         for user in std::mem::take(&mut self.touched) {
             let claims = || self.nodes.values().filter_map(|node| node.claims.get(&user));

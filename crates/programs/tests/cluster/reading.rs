@@ -1,5 +1,5 @@
-//! How a node reads and speaks: pictures and news come by two ways, and either may be the older; what is said goes to its own
-//! pages at once, and to the others where there is a Redis.
+//! How a node reads and speaks. Pictures and news come by two ways, and either may be older. A line goes to the node's
+//! own pages at once, and to the others if there is a Redis.
 
 use liveness::{Status, Timestamp};
 
@@ -30,7 +30,7 @@ fn here(node: &Node) -> Vec<String> {
     node.state().people.iter().map(|person| person.user.to_string()).collect()
 }
 
-/// A node that is linked, and has a picture that ends with entry 5: ann is here.
+/// A node that is linked, and has a picture that ends with entry 5. Ann is here.
 fn reader() -> Node {
     let mut node = Node::new("one", "here", SETTINGS, 1, AT);
     let dial = outputs(&mut node, AT);
@@ -52,14 +52,14 @@ fn where_news_are_missing_nothing_is_known_until_a_picture_has_them_all() {
     node.heard(8, claim("dot"), AT);
     assert!(!node.is_known());
     assert_eq!(outputs(&mut node, AT), [Output::Ask(Op::Look)]);
-    // One that was taken before the entry that was heard: another.
+    // A picture that was taken before the entry that was heard, so another one is needed.
     node.reply(picture(7, &["ann", "bob"]), AT);
     assert!(!node.is_known());
     assert_eq!(outputs(&mut node, AT), [Output::Ask(Op::Look)]);
     node.reply(picture(8, &["ann", "bob", "dot"]), AT);
     assert!(node.is_known());
     assert_eq!(here(&node), ["ann", "bob", "dot"]);
-    // What is in it already changes nothing, and the next goes on from it.
+    // News that is in it already changes nothing, and the next news goes on from it.
     node.heard(7, News::Left(User::from("ann")), AT);
     node.heard(9, claim("eve"), AT);
     assert_eq!(outputs(&mut node, AT), []);
@@ -121,7 +121,7 @@ fn without_redis_a_line_is_told_to_the_nodes_own_and_its_speaker_knows_that_it_w
 fn a_line_is_told_to_a_nodes_own_once_and_those_of_other_nodes_are_told_too() {
     let mut node = reader();
     said(&mut node, hello(), AT);
-    // That eve is here.
+    // The news that Eve is here.
     node.reply(Reply::Done, AT);
     let op = Op::Say(Incarnation(1), User::from("eve"), "good morning".to_owned());
     assert_eq!(said(&mut node, good_morning(), AT), [line("eve", "one"), Output::Ask(op)]);

@@ -1,5 +1,5 @@
-//! The script that runs in Redis, beside the crate's `Presence` and `Lease`: the same operations, the same moments, and every
-//! answer compared, all that is told, and the text.
+//! The script that runs in Redis, compared with the crate's `Presence` and `Lease`: the same operations at the same
+//! moments. Every answer, all news and the text must agree.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use liveness_programs::cluster::settings::Settings;
 use liveness_programs::cluster::store::redis::{Log, Store};
 use liveness_programs::cluster::store::{Claims, Edit, Incarnation, News, Op, Reply, User};
 
-/// In the place of Redis's clock, one that the test sets.
+/// Replaces Redis's clock by one that the test sets.
 const CLOCK: &str = "local now = tonumber(redis.call('GET', 'moment'))";
 
 const SETTINGS: Settings = Settings {
@@ -31,7 +31,7 @@ fn user() -> impl Strategy<Value = User> {
 }
 
 fn inc() -> impl Strategy<Value = Incarnation> {
-    // To be resolved: mostly one of those that live, else any, given or not.
+    // An index of a life. Mostly one of the current lives, otherwise any number.
     prop_oneof![9 => 0..3_u64, 1 => 10..20_u64].prop_map(Incarnation)
 }
 
@@ -73,7 +73,7 @@ fn wait() -> impl Strategy<Value = u64> {
     ]
 }
 
-/// With the lives that there are, and the pen's token as it is.
+/// Uses the current lives, and the pen's current token.
 fn resolve(op: &Op, model: &Model) -> Op {
     let lives: Vec<Incarnation> = model.lives().collect();
     let life = |inc: &Incarnation| match inc.0 {
@@ -146,7 +146,7 @@ impl Real {
     }
 }
 
-/// A Redis has its own order, where it does not matter.
+/// Redis has its own order where the order does not matter.
 fn sorted(reply: Reply) -> Reply {
     match reply {
         Reply::Seen(mut picture) => {
@@ -159,7 +159,7 @@ fn sorted(reply: Reply) -> Reply {
     }
 }
 
-/// What happened in a life, so that it can be said whether enough did.
+/// What happened in a life, to check that enough did.
 #[derive(Debug, Default)]
 struct Outcome {
     expired: usize,
@@ -199,7 +199,7 @@ fn the_script_is_presence_and_lease_on_rediss_clock() {
         ..ProptestConfig::default()
     });
     let lives = prop::collection::vec((wait(), op()), 1..80);
-    // The first life of each node begins it, or little would happen.
+    // The first life of each node begins the test, otherwise little would happen.
     let begun = lives.prop_map(|ops| {
         let open =
             |name: &str| (0, Op::Open { name: name.to_owned(), address: "a".to_owned(), claims: Vec::new() });

@@ -1,4 +1,4 @@
-//! The program that starts a Redis and the nodes, and what a node says of a Redis that somebody else brings.
+//! The program that starts a Redis and the nodes, and what a node says about a Redis that somebody else has set up.
 
 use redis::{Client, Cmd};
 
@@ -6,7 +6,7 @@ use liveness_programs::cluster::redis_server::{Kept, RedisServer};
 use liveness_testing::Program;
 use liveness_testing::eventually;
 
-/// What a node says of a Redis that is set up so.
+/// What a node says about a Redis with these settings.
 fn warnings(kept: Kept, setup: &[&str]) -> Vec<String> {
     let redis = RedisServer::start(kept).unwrap();
     if !setup.is_empty() {
@@ -14,7 +14,7 @@ fn warnings(kept: Kept, setup: &[&str]) -> Vec<String> {
         Cmd::new().arg(setup).exec(&mut connection).unwrap();
     }
     let node = Program::start(env!("CARGO_BIN_EXE_cluster"), &["--node", "one", "--redis", &redis.url()]);
-    // Whatever it has to say comes before that.
+    // Everything that it has to say comes before this line.
     eventually("it is linked", || node.complaints().iter().any(|line| line.ends_with("linked to Redis")));
     node.complaints().into_iter().filter(|line| !line.ends_with("linked to Redis")).collect()
 }
@@ -70,7 +70,8 @@ mod killed {
         TcpStream::connect(address).is_ok()
     }
 
-    /// Killed: with one of its nodes stopped or with none, which is another matter to the system.
+    /// The stage is killed: once while one of its nodes is stopped and once while none is. To the system these are two
+    /// cases.
     fn killed(stopped: bool) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cluster"));
         command.args(["--listen", "127.0.0.1:0"]).stdin(Stdio::piped()).stdout(Stdio::piped());

@@ -1,5 +1,5 @@
-//! A whole cluster on a simulated clock: the nodes as they are, the rules in memory, links that are slow, break, or swallow
-//! everything, nodes that die, stop and go on, a Redis that goes away and comes back.
+//! A whole cluster on a simulated clock. The nodes are real, and the rules are in memory. Links are slow, break, or
+//! swallow everything. Nodes die, stop and go on. A Redis goes away and comes back.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -14,22 +14,23 @@ use liveness_programs::cluster::settings::Settings;
 use liveness_programs::cluster::store::{News, Op, Reply, User};
 use liveness_programs::cluster::words::{NotKnown, Said, State, Tell, Why};
 
-/// What the program takes where nobody says otherwise.
+/// The program's default settings.
 pub(crate) const SETTINGS: Settings = Settings {
     ttl: Duration::from_secs(3),
     beat: Duration::from_millis(500),
     linger: Duration::from_secs(3),
     grace: Duration::from_secs(2),
 };
-/// The slowest way to Redis, or back.
+/// The slowest way to Redis or back.
 pub(crate) const SLOWEST: Duration = Duration::from_millis(40);
-/// A node that was stopped or cut off has its claims back within this: a dial into nothing is given up, and the next is due.
+/// A node that was stopped or cut off has its claims back within this: one dial without an answer is given up, and the
+/// next one succeeds.
 const WELL: Duration = Duration::from_secs(5);
 
 enum Due {
-    /// At Redis.
+    /// Arrives at Redis.
     Op(Op),
-    /// At the node.
+    /// Arrives at the node.
     Dialled(Attempt),
     Broken(Attempt),
     Reply(Reply),
@@ -38,29 +39,29 @@ enum Due {
 
 pub(crate) struct Place {
     pub(crate) name: String,
-    /// `None`: dead.
+    /// `None` if it is dead.
     pub(crate) node: Option<Node>,
     pub(crate) stopped: bool,
-    /// Between it and Redis nothing arrives, and nobody says so.
+    /// Between it and Redis nothing arrives, and neither is told.
     pub(crate) cut: bool,
     well_since: Timestamp,
     attempt: Option<Attempt>,
     /// What is under way on an older link never arrives.
     link: u64,
-    /// The latest moments at which something arrives there and here, for a link keeps the order.
+    /// The latest arrivals at each end, because a link keeps the order.
     up: Timestamp,
     down: Timestamp,
-    /// The same for the news, which have a connection of their own, and for how long they are held up there.
+    /// The same for the news, which have their own connection, and how long they are delayed there.
     log: Timestamp,
     pub(crate) slow_log: Duration,
-    /// The log is read up to here.
+    /// The log has been read up to here.
     read: Option<u64>,
     /// What came while it was stopped.
     held: Vec<(u64, Due)>,
 }
 
 impl Place {
-    /// Nothing arrives on its link any more, and nobody says so.
+    /// Nothing arrives on its link any more, and nobody is told.
     fn sever(&mut self) {
         self.link += 1;
         (self.attempt, self.read) = (None, None);
@@ -79,23 +80,23 @@ pub(crate) struct World {
     pub(crate) now: Timestamp,
     pub(crate) model: Model,
     pub(crate) redis_up: bool,
-    /// When it went away and came back last.
+    /// When it last went away, and when it last came back.
     redis_away: (Timestamp, Timestamp),
     pub(crate) places: Vec<Place>,
-    /// Who is connected where, as only the world knows.
+    /// Who is connected where. Only the world knows that.
     pub(crate) pages: BTreeMap<Conn, Page>,
     agenda: BTreeMap<(Timestamp, u64), (usize, u64, Due)>,
     numbers: u64,
     judged: usize,
     /// The token that a user was told last.
     pub(crate) tokens: BTreeMap<User, u64>,
-    /// What a page asked to be written: its key, and what came of it.
+    /// What a page wanted to write: its key, and the outcome.
     pub(crate) edits: BTreeMap<String, Outcome>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// Nothing was heard: its page or node is gone.
+    /// No answer came, because its page or node is gone.
     Silence,
     Written,
     Refused,
@@ -150,7 +151,7 @@ impl World {
         self.numbers
     }
 
-    /// Lives on until this moment.
+    /// Lives until this moment.
     pub(crate) fn run_until(&mut self, end: Timestamp) {
         let mut turns = 0_u32;
         loop {
@@ -237,8 +238,8 @@ impl World {
         }
     }
 
-    /// Nobody leaves who has been at a node for a while that has been well for a while, though Redis was away. Only who came
-    /// there meanwhile, from another node, may be overtaken by the end of their linger.
+    /// A user does not leave who has been at a working node for a while, although Redis was away. Only for a user who
+    /// came there from another node meanwhile, the linger may end first.
     fn judge_those_who_left(&mut self) {
         let (away, back) = self.redis_away;
         let steady = if self.now < back + WELL { away } else { self.now };
@@ -284,7 +285,7 @@ impl World {
                 self.send_down(index, due);
             }
             Output::HangUp => self.places[index].sever(),
-            // The link is no more, and the node does not know yet.
+            // The link is gone, and the node does not know it yet.
             Output::Ask(_) if self.places[index].attempt.is_none() => {}
             Output::Ask(op) => {
                 let at = self.rng.moment(self.now, SLOWEST).max(self.places[index].up);
@@ -323,9 +324,9 @@ impl World {
         };
         let said = self.edits.entry(key).or_insert(Outcome::Silence);
         *said = match (*said, outcome) {
-            // Sent again when the pen was another's.
+            // It was sent again when the pen was somebody else's.
             (Outcome::Written, _) => Outcome::Written,
-            // What was lost once may be written, whatever is said of it later.
+            // If an answer was lost once, the edit may be written, whatever is said about it later.
             (Outcome::Lost, Outcome::Refused) => Outcome::Lost,
             (_, outcome) => outcome,
         };
@@ -338,7 +339,7 @@ impl World {
         self.say(conn, Said::Hello { user: user.clone() });
     }
 
-    /// The page is closed, or its machine gives it up.
+    /// The page is closed, or the machine gives it up.
     pub(crate) fn leave(&mut self, conn: Conn) {
         let Some(page) = self.pages.remove(&conn) else { return };
         self.mark(&page, conn, Status::Offline);
@@ -355,7 +356,7 @@ impl World {
         let Some(page) = self.pages.get(&conn) else { return };
         let index = page.place;
         if let Said::Write { key, .. } = &said {
-            // What was refused before says nothing of this time.
+            // An earlier refusal says nothing about this time.
             let outcome = self.edits.entry(key.clone()).or_insert(Outcome::Silence);
             if *outcome == Outcome::Refused {
                 *outcome = Outcome::Silence;
@@ -367,7 +368,7 @@ impl World {
         }
     }
 
-    /// SIGKILL: its pages are closed too.
+    /// SIGKILL. Its pages are closed too.
     pub(crate) fn kill(&mut self, index: usize) {
         let place = &mut self.places[index];
         place.node = None;
@@ -375,7 +376,7 @@ impl World {
         self.pages.retain(|_, page| page.place != index);
     }
 
-    /// It says goodbye.
+    /// The node says goodbye.
     pub(crate) fn close(&mut self, index: usize) {
         if let Some(node) = &mut self.places[index].node {
             node.close(self.now);
@@ -396,14 +397,14 @@ impl World {
         self.places[index].stopped = true;
     }
 
-    /// SIGCONT: what arrived meanwhile is heard first, as the hub does.
+    /// SIGCONT. What arrived meanwhile is handled first, as in the hub.
     pub(crate) fn go_on(&mut self, index: usize) {
         let place = &mut self.places[index];
         place.stopped = false;
         place.well_since = self.now;
         let mut held = std::mem::take(&mut place.held);
         if self.rng.one_in(2) {
-            // It was so long that the log has dropped what came first.
+            // It was away for so long that the log has dropped the first entries.
             let last = held.iter().rposition(|(_, due)| matches!(due, Due::News(..)));
             let mut place = 0..;
             held.retain(|(_, due)| place.next() == last || !matches!(due, Due::News(..)));
@@ -425,7 +426,7 @@ impl World {
         }
     }
 
-    /// All links break; what it acknowledged is there again when it is back.
+    /// All links break. When it is back, everything that it acknowledged is there again.
     pub(crate) fn redis(&mut self, up: bool) {
         match (self.redis_up, up) {
             (true, false) => self.redis_away = (self.now, Timestamp::MAX),
@@ -448,7 +449,7 @@ impl World {
         awake.filter_map(|place| Some(place.node.as_ref()?.state()))
     }
 
-    /// Who is here and on which nodes, as the world knows it.
+    /// Who is here and on which nodes, according to the world.
     pub(crate) fn truth(&self) -> BTreeMap<User, BTreeSet<String>> {
         let mut truth = BTreeMap::<_, BTreeSet<_>>::new();
         for page in self.pages.values() {

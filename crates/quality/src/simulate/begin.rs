@@ -1,4 +1,4 @@
-//! How a life begins: its world's, or a script's.
+//! How a life begins: that of a world, or that of a script.
 
 use std::collections::BinaryHeap;
 
@@ -13,13 +13,13 @@ use crate::world::{Death, World};
 impl<'a, R: Rule, M: Fn(u64, Nanos) -> R> Simulation<'a, M> {
     /// `make` makes the rule of a connection, from its seed and the time of the host's clock.
     pub fn run(world: &'a World, make: M, seed: u64) -> Outcome {
-        // Anywhere in a ping's cycle.
+        // At any moment of a ping's cycle.
         let dies_at = nanos(world.life + 120.0 * unit(number(seed, 3, 0)));
         let longest_night = world.sleeps.map_or(0.0, |sleeps| sleeps.longest);
         let end = dies_at + nanos(WATCHED + 2.0 * longest_night);
         let mut simulation = Self::new(world, make, (), seed, end);
         let sleeps = &simulation.sleeps;
-        // Not in the night: then every rule finds it as soon as it wakes.
+        // Not while the host sleeps. Otherwise every rule finds it as soon as it wakes.
         let dies_at =
             sleeps.end_at(dies_at).map_or(dies_at, |woke| woke + nanos(60.0 * unit(number(seed, 3, 1))));
         simulation.dies_at = dies_at;
@@ -38,7 +38,7 @@ impl<'a, R: Rule, M: Fn(u64, Nanos) -> R> Simulation<'a, M> {
 }
 
 impl<'a, R: Rule, M: Fn(u64, Nanos) -> R, W: Witness> Simulation<'a, M, W> {
-    /// One connection, to its end or the script's: what happens to it comes from the script and the world, and no peer dies of age.
+    /// One connection, to its own end or the script's. The script and the world make its events, and no peer dies of age.
     pub fn tell(world: &'a World, make: M, seed: u64, script: &'a Script, witness: W) {
         let mut simulation = Self::new(world, make, witness, seed, script.ends_at);
         simulation.script = Some(script);

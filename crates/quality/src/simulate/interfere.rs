@@ -1,4 +1,4 @@
-//! What befalls a life: a proxy's patience, and what a script has.
+//! What interrupts a life: a proxy's patience, and the events of a script.
 
 use crate::chance::{Nanos, nanos, number, unit};
 use crate::proxy::{Proxy, Side};
@@ -7,7 +7,7 @@ use crate::script::{Seen, Witness};
 use crate::simulate::{Simulation, What};
 
 impl<R: Rule, M: Fn(u64, Nanos) -> R, W: Witness> Simulation<'_, M, W> {
-    /// The proxy cuts, unless something came through since it looked last. After the death the verdict is the rule's alone.
+    /// The proxy cuts, unless something came through since its last check. After the death only the rule decides.
     pub(super) fn look_for_silence(&mut self, rule: &mut Option<R>, now: Nanos) {
         if now >= self.dies_at {
             return;
@@ -26,7 +26,7 @@ impl<R: Rule, M: Fn(u64, Nanos) -> R, W: Witness> Simulation<'_, M, W> {
         self.lose(now);
     }
 
-    /// The script's, from now on.
+    /// Enters the script's events from now on.
     pub(super) fn put_proxy(&mut self, now: Nanos) {
         let Some((_, limits)) = self.script.and_then(|script| script.proxy) else { return };
         self.proxy = Proxy::new(limits, now);

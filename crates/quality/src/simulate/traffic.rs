@@ -1,4 +1,4 @@
-//! What both ends say to each other beside pings.
+//! What both ends send each other beside pings.
 
 use crate::chance::{MILLI, Nanos, gap, nanos, number};
 use crate::pipe::Written;
@@ -16,11 +16,11 @@ impl<R: Rule, M: Fn(u64, Nanos) -> R, W: Witness> Simulation<'_, M, W> {
 
     pub(super) fn peer_talks(&mut self, now: Nanos, turn: u64, connected: bool) {
         let Some(talk) = self.world.peer_talks else { return };
-        // The dead say nothing, unless they are only deaf.
+        // A dead peer sends nothing, unless it is only deaf.
         if now >= self.dies_at && self.script.is_none() && self.world.death != Death::Deaf {
             return;
         }
-        // A stalled process says it afterwards. A frame that has not left yet puts off the next.
+        // A stalled process sends it afterwards. A frame that has not left yet puts off the next one.
         let stalled = self.peer_stalls.end_at(now);
         if stalled.is_none() && connected && self.pipes[1].busy_seconds(now) < 1.0 {
             self.say(now, talk.bytes, false);
@@ -53,7 +53,7 @@ impl<R: Rule, M: Fn(u64, Nanos) -> R, W: Witness> Simulation<'_, M, W> {
         }
     }
 
-    /// A message of many chunks is seen to move, at either end.
+    /// Both ends see a message of many chunks while it moves.
     fn large(&mut self, written: Written, bytes: f64, ours: bool) {
         if bytes > CHUNK {
             self.written.push((written, bytes));
@@ -66,7 +66,7 @@ impl<R: Rule, M: Fn(u64, Nanos) -> R, W: Witness> Simulation<'_, M, W> {
     /// One chunk of a large message has left.
     pub(super) fn chunk(&mut self, now: Nanos, written: usize, number: u32, ours: bool) {
         let (Written { starts, left, .. }, bytes) = self.written[written];
-        // The dead take nothing more.
+        // A dead peer takes nothing more.
         if now >= self.cuts[usize::from(!ours)] {
             return;
         }

@@ -1,8 +1,8 @@
-//! actix-web: it opens the WebSocket and moves its bytes; tungstenite makes frames of them.
+//! actix-web opens the WebSocket and moves its bytes. tungstenite makes frames of them.
 //!
-//! `actix-ws` cannot be served well: its `Session` is a channel, which says that a ping is sent while it waits there behind 32
-//! messages; it counts no bytes; and the connection of a peer that reads nothing stays for ever. Here the two ends of the connection
-//! that actix shows, the request's body and the response's, are one transport, which is counted.
+//! `actix-ws` cannot be served well. Its `Session` is a channel: it says that a ping is sent while the ping waits there
+//! behind 32 messages. It counts no bytes. The connection of a peer that reads nothing stays for ever. Here the two
+//! bodies that actix shows, the request's and the response's, are one transport, and its bytes are counted.
 //!
 //! What cannot be seen: up to 32 KiB in actix's own buffer count as sent.
 
@@ -26,7 +26,7 @@ mod glue {
     use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
     use tokio_util::io::{ReaderStream, StreamReader};
 
-    /// For `HttpServer::on_connect`. The second handle of the socket is there to hang up with, because actix owns the first.
+    /// Pass this to `HttpServer::on_connect`. actix owns the socket, so a second handle of it is kept for hanging up.
     pub fn on_connect(io: &dyn Any, data: &mut Extensions) {
         if let Some(stream) = io.downcast_ref::<TcpStream>() {
             tune(stream);
@@ -34,7 +34,8 @@ mod glue {
         }
     }
 
-    /// Hangs up when it is dropped, with a second for what actix still holds: by itself it waits for a peer that reads nothing.
+    /// Hangs up one second after it is dropped, so that actix can send what it still holds. actix alone would wait for a
+    /// peer that reads nothing.
     struct HangUp(Option<Arc<Socket>>);
 
     impl Drop for HangUp {
@@ -47,7 +48,7 @@ mod glue {
         }
     }
 
-    /// In place of `actix_ws::handle`: the response to return, and the WebSocket for a task of its own.
+    /// Use this in place of `actix_ws::handle`. It returns the response, and the WebSocket for a task of its own.
     pub async fn upgrade(
         request: HttpRequest,
         body: web::Payload,

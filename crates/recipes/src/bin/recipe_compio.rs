@@ -1,7 +1,7 @@
-//! compio, a runtime of completions (`io_uring` on Linux): a read owns its buffer until it is done, so there is no stream to wrap.
-//! `Connection` takes bytes and gives bytes; the loop moves them. One thread.
+//! compio, a runtime of completions (`io_uring` on Linux). A read owns its buffer until it is done, so there is no stream
+//! to wrap. `Connection` takes bytes and gives bytes; the loop moves them. It needs one thread.
 //!
-//! All is seen. glommio, monoio and tokio-uring are served by the same loop over their reads, writes and timers.
+//! Everything can be seen. glommio, monoio and tokio-uring work with the same loop over their reads, writes and timers.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ mod glue {
         Box::pin(async move { stream.write(bytes).await })
     }
 
-    /// The opening handshake. `None`: it failed.
+    /// The opening handshake; `None` if it failed.
     pub async fn open(
         stream: &TcpStream,
         mut handshake: Handshake<'_>,
@@ -60,7 +60,8 @@ mod glue {
         Some(opened.watch(config, random_seed(), clock.now()))
     }
 
-    /// A connection's life. `act` is shown each action, and after each step takes and sends messages.
+    /// Drives a connection to its end. `act` gets each action. It is also called once per step without an action, to take
+    /// and send messages.
     pub async fn drive(
         stream: &TcpStream,
         peer: &mut Connection,
@@ -86,7 +87,7 @@ mod glue {
                 reading = Some(read(stream.clone(), Vec::with_capacity(16 * 1024)));
             }
             if writing.is_none() && peer.wants_write() {
-                // A share: what has not left may be told apart from what has.
+                // Only a share is written at once. So it is known which bytes have left and which have not.
                 let share = peer.outgoing();
                 writing = Some(write(stream.clone(), share[..share.len().min(64 * 1024)].to_vec()));
             }
@@ -97,7 +98,7 @@ mod glue {
                     None => std::future::pending().await,
                 }
             });
-            // Whatever comes first. An operation goes on where it is not done: to drop it would lose bytes.
+            // Wait for whatever comes first. An operation that is not done is kept: dropping it would lose bytes.
             poll_fn(|cx| {
                 let mut ready = timer.as_mut().poll(cx).is_ready();
                 if let Some(Poll::Ready(BufResult(count, bytes))) =
@@ -136,7 +137,7 @@ async fn main() -> Result<(), Failure> {
     let listener = TcpListener::from_std(listener)?;
     loop {
         let Ok((stream, _)) = listener.accept().await else {
-            compio::time::sleep(Duration::from_millis(10)).await; // out of files
+            compio::time::sleep(Duration::from_millis(10)).await; // the process has no file left
             continue;
         };
         compio::runtime::spawn(serve(stream)).detach();

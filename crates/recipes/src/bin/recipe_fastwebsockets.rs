@@ -1,7 +1,8 @@
-//! fastwebsockets (Deno), over hyper: async functions that may not be dropped half-way, so that a `select!` with a timer would corrupt
-//! the stream. `unfold` keeps each until it is done: no task and no channel beside it.
+//! fastwebsockets (Deno), over hyper. Its async functions must not be dropped half-way, so a `select!` with a timer would
+//! corrupt the stream. `unfold` keeps each of them until it is done, and needs no task and no channel.
 //!
-//! All is seen. The library is told to answer nothing itself: what it would write goes past the sink.
+//! Everything can be seen. The library answers nothing itself, because what it would write does not pass through the
+//! sink.
 
 use std::convert::Infallible;
 

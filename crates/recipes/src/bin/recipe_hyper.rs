@@ -1,6 +1,7 @@
-//! hyper, by way of hyper-tungstenite 0.30: its socket is tokio-tungstenite's, so there is no glue but the counting.
+//! hyper with hyper-tungstenite 0.30. Its socket is tokio-tungstenite's, so the only glue is the counting.
 //!
-//! All is seen: the connection is counted before hyper is given it. Over HTTP/2 its streams would share the counts: leave them out there.
+//! Everything can be seen: the connection is counted before hyper gets it. With HTTP/2 the streams of a connection would
+//! share the counts, so leave the counters out there.
 
 use std::convert::Infallible;
 

@@ -1,6 +1,7 @@
-//! poem: it upgrades the connection and hands it over; tungstenite makes frames of its bytes.
+//! poem upgrades the connection and hands it over. tungstenite makes frames of its bytes.
 //!
-//! All is seen. poem's own `WebSocketStream` hides the connection, and its version of tungstenite is an old one.
+//! Everything can be seen. poem's own `WebSocketStream` is not used: it hides the connection, and its version of
+//! tungstenite is old.
 
 use liveness::driver::tune;
 use liveness_recipes::{Failure, echo, listen, settings};
@@ -18,7 +19,7 @@ mod glue {
 
     pub type Socket = LiveStream<WebSocketStream<Counted<Upgraded>>>;
 
-    /// In place of poem's extractor and its `on_upgrade`.
+    /// Use this in place of poem's extractor and its `on_upgrade`.
     pub fn upgrade<F: Future + Send>(
         request: &Request,
         settings: WebSocketConfig,

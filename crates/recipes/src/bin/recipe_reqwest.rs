@@ -1,7 +1,8 @@
 //! A client of reqwest-websocket: an adapter, and `Role::Client`.
 //!
-//! What cannot be seen: reqwest hides the connection, so whole messages alone are seen to move: a message that takes longer than
-//! `interval + timeout` to arrive looks like silence. It can send no empty Close; the server's own empty one is echoed with 1000.
+//! What cannot be seen: reqwest hides the connection, so only whole messages are seen to move. A message that takes
+//! longer than `interval + timeout` to arrive looks like silence. It cannot send an empty Close either: it echoes the
+//! server's empty Close with 1000.
 
 use futures_util::StreamExt as _;
 use liveness::driver::tokio::LiveStream;
@@ -25,7 +26,7 @@ mod glue {
                 Message::Binary(bytes) => MessageKind::Binary(bytes),
                 Message::Ping(payload) => MessageKind::Ping(payload),
                 Message::Pong(payload) => MessageKind::Pong(payload),
-                // Its word for a Close without a code.
+                // `Status` is the library's code for a Close without one.
                 Message::Close { code: reqwest_websocket::CloseCode::Status, .. } => MessageKind::Close(None),
                 Message::Close { code, reason } => MessageKind::Close(Some(((*code).into(), reason))),
             }

@@ -1,8 +1,10 @@
-//! Rocket 0.5: `rocket_ws` does the handshake; tungstenite makes frames of the bytes of the connection that Rocket hands over.
+//! Rocket 0.5: `rocket_ws` does the handshake. tungstenite makes frames of the bytes of the connection that Rocket hands
+//! over.
 //!
-//! What cannot be done: Rocket 0.5 opens its listener itself, so no socket is tuned. On Linux the kernel then takes up to 4 MB for a slow
-//! reader, a ping behind them counts as sent, and a live reader that takes longer than `timeout` for them is given up. Where such
-//! downloads happen, set the limit for the whole machine: `sysctl net.ipv4.tcp_notsent_lowat=131072`.
+//! What cannot be done: Rocket 0.5 opens its listener itself, so no socket is tuned. On Linux the kernel then takes up to
+//! 4 MB for a slow reader, and a ping behind them counts as sent. A live reader that needs longer than `timeout` for
+//! these bytes is given up. If you have such downloads, set the limit for the whole machine: `sysctl
+//! net.ipv4.tcp_notsent_lowat=131072`.
 
 use std::net::{SocketAddr, TcpListener};
 
@@ -22,7 +24,7 @@ mod glue {
     use rocket::response::Responder;
     use rocket::{Request, Response};
 
-    /// In place of `rocket_ws::Channel`.
+    /// Use this in place of `rocket_ws::Channel`.
     pub struct Watched(pub rocket_ws::WebSocket);
 
     impl<'r> Responder<'r, 'static> for Watched {
@@ -51,7 +53,7 @@ fn serve(ws: rocket_ws::WebSocket) -> glue::Watched {
 
 #[rocket::main]
 async fn main() -> Result<(), Failure> {
-    // Rocket takes no listener, and says nowhere which port it took: it is told a free one.
+    // Rocket takes no listener, and does not say which port it got. So it is given a port that is free.
     let address: SocketAddr = TcpListener::bind(flags()?.address())?.local_addr()?;
     let settings =
         rocket::Config { address: address.ip(), port: address.port(), ..rocket::Config::release_default() };

@@ -1,6 +1,6 @@
-//! salvo: it upgrades the connection and hands it over; tungstenite makes frames of its bytes.
+//! salvo upgrades the connection and hands it over. tungstenite makes frames of its bytes.
 //!
-//! All is seen. salvo's own `WebSocket` hides the connection, and the sources of its errors.
+//! Everything can be seen. salvo's own `WebSocket` is not used: it hides the connection, and the sources of its errors.
 
 use liveness::driver::tune;
 use liveness_recipes::{Failure, echo, listen, settings};
@@ -23,7 +23,7 @@ mod glue {
 
     pub type Socket = LiveStream<WebSocketStream<Counted<TokioIo<Upgraded>>>>;
 
-    /// In place of `WebSocketUpgrade::upgrade`.
+    /// Use this in place of `WebSocketUpgrade::upgrade`.
     pub fn upgrade<F: Future + Send>(
         request: &mut Request,
         response: &mut Response,
@@ -37,7 +37,7 @@ mod glue {
         let answer =
             create_response(&head).map_err(|error| StatusError::bad_request().brief(error.to_string()))?;
         let upgrade = request.extensions_mut().remove::<OnUpgrade>().ok_or_else(StatusError::bad_request)?;
-        // A server with a fuse would cut a quiet connection.
+        // Otherwise a server with salvo's idle timeouts would cut a quiet connection.
         request.extensions().get::<ConnCtrl>().map(ConnCtrl::relax_timeouts);
         tokio::spawn(async move {
             if let Ok(upgraded) = upgrade.await {

@@ -1,6 +1,6 @@
 //! async-tungstenite on smol: smol's sockets, executor and timer. No runtime of tokio's, and no second thread.
 //!
-//! All is seen. async-std is served by the same lines, with its own `TcpListener`.
+//! Everything can be seen. The same lines work with async-std and its own `TcpListener`.
 
 use async_tungstenite::tungstenite::protocol::WebSocketConfig;
 use liveness::driver::tokio::{Counted, LiveStream};
@@ -79,7 +79,7 @@ fn main() -> Result<(), Failure> {
     smol::block_on(executor.run(async {
         loop {
             let Ok((stream, _)) = listener.accept().await else {
-                smol::Timer::after(std::time::Duration::from_millis(10)).await; // out of files
+                smol::Timer::after(std::time::Duration::from_millis(10)).await; // the process has no file left
                 continue;
             };
             let stream = Counted::new(stream);

@@ -1,9 +1,9 @@
-//! soketto: it does the handshake; tungstenite makes frames of the bytes.
+//! soketto does the handshake. tungstenite makes frames of the bytes.
 //!
-//! Its own `Sender` cannot be used: it can send no Close but 1000, so no peer learns why it was given up, and its `Receiver` hides the
-//! peer's Pings. Inside jsonrpsee and libp2p, which do their own heartbeats, nothing can be plugged in.
+//! Its own `Sender` cannot be used: it can only close with 1000, so no peer learns why it was given up. Its `Receiver`
+//! hides the peer's Pings. Inside jsonrpsee and libp2p, which do their own heartbeats, nothing can be plugged in.
 //!
-//! All is seen.
+//! Everything can be seen.
 
 use liveness::driver::tune;
 use liveness_recipes::{Failure, accept, echo, listen, settings};
@@ -28,7 +28,7 @@ mod glue {
         let mut server = Server::new(stream.compat());
         let key = server.receive_request().await?.key();
         server.send_response(&Response::Accept { key, protocol: None }).await?;
-        // No client says more before it has the response.
+        // A client sends nothing more until it has the response, so no byte is left in the buffer.
         let stream = server.into_inner().into_inner();
         Ok(from_raw_socket(stream, Role::Server, Some(settings), config).await)
     }

@@ -1,6 +1,6 @@
 //! tokio-websockets.
 //!
-//! All is seen.
+//! Everything can be seen.
 
 use liveness::driver::tokio::{Counted, LiveStream};
 use liveness::driver::tune;
@@ -30,7 +30,7 @@ mod glue {
                 Some(text) => MessageKind::Text(text),
                 None if message.is_ping() => MessageKind::Ping(message.as_payload()),
                 None if message.is_pong() => MessageKind::Pong(message.as_payload()),
-                // 1005 is its word for a Close without a code.
+                // 1005 is the library's code for a Close without one.
                 None if message.is_close() => MessageKind::Close(
                     message
                         .as_close()
@@ -68,7 +68,7 @@ mod glue {
             }
         }
 
-        // The connection can be reached, so our Close after a frame against the rules is not lost in a reset.
+        // The connection can be reached here. So our Close to a peer that broke the rules is not lost in a reset.
         fn poll_shutdown(socket: &mut WebSocketStream<T>, cx: &mut Context<'_>) -> Poll<()> {
             Pin::new(socket.get_mut()).poll_shutdown(cx).map(drop)
         }

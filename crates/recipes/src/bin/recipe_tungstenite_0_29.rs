@@ -1,12 +1,12 @@
-//! tokio-tungstenite 0.29, or any other version: an adapter, because this crate knows the newest alone.
+//! tokio-tungstenite 0.29, or any other version: an adapter, because this crate knows only the newest.
 //!
-//! All is seen.
+//! Everything can be seen.
 
 use liveness::driver::tokio::{Counted, LiveStream};
 use liveness::driver::tune;
 use liveness_recipes::{Failure, LARGEST, accept, echo, listen};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite_0_29 as tokio_tungstenite; // in a program of your own it has its own name
+use tokio_tungstenite_0_29 as tokio_tungstenite; // in a program of your own the crate has its own name
 
 mod glue {
     use liveness::CloseCode;

@@ -1,8 +1,8 @@
-//! warp: an adapter for its `WebSocket`; hyper's loop in place of `warp::serve`, so that the connection is counted.
+//! warp: an adapter for its `WebSocket`. hyper's loop replaces `warp::serve`, so that the connection is counted.
 //!
-//! All is seen but what follows a frame against the rules. With `warp::serve(..).incoming(listener)`, which has no place for counters,
-//! whole messages alone are seen to move: a message that takes longer than `interval + timeout` to arrive looks like silence. Tune
-//! the listener in either case.
+//! Everything can be seen except what follows a frame that breaks the rules. `warp::serve(..).incoming(listener)` has no
+//! place for counters. With it, only whole messages are seen to move: a message that takes longer than `interval +
+//! timeout` to arrive looks like silence. Tune the listener in either case.
 
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;

@@ -1,7 +1,7 @@
-//! yawc, over hyper. Its own `Stream` swallows errors, so that a connection that broke would look like one that was closed: the frames
-//! are asked for instead.
+//! yawc, over hyper. Its own `Stream` swallows errors, so a connection that broke would look like one that was closed.
+//! This recipe asks for frames instead.
 //!
-//! What cannot be done: yawc answers a frame against the rules with a Close of its own, and ours follows it.
+//! What cannot be done: yawc answers a frame that breaks the rules with its own Close, and ours follows it.
 
 use std::convert::Infallible;
 
@@ -26,7 +26,7 @@ mod glue {
     use tokio::io::{AsyncRead, AsyncWrite};
     use yawc::{Frame, OpCode, WebSocket, WebSocketError};
 
-    /// The WebSocket, until it has failed.
+    /// The WebSocket, and whether it has failed.
     pub struct Frames<T>(pub WebSocket<T>, pub bool);
 
     impl<T: AsyncRead + AsyncWrite + Unpin> Stream for Frames<T> {
@@ -39,7 +39,7 @@ mod glue {
             let frame = ready!(self.0.poll_next_frame(cx));
             self.1 = frame.is_err();
             if frame.as_ref().is_ok_and(|frame| frame.opcode() == OpCode::Close) {
-                let _ = self.0.poll_next_frame(cx); // its echo goes out when it is asked once more, and not by a flush
+                let _ = self.0.poll_next_frame(cx); // its echo goes out on the next poll, not on a flush
             }
             Poll::Ready(Some(frame))
         }

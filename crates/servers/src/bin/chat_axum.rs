@@ -47,7 +47,8 @@ impl Room {
         }
     }
 
-    /// Who is so slow that 64 lines wait misses some; who takes none for long is found out, and is gone.
+    /// A guest that is so slow that 64 lines wait misses some lines. A guest that takes no line for long is found out,
+    /// and is gone.
     fn tell(&mut self, line: &str) {
         self.outboxes.retain(|_, outbox| {
             !matches!(outbox.try_send(Message::text(line)), Err(TrySendError::Closed(_)))
@@ -63,7 +64,7 @@ async fn serve(socket: LiveStream<WebSocket>, from: SocketAddr, room: Arc<Mutex<
     let mut name = None;
     loop {
         tokio::select! {
-            Some(line) = lines.recv() => drop(socket.send(line).await), // where it fails, `next` says so
+            Some(line) = lines.recv() => drop(socket.send(line).await), // if it fails, `next` says why
             said = socket.next() => match said {
                 Some(Ok(Message::Text(text))) => match &name {
                     Some(name) => room.lock().unwrap().tell(&format!("{name}: {text}")),
@@ -74,7 +75,7 @@ async fn serve(socket: LiveStream<WebSocket>, from: SocketAddr, room: Arc<Mutex<
             },
         }
     }
-    room.lock().unwrap().set_status(from, Status::Offline); // also where the name came after the verdict
+    room.lock().unwrap().set_status(from, Status::Offline); // the name may have come after the verdict
     println!("{from}: {}", socket.liveness().report(socket.now()));
 }
 

@@ -1,4 +1,4 @@
-//! A chat on a loop of one's own: one thread, mio, a `Connection` for each guest. A client's first line is its name.
+//! A chat on your own loop: one thread, mio, a `Connection` for each guest. A client's first line is its name.
 //! `cargo run -p liveness-servers --bin chat_bare -- 127.0.0.1:8080 'interval=10s timeout=10s'`
 
 use std::collections::BTreeMap;
@@ -8,7 +8,7 @@ use std::net::Shutdown;
 use liveness::driver::tungstenite::{Connection, Handshake};
 use liveness::driver::{HANDSHAKE_TIMEOUT, tune};
 use liveness::presence::{Presence, PresenceChange};
-use liveness::{Action, Clock, Config, Timestamp, random_seed};
+use liveness::{Action, Clock, Config, Status, Timestamp, random_seed};
 use liveness_servers::{ANY, Failure, cannot_listen};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
@@ -36,7 +36,7 @@ impl Chat {
         self.guests.insert(token, (stream, stranger));
     }
 
-    /// All there is to read, judge and write. False: the guest is gone.
+    /// Reads, judges and writes all that there is. Returns false if the guest is gone.
     fn turn(&mut self, token: usize, now: Timestamp) -> bool {
         let Some((stream, guest)) = self.guests.get_mut(&token) else { return true };
         if let Guest::Stranger(handshake, deadline) = guest {
@@ -47,7 +47,7 @@ impl Chat {
                     *guest = Guest::Open(Box::new(opened.watch(self.config, random_seed(), now)), None);
                 }
                 Err(_) => {
-                    let _ = handshake.write_to(stream); // a refusal, where there is one
+                    let _ = handshake.write_to(stream); // a refusal, if there is one
                     return false;
                 }
             }
@@ -84,11 +84,15 @@ impl Chat {
                 peer.shut(now);
             }
         }
+        if gone {
+            self.people.set_status(&token, Status::Offline, now); // the name may have come after the verdict
+        }
         lines.iter().for_each(|line| self.tell(line, now));
         !gone
     }
 
-    /// Who reads too slowly misses some; who reads nothing is found out, for the pings wait behind the lines.
+    /// A guest that reads too slowly misses some lines. A guest that reads nothing is found out, because the pings wait
+    /// behind the lines.
     fn tell(&mut self, line: &str, now: Timestamp) {
         for (stream, guest) in self.guests.values_mut() {
             if let Guest::Open(peer, Some(_)) = guest {
@@ -121,7 +125,7 @@ fn main() -> Result<(), Failure> {
     loop {
         let polled = poll.poll(&mut events, clock.until(chat.wake(clock.now())));
         if polled.as_ref().is_err_and(|error| error.kind() != ErrorKind::Interrupted) {
-            polled?; // an interrupted one: the process was stopped, and goes on
+            polled?; // interrupted: the process was stopped, and goes on
         }
         let now = clock.now();
         while let Ok((mut stream, _)) = listener.accept() {
@@ -132,7 +136,8 @@ fn main() -> Result<(), Failure> {
                 chat.welcome(stream, come, now);
             }
         }
-        // A turn for everybody: a room of some hundred. `server_mio` has turns for those that have something to do.
+        // Every guest gets a turn, which is enough for some hundred. `server_mio` gives turns only to those that have
+        // something to do.
         let tokens: Vec<usize> = chat.guests.keys().copied().collect();
         for token in tokens {
             if !chat.turn(token, now) {

@@ -2,10 +2,10 @@
 //!
 //! `cargo run -p liveness-servers --bin client -- ws://127.0.0.1:8080/`
 //!
-//! Sends each line of its input as a text message and prints what comes. Prints a line for each change,
-//! `SECONDS online|suspect|offline|disconnect [REASON]`, and `SECONDS rtt MILLISECONDS` for each answered ping. Works
-//! against any server, whatever it is written in. With `--stay` it dials again after a loss, as [`liveness::Reconnect`] says; and
-//! where the server says `moving SECONDS` it moves to another connection, which it dials within that time, and loses no message.
+//! Sends each line of its input as a text message, and prints what comes. Prints a line for each change, `SECONDS
+//! online|suspect|offline|disconnect [REASON]`, and `SECONDS rtt MILLISECONDS` for each answered ping. Works with any
+//! server, whatever it is written in. With `--stay` it dials again after a loss, as [`liveness::Reconnect`] says. If the
+//! server then sends `moving SECONDS`, it moves to another connection within that time, and loses no message.
 //! Exit status: 0 after a proper close, 1 after any other end.
 
 use std::process::ExitCode;
@@ -16,20 +16,19 @@ use liveness::driver::tokio_tungstenite::ClientStream;
 use liveness::reconnect::{Backoff, Policy};
 use liveness::{Action, CloseCode, Config, Liveness, Observer, Reason, Timestamp};
 use liveness_client::{Client, News};
+use liveness_servers::Failure;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines, Stdin};
 use tungstenite::Message;
-
-type Failure = Box<dyn std::error::Error>;
 
 /// A WebSocket client that keeps its connection alive.
 #[derive(Parser)]
 struct Args {
     /// Where to connect: `ws://HOST[:PORT]/PATH`, or `wss://`.
     url: String,
-    /// Settings as in a transcript: `interval=5s timeout=10s suspicion=after:2s`. Without: the defaults.
+    /// Settings as in a transcript: `interval=5s timeout=10s suspicion=after:2s`; the defaults if not given.
     #[arg(value_name = "SETTING")]
     settings: Vec<String>,
-    /// Dial again after a loss, and move to another connection where the server says `moving SECONDS`.
+    /// Dial again after a loss, and move to another connection if the server sends `moving SECONDS`.
     #[arg(long)]
     stay: bool,
 }
@@ -50,7 +49,7 @@ async fn main() -> Result<ExitCode, Failure> {
             line = next_line(&mut input), if sends => {
                 match line? {
                     Some(line) => client.send(Message::text(line)).await,
-                    // Input that ends at once, as under a service manager, is no reason to leave.
+                    // Input may end at once, for example under a service manager. The client stays.
                     None => input = None,
                 }
                 continue;
@@ -86,7 +85,7 @@ async fn next_line(input: &mut Option<Lines<BufReader<Stdin>>>) -> std::io::Resu
     }
 }
 
-/// Says why there is no connection; true where it was closed in agreement.
+/// Prints why there is no connection. Returns true if both sides closed it.
 fn is_proper(lost: &News) -> bool {
     match lost {
         News::Disconnected(Reason::LocalClosed | Reason::PeerClosed(_), _) => return true,
@@ -99,7 +98,7 @@ fn is_proper(lost: &News) -> bool {
     false
 }
 
-/// A word of the server's: it goes away, and its clients are to leave within so many seconds.
+/// Reads the server's announcement that it will go, and that its clients should leave within this time.
 fn moving(message: &Message) -> Option<Duration> {
     let seconds = message.to_text().ok()?.strip_prefix("moving ")?.parse().ok()?;
     Some(Duration::from_secs(seconds))

@@ -1,9 +1,11 @@
-//! A client of Discord's gateway that stays connected: it waits for the hello, beats with the sequence number, beats at once where it is
-//! asked to, finds out that its connection is a zombie, and resumes its session on another one.
+//! A client of Discord's gateway that stays connected. It waits for the hello, and beats with the sequence number. It
+//! beats at once if the gateway asks for it. It finds out that its connection is a zombie, and resumes its session on
+//! another one.
 //!
 //! `cargo run -p liveness-servers --bin client_discord -- 'wss://gateway.discord.gg/?v=10&encoding=json' TOKEN`
 //!
-//! Prints the name of each dispatch, and of each end of a connection. Without compression: `docs/dialects.md` says what to do there.
+//! Prints the name of each dispatch, and the end of each connection. It uses no compression: `docs/dialects.md` says how
+//! to add it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,10 +20,10 @@ use liveness::{CloseCode, Config, random_seed};
 use serde_json::{Value, json};
 use tungstenite::Message;
 
-/// Until the hello nothing may be sent, so no ping is. It comes at once, or not at all.
+/// Nothing may be sent before the hello, so no ping is. The hello comes at once, or never.
 const UNTIL_HELLO: Config = Mute::config(Duration::from_secs(20));
 
-/// "Gateway Close Event Codes": these would be answered in the same way again.
+/// "Gateway Close Event Codes": after these codes, another dial would be answered in the same way.
 const POLICY: Policy = Policy::DEFAULT.on_close(|code| match code {
     4004 | 4010..=4014 => OnClose::Stop,
     1000 => OnClose::REDIAL,
@@ -83,11 +85,11 @@ impl Bot {
                 self.hear(&event, &mut socket);
             }
         }
-        // A zombie is not waited for: its verdict is the error, and the Close with 4000 has been sent.
+        // Do not wait for a zombie. The verdict is the error, and the Close with 4000 has been sent.
         socket.liveness().verdict().map_or(1006, |reason| reason.connection_close_code())
     }
 
-    /// Resumes the session, or begins one.
+    /// Resumes the session, or begins a new one.
     fn introduction(&self) -> Value {
         let token = &self.token;
         match &self.session {

@@ -1,9 +1,11 @@
-//! A feed of an exchange's, that stays connected: it subscribes, pings in text, finds out that the server is gone or has no more data,
-//! dials again and subscribes again. OKX; another exchange is another line of `dialect::exchange`, and another subscription.
+//! A client of an exchange's feed that stays connected. It subscribes and pings in text. It finds out that the server is
+//! gone or sends no more data, dials again and subscribes again. This is OKX. Another exchange needs another line of
+//! `dialect::exchange` and another subscription.
 //!
 //! `cargo run -p liveness-servers --bin client_okx -- wss://ws.okx.com:8443/ws/v5/public BTC-USDT`
 //!
-//! Prints each message of data, and each end of a connection. `300ms 3s` behind it: how often it pings, and how long it waits.
+//! Prints each data message, and the end of each connection. `300ms 3s` after the instrument sets how often it pings and
+//! how long it waits.
 
 use std::time::Duration;
 
@@ -50,7 +52,7 @@ async fn converse(mut socket: ClientStream, instrument: &str, config: Config) ->
         let Ok(said) = serde_json::from_slice::<Value>(&message.into_data()) else { continue };
         match said["event"].as_str() {
             Some("subscribe") => {
-                // From now on data is due. A server that answers each ping and has lost the subscription is of no use.
+                // From now on data is due. A server that answers each ping but has lost the subscription is useless.
                 let patience = config.interval().saturating_add(config.timeout());
                 if let Ok(config) = config.to_builder().idle_timeout(patience).build() {
                     socket.reconfigure(config);

@@ -22,7 +22,7 @@ struct Args {
     /// Where to listen.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     listen: String,
-    /// Settings as in a transcript: `interval=5s timeout=10s suspicion=after:2s`. Without: the defaults.
+    /// Settings as in a transcript: `interval=5s timeout=10s suspicion=after:2s`; the defaults if not given.
     #[arg(value_name = "SETTING")]
     settings: Vec<String>,
 }
@@ -68,12 +68,13 @@ async fn upgrade(upgrade: WebSocketUpgrade, counters: Counters, State(config): S
 
 async fn echo(mut socket: LiveStream<WebSocket>) {
     while let Some(Ok(message)) = socket.next().await {
-        // Where it cannot be sent, the stream says why.
+        // If it cannot be sent, the stream says why.
         let _ = socket.send(message).await;
     }
 }
 
-/// What of one connection is in the metrics already. A connection that is dropped before its end is taken out.
+/// The part of one connection's counts that is in the metrics already. A connection that is dropped before its end is
+/// taken out.
 #[derive(Default)]
 struct Exported {
     stats: Stats,
@@ -95,7 +96,7 @@ impl Exported {
             histogram!("websocket_rtt_seconds").record(rtt.latest);
         }
         if let Action::MarkOffline(reason) = action {
-            // Without the code that a peer may have closed with: it chooses that, and each would be a series.
+            // The code is left out. A peer chooses the code that it closes with, and each code would make a series.
             let reason = reason.to_string();
             let kind = reason.split(' ').next().unwrap_or_default().to_owned();
             counter!("websocket_offline_total", "reason" => kind).increment(1);

@@ -61,13 +61,13 @@ async fn upgrade(upgrade: WebSocketUpgrade, counters: Counters, State(app): Stat
     })
 }
 
-/// The whole life of a connection: its own loop, as without heartbeats.
+/// The whole life of a connection. It has its own loop, the same as without heartbeats.
 async fn converse(socket: LiveStream<WebSocket>, connection: usize, clock: Clock) {
     let mut socket = socket.on_action(move |action, _| print(action, connection, clock));
-    // To the very end: the peer is told why, and given the time to hear it.
+    // Read to the very end, so that the peer is told why, and has time to read it.
     while let Some(message) = socket.next().await {
         if let Ok(message) = message {
-            // Where an answer cannot be sent, the stream ends too, and says why.
+            // If an answer cannot be sent, the stream ends too, and says why.
             let _ = answer(&mut socket, message).await;
         }
     }

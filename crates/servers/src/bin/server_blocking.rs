@@ -1,10 +1,10 @@
-//! A WebSocket server that knows who is there: tungstenite, a thread a connection.
+//! A WebSocket server that knows who is there: tungstenite, a thread for each connection.
 //!
 //! `cargo run -p liveness-servers --bin server_blocking -- --interval 5s --timeout 10s`
 //!
-//! Echoes data messages; the text message `flood N` makes it send N bytes. Prints a line for each change:
-//! `SECONDS online|suspect|offline|disconnect CONNECTION [REASON]`. Where it listens it says on stderr: with port 0 the
-//! system picks one.
+//! Echoes data messages; the text message `flood N` makes it send N bytes. Prints a line for each change: `SECONDS
+//! online|suspect|offline|disconnect CONNECTION [REASON]`. Prints its address on stderr, because with port 0 the system
+//! picks a port.
 
 use std::net::TcpStream;
 use std::thread;
@@ -33,12 +33,12 @@ fn main() -> Result<(), Failure> {
             None => converse(accept_raw(stream, Some(limits())), connection, config, &args, clock),
             Some(tls) => {
                 let Ok(tls) = ServerConnection::new(tls) else { return };
-                // Bytes are counted on the wire, and TLS is around that.
+                // Bytes are counted on the wire, below TLS.
                 let stream = StreamOwned::new(tls, CountingSocket::new(stream));
                 converse(accept_over(stream, Some(limits())), connection, config, &args, clock);
             }
         };
-        // A server that has run out of files or threads turns a client away, and lives.
+        // A server that has no file or thread left turns a client away, and goes on.
         let spawned =
             stream.and_then(|stream| thread::Builder::new().stack_size(MIB / 2).spawn(move || serve(stream)));
         if let Err(error) = spawned {
@@ -65,10 +65,10 @@ fn converse<S: Transport>(
         Err(error) => return complain(format_args!("connection {connection}: no record: {error}")),
     }
     while let Ok(message) = socket.read() {
-        // The reading goes on: the end is its to report.
+        // If this fails, the next `read` reports the end.
         let _ = answer(&mut socket, message);
     }
-    // The peer may still be told, and close too.
+    // The peer may still be told why, and may close too.
     socket.finish();
 }
 

@@ -2,8 +2,8 @@
 //!
 //! `cargo run -p liveness-servers --bin server_mio -- --interval 5s --timeout 10s`
 //!
-//! This is the loop to copy for another source of readiness. [`Server::run`] is that loop; [`Client::turn`] is what one client's
-//! turn does, here and in `server_poll`.
+//! This is the loop to copy for another source of readiness. [`Server::run`] is that loop. [`Client::turn`] does one
+//! client's turn, here and in `server_poll`.
 //!
 //! Echoes data messages; the text message `flood N` makes it send N bytes. Prints a line for each change:
 //! `SECONDS online|suspect|offline|disconnect CONNECTION [REASON]`.
@@ -23,7 +23,7 @@ use mio::{Events, Interest, Poll, Token};
 use liveness_servers::nonblocking::Client;
 use liveness_servers::{Args, Failure, complain, no_tls};
 
-/// The listener's token; those of clients count from 1.
+/// The listener's token. The clients' tokens count from 1.
 const LISTENER: usize = 0;
 
 /// One thread's clients, and whose turn is next.
@@ -33,21 +33,21 @@ struct Server {
     clock: Clock,
     poll: Poll,
     listener: TcpListener,
-    /// A file to do without when there are no more: it takes one to turn a client away.
+    /// A spare file. When no file is left, it is given up for a moment, because turning a client away takes one.
     spare: Option<UdpSocket>,
-    /// How many clients have come: the number and the token of the latest.
+    /// How many clients have come. It is also the number and the token of the latest.
     accepted: usize,
     guests: BTreeMap<usize, Guest>,
     /// When to give a turn to a client for which nothing happens.
     alarms: BTreeSet<(Timestamp, usize)>,
-    /// The tokens of those that have something to do now.
+    /// The tokens of the clients that have something to do now.
     turns: VecDeque<usize>,
 }
 
-/// A client, and when it has its turns.
+/// A client, and its place in the order of turns.
 struct Guest {
     client: Client<TcpStream>,
-    /// It is in `turns`.
+    /// True if its token is in `turns`.
     queued: bool,
     alarm: Timestamp,
 }
@@ -91,7 +91,7 @@ impl Server {
                 self.alarms.pop_first();
                 self.queue(token);
             }
-            // What is queued again meanwhile comes after the next look at the sockets.
+            // A token that is queued again meanwhile gets its turn after the next look at the sockets.
             for token in std::mem::take(&mut self.turns) {
                 if token == LISTENER { self.accept() } else { self.turn(token) }
             }
@@ -123,7 +123,7 @@ impl Server {
             self.guests.remove(&token);
             return;
         };
-        // An alarm is only ever moved to an earlier moment: one that rings for nothing costs a turn.
+        // An alarm is only moved to an earlier moment. An alarm that rings too early costs one needless turn.
         let now = self.clock.now();
         if wake < guest.alarm || guest.alarm <= now {
             self.alarms.remove(&(guest.alarm, token));
@@ -144,7 +144,8 @@ impl Server {
                 Err(error)
                     if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::ConnectionAborted) => {}
                 Err(error) => {
-                    // Out of files. Left alone, the client would wait unserved, and its edge would not come again.
+                    // No file is left. If this client were left alone, it would wait unserved, and no new edge would come
+                    // for it.
                     self.spare = None;
                     let turned_away = self.listener.accept().is_ok();
                     self.spare = spare();

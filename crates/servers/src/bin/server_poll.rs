@@ -2,8 +2,9 @@
 //!
 //! `cargo run -p liveness-servers --bin server_poll -- --interval 5s --timeout 10s`
 //!
-//! The shortest loop that serves many, for some hundred clients: each turn asks the system about all of them. It is written
-//! once more with readiness that is remembered, for many thousands, in `server_mio`; what one client's turn does is the same.
+//! The shortest loop that serves many. It is for some hundred clients, because each turn asks the system about all of
+//! them. `server_mio` has the same loop for many thousands: it remembers who is ready. One client's turn is the same in
+//! both.
 //!
 //! Echoes data messages; the text message `flood N` makes it send N bytes. Prints a line for each change:
 //! `SECONDS online|suspect|offline|disconnect CONNECTION [REASON]`.
@@ -40,7 +41,7 @@ mod unix {
         let mut accepted = 0;
         let mut clients: Vec<(Client<TcpStream>, Timestamp)> = Vec::new();
         loop {
-            // Wait until somebody comes, says something or has room, or until the first deadline.
+            // Wait until a client comes, sends something or has room, or until the first deadline.
             let now = clock.now();
             let mut asked = vec![PollFd::new(&listener, PollFlags::IN)];
             asked.extend(clients.iter().map(|(client, _)| {
@@ -57,7 +58,7 @@ mod unix {
             }
             let ready: Vec<PollFlags> = asked.iter().map(PollFd::revents).collect();
 
-            // Who has something to do has a turn; who is gone goes.
+            // A client that has something to do has a turn. A client that is gone is removed.
             let now = clock.now();
             let mut ready = ready.into_iter();
             let has_come = ready.next().is_some_and(|listener| !listener.is_empty());
@@ -69,7 +70,7 @@ mod unix {
                 if !client.readable && !client.writable && now < *wake {
                     return true;
                 }
-                // What a deadline brings may go out at once.
+                // A message that a deadline brings may go out at once.
                 client.writable |= !client.wants(now).1;
                 client.turn(&args, config, clock).map(|next| *wake = next).is_some()
             });
@@ -84,7 +85,7 @@ mod unix {
         }
     }
 
-    /// Rounded up to the millisecond, because a wait that ends just before its deadline would be begun again and again.
+    /// Rounded up to the millisecond. Otherwise a wait could end just before its deadline, and begin again and again.
     fn timespec(wait: Duration) -> Timespec {
         let wait = wait.min(Duration::from_secs(3600)) + Duration::from_millis(1);
         Timespec { tv_sec: wait.as_secs() as i64, tv_nsec: i64::from(wait.subsec_millis()) * 1_000_000 }

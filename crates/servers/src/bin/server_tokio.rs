@@ -1,4 +1,4 @@
-//! A WebSocket server that knows who is there: tokio-tungstenite, a task a connection.
+//! A WebSocket server that knows who is there: tokio-tungstenite, a task for each connection.
 //!
 //! `cargo run -p liveness-servers --bin server_tokio -- --interval 5s --timeout 10s`
 //!
@@ -37,7 +37,7 @@ async fn main() -> Result<(), Failure> {
             Ok((stream, _)) => {
                 drop(tokio::spawn(serve(stream, tls.clone(), connection, Arc::clone(&args), config, clock)));
             }
-            // A server that has run out of files turns a client away, and lives.
+            // A server that has no file left turns a client away, and goes on.
             Err(error) => {
                 complain(format_args!("connection {connection}: {error}"));
                 tokio::time::sleep(Duration::from_millis(10)).await;
@@ -60,7 +60,7 @@ async fn serve(
         let Ok((socket, counters)) = accept_raw(stream, Some(limits())).await else { return };
         return converse(socket, counters, connection, &args, config, clock).await;
     };
-    // Bytes are counted on the wire, and TLS is around that.
+    // Bytes are counted on the wire, below TLS.
     let stream = Counted::new(stream);
     let counters = stream.counters().clone();
     let Ok(Ok(stream)) = timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)).await else { return };
@@ -68,7 +68,7 @@ async fn serve(
     converse(socket, counters, connection, &args, config, clock).await;
 }
 
-/// The whole life of a connection: its own loop, as without heartbeats.
+/// The whole life of a connection. It has its own loop, the same as without heartbeats.
 async fn converse<T: AsyncRead + AsyncWrite + Unpin>(
     socket: WebSocketStream<Counted<T>>,
     counters: ByteCounters,
@@ -85,10 +85,10 @@ async fn converse<T: AsyncRead + AsyncWrite + Unpin>(
         Ok(Some(sink)) => socket = socket.observe(Recorder::new(sink)),
         Err(error) => return complain(format_args!("connection {connection}: no record: {error}")),
     }
-    // To the very end: the peer is told why, and given the time to hear it.
+    // Read to the very end, so that the peer is told why, and has time to read it.
     while let Some(message) = socket.next().await {
         if let Ok(message) = message {
-            // Where an answer cannot be sent, the stream ends too, and says why.
+            // If an answer cannot be sent, the stream ends too, and says why.
             let _ = answer(&mut socket, message).await;
         }
     }

@@ -1,4 +1,4 @@
-//! One connection on a loop of its own: the loop of `liveness::dialect`'s docs around a blocking socket. No driver.
+//! One connection with its own loop around a blocking socket: the loop of `liveness::dialect`'s docs. It uses no driver.
 
 use std::io::ErrorKind;
 use std::net::TcpStream;
@@ -14,29 +14,29 @@ use tungstenite::{Error, WebSocket};
 
 use super::streams::Codec;
 
-/// What the test is told.
+/// What the loop reports to the test.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Told {
-    /// The peer's heartbeat, and of which kind.
+    /// The peer's heartbeat, and its kind.
     Heard(&'static str),
     Offline(Reason),
 }
 
-/// One end.
+/// One end of a connection.
 pub(crate) struct BareLoop {
     pub(crate) socket: WebSocket<TcpStream>,
     pub(crate) dialect: Box<dyn Dialect + Send>,
     pub(crate) codec: Option<Codec>,
     pub(crate) config: Config,
-    /// Neither asks nor answers any more, and still reads.
+    /// It sends no ping and no answer any more, but still reads.
     pub(crate) mute: Arc<AtomicBool>,
     pub(crate) tell: Sender<Told>,
 }
 
-/// How long a read waits: no longer than a turn may be late.
+/// How long a read waits. A turn may be late by as much.
 const TURN: Duration = Duration::from_millis(10);
 
-/// When the peer was heard last, and the longest time from one turn to the next since then.
+/// When the peer was last heard, and the longest time between two turns since then.
 struct Since {
     heard: Timestamp,
     turn: Timestamp,
@@ -60,7 +60,7 @@ impl BareLoop {
         }
     }
 
-    /// Reads all that has arrived.
+    /// Reads everything that has arrived.
     fn read(&mut self, peer: &mut Liveness, clock: &Clock, since: &mut Since) {
         for _ in 0..1_000 {
             let frame = match self.socket.read() {
@@ -122,7 +122,8 @@ impl BareLoop {
                 self.send(&beat);
             }
             Action::MarkOffline(reason) => {
-                // A verdict on a peer that has fallen silent comes in time, as late as this loop may be.
+                // The verdict on a silent peer must come in time. This loop may be late by the longest time between two
+                // turns.
                 let silent = since.turn.saturating_duration_since(since.heard);
                 let in_time = silent <= self.config.detection_bound(since.longest);
                 assert!(in_time || matches!(reason, Reason::PeerClosed(_)), "{reason} after {silent:?}");

@@ -15,27 +15,27 @@ use super::{INTERVAL, TIMEOUT};
 pub(crate) struct Ours {
     pub(crate) dialect: fn() -> Box<dyn Dialect + Send>,
     pub(crate) config: Config,
-    /// Finds the heartbeat where the dialect cannot.
+    /// Finds the heartbeat if the dialect cannot.
     pub(crate) codec: Option<Next>,
-    /// What we say first.
+    /// The first message, which we send.
     pub(crate) hello: Option<Frame>,
-    /// What is in the message that opens the conversation, and what it is answered with.
+    /// A text in the message that opens the conversation, and our answer to that message.
     pub(crate) handshake: Option<(&'static str, &'static str)>,
     /// Data, which we send again and again in a life that talks.
     pub(crate) talk: Frame,
-    /// What makes an official server talk back, if our data does not.
+    /// A message that makes an official server talk back, if our data does not.
     pub(crate) wish: Option<Frame>,
-    /// Where an official server is asked for it, and in which subprotocol.
+    /// The path to ask an official server for, and below it the subprotocol.
     pub(crate) path: &'static str,
     pub(crate) subprotocol: Option<&'static str>,
 }
 
-/// These settings with small numbers.
+/// These settings, with a small interval and a small timeout.
 fn quick(config: Config) -> Config {
     config.to_builder().interval(INTERVAL).timeout(TIMEOUT).build().unwrap()
 }
 
-/// One that only tells, with a small interval.
+/// The settings of an end that only sends, with a small interval.
 fn each(config: Config) -> Config {
     config.to_builder().interval(INTERVAL).build().unwrap()
 }
@@ -47,7 +47,7 @@ impl Ours {
         Self { dialect, config, codec, hello, handshake, talk, wish, path: "/", subprotocol }
     }
 
-    /// For a new connection.
+    /// A codec for a new connection.
     pub(crate) fn codec(&self) -> Option<Codec> {
         self.codec.map(|next| Codec { next, arrived: Vec::new() })
     }
@@ -88,7 +88,7 @@ pub(crate) fn socket_io_client() -> Ours {
 
 pub(crate) fn graphql_server() -> Ours {
     let config = quick(graphql::TransportWs::SERVER_CONFIG);
-    // Of no subscription: it is passed over.
+    // It belongs to no subscription, so the client ignores it.
     let talk = r#"{"id":"2","type":"next","payload":{"data":{"tick":1}}}"#;
     Ours::new(|| Box::new(graphql::TransportWs), config, talk)
         .handshake(r#""connection_init""#, r#"{"type":"connection_ack"}"#)
@@ -160,7 +160,7 @@ pub(crate) fn centrifugo() -> Ours {
     )
 }
 
-/// A server's end is a program's own: `{"id":19,"type":"ping"}` is answered.
+/// In this protocol a server's end is each program's own: `{"id":19,"type":"ping"}` is answered.
 pub(crate) fn home_assistant() -> Ours {
     let dialect = || Box::new(Json::new("type", "ping", "pong").id("id").only_answers()) as _;
     Ours::new(dialect, Mute::config(2 * TIMEOUT), r#"{"id":999,"type":"event","event":{}}"#)
@@ -168,7 +168,7 @@ pub(crate) fn home_assistant() -> Ours {
         .handshake(r#"{"type":"auth""#, r#"{"type":"auth_ok","ha_version":"2021.1.0"}"#)
 }
 
-/// A gateway of Discord's, which the crate has no need of: it hears the form that `discord::Client` writes.
+/// A Discord gateway, which the crate has no need for. It understands what `discord::Client` writes.
 struct Gateway;
 
 impl Dialect for Gateway {

@@ -1,15 +1,15 @@
-//! The dialects against the official ends of their protocols, which nobody here wrote. Each lives for several intervals, silent and
-//! talking; is frozen by SIGSTOP, found, and woken; and where our end falls silent, the official one does what its documents say.
-//! What was seen is a row of `docs/dialects.md`:
+//! The dialects, tested with the official ends of their protocols, which were written elsewhere. Each lives for several
+//! intervals, once silent and once talking. Each is frozen by SIGSTOP, found, and woken. When our end falls silent, the
+//! official one does what its documents say. What was seen is a row of `docs/dialects.md`:
 //!
 //! ```sh
-//! LIVENESS_INTEROP=1 cargo test -p liveness-servers --test dialects         # all run, and each row is as the page has it
-//! BLESS=1 LIVENESS_INTEROP=1 cargo test -p liveness-servers --test dialects # the page is written anew
+//! LIVENESS_INTEROP=1 cargo test -p liveness-servers --test dialects         # all run, and each row must agree with the page
+//! BLESS=1 LIVENESS_INTEROP=1 cargo test -p liveness-servers --test dialects # the rows are written again
 //! ```
 //!
-//! They run where `target/interop` has the libraries, as `.ci/run` puts them there, and say so where not; with `LIVENESS_INTEROP=1`
-//! in the environment their absence is a failure. Our end that is silent is a loop of its own, without a driver; the one that talks is
-//! a `LiveStream`.
+//! The tests run if `target/interop` has the libraries, where `.ci/run` puts them. Otherwise they are skipped and say so,
+//! or fail with `LIVENESS_INTEROP=1` in the environment. In silent lives our end is a loop without a driver. In lives
+//! that talk it is a `LiveStream`.
 
 #![cfg(unix)]
 
@@ -27,22 +27,22 @@ use self::ends::Ours;
 use self::lives::Seen;
 use self::table::Row;
 
-/// A timeout that a busy machine does not exceed by itself.
+/// A timeout that is longer than any delay of a busy machine.
 const TIMEOUT: Duration = Duration::from_secs(3);
 const INTERVAL: Duration = Duration::from_millis(300);
 /// Several intervals, and longer than the detection bound.
 const WHILE: Duration = Duration::from_millis(4_500);
 
-/// An official end of a protocol, and the other end, which is ours.
+/// An official end of a protocol. The other end is ours.
 struct Trial {
-    /// As the page names it.
+    /// The dialect's name on the page.
     dialect: &'static str,
     is_server: bool,
     ours: fn() -> Ours,
     /// The package of the official end, which is the name of its function in `peers`.
     package: &'static str,
     language: Language,
-    /// Whether it gives up an end that is asked and says nothing.
+    /// Whether it gives up an end that does not answer.
     judges: bool,
 }
 
@@ -114,7 +114,7 @@ trials! {
     a_client_of_nats: our_server("NATS (a codec)", "@nats-io/nats-core", streams::nats);
 }
 
-/// Three lives at once, each with an official end of its own; and what was seen is what the page says.
+/// Three lives at once, each with an official end of its own. Their results must agree with the page.
 #[track_caller]
 fn run(trial: &Trial) {
     if process::command(trial, "", false).is_none() {
@@ -123,7 +123,7 @@ fn run(trial: &Trial) {
     let (silent, talking, mute) = thread::scope(|scope| {
         let talking = scope.spawn(|| lives::talking(trial));
         let mute = scope.spawn(|| lives::mute(trial));
-        // What fails there fails here.
+        // A failure in that thread fails this test too.
         (lives::silent(trial), talking.join().unwrap(), mute.join().unwrap())
     });
     assert_eq!(

@@ -1,4 +1,4 @@
-//! How an official end is run.
+//! How an official end is started.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -9,13 +9,13 @@ fn libraries() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target/interop")
 }
 
-/// Where Python has its packages; the version of Python is in the path.
+/// Where Python has its packages. The version of Python is in the path.
 fn site_packages() -> Option<PathBuf> {
     let lib = std::fs::read_dir(libraries().join("venv/lib")).ok()?;
     lib.map_while(Result::ok).map(|python| python.path().join("site-packages")).next()
 }
 
-/// The version that is installed.
+/// The installed version.
 fn version(trial: &Trial) -> Option<String> {
     if trial.language == Language::Node {
         let manifest = libraries().join("node_modules").join(trial.package).join("package.json");
@@ -32,12 +32,12 @@ fn version(trial: &Trial) -> Option<String> {
     versions.next()
 }
 
-/// The version that is installed, as the page shows it.
+/// The installed version, as the page shows it.
 pub(crate) fn installed(trial: &Trial) -> String {
     version(trial).expect("it was run")
 }
 
-/// How to run the official end of a trial, if its library is there: a client of this URL, or a server.
+/// How to start the official end of a trial: a client of this URL, or a server. `None` if its library is not installed.
 pub(crate) fn command(trial: &Trial, url: &str, talks: bool) -> Option<Command> {
     let script = match (trial.is_server, trial.language) {
         (true, Language::Node) => "clients.js",

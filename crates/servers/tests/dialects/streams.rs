@@ -1,5 +1,5 @@
-//! Protocols that are streams of bytes, which messages cut anywhere: no dialect can hear these. A codec of the program's finds the
-//! heartbeat, as `docs/dialects.md` says.
+//! Protocols that are streams of bytes. A message may cut them anywhere, so no dialect can read them. The program's own
+//! codec finds the heartbeat, as `docs/dialects.md` says.
 
 use liveness::dialect::{Dialect, Heard, Message, Out};
 use liveness::{Config, Payload, Schedule};
@@ -8,11 +8,11 @@ use tungstenite::protocol::Message as Frame;
 use super::ends::Ours;
 use super::{INTERVAL, TIMEOUT};
 
-/// Takes the next packet off the bytes that have arrived: what it means, and what it is answered with. `None`: the rest of it has
-/// not come.
+/// Takes the next packet off the bytes that have arrived. Returns what it means, and the answer to it; `None` if the
+/// packet is not complete yet.
 pub(crate) type Next = fn(&mut Vec<u8>) -> Option<(Heard, &'static [u8])>;
 
-/// A stream under way.
+/// A stream that has begun.
 pub(crate) struct Codec {
     pub(crate) next: Next,
     pub(crate) arrived: Vec<u8>,
@@ -25,7 +25,7 @@ impl Codec {
     }
 }
 
-/// Asks with these bytes, and leaves all that comes to the codec.
+/// Pings with these bytes, and leaves everything that comes to the codec.
 struct Asks(&'static [u8]);
 
 impl Dialect for Asks {
@@ -39,7 +39,7 @@ impl Dialect for Asks {
     }
 }
 
-/// A stream has no message of its own, so it begins and talks in bytes.
+/// A stream has no messages of its own, so our end begins and talks in bytes.
 fn stream(
     dialect: fn() -> Box<dyn Dialect + Send>,
     next: Next,
@@ -51,7 +51,7 @@ fn stream(
     Ours { hello: Some(Frame::binary(hello)), talk: Frame::binary(talk), codec: Some(next), ..ours }
 }
 
-/// MQTT 3.1.1, 2.2: a byte of type and flags, then the length of the rest; 127 at most in what is said here.
+/// MQTT 3.1.1, 2.2: a byte with type and flags, then the length of the rest. Here the length is 127 at most.
 fn next_packet(arrived: &mut Vec<u8>) -> Option<(Heard, &'static [u8])> {
     let (first, rest) = (*arrived.first()?, *arrived.get(1)?);
     assert!(rest < 128, "a longer packet than this codec knows");
@@ -64,7 +64,7 @@ fn next_packet(arrived: &mut Vec<u8>) -> Option<(Heard, &'static [u8])> {
     Some((if first == 0xd0 { Heard::SomeAnswer } else { Heard::Data }, b""))
 }
 
-/// A client: it says CONNECT with a keep-alive of 4 s, and PINGREQ each `INTERVAL`.
+/// A client. It sends CONNECT with a keep-alive of 4 s, and PINGREQ each `INTERVAL`.
 pub(crate) fn mqtt() -> Ours {
     let connect = b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x04\x00\x01a";
     let publish = b"\x30\x08\x00\x04newshi";
@@ -73,7 +73,7 @@ pub(crate) fn mqtt() -> Ours {
     Ours { subprotocol: Some("mqtt"), wish: Some(Frame::binary(&subscribe[..])), ..ours }
 }
 
-/// NATS: lines, of which PUB has a payload behind it, as long as its last word says.
+/// NATS consists of lines. A PUB is followed by a payload, and its last word is the payload's length.
 fn next_operation(arrived: &mut Vec<u8>) -> Option<(Heard, &'static [u8])> {
     let end = arrived.windows(2).position(|two| two == b"\r\n")?;
     let line = String::from_utf8(arrived[..end].to_vec()).unwrap();
@@ -93,10 +93,10 @@ fn next_operation(arrived: &mut Vec<u8>) -> Option<(Heard, &'static [u8])> {
     })
 }
 
-/// A server: its INFO comes first. Its pings are answered in order.
+/// A server. Its INFO comes first. It answers pings in order.
 pub(crate) fn nats() -> Ours {
     let info = b"INFO {\"server_id\":\"a\",\"version\":\"2.12.0\",\"proto\":1,\"headers\":true,\"max_payload\":1048576}\r\n";
-    // Of no subscription.
+    // It belongs to no subscription.
     let message = b"MSG news 9 2\r\nhi\r\n";
     stream(|| Box::new(Asks(b"PING\r\n")), next_operation, info, message)
 }

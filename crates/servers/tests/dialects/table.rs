@@ -1,4 +1,4 @@
-//! The table of `docs/dialects.md`: what was seen, and not what was written.
+//! The table of `docs/dialects.md`. It shows what was seen.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -28,14 +28,14 @@ fn path() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/dialects.md")
 }
 
-/// What names a row: all of it that does not come from the run.
+/// The cells that name a row. They do not come from the run.
 fn key(trial: &Trial) -> String {
     let Trial { dialect, is_server, package, .. } = trial;
     format!("| {dialect} | {} | {package} ", if *is_server { "server" } else { "client" })
 }
 
 impl Row<'_> {
-    /// What follows the version.
+    /// The cells after the version.
     fn cells(&self) -> String {
         let heard = if self.heard.is_empty() {
             "says nothing".to_owned()
@@ -60,10 +60,10 @@ fn parts(page: &str) -> (String, Vec<String>, String) {
     (before.to_owned(), rows, after.to_owned())
 }
 
-/// One row at a time is written.
+/// Only one test at a time writes to the page.
 static PAGE: Mutex<()> = Mutex::new(());
 
-/// The page says so too, whatever the version; or it is written there.
+/// The page must have the same cells; the version may differ. With `BLESS` the row is written there instead.
 #[track_caller]
 pub(crate) fn compare(row: &Row<'_>) {
     let _one = PAGE.lock();
@@ -76,7 +76,7 @@ pub(crate) fn compare(row: &Row<'_>) {
         let said = there.map_or("", |index| &rows[index]);
         assert!(
             said.ends_with(&row.cells()),
-            "docs/dialects.md: {said:?}\nseen: {line}\nBLESS=1 writes it anew"
+            "docs/dialects.md: {said:?}\nseen: {line}\nBLESS=1 writes it again"
         );
         return;
     }
@@ -84,7 +84,7 @@ pub(crate) fn compare(row: &Row<'_>) {
         Some(index) => rows[index] = line,
         None => rows.push(line),
     }
-    // In the order of the trials, and nothing else.
+    // The rows in the order of the trials, without any other row.
     let of = |trial: &Trial| rows.iter().find(|line| line.starts_with(&self::key(trial)));
     let table = TRIALS.iter().filter_map(of).map(|line| format!("{line}\n")).collect::<String>();
     std::fs::write(path(), format!("{before}{BEGIN}\n{HEAD}{table}\n{END}{after}")).unwrap();

@@ -22,7 +22,7 @@ use tungstenite::protocol::CloseFrame;
 use liveness_testing::raw_peer::PATIENCE;
 
 const INTERVAL: Duration = Duration::from_millis(150);
-/// For clients that must be given up, and for those that must live: no busy machine is so late.
+/// For clients that must be given up, and for those that must live. No busy machine is late by so much.
 const SHORT: Duration = Duration::from_millis(450);
 const LONG: Duration = Duration::from_secs(20);
 
@@ -81,7 +81,7 @@ async fn a_client_that_only_reads_lives_and_closes_properly() {
     let mut client = connect(address).await;
     for _ in 0..8 {
         let message = timeout(PATIENCE, client.next()).await.expect("a ping comes");
-        assert!(message.expect("it was let go").unwrap().is_ping());
+        assert!(message.expect("the connection was ended").unwrap().is_ping());
     }
     client.send(WsMessage::text("still here")).await.unwrap();
     while client.next().await.unwrap().unwrap() != WsMessage::text("still here") {}
@@ -106,7 +106,7 @@ async fn a_frozen_client_is_given_up_and_told_so() {
 
 #[tokio::test]
 async fn one_frame_that_dribbles_keeps_its_sender_where_bytes_are_seen() {
-    // Five seconds of it, which is longer than the timeout; and more than enough to be given up in.
+    // 50 bytes take five seconds, which is longer than the timeout. 120 bytes take long enough to be given up.
     for (counted, len) in [(true, 50), (false, 120)] {
         let (address, mut ends) = serve(Duration::from_secs(4), counted).await;
         let mut stream = connect(address).await.into_inner();
@@ -116,7 +116,7 @@ async fn one_frame_that_dribbles_keeps_its_sender_where_bytes_are_seen() {
                 stream.write_all(b"x").await?;
                 sleep(Duration::from_millis(100)).await;
             }
-            // Header and echo.
+            // Room for the header and the echo.
             let mut echo = [0; 122];
             loop {
                 stream.read_exact(&mut echo[..2]).await?;
@@ -133,7 +133,7 @@ async fn one_frame_that_dribbles_keeps_its_sender_where_bytes_are_seen() {
             drop(stream);
             assert_eq!(end(&mut ends).await.0, Some(Reason::TransportClosed));
         } else {
-            // What the docs say of a socket without counters.
+            // The docs say this about a socket without counters.
             assert!(echoed.is_err());
             assert_eq!(end(&mut ends).await.0, Some(Reason::PingTimeout));
         }
@@ -146,7 +146,7 @@ async fn errors_that_hide_their_type_are_still_told_apart() {
         (&b"\x82\x01x"[..], Some(1002_u16)),
         (b"\x81\x81\0\0\0\0\xff", Some(1007)),
         (b"\x82\xff\x10\0\0\0\0\0\0\0\0\0\0\0", Some(1009)),
-        // Nothing at all: the transport just ends.
+        // The transport just ends, without a Close.
         (b"", None),
     ] {
         let (address, mut ends) = serve(LONG, true).await;

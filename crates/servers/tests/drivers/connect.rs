@@ -1,4 +1,4 @@
-//! Clients that dial a server over TLS, of both drivers; and how each end of a TLS connection takes its leave.
+//! Clients of both drivers that dial a server over TLS, and how each end of a TLS connection closes it.
 
 use std::io::{ErrorKind, Read};
 use std::net::{Shutdown, TcpStream};
@@ -38,7 +38,7 @@ fn echo() -> (Host<Life>, Connector) {
     (host, Connector::new().tls(client))
 }
 
-/// A server over TLS in a thread, by rustls and tungstenite alone.
+/// A server over TLS in a thread. It uses rustls and tungstenite only.
 fn bare<T: Send + 'static>(
     serve: impl FnOnce(::tungstenite::WebSocket<Tls<ServerConnection>>) -> T + Send + 'static,
 ) -> (Host<T>, Connector) {
@@ -61,7 +61,7 @@ async fn a_server_over_tls_is_dialled_and_bytes_are_counted_under_it() {
         tokio_tungstenite::connect_with(url(&host), &connector, CONFIG).await.unwrap();
     assert_eq!(response.status(), 101);
     let counters = socket.get_ref().unwrap().get_ref().get_ref().counters().clone();
-    // The certificate is in it, which no WebSocket has seen.
+    // The handshake of TLS with its certificate is counted too, although no WebSocket has seen it.
     let before = counters.received();
     assert!(before > 600, "{before}");
     for size in [1, 100 * KIB] {
@@ -100,7 +100,7 @@ fn assert_refused(error: &ConnectError, words: &str) {
     assert!(matches!(error, ConnectError::Tls(_)), "{error:?}");
     assert!(error.to_string().starts_with("no connection by TLS: "), "{error}");
     assert!(error.to_string().contains(words), "{error}");
-    // It may be the page of a hotel, and gone tomorrow.
+    // The answer may come from the login page of a hotel, which may be gone tomorrow.
     assert_eq!(error.then(), OnClose::AT_ONCE);
 }
 
@@ -125,7 +125,7 @@ async fn a_certificate_that_nobody_vouches_for_is_refused() {
         } else {
             tokio_tungstenite::connect(url, CONFIG).await.map(drop).unwrap_err()
         };
-        // By the system's certificates, of which it has none or some.
+        // It uses the system's certificates. The system may have some or none.
         assert_refused(&error, "");
     }
 }
@@ -166,14 +166,14 @@ async fn a_server_without_tls_is_refused() {
     }
 }
 
-/// A caller that waits for the closing waits for an hour, and the test with it.
+/// A client that waits for the closing handshake would wait for an hour, and so would the test.
 const NEVER_CLOSES: Config = strict().close_timeout(std::time::Duration::from_secs(3600)).build_const();
 
 #[tokio::test]
 async fn a_client_over_tls_is_told_at_the_verdict() {
     for blocking in [true, false] {
         let (host, connector) = bare(|socket| {
-            // It reads bytes, and understands none.
+            // This server reads bytes, and understands none of them.
             let mut stream = socket.into_inner().sock;
             let _ = stream.read_to_end(&mut Vec::new());
         });
@@ -194,7 +194,7 @@ async fn a_client_over_tls_is_told_at_the_verdict() {
     }
 }
 
-/// Reads what is left. `Ok`: TLS has said that it ends (RFC 8446 6.1); without that, anybody may have cut it.
+/// Reads what is left. `Ok`: TLS has said that it ends (RFC 8446 6.1). Otherwise anybody may have cut the connection.
 fn read_to_the_end(stream: &mut impl Read) -> Result<(), ErrorKind> {
     let mut scrap = [0; 1024];
     loop {
@@ -206,12 +206,12 @@ fn read_to_the_end(stream: &mut impl Read) -> Result<(), ErrorKind> {
     }
 }
 
-/// A server that closes its half first, as RFC 6455 7.1.1 wants it, and whether it hears the client take its leave.
+/// A server that closes its half first, as RFC 6455 7.1.1 asks. Returns whether the client has ended its TLS.
 fn hears_the_leave(mut socket: ::tungstenite::WebSocket<Tls<ServerConnection>>) -> bool {
     while socket.read().is_ok() {}
     let Tls { mut conn, mut sock } = socket.into_inner();
     conn.send_close_notify();
-    // A client that was dropped has gone already.
+    // A client that was dropped is gone already.
     while conn.wants_write() && conn.write_tls(&mut sock).is_ok() {}
     let _ = sock.shutdown(Shutdown::Write);
     loop {

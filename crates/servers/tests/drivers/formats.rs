@@ -65,11 +65,11 @@ fn a_setting_that_is_missing_is_at_its_default_and_a_number_may_be_a_text() {
     assert_eq!(from_value::<Config>(json!({})).unwrap(), Config::DEFAULT);
     let config: Config = from_value(json!({"timeout": "8s", "jitter": "5", "close_code": "4000"})).unwrap();
     assert_eq!(config, "timeout=8s jitter=5 close_code=4000".parse().unwrap());
-    // As in a builder, it follows the timeout.
+    // As in a builder, `stall_tolerance` follows `timeout`.
     assert_eq!(config.stall_tolerance(), secs(2));
 }
 
-/// What is said of settings that cannot be read.
+/// The messages for settings that cannot be read.
 #[track_caller]
 fn refused(settings: Value, says: &str) {
     let error = from_value::<Config>(settings).unwrap_err().to_string();
@@ -109,7 +109,7 @@ fn what_is_wrong_is_named_with_its_key() {
     assert!(twice.starts_with("`jitter` is given twice; write each setting once"), "{twice}");
 }
 
-/// A file of settings that has more than ours.
+/// A settings file that has more than our settings.
 #[derive(Debug, Deserialize, PartialEq, Serialize)]
 struct Settings {
     listen: String,
@@ -127,7 +127,7 @@ fn settings_are_a_part_of_a_larger_file() {
     assert_eq!(settings, Settings { listen: "[::]:80".into(), heartbeat, told });
     let error =
         serde_json::from_str::<Settings>(r#"{"listen": "", "heartbeat": {"interval": "5"}}"#).unwrap_err();
-    // With the place, where the format has one.
+    // With the place, if the format has one.
     assert!(error.to_string().contains("`interval`: `5` is no duration") && error.line() == 1, "{error}");
 }
 
@@ -170,7 +170,7 @@ fn what_is_logged_is_in_the_words_of_a_transcript() {
     }
 }
 
-/// It is read as it is written, and of this other nothing is read but an error that says so.
+/// This value is read back as it was written. The other text is refused with this error.
 #[track_caller]
 fn reads<T: Serialize + for<'a> Deserialize<'a> + PartialEq + std::fmt::Debug>(
     value: T,

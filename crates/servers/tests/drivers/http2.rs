@@ -1,4 +1,4 @@
-//! axum over HTTP/2 (RFC 8441), whose streams share one transport: a connection that breaks frees all that it had.
+//! axum over HTTP/2 (RFC 8441): its streams share one transport. A connection that breaks frees everything that it had.
 
 use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -29,7 +29,7 @@ const MIB: usize = 1 << 20;
 
 async fn echo(upgrade: WebSocketUpgrade, counters: Counters, State(ends): State<Sender<Reason>>) -> Response {
     let counters: Option<ByteCounters> = counters.into();
-    // The bytes of the connection are no sign of this stream's peer.
+    // The connection's bytes say nothing about this stream's peer.
     assert!(counters.is_none());
     upgrade.on_upgrade(async move |socket| {
         let config = Config::builder().interval(PATIENCE).close_timeout(Duration::from_millis(300));
@@ -56,7 +56,7 @@ fn serve() -> (Runtime, SocketAddr, Receiver<Reason>) {
     (server, address, ended)
 }
 
-/// A WebSocket in a stream of HTTP/2, and what more can be asked of its connection.
+/// A WebSocket in a stream of HTTP/2, and a handle for more requests on its connection.
 struct Client {
     connection: tokio::task::JoinHandle<()>,
     requests: SendRequest<Bytes>,
@@ -67,7 +67,7 @@ struct Client {
 impl Client {
     async fn dial(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).await.unwrap();
-        // To drop it resets the connection.
+        // Dropping it resets the connection.
         stream.set_zero_linger().unwrap();
         let (mut requests, connection) = h2::client::handshake(stream).await.unwrap();
         let connection = tokio::spawn(async move { drop(connection.await) });
@@ -99,14 +99,14 @@ impl Client {
     }
 }
 
-/// What breaks, and when.
+/// When the connection breaks.
 #[derive(Clone, Copy, Debug)]
 enum Break {
     /// While the WebSocket is idle.
     Idle,
     /// While the server writes to it.
     Flooded,
-    /// After it was closed, in the middle of another answer: nobody calls a driver any more.
+    /// After the WebSocket was closed, in the middle of another response. Nobody calls a driver any more.
     Closed,
 }
 
@@ -133,7 +133,7 @@ async fn meet(address: SocketAddr, breaks: Break) {
     client.break_off().await;
 }
 
-/// The task of a connection has its file.
+/// A connection's file belongs to its task, so it is enough to count the tasks.
 #[test]
 fn a_connection_of_http2_that_breaks_frees_its_tasks_whenever_it_breaks() {
     const CLIENTS: usize = 5;

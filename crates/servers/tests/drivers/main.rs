@@ -1,4 +1,4 @@
-//! Of the drivers and of what is logged, what needs axum, TLS, a subscriber of `tracing` or a format of serde.
+//! Tests of the drivers and of what is logged. They need axum, TLS, a subscriber of `tracing` or a format of serde.
 
 mod axum;
 mod connect;

@@ -1,4 +1,4 @@
-//! TLS: bytes are counted under the records, and a record shows nothing until it is whole.
+//! TLS: bytes are counted below the records, because a record shows nothing until it is whole.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -34,7 +34,7 @@ fn server_side(config: Arc<ServerConfig>, stream: TcpStream) -> ServerSide {
     StreamOwned::new(ServerConnection::new(config).unwrap(), CountingSocket::new(stream))
 }
 
-/// A server that does as told, then reads until the end; and a raw peer of its, both over TLS.
+/// A server that calls `act`, then reads until the end, and its raw peer. Both use TLS.
 fn served(
     config: Config,
     act: impl FnOnce(&mut Watched<ServerSide>) + Send + 'static,
@@ -48,12 +48,13 @@ fn served(
         watched.life()
     });
     let stream = host.dial();
-    // What the kernel holds when the ping is out must be read within the timeout: let it hold little.
+    // What the kernel holds when the ping goes out must be read within the timeout, so the buffer is small.
     SockRef::from(&stream).set_recv_buffer_size(64 * KIB).unwrap();
     (host, Peer::shake_hands(client_side(client, stream)))
 }
 
-/// Half a record, a rest, the other half: pieces that mean nothing to TLS yet are signs of life where bytes are counted.
+/// The pieces are half records with a rest between them. TLS cannot use such a piece yet, but its bytes are a sign of
+/// life.
 #[test]
 fn a_large_message_that_dribbles_in_keeps_its_sender_alive() {
     let (host, mut peer) = served(outlasted().build_const(), |_| ());
@@ -77,7 +78,7 @@ fn a_large_message_that_dribbles_in_keeps_its_sender_alive() {
     assert!(life.lasted >= LONGER, "{life:?}");
 }
 
-/// One record that takes longer than any timeout.
+/// One record that takes longer than the timeout.
 #[test]
 fn one_record_that_trickles_in_keeps_its_sender_alive() {
     let (host, mut peer) = served(outlasted().build_const(), |_| ());
@@ -98,10 +99,10 @@ fn one_record_that_trickles_in_keeps_its_sender_alive() {
 #[test]
 fn a_slow_reader_of_a_large_download_lives() {
     let (host, mut peer) = served(outlasted().build_const(), |life| {
-        // The peer may have closed by the time it is out.
+        // The peer may have closed by the time this is sent.
         let _ = life.socket.send(Message::binary(vec![0; 16 * MIB]));
     });
-    // Longer than the timeout in all, each rest far shorter.
+    // All the rests together are longer than the timeout. Each is far shorter.
     for _ in 0..12 {
         sleep(LONGER / 12);
         peer.0.read_exact(&mut vec![0; MIB]).unwrap();
@@ -112,12 +113,12 @@ fn a_slow_reader_of_a_large_download_lives() {
     host.join().assert_closed_by_peer();
 }
 
-/// Both directions at once: what it says is heard while nothing that we write gets through.
+/// Both directions at once: what the peer says is heard while nothing that we write gets through.
 #[test]
 fn talk_is_heard_while_our_writing_is_blocked() {
-    // For so long it takes nothing: talk does not excuse that.
+    // The transport takes nothing for so long. Talk does not excuse that.
     let (host, mut peer) = served(outlasted().write_timeout(PATIENCE).build_const(), |life| {
-        // The peer may have closed by the time it is out.
+        // The peer may have closed by the time this is sent.
         let _ = life.socket.send(Message::binary(vec![0; 16 * MIB]));
     });
     let mut upload = header(FIN | BINARY, 100 * KIB as u64);
@@ -142,7 +143,7 @@ fn a_frozen_peer_is_given_up_and_its_socket_closes() {
 
 #[test]
 fn a_peer_that_never_reads_stalls_our_writing_and_is_given_up() {
-    // The first ping waits behind it, and is not sent before.
+    // The first ping waits behind the message, and is not sent before it.
     let (host, peer) = served(strict().interval(millis(1000)).jitter(0).build_const(), |life| {
         let offline = life.socket.send(Message::binary(vec![0; 48 * MIB])).unwrap_err();
         assert_eq!(offline.reason(), Some(Reason::WriteStalled));
@@ -159,7 +160,7 @@ fn a_close_is_echoed() {
     assert_eq!(host.join().offline.reason(), Reason::PeerClosed(Some(1001)));
 }
 
-/// TLS's own buffer is full, and still full after ten bytes of it went out: that it takes no byte is no reset.
+/// TLS's own buffer is full, and still full after ten bytes of it went out. That it takes no byte is not a reset.
 #[test]
 fn a_full_buffer_of_tls_is_no_reset() {
     let (server, client) = trust();
@@ -180,7 +181,7 @@ fn a_full_buffer_of_tls_is_no_reset() {
     host.join().assert_closed_by_peer();
 }
 
-/// RFC 8446 6.1: the peer sends no more; TLS says so before the transport does.
+/// RFC 8446 6.1: the peer will send no more. TLS says so before the transport does.
 #[test]
 fn the_end_of_tls_is_the_end_of_the_transport() {
     let (host, mut peer) = served(brisk().build_const(), |_| ());
@@ -189,7 +190,7 @@ fn the_end_of_tls_is_the_end_of_the_transport() {
     assert_eq!(host.join().offline.reason(), Reason::TransportClosed);
 }
 
-/// A library client over TLS, ours as well: many messages, both ways, both watched.
+/// A client over TLS from the same library: many messages in both directions, and both ends are watched.
 #[test]
 fn both_ends_are_watched_and_talk() {
     let (server, client) = trust();

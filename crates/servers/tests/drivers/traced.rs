@@ -1,4 +1,4 @@
-//! What `Traced` tells, by the names that people's dashboards hang on.
+//! The events and fields of `Traced`, by the names that people's dashboards use.
 
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,8 +1,7 @@
-//! The four small chats, which are one chat: what its people hear of each other, and of one who freezes.
+//! The four small chats, which behave the same: what its people hear of each other, and of one that freezes.
 
-use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -12,36 +11,26 @@ use liveness::{Clock, Config};
 use tungstenite::{Error, Message};
 
 use super::program;
-use liveness_judge::collect;
-use liveness_testing::eventually;
 use liveness_testing::host::{bound, is_timeout};
-use liveness_testing::raw_peer::{Peer, TEXT, frame, millis};
+use liveness_testing::raw_peer::{CLOSE, Peer, TEXT, frame, millis};
+use liveness_testing::{Running, eventually};
 
-/// A timeout that a busy machine does not exceed by itself.
+/// A timeout that is longer than any delay of a busy machine.
 const SETTINGS: &str = "interval=500ms timeout=4s";
 
 struct Chat {
-    child: Child,
+    running: Running,
     address: SocketAddr,
-    printed: Arc<Mutex<Vec<String>>>,
-}
-
-impl Drop for Chat {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 impl Chat {
     fn start(name: &str) -> Self {
         let mut command = Command::new(program(name));
-        let mut child = command.args(["127.0.0.1:0", SETTINGS]).stdout(Stdio::piped()).spawn().unwrap();
-        let mut output = BufReader::new(child.stdout.take().unwrap());
-        let mut greeting = String::new();
-        output.read_line(&mut greeting).unwrap();
-        let address = greeting.trim().strip_prefix("listening on ").unwrap().parse().unwrap();
-        Self { child, address, printed: collect(output) }
+        let running = Running::start(command.args(["127.0.0.1:0", SETTINGS]).stdout(Stdio::piped()));
+        eventually("it listens", || !running.lines.lock().is_empty());
+        let greeting = running.lines.lock().remove(0);
+        let address = greeting.strip_prefix("listening on ").unwrap().parse().unwrap();
+        Self { running, address }
     }
 
     fn enter(&self, name: &str) -> Guest {
@@ -71,7 +60,7 @@ impl Chat {
     }
 }
 
-/// A client in a thread of its own, that answers pings for as long as this is kept, and longer.
+/// A client in its own thread. It answers pings while the value is kept, or longer.
 struct Guest {
     say: Sender<Message>,
     heard: Arc<Mutex<Vec<String>>>,
@@ -117,14 +106,15 @@ fn two_talk_and_one_freezes(name: &str) {
     bob.hears("cid left");
     let told = clock.now().saturating_duration_since(frozen);
     assert!(told >= config.timeout() + DEFAULT_LINGER, "after {told:?}");
-    // How late it is seen at the most is the machine's affair; simulated clocks hold the rules to it.
+    // The machine decides how late this is seen. Tests with simulated clocks check that bound.
     println!("after {told:?}");
-    eventually("the reason", || chat.printed.lock().unwrap().iter().any(|line| line.contains("ping")));
+    eventually("the reason", || chat.running.lines.lock().iter().any(|line| line.contains("ping")));
     assert!(!bob.has_heard("bob left"), "{:?}", bob.heard);
     drop(cid);
 }
 
-/// A name and the end in one breath: the end may be seen before the name is handed out, and nobody is to stay for ever.
+/// A name and the end arrive together. The end may be handled before the name is handed out, but no user may stay for
+/// ever.
 fn a_name_with_the_last_breath_leaves_no_ghost(name: &str) {
     let chat = Chat::start(name);
     let ann = chat.enter("ann");
@@ -132,11 +122,25 @@ fn a_name_with_the_last_breath_leaves_no_ghost(name: &str) {
         let mut eve = Peer::shake_hands(bound(std::net::TcpStream::connect(chat.address).unwrap()));
         eve.write(&frame(TEXT, format!("eve {round}").as_bytes()));
     }
-    eventually("all their ends", || chat.printed.lock().unwrap().len() == 10);
-    // Reported after them, so they have been reported, if they ever are.
+    eventually("all their ends", || chat.running.lines.lock().len() == 10);
+    assert_no_ghost(&chat, &ann);
+}
+
+/// A name comes from a connection that was given up before.
+fn a_name_after_the_verdict_leaves_no_ghost(name: &str) {
+    let chat = Chat::start(name);
+    let ann = chat.enter("ann");
+    let mut eve = Peer::shake_hands(bound(std::net::TcpStream::connect(chat.address).unwrap()));
+    eve.next_of(CLOSE);
+    eve.write(&frame(TEXT, b"eve 0"));
+    assert_no_ghost(&chat, &ann);
+}
+
+fn assert_no_ghost(chat: &Chat, ann: &Guest) {
+    // Joins are reported after the ends, so by now they would have been reported.
     let _zoe = chat.enter("zoe");
     ann.hears("zoe joined");
-    eventually("nobody is left of them", || {
+    eventually("none of them is left", || {
         let heard = ann.heard.lock().unwrap();
         let count =
             |what: &str| heard.iter().filter(|line| line.starts_with("eve") && line.ends_with(what)).count();
@@ -170,4 +174,8 @@ macro_rules! with_each_chat {
     )+};
 }
 
-with_each_chat!(two_talk_and_one_freezes, a_name_with_the_last_breath_leaves_no_ghost);
+with_each_chat!(
+    two_talk_and_one_freezes,
+    a_name_with_the_last_breath_leaves_no_ghost,
+    a_name_after_the_verdict_leaves_no_ghost
+);

@@ -1,4 +1,4 @@
-//! `client`, in the hands of a server that moves it about. What it does in general is tested with `liveness-client`.
+//! `client`, and a server that moves it about. `liveness-client` has the other tests of this client.
 
 use std::net::TcpStream;
 use std::process::{Command, Stdio};

@@ -1,4 +1,4 @@
-//! A thousand at once.
+//! A thousand clients at once.
 
 use std::io::Write;
 
@@ -9,7 +9,7 @@ use liveness_testing::raw_peer::{PING, Peer, REQUEST, TEXT, frame};
 
 const CROWD: usize = 1000;
 
-/// Each end of each connection is a file, and where the usual limit of 1,024 stands the crowd is a smaller one.
+/// Each end of each connection is a file. With the usual limit of 1,024 files, the crowd is smaller.
 #[cfg(unix)]
 fn crowd() -> usize {
     use rustix::process::{Resource, getrlimit, setrlimit};
@@ -29,7 +29,7 @@ with_each_server!(a_thousand_come_at_once_and_go_at_once);
 
 fn a_thousand_come_at_once_and_go_at_once(example: Example) {
     let crowd = crowd();
-    // They answer nothing, for as long as it takes.
+    // The clients answer nothing, for as long as it takes.
     let server = Server::start(example, &["--interval", "1s", "--timeout", "3600s"]);
     #[cfg(target_os = "linux")]
     let before = super::resources::Resources::of(&server);
@@ -64,7 +64,7 @@ fn a_thousand_that_never_finish_their_request_keep_nobody_out(example: Example) 
     let mut peer = server.peer();
     peer.write(&frame(TEXT, b"hello"));
     assert_eq!(peer.next_of(TEXT).1, b"hello");
-    // `axum::serve` has no deadline for a request; the others give it ten seconds.
+    // `axum::serve` has no deadline for a request. The others allow ten seconds.
     if example != Example::Axum {
         for stream in &mut half {
             assert_let_go(stream);

@@ -1,4 +1,5 @@
-//! Every fault of the table at once, beside those who only look dead: who is given up, why, and in what order it is said.
+//! All faults of the table at once, beside peers that only look dead: which are given up, why, and in what order it is
+//! said.
 
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use rustls::ClientConfig;
 use super::Example;
 use crate::trust::trust;
 
-/// Where the certificate and the key lie.
+/// Where the certificate and the key are.
 const TRUST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/trust");
 
 with_each_server!(each_fault_is_told_from_life);

@@ -1,4 +1,4 @@
-//! The clients of other people's servers, in the hands of a mock of each.
+//! The clients of other people's servers, each with a mock of its server.
 
 use std::net::{TcpListener, TcpStream};
 use std::process::Command;
@@ -32,7 +32,7 @@ fn tell(socket: &mut WebSocket<TcpStream>, text: &str) {
     socket.send(Message::text(text)).unwrap();
 }
 
-/// The next message with this in it. What else comes is passed over.
+/// The next message that contains this. Others are ignored.
 #[track_caller]
 fn expect(socket: &mut WebSocket<TcpStream>, wanted: &str) -> String {
     loop {
@@ -44,7 +44,7 @@ fn expect(socket: &mut WebSocket<TcpStream>, wanted: &str) -> String {
     }
 }
 
-/// The code of its Close. Until then nothing is answered.
+/// The code of the client's Close. Until then nothing is answered.
 #[track_caller]
 fn expect_close(socket: &mut WebSocket<TcpStream>) -> u16 {
     loop {
@@ -72,12 +72,12 @@ fn a_client_of_discord_beats_as_it_is_told_to_and_resumes_after_a_zombie() {
     client.expect("READY");
     expect(&mut socket, r#"{"op":1,"d":1}"#);
     tell(&mut socket, r#"{"t":null,"s":null,"op":11,"d":null}"#);
-    // Longer than a dialect looks at.
+    // A message that is longer than a dialect looks at.
     let long = "x".repeat(300);
     tell(&mut socket, &format!(r#"{{"op":0,"s":251,"t":"MESSAGE_CREATE","d":{{"content":"{long}"}}}}"#));
     client.expect("MESSAGE_CREATE");
     expect(&mut socket, r#"{"op":1,"d":251}"#);
-    // No ACK any more.
+    // No ACK follows.
     assert_eq!(expect_close(&mut socket), 4000);
     client.expect("lost: ");
 
@@ -87,7 +87,7 @@ fn a_client_of_discord_beats_as_it_is_told_to_and_resumes_after_a_zombie() {
     assert!(resume.contains(r#""session_id":"sid""#) && resume.contains(r#""seq":251"#), "{resume}");
     tell(&mut socket, r#"{"op":0,"s":252,"t":"RESUMED","d":{}}"#);
     client.expect("RESUMED");
-    // An hour early.
+    // The time in the message is an hour early.
     tell(&mut socket, r#"{"t":null,"s":null,"op":1,"d":null}"#);
     expect(&mut socket, r#"{"op":1,"d":252}"#);
     tell(&mut socket, r#"{"t":null,"s":null,"op":11,"d":null}"#);
@@ -97,7 +97,7 @@ fn a_client_of_discord_beats_as_it_is_told_to_and_resumes_after_a_zombie() {
     client.expect("over: ");
 }
 
-/// Answers pings for so long as it is asked within it, with `data` beside each answer.
+/// Answers pings as long as each comes within this time, and sends `data` with each answer.
 fn exchange(socket: &mut WebSocket<TcpStream>, pings: usize, data: Option<&str>) {
     for _ in 0..pings {
         assert_eq!(expect(socket, "ping"), "ping");
@@ -124,11 +124,11 @@ fn a_feed_is_found_dead_or_without_data_and_subscribes_again() {
     // Several intervals with data.
     exchange(&mut socket, 4, Some(data));
     client.expect("42219.9");
-    // It falls silent.
+    // The server falls silent.
     assert_eq!(expect_close(&mut socket), 3008);
     client.expect("lost: ping-timeout");
 
-    // The next one answers each ping, and sends no data.
+    // The next server answers each ping, and sends no data.
     let mut socket = mock.accept();
     expect(&mut socket, "subscribe");
     tell(&mut socket, subscribed);

@@ -1,4 +1,4 @@
-//! Clients that break the rules, all at once, twice: the server is left as it was.
+//! Clients that break the rules, all at once, in two rounds. Afterwards the server holds as much as before.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -17,22 +17,23 @@ use liveness_testing::raw_peer::{
 
 const MIB: u64 = 1 << 20;
 
-/// What is said to a client that never comes to be one. `None`: whatever is left of it, where the server hung up on
-/// what it had not read.
+/// The HTTP status for a client whose handshake is refused. `None`: any part of the answer may arrive, because the server
+/// hung up before it had read everything.
 type Status = Option<&'static str>;
 
-/// It sends this, and the server hangs up: axum with an answer in HTTP, the others without an answer.
+/// Sends these bytes. The server then hangs up: axum after an answer in HTTP, the others without an answer.
 fn refused(server: &Server, bytes: &[u8], by_axum: Status) {
     let mut stream = server.dial();
     let _ = stream.write_all(bytes);
     let mut answer = Vec::new();
     let expected = if server.example == Example::Axum { by_axum } else { Some("") };
     if expected.is_some_and(|status| !status.is_empty()) {
-        // axum drops the answer to who has turned away, and keeps the connection of who stays for the next request.
+        // axum drops its answer if the client has closed its half, and otherwise keeps the connection for the next
+        // request. So read the answer first.
         answer.resize(12, 0);
         stream.read_exact(&mut answer).unwrap();
     }
-    // A request that ends here is never a whole one.
+    // None of these requests is complete, so this is its end.
     let _ = stream.shutdown(Shutdown::Write);
     let _ = stream.read_to_end(&mut answer);
     let answer = String::from_utf8_lossy(&answer);
@@ -67,7 +68,7 @@ fn handshakes(server: &Server) {
     refused(server, request.replace("\r\n\r\n", &format!("\r\n{many}\r\n")).as_bytes(), None);
 }
 
-/// A frame against the protocol: refused with a code, and the connection ends. They wait for it together.
+/// Frames that break the protocol are refused with a code, and the connection ends. All the peers wait for that together.
 fn frames(server: &Server) {
     let offences = [
         (unmasked(TEXT, b"bare"), 1002),
@@ -92,7 +93,8 @@ fn frames(server: &Server) {
     }
 }
 
-/// Half a request, then silence: given up after ten seconds. Not so by `axum::serve`, whose requests have no deadline.
+/// Half a request, then silence. The server gives up after ten seconds, except `axum::serve`: its requests have no
+/// deadline.
 fn half_a_request(example: Example) {
     let server = Server::start(example, &[]);
     let mut stream = server.dial();
@@ -107,7 +109,7 @@ fn half_a_request(example: Example) {
     server.assert_no_complaint();
 }
 
-/// The server ends it without an answer, and before our patience does.
+/// The server ends the connection without an answer, before our read times out.
 #[track_caller]
 pub(super) fn assert_let_go(stream: &mut TcpStream) {
     match stream.read(&mut [0; 100]) {
@@ -149,14 +151,15 @@ fn cuts(server: &Server) {
     }
 }
 
-/// Talks of nothing but pings, and does not stop when told to.
+/// Sends only pings, and does not stop after the Close.
 fn flood_pings(server: &Server) {
     server.peer().write_until_the_end(&frame(PING, b"!").repeat(500), millis(1));
 }
 
-/// One freezes; one asks for more than two kernels keep, and reads none of it. Both hold on until they are given up.
+/// One peer freezes. One asks for more than two kernels can buffer, and reads none of it. Both keep their sockets until
+/// they are given up.
 ///
-/// The second by either clock: its ping went out before the flood, or waits behind it.
+/// The second is given up for either reason, because its ping may have gone out before the flood or may wait behind it.
 fn read_nothing(server: &Server) {
     let given_up = || {
         let by_a_clock = |life: &Vec<Change>| {
@@ -172,7 +175,7 @@ fn read_nothing(server: &Server) {
     eventually("both are given up", || given_up() == before + 2);
 }
 
-/// The good ones among them.
+/// A peer that behaves well.
 fn behave(server: &Server) {
     let mut peer = server.peer();
     peer.write(&frame(TEXT, b"hello"));
@@ -181,7 +184,7 @@ fn behave(server: &Server) {
     for (opcode, len) in server.example.flood(300_000) {
         assert_eq!(peer.next_of(opcode).1.len(), len);
     }
-    // One large frame that dribbles for longer than any timeout.
+    // One large frame that takes longer than the timeout.
     peer.write(&header(FIN | BINARY, 100_000));
     for _ in 0..50 {
         peer.write(&[5; 2000]);
@@ -204,12 +207,12 @@ fn round(server: &Server) {
 with_each_server!(hostile_clients_leave_the_server_as_it_was);
 
 fn hostile_clients_leave_the_server_as_it_was(example: Example) {
-    // No busy machine is so slow to say what its client has to say.
+    // No busy machine is so slow that a client of this test is late.
     let server = Server::start(example, &["--interval", "300ms", "--timeout", "3s", "--close-timeout", "2s"]);
     #[cfg(target_os = "linux")]
     let before = super::resources::Resources::of(&server);
     thread::scope(|scope| {
-        // It takes its time, while all the rest goes on.
+        // It takes long, and everything else goes on meanwhile.
         let half = scope.spawn(|| half_a_request(example));
         round(&server);
         #[cfg(target_os = "linux")]
@@ -236,7 +239,7 @@ fn hostile_clients_leave_the_server_as_it_was(example: Example) {
 
 with_each_server!(who_breaks_the_rules_and_hangs_up_is_not_waited_for);
 
-/// Except axum's: it gives no access to the bytes that follow, so the connection is kept for the whole of `close_timeout`.
+/// axum gives no access to the bytes that follow, so its connection is kept for the whole of `close_timeout`.
 fn who_breaks_the_rules_and_hangs_up_is_not_waited_for(example: Example) {
     let close_timeout = if example == Example::Axum { "1s" } else { "3600s" };
     let server = Server::start(example, &["--close-timeout", close_timeout]);
@@ -246,7 +249,7 @@ fn who_breaks_the_rules_and_hangs_up_is_not_waited_for(example: Example) {
     for life in lives.values() {
         let [.., offline, disconnect] = &life[..] else { panic!("{life:?}") };
         assert!(reason(life).starts_with("protocol-error"), "{life:?}");
-        // Both are rounded.
+        // Both times are rounded.
         assert!(example != Example::Axum || disconnect.at - offline.at > 0.99, "{life:?}");
     }
 }

@@ -1,8 +1,8 @@
-//! Our servers and our client against peers that nobody here wrote: Python's websockets and Node's ws. Each lives for
-//! several intervals, is frozen by SIGSTOP, and woken.
+//! Our servers and our client with peers that were written elsewhere: Python's websockets and Node's ws. Each peer lives
+//! for several intervals, is frozen by SIGSTOP, and is woken.
 //!
-//! They run where `target/interop` has the two libraries, as `.ci/run` puts them there, and say so where not;
-//! with `LIVENESS_INTEROP=1` in the environment their absence is a failure.
+//! The tests run if `target/interop` has the two libraries, where `.ci/run` puts them. Otherwise they are skipped and say
+//! so, or fail with `LIVENESS_INTEROP=1` in the environment.
 
 #![cfg(unix)]
 
@@ -15,7 +15,7 @@ use rustix::process::Signal;
 
 use crate::program;
 
-/// A timeout that a busy machine does not exceed by itself.
+/// A timeout that is longer than any delay of a busy machine.
 const SETTINGS: [&str; 4] = ["--interval", "300ms", "--timeout", "3s"];
 /// Several intervals, and longer than the detection bound.
 const WHILE: Duration = Duration::from_millis(4000);
@@ -24,7 +24,7 @@ fn script(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/servers/interop_peers").join(name)
 }
 
-/// How to run a script, if its library is there.
+/// How to start a script; `None` if its library is not installed.
 fn foreign(name: &str) -> Option<Command> {
     let libraries = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target/interop");
     let (python, node) = (libraries.join("venv/bin/python"), libraries.join("node_modules"));
@@ -40,7 +40,7 @@ fn foreign(name: &str) -> Option<Command> {
     Some(command)
 }
 
-/// A process all of whose words are read.
+/// A process. Everything that it prints is read.
 fn start(mut command: Command) -> Process {
     command.stdin(Stdio::piped()).stderr(Stdio::piped());
     Process::start(command)
@@ -83,7 +83,7 @@ fn our_client_with(server: &str) {
     ours.expect("disconnect");
     assert_eq!(ours.wait(), Some(1));
     peer.signal(Signal::CONT);
-    // The server is none the worse for it.
+    // The server still works.
     let mut again = Command::new(program("client"));
     again.arg(format!("ws://127.0.0.1:{port}/"));
     start(again).expect("online");

@@ -1,6 +1,6 @@
-//! The servers as processes of their own, seen from outside: their lines, and what they cost.
+//! The servers as processes, seen from outside: the lines that they print, and what they cost.
 //!
-//! Each scenario is played with each of them. Where one rightly differs, the scenario asks which it is, and says why.
+//! Each scenario is played with each of them. If one server rightly differs, the scenario checks for it and says why.
 
 /// Makes a test of a scenario for each of the servers.
 macro_rules! with_each_server {
@@ -52,21 +52,21 @@ use std::path::{Path, PathBuf};
 use liveness_judge::{Change, reason};
 use liveness_testing::raw_peer::{BINARY, CONTINUATION};
 
-/// The servers. Their flags, their manners and their lines are the same.
+/// The servers. They have the same flags, the same behaviour and the same lines.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Example {
     Blocking,
     Tokio,
     Axum,
     Mio,
-    /// As `Mio`, on plain `poll(2)`: in one scenario, to see that any loop will do.
+    /// As `Mio`, but on plain `poll(2)`. One scenario uses it, to show that any loop will do.
     #[cfg(unix)]
     Poll,
 }
 
 impl Example {
-    /// The frames that it makes of a `flood`, by opcode and length. axum has messages only, and makes one of it. The
-    /// loop by hand makes a message of each part. The others make fragments, between which a ping may go.
+    /// The opcodes and lengths of the frames that it sends for a `flood`. axum has messages only, and sends one. The
+    /// hand-written loops send a message for each part. The others send fragments, between which a ping may go.
     fn flood(self, bytes: usize) -> Vec<(u8, usize)> {
         const PART: usize = 64 << 10;
         let parts = (0..bytes).step_by(PART).map(|start| (start, PART.min(bytes - start)));
@@ -93,7 +93,7 @@ impl Example {
     }
 }
 
-/// A program of this package, which cargo has built for these tests.
+/// A program of this package. cargo has built it for these tests.
 pub(crate) fn program(name: &str) -> PathBuf {
     Path::new(env!("CARGO_BIN_EXE_server_mio"))
         .with_file_name(format!("{name}{}", std::env::consts::EXE_SUFFIX))

@@ -1,7 +1,7 @@
-//! What the process holds, and what it does.
+//! What a server's process holds, and how much it does.
 //!
-//! How fast a machine is decides nothing here: what is asked for are counts. A server's threads sleep once for each thing that
-//! happens, or for each rest that fits into the time, and a flood is taken by shares, with a rest after each.
+//! The tests check counts, so the speed of the machine does not matter. A server's threads sleep once for each thing that
+//! happens, or for each rest that fits into the time. A flood is read in shares, with a rest after each share.
 
 use std::fs;
 use std::io::{ErrorKind, Read as _, Write as _};
@@ -46,20 +46,20 @@ impl Resources {
         now
     }
 
-    /// A second round of the same needs no more than what an allocator keeps.
+    /// A second round of the same needs no more memory, except what an allocator keeps.
     #[track_caller]
     pub(super) fn assert_memory_near(&self, earlier: &Self) {
         assert!(self.kilobytes < earlier.kilobytes + 24 * 1024, "{earlier:?}, then {self:?}");
     }
 }
 
-/// What a server has done meanwhile.
+/// What a server has done during the looks.
 #[derive(Debug)]
 struct Work {
-    /// How often its threads went to sleep. One that wakes for nothing, again and again, does so each time.
+    /// How often its threads went to sleep. A thread that wakes needlessly counts each time.
     sleeps: u64,
-    /// In so many of the looks at it no thread had anything to do. One that never sleeps is never seen asleep, however little of
-    /// the processor it is given.
+    /// The number of looks in which no thread had anything to do. A thread that never sleeps is never seen asleep,
+    /// however little of the processor it gets.
     asleep: u64,
     lasted: Duration,
 }
@@ -83,24 +83,24 @@ impl Work {
     #[track_caller]
     fn assert_calm(&self, what: &str, sleeps: u64) {
         println!("{what}: {self:?}, {sleeps} sleeps allowed");
-        assert!(self.sleeps <= sleeps, "{what}: it wakes for nothing: {self:?}, {sleeps} allowed");
+        assert!(self.sleeps <= sleeps, "{what}: it wakes needlessly: {self:?}, {sleeps} allowed");
         assert!(self.asleep > Self::LOOKS / 10, "{what}: it spins: {self:?}");
     }
 }
 
-/// How often a rest of this length fits in, the last one begun.
+/// How many rests of this length fit into the time. A rest that has begun counts.
 fn rests(time: Duration, rest: Duration) -> u64 {
     u64::try_from(time.as_nanos().div_ceil(rest.as_nanos())).unwrap()
 }
 
-/// A file of each of its threads.
+/// This file of each of the server's threads.
 fn of_threads(server: &Server, file: &str) -> Vec<String> {
     let tasks = fs::read_dir(format!("/proc/{}/task", server.child().unwrap().id())).unwrap();
     // A thread may have ended meanwhile.
     tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join(file)).ok()).collect()
 }
 
-/// Context switches that a thread asked for.
+/// Context switches that the threads asked for.
 fn sleeps(server: &Server) -> u64 {
     let of_thread = |status: &String| {
         let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:")).unwrap();
@@ -109,13 +109,13 @@ fn sleeps(server: &Server) -> u64 {
     of_threads(server, "status").iter().map(of_thread).sum()
 }
 
-/// No thread runs, or would run if there were a processor for it.
+/// True if no thread runs, and none would run if there were a free processor.
 fn is_asleep(server: &Server) -> bool {
-    // The name, in parentheses, may hold anything; after it comes the state.
+    // The name, in parentheses, may hold anything. The state comes after it.
     !of_threads(server, "stat").iter().any(|stat| stat.rsplit(')').next().unwrap().starts_with(" R"))
 }
 
-/// Nobody is given up in these tests unless for what it does, and nobody is let go unless at its end.
+/// In these tests no peer is given up except for what it does, and no connection ends except at its peer's end.
 const PATIENT: [&str; 6] = ["--interval", "200ms", "--timeout", "3600s", "--close-timeout", "3600s"];
 
 with_each_server!(
@@ -129,7 +129,7 @@ fn what_waits_costs_a_turn_for_each_thing_that_happens(example: Example) {
     let mut idle: Vec<_> = (0..50).map(|_| server.peer()).collect();
     let work = Work::of(&server, |_| ());
     let mut pings = 0;
-    eventually("they are asked", || {
+    eventually("they are pinged", || {
         pings += idle.iter_mut().map(new_pings).sum::<u64>();
         pings >= 50
     });
@@ -147,7 +147,7 @@ fn what_waits_costs_a_turn_for_each_thing_that_happens(example: Example) {
         })
     });
     let work = Work::of(&server, |_| ());
-    // The blocking driver looks every 5 ms at the soonest whether there is room again, and whether anything has come.
+    // The blocking driver looks every 5 ms at most: whether there is room again, and whether anything has come.
     let looks = if example == Example::Blocking { 3 * 2 * rests(work.lasted, millis(5)) } else { 0 };
     work.assert_calm("3 connections that never read", looks + 100);
 
@@ -164,7 +164,7 @@ fn what_waits_costs_a_turn_for_each_thing_that_happens(example: Example) {
     work.assert_calm("a frame that dribbles", 4 * (dribbled + new_pings(&mut dribbling)) + 100);
 }
 
-/// How many pings have come since it was last asked. Nothing else is sent.
+/// How many pings have come since the last call. The server sends nothing else.
 fn new_pings(peer: &mut Peer<TcpStream>) -> u64 {
     const LEN: usize = 2 + 8;
     peer.0.set_nonblocking(true).unwrap();
@@ -175,7 +175,7 @@ fn new_pings(peer: &mut Peer<TcpStream>) -> u64 {
     (pings.len() / LEN) as u64
 }
 
-/// One that is refused for its pings.
+/// A peer that is refused because of its pings.
 fn refused(server: &Server) -> Peer<TcpStream> {
     let refused = || server.lives().values().filter(|life| reason(life) == "ping-flood").count();
     let before = refused();
@@ -185,14 +185,14 @@ fn refused(server: &Server) -> Peer<TcpStream> {
     peer
 }
 
-/// So many frames, then a rest of this length: what the servers allow themselves for a peer that floods on.
+/// The servers read this many frames of a peer that goes on flooding, and then rest for this long.
 const SHARE: u64 = 64;
 const REST: Duration = millis(5);
-/// What a library reads ahead, and what moves while we look.
+/// What a library reads ahead, and what moves during a look.
 const READ_AHEAD: u64 = 64 * 1024;
 
-/// The flooders write whatever their sockets take, and see how much the server has taken by now. A rest has a least length, so
-/// there is a most that may be taken in this time, on any machine.
+/// The flooders write whatever their sockets take, and measure how much the server has taken so far. A rest has a least
+/// length, so the server can take only so much in a given time, on any machine.
 fn a_flood_after_the_verdict_is_taken_by_shares(example: Example) {
     let server = Server::start(example, &PATIENT);
     let mut flooders = [(); 2].map(|()| Flooder::new(refused(&server)));
@@ -202,7 +202,7 @@ fn a_flood_after_the_verdict_is_taken_by_shares(example: Example) {
         flooders.iter_mut().for_each(Flooder::write_what_fits);
         let taken: u64 = flooders.iter().map(Flooder::taken).sum();
         let shares = rests(clock.now().saturating_duration_since(Timestamp::ZERO), REST) + 1;
-        // Of two flooders, and twice.
+        // Twice for two flooders, and once more times two as a margin.
         looks.push((taken, 2 * 2 * (shares * SHARE * PING_LEN + READ_AHEAD)));
         sleep(millis(1));
     }
@@ -219,7 +219,7 @@ struct Flooder {
     peer: Peer<TcpStream>,
     pings: Vec<u8>,
     written: usize,
-    /// Its socket has taken no more.
+    /// Its socket has refused to take more.
     held_back: bool,
 }
 
@@ -231,9 +231,9 @@ impl Flooder {
     }
 
     fn write_what_fits(&mut self) {
-        // The server may be as quick as we are: a bound on the loop.
+        // A bound on the loop, because the server may be as quick as we are.
         for _ in 0..1000 {
-            // On from where the last write ended, within a frame perhaps.
+            // Go on where the last write ended, perhaps inside a frame.
             match self.peer.0.write(&self.pings[self.written % self.pings.len()..]) {
                 Ok(count) => self.written += count,
                 Err(error) => {
@@ -245,13 +245,14 @@ impl Flooder {
         }
     }
 
-    /// Bytes that the server has read, or fewer: an acknowledgement may be on its way, and there was more than these.
+    /// Bytes that the server has read. It may be fewer: an acknowledgement may be on its way.
     fn taken(&self) -> u64 {
         (self.written as u64).saturating_sub(unread(&self.peer.0))
     }
 }
 
-/// Behind so much that a rest after each message would take minutes, and a rest after a share takes two seconds.
+/// The end is behind so many messages that a rest after each would take minutes. A rest after each share takes two
+/// seconds.
 fn the_end_is_found_behind_a_flood_after_the_verdict(example: Example) {
     let server = Server::start(example, &PATIENT);
     // The blocking driver does rest after each message.
@@ -265,16 +266,16 @@ fn the_end_is_found_behind_a_flood_after_the_verdict(example: Example) {
         } else {
             peer.0.shutdown(Shutdown::Write).unwrap();
         }
-        eventually("it is let go", || server.count("disconnect") > before);
+        eventually("the connection ends", || server.count("disconnect") > before);
     }
     server.assert_proper_lives();
 }
 
-/// What of a connection to the server is in the kernel: sent and not arrived, or arrived and not read.
+/// Bytes of a connection that are in the kernel: sent but not arrived, or arrived but not read.
 fn unread(stream: &TcpStream) -> u64 {
     let (ours, theirs) = (stream.local_addr().unwrap().port(), stream.peer_addr().unwrap().port());
     let table = fs::read_to_string("/proc/net/tcp").unwrap();
-    // `sl local_address rem_address st tx_queue:rx_queue`, all of it hexadecimal.
+    // `sl local_address rem_address st tx_queue:rx_queue`, all in hexadecimal.
     let lines = table.lines().skip(1).map(|line| {
         let fields: Vec<&str> = line.split_whitespace().collect();
         let port = |address: &str| u16::from_str_radix(address.rsplit(':').next().unwrap(), 16).unwrap();

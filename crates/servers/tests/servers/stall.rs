@@ -1,6 +1,5 @@
-//! The whole process is stopped for several bounds, as a laptop's lid or a swapping host does it: nobody is lost.
-//!
-//! Whatever is going on at that moment, and wherever in its cycle of pings each connection is.
+//! The whole process is stopped for several detection bounds, as a closed laptop or a swapping host does it. No peer is
+//! lost, whatever goes on at that moment, and wherever in its cycle of pings each connection is.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -19,11 +18,11 @@ use liveness_testing::raw_peer::{
     BINARY, FIN, PING, PONG, Peer, REQUEST, TEXT, close, frame, header, millis, sleep,
 };
 
-/// A timeout that a busy machine does not exceed by itself, and a stall of two bounds.
+/// A timeout that is longer than any delay of a busy machine, and a stall of two detection bounds.
 const FLAGS: [&str; 6] = ["--interval", "250ms", "--timeout", "2s", "--close-timeout", "1s"];
 const STALL: Duration = millis(4500);
 
-/// Where things stand: what the clients do waits for that, and not for a time.
+/// The phase of the test. The clients wait for a phase, and not for a time.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 enum Phase {
     Gathering,
@@ -58,7 +57,7 @@ impl Server {
     }
 }
 
-/// Answers pings, and talks or not.
+/// Answers pings. Every second client also talks.
 fn idle(stage: &Stage, number: u64) {
     sleep(millis(60 * number));
     let mut client = tungstenite::client("ws://localhost/", stage.server.dial()).unwrap().0;
@@ -70,7 +69,7 @@ fn idle(stage: &Stage, number: u64) {
     }
 }
 
-/// The stall comes in the middle of a frame, and the other half of it in the stall.
+/// The stall comes in the middle of a frame. The other half of the frame comes during the stall.
 fn interrupted(stage: &Stage) {
     let mut peer = stage.server.peer();
     stage.wait_for(Phase::Ready);
@@ -94,7 +93,7 @@ fn half_way(stage: &Stage) {
     assert_eq!(&response, b"HTTP/1.1 101");
 }
 
-/// The stall comes in the middle of a download, whose reader is slow by itself.
+/// The stall comes in the middle of a download. Its reader pauses too.
 fn downloading(stage: &Stage) {
     let mut peer = stage.server.peer();
     stage.wait_for(Phase::Ready);
@@ -107,7 +106,7 @@ fn downloading(stage: &Stage) {
     peer.final_close();
 }
 
-/// A stream that pauses once, until after the stall, after so many bytes.
+/// A stream that pauses once after `before` bytes, until the stall is over.
 struct Interrupted<'a> {
     stream: TcpStream,
     before: usize,
@@ -149,7 +148,7 @@ fn a_server_that_was_stopped_for_several_bounds_loses_nobody(example: Example) {
         for act in [interrupted, half_way, downloading] {
             scope.spawn(move || act(stage));
         }
-        // All but the one that is half way.
+        // All except `half_way`, which is in its handshake.
         eventually("they are online", || server.count("online") == 10);
         stage.begin(Phase::Ready);
         let frozen = server.peer();
@@ -159,7 +158,7 @@ fn a_server_that_was_stopped_for_several_bounds_loses_nobody(example: Example) {
         sleep(STALL);
         server.signal(Signal::CONT);
         stage.begin(Phase::GoesOn);
-        // Who is dead is found out all the same.
+        // A dead peer is still found.
         let given_up = |life: &Vec<Change>| reason(life) == "ping-timeout";
         eventually("the frozen one is given up", || server.lives().values().any(given_up));
         eventually("the rest are online", || server.count("online") == 12);
@@ -192,8 +191,8 @@ struct Cycle {
 
 const CLIENTS: usize = 24;
 
-/// Each client takes its own time to answer, up to a quarter of the timeout, so that at any moment some of them owe an
-/// answer, some have one under way, and the others wait for their next ping, all at another time.
+/// Each client takes its own time to answer, up to a quarter of the timeout. So at any moment some of them have a ping to
+/// answer, some have an answer under way, and the others wait for their next ping.
 fn go_round(server: &Server, number: usize, cycle: &Cycle) {
     let patience = millis(25 * number as u64);
     let mut peer = server.peer();
@@ -220,7 +219,8 @@ fn a_server_may_be_stopped_in_any_phase_of_the_cycle_again_and_again(example: Ex
             let (server, cycle) = (&server, &cycle);
             scope.spawn(move || go_round(server, number, cycle));
         }
-        // More than a bound each, and between them less than a cycle, a cycle, and more.
+        // Each stop is longer than a detection bound. The time between two stops is shorter than a cycle, as long, or
+        // longer.
         for awake in [1100, 300, 700, 500] {
             sleep(millis(awake));
             server.signal(Signal::STOP);
@@ -228,11 +228,11 @@ fn a_server_may_be_stopped_in_any_phase_of_the_cycle_again_and_again(example: Ex
             sleep(millis(3300));
             server.signal(Signal::CONT);
         }
-        // Some of them between the stops, too.
+        // Some of these answers came between the stops.
         eventually("they go on", || cycle.answered.iter().all(|answered| answered.load(Relaxed) >= 6));
         cycle.over.store(true, Relaxed);
     });
-    println!("{asked:?} owed an answer");
+    println!("{asked:?} had a ping to answer");
     let lives = server.assert_proper_lives();
     assert_eq!(lives.len(), CLIENTS);
     for life in lives.values() {

@@ -1,4 +1,4 @@
-//! A server that calls itself `localhost`, and a client that takes its word for it.
+//! A server that calls itself `localhost`, and a client that trusts its certificate.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
-/// A certificate for `localhost`, signed by itself, that is good until 2126, and its key. Made by
+/// A self-signed certificate for `localhost` that is valid until 2126, and its key. They were made by
 ///
 /// ```text
 /// openssl ecparam -name prime256v1 -genkey -noout | openssl pkcs8 -topk8 -nocrypt -out localhost.key.pem
@@ -16,7 +16,7 @@ use rustls::{ClientConfig, RootCertStore, ServerConfig};
 const CERTIFICATE: &[u8] = include_bytes!("localhost.crt.pem");
 const KEY: &[u8] = include_bytes!("localhost.key.pem");
 
-/// Both ends of a trust.
+/// Both ends' settings.
 pub(crate) fn trust() -> (Arc<ServerConfig>, Arc<ClientConfig>) {
     let key = PrivateKeyDer::from_pem_slice(KEY).unwrap();
     let certificate = CertificateDer::from_pem_slice(CERTIFICATE).unwrap();

@@ -15,6 +15,7 @@ use super::errors::write_too_large;
 use super::pipe::Pipe;
 use crate::config::Config;
 use crate::dialect::Dialect;
+use crate::driver::connecting::tungstenite_role;
 use crate::event::{Action, CloseCode, Event, Reason};
 use crate::liveness::Liveness;
 use crate::observer::{Observed, Observer};
@@ -113,11 +114,7 @@ impl Connection {
         seed: u64,
         now: Timestamp,
     ) -> Self {
-        let tungstenite_role = match role {
-            Role::Server => tungstenite::protocol::Role::Server,
-            Role::Client => tungstenite::protocol::Role::Client,
-        };
-        let socket = WebSocket::from_raw_socket(Pipe::default(), tungstenite_role, settings);
+        let socket = WebSocket::from_raw_socket(Pipe::default(), tungstenite_role(role), settings);
         Self::new(socket, role, config, seed, now)
     }
 

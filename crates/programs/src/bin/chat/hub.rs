@@ -1,5 +1,5 @@
-//! The hub: one task owns every room, and so there are no locks. It is told what each connection's heartbeat says, and waits for
-//! nobody: whose queue is full skips what would have gone in.
+//! The hub: one task owns every room, so there are no locks. It gets the heartbeat's status of each connection, and never
+//! waits for a connection. If a connection's queue is full, it skips messages for it.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -20,25 +20,25 @@ use crate::room::Room;
 use crate::words::{self, Key, Said, Tell, User};
 use liveness_programs::web;
 
-/// What comes from the connections.
+/// What the connections send.
 pub(crate) enum Input {
-    /// One is open: who it is, unless there are too many.
+    /// A connection is open. The answer is its key, unless there are too many.
     Open(mpsc::Sender<Order>, oneshot::Sender<Key>),
     Said(Key, Utf8Bytes),
-    /// What its heartbeat thinks of it.
+    /// What its heartbeat knows about it.
     Health(Key, Health),
-    /// It had fallen behind, and is ready to be told how things stand.
+    /// It had fallen behind, and is ready for the current state.
     Again(Key, mpsc::Sender<Order>),
     Ended(Key),
 }
 
-/// What a connection is to do.
+/// What a connection must do.
 pub(crate) enum Order {
     Tell(Utf8Bytes),
     Close(CloseCode, &'static str),
 }
 
-/// What is known of a page.
+/// What is known about a page.
 #[derive(Clone, Copy)]
 pub(crate) struct Health {
     pub(crate) status: Status,
@@ -51,10 +51,10 @@ impl Health {
 
 const CONNECTIONS: usize = 2_000;
 const ROOMS: usize = 500;
-/// How fast one connection may talk: so many at once, then one each so often.
+/// How fast one connection may talk: so many messages at once, then one in each period.
 const BURST: u32 = 8;
 const EACH: Duration = Duration::from_millis(400);
-/// How often round trips are told.
+/// How often pages get round trips.
 const BEAT: Duration = Duration::from_secs(1);
 
 struct Connection {
@@ -62,7 +62,7 @@ struct Connection {
     outbox: Option<mpsc::Sender<Order>>,
     at: Option<(String, User)>,
     health: Health,
-    /// When all that it said would have been paid for.
+    /// The moment at which everything that it said is paid for.
     paid: Timestamp,
 }
 
@@ -74,7 +74,7 @@ pub(crate) struct Hub {
     connections: BTreeMap<Key, Connection>,
     newest: Key,
     rooms: BTreeMap<String, Room>,
-    /// Makes users of tokens: nobody learns the token of another.
+    /// Makes users from tokens, so that nobody learns another's token.
     secret: RandomState,
 }
 
@@ -104,7 +104,7 @@ impl Hub {
                 () = sleep_until(Instant::from_std(due)) => {}
                 _ = beat.tick() => self.tell_rtts(),
             }
-            // Whatever else is there is heard before anybody is judged.
+            // Everything else that has arrived is handled before anybody is judged.
             for input in (0..inputs.max_capacity()).map_while(|_| inputs.try_recv().ok()) {
                 self.handle(input);
             }
@@ -128,7 +128,7 @@ impl Hub {
                 let connection =
                     Connection { outbox: Some(outbox), at: None, health: Health::NEW, paid: now };
                 self.connections.insert(key, connection);
-                // A connection that ended meanwhile says so, too.
+                // A connection that ended meanwhile reports that too.
                 if tell.send(key).is_err() {
                     self.end(key, now);
                 }
@@ -151,7 +151,7 @@ impl Hub {
         self.connections.remove(&key);
     }
 
-    /// What the heartbeat of a connection says is what the room makes people of.
+    /// The room makes users of what the connections' heartbeats report.
     fn mark(&mut self, key: Key, health: Health, now: Timestamp) {
         let Some(connection) = self.connections.get_mut(&key) else { return };
         connection.health = health;
@@ -160,7 +160,7 @@ impl Hub {
         };
         room.presence.set_status(&key, health.status, now);
         if health.status == Status::Offline {
-            // Where its end has not been seen yet, it is on its way: nothing is told to it any more.
+            // If its end was not handled yet, that is on its way. It gets no messages any more.
             room.members.remove(&key);
             connection.at = None;
         }
@@ -174,7 +174,9 @@ impl Hub {
             // It is not our page.
             Err(_) => {
                 if let Some(connection) = self.connections.get_mut(&key) {
-                    send(connection, || Order::Close(CloseCode::INVALID_PAYLOAD, "what is that?"));
+                    send(connection, || {
+                        Order::Close(CloseCode::INVALID_PAYLOAD, "this is no message of the chat")
+                    });
                 }
                 self.end(key, now);
             }
@@ -187,8 +189,10 @@ impl Hub {
         };
         let place = words::room(room);
         let user = self.secret.hash_one(token) >> 11;
-        let at = self.connections.get(&key).and_then(|connection| connection.at.clone());
-        if at.is_some_and(|at| at != (place.clone(), user)) {
+        // A connection that is over may still speak. Its hello would bring in a user that nothing removes.
+        let here = self.connections.get(&key).filter(|here| here.health.status != Status::Offline);
+        let Some(here) = here else { return };
+        if here.at.as_ref().is_some_and(|(at, who)| (at, *who) != (&place, user)) {
             return self.refuse(key, None, "one page is in one room");
         }
         if !self.rooms.contains_key(&place) && self.rooms.len() >= ROOMS {
@@ -233,13 +237,13 @@ impl Hub {
         connection.paid = connection.paid.max(now) + EACH;
         if connection.paid > now + EACH * BURST {
             connection.paid = now + EACH * BURST;
-            return self.refuse(key, Some(&line), "so many at once");
+            return self.refuse(key, Some(&line), "too many messages at once");
         }
         let words = json(&Tell::Line(room.say(user, line, text, wall_clock_ms())));
         self.send_all(&place, &words);
     }
 
-    /// They leave with every page they have here.
+    /// Their user leaves with every page that they have here.
     fn bye(&mut self, key: Key, now: Timestamp) {
         let Some((place, user)) = self.connections.get(&key).and_then(|connection| connection.at.clone())
         else {
@@ -257,7 +261,7 @@ impl Hub {
         }
     }
 
-    /// Hands out what is due.
+    /// Hands out everything that is due.
     fn poll(&mut self) {
         let now = self.clock.now();
         let places: Vec<_> = self.rooms.keys().cloned().collect();
@@ -278,7 +282,7 @@ impl Hub {
             PresenceChange::Left(_) => "left",
         };
         let name = room.names.get(change.user()).map_or("", String::as_str);
-        // Where nobody reads it, the chat goes on.
+        // If nobody reads stdout, the chat goes on.
         let _ = writeln!(io::stdout(), "{now} {what} {place}: {name}");
         if change.status() == Status::Offline {
             room.names.remove(change.user());
@@ -294,7 +298,7 @@ impl Hub {
             let connections = &self.connections;
             let mut of = Vec::new();
             for (user, _) in room.presence.iter() {
-                // The best of their pages: they are as near as that.
+                // A user is as near as the best of their pages.
                 let pages =
                     room.presence.connections(user).filter_map(|key| connections.get(key)?.health.rtt);
                 let Some(rtt) = pages.map(|rtt| rtt.as_millis()).min() else { continue };
@@ -345,7 +349,7 @@ impl Hub {
     }
 }
 
-/// Waits for nobody: a queue that is full is given up. Its reader empties it, and asks for another.
+/// Never waits. A queue that is full is given up. Its reader empties it, and asks for another.
 fn send(connection: &mut Connection, order: impl FnOnce() -> Order) {
     let Some(outbox) = &connection.outbox else { return };
     if outbox.try_send(order()).is_err() {
@@ -361,4 +365,24 @@ fn json(what: &Tell<'_>) -> Utf8Bytes {
 fn wall_clock_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_was_turned_out_does_not_come_in_again() {
+        let mut hub = Hub::new(Config::DEFAULT, Duration::ZERO);
+        let (outbox, _orders) = mpsc::channel(8);
+        let (tell, mut told) = oneshot::channel();
+        hub.handle(Input::Open(outbox, tell));
+        let key = told.try_recv().unwrap();
+        hub.handle(Input::Said(key, "no message of a page".into()));
+        // It comes right behind.
+        hub.handle(Input::Said(key, r#"{"type":"hello","token":"t","name":"eve","room":"r"}"#.into()));
+        hub.handle(Input::Ended(key));
+        hub.poll();
+        assert!(hub.rooms.values().all(Room::is_idle));
+    }
 }

@@ -2,16 +2,16 @@
 //!
 //! `cargo chat`, then open <http://127.0.0.1:8080> in two windows or three.
 //!
-//! What is the crate's here:
+//! What this crate does here:
 //!
-//! - each socket is a `LiveStream`, which finds out dead connections and closes them;
-//! - what answers a Ping is the browser, not the page in it: so the heartbeat is text messages, that only the page's script can
-//!   answer (`TextHeartbeats`), and a page that has frozen is found out too; its round trips are shown beside the names;
-//! - the page notices by the same machine that its hub is gone, and dials again: `liveness.js`;
-//! - `Presence` makes people of connections: two tabs are one person, and a reloaded page neither leaves nor joins.
+//! - each socket is a `LiveStream`, which finds dead connections and closes them;
+//! - the browser answers a Ping, and not the page in it. So the heartbeat is text messages that only the page's script
+//!   can answer (`TextHeartbeats`). A page that has frozen is found too. The round trips are shown beside the names;
+//! - the page uses the same machine to notice that its hub is gone, and dials again: `liveness.js`;
+//! - `Presence` makes users of connections: two tabs are one person, and a reloaded page neither leaves nor joins.
 //!
-//! `main.rs` is the door, `hub.rs` the one task that all of it comes together in, `room.rs` a room, `words.rs` what pages and
-//! hub say to each other.
+//! `main.rs` accepts the connections, `hub.rs` is the one task that joins everything, `room.rs` is a room, and `words.rs`
+//! has the messages of pages and hub.
 
 mod hub;
 mod room;
@@ -42,7 +42,7 @@ use words::Key;
 struct Program {
     #[command(flatten)]
     web: web::Args,
-    /// How long somebody without a page is still shown: a reload takes a moment.
+    /// How long somebody without a page is still shown, because a reload takes a moment.
     #[arg(long, value_name = "DURATION", default_value = "3s", value_parser = web::duration)]
     linger: Duration,
 }
@@ -53,17 +53,17 @@ struct App {
     hub: mpsc::Sender<Input>,
 }
 
-/// So many messages may wait for the hub; then those who write wait.
+/// How many messages may wait for the hub. Then their senders wait.
 const INPUTS: usize = 1024;
-/// So many may wait for one page. One that is further behind skips them, and is told how things stand instead.
+/// How many messages may wait for one page. A page that is further behind skips them, and gets the current state instead.
 const ORDERS: usize = 64;
-/// The longest message of a page, in bytes: the longest text, each letter of it escaped, and a little around it.
+/// The longest message of a page, in bytes: the longest text with each letter escaped, and a little around it.
 const MESSAGE: usize = 12 * words::TEXT + 4096;
 
 #[tokio::main]
 async fn main() -> Result<(), web::Failure> {
     let args = Program::parse();
-    // A page is asked each time, whatever it says: its round trip is shown.
+    // A page is pinged at every interval, whatever it sends, because its round trip is shown.
     let config = args.web.config(Config::builder().schedule(Schedule::Steady))?;
     let listener = args.web.listen().await?;
     let (hub, inputs) = mpsc::channel(INPUTS);
@@ -83,7 +83,7 @@ async fn upgrade(upgrade: WebSocketUpgrade, counters: Counters, State(app): Stat
     })
 }
 
-/// The whole life of a connection, in one task: it listens while it writes, however slowly that is read.
+/// The whole life of a connection, in one task. It reads while it writes, however slowly the page reads.
 async fn converse(socket: LiveStream<WebSocket>, hub: mpsc::Sender<Input>) {
     let health = watch::Sender::new(Health::NEW);
     let seen = health.subscribe();
@@ -93,7 +93,7 @@ async fn converse(socket: LiveStream<WebSocket>, hub: mpsc::Sender<Input>) {
     });
     let (outbox, orders) = mpsc::channel(ORDERS);
     let (tell, told) = oneshot::channel();
-    // Where the hub is gone, so is the program: here and below.
+    // If the hub is gone, the program is too. The same holds below.
     let _ = hub.send(Input::Open(outbox, tell)).await;
     let Ok(key) = told.await else {
         socket.close(CloseCode::TRY_AGAIN_LATER, "too many are here");
@@ -127,7 +127,7 @@ async fn listen(
     }
 }
 
-/// Never done: the end of a connection is the reader's to see.
+/// Never completes. The reader sees the end of the connection.
 async fn speak(
     key: Key,
     mut sink: SplitSink<LiveStream<WebSocket>, Message>,
@@ -141,7 +141,7 @@ async fn speak(
                 let frame = CloseFrame { code: code.get(), reason: why.into() };
                 sink.send(Message::Close(Some(frame))).await.is_ok()
             }
-            // The hub has given up this queue, because it was full. Now that it is empty there is a new one.
+            // The hub has given up this queue, because it was full. It is empty now, and there is a new one.
             None => {
                 let (outbox, fresh) = mpsc::channel(ORDERS);
                 orders = fresh;

@@ -1,4 +1,4 @@
-//! A room: who is in it, by what names, and what was said.
+//! A room: who is in it, their names, and what was said.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -8,14 +8,14 @@ use liveness::{Status, Timestamp, random_seed};
 
 use crate::words::{Key, Line, Person, User, alike};
 
-/// So much of what was said is kept, for those who come later.
+/// How many lines are kept for visitors who come later.
 const HISTORY: usize = 100;
 
 pub(crate) struct Room {
     pub(crate) name: String,
     pub(crate) epoch: u64,
     pub(crate) presence: Presence<User, Key>,
-    /// The connections that are told what happens here.
+    /// The connections that get this room's messages.
     pub(crate) members: BTreeSet<Key>,
     pub(crate) names: BTreeMap<User, String>,
     pub(crate) lines: VecDeque<Line>,
@@ -27,7 +27,7 @@ impl Room {
     pub(crate) fn new(name: String, linger: Duration) -> Self {
         Self {
             name,
-            // As much of it as a script's number holds.
+            // The part of it that fits into a script's number.
             epoch: random_seed() >> 11,
             presence: Presence::with_linger(linger),
             members: BTreeSet::new(),
@@ -38,17 +38,17 @@ impl Room {
         }
     }
 
-    /// Nobody is here, or about to be.
+    /// Nobody is here, or about to come.
     pub(crate) fn is_idle(&self) -> bool {
         self.presence.is_empty() && self.presence.poll_timeout().is_none()
     }
 
-    /// First come, first served: a name is its user's while they are in the room.
+    /// A name belongs to the first user who takes it, while they are in the room.
     pub(crate) fn is_taken(&self, name: &str, user: User) -> bool {
         self.names.iter().any(|(other, theirs)| *other != user && alike(theirs, name))
     }
 
-    /// One like it that is free.
+    /// A similar name that is free.
     pub(crate) fn free(&self, name: &str, user: User) -> String {
         let short: String = name.chars().take(20).collect();
         let numbered = |number| format!("{short} {number}");
@@ -81,7 +81,7 @@ impl Room {
     pub(crate) fn poll(&mut self, now: Timestamp) -> Option<PresenceChange<User>> {
         let change = self.presence.poll(now);
         if change.is_none() {
-            // Names of those who came and went between two polls.
+            // Names of users who came and went between two polls.
             let presence = &self.presence;
             self.names.retain(|user, _| presence.status(user) != Status::Offline);
         }

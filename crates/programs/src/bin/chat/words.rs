@@ -1,4 +1,4 @@
-//! What pages and hub say to each other, as JSON; and what may be said.
+//! The messages of pages and hub, as JSON, and the limits for them.
 
 use liveness::Status;
 use serde::{Deserialize, Serialize};
@@ -7,7 +7,7 @@ use serde_json::Value;
 /// The number of a connection.
 pub(crate) type Key = u64;
 
-/// Who somebody is to the others: made of their secret token, and the same for each of their pages.
+/// The number that others know a user by. It is made from the user's secret token, and is the same for all their pages.
 pub(crate) type User = u64;
 
 /// The longest text, name and name of a room, in characters.
@@ -15,27 +15,27 @@ pub(crate) const TEXT: usize = 2_000;
 const NAME: usize = 24;
 const ROOM: usize = 40;
 
-/// What a page says.
+/// A message of a page.
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(crate) enum Said {
-    /// First, and again under another name: by the token the pages of one browser know each other.
+    /// The first message, and again for another name. The token is the same for all pages of one browser.
     Hello { token: String, name: String, room: String },
-    /// Something for all. By its key the page knows it again; what comes twice under one key is said once.
+    /// A text for everybody. The page recognises it by its key. A text that comes twice with one key is said once.
     Say { key: String, text: String },
     /// Its user leaves, with every page.
     Bye,
 }
 
-/// What a page is told.
+/// A message to a page.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(crate) enum Tell<'a> {
-    /// How things stand: first, and whenever a page had fallen behind.
+    /// The current state: the first message, and again whenever a page had fallen behind.
     Welcome {
         you: User,
         room: &'a str,
-        /// Another number is another room of that name.
+        /// Another number means another room of that name.
         epoch: u64,
         people: Vec<Person<'a>>,
         lines: Vec<&'a Line>,
@@ -44,23 +44,23 @@ pub(crate) enum Tell<'a> {
         behind: bool,
     },
     Line(&'a Line),
-    /// Somebody is, or is not, what they were.
+    /// Somebody's status changed.
     Change(Person<'a>),
     Named {
         user: User,
         name: &'a str,
         was: &'a str,
     },
-    /// Round trips in milliseconds, of those whose changed.
+    /// Round trips in milliseconds, for users whose round trip changed.
     Rtts {
         of: Vec<(User, u64)>,
     },
-    /// The name is another's; this one is free.
+    /// The name belongs to somebody else. This one is free.
     Taken {
         name: &'a str,
         free: String,
     },
-    /// What cannot be done, and why; with the key of the message.
+    /// Something that cannot be done, and why, with the key of the message.
     Refused {
         key: Option<&'a str>,
         why: &'a str,
@@ -89,7 +89,7 @@ fn status<S: serde::Serializer>(status: &Status, to: S) -> Result<S::Ok, S::Erro
 /// Something that was said in a room.
 #[derive(Serialize)]
 pub(crate) struct Line {
-    /// One more than that of the line before.
+    /// One more than the number of the line before.
     pub(crate) seq: u64,
     pub(crate) user: User,
     pub(crate) name: String,
@@ -98,22 +98,22 @@ pub(crate) struct Line {
     pub(crate) key: String,
 }
 
-/// A name as it is shown; none where nothing is left of it.
+/// A name as it is shown; `None` if nothing is left of it.
 pub(crate) fn name(words: &str) -> Option<String> {
     one_line(words, NAME)
 }
 
-/// The room that a link means.
+/// The room that a link names.
 pub(crate) fn room(words: &str) -> String {
     one_line(words, ROOM).unwrap_or_else(|| "lobby".to_owned())
 }
 
-/// Two names that are one to a reader.
+/// A reader cannot tell these two names apart.
 pub(crate) fn alike(one: &str, other: &str) -> bool {
     one.to_lowercase() == other.to_lowercase()
 }
 
-/// A text as it is shown, or why not.
+/// A text as it is shown, or why it cannot be.
 pub(crate) fn text(words: &str) -> Result<String, &'static str> {
     let text: String = words.chars().filter(|letter| *letter == '\n' || is_seen(*letter)).collect();
     let text = text.trim();
@@ -131,7 +131,7 @@ fn one_line(words: &str, longest: usize) -> Option<String> {
     if line.is_empty() { None } else { Some(line.to_owned()) }
 }
 
-/// Not what has no shape of its own, or turns what stands around it about.
+/// Refuses characters that have no shape, or that reorder the text around them.
 fn is_seen(letter: char) -> bool {
     let formats = matches!(letter,
         '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200c}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}'

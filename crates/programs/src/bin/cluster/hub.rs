@@ -1,4 +1,4 @@
-//! The hub of a node: one task owns the node's decisions, and carries them out. It waits for nobody.
+//! The hub of a node: one task owns the node's decisions, and carries them out. It never waits.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -39,11 +39,12 @@ pub(crate) enum Order {
     Refuse(&'static str),
 }
 
-/// What is told to all goes out in batches, at most this often: a thousand people who come back at once are one message.
+/// Messages for everybody go out in batches, at most this often. So a thousand people who come back at once are one
+/// message.
 const EACH: Duration = Duration::from_millis(100);
-/// So many operations go to Redis in one go.
+/// How many operations go to Redis at once.
 const AT_ONCE: usize = 256;
-/// So many connections.
+/// How many connections there may be.
 pub(crate) const CONNECTIONS: usize = 20_000;
 
 pub(crate) struct Hub {
@@ -54,7 +55,7 @@ pub(crate) struct Hub {
     inputs: mpsc::Sender<Input>,
     pages: BTreeMap<Conn, mpsc::Sender<Order>>,
     conns: Conn,
-    /// Messages for everybody, each as JSON, and from when on they may go out.
+    /// Messages for everybody, each as JSON, and the moment from which they may go out.
     batch: Vec<String>,
     batch_at: Timestamp,
     link: Option<Link>,
@@ -62,7 +63,7 @@ pub(crate) struct Hub {
     trouble: Option<String>,
 }
 
-/// What there is of a link: its tasks end with it.
+/// A link, or a dial. Its tasks end with it.
 struct Link {
     attempt: Attempt,
     ops: Option<mpsc::UnboundedSender<Op>>,
@@ -100,7 +101,7 @@ impl Hub {
         }
     }
 
-    /// Until it has said goodbye.
+    /// Runs until the node has said goodbye.
     pub(crate) async fn run(mut self, mut inputs: mpsc::Receiver<Input>) {
         loop {
             let now = self.clock.now();
@@ -121,7 +122,7 @@ impl Hub {
                 },
                 () = sleep_until(Instant::from_std(self.clock.instant(due))) => {}
             }
-            // Whatever else is there is heard before anything is judged.
+            // Everything else that has arrived is handled before anything is judged.
             for input in (0..inputs.max_capacity()).map_while(|_| inputs.try_recv().ok()) {
                 self.handle(input);
             }
@@ -148,7 +149,7 @@ impl Hub {
             }
             Input::Goodbye => self.node.close(now),
             Input::Show(tell) => {
-                // Who asks and does not wait gets nothing.
+                // If the one who asked does not wait, nobody gets the answer.
                 let _ = tell.send(serde_json::to_string(&self.node.state()).unwrap_or_default());
             }
             Input::Linked(attempt, store, log) => self.linked(attempt, store, log, now),
@@ -202,7 +203,7 @@ impl Hub {
                 self.link = None;
             }
             Output::Ask(op) => {
-                // Where its task is gone, it has said so, and the link is lost.
+                // If its task is gone, the task has reported why, and the link is lost.
                 let ops = self.link.as_ref().and_then(|link| link.ops.as_ref());
                 let _ = ops.map(|ops| ops.send(op));
             }
@@ -230,7 +231,7 @@ impl Hub {
         }
     }
 
-    /// A page that is too far behind is let go: its queue ends, and it comes back for the whole state.
+    /// A page that is too far behind is let go. Its queue ends, and it comes back for the whole state.
     fn order(&mut self, conn: Conn, order: Order) {
         if self.pages.get(&conn).is_some_and(|page| page.try_send(order).is_err()) {
             self.pages.remove(&conn);
@@ -243,7 +244,7 @@ async fn dial(attempt: Attempt, client: Client, settings: Settings, inputs: mpsc
         Ok((store, log)) => Input::Linked(attempt, store, log),
         Err(why) => Input::Unlinked(attempt, why.to_string()),
     };
-    // Where the hub is gone, so is the program: here and below.
+    // If the hub is gone, the program is too. The same holds below.
     let _ = inputs.send(input).await;
 }
 
@@ -286,7 +287,7 @@ fn json(what: &Tell) -> String {
     serde_json::to_string(what).unwrap_or_default()
 }
 
-/// A line for the terminal that started the node; `eprintln!` would panic where stderr is closed.
+/// A line for the terminal that started the node. `eprintln!` would panic if stderr is closed.
 fn say(now: Timestamp, what: std::fmt::Arguments<'_>) {
     use std::io::Write;
     let _ = writeln!(std::io::stderr(), "{now} {what}");

@@ -5,24 +5,24 @@
 //!
 //! Which part decides what:
 //!
-//! - each socket is a `LiveStream`: its `Liveness` decides whether a connection is alive, on the node that has it;
-//! - `Presence` makes a node's own people of its connections, and everybody of what the nodes claim;
-//! - what must be single is decided in Redis, by one script (`store/rules.lua`) on Redis's clock: which node is believed, who has
-//!   left, who holds the pen, whether an edit is good;
+//! - each socket is a `LiveStream`. Its `Liveness` decides whether a connection is alive, on the node that has it;
+//! - `Presence` makes a node's own users from its connections, and all users from what the nodes claim;
+//! - decisions that must be made once are made in Redis, by one script (`store/rules.lua`) and Redis's clock: which node
+//!   is believed, who has left, who holds the pen, whether an edit is valid;
 //! - `Reconnect` decides when a node dials a Redis that is away;
-//! - a page notices by the same machines that its node answers no more, and dials again: `liveness.js`.
+//! - a page notices with the same machines that its node does not answer any more, and dials again: `liveness.js`.
 //!
-//! The pen is not a `Lease` on an elected node, although its rules are. An elected node would be a second thing that can
-//! die: its queue would have to be handed over, and a leader that was stopped and goes on does not know that it was deposed,
-//! so each write would still have to be checked in Redis, in the same step in which it is stored. Where the check is, the
-//! token and its holder must be; so the queue is there as well, and nobody is elected. The price is that the rules stand there
-//! a second time, in Lua. So `crates/programs/tests/cluster/model.rs` is the crate's `Lease` and `Presence` with the same
-//! operations, and a test has both live the same lives, and compares every answer.
+//! The pen has the rules of a `Lease`, but is not a `Lease` on an elected node. An elected node could die too. Its queue
+//! would have to be handed over. A leader that was stopped and goes on does not know that it was replaced. So Redis would
+//! still have to check each write, in the same step in which it stores the write. That check needs the token and its
+//! holder, so Redis has the queue as well, and no node is elected. The price is that the rules exist a second time, in
+//! Lua. So `crates/programs/tests/cluster/model.rs` has the crate's `Lease` and `Presence` with the same operations. A
+//! test runs the same lives with both, and compares every answer.
 //!
-//! `settings.rs` has the numbers and the bound that follows from them; `store/` what the nodes agree on; `node/` all decisions
-//! of a node, without a socket; `hub.rs` and `serve.rs` carry them out; `words.rs` is what pages and nodes say to each other;
-//! `stage.rs` starts the processes. `docs/cluster.md` tells how it works, what it promises, and how it goes on to a
-//! hundred nodes.
+//! `settings.rs` has the numbers and the bound that follows from them. `store/` is what the nodes agree on. `node/` has
+//! all decisions of a node, without a socket. `hub.rs` and `serve.rs` carry them out. `words.rs` has the messages of
+//! pages and nodes. `stage.rs` starts the processes. `docs/cluster.md` says how it works, what it promises, and how it
+//! grows to a hundred nodes.
 
 mod hub;
 mod serve;
@@ -41,9 +41,9 @@ use tokio::signal;
 
 /// Several nodes and one truth: who is here, and one pen, shared by server processes through a Redis.
 ///
-/// Without `--node` it starts a redis-server and the nodes, as processes of their own, and takes commands from the terminal.
+/// Without `--node` it starts a redis-server and the nodes as processes, and takes commands from the terminal.
 ///
-/// A user of a node that dies is gone everywhere within `ttl + linger + 2 * beat`, 7 s as it comes.
+/// The users of a node that dies are gone everywhere within `ttl + linger + 2 * beat`, 7 s by default.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "cluster")]
 struct Program {
@@ -51,30 +51,30 @@ struct Program {
     command: Option<Command>,
     #[command(flatten)]
     web: web::Args,
-    /// How many nodes to start; they listen on the address given and on the ports after it.
+    /// How many nodes to start. They listen on the given address and on the ports after it.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=16))]
     nodes: u8,
-    /// Be one node, of this name, at the Redis of `--redis`.
+    /// Be one node with this name, at the Redis of `--redis`.
     #[arg(long, value_name = "NAME", requires = "redis")]
     node: Option<String>,
-    /// End when the process that started this one does, whatever ends that.
+    /// End when the process that started this one ends, for whatever reason.
     #[arg(long, hide = true)]
     staged: bool,
-    /// The Redis to use, instead of one of its own: `redis://127.0.0.1:6379`.
+    /// The Redis to use: `redis://127.0.0.1:6379`. Without it the program starts its own.
     #[arg(long, value_name = "URL")]
     redis: Option<String>,
     // Six beats: a node that pauses for two seconds keeps its claims.
-    /// How long Redis believes a node without hearing of it.
+    /// How long Redis believes a node that it does not hear.
     #[arg(long, value_name = "DURATION", default_value = "3s", value_parser = parse_duration)]
     ttl: Duration,
-    /// How often a node is heard of.
+    /// How often a node tells Redis that it is alive.
     #[arg(long, value_name = "DURATION", default_value = "500ms", value_parser = parse_duration)]
     beat: Duration,
     // Longer than the slowest redial, so that nobody leaves because Redis was away.
-    /// How long a user that no node claims is still there.
+    /// How long a user that no node claims is still shown.
     #[arg(long, value_name = "DURATION", default_value = "3s", value_parser = parse_duration)]
     linger: Duration,
-    /// How long a pen whose holder is not heard of stays frozen while others wait.
+    /// How long a pen stays frozen if its holder is not heard and others wait.
     #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = parse_duration)]
     grace: Duration,
 }

@@ -1,4 +1,4 @@
-//! One node as a process: its door, its page, and its connections.
+//! One node as a process: its listener, its page, and its connections.
 
 use std::time::Duration;
 
@@ -22,13 +22,13 @@ use liveness_programs::web;
 
 use crate::asked_to_end;
 
-/// So many messages may wait for the hub; then those who write wait.
+/// How many messages may wait for the hub. Then their senders wait.
 const INPUTS: usize = 1024;
-/// So many may wait for one page.
+/// How many messages may wait for one page.
 const ORDERS: usize = 256;
-/// The longest message of a page, in bytes: the longest text, each letter of it escaped, and a little around it.
+/// The longest message of a page, in bytes: the longest text with each letter escaped, and a little around it.
 const MESSAGE: usize = 8192;
-/// So long a goodbye may take.
+/// How long a goodbye may take.
 const GOODBYE: Duration = Duration::from_secs(1);
 
 #[derive(Clone)]
@@ -59,14 +59,14 @@ pub(crate) async fn serve(
         asked = asked_to_end() => {
             asked?;
             let _ = goodbye.send(Input::Goodbye).await;
-            // Where Redis does not answer, it finds out by itself.
+            // If Redis does not answer, the node finds that out by itself.
             let _ = timeout(GOODBYE, task).await;
             Ok(())
         }
     }
 }
 
-/// What the node knows, as JSON: for an operator, and for the tests.
+/// What the node knows, as JSON, for an operator and for the tests.
 async fn state(State(app): State<App>) -> Response {
     let (tell, told) = oneshot::channel();
     let _ = app.hub.send(Input::Show(tell)).await;
@@ -106,13 +106,13 @@ async fn converse(socket: WebSocket, counters: Counters, app: App) {
             biased;
             Some(status) = marked.recv() => drop(app.hub.send(Input::Marked(conn, status)).await),
             message = socket.next() => {
-                // Found out while that was read.
+                // It was found out while that was read.
                 while let Ok(status) = marked.try_recv() {
                     let _ = app.hub.send(Input::Marked(conn, status)).await;
                 }
                 match message {
                     Some(Ok(Message::Text(words))) => match TextHeartbeat::parse(&words) {
-                        // A page asks whether its node is there. Of the page the node asks by frames, as of any client.
+                        // A page asks its node by messages. The node asks the page by frames, as it asks any client.
                         Some(heartbeat) => {
                             if let Some(answer) = heartbeat.answer() {
                                 let _ = socket.send(Message::text(answer.to_string())).await;
@@ -125,7 +125,7 @@ async fn converse(socket: WebSocket, counters: Counters, app: App) {
                 }
             },
             order = orders.recv(), if listening => match order {
-                // Where it cannot be sent, the stream ends too.
+                // If it cannot be sent, the stream ends too.
                 Some(Order::Tell(words)) => drop(socket.send(Message::Text(words)).await),
                 Some(Order::Refuse(why)) => socket.close(CloseCode::INVALID_PAYLOAD, why),
                 None => {

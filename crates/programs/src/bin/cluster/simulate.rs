@@ -1,7 +1,8 @@
-//! A hundred nodes on paper: what goes to Redis and what each node reads, counted over simulated people.
+//! A hundred nodes on paper: what goes to Redis and what each node reads, counted for simulated people.
 //!
-//! People come, reload, fall silent, chat and write in rooms, at the rates below. Nothing here decides anything: events are
-//! drawn, and for each it is counted which operations it is, how long they are on the wire, and how many nodes read of it.
+//! People come, reload, fall silent, chat and write in rooms, at the rates below. Nothing here decides anything. Events
+//! are drawn. For each event it is counted which operations it needs, how many bytes they take, and how many nodes read
+//! of it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,19 +18,19 @@ use liveness_programs::cluster::store::redis::{Store, command};
 use liveness_programs::cluster::store::{Edit, Incarnation, Op, Reply, User};
 use liveness_programs::web::Failure;
 
-/// How a hundred nodes would fare: operations at Redis and traffic of each node, counted over simulated people in rooms.
+/// What a hundred nodes would do: operations at Redis and traffic of each node, counted for simulated people in rooms.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The most nodes; a line each for 3, 10, 30 and so on up to it, each node with as many users.
+    /// The most nodes. There is a line each for 3, 10, 30 and so on up to it, with as many users on each node.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(3..=1000))]
     nodes: u32,
-    /// Users on all of them.
+    /// Users on all nodes together.
     #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1000..=1_000_000))]
     users: u32,
-    /// Users in a room, on average; the largest have some fifty times as many.
+    /// Users in a room, on average. The largest rooms have some fifty times as many.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(2..=10_000))]
     room: u32,
-    /// How many of Redis, each with its share of the rooms.
+    /// How many Redis servers there are. Each has its share of the rooms.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=64))]
     shards: u32,
     /// To how many nodes the balancer sends the people of a room, in the column that says so.
@@ -37,25 +38,25 @@ pub(crate) struct Args {
     homes: u32,
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Also ask a real Redis on this machine as much as it answers; it is started, and ended again.
+    /// Also measure how much a real Redis on this machine answers. It is started, and ended again.
     #[arg(long)]
     measure: bool,
 }
 
-/// A user does this so often.
+/// How often a user does this.
 const RATES: [(What, Duration); 5] = [
-    // A visit of 20 minutes: who leaves is followed by somebody else.
+    // A visit of 20 minutes. Somebody else comes for each user who leaves.
     (What::Visit, Duration::from_secs(20 * 60)),
     (What::Reload, Duration::from_secs(10 * 60)),
     // On the move: no answer for a moment, twice an hour.
     (What::Silence, Duration::from_secs(30 * 60)),
     (What::Line, Duration::from_secs(2 * 60)),
-    // One in fifty has a pen at any time, and writes each second.
+    // One user in fifty has a pen at any time, and writes every second.
     (What::Edit, Duration::from_secs(50)),
 ];
-/// So long is counted.
+/// How long is counted.
 const TIME: Duration = Duration::from_secs(600);
-/// Within so long the users of a node that died are at others: the spread of the crate's `Reconnect`.
+/// Within this time the users of a dead node are at other nodes: the spread of the crate's `Reconnect`.
 const RETURN: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -67,7 +68,7 @@ enum What {
     Edit,
 }
 
-/// Bytes of one of each on the wire to Redis, and of an entry of the log on its way to a node.
+/// The bytes of one of each on the way to Redis, and of an entry of the log on its way to a node.
 struct Sizes {
     beat: usize,
     claim: usize,
@@ -88,14 +89,14 @@ struct World {
     homes: usize,
     rng: Rng,
     users: Vec<Place>,
-    /// How many members each room has at each node, and at how many nodes there are any.
+    /// How many members each room has at each node, and at how many nodes it has any.
     members: Vec<Vec<u32>>,
     spread: Vec<u32>,
-    /// Rooms as often as people go there.
+    /// Each room as often as people go there.
     popular: Vec<u32>,
 }
 
-/// What was counted of one size of cluster.
+/// What was counted for one size of the cluster.
 struct Row {
     nodes: usize,
     users: usize,
@@ -106,17 +107,17 @@ struct Row {
     lines: u64,
     edits: u64,
     bytes_up: f64,
-    /// Entries that nodes read, and the bytes of them, where each reads the logs of its rooms.
+    /// Entries that nodes read, and their bytes, if each reads the logs of its rooms.
     read: u64,
     bytes_read: u64,
-    /// The same entries where the people of a room are at a few nodes.
+    /// The same entries, if the people of a room are at a few nodes.
     read_at_home: u64,
-    /// Where each reads one log for all rooms.
+    /// The same, if each node reads one log for all rooms.
     all: u64,
     death: Death,
 }
 
-/// What a death is for the others.
+/// What the death of a node means for the others.
 struct Death {
     users: usize,
     rooms: u64,
@@ -142,7 +143,7 @@ pub(crate) async fn run(args: &Args, settings: Settings) -> Result<(), Failure> 
     if measure { self::measure(settings).await } else { Ok(()) }
 }
 
-/// How much one Redis answers here, everything on its disk before it does.
+/// How much one Redis answers here, if everything is on its disk before it does.
 async fn measure(settings: Settings) -> Result<(), Failure> {
     const MANY: u64 = 10_000;
     let server = RedisServer::start(Kept::All)?;
@@ -169,7 +170,7 @@ async fn measure(settings: Settings) -> Result<(), Failure> {
         for batch in ops.chunks(100) {
             let (_, took) = timed(&mut store, batch).await?;
             all += took;
-            // Its life is to last.
+            // Its life must last.
             store.ask(&[Op::Beat(inc)]).await?;
         }
         println!("{name}, a hundred at once: {:.0}/s", MANY as f64 / all.as_secs_f64());
@@ -214,7 +215,7 @@ impl World {
     fn new(nodes: usize, users: usize, room: usize, homes: usize, seed: u64) -> Self {
         let mut rng = Rng::new(seed);
         let rooms = (users / room).max(1);
-        // The k-th room is as popular as 1 / (k + 20): a few large ones, and many of a handful.
+        // The k-th room is as popular as 1 / (k + 20). So there are a few large rooms, and many with a handful of people.
         let popular = (0..rooms).flat_map(|k| {
             let share = 2_000_000 / (k + 20);
             std::iter::repeat_n(k as u32, (share / 100).max(1))
@@ -246,7 +247,7 @@ impl World {
         Place { node: self.node_for(room), room }
     }
 
-    /// One of the homes of this room, which lie side by side from a place of its own on.
+    /// One of the nodes of this room. They lie side by side, from a place that depends on the room.
     fn node_for(&mut self, room: usize) -> usize {
         let first = Rng::new(room as u64).below(self.nodes as u64) as usize;
         (first + self.below(self.homes)) % self.nodes
@@ -283,7 +284,7 @@ impl World {
             death: Death { users: 0, rooms: 0, read: 0 },
         };
         for (what, every) in RATES {
-            // So many of them in this time, by all together: what one does more often, another does less.
+            // All users together do this so often in this time. If one does more, another does less.
             let times = self.users.len() as f64 * seconds / every.as_secs_f64();
             for _ in 0..times as u64 {
                 self.one(what, &sizes, &mut row);
@@ -302,10 +303,10 @@ impl World {
                 self.claimed(room, sizes, row);
                 self.leave(room, node);
                 let place = if what == What::Reload {
-                    // The same room, by whatever node the balancer chooses.
+                    // The same room, at any node that the balancer chooses.
                     Place { node: self.node_for(room), room }
                 } else {
-                    // Their leaving, when the linger is over.
+                    // They leave when the linger is over.
                     row.entry(self.spread[room], self.nodes, sizes.claimed);
                     self.anywhere()
                 };
@@ -336,7 +337,7 @@ impl World {
         row.entry(self.spread[room], self.nodes, sizes.claimed);
     }
 
-    /// One node dies: each of its rooms is told so, and then its users are back elsewhere, one by one.
+    /// One node dies. Each of its rooms is told, and then its users come back elsewhere, one by one.
     fn death(&mut self) -> Death {
         let dead = self.below(self.nodes);
         let its: Vec<usize> =

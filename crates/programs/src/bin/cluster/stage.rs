@@ -1,4 +1,4 @@
-//! The stage: a redis-server and the nodes as processes, and a terminal to do them harm.
+//! The stage: a redis-server and the nodes as processes, and a terminal to break them from.
 
 use std::io::{self, BufRead, BufReader, Write};
 #[cfg(unix)]
@@ -13,8 +13,9 @@ use liveness_programs::cluster::redis_server::{Kept, RedisServer};
 use liveness_programs::cluster::settings::Settings;
 use liveness_programs::web::Failure;
 
-const HELP: &str = "kill N, stop N, cont N, start N   a node: SIGKILL, SIGSTOP, SIGCONT, anew on its port
-redis kill, redis start           Redis: SIGKILL, anew with what it had written
+const HELP: &str =
+    "kill N, stop N, cont N, start N   a node: SIGKILL, SIGSTOP, SIGCONT, start again on its port
+redis kill, redis start           Redis: SIGKILL, start again with what it had written
 help, quit                        or Ctrl-C";
 
 struct Stage {
@@ -31,7 +32,7 @@ struct Place {
 }
 
 impl Place {
-    /// SIGKILL: it ends a stopped process too.
+    /// SIGKILL ends a stopped process too.
     fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -57,7 +58,7 @@ pub(crate) async fn run(program: &Program, settings: Settings) -> Result<(), Fai
     let (bound, after) = (settings.bound(), settings.bound_after_redis());
     say(format_args!("Redis   {}", stage.url));
     say(format_args!(
-        "a user of a node that dies is gone everywhere within {bound:?}, or {after:?} where Redis was away\n\n{HELP}"
+        "a user of a node that dies is gone everywhere within {bound:?}, or {after:?} if Redis was away\n\n{HELP}"
     ));
     stage.obey().await
 }
@@ -71,7 +72,7 @@ impl Stage {
 
     async fn obey(mut self) -> Result<(), Failure> {
         let (lines, mut typed) = mpsc::unbounded_channel();
-        // A thread, for a read from the terminal cannot be given up.
+        // In a thread, because a read from the terminal cannot be cancelled.
         thread::spawn(move || {
             io::stdin().lock().lines().map_while(Result::ok).try_for_each(|line| lines.send(line))
         });
@@ -81,7 +82,7 @@ impl Stage {
                 line = typed.recv(), if terminal => match line.as_deref().map(str::trim) {
                     Some("quit") => return Ok(()),
                     Some(line) => self.carry_out(line).unwrap_or_else(|why| say(format_args!("{why}"))),
-                    // Started without a terminal, it goes on until it is ended.
+                    // If it was started without a terminal, it goes on until it is ended.
                     None => terminal = false,
                 },
                 done = asked_to_end() => return Ok(done?),
@@ -125,7 +126,7 @@ impl Stage {
     }
 }
 
-/// The address with the port so many further on; a free one stays any.
+/// The address with a port that is higher by so much. Port 0 stays 0.
 fn after(listen: &str, places: u16) -> Result<String, String> {
     let (host, port) =
         listen.rsplit_once(':').ok_or_else(|| format!("--listen {listen}: a port is missing"))?;
@@ -135,12 +136,12 @@ fn after(listen: &str, places: u16) -> Result<String, String> {
     Ok(format!("{host}:{port}"))
 }
 
-/// What we were started with and is the nodes' affair too.
+/// The part of our arguments that the nodes need too.
 fn settings(flags: impl Iterator<Item = String>) -> Vec<String> {
     let (mut kept, mut flags) = (Vec::new(), flags);
     while let Some(flag) = flags.next() {
         match flag.split_once('=').map_or(&*flag, |(name, _)| name) {
-            // The value is the next one, or behind a `=`.
+            // The value is the next argument, or follows a `=`.
             "--listen" | "--redis" | "--nodes" if flag.contains('=') => {}
             "--listen" | "--redis" | "--nodes" => drop(flags.next()),
             _ => kept.push(flag),
@@ -149,14 +150,15 @@ fn settings(flags: impl Iterator<Item = String>) -> Vec<String> {
     kept
 }
 
-/// A child of the stage is killed with it, where the kernel can be asked to: one that is stopped would see no pipe end. It is
-/// the stage's main thread that the kernel watches, for that one starts them all.
+/// A child is killed with the stage, if the kernel can be asked to. A stopped child would not see that a pipe ends. The
+/// kernel watches the stage's main thread, because that thread starts all children.
 pub(crate) fn end_with_parent() {
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
 }
 
-/// On Linux it is this program at first, which asks to be killed with the stage and then becomes a redis-server: that stays.
+/// On Linux it is this program at first. It asks to be killed with the stage, and then becomes a redis-server, which
+/// keeps that.
 fn tied_redis() -> Command {
     let this = std::env::current_exe().ok().filter(|_| cfg!(target_os = "linux"));
     let Some(this) = this else { return Command::new("redis-server") };
@@ -165,7 +167,7 @@ fn tied_redis() -> Command {
     command
 }
 
-/// Returns only where it cannot be, and says why on stdout, which is what the stage reads.
+/// Returns only if that fails. It prints why on stdout, because the stage reads that.
 pub(crate) fn become_redis(flags: &[String]) -> Result<(), Failure> {
     end_with_parent();
     #[cfg(unix)]
@@ -211,7 +213,7 @@ fn launch(url: &str, name: &str, listen: &str) -> Result<(Child, String), String
     Err(format!("{name} ended: {}", said.join("\n")))
 }
 
-/// `println!` would panic where stdout is closed.
+/// `println!` would panic if stdout is closed.
 fn say(what: std::fmt::Arguments<'_>) {
     let _ = writeln!(io::stdout(), "{what}");
 }

@@ -1,4 +1,4 @@
-//! The desk: the text, the pen, and who is here. One task owns all of it, and so there are no locks.
+//! The desk: the text, the pen, and who is here. One task owns all of it, so there are no locks.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -16,45 +16,45 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::text::{Edit, LIMIT, Text, Unfit};
 
-/// What comes from the connections.
+/// What the connections send.
 pub(crate) enum Input {
-    /// One is open: who it is, unless there are too many.
+    /// A connection is open. The answer is its number, unless there are too many.
     Open(mpsc::Sender<Order>, oneshot::Sender<Key>),
     Said(Key, Utf8Bytes),
     Ended(Key),
 }
 
-/// What a connection is to do.
+/// What a connection must do.
 #[derive(Clone)]
 pub(crate) enum Order {
     Tell(Utf8Bytes),
     Close(CloseCode, &'static str),
 }
 
-/// What a page says.
+/// A message of a page.
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Said {
-    /// First of all: the key by which the page is known again after a reload, and a name for others.
+    /// The first message: the key by which the page is recognised after a reload, and a name for others.
     Hello {
         key: String,
         name: String,
     },
-    /// It is awake.
+    /// The page is awake.
     Pong {
         payload: String,
     },
     Name {
         name: String,
     },
-    /// It wants the pen.
+    /// The page asks for the pen.
     Ask,
-    /// It wants it no more.
+    /// The page no longer wants the pen.
     Release,
     Edit(Edit),
 }
 
-/// What a page is told.
+/// A message to a page.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Tell<'a> {
@@ -64,14 +64,14 @@ enum Tell<'a> {
         text: &'a str,
         revision: u64,
         limit: usize,
-        /// If the page holds the pen, from before a reload.
+        /// The token, if the page still holds the pen from before a reload.
         token: Option<u64>,
-        /// Heard of nothing for so long, the page had better dial again.
+        /// If the page hears nothing for so long, it should dial again.
         quiet_ms: u64,
-        /// Another number is another run of the program.
+        /// Another number means another run of the program.
         run: u64,
     },
-    /// To be answered with the same payload.
+    /// The page must answer with the same payload.
     Ping {
         payload: String,
     },
@@ -80,9 +80,9 @@ enum Tell<'a> {
     Granted {
         token: u64,
     },
-    /// You were not heard of, and now you are.
+    /// You were not heard, and now you are.
     Thawed,
-    /// The pen is yours no longer.
+    /// The pen is no longer yours.
     Lost {
         token: u64,
         why: String,
@@ -91,7 +91,7 @@ enum Tell<'a> {
     Ack {
         seq: u64,
     },
-    /// It was not. `frozen` passes, anything else does not.
+    /// Your edit was not carried out. `frozen` is temporary; any other reason is not.
     Refused {
         seq: u64,
         kind: &'static str,
@@ -106,14 +106,14 @@ enum Tell<'a> {
     },
 }
 
-/// All that everybody sees, the text apart. People are numbers: their keys are nobody else's business.
+/// Everything that everybody sees, except the text. People are numbers, because their keys are secret.
 #[derive(PartialEq, Serialize)]
 struct Snapshot {
     people: Vec<Shown>,
     holder: Option<u32>,
-    /// For how long the holder has not been heard of.
+    /// How long the holder has not been heard.
     frozen_ms: Option<u64>,
-    /// The pen passes on in so long, and to this user.
+    /// When the pen passes on, and to which user.
     passes_ms: Option<u64>,
     next: Option<u32>,
     queue: Vec<u32>,
@@ -123,11 +123,11 @@ struct Snapshot {
 struct Shown {
     id: u32,
     name: String,
-    /// `online`, `suspect`, or `connecting` for who has no page at the moment.
+    /// `online` or `suspect`, or `connecting` for a user without a page at the moment.
     state: &'static str,
 }
 
-/// By what a page is known again.
+/// The key by which a page is recognised.
 type User = Arc<str>;
 
 struct Person {
@@ -148,23 +148,23 @@ pub(crate) struct Desk {
     ids: u32,
     quiet: Duration,
     run: u64,
-    /// The text, or the token, is not in the file yet.
+    /// The text or the token is not in the file yet.
     unsaved: bool,
     /// Messages for the end of the turn, when everything that they depend on is in the file.
     telling: Vec<(Key, Order)>,
-    /// Somebody came, went, asked or was called otherwise.
+    /// Somebody came, went, asked for the pen or changed their name.
     changed: bool,
 }
 
-/// So many people at most.
+/// How many people there may be.
 const PEOPLE: usize = 100;
 /// The longest name, in characters.
 const NAME: usize = 24;
 /// The longest key, in bytes.
 const KEY: usize = 64;
-/// So much is read before anything is judged.
+/// How much is read before anything is judged.
 const AT_ONCE: usize = 1024;
-/// The page is open elsewhere, by the same person.
+/// The same person has opened the page elsewhere.
 const REPLACED: u16 = 4000;
 
 impl Desk {
@@ -178,9 +178,9 @@ impl Desk {
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let since_1970 = u64::try_from(since_1970.as_micros()).unwrap_or_default();
         let mut text = file.as_deref().map_or_else(|| Ok(Text::default()), Text::load)?;
-        // Tokens of earlier runs must be older: if no file has the latest, the time gives it.
+        // Tokens of earlier runs must be older. If no file has the latest token, the time of day gives one.
         text.token = text.token.max(since_1970);
-        // Its pings are text messages, of which nobody sees when they are written.
+        // Its pings are text messages, and nobody sees when those are written.
         let config = config.to_builder().write_timeout(Duration::MAX).build().map_err(io::Error::other)?;
         Ok(Self {
             clock: clock(),
@@ -200,14 +200,14 @@ impl Desk {
         })
     }
 
-    /// Serves until the text cannot be kept.
+    /// Serves until the text cannot be stored.
     pub(crate) async fn run(mut self, mut inputs: mpsc::Receiver<Input>) -> io::Result<()> {
         let mut batch = Vec::new();
         loop {
             let next = [self.pages.poll_timeout(), self.people.poll_timeout(), self.pen.poll_timeout()];
             let next = self.clock.instant(next.into_iter().flatten().min().unwrap_or(Timestamp::MAX));
             tokio::select! {
-                // Whatever was said is read before anybody is judged.
+                // Everything that has arrived is read before anybody is judged.
                 biased;
                 _ = inputs.recv_many(&mut batch, AT_ONCE) => {}
                 () = tokio::time::sleep_until(next.into()) => {}
@@ -218,10 +218,10 @@ impl Desk {
 
     fn turn(&mut self, batch: &mut Vec<Input>) -> io::Result<()> {
         let now = self.clock.now();
-        // Who says something is there: first of all, everybody is told that, and what follows from it.
+        // A page that sends something is there. Report that first, and what follows from it.
         for input in &*batch {
             if let Input::Said(key, _) = input {
-                // Of one that was let go meanwhile it counts no more.
+                // A page that was let go meanwhile does not count any more.
                 let _ = self.pages.handle(*key, Event::Data, now);
             }
         }
@@ -249,7 +249,7 @@ impl Desk {
         Ok(())
     }
 
-    /// Pages make people, people make holders: each machine's output is the next one's input.
+    /// Pages make users, and users make holders: each machine's output is the next one's input.
     fn settle(&mut self, now: Timestamp) {
         while let Some((key, action)) = self.pages.poll(now) {
             self.people.handle(&key, action, now);
@@ -262,7 +262,7 @@ impl Desk {
                 }
                 Action::Disconnect => drop(self.connections.remove(&key)),
                 Action::MarkOnline | Action::MarkSuspect => {}
-                // It may linger: then it is shown without a page.
+                // It may linger. Then it is shown without a page.
                 Action::MarkOffline(_) => self.changed = true,
                 Action::Close(None) => {}
             }
@@ -307,12 +307,16 @@ impl Desk {
     }
 
     fn said(&mut self, key: Key, text: &str, now: Timestamp) {
+        // A page that was let go may still speak. Its hello would bring in a user that nothing removes.
+        if self.pages.verdict(key) != Ok(None) {
+            return;
+        }
         let Ok(said) = serde_json::from_str(text) else {
             return self.end(key, CloseCode::INVALID_PAYLOAD, now);
         };
         match (said, self.people.user(&key).cloned()) {
             (Said::Pong { payload }, _) => {
-                // Anything else than its sixteen digits is no answer.
+                // Anything except its sixteen digits is no answer.
                 let digits = u64::from_str_radix(&payload, 16).unwrap_or_default();
                 let _ = self.pages.handle(key, Event::Pong(&digits.to_be_bytes()), now);
             }
@@ -334,12 +338,12 @@ impl Desk {
             }
             (Said::Edit(edit), Some(user)) => self.edit(key, &user, &edit, now),
         }
-        // What one says in a batch holds for what the next one says.
+        // An input in a batch counts before the next one of the batch.
         self.settle(now);
     }
 
     fn end(&mut self, key: Key, code: CloseCode, now: Timestamp) {
-        // One that is gone by itself is gone.
+        // A page that is gone by itself stays gone.
         let _ = self.pages.close(key, code, now);
     }
 
@@ -367,7 +371,8 @@ impl Desk {
             run: self.run,
         };
         self.telling.push((key, order(&welcome)));
-        // The new one first, so that they never were away. Two pages that write for one person would not know of each other.
+        // The new page comes first, so that the user was never away. Two pages that write for one person would not know
+        // of each other.
         self.people.connect(key, Arc::clone(&user), now);
         let others: Vec<Key> =
             self.people.connections(&user).copied().filter(|other| *other != key).collect();
@@ -380,7 +385,7 @@ impl Desk {
     fn edit(&mut self, key: Key, user: &User, edit: &Edit, now: Timestamp) {
         let seq = edit.seq;
         let refused = |kind, why| Tell::Refused { seq, kind, why };
-        // What was carried out once is carried out, although another user may have the pen by now.
+        // An edit that was carried out stays so, although another user may have the pen by now.
         if self.text.has(edit) {
             return self.tell(key, &Tell::Ack { seq });
         }
@@ -402,13 +407,13 @@ impl Desk {
                 self.tell(key, &refused("unfit", why));
             }
             Err(Unfit::Elsewhere) => {
-                let why = "It was written for a text that is another by now.".to_owned();
+                let why = "The text has changed since you wrote this.".to_owned();
                 self.tell(key, &refused("unfit", why));
             }
         }
     }
 
-    /// Why a page's edit is refused, as its reader wants to know it.
+    /// Why a page's edit is refused, in words for its user.
     fn words(&self, refusal: &Refusal<User>, now: Timestamp) -> String {
         let holder = |user: &Option<User>| match user.as_ref().and_then(|user| self.known.get(user)) {
             Some(person) => format!("{} has the pen now.", person.name),
@@ -416,20 +421,20 @@ impl Desk {
         };
         match refusal {
             Refusal::Frozen { since } => {
-                format!("You were not heard of for {} s.", now.saturating_duration_since(*since).as_secs())
+                format!("You were not heard for {} s.", now.saturating_duration_since(*since).as_secs())
             }
             Refusal::Lost { reason, at, holder: user } => {
                 format!("{} {}", loss(*reason, &ago(now, *at)), holder(user))
             }
             Refusal::Outdated { holder: user } => {
-                format!("The pen was yours long ago, or before the server was started anew. {}", holder(user))
+                format!("The pen was yours long ago, or before the server was restarted. {}", holder(user))
             }
             Refusal::WrongUser | Refusal::NeverGranted => "The pen was not yours.".to_owned(),
             other => other.to_string(),
         }
     }
 
-    /// Everybody sees what is new.
+    /// Everybody gets what is new.
     fn show(&mut self, now: Timestamp) {
         if !std::mem::take(&mut self.changed) {
             return;
@@ -468,7 +473,7 @@ impl Desk {
         self.telling.extend(self.audience().map(|key| (key, state.clone())).collect::<Vec<_>>());
     }
 
-    /// All connections of people.
+    /// All connections of users.
     fn audience(&self) -> impl Iterator<Item = Key> {
         self.connections.keys().copied().filter(|key| self.people.user(key).is_some())
     }
@@ -490,11 +495,11 @@ impl Desk {
 }
 
 fn order(tell: &Tell<'_>) -> Order {
-    // Nothing in it can fail to be written: no maps, and no keys that are no strings.
+    // Nothing in it can fail to serialise: there are no maps, and no keys except strings.
     Order::Tell(serde_json::to_string(tell).unwrap_or_default().into())
 }
 
-/// `ago` goes with a loss that is some time old.
+/// `ago` is added to a loss that is some time old.
 fn loss(reason: Loss, ago: &str) -> String {
     match reason {
         Loss::Released => format!("You gave the pen back{ago}."),
@@ -516,8 +521,27 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// A name that can be shown: short, and nothing in it that moves what is around.
+/// A name that can be shown: short, and without characters that move the text around them.
 fn proper(name: &str) -> String {
     let name: String = name.trim().chars().filter(|letter| !letter.is_control()).take(NAME).collect();
     if name.is_empty() { "Somebody".into() } else { name }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_that_was_let_go_does_not_come_in_again() {
+        let mut desk = Desk::new(Config::DEFAULT, Duration::ZERO, Duration::ZERO, None).unwrap();
+        let (orders, _page) = mpsc::channel(8);
+        let (tell, mut told) = oneshot::channel();
+        desk.turn(&mut vec![Input::Open(orders, tell)]).unwrap();
+        let key = told.try_recv().unwrap();
+        let said = |words: &'static str| Input::Said(key, words.into());
+        desk.turn(&mut vec![said("no message of a page")]).unwrap();
+        desk.turn(&mut vec![said(r#"{"type":"hello","key":"k","name":"eve"}"#)]).unwrap();
+        desk.turn(&mut vec![Input::Ended(key)]).unwrap();
+        assert!(desk.people.is_empty());
+    }
 }

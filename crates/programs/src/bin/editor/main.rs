@@ -1,16 +1,16 @@
-//! One text and one pen: the user who holds the pen writes, the others read along and wait their turn.
+//! One text and one pen: the user who holds the pen writes. The others read along and wait their turn.
 //!
 //! `cargo editor`, then open <http://127.0.0.1:8080> in two windows or three.
 //!
-//! What is the crate's here:
+//! What this crate does here:
 //!
-//! - each socket is a `LiveStream`, which finds out dead connections and closes them;
-//! - what answers a Ping is the browser, not the page in it: one that has frozen is found out by a heartbeat of the
-//!   program's own, text messages that only the page's script can answer, watched by a `Fleet`;
-//! - `Presence` makes people of connections, so that a reload is no farewell;
-//! - `Lease` says who holds the pen, who is next, and whose late words are refused.
+//! - each socket is a `LiveStream`, which finds dead connections and closes them;
+//! - the browser answers a Ping, and not the page in it. So the program has its own heartbeat of text messages that only
+//!   the page's script can answer. A `Fleet` watches it, and finds a page that has frozen;
+//! - `Presence` makes users of connections, so that a reload does not count as leaving;
+//! - `Lease` says who holds the pen, who is next, and whose late edits are refused.
 //!
-//! `main.rs` is the door, `desk.rs` the desk at which all of it comes together, `text.rs` the text.
+//! `main.rs` accepts the connections, `desk.rs` joins everything, `text.rs` is the text.
 
 mod desk;
 mod text;
@@ -31,19 +31,19 @@ use liveness::{CloseCode, Config};
 use liveness_programs::web;
 use tokio::sync::{mpsc, oneshot};
 
-/// One text and one pen: the user who holds the pen writes, the others read along and wait their turn.
+/// One text and one pen: the user who holds the pen writes. The others read along and wait their turn.
 #[derive(Parser)]
 #[command(name = "editor")]
 struct Program {
     #[command(flatten)]
     web: web::Args,
-    /// How long a page that does not answer keeps the pen while others wait, or `never`: until it is given up.
+    /// How long a page that does not answer keeps the pen while others wait; `never`: until the page is given up.
     #[arg(long, value_name = "DURATION", default_value = "3s", value_parser = web::duration)]
     grace: Duration,
-    /// How long somebody without a page is still there: a reload takes a moment.
+    /// How long somebody without a page is still there, because a reload takes a moment.
     #[arg(long, value_name = "DURATION", default_value = "3s", value_parser = web::duration)]
     linger: Duration,
-    /// Where the text is kept. Without it the text ends with the program.
+    /// The file of the text. Without it the text ends with the program.
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
 }
@@ -54,11 +54,11 @@ struct App {
     desk: mpsc::Sender<Input>,
 }
 
-/// So many messages may wait for the desk; then those who write wait.
+/// How many messages may wait for the desk. Then their senders wait.
 const INPUTS: usize = 1024;
-/// So many may wait for one page; one that is further behind is let go, and comes back for the whole text.
+/// How many messages may wait for one page. A page that is further behind is let go, and comes back for the whole text.
 const ORDERS: usize = 256;
-/// The longest message of a page, in bytes: the longest text, each letter of it escaped, and a little around it.
+/// The longest message of a page, in bytes: the longest text with each letter escaped, and a little around it.
 const MESSAGE: usize = 6 * text::LIMIT + 4096;
 
 #[tokio::main]
@@ -81,7 +81,7 @@ async fn upgrade(upgrade: WebSocketUpgrade, counters: Counters, State(app): Stat
     upgrade.on_upgrade(async move |socket| converse(socket, counters, app).await)
 }
 
-/// The whole life of a connection: what the page says goes to the desk, what the desk says goes to the page.
+/// The whole life of a connection: the page's messages go to the desk, and the desk's messages go to the page.
 async fn converse(socket: WebSocket, counters: Counters, app: App) {
     let mut socket = LiveStream::new(socket, app.config).counted(counters);
     let (to_page, mut orders) = mpsc::channel(ORDERS);
@@ -98,14 +98,14 @@ async fn converse(socket: WebSocket, counters: Counters, app: App) {
         tokio::select! {
             message = socket.next() => match (message, key) {
                 (Some(Ok(Message::Text(text))), Some(key)) => {
-                    // Where the desk is gone, so is the program.
+                    // If the desk is gone, the program is too.
                     let _ = app.desk.send(Input::Said(key, text)).await;
                 }
                 (Some(_), _) => {}
                 (None, _) => break,
             },
             order = orders.recv(), if listening => match order {
-                // Where it cannot be sent, the stream ends too.
+                // If it cannot be sent, the stream ends too.
                 Some(Order::Tell(text)) => drop(socket.send(Message::Text(text)).await),
                 Some(Order::Close(code, why)) => socket.close(code, why),
                 None => {

@@ -1,4 +1,4 @@
-//! The text: who may change it is somebody else's affair.
+//! The text. It does not decide who may change it.
 
 use std::collections::VecDeque;
 use std::fs;
@@ -11,13 +11,14 @@ use serde::{Deserialize, Serialize};
 /// The longest text, in characters.
 pub(crate) const LIMIT: usize = 20_000;
 
-/// What a page wants changed: behind `at` characters, `remove` of them make room for `insert`.
+/// A change that a page wants: after `at` characters, replace `remove` of them by `insert`.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Edit {
     pub(crate) token: u64,
-    /// The revision that comes of it: one more than the text has, or it was written for another.
+    /// The revision that this edit makes. It must be one more than the text has, otherwise the edit was written for
+    /// another text.
     pub(crate) seq: u64,
-    /// By this the page's own is told from another's with the same number: drawn at random.
+    /// A random number. It tells the page's own edit from another with the same revision.
     pub(crate) id: u64,
     pub(crate) at: usize,
     pub(crate) remove: usize,
@@ -27,7 +28,7 @@ pub(crate) struct Edit {
 /// Why an edit cannot be carried out, even by the holder of the pen.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Unfit {
-    /// It was written for another revision, or for a part of the text that is not there.
+    /// It was written for another revision, or for a part of the text that does not exist.
     Elsewhere,
     TooLong,
 }
@@ -38,13 +39,13 @@ pub(crate) struct Text {
     pub(crate) revision: u64,
     /// The latest token that was handed out.
     pub(crate) token: u64,
-    /// Under each of the latest tokens, the last edit that was carried out: its revision and its id. A page sends the next only
-    /// when it knows of the one before, so what is sent again is the last.
+    /// For each of the latest tokens, the last edit that was carried out: its revision and its id. A page sends its next
+    /// edit only when it knows about the one before. So an edit that is sent again is the last one.
     last: VecDeque<(u64, u64, u64)>,
 }
 
 impl Text {
-    /// The one in the file; an empty one where there is no file yet.
+    /// The text in the file; an empty one if there is no file yet.
     pub(crate) fn load(path: &Path) -> io::Result<Self> {
         match fs::read(path) {
             Ok(bytes) => Ok(serde_json::from_slice(&bytes)?),
@@ -53,7 +54,7 @@ impl Text {
         }
     }
 
-    /// Whole or not at all: a program that is killed while it writes leaves the file as it was.
+    /// Writes all of it or nothing. A program that is killed while it writes leaves the file as it was.
     pub(crate) fn save(&self, path: &Path) -> io::Result<()> {
         let mut new = path.as_os_str().to_owned();
         new.push(".new");
@@ -61,7 +62,7 @@ impl Text {
         fs::rename(&new, path)
     }
 
-    /// Whether this very edit has been carried out before: its page never heard so, and sends it again.
+    /// Whether this same edit was carried out before. Its page did not hear so, and sends it again.
     pub(crate) fn has(&self, edit: &Edit) -> bool {
         self.last.contains(&(edit.token, edit.seq, edit.id))
     }
@@ -138,7 +139,7 @@ mod tests {
         assert!(text.has(&first));
         assert!(!text.has(&Edit { id: 9, ..first.clone() }));
         assert!(!text.has(&Edit { token: 2, ..first.clone() }));
-        // Under another token it is known still.
+        // It is still known with another token.
         text.apply(&Edit { token: 2, ..edit(2, 0, 0, "d") }).unwrap();
         assert!(text.has(&first));
     }

@@ -1,4 +1,4 @@
-//! The farm: measures, counts what it measured, and keeps the latest.
+//! The farm: it measures, counts its figures, and keeps the latest.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,19 +8,19 @@ use liveness::random_seed;
 use liveness::sim::Rng;
 use tokio::sync::watch;
 
-/// What the farm gives at a moment.
+/// One figure of the farm.
 #[derive(Clone, Copy)]
 pub(crate) struct Figure {
-    /// 1, 2, and so on: none is left out.
+    /// 1, 2, and so on, without gaps.
     pub(crate) number: u64,
     /// Milliseconds of Unix time.
     pub(crate) time: u64,
-    /// Megawatts, to the tenth.
+    /// Megawatts, with one decimal.
     pub(crate) value: f64,
 }
 
 pub(crate) struct Farm {
-    /// Which count the numbers belong to: another after each start.
+    /// Which count the numbers belong to. Each start makes a new one.
     epoch: String,
     keeps: usize,
     log: Mutex<Log>,
@@ -31,7 +31,7 @@ pub(crate) struct Farm {
 struct Log {
     figures: VecDeque<Figure>,
     rng: Rng,
-    /// How hard the wind blows now, and where it tends to.
+    /// How hard the wind blows now, and where it tends to go.
     wind: f64,
     trend: f64,
 }
@@ -76,14 +76,15 @@ impl Farm {
         }
     }
 
-    /// The number of the oldest figure that is kept, or that will come first, and of the newest.
+    /// The number of the oldest figure that is kept or will come first, and of the newest.
     pub(crate) fn range(&self) -> (u64, u64) {
         let log = self.log();
         let newest = *self.newest.borrow();
         (log.figures.front().map_or(newest + 1, |figure| figure.number), newest)
     }
 
-    /// The figures that follow this number, `most` of them; and those before them that are kept no more, the first and the last.
+    /// At most `most` figures that follow this number. And the first and last of those in between that are no longer
+    /// kept.
     pub(crate) fn after(&self, number: u64, most: usize) -> (Option<(u64, u64)>, Vec<Figure>) {
         let log = self.log();
         let oldest = log.figures.front().map_or(number + 1, |figure| figure.number);
@@ -98,7 +99,7 @@ impl Farm {
 }
 
 impl Log {
-    /// A gust after the other, drawn back to what is usual.
+    /// One gust after the other. Each tends back to the usual wind.
     fn blow(&mut self) -> f64 {
         let gust = self.rng.below(2001) as f64 / 1000.0 - 1.0;
         self.trend = 0.94 * self.trend + 0.3 * gust;

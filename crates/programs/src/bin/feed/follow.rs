@@ -1,8 +1,8 @@
 //! A client that comes back: the feed without a page.
 //!
-//! Prints `EPOCH NUMBER VALUE` for each figure and `EPOCH lost FIRST LAST` for those that the server had no more, and
-//! what becomes of the connection on stderr. Where the server says that it will go, it moves to another connection; the old one
-//! is read to its end, and a figure that comes on both is printed once.
+//! Prints `EPOCH NUMBER VALUE` for each figure and `EPOCH lost FIRST LAST` for those that the server no longer had.
+//! Prints on stderr what happens to the connection. If the server says that it will go, the client moves to another
+//! connection. It reads the old one to its end, and prints a figure that comes on both once.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -17,21 +17,21 @@ use tungstenite::Message;
 
 use liveness_programs::web::Failure;
 
-/// What has been received: whose count, and its last number.
+/// What has been received: the epoch, and its last number.
 #[derive(Clone)]
 struct Place {
     epoch: String,
     last: u64,
 }
 
-/// Follows the feed for as long as there is reason to dial again.
+/// Follows the feed as long as there is a reason to dial again.
 pub(crate) async fn follow(url: &str, config: Config) -> Result<(), Failure> {
     // 1 s, 2 s, and so on to 30 s, each shortened by up to a half.
     let backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
     let policy = Policy::DEFAULT.dial_timeout(Duration::from_secs(5));
     let mut client = Client::new(url, config, policy, backoff, |socket| socket.dialect(TextHeartbeats));
     let mut place = Place { epoch: "-".to_owned(), last: 0 };
-    // That of the connection which another has replaced.
+    // What the connection that was replaced has received.
     let mut old = place.clone();
     loop {
         match client.next().await {
@@ -64,15 +64,15 @@ pub(crate) async fn follow(url: &str, config: Config) -> Result<(), Failure> {
 }
 
 impl Place {
-    /// What a message brings that neither connection has brought yet.
+    /// The part of a message that neither connection has brought yet.
     fn take(&mut self, message: &Value, other: &mut Self) -> io::Result<()> {
         let mut out = io::stdout().lock();
         if let Some(epoch) = message["hello"]["epoch"].as_str().filter(|epoch| *epoch != self.epoch) {
             epoch.clone_into(&mut self.epoch);
-            self.last = message["hello"]["oldest"].as_u64().unwrap_or(1) - 1;
+            self.last = message["hello"]["oldest"].as_u64().unwrap_or(1).saturating_sub(1);
         }
         if let [first, last] = list(&message["lost"]) {
-            let first = first.as_u64().unwrap_or(0).max(self.last + 1);
+            let first = first.as_u64().unwrap_or(0).max(self.last.saturating_add(1));
             let last = last.as_u64().unwrap_or(0);
             if first <= last {
                 writeln!(out, "{} lost {first} {last}", self.epoch)?;
@@ -98,7 +98,27 @@ fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
 
-/// A line about the connection; `eprintln!` would panic where stderr is closed.
+/// A line about the connection. `eprintln!` would panic if stderr is closed.
 fn say(what: fmt::Arguments<'_>) {
     let _ = writeln!(io::stderr(), "{what}");
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn no_number_of_a_server_is_a_reason_to_panic() {
+        let mut place = Place { epoch: "-".to_owned(), last: 0 };
+        for words in [
+            json!({ "hello": { "epoch": "a", "oldest": 0 } }),
+            json!({ "figures": [[u64::MAX, 0, 70.5]] }),
+            json!({ "lost": [1, u64::MAX] }),
+        ] {
+            place.take(&words, &mut Place { epoch: "-".to_owned(), last: 0 }).unwrap();
+        }
+        assert_eq!((&*place.epoch, place.last), ("a", u64::MAX));
+    }
 }

@@ -1,19 +1,19 @@
 //! A live feed that comes back: figures of a wind farm as they are measured, drawn as a chart.
 //!
-//! `cargo feed`, and open <http://127.0.0.1:8080>. The page finds out by itself when the server answers no more, says
-//! so, dials again, and fills in what it missed. Break the server from the page, and watch it.
+//! `cargo feed`, and open <http://127.0.0.1:8080>. The page finds out by itself when the server does not answer any more.
+//! It says so, dials again, and fills in what it missed. Break the server from the page, and watch it.
 //!
 //! `cargo feed -- --follow ws://127.0.0.1:8080/live` is the same without a page: a client in Rust that prints
 //! each figure once, and comes back as [`liveness::Reconnect`] says.
 //!
-//! The figures have numbers, and the server keeps the latest of them. Who connects says what it has, `from EPOCH NUMBER`, and
-//! is sent all that follows: after a moment without a connection nothing is missing and nothing comes twice. What the server
-//! has no more, it says is lost. A server that was started anew knows nothing of the old one's figures: it counts from 1, and
-//! its `epoch` is another.
+//! The figures have numbers, and the server keeps the latest of them. A client that connects says what it has, `from
+//! EPOCH NUMBER`, and gets everything that follows. So after a moment without a connection nothing is missing, and
+//! nothing comes twice. The server reports as lost what it no longer has. A server that was restarted knows nothing about
+//! the old one's figures: it counts from 1, and its `epoch` is another.
 //!
-//! What else a page may say: `freeze SECONDS`, `drop`, `restart SECONDS`; and `move SECONDS`, for a server that will go: each client
-//! is asked to dial another connection within that time, and leaves the old one when the new one stands. The heartbeats of both ends are text messages, which
-//! the driver here and `liveness.js` there keep to themselves.
+//! A page may also send `freeze SECONDS`, `drop`, `restart SECONDS`, and `move SECONDS` for a server that will go. With
+//! `move`, each client is asked to dial another connection within that time, and leaves the old one when the new one
+//! stands. The heartbeats of both ends are text messages, which the driver here and `liveness.js` there hide.
 
 mod farm;
 mod follow;
@@ -40,7 +40,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::{broadcast, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 
-/// How many figures go into one message: who was away for long is not to wait for one huge one.
+/// How many figures go into one message. A client that was away for long should not wait for one huge message.
 const BATCH: usize = 500;
 /// How long a page can make the server be away.
 const LONGEST_OUTAGE: u64 = 60;
@@ -53,7 +53,7 @@ struct Options {
     /// How often the farm is measured.
     #[arg(long, value_name = "DURATION", default_value = "200ms", value_parser = web::interval)]
     every: Duration,
-    /// How many figures the server keeps for those who were away.
+    /// How many figures the server keeps for clients that were away.
     #[arg(long, value_name = "FIGURES", default_value_t = 1500)]
     history: usize,
     /// Follow such a server instead of being one, and print its figures.
@@ -64,18 +64,18 @@ struct Options {
 struct App {
     config: Config,
     farm: Farm,
-    /// Until when nothing is read, written or answered.
+    /// Until this moment nothing is read, written or answered.
     frozen: watch::Sender<Instant>,
     orders: broadcast::Sender<Order>,
-    /// Everybody is to move to another connection within this many seconds.
+    /// Every client should move to another connection within this many seconds.
     moving: broadcast::Sender<u64>,
 }
 
-/// What befalls every connection at once.
+/// What happens to every connection at once.
 #[derive(Clone, Copy)]
 enum Order {
     Drop,
-    /// And the door is closed for so long.
+    /// The server restarts, and listens again after this time.
     Restart(Duration),
 }
 
@@ -88,14 +88,14 @@ fn main() -> Result<(), web::Failure> {
     let mut address = None;
     let mut outage = Duration::ZERO;
     loop {
-        // A server of its own each time, of which nothing is left: no connection, no figure.
+        // A new server each time. Nothing is left of the old one: no connection, no figure.
         let server = Runtime::new()?;
         outage = server.block_on(serve(&args, config, &mut address, outage))?;
         server.shutdown_timeout(Duration::from_secs(1));
     }
 }
 
-/// Serves until a restart is asked for, and says for how long the door is to stay closed.
+/// Serves until a restart is asked for. Returns how long to wait before it listens again.
 async fn serve(
     args: &Options,
     config: Config,
@@ -106,7 +106,7 @@ async fn serve(
     let farm = Farm::new(args.history);
     let listener = match *address {
         None => {
-            // The first finds what the farm has measured before; one that is started anew has forgotten it.
+            // The first server finds what the farm has measured before. A restarted one has forgotten it.
             farm.measure_before(unix_millis(), args.every);
             args.web.listen().await?
         }
@@ -126,7 +126,7 @@ async fn serve(
     let restart = async {
         loop {
             if let Ok(Order::Restart(outage)) = orders.recv().await {
-                // The door is closed at once; those inside have a moment for their goodbyes.
+                // The listener is closed at once. Open connections have a moment for their goodbyes.
                 break outage;
             }
         }
@@ -149,7 +149,7 @@ async fn measure(app: Arc<App>, every: Duration) {
     }
 }
 
-/// The wall clock, for people to read; nothing is decided by it.
+/// The wall clock, for people to read. Nothing is decided by it.
 fn unix_millis() -> u64 {
     #[expect(clippy::disallowed_methods, reason = "the time of day at which a figure was measured")]
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
@@ -157,7 +157,7 @@ fn unix_millis() -> u64 {
 }
 
 async fn upgrade(upgrade: WebSocketUpgrade, counters: Counters, State(app): State<Arc<App>>) -> Response {
-    // Who is frozen opens no connection either.
+    // A frozen server opens no connection either.
     thawed(&app).await;
     upgrade.on_upgrade(async move |socket| {
         let mut orders = app.orders.subscribe();
@@ -169,7 +169,7 @@ async fn upgrade(upgrade: WebSocketUpgrade, counters: Counters, State(app): Stat
         };
         match order {
             Ok(Order::Restart(_)) => {
-                socket.close(CloseCode::GOING_AWAY, "the server is started anew");
+                socket.close(CloseCode::GOING_AWAY, "the server is restarted");
                 while socket.next().await.is_some() {}
             }
             // Its transport ends, and no Close frame says why.
@@ -183,11 +183,11 @@ async fn thawed(app: &App) {
     sleep_until(until).await;
 }
 
-/// One connection: what it says is heard, and it is sent what it has not had yet.
+/// One connection: reads what it sends, and sends it what it does not have yet.
 async fn converse(socket: &mut LiveStream<WebSocket>, app: &App) {
     let mut frozen = app.frozen.subscribe();
     let (mut news, mut moving) = (app.farm.news(), app.moving.subscribe());
-    // The number of the last figure that it has; nothing is sent before it has said so.
+    // The number of the last figure that it has. Nothing is sent before it has said so.
     let mut has = None;
     loop {
         thawed(app).await;
@@ -225,7 +225,7 @@ fn outage(seconds: &str) -> Duration {
     Duration::from_secs(seconds.parse().unwrap_or(1).min(LONGEST_OUTAGE))
 }
 
-/// Says who we are, and which number it has by our count: none, if it followed another server.
+/// Sends our epoch, and the number that it has by our count: none, if it followed another server.
 async fn greet(socket: &mut LiveStream<WebSocket>, app: &App, epoch: &str, number: &str) -> u64 {
     let (oldest, newest) = app.farm.range();
     let hello = json!({ "hello": {
@@ -235,13 +235,13 @@ async fn greet(socket: &mut LiveStream<WebSocket>, app: &App, epoch: &str, numbe
         "now": unix_millis(),
         "timing": web::timing(&app.config),
     }});
-    // Where nothing can be sent, the stream ends, and says why.
+    // If nothing can be sent, the stream ends, and says why.
     let _ = socket.send(Message::text(hello.to_string())).await;
     let follows = epoch == app.farm.epoch();
     number.parse().ok().filter(|_| follows).map_or(oldest - 1, |number: u64| number.min(newest))
 }
 
-/// Sends what it has not had yet. However slowly it reads, nothing is kept for it but its number.
+/// Sends what it does not have yet. However slowly it reads, only its number is kept for it.
 async fn catch_up(socket: &mut LiveStream<WebSocket>, app: &App, has: &mut u64) {
     loop {
         let (lost, figures) = app.farm.after(*has, BATCH);

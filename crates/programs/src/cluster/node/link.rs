@@ -1,5 +1,5 @@
-//! What a node has with Redis: whether there is a link, which life it has on it, until when it is believed, and what was
-//! asked and not answered.
+//! A node's relation to Redis: whether there is a link, which life the node has on it, until when it is believed, and
+//! which operations are unanswered.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use super::Conn;
 use crate::cluster::settings::{LONGEST_REDIAL, Settings};
 use crate::cluster::store::{Claims, Incarnation, Op};
 
-/// What an answer will be for.
+/// The purpose of an operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Matter {
     Open,
@@ -32,7 +32,7 @@ pub(super) struct Asked {
 
 pub(super) enum Output {
     Dial(Attempt),
-    /// With what will not be answered any more.
+    /// With the operations that will not be answered any more.
     HangUp(Vec<Matter>),
     Beat(Incarnation),
 }
@@ -43,7 +43,7 @@ enum Life {
     Asked,
     Given {
         inc: Incarnation,
-        /// By our own clock, counted from when we last asked to be: Redis counted from when it heard that.
+        /// By our own clock, counted from our latest request. Redis counts from the moment at which it got that.
         believed_until: Timestamp,
         beat_due: Timestamp,
     },
@@ -58,25 +58,25 @@ pub(super) struct Link {
     asked: VecDeque<Asked>,
     /// The log of this link is read.
     followed: bool,
-    /// An answer is overdue, and was first seen to be at this moment. It may be lying in a buffer, unread.
+    /// An answer is overdue, and this is the moment when that was first seen. It may be unread in a buffer.
     doubted: Option<Timestamp>,
 }
 
-/// So much may wait for Redis.
+/// How many operations may wait for Redis.
 const ROOM: usize = 4096;
 /// How long after the first sight of an overdue answer the link is given up.
 const LAST_LOOK: Duration = Duration::from_millis(50);
-/// A link that stood for so long was stable.
+/// A link that stood for this long was stable.
 const STABLE: Duration = Duration::from_secs(5);
 /// The wait after the first dial that fails.
 const FIRST_REDIAL: Duration = Duration::from_millis(50);
-/// Within so long all nodes dial again that lost the same Redis.
+/// Within this time all nodes that lost the same Redis dial again.
 const SPREAD: Duration = Duration::from_millis(100);
 
 impl Link {
     pub(super) fn new(name: &str, address: &str, settings: Settings, seed: u64, now: Timestamp) -> Self {
         let policy = Policy::DEFAULT.stable_after(STABLE).dial_timeout(settings.patience());
-        // Nodes are few, and their users wait: not the five seconds of a browser.
+        // There are few nodes, and their users wait. So the spread is not the five seconds that browsers get.
         let policy = policy.on_close(|_| OnClose::Redial { at_least: Duration::ZERO, spread: SPREAD });
         Self {
             name: name.to_owned(),
@@ -95,7 +95,7 @@ impl Link {
         self.reconnect.connected(attempt, now)
     }
 
-    /// What will not be answered any more; `None`: it was an older link.
+    /// What will not be answered any more; `None` if it was an older link.
     pub(super) fn unlinked(&mut self, attempt: Attempt, now: Timestamp) -> Option<Vec<Matter>> {
         let newest = self.attempt() == Some(attempt);
         self.reconnect.failed(attempt, now);
@@ -115,13 +115,13 @@ impl Link {
         self.asked.drain(..).map(|asked| asked.matter).collect()
     }
 
-    /// What to ask for a new life.
+    /// The operation that begins a new life.
     pub(super) fn begin(&mut self, claims: Claims) -> Op {
         self.life = Life::Asked;
         Op::Open { name: self.name.clone(), address: self.address.clone(), claims }
     }
 
-    /// This life ends by our own wish, and no other begins.
+    /// This life ends because we want it, and no other begins.
     pub(super) fn end(&mut self) {
         self.life = Life::None;
     }
@@ -153,7 +153,7 @@ impl Link {
         !self.followed
     }
 
-    /// From where to read the log, if nobody does yet.
+    /// The place from which to read the log, if nobody reads it yet.
     pub(super) fn follow(&mut self, upto: u64) -> Option<u64> {
         (!std::mem::replace(&mut self.followed, true)).then_some(upto)
     }
@@ -173,7 +173,7 @@ impl Link {
         self.asked.len() < ROOM
     }
 
-    /// One claim at a time: whatever changes meanwhile goes into the next.
+    /// One claim at a time: changes that come meanwhile go into the next one.
     pub(super) fn may_claim(&self) -> bool {
         self.incarnation().is_some() && !self.asked.iter().any(|asked| asked.matter == Matter::Claim)
     }
@@ -197,7 +197,7 @@ impl Link {
         }
         match &mut self.life {
             Life::Given { inc, beat_due, .. } if *beat_due <= now => {
-                // Beats that were missed are not made up for.
+                // Beats that were missed are not sent later.
                 *beat_due = now + self.settings.beat;
                 Some(Output::Beat(*inc))
             }
@@ -216,7 +216,7 @@ impl Link {
             Life::Given { believed_until, beat_due, .. } => (Some(believed_until), Some(beat_due)),
             Life::None | Life::Asked => (None, None),
         };
-        // Once over, it is over.
+        // Once it is over, it stays over.
         let believed = believed.filter(|until| *until > now);
         [self.reconnect.poll_timeout(), self.overdue_at(), believed, beat].into_iter().flatten().min()
     }

@@ -1,12 +1,12 @@
-//! A node: all its decisions, and no socket, clock or Redis.
+//! A node: all its decisions, without a socket, a clock or Redis.
 //!
-//! Think of a branch office. What happens at its own counter it sees itself (`Presence` over its connections); what happens
-//! at the others it reads in the head office's log (`View`). The head office believes an office for as long as it calls in
-//! time, and an office that could not call for so long knows that it is believed no more. Then it says of its own counter
-//! what it sees, and of everything else that it does not know.
+//! Think of a branch office. It sees what happens at its own counter (`Presence` over its connections). It reads what
+//! happens at the others in the head office's log (`View`). The head office believes a branch as long as it calls in
+//! time, and a branch that could not call for that long knows that it is not believed. Then it reports what it sees at
+//! its own counter, and says that it does not know the rest.
 //!
-//! Inputs with timestamps, `poll` until `None`, `poll_timeout`, as the machines of the crate; `link.rs` is what it has with
-//! Redis, `view.rs` what it has read, `showing.rs` what it tells its pages of it.
+//! It has the shape of the crate's machines: inputs with timestamps, `poll` until `None`, `poll_timeout`. `link.rs` is
+//! its relation to Redis, `view.rs` is what it has read, and `showing.rs` is what it tells its pages about that.
 
 mod link;
 mod showing;
@@ -34,11 +34,11 @@ pub type Conn = u64;
 pub enum Output {
     /// Dial Redis, then `linked` or `unlinked`.
     Dial(Attempt),
-    /// What there is of a link, or of a dial, is of no use.
+    /// The link, or the dial, is of no use any more.
     HangUp,
-    /// For Redis, in this order; then `reply` for each, in the same order.
+    /// For Redis, in this order. Then call `reply` for each, in the same order.
     Ask(Op),
-    /// Read the log from after this number on, each into `heard`.
+    /// Read the log after this number, and pass each entry to `heard`.
     Follow(u64),
     Tell(Conn, Tell),
     TellAll(Tell),
@@ -52,19 +52,20 @@ pub struct Node {
     name: Arc<str>,
     now: Timestamp,
     link: Link,
-    /// Who is at this node. Whether somebody without a connection has left, is for all nodes to say: no linger here.
+    /// The users at this node. It has no linger, because all nodes together decide whether a user without a connection
+    /// has left.
     local: Presence<User, Conn>,
     /// The users whose claims must change.
     unclaimed: BTreeSet<User>,
     claimed: BTreeMap<User, Status>,
     view: View,
-    /// It is whole, and of this link.
+    /// The view is complete, and belongs to this link.
     fresh: bool,
     /// News were missed up to this number.
     missed: Option<u64>,
     told: Told,
     outbox: VecDeque<Output>,
-    /// It has said goodbye, and was heard or cannot be.
+    /// It has said goodbye. Redis has heard it, or cannot.
     closed: bool,
 }
 
@@ -86,7 +87,7 @@ impl Node {
         }
     }
 
-    /// A page said something.
+    /// A page sent something.
     pub fn said(&mut self, conn: Conn, said: Said, now: Timestamp) {
         self.now = self.now.max(now);
         if let Said::Hello { user } = said {
@@ -104,7 +105,7 @@ impl Node {
         }
     }
 
-    /// What watches a page's connection has a verdict.
+    /// The machine that watches a page's connection has a verdict.
     pub fn mark(&mut self, conn: Conn, status: Status, now: Timestamp) {
         self.now = self.now.max(now);
         self.local.set_status(&conn, status, self.now);
@@ -128,7 +129,7 @@ impl Node {
         }
     }
 
-    /// Redis's answer to whatever it was asked first of what is unanswered.
+    /// Redis's answer to the oldest unanswered operation.
     pub fn reply(&mut self, reply: Reply, now: Timestamp) {
         self.now = self.now.max(now);
         let Some(asked) = self.link.answered() else { return };
@@ -166,7 +167,7 @@ impl Node {
     pub fn heard(&mut self, n: u64, news: News, now: Timestamp) {
         self.now = self.now.max(now);
         if let News::Said(inc, user, text) = &news {
-            // Its own it has told already.
+            // The node has told its own lines already.
             let node = self.view.name(*inc).cloned().unwrap_or_else(|| Arc::from("?"));
             if node != self.name && !self.view.is_after(n) {
                 self.tell_all(Tell::Line { user: user.clone(), text: text.clone(), node });
@@ -176,7 +177,7 @@ impl Node {
         match self.view.apply(n, news, self.now) {
             Ok(touched) => {
                 self.told.touched.extend(touched);
-                // In it already: told with the picture.
+                // If it is in the picture already, it was told with it.
                 if let Some(line) = line.filter(|line| self.view.text.back() == Some(line)) {
                     self.tell_all(Tell::Wrote(line));
                 }
@@ -190,7 +191,8 @@ impl Node {
         }
     }
 
-    /// Says goodbye for good: nobody waits until this node has expired. Then it `is_closed`, at once where there is no Redis.
+    /// Says goodbye for good, so nobody must wait until this node has expired. Then it `is_closed`, at once if there is
+    /// no Redis.
     pub fn close(&mut self, now: Timestamp) {
         self.now = self.now.max(now);
         match self.link.incarnation() {
@@ -206,7 +208,7 @@ impl Node {
         self.closed
     }
 
-    /// The next thing to do, one at a time: call until `None`.
+    /// The next thing to do. Call it until `None`.
     #[must_use = "a dropped output is a claim that is never made, or a page that is never told"]
     pub fn poll(&mut self, now: Timestamp) -> Option<Output> {
         self.now = self.now.max(now);
@@ -232,12 +234,12 @@ impl Node {
         [self.local.poll_timeout(), self.link.poll_timeout(self.now)].into_iter().flatten().min()
     }
 
-    /// What others do can be known now.
+    /// True if it is known now what the users of other nodes do.
     pub fn is_known(&self) -> bool {
         self.fresh && self.missed.is_none() && self.link.is_believed(self.now)
     }
 
-    /// The life that it has, believed or not.
+    /// Its life, believed or not.
     pub fn incarnation(&self) -> Option<Incarnation> {
         self.link.incarnation()
     }
@@ -261,7 +263,8 @@ impl Node {
         }
     }
 
-    /// To this node's own at once, to the others by Redis: where that is away, it is said here only, and never anywhere later.
+    /// Goes to this node's own pages at once, and to the others by Redis. Without Redis it goes only to its own, and
+    /// never later elsewhere.
     fn say(&mut self, conn: Conn, user: User, key: u64, text: String) {
         if text.is_empty() || text.len() > TEXT {
             return self.tell(conn, Tell::Unfit { why: "a line has 1 to 1000 bytes" });
@@ -281,7 +284,7 @@ impl Node {
         }
         let why = match self.link.incarnation() {
             Some(inc) if self.is_known() && self.link.has_room() => {
-                // What was said of them before goes first: that they are online, and who they are.
+                // Earlier news about them goes first: that they are online, and who they are.
                 self.claim();
                 return self.ask(Op::Write(inc, edit), Matter::Write { conn, key });
             }
@@ -299,7 +302,7 @@ impl Node {
         }
     }
 
-    /// What came of something that a page wanted.
+    /// Reports the outcome of something that a page wanted.
     fn settle(&mut self, matter: Matter, failed: Option<Why>) {
         match (matter, failed) {
             (Matter::Write { conn, key }, None) => self.tell(conn, Tell::Written { key }),
@@ -318,7 +321,7 @@ impl Node {
         }
     }
 
-    /// With a new link, or where the last life was over: everything is claimed anew, and looked at anew.
+    /// For a new link, or when the last life was over: everything is claimed again, and a new picture is read.
     fn begin_a_life(&mut self) {
         self.fresh = false;
         self.missed = None;

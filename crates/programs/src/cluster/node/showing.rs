@@ -1,4 +1,4 @@
-//! What a node shows: the cluster as its pages may know it, and what has changed of that since they were told.
+//! What a node shows: the cluster as its pages may know it, and the changes since they were told.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::cluster::words::{Known, Person, Seen, State, Tell};
 pub(super) struct Told {
     known: bool,
     people: BTreeMap<User, Person>,
-    /// Those of which something else may be to be told.
+    /// The users that may have changed since the pages were told.
     pub(super) touched: BTreeSet<User>,
     pen: Option<Pen>,
     granted: u64,
@@ -36,13 +36,13 @@ impl Node {
         }
     }
 
-    /// One person as this node knows them; `None`: not here.
+    /// One person as this node knows them; `None` if they are not here.
     fn person(&self, user: &User) -> Option<Person> {
         let here = self.local.status(user);
         let read = self.view.status(user);
         let status = match here {
             Status::Online => Known::Online,
-            // Another node may know better.
+            // Another node may know more.
             Status::Suspect if self.is_known() && read == Some(Known::Online) => Known::Online,
             Status::Suspect => Known::Suspect,
             Status::Offline if self.is_known() => read?,
@@ -72,7 +72,7 @@ impl Node {
             self.tell_all(Tell::Nodes { nodes: Arc::clone(self.view.nodes()), known });
         }
         if !known {
-            // The holder is told again when it is known again: they may have come here meanwhile.
+            // The holder is told again when it is known again, because they may have come to this node meanwhile.
             self.told.granted = 0;
         }
         for user in std::mem::take(&mut self.told.touched) {

@@ -1,4 +1,4 @@
-//! What a node has read: the cluster as of the last news.
+//! What a node has read: the cluster as of the latest news.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -13,16 +13,17 @@ use crate::cluster::words::{Known, Seen};
 pub(crate) struct View {
     upto: u64,
     nodes: BTreeMap<Incarnation, Seen>,
-    /// The same, by name: made anew when a node comes or goes.
+    /// The same by name. It is made again when a node comes or goes.
     shown: Arc<[Seen]>,
     claims: BTreeMap<Incarnation, BTreeSet<User>>,
-    /// A connection is here an incarnation's claim. When somebody has left, Redis says: so nobody does by this list's linger.
+    /// A connection here is the claim of a node's life. Redis says when somebody has left, so this list has no linger of
+    /// its own.
     people: Presence<User, (Incarnation, User)>,
     pub(crate) pen: Pen,
     pub(crate) text: VecDeque<Line>,
 }
 
-/// Some news are missing: only a new picture helps.
+/// Some news are missing, so a new picture is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Gap;
 
@@ -47,7 +48,7 @@ impl View {
         }
         view.show_nodes();
         for user in picture.away {
-            // Nobody's life has the number 0.
+            // No node's life has the number 0.
             view.claim(Incarnation(0), user.clone(), Status::Online, now);
             view.poll(now);
             view.claim(Incarnation(0), user, Status::Offline, now);
@@ -59,7 +60,7 @@ impl View {
         view
     }
 
-    /// Every user of which something may be other than before. News that are in it already change nothing.
+    /// Returns the users that may have changed. News that is in the picture already changes nothing.
     pub(crate) fn apply(&mut self, n: u64, news: News, now: Timestamp) -> Result<Vec<User>, Gap> {
         if n <= self.upto {
             return Ok(Vec::new());
@@ -108,7 +109,7 @@ impl View {
         Ok(touched)
     }
 
-    /// The news of this number are in it.
+    /// The picture contains the news of this number.
     pub(crate) const fn is_after(&self, n: u64) -> bool {
         n <= self.upto
     }
@@ -124,12 +125,12 @@ impl View {
         self.people.set_status(&connection, status, now);
     }
 
-    /// Callers that want to know ask; the changes are not needed.
+    /// Callers ask when they want to know, so the changes are not needed.
     fn poll(&mut self, now: Timestamp) {
         while self.people.poll(now).is_some() {}
     }
 
-    /// `None`: not here.
+    /// `None` if the user is not here.
     pub(crate) fn status(&self, user: &User) -> Option<Known> {
         let status = self.people.status(user);
         let claimed = self.people.connections(user).next().is_some();

@@ -1,8 +1,9 @@
-//! What the nodes agree on: the operations of a node on it, their answers, and the news that all nodes read.
+//! What the nodes agree on: the operations of a node, their answers, and the news that all nodes read.
 //!
-//! The truth is in Redis, and `rules.lua` is what keeps it: each operation is one run of that script, on Redis's clock.
-//! `redis.rs` carries it there. `crates/programs/tests/cluster/model.rs` is the same in memory, made of the crate's `Presence` and `Lease`: the
-//! tests hold the script to it, operation by operation, and simulate whole clusters over it.
+//! The truth is in Redis, and `rules.lua` keeps it. Each operation is one run of that script, on Redis's clock.
+//! `redis.rs` carries it there. `crates/programs/tests/cluster/model.rs` is the same in memory, made of the crate's
+//! `Presence` and `Lease`. The tests compare the script with it, operation by operation, and simulate whole clusters over
+//! it.
 
 pub mod redis;
 
@@ -14,8 +15,8 @@ use serde::Serialize;
 
 pub type User = Arc<str>;
 
-/// One life of a node as Redis knows it: from its `Open` until it was not heard of for too long. Whatever a node claims or
-/// writes carries it, so that nothing comes from a life that is over.
+/// One life of a node as Redis knows it: from its `Open` until it was not heard for too long. Every claim and every write
+/// of a node has it, so that nothing comes from a life that is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Incarnation(pub u64);
 
@@ -25,12 +26,12 @@ impl fmt::Display for Incarnation {
     }
 }
 
-/// How users are, seen from a node; each of them once.
+/// The status of users, seen from a node. Each user is in it once.
 pub type Claims = Vec<(User, Status)>;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Op {
-    /// A new life, with what it claims. One that the same name still has is over.
+    /// A new life, with its claims. A life that this name still has is over.
     Open {
         name: String,
         address: String,
@@ -38,20 +39,20 @@ pub enum Op {
     },
     /// Still here.
     Beat(Incarnation),
-    /// What is other than it was.
+    /// What has changed.
     Claim(Incarnation, Claims),
     Say(Incarnation, User, String),
-    /// The pen, please.
+    /// Asks for the pen.
     Want(Incarnation, User),
     Give(Incarnation, User),
     Write(Incarnation, Edit),
     /// Goodbye.
     Close(Incarnation),
-    /// How all of it is.
+    /// Asks for the current picture.
     Look,
 }
 
-/// Each has a key of its writer's own. One that is sent again is acknowledged again, and carried out once.
+/// Each has its writer's own key. One that is sent again is acknowledged again, and carried out once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Edit {
     pub user: User,
@@ -64,7 +65,7 @@ pub struct Edit {
 pub enum Reply {
     Opened(Incarnation),
     Done,
-    /// That life is over: nothing was done.
+    /// That life is over. Nothing was done.
     Expired,
     /// Nothing was done.
     Refused(Refused),
@@ -76,11 +77,11 @@ pub enum Reply {
 pub enum Refused {
     /// The asking node does not claim this user.
     Absent,
-    /// Not while the writer is suspect.
+    /// The writer is suspect, so not now.
     Frozen,
-    /// The pen is another's, or nobody's.
+    /// Somebody else holds the pen, or nobody does.
     Stale,
-    /// There was no such token.
+    /// This token was never given.
     Never,
 }
 
@@ -94,7 +95,7 @@ pub enum News {
     /// That life is over, and its claims with it.
     Gone(Incarnation),
     Claim(Incarnation, User, Status),
-    /// Nobody has claimed them for the whole linger.
+    /// No node has claimed them for the whole linger.
     Left(User),
     Pen(Pen),
     Said(Incarnation, User, String),
@@ -104,16 +105,16 @@ pub enum News {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Pen {
     pub holder: Option<User>,
-    /// The holder's, or the last one's.
+    /// The token of the holder, or of the last holder.
     pub token: u64,
-    /// Nobody claims that its holder is online.
+    /// No node claims that its holder is online.
     pub frozen: bool,
     pub waiting: u64,
-    /// The first of those who wait.
+    /// The first users in the queue.
     pub first: Vec<User>,
 }
 
-/// So many lines of the text are part of a picture.
+/// How many lines of the text are part of a picture.
 pub const LINES: usize = 20;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -125,7 +126,7 @@ pub struct Line {
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Picture {
-    /// The number of the last news that is in it.
+    /// The number of the latest news in it.
     pub upto: u64,
     pub nodes: Vec<(Incarnation, String, String)>,
     pub claims: Vec<(Incarnation, User, Status)>,

@@ -1,4 +1,4 @@
-//! The rules in Redis: what carries an operation there, its answer back, and the news.
+//! The rules in Redis: how an operation gets there, how its answer comes back, and how the news arrive.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,11 +13,12 @@ use redis::{
 use super::{Claims, Edit, Incarnation, Line, News, Op, Pen, Picture, Refused, Reply, User};
 use crate::cluster::settings::Settings;
 
-/// In braces: a Redis Cluster keeps whatever has the same in one place, and only there a script may touch all of it.
+/// It is in braces. A Redis Cluster keeps all keys with the same braces in one place, and only there a script may touch
+/// them all.
 pub const ROOM: &str = "{liveness:room}";
 const CLOCK: &str = include_str!("clock.lua");
 const RULES: &str = include_str!("rules.lua");
-/// So many news at once.
+/// How many news are read at once.
 const BATCH: usize = 500;
 
 /// Carries operations, in order.
@@ -25,16 +26,16 @@ pub struct Store {
     connection: MultiplexedConnection,
     sha: String,
     settings: Settings,
-    /// What this Redis can lose of what it has acknowledged, in words for the person who brought it.
+    /// What this Redis may lose although it has acknowledged it, in words for the person who chose it.
     pub loses: Option<String>,
 }
 
-/// Brings the news. On a connection of its own: it waits there until there are some.
+/// Brings the news. It has its own connection, because it waits there for news.
 pub struct Log {
     connection: MultiplexedConnection,
 }
 
-/// How long a reader waits for news at most before it asks again.
+/// How long a reader waits for news before it asks again.
 const WAIT: Duration = Duration::from_secs(5);
 
 impl Store {
@@ -42,13 +43,14 @@ impl Store {
         Self::dial_with_clock(client, settings, CLOCK).await
     }
 
-    /// With another script in the place of Redis's clock: it says what `now` is.
+    /// Uses another script in place of Redis's clock. It says what `now` is.
     pub async fn dial_with_clock(
         client: &Client,
         settings: Settings,
         clock: &str,
     ) -> RedisResult<(Self, Log)> {
-        // The side that waits judges how long: that is the node, by its own clock, and it hears first what has arrived.
+        // The side that waits decides how long to wait. That is the node with its own clock, which first handles what has
+        // arrived.
         let config = AsyncConnectionConfig::new().set_response_timeout(None).set_connection_timeout(None);
         let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
         let log = Log { connection: client.get_multiplexed_async_connection_with_config(&config).await? };
@@ -58,7 +60,7 @@ impl Store {
         Ok((Self { connection, sha, settings, loses }, log))
     }
 
-    /// In one go: Redis answers when all of them are on its disk.
+    /// All at once. Redis answers when all of them are on its disk.
     pub async fn ask(&mut self, ops: &[Op]) -> RedisResult<Vec<Reply>> {
         let mut all = pipe();
         for op in ops {
@@ -134,7 +136,7 @@ fn claim(cmd: &mut Cmd, claims: &Claims) {
 }
 
 impl Log {
-    /// The news after this number, in order; none where there were none for a while.
+    /// The news after this number, in order; none if there were none for a while.
     pub async fn next(&mut self, after: u64) -> RedisResult<Vec<(u64, News)>> {
         type Entries = Vec<(String, Vec<(String, Vec<String>)>)>;
         let mut read = cmd("XREAD");
@@ -145,7 +147,7 @@ impl Log {
         entries.map(|(id, fields)| news(&id, &fields)).collect()
     }
 
-    /// Every edit that there is, from the first, with its key.
+    /// Every edit, from the first one on, with its key.
     pub async fn text(&mut self) -> RedisResult<Vec<(Line, String)>> {
         let mut read = cmd("XRANGE");
         read.arg(format!("{ROOM}:text")).arg("-").arg("+");

@@ -1,5 +1,6 @@
-//! The page's half, `LiveSocket`, in a real browser, before a server of the tests' own that answers its questions and gives
-//! no verdict: what a stopped server, a hidden tab and a frozen one come to, told by the page and counted at the server.
+//! The page's half, `LiveSocket`, in a real browser. The server belongs to the tests: it answers pings, and gives no
+//! verdict. The tests show what follows from a stopped server, a hidden tab and a frozen tab. The page reports it, and
+//! the server counts.
 
 mod waking;
 
@@ -22,13 +23,13 @@ use liveness_testing::Program;
 use liveness_testing::eventually;
 use liveness_testing::raw_peer::{millis, sleep};
 
-/// What each connection has said.
+/// What each connection has sent.
 type Heard = Arc<Mutex<Vec<Vec<String>>>>;
 
 struct Half {
     address: SocketAddr,
     heard: Heard,
-    /// The code with which all connections of the moment are closed.
+    /// The code with which all current connections are closed.
     closes: watch::Sender<u16>,
     runtime: Option<Runtime>,
 }
@@ -102,14 +103,14 @@ async fn answer(mut socket: WebSocket, heard: &Heard, mut close: watch::Receiver
     }
 }
 
-/// What a page's live socket has told, each with its moment in the page's time.
+/// What a page's live socket has reported, each with the moment in the page's time.
 fn told(page: &Page) -> Vec<(u64, String)> {
     let events = page.eval("return half.events;");
     let event = |event: &Value| (event[0].as_u64().unwrap(), event[1].as_str().unwrap().to_owned());
     events.as_array().unwrap().iter().map(event).collect()
 }
 
-/// When it was told first, from a moment on.
+/// When it was first reported, from a moment on.
 #[track_caller]
 fn first(page: &Page, what: &str, from: u64) -> u64 {
     let find = |page: &Page| told(page).into_iter().find(|(at, told)| *at >= from && told == what);
@@ -133,12 +134,12 @@ fn a_link_that_is_cut_is_suspect_then_offline_and_the_browsers_events_ask() {
     let cut = now(&page);
     let suspect = first(&page, "suspect", cut) - cut;
     let offline = first(&page, "offline", cut) - cut;
-    // Not at once; at the latest is the machine's affair, and a simulated page is held to the bound.
+    // Not at once. The machine decides how late it may be; a test with a simulated page checks the bound.
     assert!(suspect >= 400 && offline >= 7900, "{suspect}, {offline}");
     proxy.heal();
     first(&page, "online", cut);
 
-    // What a browser tells its pages when the network is another.
+    // What a browser tells its pages when the network changes.
     page.eval("half.live.configure({ interval: 600_000, timeout: 600_000, suspectAfter: Infinity });");
     let (_, before) = half.count();
     for event in ["new Event('online')", "new Event('offline')"] {
@@ -153,13 +154,13 @@ fn count_of(page: &Page, what: &str) -> usize {
     told(page).iter().filter(|(_, told)| told == what).count()
 }
 
-/// Three minutes: beside the other tests, because it only waits to see that nothing happens.
+/// Three minutes, at the same time as other tests, because it only waits to see that nothing happens.
 #[test]
 fn a_tab_that_is_hidden_stopped_or_frozen_for_minutes_loses_no_server_and_asks_once_on_waking() {
     let [throttled, stopped, frozen] = [(); 3].map(|()| Half::start());
     let browser = Browser::beside();
     let hidden = browser.page_throttled(throttled.url("interval=2000&timeout=10000&suspectAfter=5000"));
-    // One whose server judges it, too, by text messages that only its script can answer.
+    // The server judges this one too, by text messages that only its script can answer.
     let program =
         Program::start(crate::FEED, &["--interval", "1s", "--timeout", "10s", "--suspect-after", "5s"]);
     let judged = browser.page_throttled(program.url());
@@ -168,7 +169,7 @@ fn a_tab_that_is_hidden_stopped_or_frozen_for_minutes_loses_no_server_and_asks_o
     for page in sleepers.iter().chain([&hidden]) {
         first(page, "online", 0);
     }
-    // Looking at a tab brings it to the front: not before the end.
+    // Looking at a tab brings it to the front, so this must wait until the end.
     let _others = [&hidden, &judged].map(|page| page.tab("about:blank"));
     sleepers[0].stop();
     sleepers[1].freeze();
@@ -180,8 +181,8 @@ fn a_tab_that_is_hidden_stopped_or_frozen_for_minutes_loses_no_server_and_asks_o
     eventually("both have asked", || stopped.count().1 > asked[0] && frozen.pings_of(0) > asked[1]);
     eventually("the frozen one is back", || frozen.count().0 == 2 && count_of(&sleepers[1], "online") == 2);
     assert_eq!(stopped.count(), (1, asked[0] + 1), "{:?}", told(&sleepers[0]));
-    // Chromium has closed the socket of the frozen page, as it does where one is kept for going back to; the page is told so
-    // on waking, after it has asked.
+    // Chromium has closed the socket of the frozen page, as it does for a page that is kept for going back to. The page
+    // is told so on waking, after it has sent a ping.
     assert_eq!(frozen.pings_of(0), asked[1] + 1, "{:?}", told(&sleepers[1]));
     assert_eq!(frozen.count().0, 2, "it dials at once");
     for (page, online) in sleepers.iter().zip([1, 2]) {

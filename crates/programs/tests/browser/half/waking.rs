@@ -1,4 +1,4 @@
-//! A page that wakes, one whose network is another, and many that a deploy sends away.
+//! A page that wakes, a page whose network changed, and many pages that a deployment sends away.
 
 use super::{Half, first, now, told};
 use crate::browser::{Browser, Page};
@@ -6,26 +6,28 @@ use crate::proxy::Proxy;
 use liveness_testing::eventually;
 use liveness_testing::raw_peer::{millis, sleep};
 
-/// When a connection stood again, from this moment on, in milliseconds.
+/// When a connection stood again, counted from this moment, in milliseconds.
 #[track_caller]
 fn back(page: &Page, from: u64) -> u64 {
     first(page, "open", from) - from
 }
 
-/// The phone's whole sleep is in the simulated page's tests; what a browser does about one does not depend on its length.
+/// The simulated page's tests have a phone's whole sleep. What a browser does about a sleep does not depend on its
+/// length.
 #[test]
 fn a_phone_that_slept_while_its_server_went_away_is_connected_within_8_s_of_waking() {
     let half = Half::start();
     let browser = Browser::open();
     let proxy = Proxy::start(half.address);
-    // The options of nobody: what a `LiveSocket` does by itself.
+    // Without options: what a `LiveSocket` does by default.
     let [frozen, stopped] = [(); 2].map(|()| browser.page(proxy.url()));
     for page in [&frozen, &stopped] {
         first(page, "online", 0);
     }
     frozen.freeze();
     stopped.stop();
-    // Whatever stands is dead from here, and nobody says so; what is dialled anew finds the server that came in its place.
+    // Every open connection is dead from here on, and nobody says so. A new dial finds the server that replaced the old
+    // one.
     proxy.forget();
     sleep(millis(15_000));
     frozen.thaw();
@@ -62,7 +64,7 @@ fn another_network_without_online_or_offline_is_found_out_within_10_s() {
     println!("connected {took} ms after the change");
 }
 
-/// A thousand are in the simulated page's tests.
+/// The simulated page's tests have a thousand pages.
 #[test]
 fn clients_that_a_deploy_sends_away_come_back_when_they_were_asked_to_and_not_together() {
     const CLIENTS: usize = 12;
@@ -93,6 +95,6 @@ fn clients_that_a_deploy_sends_away_come_back_when_they_were_asked_to_and_not_to
     // 5 to 30 s, as the registration of 1012 asks, and a moment for the way.
     assert!(back[0] >= 5000.0 && back[CLIENTS - 1] <= 31_500.0, "{back:?}");
     let late = back.iter().filter(|moment| **moment > 17_500.0).count();
-    // Twelve fair coins: all on one side once in two thousand runs.
+    // Twelve fair coins show the same side once in two thousand runs.
     assert!((1..CLIENTS).contains(&late), "{back:?}");
 }

@@ -1,4 +1,4 @@
-//! A server of the tests' own with a page that counts, to prove the tools by.
+//! A server that belongs to the tests, with a page that counts. It tries the tools.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -38,7 +38,7 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// Starts it with the timing of such flags as `--interval 300ms`.
+    /// Starts it with the timing of flags such as `--interval 300ms`.
     pub(crate) fn start(flags: &[&str]) -> Self {
         let runtime = crate::runtime_of_one();
         let flags = ["stage", "--listen", "127.0.0.1:0"].iter().chain(flags);
@@ -67,7 +67,7 @@ impl Stage {
         }
     }
 
-    /// What the server has learned about each connection so far, without pings.
+    /// What the server has received from each connection so far, without pings.
     pub(crate) fn lives(&self) -> Vec<Vec<Action>> {
         let is_told = |action: &Action| !matches!(action, Action::SendPing(_));
         let lives = self.lives.lock().unwrap();
@@ -101,7 +101,7 @@ async fn upgrade(upgrade: WebSocketUpgrade, counters: Counters, State(app): Stat
                 },
                 _ = beat.tick() => format!("beat {beats}"),
             };
-            // Where it cannot be sent, the stream ends too.
+            // If it cannot be sent, the stream ends too.
             let _ = socket.send(Message::Text(words.into())).await;
         }
     })

@@ -1,13 +1,13 @@
 //! Ten thousand connections on one server. Linux only, because it reads `/proc`.
 //!
-//! - Idle: nobody is lost while they are idle, all are found when they freeze, and what each costs; beside the recipe of an `interval`
-//!   and a `timeout` a task, in the same run.
-//! - `--storm SECONDS`: most of them break in every way, come back and break again. No live one is lost, no dead one is kept, the
-//!   server's files are what they were, and its memory does not grow.
+//! - Idle: no client is lost while they are idle, all are found when they freeze, and it shows what each costs. The
+//!   recipe of an `interval` and a `timeout` in a task runs beside them.
+//! - `--storm SECONDS`: most clients break in every way, come back and break again. No live one is lost, and no dead one
+//!   is kept. The server has as many files as before, and its memory does not grow.
 //!
 //! `cargo build --release -p liveness-servers && cargo run --release -p liveness-servers --bin crowd`
 //!
-//! Exit status: 0 where every server but the recipe got it right, 1 where not.
+//! Exit status: 0 if every server except the recipe was right, 1 if not.
 
 mod server;
 mod storm;
@@ -21,6 +21,7 @@ use std::time::Duration;
 use clap::Parser;
 use futures_util::{SinkExt, StreamExt};
 use liveness::Config;
+use liveness_servers::Failure;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -29,8 +30,6 @@ use tungstenite::Message;
 use tungstenite::protocol::WebSocketConfig;
 
 use crate::server::Server;
-
-type Failure = Box<dyn std::error::Error>;
 
 /// A crowd of idle clients against each server in turn.
 #[derive(Parser)]
@@ -44,13 +43,13 @@ struct Args {
     /// Seconds that an answer may take.
     #[arg(long, default_value_t = 5)]
     timeout: u64,
-    /// For how many intervals they are idle.
+    /// Intervals for which the clients are idle.
     #[arg(long, default_value_t = 10)]
     intervals: u32,
-    /// They break in every way for so many seconds.
+    /// Let the clients break in every way for so many seconds.
     #[arg(long, value_name = "SECONDS")]
     storm: Option<u64>,
-    /// Which servers.
+    /// The servers to try.
     #[arg(default_values = ["recipe", "server_tokio", "server_mio"])]
     servers: Vec<String>,
     /// Be the server of the recipe.
@@ -84,7 +83,7 @@ fn main() -> Result<ExitCode, Failure> {
     Ok(if right { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// One server's row. True where it lost nobody, and found everybody out within the bound.
+/// One server's row. True if it lost no client, and found every frozen one within the bound.
 async fn trial(name: &str, args: &Args) -> Result<bool, Failure> {
     let mut server = Server::start(name, args)?;
     let empty = server.resident_kib()?;
@@ -92,19 +91,19 @@ async fn trial(name: &str, args: &Args) -> Result<bool, Failure> {
     let over = Duration::from_secs(args.interval);
     let clients = connect(server.address, args.clients, over, &frozen).await?;
     let (online, _) = server.count("online", args.clients, Duration::from_secs(60)).await;
-    // Settled: every client has been pinged once.
+    // Wait until every client has been pinged once.
     sleep(Duration::from_secs(args.interval + 1)).await;
     let before = server.cpu()?;
     let idle = Duration::from_secs(args.interval) * args.intervals;
     let _ = server.count("offline", args.clients, idle).await;
-    // While the others were still connecting, too.
+    // This also counts clients that were lost while others were still connecting.
     let lost = server.gone.len();
     let cpu = server.cpu()?.saturating_sub(before);
     let resident = server.resident_kib()?.saturating_sub(empty);
     freeze.send(true)?;
     let config = Config::builder().interval(Duration::from_secs(args.interval));
     let config = config.timeout(Duration::from_secs(args.timeout)).build()?;
-    // So late may a busy machine wake the server.
+    // A busy machine may wake the server this late.
     let bound = config.detection_bound(Duration::from_millis(500));
     let (found, last) = server.count("offline", online - lost, bound * 3).await;
     drop(clients);
@@ -119,8 +118,8 @@ async fn trial(name: &str, args: &Args) -> Result<bool, Failure> {
     Ok(online == args.clients && lost == 0 && found == online && slowest <= bound)
 }
 
-/// Clients that answer pings and do nothing else, until they freeze. They come evenly over an interval, as real ones come at
-/// any time: a recipe whose clients all come at once pings them all at once, which is cheap.
+/// Clients that answer pings and do nothing else, until they freeze. They come evenly over an interval, as real ones come
+/// at any time. If all came at once, the recipe would ping them all at once, which is cheap.
 async fn connect(
     address: SocketAddr,
     count: usize,
@@ -148,7 +147,7 @@ async fn connect(
                     _ = frozen.wait_for(|frozen| *frozen) => break,
                 }
             }
-            // It holds its socket, and never looks at it again.
+            // Keep the socket, and never look at it again.
             std::future::pending::<()>().await;
         });
     }
@@ -159,7 +158,7 @@ async fn connect(
     Ok(clients)
 }
 
-/// From many addresses of the loopback, because one has not enough ports.
+/// Dials from many addresses of the loopback, because one address has too few ports.
 async fn dial(address: SocketAddr, number: usize) -> io::Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
     let host = u8::try_from(number % 250).unwrap_or(0) + 1;
@@ -167,7 +166,8 @@ async fn dial(address: SocketAddr, number: usize) -> io::Result<TcpStream> {
     socket.connect(address).await
 }
 
-/// The recipe that people are given: a task a connection, an `interval` that pings, a `timeout` around the next message.
+/// The recipe that people are told to use: a task for each connection, an `interval` that pings, a `timeout` around the
+/// next message.
 async fn recipe(args: &Args) -> Result<ExitCode, Failure> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     eprintln!("listening on {}", listener.local_addr()?);
@@ -176,7 +176,7 @@ async fn recipe(args: &Args) -> Result<ExitCode, Failure> {
     for connection in 1_usize.. {
         let (stream, _) = listener.accept().await?;
         tokio::spawn(async move {
-            // A buffer as small as that of the others.
+            // A buffer as small as the other servers'.
             let settings = WebSocketConfig::default().read_buffer_size(16 * 1024);
             let Ok(mut socket) = tokio_tungstenite::accept_async_with_config(stream, Some(settings)).await
             else {

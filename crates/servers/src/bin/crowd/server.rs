@@ -1,4 +1,4 @@
-//! A server under test: its lines, and what it costs.
+//! A server under test: its lines and its cost.
 
 use std::collections::HashSet;
 use std::io::{BufRead, BufReader};
@@ -13,12 +13,12 @@ use tokio::time::timeout;
 
 use crate::{Args, Failure};
 
-/// A server under test, and the lines it prints.
+/// A server under test, and the lines that it prints.
 pub(crate) struct Server {
     child: Child,
     pub(crate) address: SocketAddr,
     lines: mpsc::UnboundedReceiver<String>,
-    /// Those that it has called offline so far.
+    /// The connections that it has called offline so far.
     pub(crate) gone: HashSet<String>,
 }
 
@@ -51,7 +51,7 @@ impl Server {
         Ok(Self { child, address, lines, gone: HashSet::new() })
     }
 
-    /// Waits for this many lines that say `what`; how many came, and when the last did.
+    /// Waits for this many lines that say `what`. Returns how many came, and when the last one came.
     pub(crate) async fn count(
         &mut self,
         what: &str,
@@ -82,7 +82,7 @@ impl Server {
     pub(crate) fn cpu(&self) -> Result<Duration, Failure> {
         const TICK: Duration = Duration::from_millis(10);
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        // After the name, which may hold anything, come fields 3 and on; 14 and 15 are user and system time.
+        // The name may hold anything. After it come fields 3 and up; 14 and 15 are user and system time.
         let (_, fields) = stat.rsplit_once(')').ok_or("no stat")?;
         let ticks: u32 =
             fields.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse().unwrap_or(0)).sum();
@@ -107,7 +107,7 @@ impl Drop for Server {
     }
 }
 
-/// An example built beside this one.
+/// A program that was built beside this one.
 fn sibling(name: &str) -> Result<PathBuf, Failure> {
     let path = std::env::current_exe()?.with_file_name(name);
     if path.exists() {

@@ -1,4 +1,5 @@
-//! Most of the crowd breaks in every way, comes back, and breaks again; a fifth of it lives on, and none of those may be lost.
+//! Most of the crowd breaks in every way, comes back, and breaks again. A fifth of it lives on, and none of that fifth
+//! may be lost.
 
 use std::io;
 use std::net::SocketAddr;
@@ -20,13 +21,13 @@ use tungstenite::Message;
 use crate::server::Server;
 use crate::{Args, Failure, dial};
 
-/// One in so many is a good one to the end.
+/// One client in this many behaves well to the end.
 const LIVES: usize = 5;
 
-/// Seconds for which a connection is a good one before it breaks, at most.
+/// How long a connection behaves well before it breaks: seconds, at most.
 const GOOD: f64 = 20.0;
 
-/// What a dead one is given beside its bound, because the machine is busy.
+/// Added to the bound for a dead peer, because the machine is busy.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A client's ping without a payload. Its mask is zero.
@@ -37,15 +38,15 @@ const TEXT_OF_30: [u8; 6] = [0x81, 0x80 | 30, 0, 0, 0, 0];
 
 #[derive(Clone, Copy, Debug)]
 enum Fault {
-    /// It reads no more, and says no more.
+    /// It reads nothing more, and sends nothing more.
     Freeze,
-    /// The same, with a download on its way.
+    /// The same, while a download is on its way.
     FreezeInADownload,
     Reset,
     FloodPings,
-    /// A byte of one frame each second, and no pong. It is alive.
+    /// It sends a byte of one frame each second, and no pong. It is alive.
     Drip,
-    /// It ends its half of the stream, and stays.
+    /// It ends its half of the stream, and keeps the other half.
     HalfClose,
     Leave,
 }
@@ -63,9 +64,9 @@ const FAULTS: [Fault; 7] = [
 #[derive(Default)]
 struct Seen {
     connections: AtomicU64,
-    /// Ended by the server although the peer lived.
+    /// Ended by the server although the peer was alive.
     lost: AtomicU64,
-    /// Broken, and let go by the server.
+    /// Broken, and ended by the server.
     found: AtomicU64,
     /// Broken, and still there when the time was up.
     kept: AtomicU64,
@@ -74,16 +75,17 @@ struct Seen {
 struct Storm {
     address: SocketAddr,
     ends_at: Instant,
-    /// The server lets go of a dead peer within this.
+    /// The server ends a dead peer's connection within this time.
     bound: Duration,
     handshakes: Semaphore,
     seen: Seen,
 }
 
-/// One server's row. True if no live peer was lost, no dead one was kept, its files are what they were, and its memory does not grow.
+/// One server's row. True if no live peer was lost, no dead one was kept, the server has as many files as before, and its
+/// memory does not grow.
 pub(crate) async fn trial(name: &str, args: &Args, lasts: Duration) -> Result<bool, Failure> {
     let server = Server::start(name, args)?;
-    // It has opened all of its own once it serves somebody, whose file is one more.
+    // Once the server serves a client, it has opened all its own files. That client's file is one more.
     let first = connect(server.address, 0).await?;
     let files = server.files()? - 1;
     leave(first).await;
@@ -104,12 +106,12 @@ pub(crate) async fn trial(name: &str, args: &Args, lasts: Duration) -> Result<bo
         most[1] >> 10,
         after >> 10,
     );
-    // The allocator keeps some of what it had. A leak would show in the peaks.
+    // The allocator keeps some memory that was freed. A leak would show in the peaks.
     let leaks = most[1] > most[0] + most[0] / 10;
     Ok(lost == 0 && found > 0 && kept == 0 && left == files && !leaks)
 }
 
-/// The most of each half of the time.
+/// The peak of each half of the time.
 async fn most_kib(server: &Server, lasts: Duration) -> [u64; 2] {
     let (start, mut most) = (Instant::now(), [0; 2]);
     while start.elapsed() < lasts {
@@ -120,7 +122,7 @@ async fn most_kib(server: &Server, lasts: Duration) -> [u64; 2] {
     most
 }
 
-/// All clients, until they have gone and the server has let them go.
+/// Runs all clients, until they have left and the server has closed their files.
 async fn live(
     server: &Server,
     clients: usize,
@@ -169,7 +171,7 @@ impl Storm {
         Ok(socket)
     }
 
-    /// Answers pings, says something now and then, and closes at the end.
+    /// Answers pings, sends something now and then, and closes at the end.
     async fn live_on(&self, number: usize, rng: &mut Rng) -> Result<(), String> {
         let mut socket = self.connect(number).await?;
         if self.behave(&mut socket, self.ends_at, rng).await {
@@ -178,7 +180,7 @@ impl Storm {
         Ok(())
     }
 
-    /// False where the server ended it: it is counted.
+    /// Behaves well until this time. False if the server ended the connection; then it is counted as lost.
     async fn behave(&self, socket: &mut Socket, until: Instant, rng: &mut Rng) -> bool {
         let mut speaks_at = Instant::now() + Duration::from_secs_f64(30.0 * rng.f64());
         loop {
@@ -213,7 +215,7 @@ impl Storm {
                     sleep_until(frozen).await;
                 }
             }
-            // Nothing is left of it to see what the server does.
+            // A reset leaves nothing that could see what the server does.
             Fault::Reset => return socket.get_ref().set_zero_linger().map_err(|error| error.to_string()),
             Fault::FloodPings => flood(stream, frozen).await,
             Fault::Drip => {
@@ -234,7 +236,7 @@ impl Storm {
             return Ok(());
         }
         self.seen.kept.fetch_add(1, Relaxed);
-        // Which it was, and whether it was a matter of time.
+        // Say which fault it was, and whether more time would have helped.
         let port = socket.get_ref().local_addr().map_or(0, |address| address.port());
         let ended = timeout(self.bound + PATIENCE, drain(socket.get_mut())).await.is_ok();
         let late = Instant::now().saturating_duration_since(frozen);
@@ -252,19 +254,19 @@ async fn connect(address: SocketAddr, number: usize) -> Result<Socket, String> {
     opened.map(|(socket, _)| socket).map_err(|error| error.to_string())
 }
 
-/// The closing handshake, or as much of it as the server takes part in.
+/// The closing handshake, or the part of it that the server takes part in.
 async fn leave(mut socket: Socket) {
     let _ = socket.close(None).await;
     let _ = timeout(PATIENCE, async { while let Some(Ok(_)) = socket.next().await {} }).await;
 }
 
-/// Reads until the server has ended it.
+/// Reads until the server has ended the connection.
 async fn drain(stream: &mut TcpStream) {
     let mut bytes = vec![0; 64 << 10];
     while let Ok(1..) = stream.read(&mut bytes).await {}
 }
 
-/// Until the server takes no more.
+/// Sends pings until the server takes no more.
 async fn flood(stream: &mut TcpStream, until: Instant) {
     let pings = PING.repeat(200);
     let mut bytes = [0; 4096];
@@ -274,13 +276,13 @@ async fn flood(stream: &mut TcpStream, until: Instant) {
     }
 }
 
-/// Fails where the server ended it meanwhile.
+/// Fails if the server ends the connection meanwhile.
 async fn drip(stream: &mut TcpStream) -> io::Result<()> {
     let mut bytes = [0; 4096];
     for byte in TEXT_OF_30.into_iter().chain([b'x'; 30]) {
         stream.write_all(&[byte]).await?;
         sleep(Duration::from_secs(1)).await;
-        // Pings are read, and not answered.
+        // Pings are read, but not answered.
         match stream.try_read(&mut bytes) {
             Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
             Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),

@@ -22,7 +22,7 @@ use super::{Met, Seen, can_know, meet, request, right, subprotocol};
 
 type Socket = LiveStream<WebSocketStream<Counted<TcpStream>>>;
 
-/// Data goes both ways all the time; then the official end is frozen, and found, and woken.
+/// Data goes both ways all the time. Then the official end is frozen, found, and woken.
 #[track_caller]
 pub(crate) fn talking(trial: &Trial) -> Seen {
     let ours = (trial.ours)();
@@ -40,7 +40,7 @@ pub(crate) fn talking(trial: &Trial) -> Seen {
     Seen { heard: BTreeSet::new(), verdict, woken }
 }
 
-/// Goes through the protocol's handshake, and watches from then on.
+/// Goes through the protocol's handshake. The connection is watched from then on.
 async fn open(met: Met, ours: &Ours) -> Socket {
     let mut socket = match met {
         Met::Client(stream) => {
@@ -56,14 +56,14 @@ async fn open(met: Met, ours: &Ours) -> Socket {
             let mut socket = socket.dialect((ours.dialect)());
             shake_hands(&mut socket, ours).await;
             if ours.handshake.is_some() {
-                // What it says to that comes before any data.
+                // The official end's reply to that comes before any data.
                 socket.next().await.unwrap().unwrap();
             }
             socket
         }
     };
     if let Some(wish) = &ours.wish {
-        // After the server's first word. A stream of bytes has none, and need not wait.
+        // Wait for the server's first message. A stream of bytes has no messages, and need not wait.
         if ours.codec.is_none() {
             socket.next().await.unwrap().unwrap();
         }
@@ -87,7 +87,7 @@ where
     }
 }
 
-/// A while, which it survives.
+/// Lives for a while.
 async fn live(socket: &mut Socket, ours: &Ours, codec: &mut Option<Codec>) -> Option<Reason> {
     let mut data = 0;
     let lived = timeout(WHILE, converse(socket, ours, codec, &mut data)).await;
@@ -104,7 +104,7 @@ async fn live_and_die(socket: &mut Socket, official: &Process, ours: &Ours) -> O
     let verdict = socket.liveness().verdict();
     assert_eq!(verdict, Some(right(ours.config)));
     official.signal(Signal::CONT);
-    // To the very end: it hears why.
+    // Read to the very end: the official end must hear why.
     while timeout(PATIENCE, socket.next()).await.expect("it ends").is_some() {}
     verdict
 }
@@ -115,14 +115,14 @@ fn pace() -> Interval {
     pace
 }
 
-/// Says something at each tick, and hears, until the verdict.
+/// Sends something at each tick, and reads, until the verdict.
 async fn converse(socket: &mut Socket, ours: &Ours, codec: &mut Option<Codec>, data: &mut u32) {
     let mut pace = pace();
     loop {
         tokio::select! {
             message = socket.next() => match message {
                 Some(Ok(message)) if message.is_text() || message.is_binary() => {
-                    // What is the heartbeat's is not shown.
+                    // The stream hides the heartbeat's messages.
                     assert!(!["2", "3", "{}", "\n"].contains(&message.to_text().unwrap_or("")), "{message}");
                     *data += 1;
                     for (heard, answer) in codec.as_mut().map_or(vec![], |codec| codec.hear(&message.into_data())) {

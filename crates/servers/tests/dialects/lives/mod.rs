@@ -1,4 +1,4 @@
-//! The lives of a trial. Each has an official end of its own, so that they can be lived at once.
+//! The lives of a trial. Each has its own official end, so all can be lived at once.
 
 mod live_stream;
 
@@ -27,21 +27,21 @@ use super::bare_loop::{BareLoop, Told};
 use super::ends::Ours;
 use super::{INTERVAL, Trial, WHILE, process};
 
-/// What was seen of an official end that lived, was frozen, and woken.
+/// What the test saw of an official end that lived, was frozen, and was woken.
 pub(crate) struct Seen {
-    /// What was heard of its heartbeat.
+    /// The kinds of heartbeat that it sent.
     pub(crate) heard: BTreeSet<&'static str>,
-    /// What it was given up for when it was frozen. `None`: our end tells, and learns nothing of it.
+    /// The reason for which it was given up when it was frozen. `None`: our end only sends, and cannot find out.
     pub(crate) verdict: Option<Reason>,
-    /// What it said of the end of the connection when it was woken.
+    /// What it reported about the connection's end after it was woken.
     pub(crate) woken: Option<String>,
 }
 
-/// An official end, and where our other end is to come from.
+/// An official end, and how our end reaches it.
 enum Met {
-    /// A client, that has dialled us.
+    /// A client. It has dialled us.
     Client(TcpStream),
-    /// A server, whose port is this.
+    /// A server. It listens on this port.
     Server(String),
 }
 
@@ -77,7 +77,7 @@ fn subprotocol(request: &Request, mut response: Response) -> Result<Response, Er
     Ok(response)
 }
 
-/// What our client asks for.
+/// The request of our client.
 fn request(port: &str, ours: &Ours) -> client::Request {
     let mut request = format!("ws://127.0.0.1:{port}{}", ours.path).into_client_request().unwrap();
     if let Some(subprotocol) = ours.subprotocol {
@@ -86,7 +86,7 @@ fn request(port: &str, ours: &Ours) -> client::Request {
     request
 }
 
-/// Our end of the connection, on a loop of its own, after the protocol's handshake.
+/// Our end of the connection with its own loop, after the protocol's handshake.
 struct Served {
     told: Receiver<Told>,
     mute: Arc<AtomicBool>,
@@ -123,7 +123,7 @@ impl Served {
         Self { told, mute }
     }
 
-    /// Nothing but heartbeats for a while: what was heard, as often as it was.
+    /// Lives for a while with heartbeats only. Returns each heartbeat that came.
     #[track_caller]
     fn expect_to_live(&self, lasts: Duration) -> Vec<&'static str> {
         let clock = Clock::new();
@@ -135,7 +135,7 @@ impl Served {
         all
     }
 
-    /// `None`: it lived on for so long.
+    /// The verdict; `None` if the peer lived on for this time.
     fn offline_within(&self, longest: Duration) -> Option<Reason> {
         let clock = Clock::new();
         let until = clock.now() + longest;
@@ -154,12 +154,12 @@ fn can_know(ours: &Ours) -> bool {
     ours.config.detection_bound(Duration::ZERO) < Duration::MAX
 }
 
-/// What a frozen peer is given up for.
+/// The reason for which a frozen peer is given up.
 fn right(config: Config) -> Reason {
     if config.timeout() == Duration::MAX { Reason::Silent } else { Reason::PingTimeout }
 }
 
-/// Nothing but heartbeats goes, both ways; then it is frozen, and found, and woken.
+/// Only heartbeats go, in both directions. Then the official end is frozen, found, and woken.
 #[track_caller]
 pub(crate) fn silent(trial: &Trial) -> Seen {
     let ours = (trial.ours)();
@@ -183,7 +183,7 @@ pub(crate) fn mute(trial: &Trial) -> String {
     let ours = (trial.ours)();
     let forgiving = ours.config.to_builder().timeout(Duration::MAX).silence_timeout(Duration::MAX).build();
     let (official, served) = Served::meet(trial, &ours, forgiving.unwrap());
-    // Some count from the first beat that they have heard.
+    // Some official ends count from the first beat that they have heard.
     served.expect_to_live(2 * INTERVAL);
     served.mute.store(true, Ordering::Relaxed);
     let longest = if trial.judges { PATIENCE } else { WHILE };
