@@ -1,5 +1,6 @@
 //! The lines of a transcript.
 
+use std::format;
 use std::string::String;
 use std::vec::Vec;
 
@@ -39,6 +40,18 @@ impl Transcript {
             Kind::Input(..) | Kind::Other => None,
         })
     }
+}
+
+/// The text, as it was written.
+impl fmt::Display for Transcript {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.lines.iter().try_for_each(|line| writeln!(f, "{}", line.text))
+    }
+}
+
+/// A line as a recorder writes it.
+pub(super) fn line(at: Timestamp, arrow: char, what: &dyn fmt::Display) -> String {
+    format!("{at:<13} {arrow} {what}\n")
 }
 
 /// One line as it was written, and its meaning.

@@ -1,8 +1,9 @@
 //! Transcripts: a connection's life as text.
 //!
-//! Use a transcript as a test, as part of a bug report, or as the output of a [`Recorder`] in production, and replay it. It
-//! holds events and not bytes: for frames and payloads, use a packet capture instead. `<` is an input, `>` is an output.
-//! Times are seconds from the start (`12.5s`, `200ms`). `#` begins a comment, except in `#N`.
+//! Use a transcript as a test, as part of a bug report, or as the output of a [`Recorder`] in production. Replay it, or ask how
+//! it would have gone with other settings: [`Transcript::what_if`]. It holds events and not bytes: for frames and payloads, use
+//! a packet capture instead. `<` is an input, `>` is an output. Times are seconds from the start (`12.5s`, `200ms`). `#` begins
+//! a comment, except in `#N`.
 //!
 //! ```
 //! use liveness::transcript::Transcript;
@@ -50,6 +51,7 @@ mod format;
 mod parse;
 mod recorder;
 mod replay;
+mod what_if;
 
 pub use draw::Row;
 pub use format::{ParseError, Transcript};

@@ -1,5 +1,7 @@
 //! Replays a transcript with a simulated driver, and compares the outputs with the expected ones.
 
+use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::format;
 use std::string::{String, ToString};
 use std::vec::Vec;
@@ -8,7 +10,9 @@ use core::fmt;
 
 use super::config_text::ConfigParser;
 use super::format::{Input, Kind, Output, ParseError, Transcript};
-use crate::event::Event;
+use super::what_if::Answer;
+use crate::config::Config;
+use crate::event::{Action, Event};
 use crate::liveness::Liveness;
 use crate::state::{Due, Ping};
 use crate::time::Timestamp;
@@ -21,18 +25,7 @@ impl Transcript {
     /// An input that cannot happen, such as a pong to a ping that was not handed out yet; or a life that is too long to
     /// write down.
     pub fn replay(&self) -> Result<Replay<'_>, ParseError> {
-        let inputs = self.inputs();
-        let start = inputs.first().map_or(Timestamp::ZERO, |(_, at, _)| *at);
-        let mut driver = Driver {
-            machine: Liveness::new(self.config, self.seed, start),
-            inputs: inputs.into_iter(),
-            now: start,
-            ended: false,
-            left: self.lines.len().saturating_mul(MOMENTS_A_LINE).saturating_add(UNWRITTEN_MOMENTS),
-            heard: Vec::new(),
-            outputs: Vec::new(),
-            moments: Vec::new(),
-        };
+        let mut driver = Driver::new(self, self.config, self.inputs());
         driver.run()?;
         Ok(Replay { transcript: self, outputs: driver.outputs, moments: driver.moments })
     }
@@ -51,7 +44,7 @@ pub struct Replay<'a> {
 pub(super) struct Moment<'a> {
     pub(super) at: Timestamp,
     /// The inputs that were read, and when each had arrived.
-    pub(super) inputs: Vec<(Timestamp, &'a Input)>,
+    pub(super) inputs: Vec<(Timestamp, Cow<'a, Input>)>,
     /// The number of outputs up to and including this moment.
     pub(super) outputs: usize,
     pub(super) next: (Due, Timestamp),
@@ -146,29 +139,47 @@ const UNWRITTEN_MOMENTS: usize = 10_000;
 const MOMENTS_A_LINE: usize = 4;
 
 /// A driver without sockets: time jumps to the next event or deadline.
-struct Driver<'a> {
-    machine: Liveness,
-    inputs: std::vec::IntoIter<(usize, Timestamp, &'a Input)>,
-    now: Timestamp,
+pub(super) struct Driver<'a> {
+    pub(super) machine: Liveness,
+    /// Each with the number of its line, in the order of time.
+    pub(super) inputs: VecDeque<(usize, Timestamp, Cow<'a, Input>)>,
+    /// How pings are answered, if the inputs do not say it.
+    pub(super) answers: Vec<Answer>,
+    pub(super) now: Timestamp,
     ended: bool,
     /// How many moments more this life may have.
     left: usize,
     /// The inputs that were read since the last moment.
-    heard: Vec<(Timestamp, &'a Input)>,
-    outputs: Vec<(Timestamp, Output)>,
-    moments: Vec<Moment<'a>>,
+    heard: Vec<(Timestamp, Cow<'a, Input>)>,
+    pub(super) outputs: Vec<(Timestamp, Output)>,
+    pub(super) moments: Vec<Moment<'a>>,
 }
 
-impl Driver<'_> {
+impl<'a> Driver<'a> {
+    pub(super) fn new(life: &Transcript, config: Config, inputs: Vec<(usize, Timestamp, &'a Input)>) -> Self {
+        let start = inputs.first().map_or(Timestamp::ZERO, |(_, at, _)| *at);
+        Self {
+            machine: Liveness::new(config, life.seed, start),
+            inputs: inputs.into_iter().map(|(line, at, input)| (line, at, Cow::Borrowed(input))).collect(),
+            answers: Vec::new(),
+            now: start,
+            ended: false,
+            left: life.lines.len().saturating_mul(MOMENTS_A_LINE).saturating_add(UNWRITTEN_MOMENTS),
+            heard: Vec::new(),
+            outputs: Vec::new(),
+            moments: Vec::new(),
+        }
+    }
+
     /// Runs to the end of the life, or to `end`. Pings to a peer without a verdict may go on for ever: such a life needs an
     /// `end`.
-    fn run(&mut self) -> Result<(), ParseError> {
+    pub(super) fn run(&mut self) -> Result<(), ParseError> {
         let mut last_line = 1;
         while !self.ended && !self.machine.is_finished() {
             let due = self.machine.poll_timeout();
-            let input = self.inputs.as_slice().first().map(|(_, at, _)| *at);
-            if let Some((line, ..)) = self.inputs.as_slice().first() {
-                last_line = *line;
+            let input = self.inputs.front().map(|(_, at, _)| *at);
+            if let Some((line, ..)) = self.inputs.front() {
+                last_line = last_line.max(*line);
             }
             self.left = self.left.checked_sub(1).ok_or_else(|| self.too_long(last_line))?;
             self.now = match (due, input) {
@@ -185,8 +196,7 @@ impl Driver<'_> {
 
     fn too_long(&self, line: usize) -> ParseError {
         let until = self.now;
-        let expected =
-            if self.inputs.as_slice().is_empty() { "`end` behind it" } else { "the lines in between" };
+        let expected = if self.inputs.is_empty() { "`end` behind it" } else { "the lines in between" };
         ParseError::new(
             line,
             format!(
@@ -197,22 +207,19 @@ impl Driver<'_> {
 
     /// Reads the inputs up to now. A stall moves now, so that the inputs within the stall are read at its end.
     fn read(&mut self) -> Result<(), ParseError> {
-        while let Some((line, at, input)) = self.inputs.as_slice().first().copied() {
-            if at > self.now || self.ended {
-                break;
-            }
-            self.inputs.next();
-            self.heard.push((at, input));
-            if let Input::Stall { lasting, deaf } = input {
+        while self.inputs.front().is_some_and(|(_, at, _)| *at <= self.now) && !self.ended {
+            let Some((line, at, input)) = self.inputs.pop_front() else { break };
+            self.heard.push((at, input.clone()));
+            if let Input::Stall { lasting, deaf } = *input {
                 self.keep_moment();
-                self.now = self.now.saturating_add(*lasting);
-                if *deaf {
+                self.now = self.now.saturating_add(lasting);
+                if deaf {
                     self.poll();
                 }
             } else if *input == Input::End {
                 self.ended = true;
             } else {
-                self.hand_in(line, input)?;
+                self.hand_in(line, &input)?;
             }
         }
         Ok(())
@@ -267,6 +274,9 @@ impl Driver<'_> {
         for _ in 0..LARGEST_BURST {
             let Some(action) = self.machine.poll(self.now) else { break };
             self.outputs.push((self.now, Output::of(action, self.machine.stats().pings)));
+            if matches!(action, Action::SendPing(_)) {
+                self.enter_answer();
+            }
         }
         self.keep_moment();
     }

@@ -24,4 +24,5 @@ mod text;
 mod tidy;
 mod time;
 mod transcripts;
+mod what_if;
 mod world;

@@ -1,14 +1,12 @@
 //! What settings promise, what a proxy makes of them, and how they are written; and what a visitor can choose.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
-use liveness::{Config, Evidence, Schedule, Suspicion};
-use liveness_quality::{FAMILIES, WORLDS};
-
+use liveness::{Config, Suspicion};
+use liveness_quality::WORLDS;
 use serde_json::{Value, json};
 
-use crate::settings::{ALIKE, FAULTS, Settings};
+use crate::settings::{ALIKE, Settings};
 
 /// Settings for three kinds of peers, with the reason; the figures are those of `docs/choosing-numbers.md`.
 pub const PRESETS: [(&str, Config, &str, &str); 3] = [
@@ -44,31 +42,21 @@ pub const PROXIES: [(&str, f64); 5] = [
 /// What there is to choose from.
 #[must_use]
 pub fn catalogue() -> Value {
-    let says = |name| FAMILIES.iter().find(|family| family.name == name).map_or("", |family| family.says);
-    let rules = ALIKE.iter().map(|(name, xs)| json!({ "name": name, "says": says(*name), "xs": xs }));
-    let worlds = WORLDS.iter().filter(|world| !world.keepalive);
-    let worlds = worlds.map(|world| json!({ "name": world.name, "says": world.says }));
-    let faults = FAULTS.iter().map(|(name, says, _)| json!({ "name": name, "says": says }));
-    let presets = PRESETS.iter().map(|(name, config, world, why)| {
-        json!({ "name": name, "set": changed(config).join("&"), "world": world, "why": why })
-    });
-    json!({
-        "rules": rules.collect::<Value>(),
-        "worlds": worlds.collect::<Value>(),
-        "faults": faults.collect::<Value>(),
-        "presets": presets.collect::<Value>(),
-    })
+    let worlds = WORLDS.iter().filter(|world| !world.keepalive).map(|world| (world.name, world.says));
+    let presets = PRESETS.iter();
+    let presets = presets.map(|(name, config, world, why)| (name, given(config).join("&"), world, why));
+    json!({ "rules": ALIKE, "worlds": worlds.collect::<Vec<_>>(), "presets": presets.collect::<Vec<_>>() })
 }
 
-/// Settings that differ from the defaults, and always the first two.
-fn changed(config: &Config) -> Vec<String> {
-    let (text, defaults) = (config.to_string(), Config::DEFAULT.to_string());
-    let pairs = text.split(' ').zip(defaults.split(' ')).enumerate();
-    let kept = pairs.filter(|(place, (mine, default))| {
-        let derived = mine.starts_with("stall_tolerance") || mine.starts_with("write_timeout");
-        *place < 2 || (mine != default && !derived)
-    });
-    kept.map(|(_, (mine, _))| mine.to_owned()).collect()
+/// The first two settings, and each other that follows neither from them nor from the defaults.
+pub(crate) fn given(config: &Config) -> Vec<String> {
+    let plain = Config::builder().interval(config.interval()).timeout(config.timeout()).build();
+    let plain = plain.unwrap_or_default();
+    let plain = if config.write_timeout() == config.timeout() { plain.for_drivers() } else { plain };
+    let (text, plain) = (config.to_string(), plain.to_string());
+    let pairs = text.split(' ').zip(plain.split(' ')).enumerate();
+    let given = pairs.filter(|(place, (mine, plain))| *place < 2 || mine != plain);
+    given.map(|(_, (mine, _))| mine.into()).collect()
 }
 
 /// What settings promise.
@@ -77,82 +65,72 @@ fn changed(config: &Config) -> Vec<String> {
 ///
 /// What is wrong with them.
 pub fn advise(text: &str) -> Result<Value, String> {
-    let settings: Settings = text.parse()?;
-    let config = settings.config;
+    let config = text.parse::<Settings>()?.config;
     let bound = config.detection_bound(Duration::ZERO);
-    let proxies = PROXIES
-        .iter()
-        .map(|(name, limit)| json!({ "name": name, "limit": limit, "fits": fits(&config, *limit) }));
+    let proxy = |(name, limit)| json!({ "name": name, "limit": limit, "fits": fits(&config, limit) });
     Ok(json!({
         "bound": if bound == Duration::MAX { f64::INFINITY } else { bound.as_secs_f64() },
-        "proxies": proxies.collect::<Value>(),
+        "preset": PRESETS.iter().position(|(_, preset, ..)| preset.for_drivers() == config),
+        "proxies": PROXIES.map(proxy),
         "warnings": config.warnings().map(|warning| warning.to_string()).collect::<Value>(),
         "rust": rust(&config),
         "script": script(&config),
-        "transcript": format!("config {}", changed(&config).join(" ")),
+        "transcript": format!("config {}", given(&config).join(" ")),
     }))
 }
 
 /// One ping may be late without harm; or it must not; or the proxy cuts between two of them.
 fn fits(config: &Config, limit: f64) -> &'static str {
-    let interval = config.interval().as_secs_f64();
-    if interval <= limit / 2.0 {
-        "yes"
-    } else if interval < limit {
-        "barely"
-    } else {
-        "no"
-    }
-}
-
-fn duration(length: Duration) -> String {
-    if length == Duration::MAX {
-        "Duration::MAX".to_owned()
-    } else if length.subsec_nanos() == 0 {
-        format!("Duration::from_secs({})", length.as_secs())
-    } else {
-        format!("Duration::from_millis({})", length.as_millis())
+    match config.interval().as_secs_f64() / limit {
+        ..=0.5 => "yes",
+        ..1.0 => "barely",
+        _ => "no",
     }
 }
 
 fn rust(config: &Config) -> String {
-    let mut code = String::from("const CONFIG: Config = Config::builder()\n");
-    let _ = writeln!(code, "    .interval({})", duration(config.interval()));
-    let _ = writeln!(code, "    .timeout({})", duration(config.timeout()));
-    match config.suspicion() {
-        Suspicion::After(after) => {
-            let _ = writeln!(code, "    .suspicion(Suspicion::After({}))", duration(after));
-        }
-        Suspicion::Adaptive { at_least } => {
-            let _ =
-                writeln!(code, "    .suspicion(Suspicion::Adaptive {{ at_least: {} }})", duration(at_least));
-        }
-        Suspicion::Never | _ => {}
+    let plain = calls(&Config::DEFAULT);
+    let calls = calls(config).into_iter().enumerate();
+    let calls = calls.filter(|(place, call)| *place < 2 || *call != plain[*place]);
+    let calls: String = calls.map(|(_, call)| format!("    .{call}\n")).collect();
+    format!("const CONFIG: Config = Config::builder()\n{calls}    .build_const();")
+}
+
+/// Each setting that the page has, as the builder takes it.
+fn calls(config: &Config) -> [String; 6] {
+    let suspicion = match config.suspicion() {
+        Suspicion::After(after) => format!("After({})", duration(after)),
+        Suspicion::Adaptive { at_least } => format!("Adaptive {{ at_least: {} }}", duration(at_least)),
+        Suspicion::Never | _ => "Never".to_owned(),
+    };
+    [
+        format!("interval({})", duration(config.interval())),
+        format!("timeout({})", duration(config.timeout())),
+        format!("suspicion(Suspicion::{suspicion})"),
+        format!("evidence(Evidence::{:?})", config.evidence()),
+        format!("schedule(Schedule::{:?})", config.schedule()),
+        format!("jitter({})", config.jitter()),
+    ]
+}
+
+fn duration(length: Duration) -> String {
+    match length {
+        Duration::MAX => "Duration::MAX".to_owned(),
+        _ if length.subsec_nanos() == 0 => format!("Duration::from_secs({})", length.as_secs()),
+        _ => format!("Duration::from_millis({})", length.as_millis()),
     }
-    if config.evidence() == Evidence::PongOnly {
-        code.push_str("    .evidence(Evidence::PongOnly)\n");
-    }
-    if config.schedule() == Schedule::Steady {
-        code.push_str("    .schedule(Schedule::Steady)\n");
-    }
-    if config.jitter() != Config::DEFAULT.jitter() {
-        let _ = writeln!(code, "    .jitter({})", config.jitter());
-    }
-    code.push_str("    .build_const();");
-    code
 }
 
 /// For a page's own half, which knows fewer settings.
 fn script(config: &Config) -> String {
-    let mut code = String::from(
-        "import { LiveSocket } from \"./liveness.js\";\n\nconst socket = new LiveSocket(url, {\n",
-    );
-    let millis = |length: Duration| length.as_millis();
-    let _ = writeln!(code, "  interval: {},", millis(config.interval()));
-    let _ = writeln!(code, "  timeout: {},", millis(config.timeout()));
-    if let Suspicion::After(after) = config.suspicion() {
-        let _ = writeln!(code, "  suspectAfter: {},", millis(after));
-    }
-    code.push_str("}); // evidence, schedule and jitter are the server's to choose");
-    code
+    let millis = |name: &str, length: Duration| format!("  {name}: {},\n", length.as_millis());
+    let suspect = match config.suspicion() {
+        Suspicion::After(after) => millis("suspectAfter", after),
+        Suspicion::Never | Suspicion::Adaptive { .. } | _ => String::new(),
+    };
+    let (interval, timeout) = (millis("interval", config.interval()), millis("timeout", config.timeout()));
+    format!(
+        "import {{ LiveSocket }} from \"./liveness.js\";\n\nconst socket = new LiveSocket(url, {{\n\
+         {interval}{timeout}{suspect}}}); // evidence, schedule and jitter are the server's to choose"
+    )
 }

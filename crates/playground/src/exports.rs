@@ -1,4 +1,4 @@
-//! What the page calls. It writes its text where [`input`] says, calls, and reads the answer where [`output`] says.
+//! What the page calls. It writes a question where [`text`] says, calls, and reads the answer at the same place.
 
 #![expect(unsafe_code, reason = "an export keeps its name")]
 
@@ -6,74 +6,49 @@ use std::cell::RefCell;
 
 use serde_json::{Value, json};
 
-use crate::lives::Lives;
-use crate::{advice, life, recording};
+use crate::life::{self, Lives};
+use crate::{advice, recording};
 
 thread_local! {
-    static INPUT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-    static OUTPUT: RefCell<String> = const { RefCell::new(String::new()) };
+    static TEXT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
     static LIVES: RefCell<Option<Lives>> = const { RefCell::new(None) };
 }
 
-/// Where to write so many bytes of text.
+/// Where so many bytes of text are.
 #[unsafe(no_mangle)]
-extern "C" fn input(length: usize) -> *mut u8 {
-    INPUT.with_borrow_mut(|input| {
-        input.clear();
-        input.resize(length, 0);
-        input.as_mut_ptr()
+extern "C" fn text(length: usize) -> *mut u8 {
+    TEXT.with_borrow_mut(|text| {
+        text.resize(length, 0);
+        text.as_mut_ptr()
     })
 }
 
-/// Where the answer is.
+/// Answers what the first line asks about the text below it; returns the length of the answer.
 #[unsafe(no_mangle)]
-extern "C" fn output() -> *const u8 {
-    OUTPUT.with_borrow(|output| output.as_ptr())
-}
-
-fn answer(with: impl FnOnce(&str) -> Result<Value, String>) -> usize {
-    let text = INPUT.with_borrow(|input| String::from_utf8_lossy(input).into_owned());
-    let answer = with(&text).unwrap_or_else(|why| json!({ "error": why })).to_string();
+extern "C" fn call() -> usize {
+    let text = String::from_utf8_lossy(&TEXT.take()).into_owned();
+    let (question, about) = text.split_once('\n').unwrap_or((&text, ""));
+    let answer = answer(question, about).unwrap_or_else(|why| json!({ "error": why })).to_string();
     let length = answer.len();
-    OUTPUT.set(answer);
+    TEXT.set(answer.into_bytes());
     length
 }
 
-/// The rules, worlds and presets.
-#[unsafe(no_mangle)]
-extern "C" fn catalogue() -> usize {
-    answer(|_| Ok(advice::catalogue()))
-}
-
-/// Of settings: what they promise, and how they are written.
-#[unsafe(no_mangle)]
-extern "C" fn advise() -> usize {
-    answer(advice::advise)
-}
-
-/// Of settings: one life, beside another rule's.
-#[unsafe(no_mangle)]
-extern "C" fn live() -> usize {
-    answer(life::live)
-}
-
-/// Of changed settings in the first line, and a transcript below it.
-#[unsafe(no_mangle)]
-extern "C" fn replay() -> usize {
-    answer(recording::replay)
-}
-
-/// Begins with many lives under these settings.
-#[unsafe(no_mangle)]
-extern "C" fn begin() -> usize {
-    answer(|text| {
-        LIVES.set(Some(Lives::new(text)?));
-        Ok(json!({}))
-    })
-}
-
-/// Lives on for at least so many hours, and says what all have come to.
-#[unsafe(no_mangle)]
-extern "C" fn go_on(hours: f64) -> usize {
-    answer(|_| LIVES.with_borrow_mut(|lives| Ok(lives.as_mut().ok_or("not begun")?.go_on(hours))))
+fn answer(question: &str, about: &str) -> Result<Value, String> {
+    match question {
+        "catalogue" => Ok(advice::catalogue()),
+        "advise" => advice::advise(about),
+        "live" => life::live(about),
+        "replay" => recording::replay(about),
+        // Many lives begin; and live on for at least so many hours.
+        "begin" => {
+            LIVES.set(Some(Lives::new(about)?));
+            Ok(Value::Null)
+        }
+        "go on" => LIVES.with_borrow_mut(|lives| {
+            let hours = about.parse().map_err(|_| format!("`{about}` hours"))?;
+            Ok(lives.as_mut().ok_or("not begun")?.go_on(hours))
+        }),
+        other => Err(format!("`{other}` is no question")),
+    }
 }

@@ -10,7 +10,5 @@ pub mod advice;
 #[cfg(target_family = "wasm")]
 mod exports;
 pub mod life;
-pub mod lives;
 pub mod recording;
 pub mod settings;
-pub mod story;

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use liveness::transcript::Transcript;
 use liveness_playground::advice::{self, PRESETS};
-use liveness_playground::lives::Lives;
+use liveness_playground::life::{self, Lives};
+use liveness_playground::recording;
 use liveness_playground::settings::{ALIKE, FAULTS, Settings, TARGETS};
-use liveness_playground::{life, recording, story};
 use serde_json::Value;
 
 /// The demo's settings.
@@ -61,10 +61,10 @@ fn the_other_rule_fails_where_the_demo_shows_it() {
 
 #[test]
 fn what_is_added_to_a_script_changes_nothing_before_it() {
-    let before = story::tell(&transcript("")).unwrap().0;
+    let before = recording::tell(&transcript("")).unwrap().0;
     for (fault, ..) in FAULTS {
-        let after = story::tell(&transcript(&format!("{fault}@50+20"))).unwrap().0;
-        let earlier = |rows: &[story::Told]| {
+        let after = recording::tell(&transcript(&format!("{fault}@50+20"))).unwrap().0;
+        let earlier = |rows: &[recording::Told]| {
             let rows = rows.iter().map(|told| (told.row.at.as_duration(), told.row.output.clone()));
             rows.filter(|(at, _)| *at < Duration::from_secs(50)).collect::<Vec<_>>()
         };
@@ -93,7 +93,7 @@ fn a_recorded_life_has_the_actions_of_its_replay_and_a_reason_for_each() {
             .lines()
             .filter_map(|line| Some(line.split_once(" > ")?.1.split(" # ").next()?.trim().to_owned()))
             .collect();
-        let rows = story::rows(&replay, life.config());
+        let rows = recording::rows(&replay, life.config());
         let drawn = rows.iter().map(|told| told.row.output.clone()).filter(|output| !output.is_empty());
         let drawn: Vec<_> = drawn.collect();
         assert_eq!(drawn, expected, "{text}");

@@ -1,8 +1,8 @@
 // The page of one node: it shows what its node knows, and says what it does not. What the connection does is in `liveness.js`.
 
+import { at, make, toast } from "/elements.js";
 import { LiveSocket } from "/liveness.js";
 
-const at = (id) => document.getElementById(id);
 const name = new URLSearchParams(location.search).get("user");
 const me = name || `guest-${Math.floor(Math.random() * 9000 + 1000)}`;
 at("guest").hidden = Boolean(name);
@@ -114,15 +114,10 @@ function drawNodes() {
   const connected = ["online", "suspect"].includes(live.state);
   at("nodes").replaceChildren(
     ...nodes.map(({ name, address }) => {
-      const item = document.createElement("li");
       const sure = connected && (known || name === here);
-      item.dataset.state = sure ? "online" : "unknown";
-      const link = document.createElement("a");
-      link.href = `http://${address}/?user=${encodeURIComponent(me)}`;
-      link.textContent = name;
-      link.className = "name";
-      item.append(link, note(!sure ? "unknown" : name === here ? "this one" : "believed"));
-      return item;
+      const href = `http://${address}/?user=${encodeURIComponent(me)}`;
+      const words = note(!sure ? "unknown" : name === here ? "this one" : "believed");
+      return make("li", { "data-state": sure ? "online" : "unknown" }, make("a", { href, class: "name" }, name), words);
     }),
   );
 }
@@ -140,34 +135,16 @@ function wrote({ token, user, text }) {
 }
 
 function line(list, user, text, where) {
-  const item = document.createElement("li");
-  const name = document.createElement("strong");
-  name.textContent = user;
-  item.append(name, ` ${text} `, note(where));
-  list.append(item);
+  list.append(make("li", {}, make("strong", {}, user), ` ${text} `, note(where)));
   while (list.children.length > 200) list.firstChild.remove();
   list.scrollTop = list.scrollHeight;
 }
 
-function note(text) {
-  const span = document.createElement("span");
-  span.className = "note";
-  span.textContent = text;
-  return span;
-}
+const note = (text) => make("span", { class: "note" }, text);
 
 function show(pill, state, text) {
   pill.dataset.state = state;
   pill.textContent = text;
-}
-
-function toast(text) {
-  const box = document.querySelector(".toasts");
-  const item = document.createElement("p");
-  item.className = "toast";
-  item.textContent = text;
-  box.append(item);
-  setTimeout(() => item.remove(), 4000);
 }
 
 let drawing = false;
@@ -180,14 +157,10 @@ function drawPeople() {
     at("count").textContent = `${all.length}`;
     at("people").replaceChildren(
       ...all.slice(0, 200).map(({ user, status, at: nodes }) => {
-        const item = document.createElement("li");
-        item.dataset.state = status === "away" ? "connecting" : status;
-        const name = document.createElement("span");
-        name.className = "name";
-        name.textContent = user === me ? `${user} (you)` : user;
+        const name = make("span", { class: "name" }, user === me ? `${user} (you)` : user);
         const place = nodes.join(", ");
-        item.append(name, note(status === "unknown" && place ? `was at ${place}` : [SIGNS[status], place].filter(Boolean).join(" · ")));
-        return item;
+        const words = status === "unknown" && place ? `was at ${place}` : [SIGNS[status], place].filter(Boolean).join(" · ");
+        return make("li", { "data-state": status === "away" ? "connecting" : status }, name, note(words));
       }),
     );
   });

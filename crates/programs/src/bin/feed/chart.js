@@ -1,28 +1,13 @@
 // The last minute as a line: it ends where nobody tells us anything, and breaks where figures are missing.
 
-const MINUTE = 60_000;
+import { blank, colour } from "/canvas.js";
 
-/** The colour behind a name of the style, as it is in this mode. */
-const probe = document.createElement("span");
-probe.hidden = true;
-document.body.append(probe);
-function colour(name) {
-  probe.style.color = `var(--${name})`;
-  return getComputedStyle(probe).color;
-}
+const MINUTE = 60_000;
 
 /** `figures` are { time, value, late } and { time, edge }; `silentSince`, if not null: since when nothing is known. */
 export function draw(canvas, figures, now, silentSince) {
-  const { width, height } = canvas.getBoundingClientRect();
+  const { pen, width, height } = blank(canvas);
   if (width === 0) return;
-  const dense = devicePixelRatio || 1;
-  if (canvas.width !== Math.round(width * dense) || canvas.height !== Math.round(height * dense)) {
-    [canvas.width, canvas.height] = [Math.round(width * dense), Math.round(height * dense)];
-  }
-  const pen = canvas.getContext("2d");
-  pen.setTransform(dense, 0, 0, dense, 0, 0);
-  pen.clearRect(0, 0, width, height);
-  pen.font = `12px ${getComputedStyle(canvas).fontFamily}`;
   const area = { left: 34, right: width - 8, top: 8, bottom: height - 22 };
   const x = (time) => area.right - ((now - time) / MINUTE) * (area.right - area.left);
   const scale = range(figures.filter(({ value, time }) => value !== undefined && time > now - MINUTE).map(({ value }) => value));

@@ -5,8 +5,8 @@
 
 import { LiveSocket } from "/liveness.js";
 import { draw } from "/chart.js";
+import { at, make } from "/elements.js";
 
-const at = (id) => document.getElementById(id);
 const feed = (window.feed = { received: [], lost: [], states: [] });
 
 /** What is drawn: { time, value, late }, or { time, edge } where figures are missing or another count begins. */
@@ -133,13 +133,8 @@ const count = (number) => (number === 1 ? "1 figure" : `${number.toLocaleString(
 
 /** Tells it where it can be read again later. */
 function say(words) {
-  const line = document.createElement("li");
-  const time = document.createElement("time");
-  time.textContent = new Date().toLocaleTimeString("en-GB");
-  const text = document.createElement("span");
-  text.textContent = words;
-  line.append(time, text);
-  at("log").prepend(line);
+  const time = new Date().toLocaleTimeString("en-GB");
+  at("log").prepend(make("li", {}, make("time", {}, time), make("span", {}, words)));
   while (at("log").children.length > 50) at("log").lastChild.remove();
 }
 

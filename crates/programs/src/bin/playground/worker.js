@@ -1,22 +1,22 @@
-// Many lives, beside the page: so many hours of these settings, a part at a time.
+// Many lives, beside the page: of each task so many parts, of so many hours.
 
 import { load } from "./machine.js";
 
 const loaded = load();
 let latest = 0;
 
-onmessage = async ({ data: { job, tasks } }) => {
+onmessage = async ({ data: { job, hours, tasks } }) => {
   latest = job;
   const call = await loaded;
-  for (const [index, { text, hours, parts }] of tasks.entries()) {
-    let answer = call("begin", text);
-    for (let part = 1; part <= parts && !answer.error; part++) {
-      answer = call("go_on", "", hours / parts);
-      postMessage({ job, index, done: part / parts, answer });
+  let done = 0;
+  for (const [index, { text, parts }] of tasks.entries()) {
+    call("begin", text);
+    for (let part = 0; part < parts; part++) {
+      done += 1;
+      postMessage({ job, index, done, answer: call("go on", hours) });
       // A newer order is heard between two parts.
       await new Promise((resolve) => setTimeout(resolve));
       if (latest !== job) return;
     }
-    if (answer.error) postMessage({ job, index, done: 1, answer });
   }
 };
