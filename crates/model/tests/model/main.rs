@@ -240,7 +240,8 @@ const TIMERS_FIRST: Plan =
 const SUSPICION: Plan =
     Plan { name: "suspicion", longest_stall: [2, 0], interval: 2, suspicion: Some(1), ..Plan::BASE };
 const GOODBYES: Plan = Plan { name: "goodbyes", cuts: true, leaves: true, ..Plan::BASE };
-const TALK: Plan = Plan { name: "talk", talks: [true, true], interval: 2, ..Plan::BASE };
+const TALK: Plan = Plan { name: "talk", talks: [true, false], interval: 2, ..Plan::BASE };
+const BOTH_TALK: Plan = Plan { name: "both talk", talks: [true, true], ..TALK };
 const OVERLAP: Plan = Plan { name: "overlap", interval: 2, timeout: 3, ..Plan::BASE };
 const OVERLAP_ONLY_PONGS: Plan = Plan { name: "overlap pongs", evidence: Evidence::PongOnly, ..OVERLAP };
 const OVERLAP_STALLS: Plan =
@@ -307,8 +308,13 @@ fn goodbyes() {
 }
 
 #[test]
-fn ends_that_talk() {
-    check(TALK, 11, 30_000);
+fn an_end_that_talks() {
+    check(TALK, 12, 10_000);
+}
+
+#[test]
+fn both_ends_talk() {
+    check(BOTH_TALK, 11, 30_000);
 }
 
 #[test]
