@@ -66,7 +66,10 @@ impl Life {
         let config = Config::builder().interval(5 * SECOND).timeout(10 * SECOND).jitter(0);
         let mut config = config.evidence(evidence).schedule(schedule).control_budget(500, 50);
         let mut asks = true;
-        let mut talks_within = if caller == Caller::Writes { 0 } else { [0, 1, 20][below(3) as usize] * SECONDS };
+        // Where only answers count, a peer that says more than is read at a time may be given up: its answers lie behind that.
+        let often = if evidence == Evidence::PongOnly { 20 } else { 1 };
+        let mut talks_within =
+            if caller == Caller::Writes { 0 } else { [0, often, 20][below(3) as usize] * SECONDS };
         if caller != Caller::Writes && below(3) == 0 {
             (talks_within, asks) = (6 * SECONDS, false);
             config = config.idle_timeout(7 * SECOND).silence_timeout(7 * SECOND);
@@ -161,8 +164,7 @@ struct Outcome {
 /// Many lives, and what happened in all of them.
 pub(super) fn lives(fate: Fate, sees_bytes: bool, run: Run) -> Seen {
     let mut seen = Seen::default();
-    let (from, to) = range();
-    for seed in from..to {
+    for seed in 0..1_000 {
         let life = Life::draw(seed, fate, sees_bytes);
         if let Err(error) = life.judge(run) {
             panic!("{error}\n{life:?}");
@@ -170,8 +172,4 @@ pub(super) fn lives(fate: Fate, sees_bytes: bool, run: Run) -> Seen {
         seen.add(moment::seen());
     }
     seen
-}
-
-fn range() -> (u64, u64) {
-    match std::env::var("LIVES") { Ok(s) => { let mut p = s.split('-').map(|x| x.parse().unwrap()); (p.next().unwrap(), p.next().unwrap()) } Err(_) => (0, 1000) }
 }

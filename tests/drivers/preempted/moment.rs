@@ -211,7 +211,8 @@ pub(super) fn timestamp(at: Duration) -> Timestamp {
 /// How long the thread has been without a processor since then, and whether once for longer than this.
 pub(super) fn preempted_since(since: Duration, long: Duration) -> (Duration, bool) {
     with(|moment| {
-        let leaps = moment.preempted.iter().map(|(at, length)| (*at + *length).saturating_sub(since.max(*at)));
+        let leaps =
+            moment.preempted.iter().map(|(at, length)| (*at + *length).saturating_sub(since.max(*at)));
         leaps.fold((Duration::ZERO, false), |(sum, any), length| (sum + length, any || length > long))
     })
 }
