@@ -1,5 +1,6 @@
 //! Many connections behave as that many machines alone.
 
+mod busy;
 mod named;
 pub(crate) mod world;
 
