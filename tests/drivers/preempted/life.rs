@@ -132,6 +132,15 @@ impl Life {
         since + config.detection_bound(Duration::ZERO) + again + away + Duration::from_millis(600)
     }
 
+    fn judged(&self, run: Run) -> Seen {
+        // Each begins at the same moment.
+        moment::begin(self.seed, Plan::Never, Wire::default());
+        if let Err(error) = self.judge(run) {
+            panic!("{error}\n{self:?}");
+        }
+        moment::seen()
+    }
+
     fn judge(&self, run: Run) -> Result<(), String> {
         let Outcome { offline, reason, finished } = self.live(run)?;
         let closed = matches!(reason, Reason::PeerClosed(_));
@@ -166,10 +175,20 @@ pub(super) fn lives(fate: Fate, sees_bytes: bool, run: Run) -> Seen {
     let mut seen = Seen::default();
     for seed in 0..1_000 {
         let life = Life::draw(seed, fate, sees_bytes);
-        if let Err(error) = life.judge(run) {
-            panic!("{error}\n{life:?}");
+        seen.add(life.judged(run));
+    }
+    seen
+}
+
+/// At each call of some lives, one after the other, the thread loses its processor for about a timeout.
+pub(super) fn lives_call_by_call(fate: Fate, sees_bytes: bool, run: Run) -> Seen {
+    let mut seen = Seen::default();
+    for seed in 0..6 {
+        let life = Life::draw(seed, fate, sees_bytes);
+        for call in 1..160 {
+            let length = Duration::from_millis([9_000, 10_000, 11_000, 12_400][call as usize % 4]);
+            seen.add(Life { plan: Plan::Exactly(call, length), ..life }.judged(run));
         }
-        seen.add(moment::seen());
     }
     seen
 }

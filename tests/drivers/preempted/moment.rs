@@ -15,6 +15,8 @@ pub(super) enum Plan {
     Never,
     /// At this call alone.
     Once(u32),
+    /// At this call alone, for so long.
+    Exactly(u32, Duration),
     /// At so many calls of 256.
     Often(u64),
 }
@@ -97,11 +99,11 @@ impl Moment {
         self.calls += 1;
         let leaps = match self.plan {
             Plan::Never => false,
-            Plan::Once(call) => call == self.calls,
+            Plan::Once(call) | Plan::Exactly(call, _) => call == self.calls,
             Plan::Often(share) => self.below(256) < share,
         };
         if leaps {
-            let length = self.length();
+            let length = if let Plan::Exactly(_, length) = self.plan { length } else { self.length() };
             self.preempted.push((self.now, length));
             self.seen.leaps += 1;
             self.now += length;

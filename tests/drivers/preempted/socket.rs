@@ -9,7 +9,7 @@ use liveness::driver::tungstenite::{BlockingSocket, CountingSocket, LiveSocket, 
 use liveness_testing::raw_peer::REQUEST;
 use tungstenite::Message;
 
-use super::life::{Caller, Fate, Life, SECONDS, Told, lives, observe};
+use super::life::{Caller, Fate, Life, SECONDS, Told, lives, lives_call_by_call, observe};
 use super::moment::{self, Seen, below, preempt};
 use super::wire::{Client, Wire};
 
@@ -162,6 +162,14 @@ fn a_socket_finds_a_dead_peer_whenever_its_thread_loses_the_processor() {
 #[test]
 fn a_socket_gives_no_live_peer_up_whenever_its_thread_loses_the_processor() {
     reached(lives(Fate::Lives, true, run));
+}
+
+#[test]
+fn at_whichever_call_of_a_socket_its_thread_loses_the_processor_the_dead_are_found_and_the_living_spared() {
+    for fate in [Fate::Dies, Fate::Lives] {
+        let seen = lives_call_by_call(fate, true, run);
+        assert!(seen.leaps > 800 && seen.late_bytes > 50, "{seen:?}");
+    }
 }
 
 /// It takes its time for each, and there is always another. So it never waits for the socket, and a ping for which there was no

@@ -10,7 +10,7 @@ use tokio_tungstenite::WebSocketStream;
 use tungstenite::Message;
 use tungstenite::protocol::Role;
 
-use super::life::{Caller, Fate, Life, SECONDS, Told, lives, observe};
+use super::life::{Caller, Fate, Life, SECONDS, Told, lives, lives_call_by_call, observe};
 use super::moment::{self, Seen, below};
 use super::tasks::{self, Pipe, Task, Ticker, nap};
 
@@ -78,4 +78,12 @@ fn a_stream_finds_a_dead_peer_whenever_its_thread_loses_the_processor() {
 #[test]
 fn a_stream_gives_no_live_peer_up_whenever_its_thread_loses_the_processor() {
     reached(lives(Fate::Lives, false, run));
+}
+
+#[test]
+fn at_whichever_call_of_a_stream_its_thread_loses_the_processor_the_dead_are_found_and_the_living_spared() {
+    for fate in [Fate::Dies, Fate::Lives] {
+        let seen = lives_call_by_call(fate, false, run);
+        assert!(seen.leaps > 800 && seen.late_bytes > 50, "{seen:?}");
+    }
 }
