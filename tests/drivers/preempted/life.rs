@@ -1,4 +1,4 @@
-//! Lives, whoever drives them, and what must hold of each.
+//! Lives of all drivers, and what must hold of each.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -84,7 +84,7 @@ impl Life {
             closes: (fate == Fate::Lives).then_some(end),
         };
         let (counted, texts) = (sees_bytes || below(2) == 0, below(3) == 0);
-        // Who sees no bytes sees no progress either, before all that is to be written has left.
+        // Who sees no bytes sees no progress either, before all of it has left.
         let room = if counted { 40 } else { 700 } + below(600) as usize;
         Self { seed, plan, fate, caller, counted, texts, config: config.build().unwrap(), client, room, end }
     }
