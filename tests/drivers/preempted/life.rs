@@ -110,7 +110,11 @@ impl Life {
         let told = told.lock().unwrap();
         let offline = told.iter().find_map(|(at, action)| match action {
             Action::MarkOffline(reason) => Some((*at, *reason)),
-            _ => None,
+            Action::MarkOnline
+            | Action::SendPing(_)
+            | Action::MarkSuspect
+            | Action::Close(_)
+            | Action::Disconnect => None,
         });
         match (offline, told.last()) {
             (Some((offline, reason)), Some((finished, Action::Disconnect))) => {

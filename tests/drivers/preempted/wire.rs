@@ -146,13 +146,13 @@ impl Wire {
         self.shut || self.inbound.front().is_some_and(|(at, _)| *at <= now)
     }
 
-    pub(super) const fn is_writable(&self) -> bool {
+    pub(super) fn is_writable(&self) -> bool {
         self.written.len() < self.room
     }
 
     /// `None`: nothing has arrived. No bytes: the end.
     pub(super) fn read(&mut self, most: usize, now: Duration) -> Option<Vec<u8>> {
-        if !self.inbound.front().is_some_and(|(at, _)| *at <= now) {
+        if self.inbound.front().is_none_or(|(at, _)| *at > now) {
             return self.shut.then(Vec::new);
         }
         // Now and then a few bytes of what has arrived, otherwise all.
