@@ -46,7 +46,7 @@ impl BlockingSocket for Socket {
 
     fn wait(&self, read: bool, write: bool, timeout: Option<Duration>) -> io::Result<bool> {
         match timeout {
-            // As long as it was to be from the last reading of the clock.
+            // The driver counted it from its last reading of the clock.
             Some(timeout) => {
                 moment::set_timer(moment::with(|moment| moment.read) + timeout);
             }
