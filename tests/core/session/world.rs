@@ -814,7 +814,7 @@ fn preempted(life: &Life, since: Timestamp) -> impl Iterator<Item = Duration> + 
     life.preempted.iter().map(left)
 }
 
-/// What was to be known by then is known this late: the thread's absences count, and after a long one rule 6 asks once more.
+/// A verdict that was due by then comes this late: the thread's absences count, and after a long one rule 6 asks once more.
 fn late(life: &Life, since: Timestamp, known: Timestamp) -> Timestamp {
     let Some(config) = life.config else { return known };
     let away: Duration = preempted(life, since).sum();

@@ -315,7 +315,7 @@ async fn all_clocks_of_a_process_share_the_lines_of_the_grid() {
     }
 }
 
-/// Whoever polls without room for a byte learns nothing of the transport.
+/// A caller that polls without room for a byte learns nothing of the transport.
 #[tokio::test]
 async fn a_read_without_room_is_no_end() {
     let (ours, mut theirs) = tokio::io::duplex(64);

@@ -86,7 +86,7 @@ pub(super) async fn nap(length: Duration) {
     .await;
 }
 
-/// Is up when its task is to be polled.
+/// Is up when its task must be polled.
 struct Flag(AtomicBool);
 
 impl Wake for Flag {
