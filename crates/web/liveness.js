@@ -307,10 +307,13 @@ export class LiveSocket extends EventTarget {
     this.#arm();
   }
 
-  /** A timer that rings too early is kept: traffic moves the moment all the time, and sets none. */
+  /**
+   * A timer that rings too early is kept: traffic moves the moment all the time, and sets none. One that is due already would
+   * ring before what has arrived meanwhile is heard, if this turn took long, and there would be no last look: it is set anew.
+   */
   #arm() {
     const due = this.#machine.poll_timeout();
-    if (this.#timer !== null && this.#timerDue <= due) return;
+    if (this.#timer !== null && this.#timerDue <= due && this.#timerDue > this.#host.now()) return;
     this.#host.clearTimeout(this.#timer);
     this.#timer = null;
     if (due === Infinity) return;

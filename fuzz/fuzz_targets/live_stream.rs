@@ -1,14 +1,16 @@
-//! A `LiveStream` over a transport that delivers any bytes in any pieces, waits, fails and ends, under futures that are
-//! dropped at whim: it never panics, never spins, always ends in one `Disconnect`, and never touches the transport after it.
+//! A `LiveStream` over a transport that delivers any bytes in any pieces, waits, fails and ends. Its futures are dropped at whim.
+//! Its thread loses its processor at whim, so that time passes within a turn. It never panics, never spins, always ends in one
+//! `Disconnect`, and never touches the transport after it.
 #![no_main]
 
 #[path = "../frames.rs"]
 mod frames;
 
-use std::cell::Cell;
-use std::future::poll_fn;
+use std::cell::{Cell, RefCell};
+use std::future::{Future as _, poll_fn};
 use std::io;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
@@ -19,10 +21,11 @@ use frames::{frame, text_heartbeat};
 use futures_util::{Sink, SinkExt, Stream};
 use libfuzzer_sys::fuzz_target;
 use liveness::dialect::{Exact, TextHeartbeats};
-use liveness::driver::tokio::{Counted, LiveStream};
-use liveness::{Action, CloseCode, Config, Evidence};
+use liveness::driver::tokio::{Counted, LiveStream, Timer};
+use liveness::driver::tokio_tungstenite::Tungstenite;
+use liveness::{Action, CloseCode, Config, Evidence, Timestamp};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, Sleep, sleep, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tungstenite::Message;
 use tungstenite::protocol::{Role, WebSocketConfig};
@@ -88,6 +91,67 @@ enum Speech {
     Listens,
 }
 
+/// For how long the thread loses its processor at a call of the clock, the timer or the transport.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+enum Leap {
+    Not,
+    Micros(u16),
+    Millis(u16),
+    /// So many nanoseconds after the deadline that a timer was last set for, or one before.
+    Deadline(u8),
+}
+
+/// The clock: tokio's, and what passes within turns.
+struct Busy {
+    start: Instant,
+    within: Cell<Duration>,
+    deadline: Cell<Timestamp>,
+    leaps: RefCell<Vec<Leap>>,
+}
+
+impl Busy {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_secs(1000) + self.start.elapsed() + self.within.get()
+    }
+
+    fn leap(&self) {
+        let deadline = self.deadline.get();
+        let leap = match self.leaps.borrow_mut().pop() {
+            None | Some(Leap::Not) => Duration::ZERO,
+            Some(Leap::Micros(micros)) => Duration::from_micros(micros.into()),
+            Some(Leap::Millis(millis)) => Duration::from_millis(millis.into()),
+            // The far end of time never comes.
+            Some(Leap::Deadline(_)) if deadline == Timestamp::MAX => Duration::ZERO,
+            Some(Leap::Deadline(nanos)) => {
+                let wait = deadline.saturating_duration_since(self.now());
+                (wait + Duration::from_nanos(nanos.into())).saturating_sub(Duration::from_nanos(1))
+            }
+        };
+        self.within.set(self.within.get() + leap);
+    }
+}
+
+struct Ticker {
+    busy: Rc<Busy>,
+    sleep: Pin<Box<Sleep>>,
+}
+
+impl Timer for Ticker {
+    fn now(&self) -> Timestamp {
+        let read = self.busy.now();
+        self.busy.leap();
+        read
+    }
+
+    fn poll_until(&mut self, at: Timestamp, cx: &mut Context<'_>) -> Poll<()> {
+        self.busy.deadline.set(at);
+        self.busy.leap();
+        let wait = at.saturating_duration_since(self.busy.now());
+        self.sleep.as_mut().reset(Instant::now() + wait);
+        self.sleep.as_mut().poll(cx)
+    }
+}
+
 #[derive(Arbitrary, Debug)]
 struct Life {
     server: bool,
@@ -98,6 +162,7 @@ struct Life {
     pieces: Vec<Piece>,
     writes: Vec<Taking>,
     calls: Vec<Call>,
+    leaps: Vec<Leap>,
 }
 
 struct Script {
@@ -108,6 +173,7 @@ struct Script {
     ping: Option<(u8, Vec<u8>)>,
     gone: Arc<AtomicBool>,
     touched: Arc<AtomicUsize>,
+    busy: Rc<Busy>,
 }
 
 impl Drop for Script {
@@ -120,6 +186,7 @@ impl Script {
     fn touch(&self) {
         let times = self.touched.fetch_add(1, Ordering::Relaxed);
         assert!(times < 100_000, "it spins");
+        self.busy.leap();
     }
 }
 
@@ -188,7 +255,7 @@ impl AsyncWrite for Script {
     }
 }
 
-type Live = LiveStream<WebSocketStream<Counted<Script>>>;
+type Live = LiveStream<WebSocketStream<Counted<Script>>, Tungstenite, Ticker>;
 
 /// Calls a future once, and drops it.
 macro_rules! once {
@@ -226,6 +293,12 @@ async fn make(live: &mut Live, call: Call) {
 
 async fn live(life: Life) {
     let (gone, touched) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
+    let busy = Rc::new(Busy {
+        start: Instant::now(),
+        within: Cell::default(),
+        deadline: Cell::new(Timestamp::ZERO),
+        leaps: RefCell::new(life.leaps.into_iter().take(500).collect()),
+    });
     let script = Counted::new(Script {
         pieces: life.pieces.into_iter().take(200).collect(),
         writes: life.writes,
@@ -233,6 +306,7 @@ async fn live(life: Life) {
         ping: None,
         gone: Arc::clone(&gone),
         touched: Arc::clone(&touched),
+        busy: Rc::clone(&busy),
     });
     let role = if life.server { Role::Server } else { Role::Client };
     let settings =
@@ -249,7 +323,8 @@ async fn live(life: Life) {
     let tell = Arc::clone(&told);
     let counters = script.counters().clone();
     let socket = WebSocketStream::from_raw_socket(script, role, settings).await;
-    let mut live = LiveStream::new(socket, config)
+    let timer = Ticker { busy, sleep: Box::pin(sleep(Duration::ZERO)) };
+    let mut live = LiveStream::<_, Tungstenite, _>::with_timer(timer, socket, config)
         .on_action(move |action, _| tell.lock().expect("one thread").push(action));
     live = match life.speech {
         Speech::Frames => live,

@@ -23,15 +23,16 @@ use libfuzzer_sys::fuzz_target;
 use world::{Kind, World, ends, in_order, noticed, spared};
 
 fuzz_target!(|bytes: &[u8]| {
-    let Some((kind, bytes)) = bytes.split_first() else { return };
+    let Some((first, bytes)) = bytes.split_first() else { return };
     // As long as a world of the tests. What happens in a life counts more than its length.
     let mut choices = Choices::new(&bytes[..bytes.len().min(1_500)]);
-    let (kind, law): (_, fn(&_) -> bool) = match kind % 4 {
+    let (kind, law): (_, fn(&_) -> bool) = match first % 4 {
         0 => (Kind::Any, ends),
         1 => (Kind::Live, spared),
         2 => (Kind::Dies, noticed),
         _ => return drop(calls::live(&mut choices)),
     };
-    let life = World::live(&mut choices, kind);
+    // In every other life time passes within turns.
+    let life = if first % 8 < 4 { World::live(&mut choices, kind) } else { World::live_busily(&mut choices, kind) };
     assert!(law(&life) && in_order(&life), "{life:?}");
 });

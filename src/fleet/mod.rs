@@ -266,7 +266,8 @@ impl Fleet {
     ///
     /// After [`Action::Disconnect`] the connection is gone and its key is stale. While you carry out an action, report no
     /// event with a later time. Otherwise the fleet's clock would advance without a read of the sockets, and a verdict could
-    /// be confirmed too early.
+    /// be confirmed too early. With a `write_timeout`, report [`Event::PingSent`] after the last poll, with a clock that is
+    /// read after the write.
     ///
     /// A poll is short, whatever has fallen due. After 64 connections without an action it returns `None`, so that the
     /// caller reads its sockets first. `poll_timeout` then returns the latest moment seen: do not wait, and poll again.

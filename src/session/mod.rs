@@ -22,6 +22,11 @@
 //!            or the earlier of the machine's and the session's `poll_timeout`
 //! ```
 //!
+//! The thread may lose its processor between any two of these steps. So date what was read or written by a clock that is read
+//! *after* the library's call, and poll the machine with a moment from *before* the last read: what is dated too early costs
+//! the peer as much of its time for an answer, and what arrived before the moment of a poll must have been read. If the
+//! deadline of step 4 has passed, do not wait, and take the next turn.
+//!
 //! ```
 //! use liveness::session::{Inbound, Outbound, Role, Session};
 //! use liveness::{Config, Liveness, Timestamp};

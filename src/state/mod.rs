@@ -14,6 +14,8 @@ mod inputs;
 #[cfg(feature = "transcript")]
 mod next_deadline;
 mod outputs;
+#[cfg(all(test, feature = "tokio", feature = "tungstenite"))]
+mod short_ways;
 
 use self::flags::Flags;
 pub(crate) use self::flags::Heard;

@@ -7,5 +7,6 @@ mod connecting;
 mod connection;
 mod connection_dialects;
 mod live_stream;
+mod preempted;
 mod public;
 mod sockets;

@@ -5,7 +5,7 @@ import test from "node:test";
 
 import { World } from "./world.js";
 
-const SEEDS = process.env.LIVENESS_SEED ? [Number(process.env.LIVENESS_SEED)] : Array.from({ length: 300 }, (_, seed) => seed);
+const SEEDS = process.env.LIVENESS_SEED ? [Number(process.env.LIVENESS_SEED)] : Array.from({ length: Number(process.env.N ?? 300) }, (_, seed) => seed);
 const PAGE = ["online", "offline", "visibilitychange", "resume", "pageshow"];
 
 /** Mulberry32: the same seed, the same life. */
@@ -153,4 +153,69 @@ test("whoever answers is never given up, whatever befalls the page", async () =>
     pings += world.story.filter(({ what }) => what.startsWith("> ping")).length;
   }
   assert.ok(pings > SEEDS.length * 20, `${pings}`);
+});
+
+/**
+ * A thread that loses its processor at one reading of the clock in so many: for next to nothing, for about a last look, for
+ * seconds, about a timeout, a minute, or until a timer has just rung or just not.
+ */
+function preempting(roll) {
+  const seldom = 2 << roll(7);
+  return (wait) => {
+    if (roll(seldom) > 0) return 0;
+    const lengths = [roll(3), 10, roll(3000), 1500 + roll(2500), roll(60_000)];
+    const length = lengths[roll(8)] ?? Math.min(wait, 60_000) + roll(3) - 1;
+    return Math.max(0, length);
+  };
+}
+
+/** A page with a server that answers within 1.9 s, on a busy machine: time passes within the turns of its script. */
+async function preempted(seed) {
+  const roll = dice(seed);
+  const world = new World();
+  world.server = (socket, data) => {
+    const [, digits] = /^ping ([0-9a-f]{16})$/.exec(data) ?? [];
+    if (digits) world.later(roll(1900), () => socket.receive(`pong ${digits}`));
+  };
+  const live = await world.socket({ interval: 4000, timeout: 2000, suspectAfter: 1000 }, BigInt(seed));
+  world.latest.open();
+  world.busy = preempting(roll);
+  for (let step = 0; step < 30; step += 1) {
+    if (roll(4) === 0) live.send("words");
+    else if (roll(4) === 0) live.probe();
+    else if (roll(4) === 0) world.latest.receive("news");
+    world.live(200 + roll(9000));
+  }
+  return world;
+}
+
+test("whoever answers is never given up, wherever the page's thread loses its processor", async () => {
+  let [leaps, missed] = [0, 0];
+  for (const seed of SEEDS) {
+    const world = await preempted(seed);
+    const offline = world.story.find(({ what }) => what === "offline");
+    assert.equal(offline, undefined, `LIVENESS_SEED=${seed}: ${JSON.stringify(offline)}`);
+    leaps += world.preempted.length;
+    missed += world.missed;
+  }
+  if (SEEDS.length > 1) assert.ok(leaps > 10_000 && missed > 1_000, `${leaps} ${missed}`);
+});
+
+test("whoever answers no more is given up, later by no more than the page's thread was away", async () => {
+  let [leaps, missed] = [0, 0];
+  for (const seed of SEEDS) {
+    const world = await preempted(seed);
+    world.server = null;
+    // What is under way may still come.
+    const since = world.now + 1900;
+    const offline = () => world.story.find(({ what }) => what === "offline");
+    for (let turn = 0; turn < 200 && !offline(); turn += 1) world.live(1000);
+    assert.ok(offline(), `LIVENESS_SEED=${seed}: it is never given up`);
+    const late = offline().at + 1000 - since - world.away(since);
+    // An interval and a timeout, and rule 6 asks once more.
+    assert.ok(late <= 4000 + 2 * 2000 + 200, `LIVENESS_SEED=${seed}: ${late} ms late`);
+    leaps += world.preempted.length;
+    missed += world.missed;
+  }
+  if (SEEDS.length > 1) assert.ok(leaps > 10_000 && missed > 1_000, `${leaps} ${missed}`);
 });

@@ -75,6 +75,8 @@ export class World {
   /** Each timer: when, its number, what. */
   #timers = new Map();
   #number = 0;
+  /** What the page's clock last said. */
+  #read = 0;
   /** What arrives from the network: when, its number, what. */
   #arrivals = [];
   window = new EventTarget();
@@ -85,17 +87,28 @@ export class World {
   /** A timer rings only at a multiple of this. */
   throttle = 1;
   timersSet = 0;
+  /** For how long the page's thread loses its processor where it reads the clock: `(wait)`, until the next timer. */
+  busy = null;
+  /** When it did, and for how long. */
+  preempted = [];
+  /** How many timers were set for a moment that had passed when they were set. */
+  missed = 0;
   /** `(socket, data)`: what the server does with what it is sent. */
   server = null;
 
   host(seed = 7n) {
     const world = this;
     return {
-      now: () => this.now,
+      now: () => {
+        const read = this.now;
+        this.#preempt();
+        return (this.#read = read);
+      },
       wall: () => this.now + this.ahead,
       setTimeout: (then, wait) => {
         if (!(wait >= 0 && wait < 2 ** 31)) throw new Error(`a timer of ${wait} ms`);
         this.timersSet += 1;
+        if (this.#read + wait < this.now) this.missed += 1;
         this.#timers.set((this.#number += 1), { when: this.now + wait, then });
         return this.#number;
       },
@@ -110,6 +123,19 @@ export class World {
       document: this.document,
       navigator: this.navigator,
     };
+  }
+
+  /** What was read of the clock is the past by now. */
+  #preempt() {
+    const next = Math.min(...[...this.#timers.values()].map(({ when }) => when));
+    const length = this.busy?.(next - this.now) ?? 0;
+    if (length > 0) this.preempted.push({ at: this.now, length });
+    this.now += length;
+  }
+
+  /** How long the thread has had no processor since then. */
+  away(since) {
+    return this.preempted.reduce((sum, { at, length }) => sum + Math.max(0, at + length - Math.max(since, at)), 0);
   }
 
   /** A live socket in this world, whose events are written down. */
@@ -153,12 +179,12 @@ export class World {
   live(time) {
     const end = this.now + time;
     for (;;) {
-      const next = this.#next(end);
+      const next = this.#next(Math.max(end, this.now));
       if (!next) break;
       this.now = Math.max(this.now, next.when);
       next.take();
     }
-    this.now = end;
+    this.now = Math.max(end, this.now);
   }
 
   #next(end) {

@@ -227,7 +227,10 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
     fn sort(&mut self, polled: Poll<Option<Polled<S, A>>>) -> Read<A::Message> {
         self.streak = false;
         match polled {
-            Poll::Ready(Some(Ok(message))) => self.received(message),
+            Poll::Ready(Some(Ok(message))) => {
+                self.date_unseen_bytes();
+                self.received(message)
+            }
             Poll::Ready(Some(Err(error))) => {
                 self.recheck = true;
                 let (kind, error) = (A::error_kind(&error), Arc::new(error));

@@ -49,7 +49,8 @@ pub trait Timer {
     /// The present moment.
     fn now(&self) -> Timestamp;
 
-    /// Ready if this moment has come. Otherwise it wakes the task when the moment comes, and forgets any earlier request.
+    /// Ready if this moment has come, even if that was after the last call of [`now`](Self::now): the thread may have been
+    /// without a processor meanwhile. Otherwise it wakes the task when the moment comes, and forgets any earlier request.
     fn poll_until(&mut self, at: Timestamp, cx: &mut Context<'_>) -> Poll<()>;
 
     /// False while the runtime makes sockets return "pending" although there is data, because the task has used its budget.

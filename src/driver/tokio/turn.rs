@@ -31,7 +31,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
     #[inline]
     pub(super) fn begin_turn(&mut self) {
         self.streak = false;
-        if self.wakers.is_woken() || self.counts.is_none() {
+        if self.wakers.is_woken() {
             self.wakers.clear();
             self.clock_stale = true;
         }
@@ -138,6 +138,16 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
         self.calling = false;
         self.report_bytes();
         Some(result)
+    }
+
+    /// Without counts: the library moved bytes in the call that has just returned, nobody knows when. The thread may have
+    /// lost its processor since the clock was read. So it is read again: what happened is dated too late rather than too
+    /// early, because the peer's time runs from there.
+    #[inline]
+    pub(super) fn date_unseen_bytes(&mut self) {
+        if self.counts.is_none() {
+            self.read_the_clock();
+        }
     }
 
     #[inline]

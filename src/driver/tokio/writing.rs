@@ -206,6 +206,7 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
     fn flushed(&mut self) {
         self.fed = false;
         self.recheck = true;
+        self.date_unseen_bytes();
         let was_read = self.session.wants_read(self.now);
         self.session.flushed(&mut self.machine, self.now);
         if !was_read && self.session.wants_read(self.now) {

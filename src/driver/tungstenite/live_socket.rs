@@ -26,7 +26,8 @@ const READS_BEFORE_CLOSE: usize = 4;
 /// A blocking WebSocket and the machine that judges its peer.
 ///
 /// It reads the bytes that have arrived before it judges a deadline, and it reads the clock before those bytes. So a process
-/// that was stopped in between never judges a peer by data that it had not read.
+/// that was stopped in between never judges a peer by data that it had not read. What came or left is dated by the clock after
+/// it, so that the peer loses no time by our delay.
 pub struct LiveSocket<S: Transport> {
     transport: S,
     pub(super) connection: Connection,
@@ -235,6 +236,7 @@ impl<S: Transport> LiveSocket<S> {
 
     /// Writes, reads what has arrived, and polls the machine.
     fn turn(&mut self, now: Timestamp) {
+        self.look_for_room();
         self.write();
         let due = self.connection.poll_timeout(now).is_some_and(|due| due <= now);
         let reads = if due { READS_BEFORE_VERDICT } else { 1 };
@@ -270,23 +272,39 @@ impl<S: Transport> LiveSocket<S> {
 
     fn read_once(&mut self, now: Timestamp) -> io::Result<usize> {
         let before = self.transport.counting_socket().received();
-        let read = self.connection.read_from(&mut self.transport, now);
+        let clock = self.clock;
+        let read = self.connection.read_dated(&mut self.transport, now, || clock.now());
         let below = self.transport.counting_socket().received().saturating_sub(before);
         if read.is_err() && below > 0 {
             // A part of a TLS record.
+            let now = clock.now();
             self.connection.note_received(usize::try_from(below).unwrap_or(usize::MAX), now);
             self.connection.nothing_to_read(now);
         }
         read
     }
 
+    /// Asks whether a socket that was full has room again. A caller that always has a message to take never waits for it, and
+    /// a ping would be stuck although the peer takes all.
+    fn look_for_room(&mut self) {
+        if !self.writable && self.has_output() {
+            // An error comes back from the write.
+            let socket = self.transport.counting_socket().get_ref();
+            self.writable = socket.wait(false, true, Some(Duration::ZERO)).unwrap_or(true);
+        }
+    }
+
+    fn has_output(&self) -> bool {
+        self.connection.wants_write() || self.transport.wants_write()
+    }
+
     fn write(&mut self) {
-        while self.writable && (self.connection.wants_write() || self.transport.wants_write()) {
-            let now = self.clock.now();
+        while self.writable && self.has_output() {
+            let clock = self.clock;
             let before = self.transport.counting_socket().sent();
-            let written = self.connection.write_to(&mut self.transport, now);
+            let written = self.connection.write_dated(&mut self.transport, clock.now(), || clock.now());
             if written.is_err() && self.transport.counting_socket().sent() > before {
-                self.connection.note_sent(now);
+                self.connection.note_sent(clock.now());
             }
             self.writable = written.is_ok();
             if matches!(written, Ok(0)) {
@@ -301,7 +319,7 @@ impl<S: Transport> LiveSocket<S> {
         let due = self.connection.poll_timeout(now).map(|due| due.saturating_duration_since(now));
         let timeout = [due, patience].into_iter().flatten().min();
         let read = self.connection.wants_read(now);
-        let write = self.connection.wants_write() || self.transport.wants_write();
+        let write = self.has_output();
         if !read && !write {
             // A failed socket would be ready all the time, even without interest in reads or writes.
             return sleep(timeout.unwrap_or(Duration::from_millis(1)));

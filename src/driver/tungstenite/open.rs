@@ -32,7 +32,13 @@ impl<S: Transport> Ready<S> {
     /// download would count as written long before it leaves.
     #[must_use]
     pub fn watch(self, config: Config) -> LiveSocket<S> {
-        let clock = Clock::new();
+        self.watch_with_clock(config, Clock::new())
+    }
+
+    /// Starts the heartbeat, and reads this clock: for one that
+    /// [counts the sleep](Clock#while-the-machine-sleeps) of the machine.
+    #[must_use]
+    pub fn watch_with_clock(self, config: Config, clock: Clock) -> LiveSocket<S> {
         let connection = self.opened.watch(config, random_seed(), clock.now());
         LiveSocket::new(self.transport, connection, clock)
     }

@@ -1,5 +1,6 @@
 //! Many connections in a fleet behave like as many machines alone.
 
+mod busy;
 mod named;
 pub(crate) mod world;
 

@@ -19,6 +19,10 @@ fn live(bytes: &[u8], kind: Kind) -> Life {
     World::live(&mut Choices::new(bytes), kind)
 }
 
+fn live_busily(bytes: &[u8], kind: Kind) -> Life {
+    World::live_busily(&mut Choices::new(bytes), kind)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -52,9 +56,29 @@ proptest! {
         prop_assert!(noticed(&life), "{life:?}");
         prop_assert!(in_order(&life), "{life:?}");
     }
+
+    #[test]
+    fn on_a_busy_machine_every_life_ends_and_every_message_reaches_the_caller(bytes in bytes()) {
+        let life = live_busily(&bytes, Kind::Any);
+        prop_assert!(ends(&life) && in_order(&life), "{life:?}");
+    }
+
+    #[test]
+    fn on_a_busy_machine_a_live_peer_that_answers_is_never_given_up(bytes in bytes()) {
+        let life = live_busily(&bytes, Kind::Live);
+        prop_assert!(spared(&life), "{life:?}");
+        prop_assert!(in_order(&life), "{life:?}");
+    }
+
+    #[test]
+    fn on_a_busy_machine_a_dead_peer_is_found_later_by_no_more_than_the_thread_was_away(bytes in bytes()) {
+        let life = live_busily(&bytes, Kind::Dies);
+        prop_assert!(noticed(&life), "{life:?}");
+        prop_assert!(in_order(&life), "{life:?}");
+    }
 }
 
-fn sum(kind: Kind) -> (Seen, [usize; 6]) {
+fn sum(kind: Kind, live: fn(&[u8], Kind) -> Life) -> (Seen, [usize; 6]) {
     let (mut all, mut ends) = (Seen::default(), [0; 6]);
     for bytes in samples(bytes(), 200) {
         let life = live(&bytes, kind);
@@ -92,7 +116,7 @@ fn calls_of_every_kind_are_made() {
 /// A law proves nothing of what its lives never reach.
 #[test]
 fn lives_of_every_kind_are_lived() {
-    let (seen, [given, taken, timeouts, stalls, peer_closed, local_closed]) = sum(Kind::Any);
+    let (seen, [given, taken, timeouts, stalls, peer_closed, local_closed]) = sum(Kind::Any, live);
     assert!(given > taken && taken > 3_000 && seen.lost > 500, "{given} {taken} {seen:?}");
     assert!(timeouts > 15 && stalls > 10 && peer_closed > 20 && local_closed > 10, "{seen:?}");
     assert!(
@@ -102,11 +126,19 @@ fn lives_of_every_kind_are_lived() {
     assert!(seen.full_shares > 900 && seen.blocked_writes > 2_000 && seen.unread > 1_000, "{seen:?}");
     assert!(seen.closes > 40 && seen.causes > 10 && seen.answers > 90, "{seen:?}");
 
-    let (seen, [given, taken, ..]) = sum(Kind::Live);
+    let (seen, [given, taken, ..]) = sum(Kind::Live, live);
     assert!(given == taken && given > 20_000 && seen.pings_sent > 3_000, "{given} {taken} {seen:?}");
     assert!(seen.pauses > 300 && seen.full_shares > 4_000 && seen.answers > 1_000, "{seen:?}");
     assert!(seen.blocked_writes > 3_000 && seen.unread > 7_000 && seen.read_ahead > 0, "{seen:?}");
 
-    let (seen, [.., timeouts, stalls, _, _]) = sum(Kind::Dies);
+    let (seen, [.., timeouts, stalls, _, _]) = sum(Kind::Dies, live);
     assert!(timeouts > 50 && stalls > 40 && seen.pauses > 150, "{timeouts} {stalls} {seen:?}");
+}
+
+#[test]
+fn on_a_busy_machine_deadlines_pass_within_turns() {
+    for kind in [Kind::Any, Kind::Live, Kind::Dies] {
+        let (seen, _) = sum(kind, live_busily);
+        assert!(seen.passed > 4 && seen.late > 100, "{kind:?}: {seen:?}");
+    }
 }

@@ -101,6 +101,8 @@ pub(crate) struct Life {
     pub(crate) taken: Vec<u32>,
     pub(crate) offline: Option<(Timestamp, Reason)>,
     pub(crate) disconnected: Option<Timestamp>,
+    /// When the driver's thread lost its processor within a turn, and for how long.
+    pub(crate) preempted: Vec<(Timestamp, Duration)>,
     /// The last time that nobody drove, or that the steps were over.
     pub(crate) away_until: Timestamp,
     /// When the peer fell silent, and when it must be known.
@@ -127,12 +129,17 @@ pub(crate) struct Seen {
     pub(crate) unread: usize,
     pub(crate) lost: usize,
     pub(crate) read_ahead: usize,
+    /// A deadline passed between the end of a turn and the wait.
+    pub(crate) passed: usize,
+    /// A turn's clock was read so long before something left or came that a whole timeout fits in between.
+    pub(crate) late: usize,
 }
 
 impl Seen {
     pub(crate) fn add(&mut self, other: &Self) {
         let Self { pings_sent, pauses, rests, discarded, failed_writes, full_shares, .. } = *other;
-        let Self { blocked_writes, closes, causes, answers, unread, lost, read_ahead, .. } = *other;
+        let Self { blocked_writes, closes, causes, answers, unread, lost, read_ahead, passed, late, .. } =
+            *other;
         self.pings_sent += pings_sent;
         self.pauses += pauses;
         self.rests += rests;
@@ -146,10 +153,50 @@ impl Seen {
         self.unread += unread;
         self.lost += lost;
         self.read_ahead += read_ahead;
+        self.passed += passed;
+        self.late += late;
+    }
+}
+
+/// A busy machine: the driver's thread may lose its processor between any two calls of a turn.
+#[derive(Clone, Copy, Debug)]
+struct Busy {
+    /// SplitMix64.
+    choices: u64,
+    /// So often in 256.
+    share: u64,
+}
+
+impl Busy {
+    fn below(&mut self, end: u64) -> u64 {
+        self.choices = self.choices.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.choices ^ (self.choices >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        (mixed ^ (mixed >> 29)) % end
+    }
+
+    /// How long the thread waits for a processor: not at all, for next to nothing, for about a last look, for seconds, for
+    /// about a timeout, and until a deadline has just passed or just not.
+    fn leap(&mut self, now: Timestamp, deadline: Option<Timestamp>) -> Duration {
+        if self.below(256) >= self.share {
+            return Duration::ZERO;
+        }
+        let just = Duration::from_nanos(self.below(3));
+        let wait = deadline.map_or(Duration::ZERO, |deadline| deadline.saturating_duration_since(now));
+        match self.below(6) {
+            0 => Duration::from_nanos(self.below(2_000)),
+            1 => (Duration::from_millis(10) + just).saturating_sub(Duration::from_nanos(1)),
+            2 => Duration::from_micros(self.below(3_000_000)),
+            3 => Duration::from_millis(6_000 + self.below(8_000)),
+            4 => Duration::from_secs(self.below(60)),
+            _ => (wait + just).saturating_sub(Duration::from_nanos(1)),
+        }
     }
 }
 
 pub(crate) struct World {
+    /// The moment. The driver's is `both.now`: when it last read its clock.
+    clock: Timestamp,
+    busy: Option<Busy>,
     both: Both,
     speech: Speech,
     library: Library,
@@ -174,32 +221,55 @@ const PASSES: usize = 5_000;
 
 impl World {
     pub(crate) fn live(choices: &mut Choices<'_>, kind: Kind) -> Life {
-        let mut world = Self::new(choices, kind);
-        world.turn();
-        while !choices.is_over() && world.life.disconnected.is_none() {
-            let step = choices.weighted(&STEPS);
-            world.step(step, choices);
-        }
-        world.end();
-        world.life
+        Self::new(choices, kind, None).live_on(choices)
     }
 
-    fn new(choices: &mut Choices<'_>, kind: Kind) -> Self {
+    /// The same on a busy machine, where time passes within turns.
+    pub(crate) fn live_busily(choices: &mut Choices<'_>, kind: Kind) -> Life {
+        let (seed, share) = (choices.below(1 << 16), 1 << choices.below(5));
+        Self::new(choices, kind, Some(Busy { choices: seed, share })).live_on(choices)
+    }
+
+    fn live_on(mut self, choices: &mut Choices<'_>) -> Life {
+        self.turn();
+        while !choices.is_over() && self.life.disconnected.is_none() {
+            let step = choices.weighted(&STEPS);
+            self.step(step, choices);
+        }
+        self.end();
+        self.life
+    }
+
+    fn new(choices: &mut Choices<'_>, kind: Kind, busy: Option<Busy>) -> Self {
         let (role, limits, library_answers) = (choices.role(), choices.limits(), choices.yes());
         let mut config = choices.config();
         if kind != Kind::Any && config.last_look().is_zero() {
             // Without a last look the first sight of what is unread is too late.
             config = config.to_builder().last_look(Duration::from_millis(10)).build().unwrap();
         }
+        if busy.is_some() {
+            // As drivers do. A ping that counts as written when it is handed out loses what the thread loses before its write.
+            config = config.for_drivers();
+        }
+        if busy.is_some() && kind == Kind::Live {
+            // Where only answers count, one that lies behind more than is read in time is not spared for ever.
+            config = config.to_builder().evidence(Evidence::AnyTraffic).build().unwrap();
+        }
         let sight = choices.weighted(&[(85, Sight::Frames), (85, Sight::Bytes), (86, Sight::Offsets)]);
         let mut library =
             Library::new(role == Role::Server, library_answers, 1 + choices.below(500) as usize);
         library.wire.room = 1 + choices.below(600) as usize;
+        if busy.is_some() && sight == Sight::Frames {
+            // Who sees no bytes sees no progress before all has left: at one flush, because the next may be seconds later.
+            library.wire.room += 10_000;
+        }
         library.wire.takes = kind == Kind::Live || choices.yes();
         library.wire.answers = kind == Kind::Live || choices.yes();
         let start = Timestamp::from_secs(100);
         let speech = if choices.yes() { Speech::Texts } else { Speech::Frames };
         Self {
+            clock: start,
+            busy,
             both: Both::new(role, limits, library_answers, speech, config, start),
             speech,
             library,
@@ -218,9 +288,42 @@ impl World {
         }
     }
 
+    // -- The clock.
+
+    /// The thread may lose its processor here.
+    fn preempt(&mut self) {
+        let Some(busy) = &mut self.busy else { return };
+        let leap = busy.leap(self.clock, self.both.poll_timeout());
+        if !leap.is_zero() {
+            self.life.preempted.push((self.clock, leap));
+            self.clock += leap;
+            self.library.wire.arrive();
+        }
+    }
+
+    fn read_the_clock(&mut self) {
+        self.both.now = self.clock;
+        self.preempt();
+    }
+
+    /// Something left or came: it is dated by a clock that is read after it. Dated by an earlier reading, the peer would lose
+    /// the time in between.
+    fn date(&mut self) {
+        let late = self.clock.saturating_duration_since(self.both.now) >= self.config.timeout();
+        self.life.seen.late += usize::from(late);
+        self.read_the_clock();
+    }
+
+    /// Everybody waits until then.
+    fn pass_time(&mut self, until: Timestamp) {
+        self.clock = self.clock.max(until);
+        self.read_the_clock();
+    }
+
     // -- What happens.
 
     fn step(&mut self, step: Step, choices: &mut Choices<'_>) {
+        self.read_the_clock();
         if !matches!(step, Step::PeerSends | Step::PeerFloods) {
             self.library.wire.arrive();
         }
@@ -270,7 +373,7 @@ impl World {
                 self.both.probe();
                 self.turn();
             }
-            Step::Wait => self.wait(self.both.now + choices.span()),
+            Step::Wait => self.wait(self.clock + choices.span()),
             Step::Away => self.is_away(choices),
             Step::ComesBack => {
                 self.is_away(choices);
@@ -280,8 +383,8 @@ impl World {
     }
 
     fn is_away(&mut self, choices: &mut Choices<'_>) {
-        self.both.now += choices.span();
-        self.life.away_until = self.both.now;
+        self.pass_time(self.clock + choices.span());
+        self.life.away_until = self.clock;
     }
 
     /// Where only answers count, a caller that leaves them lying behind its messages is spared no longer than `Unread` spares.
@@ -313,12 +416,12 @@ impl World {
 
     /// What is left of a life when its steps are over.
     fn end(&mut self) {
-        self.life.away_until = self.both.now;
+        self.life.away_until = self.clock;
         self.turn();
         match self.kind {
             Kind::Live => {
                 self.receive(usize::MAX);
-                self.wait(self.both.now + Duration::from_secs(60));
+                self.wait(self.clock + Duration::from_secs(60));
                 self.receive(usize::MAX);
             }
             Kind::Dies => self.peer_dies(),
@@ -329,7 +432,7 @@ impl World {
                 self.library.wire.send(Frame::End);
                 for _ in 0..70 {
                     self.receive(usize::MAX);
-                    self.wait(self.both.now + Duration::from_millis(100));
+                    self.wait(self.clock + Duration::from_millis(100));
                 }
             }
         }
@@ -343,11 +446,13 @@ impl World {
         self.library.wire.answers = false;
         self.library.wire.ended = true;
         self.receive(usize::MAX);
-        let died = self.both.now;
+        let died = self.clock;
         let known = died + self.config.detection_bound(Duration::ZERO);
         self.life.died = Some((died, known));
-        while self.both.now < known + Duration::from_secs(10) && self.life.disconnected.is_none() {
-            self.wait(self.both.now + Duration::from_secs(1));
+        while self.clock < late(&self.life, died, known) + Duration::from_secs(10)
+            && self.life.disconnected.is_none()
+        {
+            self.wait(self.clock + Duration::from_secs(1));
             self.receive(usize::MAX);
         }
         self.life.paused_at_the_end = self.both.session.is_paused();
@@ -386,19 +491,24 @@ impl World {
 
     /// Passes until nothing changes; then it must be time to wait.
     fn turn(&mut self) {
-        for _ in 0..PASSES {
+        let (mut passes, mut since) = (0, self.clock);
+        while passes < PASSES {
             if self.life.disconnected.is_some() {
                 return;
             }
             if !self.pass() {
                 return self.must_wait();
             }
+            // Where the thread loses its processor, no two passes are at one moment.
+            passes = if self.clock > since { 0 } else { passes + 1 };
+            since = self.clock;
         }
         panic!("the driver spins: {:?} {:?}", self.both.session, self.library);
     }
 
     /// The turn of the module's page. Whether anything changed.
     fn pass(&mut self) -> bool {
+        self.read_the_clock();
         let wrote = self.write();
         let read = self.read();
         let acted = self.judge();
@@ -411,11 +521,14 @@ impl World {
         for _ in 0..100_000 {
             self.turn();
             let next = self.both.poll_timeout().filter(|next| *next <= until);
+            self.preempt();
             let Some(next) = next.filter(|_| self.life.disconnected.is_none()) else {
-                self.both.now = until;
+                self.pass_time(until);
                 return self.turn();
             };
-            self.both.now = next;
+            // If it has passed meanwhile, there is no wait, and the next turn is taken at once.
+            self.life.seen.passed += usize::from(next < self.clock);
+            self.pass_time(next);
             self.library.wire.arrive();
         }
         panic!("time stands still: {:?}", self.both.session);
@@ -488,7 +601,11 @@ impl World {
     /// Flushes the library, and says how that went. False: it takes nothing now.
     fn flush(&mut self, changed: &mut bool) -> bool {
         let before = self.library.left.len();
-        let Some((bytes, empty)) = self.library.flush() else {
+        self.preempt();
+        let flushed = self.library.flush();
+        self.preempt();
+        self.date();
+        let Some((bytes, empty)) = flushed else {
             self.both.write_failed();
             self.life.seen.failed_writes += 1;
             *changed = true;
@@ -533,8 +650,13 @@ impl World {
             }
             let discarding = self.both.session.is_discarding();
             self.life.seen.discarded += usize::from(discarding);
+            self.preempt();
             let read = if discarding { self.library.discard() } else { self.library.read() };
             all = matches!(read, Read::Nothing);
+            if !all {
+                self.preempt();
+                self.date();
+            }
             frames += 1;
             if !self.take_in(read) {
                 // An error: whatever it changes is done in another pass.
@@ -639,10 +761,10 @@ impl World {
             match action {
                 Action::SendPing(payload) => self.pings.push(Ping { payload, left: false, told: false }),
                 Action::MarkOffline(reason) => {
-                    self.life.offline = Some((self.both.now, reason));
+                    self.life.offline = Some((self.clock, reason));
                     self.life.before_the_verdict = self.life.given.len();
                 }
-                Action::Disconnect => self.life.disconnected = Some(self.both.now),
+                Action::Disconnect => self.life.disconnected = Some(self.clock),
                 Action::MarkOnline | Action::MarkSuspect | Action::Close(_) => {}
             }
         }
@@ -685,6 +807,22 @@ impl World {
 
 // -- The laws.
 
+/// How long the thread was without a processor, each time since then.
+fn preempted(life: &Life, since: Timestamp) -> impl Iterator<Item = Duration> + '_ {
+    let left =
+        move |(at, leap): &(Timestamp, Duration)| (*at + *leap).saturating_duration_since(since.max(*at));
+    life.preempted.iter().map(left)
+}
+
+/// A verdict that was due by then comes this late: the thread's absences count, and after a long one rule 6 asks once more.
+fn late(life: &Life, since: Timestamp, known: Timestamp) -> Timestamp {
+    let Some(config) = life.config else { return known };
+    let away: Duration = preempted(life, since).sum();
+    let stalled = preempted(life, since).any(|leap| leap > config.stall_tolerance());
+    let write = Some(config.write_timeout()).filter(|timeout| *timeout != Duration::MAX).unwrap_or_default();
+    known + away + if stalled { config.timeout() + write } else { Duration::ZERO }
+}
+
 /// What the caller was handed is what the library gave, from the first on, once and in order: all that came before the verdict.
 pub(crate) fn in_order(life: &Life) -> bool {
     life.given.starts_with(&life.taken) && life.taken.len() >= life.before_the_verdict
@@ -695,7 +833,8 @@ pub(crate) fn ends(life: &Life) -> bool {
     let (Some((offline, _)), Some(config), Some(end)) = (life.offline, life.config, life.disconnected) else {
         return false;
     };
-    end <= (offline + config.close_timeout()).max(life.away_until)
+    let away: Duration = preempted(life, offline).sum();
+    end <= (offline + config.close_timeout()).max(life.away_until) + away
 }
 
 /// A peer that takes and answers is not given up.
@@ -706,7 +845,7 @@ pub(crate) fn spared(life: &Life) -> bool {
 /// A dead one is, within `detection_bound`, unless nobody reads.
 pub(crate) fn noticed(life: &Life) -> bool {
     match (life.died, life.offline) {
-        (Some((_, known)), Some((offline, _))) => offline <= known,
+        (Some((died, known)), Some((offline, _))) => offline <= late(life, died, known),
         (Some(_), None) => life.paused_at_the_end,
         (None, offline) => offline.is_some(),
     }

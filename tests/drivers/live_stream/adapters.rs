@@ -8,7 +8,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::{Sink, SinkExt, Stream, StreamExt, sink, stream};
-use liveness::driver::tokio::{Adapter, ByteCounters, Error, Joined, LiveStream, MessageKind, Timer};
+use liveness::driver::tokio::{
+    Adapter, ByteCounters, Counted, Error, Joined, LiveStream, MessageKind, Timer,
+};
 use liveness::session::{Limits, Role};
 use liveness::{Clock, CloseCode, Config, Reason, Timestamp};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -311,4 +313,61 @@ async fn all_clocks_of_a_process_share_the_lines_of_the_grid() {
         let apart = clock.instant(Timestamp::ZERO).duration_since(first);
         assert_eq!(apart.as_nanos() % MESH, 0, "{apart:?}");
     }
+}
+
+/// A caller that polls without room for a byte learns nothing of the transport.
+#[tokio::test]
+async fn a_read_without_room_is_no_end() {
+    let (ours, mut theirs) = tokio::io::duplex(64);
+    let mut transport = Counted::new(ours);
+    let counters = transport.counters().clone();
+    tokio::io::AsyncWriteExt::write_all(&mut theirs, b"hello").await.unwrap();
+    assert_eq!(tokio::io::AsyncReadExt::read(&mut transport, &mut []).await.unwrap(), 0);
+    assert!(!counters.has_ended());
+    assert_eq!(tokio::io::AsyncReadExt::read(&mut transport, &mut [0; 8]).await.unwrap(), 5);
+    assert!(!counters.has_ended());
+    drop(theirs);
+    assert_eq!(tokio::io::AsyncReadExt::read(&mut transport, &mut [0; 8]).await.unwrap(), 0);
+    assert!(counters.has_ended());
+}
+
+/// An error of another crate, such as axum's, that says what tungstenite's inside it says.
+#[derive(Debug)]
+struct Wrapped(String);
+
+impl std::fmt::Display for Wrapped {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Wrapped {}
+
+#[test]
+fn the_words_of_an_error_in_another_error_say_what_it_means() {
+    use liveness::driver::{ErrorKind, tokio::guess};
+    use tungstenite::error::{CapacityError, ProtocolError};
+    let errors = [
+        (tungstenite::Error::ConnectionClosed, ErrorKind::Closed),
+        (tungstenite::Error::AlreadyClosed, ErrorKind::Closed),
+        (ProtocolError::SendAfterClosing.into(), ErrorKind::Closed),
+        (ProtocolError::ResetWithoutClosingHandshake.into(), ErrorKind::Transport),
+        (ProtocolError::UnmaskedFrameFromClient.into(), ErrorKind::Protocol(CloseCode::PROTOCOL_ERROR)),
+        (
+            CapacityError::MessageTooLong { size: 2, max_size: 1 }.into(),
+            ErrorKind::Protocol(CloseCode::TOO_BIG),
+        ),
+        (tungstenite::Error::Utf8("here".into()), ErrorKind::Protocol(CloseCode::INVALID_PAYLOAD)),
+        (tungstenite::Error::WriteBufferFull(Box::new(tungstenite::Message::text("x"))), ErrorKind::Rejected),
+    ];
+    for (error, kind) in errors {
+        assert_eq!(guess(&Wrapped(error.to_string())), kind, "{error}");
+        assert_eq!(guess(&error), kind, "{error}");
+    }
+    for closed in ["already closed", "Connection closed", "the closed connection", "sent after closing"] {
+        assert_eq!(guess(&Wrapped(closed.to_owned())), ErrorKind::Closed, "{closed}");
+    }
+    let io = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+    assert_eq!(guess(&tungstenite::Error::Io(io)), ErrorKind::Transport);
+    assert_eq!(guess(&Wrapped("whatever".into())), ErrorKind::Protocol(CloseCode::PROTOCOL_ERROR));
 }

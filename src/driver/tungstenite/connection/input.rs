@@ -45,11 +45,22 @@ impl Connection {
     ///
     /// `WouldBlock`: everything that had arrived has been read.
     pub fn read_from(&mut self, transport: &mut impl Read, now: Timestamp) -> io::Result<usize> {
+        self.read_dated(transport, now, || now)
+    }
+
+    /// [`read_from`](Self::read_from), with a clock for the moment after the read. The thread may have lost its processor
+    /// since `now`, and what came meanwhile must not count as older than it is.
+    pub(in crate::driver::tungstenite) fn read_dated(
+        &mut self,
+        transport: &mut impl Read,
+        now: Timestamp,
+        clock: impl FnOnce() -> Timestamp,
+    ) -> io::Result<usize> {
         self.decode_rest(now);
         let mut buffer = [0; READ];
         match read_uninterrupted(transport, &mut buffer) {
             Ok(count @ 1..) => {
-                self.receive(buffer.get(..count).unwrap_or_default(), now);
+                self.receive(buffer.get(..count).unwrap_or_default(), clock());
                 Ok(count)
             }
             Ok(0) => {

@@ -71,6 +71,17 @@ impl Connection {
     ///
     /// `WouldBlock`: the transport takes nothing now.
     pub fn write_to(&mut self, transport: &mut impl Write, now: Timestamp) -> io::Result<usize> {
+        self.write_dated(transport, now, || now)
+    }
+
+    /// [`write_to`](Self::write_to), with a clock for the moment after the write. The thread may have lost its processor
+    /// since `now`, and the peer's time for an answer must not begin before the ping has left.
+    pub(in crate::driver::tungstenite) fn write_dated(
+        &mut self,
+        transport: &mut impl Write,
+        now: Timestamp,
+        clock: impl FnOnce() -> Timestamp,
+    ) -> io::Result<usize> {
         self.pump(now);
         let bytes = self.socket.get_ref().output.as_slice();
         let written = if bytes.is_empty() { Ok(0) } else { write_uninterrupted(transport, bytes) };
@@ -81,7 +92,7 @@ impl Connection {
         // A TLS layer has its own buffer. Bytes count as sent when they have left it.
         match written.and_then(|count| transport.flush().map(|()| count)) {
             Ok(count) => {
-                self.sent(0, now);
+                self.sent(0, clock());
                 Ok(count)
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(0),
