@@ -33,6 +33,7 @@ fuzz_target!(|bytes: &[u8]| {
         _ => return drop(calls::live(&mut choices)),
     };
     // In every other life time passes within turns.
-    let life = if first % 8 < 4 { World::live(&mut choices, kind) } else { World::live_busily(&mut choices, kind) };
+    let life =
+        if first % 8 < 4 { World::live(&mut choices, kind) } else { World::live_busily(&mut choices, kind) };
     assert!(law(&life) && in_order(&life), "{life:?}");
 });
