@@ -1,0 +1,128 @@
+//! The best of all rounds, and a table of it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+
+use super::{Calls, Child, Load, Stack, Talk, Way};
+use crate::host;
+use crate::table::{Table, number};
+
+pub(super) struct Report {
+    idle: Load,
+    talking: Load,
+    rounds: u32,
+    stacks: BTreeMap<usize, (Stack, [Row; 4])>,
+}
+
+/// The best figures of one way.
+#[derive(Clone, Copy, Default)]
+struct Row {
+    /// Microseconds of processor time.
+    heartbeat: Option<f64>,
+    message: Option<f64>,
+    pings_a_message: Option<f64>,
+    heap: Option<f64>,
+    calls: Option<Calls>,
+}
+
+impl Report {
+    pub(super) const WAYS: [Way; 4] = [Way::Nothing, Way::ByHand, Way::Driver, Way::Steady];
+
+    pub(super) const fn new(idle: Load, talking: Load, rounds: u32) -> Self {
+        Self { idle, talking, rounds, stacks: BTreeMap::new() }
+    }
+
+    /// One round of one stack.
+    pub(super) fn measure(&mut self, number: usize, stack: &Stack) -> io::Result<()> {
+        let (_, rows) = self.stacks.entry(number).or_insert_with(|| (*stack, <[Row; 4]>::default()));
+        for (index, (way, row)) in Self::WAYS.into_iter().zip(rows).enumerate() {
+            for load in [self.idle, self.talking] {
+                let idle = load.talk == Talk::Nothing;
+                // Without traffic the two schedules are one, and nothing does nothing.
+                if idle && !matches!(way, Way::ByHand | Way::Driver) {
+                    continue;
+                }
+                let words = words(number, index, load);
+                let failed =
+                    |error| io::Error::other(format!("{}, {way:?}, {:?}: {error}", stack.name, load.talk));
+                let cost = Child::measure(words, load, way != Way::Nothing).map_err(failed)?;
+                let each = |count: u64| cost.processor_time.as_secs_f64() * 1e6 / count as f64;
+                let best = |old: Option<f64>, new: f64| Some(old.map_or(new, |old| old.min(new)));
+                if idle {
+                    row.heartbeat = best(row.heartbeat, each(cost.pings));
+                    row.heap = best(row.heap, cost.heap).filter(|_| stack.one_thread);
+                } else {
+                    row.message = best(row.message, each(cost.echoes));
+                    row.pings_a_message = Some(cost.pings as f64 / cost.echoes as f64);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// System calls are the same in every round.
+    pub(super) fn count_calls(&mut self, number: usize, stack: &Stack) -> io::Result<()> {
+        let (_, rows) = self.stacks.entry(number).or_insert_with(|| (*stack, <[Row; 4]>::default()));
+        for (index, (way, row)) in Self::WAYS.into_iter().zip(rows).enumerate() {
+            if matches!(way, Way::ByHand | Way::Driver) {
+                row.calls = Child::calls(&words(number, index, self.idle), self.idle)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn words(stack: usize, way: usize, load: Load) -> [String; 3] {
+    [stack.to_string(), way.to_string(), load.interval.as_millis().to_string()]
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Load { connections, interval, lasts, .. } = self.idle;
+        writeln!(
+            f,
+            "{}, on {}, with {}. {connections} connections, a ping each {interval:?}, {:?}; the best of {} rounds of {lasts:?}.\n",
+            host::today(),
+            host::machine(),
+            host::rustc(),
+            self.talking.talk,
+            self.rounds,
+        )?;
+        let mut table = Table::new([
+            "",
+            "us a heartbeat",
+            "ratio",
+            "reads",
+            "writes",
+            "all calls",
+            "us a message",
+            "ratio",
+            "pings",
+            "bytes",
+        ]);
+        for (stack, rows) in self.stacks.values() {
+            let [nothing, by_hand, driver, steady] = rows;
+            let names = ["no heartbeat", stack.by_hand, stack.driver, "the same, steady"];
+            for (name, row) in names.into_iter().zip([nothing, by_hand, driver, steady]) {
+                let ratio = |mine: Option<f64>, theirs: Option<f64>| {
+                    number(mine.zip(theirs).map(|(mine, theirs)| mine / theirs))
+                };
+                let calls = |get: fn(Calls) -> f64| number(row.calls.map(get));
+                table.row([
+                    format!("{}: {name}", stack.name),
+                    number(row.heartbeat),
+                    ratio(row.heartbeat, by_hand.heartbeat),
+                    calls(|calls| calls.reads),
+                    calls(|calls| calls.writes),
+                    calls(|calls| calls.all),
+                    number(row.message),
+                    ratio(row.message, by_hand.message),
+                    number(row.pings_a_message),
+                    number(row.heap),
+                ]);
+            }
+        }
+        write!(f, "{table}")
+    }
+}
