@@ -8,29 +8,29 @@ use std::time::Duration;
 use liveness::driver::tungstenite::Connection;
 use liveness::session::Role;
 use liveness::{Action, Clock, Config, Timestamp, random_seed};
-use liveness_bench::heartbeat::{Heartbeat, TIMEOUT};
+use liveness_bench::heartbeat::{Heartbeat, Server, TIMEOUT};
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
-use tungstenite::protocol::Role as Side;
+use tungstenite::protocol::{Role as Side, WebSocketConfig};
 use tungstenite::{Bytes, Error, Message, WebSocket};
 
 /// What one connection does when its socket is ready, or its moment has come.
 trait Guest {
-    fn new(stream: TcpStream, heartbeat: Heartbeat, now: Timestamp) -> Self;
+    fn new(stream: TcpStream, server: Server, now: Timestamp) -> Self;
     fn stream(&mut self) -> &mut TcpStream;
     /// When to look next; `None`: it is gone.
     fn turn(&mut self, readable: bool, now: Timestamp) -> Option<Timestamp>;
 }
 
-pub(crate) fn serve(listener: TcpListener, heartbeat: Heartbeat) {
-    match heartbeat {
-        Heartbeat::Nothing | Heartbeat::ByHand(_) => run::<ByHand>(listener, heartbeat),
-        Heartbeat::Driver(_) => run::<Driver>(listener, heartbeat),
+pub(crate) fn serve(listener: TcpListener, server: Server) {
+    match server.heartbeat {
+        Heartbeat::Nothing | Heartbeat::ByHand(_) => run::<ByHand>(listener, server),
+        Heartbeat::Driver(_) => run::<Driver>(listener, server),
     }
     .expect("a server");
 }
 
-fn run<G: Guest>(listener: TcpListener, heartbeat: Heartbeat) -> io::Result<()> {
+fn run<G: Guest>(listener: TcpListener, server: Server) -> io::Result<()> {
     const LISTENER: usize = usize::MAX;
     listener.set_nonblocking(true)?;
     let mut listener = mio::net::TcpListener::from_std(listener);
@@ -53,7 +53,7 @@ fn run<G: Guest>(listener: TcpListener, heartbeat: Heartbeat) -> io::Result<()> 
         for (token, readable) in turns.drain(..) {
             if token == LISTENER {
                 while let Ok((stream, _)) = listener.accept() {
-                    let mut guest = G::new(open(stream)?, heartbeat, now);
+                    let mut guest = G::new(open(stream)?, server, now);
                     poll.registry().register(guest.stream(), Token(guests.len()), Interest::READABLE)?;
                     // Its first turn comes at once.
                     alarms.insert((now, guests.len()));
@@ -86,6 +86,10 @@ fn open(stream: TcpStream) -> io::Result<TcpStream> {
     Ok(TcpStream::from_std(stream))
 }
 
+fn settings(server: Server) -> Option<WebSocketConfig> {
+    server.read_buffer.map(|bytes| WebSocketConfig::default().read_buffer_size(bytes))
+}
+
 /// tungstenite's socket, the time of the latest message, and the time of the next ping.
 struct ByHand {
     socket: WebSocket<TcpStream>,
@@ -95,9 +99,9 @@ struct ByHand {
 }
 
 impl Guest for ByHand {
-    fn new(stream: TcpStream, heartbeat: Heartbeat, now: Timestamp) -> Self {
-        let every = if let Heartbeat::ByHand(every) = heartbeat { every } else { Duration::MAX };
-        let socket = WebSocket::from_raw_socket(stream, Side::Server, None);
+    fn new(stream: TcpStream, server: Server, now: Timestamp) -> Self {
+        let every = if let Heartbeat::ByHand(every) = server.heartbeat { every } else { Duration::MAX };
+        let socket = WebSocket::from_raw_socket(stream, Side::Server, settings(server));
         Self { socket, every, seen: now, ping_due: now + every }
     }
 
@@ -123,7 +127,8 @@ impl Guest for ByHand {
                 return None;
             }
             self.socket.send(Message::Ping(Bytes::new())).ok()?;
-            self.ping_due = now + self.every;
+            // Not from `now`: those who ping in one turn would ping together for ever.
+            self.ping_due += self.every;
         }
         Some(self.ping_due)
     }
@@ -136,9 +141,9 @@ struct Driver {
 }
 
 impl Guest for Driver {
-    fn new(stream: TcpStream, heartbeat: Heartbeat, now: Timestamp) -> Self {
-        let config = if let Heartbeat::Driver(config) = heartbeat { config } else { Config::DEFAULT };
-        Self { stream, peer: Connection::opened(Role::Server, config, None, random_seed(), now) }
+    fn new(stream: TcpStream, server: Server, now: Timestamp) -> Self {
+        let config = if let Heartbeat::Driver(config) = server.heartbeat { config } else { Config::DEFAULT };
+        Self { stream, peer: Connection::opened(Role::Server, config, settings(server), random_seed(), now) }
     }
 
     fn stream(&mut self) -> &mut TcpStream {

@@ -9,11 +9,11 @@ use std::process::{self, ChildStdin, ChildStdout, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use super::{Calls, Cost, Crowd, Heartbeat, Load, Stack, Talk};
+use super::{Cost, Counts, Crowd, Load, Server, Stack, Talk};
 use crate::memory::Memory;
 
 /// The child's side. It returns only if the server does.
-pub(super) fn serve(stack: &Stack, heartbeat: Heartbeat) -> io::Result<()> {
+pub(super) fn serve(stack: &Stack, server: Server) -> io::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     // Everybody gets `TCP_NODELAY`, and on Linux what is accepted inherits it.
     liveness::driver::tune(&listener);
@@ -24,7 +24,7 @@ pub(super) fn serve(stack: &Stack, heartbeat: Heartbeat) -> io::Result<()> {
         }
         process::exit(0);
     });
-    (stack.serve)(listener, heartbeat);
+    (stack.serve)(listener, server);
     Err(io::Error::other("the server returned"))
 }
 
@@ -50,15 +50,15 @@ pub(super) struct Child {
 }
 
 impl Child {
-    /// Starts a server: by `strace`, if there is a file for its summary.
-    fn start(words: [String; 3], traced: Option<&Path>) -> io::Result<Self> {
+    /// Starts a server, under a tool that writes what it counts to a file.
+    fn start(words: &[String; 4], counted: Option<(Tool, &Path)>) -> io::Result<Self> {
         let program = std::env::current_exe()?;
-        let mut command = match traced {
+        let mut command = match counted {
             None => Command::new(program),
-            Some(file) => {
-                let mut strace = Command::new("strace");
-                strace.args(["-f", "-c", "-U", "name,calls", "-o"]).arg(file).arg(program);
-                strace
+            Some((tool, file)) => {
+                let mut command = tool.command(file);
+                command.arg(program);
+                command
             }
         };
         let mut process =
@@ -79,7 +79,7 @@ impl Child {
     }
 
     /// What the server does with this load, after a few intervals that warm it up.
-    pub(super) fn measure(words: [String; 3], load: Load, heartbeats: bool) -> io::Result<Cost> {
+    pub(super) fn measure(words: &[String; 4], load: Load, heartbeats: bool) -> io::Result<Cost> {
         let mut child = Self::start(words, None)?;
         let (_, empty) = child.mark()?;
         let mut crowd = Crowd::connect(child.address, load)?;
@@ -98,51 +98,94 @@ impl Child {
         })
     }
 
-    /// The system calls of a heartbeat: what a longer life has more than a shorter one. `None` where there is no strace.
-    pub(super) fn calls(words: &[String; 3], load: Load) -> io::Result<Option<Calls>> {
-        let file = std::env::temp_dir().join(format!("liveness-strace-{}", process::id()));
-        let life = |intervals: u32| -> io::Result<(Calls, u64)> {
-            let mut child = Self::start(words.clone(), Some(&file))?;
+    /// What a tool counts in a heartbeat: what it counts more in a longer life than in a shorter one. `None`: there is no such tool.
+    pub(super) fn count(words: &[String; 4], load: Load, tool: Tool) -> io::Result<Option<Counts>> {
+        let file = std::env::temp_dir().join(format!("liveness-heartbeat-{}", process::id()));
+        let life = |intervals: u32| -> io::Result<(Counts, u64)> {
+            let mut child = Self::start(words, Some((tool, &file)))?;
             let mut crowd = Crowd::connect(child.address, load)?;
             crowd.live(load.interval * intervals)?;
-            // At the end of its input the server ends, and strace writes.
+            // At the end of its input the server ends, and the tool writes.
             child.input = None;
             child.process.wait()?;
-            Ok((Calls::parse(&std::fs::read_to_string(&file)?), crowd.pings))
+            Ok((Counts::parse(&std::fs::read_to_string(&file)?), crowd.pings))
         };
-        let lives = life(4).and_then(|short| Ok((short, life(16)?)));
+        let lives = life(SHORT_LIFE).and_then(|short| Ok((short, life(LONG_LIFE)?)));
         let _ = std::fs::remove_file(&file);
-        let ((before, few), (after, many)) = match lives {
+        let ((less, few), (more, many)) = match lives {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             lives => lives?,
         };
         let heartbeats = many.saturating_sub(few) as f64;
-        let a_heartbeat = |more: f64, less: f64| (more - less) / heartbeats;
-        Ok(Some(Calls {
-            reads: a_heartbeat(after.reads, before.reads),
-            writes: a_heartbeat(after.writes, before.writes),
-            all: a_heartbeat(after.all, before.all),
+        let a_heartbeat = |get: fn(&Counts) -> f64| (get(&more) - get(&less)) / heartbeats;
+        Ok(Some(Counts {
+            instructions: a_heartbeat(|counts| counts.instructions),
+            reads: a_heartbeat(|counts| counts.reads),
+            writes: a_heartbeat(|counts| counts.writes),
+            all: a_heartbeat(|counts| counts.all),
         }))
     }
 }
 
-impl Calls {
-    /// Of strace's summary: a name and a number a line.
+/// The lives that are compared, in intervals.
+const SHORT_LIFE: u32 = 10;
+const LONG_LIFE: u32 = 60;
+
+/// What counts, in a run of its own.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Tool {
+    /// System calls.
+    Strace,
+    /// Instructions, without the kernel's.
+    Valgrind,
+}
+
+impl Tool {
+    fn command(self, file: &Path) -> Command {
+        let (program, words) = match self {
+            Self::Strace => ("strace", &["-f", "-c", "-U", "name,calls", "-o"][..]),
+            Self::Valgrind => (
+                "valgrind",
+                &["--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null", "--log-file"][..],
+            ),
+        };
+        let mut command = Command::new(program);
+        // Where memory is filled by one instruction, Valgrind would count one for each byte.
+        command.env(
+            "GLIBC_TUNABLES",
+            "glibc.cpu.x86_rep_stosb_threshold=1000000000:glibc.cpu.x86_rep_movsb_threshold=1000000000",
+        );
+        let (last, others) = words.split_last().expect("words");
+        command.args(others);
+        match self {
+            Self::Strace => command.arg(last).arg(file),
+            Self::Valgrind => command.arg(format!("{last}={}", file.display())),
+        };
+        command
+    }
+}
+
+impl Counts {
+    /// Strace's summary has a name and a number a line; Valgrind's has a line `==PID== I refs: 1,234`.
     fn parse(summary: &str) -> Self {
-        let mut calls = Self::default();
+        let mut counts = Self::default();
         for line in summary.lines() {
             let mut words = line.split_whitespace();
+            if let Some((_, instructions)) = line.split_once("refs:") {
+                let digits: String = instructions.chars().filter(char::is_ascii_digit).collect();
+                counts.instructions = digits.parse().unwrap_or_default();
+            }
             let (Some(name), Some(Ok(count))) = (words.next(), words.next().map(str::parse::<f64>)) else {
                 continue;
             };
             match name {
-                "total" => calls.all = count,
-                "read" | "readv" | "recvfrom" | "recvmsg" => calls.reads += count,
-                "write" | "writev" | "sendto" | "sendmsg" => calls.writes += count,
+                "total" => counts.all = count,
+                "read" | "readv" | "recvfrom" | "recvmsg" => counts.reads += count,
+                "write" | "writev" | "sendto" | "sendmsg" => counts.writes += count,
                 _ => {}
             }
         }
-        calls
+        counts
     }
 }
 

@@ -22,7 +22,7 @@ use clap::Parser;
 use liveness::{Config, Schedule};
 
 pub use self::by_hand::{by_hand, echo, runtime, serve_tasks, tokio_listener};
-use self::child::Child;
+use self::child::{Child, Tool};
 use self::crowd::Crowd;
 use self::report::Report;
 
@@ -37,10 +37,18 @@ pub struct Stack {
     pub by_hand: &'static str,
     /// The driver.
     pub driver: &'static str,
-    /// Has one thread, so that its memory can be counted.
-    pub one_thread: bool,
+    /// Has one thread and the allocator [`Counting`](crate::memory::Counting), so its memory can be counted.
+    pub counts_memory: bool,
     /// Accepts connections for ever, and echoes each text message.
-    pub serve: fn(TcpListener, Heartbeat),
+    pub serve: fn(TcpListener, Server),
+}
+
+/// What a server is like.
+#[derive(Clone, Copy, Debug)]
+pub struct Server {
+    pub heartbeat: Heartbeat,
+    /// Bytes of the library's read buffer; `None`: its default.
+    pub read_buffer: Option<usize>,
 }
 
 /// How a server keeps its heartbeat.
@@ -88,6 +96,7 @@ enum Talk {
 struct Load {
     connections: u32,
     interval: Duration,
+    read_buffer: usize,
     talk: Talk,
     lasts: Duration,
 }
@@ -103,9 +112,10 @@ struct Cost {
     heap: f64,
 }
 
-/// How often each system call was made, in a heartbeat.
+/// What is counted in a heartbeat: instructions of the program, and calls of the kernel.
 #[derive(Clone, Copy, Debug, Default)]
-struct Calls {
+struct Counts {
+    instructions: f64,
     reads: f64,
     writes: f64,
     all: f64,
@@ -116,7 +126,7 @@ struct Calls {
 struct Args {
     /// Only the stacks with these words in their names.
     stacks: Vec<String>,
-    /// One short round without the count of system calls, to see that all of it runs.
+    /// One short round without counts, to see that all of it runs.
     #[arg(long)]
     quick: bool,
     #[arg(long, default_value_t = 200)]
@@ -124,6 +134,9 @@ struct Args {
     /// Milliseconds from one ping to the next.
     #[arg(long, default_value_t = 100)]
     interval: u64,
+    /// Bytes of the read buffer of those libraries that have such a setting; 0: each library's default.
+    #[arg(long, default_value_t = 0)]
+    read_buffer: usize,
     /// Milliseconds from one message of a talking peer to the next.
     #[arg(long, default_value_t = 20)]
     talk: u64,
@@ -136,8 +149,8 @@ struct Args {
     /// Cargo says so to every bench.
     #[arg(long, hide = true)]
     bench: bool,
-    /// A server in a process of its own: STACK WAY INTERVAL.
-    #[arg(long, hide = true, num_args = 3)]
+    /// A server in a process of its own: STACK WAY INTERVAL BUFFER.
+    #[arg(long, hide = true, num_args = 4)]
     child: Vec<String>,
 }
 
@@ -148,10 +161,12 @@ struct Args {
 /// Where a server ends, closes a peer or stops pinging: every peer is alive.
 pub fn main(stacks: &[Stack]) -> Result<(), Box<dyn Error>> {
     let mut args = Args::parse();
-    if let [stack, way, interval] = &args.child[..] {
+    if let [stack, way, interval, buffer] = &args.child[..] {
         let stack = stacks.get(stack.parse::<usize>()?).ok_or("no such stack")?;
         let way = Report::WAYS.get(way.parse::<usize>()?).ok_or("no such way")?;
-        return Ok(child::serve(stack, way.heartbeat(Duration::from_millis(interval.parse()?)))?);
+        let heartbeat = way.heartbeat(Duration::from_millis(interval.parse()?));
+        let read_buffer = Some(buffer.parse()?).filter(|bytes| *bytes > 0);
+        return Ok(child::serve(stack, Server { heartbeat, read_buffer })?);
     }
     if args.quick {
         (args.rounds, args.lasts, args.connections) = (1, 300, 50);
@@ -159,6 +174,7 @@ pub fn main(stacks: &[Stack]) -> Result<(), Box<dyn Error>> {
     let load = |talk| Load {
         connections: args.connections,
         interval: Duration::from_millis(args.interval),
+        read_buffer: args.read_buffer,
         talk,
         lasts: Duration::from_millis(args.lasts),
     };
@@ -175,7 +191,7 @@ pub fn main(stacks: &[Stack]) -> Result<(), Box<dyn Error>> {
     }
     if !args.quick {
         for &(number, stack) in &wanted {
-            report.count_calls(number, stack)?;
+            report.count(number, stack)?;
         }
     }
     println!("{report}");

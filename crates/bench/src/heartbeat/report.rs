@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 
-use super::{Calls, Child, Load, Stack, Talk, Way};
+use super::{Child, Counts, Load, Stack, Talk, Tool, Way};
 use crate::host;
 use crate::table::{Table, number};
 
@@ -23,7 +23,8 @@ struct Row {
     message: Option<f64>,
     pings_a_message: Option<f64>,
     heap: Option<f64>,
-    calls: Option<Calls>,
+    calls: Option<Counts>,
+    instructions: Option<f64>,
 }
 
 impl Report {
@@ -46,12 +47,12 @@ impl Report {
                 let words = words(number, index, load);
                 let failed =
                     |error| io::Error::other(format!("{}, {way:?}, {:?}: {error}", stack.name, load.talk));
-                let cost = Child::measure(words, load, way != Way::Nothing).map_err(failed)?;
+                let cost = Child::measure(&words, load, way != Way::Nothing).map_err(failed)?;
                 let each = |count: u64| cost.processor_time.as_secs_f64() * 1e6 / count as f64;
                 let best = |old: Option<f64>, new: f64| Some(old.map_or(new, |old| old.min(new)));
                 if idle {
                     row.heartbeat = best(row.heartbeat, each(cost.pings));
-                    row.heap = best(row.heap, cost.heap).filter(|_| stack.one_thread);
+                    row.heap = best(row.heap, cost.heap).filter(|_| stack.counts_memory);
                 } else {
                     row.message = best(row.message, each(cost.echoes));
                     row.pings_a_message = Some(cost.pings as f64 / cost.echoes as f64);
@@ -61,28 +62,36 @@ impl Report {
         Ok(())
     }
 
-    /// System calls are the same in every round.
-    pub(super) fn count_calls(&mut self, number: usize, stack: &Stack) -> io::Result<()> {
+    /// Counts are the same in every round. Few connections, so that no tool's slowness makes pings wait for each other.
+    pub(super) fn count(&mut self, number: usize, stack: &Stack) -> io::Result<()> {
+        let load = Load { connections: COUNTED, ..self.idle };
         let (_, rows) = self.stacks.entry(number).or_insert_with(|| (*stack, <[Row; 4]>::default()));
         for (index, (way, row)) in Self::WAYS.into_iter().zip(rows).enumerate() {
             if matches!(way, Way::ByHand | Way::Driver) {
-                row.calls = Child::calls(&words(number, index, self.idle), self.idle)?;
+                let words = words(number, index, load);
+                row.calls = Child::count(&words, load, Tool::Strace)?;
+                row.instructions =
+                    Child::count(&words, load, Tool::Valgrind)?.map(|counts| counts.instructions);
             }
         }
         Ok(())
     }
 }
 
-fn words(stack: usize, way: usize, load: Load) -> [String; 3] {
-    [stack.to_string(), way.to_string(), load.interval.as_millis().to_string()]
+/// Connections while a tool counts.
+const COUNTED: u32 = 20;
+
+fn words(stack: usize, way: usize, load: Load) -> [String; 4] {
+    [stack.to_string(), way.to_string(), load.interval.as_millis().to_string(), load.read_buffer.to_string()]
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Load { connections, interval, lasts, .. } = self.idle;
+        let Load { connections, interval, lasts, read_buffer, .. } = self.idle;
+        let read_buffer = if read_buffer == 0 { "by default".to_owned() } else { read_buffer.to_string() };
         writeln!(
             f,
-            "{}, on {}, with {}. {connections} connections, a ping each {interval:?}, {:?}; the best of {} rounds of {lasts:?}.\n",
+            "{}, on {}, with {}. {connections} connections, a ping each {interval:?}, {:?}, read buffer {read_buffer}; the best of {} rounds of {lasts:?}.\n",
             host::today(),
             host::machine(),
             host::rustc(),
@@ -93,6 +102,7 @@ impl fmt::Display for Report {
             "",
             "us a heartbeat",
             "ratio",
+            "instructions",
             "reads",
             "writes",
             "all calls",
@@ -108,11 +118,12 @@ impl fmt::Display for Report {
                 let ratio = |mine: Option<f64>, theirs: Option<f64>| {
                     number(mine.zip(theirs).map(|(mine, theirs)| mine / theirs))
                 };
-                let calls = |get: fn(Calls) -> f64| number(row.calls.map(get));
+                let calls = |get: fn(Counts) -> f64| number(row.calls.map(get));
                 table.row([
                     format!("{}: {name}", stack.name),
                     number(row.heartbeat),
                     ratio(row.heartbeat, by_hand.heartbeat),
+                    number(row.instructions),
                     calls(|calls| calls.reads),
                     calls(|calls| calls.writes),
                     calls(|calls| calls.all),
