@@ -110,17 +110,8 @@ impl Guest for ByHand {
     }
 
     fn turn(&mut self, readable: bool, now: Timestamp) -> Option<Timestamp> {
-        while readable {
-            match self.socket.read() {
-                Ok(message) => {
-                    self.seen = now;
-                    if message.is_text() {
-                        self.socket.send(message).ok()?;
-                    }
-                }
-                Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(_) => return None,
-            }
+        if readable {
+            self.read_all(now)?;
         }
         if self.ping_due <= now {
             if now.saturating_duration_since(self.seen) > TIMEOUT {
@@ -131,6 +122,24 @@ impl Guest for ByHand {
             self.ping_due += self.every;
         }
         Some(self.ping_due)
+    }
+}
+
+impl ByHand {
+    /// `None`: it is gone.
+    fn read_all(&mut self, now: Timestamp) -> Option<()> {
+        loop {
+            match self.socket.read() {
+                Ok(message) => {
+                    self.seen = now;
+                    if message.is_text() {
+                        self.socket.send(message).ok()?;
+                    }
+                }
+                Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => return Some(()),
+                Err(_) => return None,
+            }
+        }
     }
 }
 

@@ -121,9 +121,18 @@ impl Crowd {
         (self.pings, self.echoes)
     }
 
-    /// Since the mark.
-    pub(super) fn unpinged(&self) -> usize {
-        self.peers.iter().filter(|peer| peer.pings == 0).count()
+    /// Until each peer has had a ping since the mark. A machine that stands still for a while is no fault of the server's.
+    pub(super) fn wait_for_pings(&mut self, interval: Duration) -> io::Result<()> {
+        let end = clock() + PATIENCE;
+        loop {
+            match self.peers.iter().filter(|peer| peer.pings == 0).count() {
+                0 => return Ok(()),
+                count if clock() > end => {
+                    return Err(io::Error::other(format!("{count} live peers get no ping")));
+                }
+                _ => self.live(interval)?,
+            }
+        }
     }
 }
 

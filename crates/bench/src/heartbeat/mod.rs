@@ -26,7 +26,7 @@ use self::child::{Child, Tool};
 use self::crowd::Crowd;
 use self::report::Report;
 
-/// Longer than any stall of a busy machine, because this bench judges nobody.
+/// Longer than a busy machine stands still, because no peer of this bench dies.
 pub const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A WebSocket library, and how a server on it looks.
@@ -131,7 +131,7 @@ struct Args {
     quick: bool,
     #[arg(long, default_value_t = 200)]
     connections: u32,
-    /// Milliseconds from one ping to the next.
+    /// Milliseconds from a ping to the next one.
     #[arg(long, default_value_t = 100)]
     interval: u64,
     /// Bytes of the read buffer of those libraries that have such a setting; 0: each library's default.
@@ -140,7 +140,7 @@ struct Args {
     /// Milliseconds from one message of a talking peer to the next.
     #[arg(long, default_value_t = 20)]
     talk: u64,
-    /// Rounds, of which the quickest counts.
+    /// Rounds, of which the median counts.
     #[arg(long, default_value_t = 9)]
     rounds: u32,
     /// Milliseconds that are measured in a round.
@@ -169,7 +169,7 @@ pub fn main(stacks: &[Stack]) -> Result<(), Box<dyn Error>> {
         return Ok(child::serve(stack, Server { heartbeat, read_buffer })?);
     }
     if args.quick {
-        (args.rounds, args.lasts, args.connections) = (1, 300, 50);
+        (args.rounds, args.lasts, args.connections, args.interval) = (1, 200, 20, 20);
     }
     let load = |talk| Load {
         connections: args.connections,
