@@ -220,7 +220,7 @@ const DOWNLOAD: usize = 16 * MIB;
 /// Reads a download in `LONGER`.
 struct Paced(TcpStream);
 
-impl io::Read for Paced {
+impl Read for Paced {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let most = buffer.len().min(64 * KIB);
         let count = self.0.read(&mut buffer[..most])?;
@@ -229,7 +229,7 @@ impl io::Read for Paced {
     }
 }
 
-impl io::Write for Paced {
+impl Write for Paced {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
         self.0.write(buffer)
     }
