@@ -237,6 +237,30 @@ fn what_a_peer_can_pin_here_is_bounded() {
     assert!(kept <= 16 * 1024 / 7 + 8, "{kept} messages: one read and what is kept");
 }
 
+/// A buffer is set to zero before it is filled, so an idle connection's is small.
+#[test]
+fn a_read_that_found_much_is_followed_by_a_larger_one() {
+    struct Asked {
+        talk: Endless,
+        comes: usize,
+        bytes: usize,
+    }
+    impl io::Read for Asked {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.bytes = buffer.len();
+            (&mut self.talk).take(self.comes as u64).read(buffer)
+        }
+    }
+    let mut peer = server(CONFIG);
+    let asked = [8, usize::MAX, usize::MAX, 8, 8].map(|comes| {
+        let mut transport = Asked { talk: Endless(frame(TEXT, b"xx")), comes, bytes: 0 };
+        peer.read_from(&mut transport, at(1)).unwrap();
+        while peer.recv(at(1)).is_some() {}
+        transport.bytes
+    });
+    assert_eq!(asked, [4096, 4096, 16384, 16384, 4096]);
+}
+
 /// Reads the same bytes again and again.
 struct Endless(Vec<u8>);
 

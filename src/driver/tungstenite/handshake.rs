@@ -13,7 +13,7 @@ use tungstenite::protocol::WebSocketConfig;
 use tungstenite::{Error, WebSocket};
 
 use super::connection::Connection;
-use super::pipe::{End, Pipe};
+use super::pipe::{self, End, Pipe};
 use crate::config::Config;
 use crate::session::Role;
 use crate::time::Timestamp;
@@ -78,7 +78,8 @@ impl Opened {
 }
 
 impl Handshake<'static> {
-    /// A server's handshake. `settings` are tungstenite's.
+    /// A server's handshake. `settings` are tungstenite's; `None`: its defaults with a read buffer of 4 KiB, because a connection
+    /// has a buffer of its own.
     #[must_use]
     pub fn server(settings: Option<WebSocketConfig>) -> Self {
         Self::server_with(NoCallback, settings)
@@ -91,7 +92,7 @@ impl Handshake<'static> {
     /// The request is not one for a WebSocket.
     pub fn client(request: impl IntoClientRequest, settings: Option<WebSocketConfig>) -> Result<Self, Error> {
         let request = request.into_client_request()?;
-        let handshake = ClientHandshake::start(Pipe::default(), request, settings)?;
+        let handshake = ClientHandshake::start(Pipe::default(), request, Some(pipe::settings(settings)))?;
         let mut this = Self { step: Some(Box::new(Client(handshake))), refusal: Pipe::default() };
         // Make the request, so that it can be sent.
         this.advance()?;
@@ -103,7 +104,7 @@ impl<'a> Handshake<'a> {
     /// A server's handshake with a callback of tungstenite's, which may add headers, or refuse the request.
     #[must_use]
     pub fn server_with(callback: impl Callback + Send + 'a, settings: Option<WebSocketConfig>) -> Self {
-        let handshake = ServerHandshake::start(Pipe::default(), callback, settings);
+        let handshake = ServerHandshake::start(Pipe::default(), callback, Some(pipe::settings(settings)));
         Self { step: Some(Box::new(Server(handshake))), refusal: Pipe::default() }
     }
 

@@ -18,7 +18,7 @@ use crate::time::{Clock, Timestamp};
 
 /// How many reads a turn makes before it judges: more than fill an inbox, and a bound for a peer that sends faster than we
 /// read.
-const READS_BEFORE_VERDICT: usize = 64;
+const READS_BEFORE_VERDICT: usize = 65;
 /// How many reads a dropped socket makes, because unread bytes would reset the connection, and the peer could lose our
 /// Close.
 const READS_BEFORE_CLOSE: usize = 4;
@@ -211,15 +211,19 @@ impl<S: Transport> LiveSocket<S> {
     /// Takes a message that has arrived, or waits for one turn.
     fn take_or_wait(&mut self, patience: Option<Duration>) -> Result<Option<Message>, Offline> {
         let now = self.clock.now();
-        if self.connection.poll_timeout(now).is_some_and(|due| due <= now) {
+        let due = self.connection.poll_timeout(now).is_some_and(|due| due <= now);
+        if due {
             self.turn(now);
         }
         if let Some(message) = self.connection.recv(now) {
             return Ok(Some(message));
         }
-        self.turn(now);
-        if let Some(message) = self.connection.recv(now) {
-            return Ok(Some(message));
+        // A turn for a deadline has read everything that had arrived.
+        if !due {
+            self.turn(now);
+            if let Some(message) = self.connection.recv(now) {
+                return Ok(Some(message));
+            }
         }
         match self.connection.offline() {
             // The peer's last messages are still unread.

@@ -3,6 +3,11 @@
 use std::io::{self, Read, Write};
 use std::vec::Vec;
 
+use tungstenite::protocol::WebSocketConfig;
+
+/// Tungstenite's read buffer, unless the caller sets it: it reads from memory, and only fills this buffer from there. Its default
+/// of 128 KiB would be set to zero before each read, which costs more than the rest of a heartbeat.
+const READ_BUFFER: usize = 4 * 1024;
 /// An empty buffer larger than this is freed, so that an idle connection needs little memory.
 const KEPT: usize = 4 * 1024;
 
@@ -43,6 +48,11 @@ impl Queue {
             self.bytes.shrink_to(KEPT);
         }
     }
+}
+
+/// Tungstenite's settings for a pipe.
+pub(super) fn settings(given: Option<WebSocketConfig>) -> WebSocketConfig {
+    given.unwrap_or_else(|| WebSocketConfig::default().read_buffer_size(READ_BUFFER))
 }
 
 /// Both directions of a connection, as tungstenite's stream.
@@ -90,5 +100,18 @@ impl Write for Pipe {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_read_buffer_is_small_unless_the_caller_sets_it() {
+        let theirs = WebSocketConfig::default();
+        assert_eq!(settings(None).read_buffer_size, READ_BUFFER);
+        assert_eq!(settings(None).max_message_size, theirs.max_message_size);
+        assert_eq!(settings(Some(theirs)).read_buffer_size, theirs.read_buffer_size);
     }
 }

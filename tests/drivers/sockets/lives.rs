@@ -1,6 +1,12 @@
 //! Peers that live, whatever else they do.
 
-use liveness::driver::tungstenite::accept;
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use liveness::driver::tungstenite::{BlockingSocket, accept};
 use liveness::{Config, Evidence, Schedule};
 use socket2::SockRef;
 use tungstenite::Message;
@@ -23,6 +29,56 @@ fn an_idle_peer_that_answers_lives_through_many_intervals() {
     life.assert_closed_by_peer();
     assert!(life.stats.answers >= 8 && life.stats.answers >= life.stats.pings - 1, "{life:?}");
     assert!(life.rtt.is_some());
+}
+
+/// Counts how often it is read.
+struct CountsReads(TcpStream, Arc<AtomicUsize>);
+
+impl Read for CountsReads {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.1.fetch_add(1, Ordering::Relaxed);
+        self.0.read(buffer)
+    }
+}
+
+impl Write for CountsReads {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl BlockingSocket for CountsReads {
+    fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        self.0.set_nonblocking(nonblocking)
+    }
+    fn wait(&self, read: bool, write: bool, timeout: Option<Duration>) -> io::Result<bool> {
+        self.0.wait(read, write, timeout)
+    }
+    fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        self.0.shutdown(how)
+    }
+}
+
+/// One read before the ping, which an unread answer might make needless, and one for the answer.
+#[test]
+fn a_heartbeat_of_an_idle_peer_reads_twice() {
+    let host = Host::open(|stream| {
+        let reads = Arc::new(AtomicUsize::new(0));
+        let socket = accept(CountsReads(stream, Arc::clone(&reads)), brisk().build_const()).unwrap();
+        let opening = reads.load(Ordering::Relaxed);
+        let life = Watched::new(socket).life();
+        (life, reads.load(Ordering::Relaxed) - opening)
+    });
+    let mut client = host.client();
+    answer_pings(&mut client, 20);
+    leave(client);
+    let (life, reads) = host.join();
+    life.assert_closed_by_peer();
+    // And one for each of: the first look, the Close, the end.
+    assert!(reads <= 2 * life.stats.pings as usize + 4, "{reads} reads, {life:?}");
 }
 
 #[test]
@@ -163,10 +219,10 @@ fn a_slow_reader_of_a_large_download_lives() {
 const DOWNLOAD: usize = 16 * MIB;
 
 /// Reads a download in `LONGER`.
-struct Paced(std::net::TcpStream);
+struct Paced(TcpStream);
 
-impl std::io::Read for Paced {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+impl Read for Paced {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let most = buffer.len().min(64 * KIB);
         let count = self.0.read(&mut buffer[..most])?;
         sleep(LONGER.mul_f64(count as f64 / DOWNLOAD as f64));
@@ -174,11 +230,11 @@ impl std::io::Read for Paced {
     }
 }
 
-impl std::io::Write for Paced {
-    fn write(&mut self, buffer: &[u8]) -> std::io::Result<usize> {
+impl Write for Paced {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
         self.0.write(buffer)
     }
-    fn flush(&mut self) -> std::io::Result<()> {
+    fn flush(&mut self) -> io::Result<()> {
         self.0.flush()
     }
 }

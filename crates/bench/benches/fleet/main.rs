@@ -14,7 +14,6 @@ mod fleet;
 mod heap;
 mod herd;
 mod measure;
-mod memory;
 mod plot;
 mod report;
 mod scan;
@@ -31,7 +30,7 @@ use clap::Parser;
 use report::Report;
 
 #[global_allocator]
-static ALLOCATOR: memory::Counting = memory::Counting;
+static ALLOCATOR: liveness_bench::memory::Counting = liveness_bench::memory::Counting;
 
 /// What heartbeats cost for many connections, compared with what people use instead.
 #[derive(Parser)]

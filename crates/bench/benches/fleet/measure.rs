@@ -7,9 +7,10 @@ use std::io;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use liveness_bench::memory::Memory;
+
 use crate::contender::Contender;
 use crate::contenders::{CONTENDERS, Entry};
-use crate::memory::Memory;
 use crate::watch::{Shortest, Unwatched, processor_time};
 use crate::workload::{First, INTERVAL, Load, Script};
 

@@ -15,7 +15,7 @@ use liveness::driver::tokio::{ByteCounters, Counted, LiveStream};
 use liveness::driver::tune;
 use liveness_recipes::{Failure, LARGEST, accept, echo, listen};
 
-mod glue {
+pub mod glue {
     use std::error::Error;
     use std::future::ready;
     use std::pin::Pin;

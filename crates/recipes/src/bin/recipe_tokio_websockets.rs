@@ -7,7 +7,7 @@ use liveness::driver::tune;
 use liveness_recipes::{Failure, LARGEST, accept, echo, listen};
 use tokio_websockets::{Limits, ServerBuilder};
 
-mod glue {
+pub mod glue {
     use std::error::Error;
     use std::io;
     use std::pin::Pin;

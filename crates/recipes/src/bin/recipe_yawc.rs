@@ -14,7 +14,7 @@ use liveness::driver::tune;
 use liveness_recipes::{Failure, LARGEST, accept, echo, listen};
 use yawc::{Options, WebSocket};
 
-mod glue {
+pub mod glue {
     use std::error::Error;
     use std::pin::Pin;
     use std::task::{Context, Poll, ready};

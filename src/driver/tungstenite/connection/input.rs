@@ -12,6 +12,8 @@ use crate::time::Timestamp;
 
 /// The bytes of one read: enough for a busy connection, and little for a stack.
 const READ: usize = 16 * 1024;
+/// The bytes of a read after one that found less. A buffer is set to zero first, and in an idle connection's thread it is in no cache.
+const SMALL_READ: usize = 4 * 1024;
 
 impl Connection {
     /// Whether to read now. False while the caller takes too few messages with [`recv`](Self::recv), while the peer does not
@@ -57,8 +59,33 @@ impl Connection {
         clock: impl FnOnce() -> Timestamp,
     ) -> io::Result<usize> {
         self.decode_rest(now);
-        let mut buffer = [0; READ];
-        match read_uninterrupted(transport, &mut buffer) {
+        if self.more {
+            self.read_much(transport, now, clock)
+        } else {
+            self.read_into(&mut [0; SMALL_READ], transport, now, clock)
+        }
+    }
+
+    #[inline(never)]
+    fn read_much(
+        &mut self,
+        transport: &mut impl Read,
+        now: Timestamp,
+        clock: impl FnOnce() -> Timestamp,
+    ) -> io::Result<usize> {
+        self.read_into(&mut [0; READ], transport, now, clock)
+    }
+
+    fn read_into(
+        &mut self,
+        buffer: &mut [u8],
+        transport: &mut impl Read,
+        now: Timestamp,
+        clock: impl FnOnce() -> Timestamp,
+    ) -> io::Result<usize> {
+        let read = read_uninterrupted(transport, buffer);
+        self.more = read.as_ref().is_ok_and(|count| *count >= SMALL_READ);
+        match read {
             Ok(count @ 1..) => {
                 self.receive(buffer.get(..count).unwrap_or_default(), clock());
                 Ok(count)

@@ -12,7 +12,7 @@ use tungstenite::{Message, WebSocket};
 
 use super::Offline;
 use super::errors::write_too_large;
-use super::pipe::Pipe;
+use super::pipe::{self, Pipe};
 use crate::config::Config;
 use crate::dialect::Dialect;
 use crate::driver::connecting::tungstenite_role;
@@ -85,6 +85,8 @@ pub struct Connection {
     socket: WebSocket<Pipe>,
     session: Session<Message>,
     peer: Observed,
+    /// The last read found so much that there may be more: the next has a larger buffer.
+    more: bool,
     /// The last read found nothing more.
     drained: bool,
     /// The input may still have frames, because the session wanted no more.
@@ -106,7 +108,8 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// A connection after its opening handshake, without any bytes that came after it. `settings` are tungstenite's.
+    /// A connection after its opening handshake, without any bytes that came after it. `settings` are tungstenite's;
+    /// `None`: its defaults with a read buffer of 4 KiB, because a connection has a buffer of its own.
     ///
     /// A `write_timeout` of never becomes as long as `timeout`, because the connection sees each byte leave. Otherwise a
     /// ping behind a large download would count as written long before it leaves.
@@ -118,6 +121,7 @@ impl Connection {
         seed: u64,
         now: Timestamp,
     ) -> Self {
+        let settings = Some(pipe::settings(settings));
         let socket = WebSocket::from_raw_socket(Pipe::default(), tungstenite_role(role), settings);
         Self::new(socket, role, config, seed, now)
     }
@@ -135,6 +139,7 @@ impl Connection {
             socket,
             session: Session::new(role),
             peer: Observed::new(Liveness::new(config.for_drivers(), seed, now)),
+            more: false,
             drained: false,
             undecoded: false,
             fresh: true,

@@ -5,11 +5,13 @@ use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The system's allocator. It counts the bytes that are handed out and not given back.
-pub(crate) struct Counting;
+#[derive(Debug)]
+pub struct Counting;
 
 static LIVE: AtomicUsize = AtomicUsize::new(0);
 
-/// Not `fetch_add`: no thread is started here, and a locked instruction would be charged to the contender that allocates.
+/// Not `fetch_add`: what is counted has one thread, and a locked instruction would be charged to the contender that allocates.
+/// With several threads the count is wrong.
 fn count(taken: usize, given_back: usize) {
     let live = LIVE.load(Ordering::Relaxed);
     LIVE.store(live.wrapping_add(taken).wrapping_sub(given_back), Ordering::Relaxed);
@@ -37,18 +39,18 @@ unsafe impl GlobalAlloc for Counting {
 }
 
 /// The heap and the resident size at a moment, in bytes.
-#[derive(Clone, Copy)]
-pub(crate) struct Memory {
-    pub(crate) heap: usize,
-    pub(crate) resident: usize,
+#[derive(Clone, Copy, Debug)]
+pub struct Memory {
+    pub heap: usize,
+    pub resident: usize,
 }
 
 impl Memory {
-    pub(crate) fn now() -> Self {
+    pub fn now() -> Self {
         Self { heap: LIVE.load(Ordering::Relaxed), resident: resident().unwrap_or(0) }
     }
 
-    pub(crate) const fn since(self, earlier: Self) -> Self {
+    pub const fn since(self, earlier: Self) -> Self {
         Self {
             heap: self.heap.saturating_sub(earlier.heap),
             resident: self.resident.saturating_sub(earlier.resident),
