@@ -2,6 +2,8 @@
 //!
 //! `cargo run --example replay -- tests/transcripts/*.txt`
 //!
+//! `cargo run --example replay -- --what-if "timeout=60s" FILE` shows how a recorded life would have gone with another setting.
+//!
 //! Exit status: 0 if all agree, 1 with a unified diff if not, 2 with FILE:LINE if one cannot be read.
 
 use std::ffi::OsString;
@@ -9,35 +11,44 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use liveness::Config;
 use liveness::transcript::Transcript;
 
 const HELP: &str = "\
 Replays transcripts: repeats each file's inputs, and compares the outputs.
 
-usage: replay [--bless] [--draw] FILE...
+usage: replay [--bless] [--draw] [--what-if SETTINGS] FILE...
 
-  --bless  write the new outputs into each file
-  --draw   draw each life as a picture";
+  --bless             write the new outputs into each file
+  --draw              draw each life as a picture
+  --what-if SETTINGS  show how each life would have gone with these settings in place of its own,
+                      such as \"timeout=60s suspicion=never\"; compares nothing, and writes nothing";
 
 #[derive(Default)]
 struct Args {
     files: Vec<PathBuf>,
     bless: bool,
     draw: bool,
+    what_if: Option<String>,
 }
 
 impl Args {
     /// `None` if help is asked for.
-    fn parse(words: impl Iterator<Item = OsString>) -> Result<Option<Self>, String> {
+    fn parse(mut words: impl Iterator<Item = OsString>) -> Result<Option<Self>, String> {
         let mut args = Self::default();
-        for word in words {
+        while let Some(word) = words.next() {
             match word.to_str() {
                 Some("--help" | "-h") => return Ok(None),
                 Some("--bless") => args.bless = true,
                 Some("--draw") => args.draw = true,
+                Some("--what-if") => {
+                    let settings = words.next().and_then(|word| word.into_string().ok());
+                    args.what_if =
+                        Some(settings.ok_or("`--what-if` needs settings, such as \"timeout=60s\"")?);
+                }
                 Some(flag) if flag.starts_with('-') => {
                     return Err(format!(
-                        "`{flag}` is no flag of this program; there are `--bless` and `--draw`"
+                        "`{flag}` is no flag of this program; there are `--bless`, `--draw` and `--what-if`"
                     ));
                 }
                 _ => args.files.push(word.into()),
@@ -77,13 +88,26 @@ fn main() -> ExitCode {
         agreed += usize::from(outcome == Outcome::Agrees);
         worst = worst.max(outcome);
     }
-    println!("{agreed} of {} transcripts agree", args.files.len());
+    if args.what_if.is_none() {
+        println!("{agreed} of {} transcripts agree", args.files.len());
+    }
     ExitCode::from(worst as u8)
 }
 
 fn replay(file: &Path, args: &Args) -> Result<Outcome, String> {
     let text = fs::read_to_string(file).map_err(|error| format!("1: cannot be read: {error}"))?;
     let transcript: Transcript = text.parse().map_err(|error| format!("{error}"))?;
+    if let Some(settings) = &args.what_if {
+        let other = transcript.what_if(changed(transcript.config(), settings)?);
+        let other = other.map_err(|error| format!("{error}"))?;
+        let replay = other.replay().map_err(|error| format!("{error}"))?;
+        println!(
+            "# {}, if {settings}\n{}",
+            file.display(),
+            if args.draw { replay.picture() } else { other.to_string() }
+        );
+        return Ok(Outcome::Agrees);
+    }
     let replay = transcript.replay().map_err(|error| format!("{error}"))?;
     if args.draw {
         println!("{}\n{}", file.display(), replay.picture());
@@ -101,4 +125,14 @@ fn replay(file: &Path, args: &Args) -> Result<Outcome, String> {
     }
     print!("{}\n{}", file.display(), replay.diff());
     Ok(Outcome::Differs)
+}
+
+/// The settings of a recording, some of them replaced.
+fn changed(config: &Config, settings: &str) -> Result<Config, String> {
+    let key = |pair: &str| pair.split('=').next().map(str::to_owned);
+    let replaced: Vec<_> = settings.split_whitespace().map(key).collect();
+    let kept = config.to_string();
+    let kept: Vec<_> = kept.split_whitespace().filter(|pair| !replaced.contains(&key(pair))).collect();
+    let all = format!("{} {settings}", kept.join(" "));
+    all.parse().map_err(|error| format!("1: `--what-if {settings}`: {error}"))
 }

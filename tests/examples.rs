@@ -54,6 +54,23 @@ fn too_few_connections_for_the_script_are_refused() {
     assert_eq!(run.status.code(), Some(2));
 }
 
+#[test]
+fn a_recording_is_asked_how_it_would_have_gone() {
+    let file = std::env::temp_dir().join(format!("liveness-what-if-{}.txt", std::process::id()));
+    std::fs::write(&file, "config interval=10s timeout=12s jitter=0\n0s < open\n25s < pong #1\n40s < eof\n")
+        .unwrap();
+    let ask =
+        |settings| Command::new(example("replay")).args(["--what-if", settings]).arg(&file).output().unwrap();
+    let [hasty, patient] =
+        ["timeout=5s", "timeout=25s"].map(|settings| String::from_utf8(ask(settings).stdout).unwrap());
+    let wrong = ask("timeoat=5s");
+    std::fs::remove_file(&file).unwrap();
+    assert!(hasty.contains("15.01s        > offline ping-timeout"), "{hasty}");
+    assert!(patient.contains("40s           > offline transport-closed"), "{patient}");
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(String::from_utf8(wrong.stderr).unwrap().contains("`timeoat` is no setting"));
+}
+
 fn tell(socket: &mut WebSocket<TcpStream>, words: &str) {
     socket.send(Message::text(words)).unwrap();
 }
