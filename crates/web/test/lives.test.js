@@ -5,7 +5,7 @@ import test from "node:test";
 
 import { World } from "./world.js";
 
-const SEEDS = process.env.LIVENESS_SEED ? [Number(process.env.LIVENESS_SEED)] : Array.from({ length: Number(process.env.N ?? 300) }, (_, seed) => seed);
+const SEEDS = process.env.LIVENESS_SEED ? [Number(process.env.LIVENESS_SEED)] : Array.from({ length: 300 }, (_, seed) => seed);
 const PAGE = ["online", "offline", "visibilitychange", "resume", "pageshow"];
 
 /** Mulberry32: the same seed, the same life. */
