@@ -61,7 +61,7 @@ fn each_recipe_is_in_the_page_in_its_manifest_and_among_what_is_judged() {
 fn glue(recipe: &str) -> usize {
     let source = read(&format!("crates/recipes/src/bin/{recipe}.rs"));
     let glue =
-        source.split("\nmod glue {\n").nth(1).and_then(|rest| rest.split("\n}\n").next()).unwrap_or_default();
+        source.split("mod glue {\n").nth(1).and_then(|rest| rest.split("\n}\n").next()).unwrap_or_default();
     let mut in_use = false;
     let counts = |line: &&str| {
         let begins = in_use || line.starts_with("use ") || line.starts_with("pub use ");
