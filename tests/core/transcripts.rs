@@ -225,7 +225,7 @@ fn a_wrong_setting_is_named_with_its_line() {
     // Only here there is one more setting.
     let error = "config intervall=5s\n0s < open\n".parse::<Transcript>().unwrap_err().to_string();
     assert!(error.ends_with("and `close_code`, and in a transcript `seed`"), "{error}");
-    // Whoever knows the setting needs no list of them.
+    // A setting that exists brings no list of settings.
     let error = "config interval=5\n0s < open\n".parse::<Transcript>().unwrap_err().to_string();
     assert!(!error.contains("seed"), "{error}");
 }

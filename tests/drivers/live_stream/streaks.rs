@@ -148,7 +148,7 @@ async fn a_life_on_the_short_way_is_the_life_on_the_long_one() {
     assert!(ends > 100, "{ends}");
 }
 
-/// Counts the messages that it is told of.
+/// Counts the messages that it sees.
 struct Messages(Arc<AtomicUsize>);
 
 impl Observer for Messages {
@@ -159,7 +159,7 @@ impl Observer for Messages {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_observer_is_told_of_every_message_of_a_burst() {
+async fn an_observer_sees_every_message_of_a_burst() {
     let told = Arc::new(AtomicUsize::new(0));
     let (live, mut theirs) = over_bytes(Config::DEFAULT, 1 << 16, None).await;
     let mut live = live.observe(Messages(Arc::clone(&told)));
