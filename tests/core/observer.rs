@@ -199,6 +199,20 @@ fn observers_are_told_each_input_before_and_after_and_each_poll_and_action_in_or
     assert_eq!(lines, expected);
 }
 
+#[test]
+fn observers_in_a_box_and_in_a_list_are_told_that_they_were_attached() {
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let log = |name| Log(name, Arc::clone(&lines));
+    let mut peer = Observed::new(Liveness::new(config(), 7, at(0)));
+    let boxed: Box<dyn Observer + Send> = Box::new(log("a"));
+    peer.observe(boxed, at(0));
+    peer.observe(vec![log("b"), log("c")], at(1));
+    assert_eq!(
+        *lines.lock().unwrap(),
+        ["0s a attached (0, 0)", "1s b attached (0, 0)", "1s c attached (0, 0)"]
+    );
+}
+
 /// A fleet polls no machine needlessly. Otherwise its observers are told the same, and nothing about the other
 /// connection.
 #[test]

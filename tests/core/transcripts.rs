@@ -225,6 +225,9 @@ fn a_wrong_setting_is_named_with_its_line() {
     // Only here there is one more setting.
     let error = "config intervall=5s\n0s < open\n".parse::<Transcript>().unwrap_err().to_string();
     assert!(error.ends_with("and `close_code`, and in a transcript `seed`"), "{error}");
+    // A setting that exists brings no list of settings.
+    let error = "config interval=5\n0s < open\n".parse::<Transcript>().unwrap_err().to_string();
+    assert!(!error.contains("seed"), "{error}");
 }
 
 #[test]

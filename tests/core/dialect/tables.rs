@@ -298,6 +298,8 @@ fn discord_has_op_codes() {
             (r#"{"op":11.0}"#, DATA, ""),
         ],
     );
+    let hello = r#"{"t":null,"s":null,"op":10,"d":{"heartbeat_interval":41250}}"#;
+    assert_eq!(discord::hello(hello), Some(std::time::Duration::from_millis(41_250)));
     assert_eq!(discord::hello(r#"{"op":11,"d":{"heartbeat_interval":41250}}"#), None);
     assert_eq!(discord::hello(r#"{"op":10,"d":{}}"#), None);
 }
@@ -373,6 +375,9 @@ fn centrifugo_has_empty_objects() {
     assert_eq!(heard(&mut centrifugo::protobuf_server(), Message::Binary(&[0])), (SOME, vec![]));
     let ten = std::time::Duration::from_secs(10);
     assert_eq!(centrifugo::connect(r#"{"id":1,"connect":{"ping":10}}"#), Some((ten, false)));
+    let reply =
+        |pong: &str| centrifugo::connect(&format!(r#"{{"id":1,"connect":{{"ping":10,"pong":{pong}}}}}"#));
+    assert_eq!((reply("true"), reply("false")), (Some((ten, true)), Some((ten, false))));
     // A server that never asks sends no number, or zero. Its silence means nothing.
     let never = std::time::Duration::MAX;
     assert_eq!(centrifugo::connect(r#"{"id":1,"connect":{"client":"c"}}"#), Some((never, false)));
@@ -477,6 +482,9 @@ fn exchanges_have_each_their_own() {
             ),
             (r#"{"req_id":"test","op":"pong","args":["1675418560633"],"conn_id":"cf"}"#, DATA, ""),
             (r#"{"success":true,"ret_msg":"","op":"subscribe","conn_id":"ce"}"#, DATA, ""),
+            // Another request's reply, and a ping's without a pong.
+            (r#"{"success":true,"ret_msg":"pong","op":"subscribe","conn_id":"ce"}"#, DATA, ""),
+            (r#"{"success":false,"ret_msg":"","args":["pong"],"op":"ping","conn_id":"ce"}"#, DATA, ""),
         ],
     );
 }
@@ -523,6 +531,16 @@ fn the_plain_forms() {
     );
     never_asks(Mute);
     hears(Mute, &[("ping", DATA, ""), (r#"{"type":"ka"}"#, DATA, "")]);
+}
+
+/// A driver keeps its dialect in a box, and must know whether it ever asks.
+#[test]
+fn a_dialect_in_a_box_asks_if_what_is_in_the_box_asks() {
+    let boxed: [(Box<dyn Dialect>, bool); 2] = [(Box::new(TextHeartbeats), true), (Box::new(Mute), false)];
+    for (mut dialect, asks) in boxed {
+        assert_eq!(Dialect::asks(&dialect), asks);
+        assert_eq!(asked(&mut dialect, payload(PING)).is_some(), asks);
+    }
 }
 
 #[test]

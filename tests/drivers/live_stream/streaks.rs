@@ -1,12 +1,13 @@
 //! Messages whose bytes came together are handed out on a short way, unless somebody observes. An observer changes nothing, so
 //! a life on the short way is the same life on the long one, moment for moment.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use liveness::driver::tokio::clock;
-use liveness::{Clock, Config};
+use liveness::{Clock, Config, Event, Input, Liveness, Observer, Timestamp};
 use liveness_testing::raw_peer::{PING, PONG, TEXT, close, frame, part};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, split};
 use tokio::time::{Instant, sleep};
@@ -145,4 +146,26 @@ async fn a_life_on_the_short_way_is_the_life_on_the_long_one() {
     assert!(messages > 10_000, "{messages}");
     assert!(pings > 1_000, "{pings}");
     assert!(ends > 100, "{ends}");
+}
+
+/// Counts the messages that it sees.
+struct Messages(Arc<AtomicUsize>);
+
+impl Observer for Messages {
+    fn input(&mut self, input: &Input<'_>, _: &Liveness, _: Timestamp) {
+        let is_message = matches!(input, Input::Event(Event::Data));
+        self.0.fetch_add(usize::from(is_message), Ordering::Relaxed);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_observer_sees_every_message_of_a_burst() {
+    let told = Arc::new(AtomicUsize::new(0));
+    let (live, mut theirs) = over_bytes(Config::DEFAULT, 1 << 16, None).await;
+    let mut live = live.observe(Messages(Arc::clone(&told)));
+    theirs.write_all(&frame(TEXT, b"words").repeat(100)).await.unwrap();
+    for _ in 0..100 {
+        live.next().await.unwrap().unwrap();
+    }
+    assert_eq!(told.load(Ordering::Relaxed), 100);
 }
