@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use liveness::sim::Rng;
 use liveness::transcript::Transcript;
 use liveness::{Config, Timestamp};
 
@@ -150,11 +151,8 @@ fn every_transcript_goes_as_it_went_with_its_own_settings_and_somehow_with_other
 
 /// A life of any inputs, most of which can happen.
 fn any_life(seed: u64) -> String {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(1);
-    let mut any = |below: u64| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 33) % below
-    };
+    let mut rng = Rng::new(seed);
+    let mut any = |end| rng.below(end);
     let write = ["never", "3s"][any(2) as usize];
     let mut text = format!("config interval=2s timeout=4s write_timeout={write} seed={seed}\n0s < open\n");
     let mut at = 0;

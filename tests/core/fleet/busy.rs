@@ -3,20 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use liveness::sim::Rng;
 use liveness::{Action, Config, Event, Fleet, Key, Reason, Timestamp};
 
 const SECOND: Duration = Duration::from_secs(1);
-
-/// SplitMix64.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        (mixed ^ (mixed >> 29)) % end
-    }
-}
 
 #[derive(Clone, Copy, Debug)]
 struct Peer {
@@ -38,7 +28,7 @@ struct Seen {
 }
 
 struct World {
-    dice: Dice,
+    dice: Rng,
     /// The thread loses its processor at one call in so many.
     seldom: u64,
     clock: Timestamp,
@@ -57,7 +47,7 @@ fn config() -> Config {
 
 impl World {
     fn new(seed: u64) -> Self {
-        let mut dice = Dice(seed);
+        let mut dice = Rng::new(seed);
         let clock = Timestamp::from_secs(100);
         let (mut fleet, mut peers) = (Fleet::new(config(), seed), BTreeMap::new());
         for _ in 0..1 + dice.below(100) {

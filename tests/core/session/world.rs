@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use liveness::dialect::{Heard, Message};
 use liveness::session::{ErrorKind, Inbound, Limits, Outbound, Role};
+use liveness::sim::Rng;
 use liveness::{Action, CloseCode, Config, Evidence, Payload, Reason, Timestamp};
 
 use super::both::Both;
@@ -159,35 +160,28 @@ impl Seen {
 }
 
 /// A busy machine: the driver's thread may lose its processor between any two calls of a turn.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Busy {
-    /// SplitMix64.
-    choices: u64,
+    choices: Rng,
     /// So often in 256.
     share: u64,
 }
 
 impl Busy {
-    fn below(&mut self, end: u64) -> u64 {
-        self.choices = self.choices.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.choices ^ (self.choices >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        (mixed ^ (mixed >> 29)) % end
-    }
-
     /// How long the thread waits for a processor: not at all, for next to nothing, for about a last look, for seconds, for
     /// about a timeout, and until a deadline has just passed or just not.
     fn leap(&mut self, now: Timestamp, deadline: Option<Timestamp>) -> Duration {
-        if self.below(256) >= self.share {
+        if self.choices.below(256) >= self.share {
             return Duration::ZERO;
         }
-        let just = Duration::from_nanos(self.below(3));
+        let just = Duration::from_nanos(self.choices.below(3));
         let wait = deadline.map_or(Duration::ZERO, |deadline| deadline.saturating_duration_since(now));
-        match self.below(6) {
-            0 => Duration::from_nanos(self.below(2_000)),
+        match self.choices.below(6) {
+            0 => Duration::from_nanos(self.choices.below(2_000)),
             1 => (Duration::from_millis(10) + just).saturating_sub(Duration::from_nanos(1)),
-            2 => Duration::from_micros(self.below(3_000_000)),
-            3 => Duration::from_millis(6_000 + self.below(8_000)),
-            4 => Duration::from_secs(self.below(60)),
+            2 => Duration::from_micros(self.choices.below(3_000_000)),
+            3 => Duration::from_millis(6_000 + self.choices.below(8_000)),
+            4 => Duration::from_secs(self.choices.below(60)),
             _ => (wait + just).saturating_sub(Duration::from_nanos(1)),
         }
     }
@@ -227,7 +221,7 @@ impl World {
     /// The same on a busy machine, where time passes within turns.
     pub(crate) fn live_busily(choices: &mut Choices<'_>, kind: Kind) -> Life {
         let (seed, share) = (choices.below(1 << 16), 1 << choices.below(5));
-        Self::new(choices, kind, Some(Busy { choices: seed, share })).live_on(choices)
+        Self::new(choices, kind, Some(Busy { choices: Rng::new(seed), share })).live_on(choices)
     }
 
     fn live_on(mut self, choices: &mut Choices<'_>) -> Life {

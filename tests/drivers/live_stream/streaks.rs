@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use liveness::driver::tokio::clock;
+use liveness::sim::Rng;
 use liveness::{Clock, Config, Event, Input, Liveness, Observer, Timestamp};
 use liveness_testing::raw_peer::{PING, PONG, TEXT, close, frame, part};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, split};
@@ -15,22 +16,10 @@ use tungstenite::Message;
 
 use super::support::{SECOND, over_bytes};
 
-/// A generator of small numbers: SplitMix64.
-struct Choices(u64);
-
-impl Choices {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % end
-    }
-}
-
 /// What the peer writes at once, and how long it waits before.
-fn bursts(choices: &mut Choices) -> Vec<(Duration, Vec<u8>)> {
+fn bursts(choices: &mut Rng) -> Vec<(Duration, Vec<u8>)> {
     let mut open = false;
-    let mut burst = |choices: &mut Choices| {
+    let mut burst = |choices: &mut Rng| {
         let mut bytes = Vec::new();
         for _ in 0..choices.below(12) {
             bytes.extend(match choices.below(20) {
@@ -88,7 +77,7 @@ const BOTH_GRIDS: u64 = 15_625 << 25;
 async fn life(seed: u64, is_observed: bool, clock: Clock) -> Vec<(Duration, String)> {
     let past = clock.at(Instant::now().into_std()).as_nanos() % BOTH_GRIDS;
     sleep(Duration::from_nanos(BOTH_GRIDS - past)).await;
-    let mut choices = Choices(seed);
+    let mut choices = Rng::new(seed);
     let (start, told) = (Instant::now(), Told::default());
     let config = Config::builder().interval(5 * SECOND).timeout(10 * SECOND).jitter(0).build().unwrap();
     let (mut live, theirs) = over_bytes(config, 1 << 16, None).await;

@@ -57,7 +57,7 @@ pub(super) fn observe(told: &Told) -> impl Observer + Send + 'static {
 
 impl Life {
     fn draw(seed: u64, fate: Fate, sees_bytes: bool) -> Self {
-        moment::begin(seed, Plan::Never, Wire::default());
+        moment::begin(seed, Plan::Never, Wire::idle());
         let once = Plan::Once(1 + below(250) as u32);
         let plan = if below(2) == 0 { once } else { Plan::Often(1 << below(7)) };
         let caller = [Caller::Reads, Caller::Reads, Caller::Both, Caller::Writes][below(4) as usize];
@@ -91,7 +91,7 @@ impl Life {
 
     /// One in which the thread never loses its processor.
     pub(super) fn plain(client: Client, room: usize) -> Self {
-        moment::begin(0, Plan::Never, Wire::default());
+        moment::begin(0, Plan::Never, Wire::idle());
         let (fate, caller, config) = (Fate::Lives, Caller::Reads, Config::builder().interval(5 * SECOND));
         let config = config.timeout(10 * SECOND).schedule(Schedule::Steady).jitter(0).build().unwrap();
         let (counted, texts, end) = (true, false, moment::now());
@@ -138,7 +138,7 @@ impl Life {
 
     fn judged(&self, run: Run) -> Seen {
         // Each begins at the same moment.
-        moment::begin(self.seed, Plan::Never, Wire::default());
+        moment::begin(self.seed, Plan::Never, Wire::idle());
         if let Err(error) = self.judge(run) {
             panic!("{error}\n{self:?}");
         }

@@ -6,6 +6,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use liveness::Timestamp;
+use liveness::sim::Rng;
 
 use super::wire::Wire;
 
@@ -44,8 +45,7 @@ impl Seen {
 
 pub(super) struct Moment {
     now: Duration,
-    /// SplitMix64.
-    choices: u64,
+    choices: Rng,
     plan: Plan,
     calls: u32,
     /// The latest reading of the driver's clock.
@@ -70,14 +70,14 @@ impl Moment {
         let start = Duration::from_secs(1000);
         Self {
             now: start,
-            choices: seed,
+            choices: Rng::new(seed),
             plan: Plan::Never,
             calls: 0,
             read: start,
             deadline: None,
             alarm: None,
             naps: Vec::new(),
-            wire: Wire::default(),
+            wire: Wire::idle(),
             preempted: Vec::new(),
             row: 0,
             seen: Seen::default(),
@@ -89,10 +89,7 @@ impl Moment {
     }
 
     pub(super) fn below(&mut self, end: u64) -> u64 {
-        self.choices = self.choices.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.choices ^ (self.choices >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % end
+        self.choices.next_u64() % end
     }
 
     fn preempt(&mut self) {

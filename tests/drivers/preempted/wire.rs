@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::task::Waker;
 use std::time::Duration;
 
+use liveness::sim::Rng;
 use liveness_testing::raw_peer::{CLOSE, PING, PONG, TEXT, close, frame};
 
 /// What the client does.
@@ -22,10 +23,10 @@ pub(super) struct Client {
     pub(super) closes: Option<Duration>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Wire {
     client: Client,
-    choices: u64,
+    choices: Rng,
     room: usize,
     /// What was written and not taken, and when that will be.
     written: Vec<u8>,
@@ -45,10 +46,31 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    pub(super) fn new(client: Client, room: usize, start: Duration, choices: u64) -> Self {
-        let mut wire = Self { client, room, choices, came_at: start, ..Self::default() };
+    pub(super) fn new(client: Client, room: usize, start: Duration, seed: u64) -> Self {
+        let mut wire = Self {
+            client,
+            choices: Rng::new(seed),
+            room,
+            written: Vec::new(),
+            taken_at: None,
+            taken: Vec::new(),
+            talks_at: None,
+            inbound: VecDeque::new(),
+            closed: false,
+            shut: false,
+            moved: 0,
+            came_at: start,
+            entered_at: Duration::ZERO,
+            reader: None,
+            writer: None,
+        };
         wire.talks_at = wire.later(start, client.talks_within);
         wire
+    }
+
+    /// A client that does nothing.
+    pub(super) fn idle() -> Self {
+        Self::new(Client::default(), 0, Duration::ZERO, 0)
     }
 
     /// The client has sent this already.
@@ -58,8 +80,7 @@ impl Wire {
     }
 
     fn below(&mut self, end: u64) -> u64 {
-        self.choices = self.choices.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
-        (self.choices >> 33) % end.max(1)
+        self.choices.below(end)
     }
 
     fn later(&mut self, now: Duration, within: u64) -> Option<Duration> {
