@@ -1,8 +1,8 @@
 // The chat's page. Everything that somebody wrote becomes text, never markup. What the connection does is in `liveness.js`.
 
+import { at, toast } from "/elements.js";
 import { LiveSocket } from "/liveness.js";
 
-const at = (id) => document.getElementById(id);
 const [log, people, words] = [at("log"), at("people"), at("words")];
 const room = new URLSearchParams(location.search).get("room")?.trim() || "lobby";
 
@@ -372,12 +372,6 @@ function refused({ key, why }) {
     words.focus();
   };
   fate.append(retry);
-}
-
-function toast(text) {
-  const it = element("p", "toast", text);
-  document.querySelector(".toasts").append(it);
-  setTimeout(() => it.remove(), 4000);
 }
 
 at("say").onsubmit = (event) => {

@@ -4,7 +4,8 @@
 // after a new connection it is sent again as it was, and the server knows what it has taken before. What is refused is put on
 // the shelf, to be copied.
 
-const at = (id) => document.getElementById(id);
+import { at } from "/elements.js";
+
 const text = at("text");
 const letters = (string) => [...string];
 
