@@ -126,18 +126,36 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
         self.wakers.wake_all();
     }
 
-    /// Makes every call of the library, and reports the bytes that it moved.
+    /// Makes a call of the library, and reports the bytes that it moved.
     #[inline]
     pub(super) fn call<R>(&mut self, call: impl FnOnce(Pin<&mut S>, &mut Context<'_>) -> R) -> Option<R> {
-        let socket = self.socket.as_mut()?;
+        self.socket.as_ref()?;
+        self.begin_call();
+        let cx = &mut Context::from_waker(&self.waker);
+        let result = self.socket.as_mut().map(|socket| call(Pin::new(socket), cx));
+        self.end_call();
+        result
+    }
+
+    /// Stands before every call of the library.
+    #[inline]
+    pub(super) fn begin_call(&mut self) {
         self.calling = true;
         if let Some(counts) = &self.counts {
             counts.counters.begin_call();
         }
-        let result = call(Pin::new(socket), &mut Context::from_waker(&self.waker));
+    }
+
+    /// Stands after every call of the library: reports the bytes that it moved.
+    #[inline]
+    pub(super) fn end_call(&mut self) {
         self.calling = false;
-        self.report_bytes();
-        Some(result)
+        let Some(counts) = &mut self.counts else { return };
+        let is_held = counts.counters.end_call();
+        let (received, sent) = counts.moved();
+        if received != 0 || sent != 0 || is_held {
+            self.bytes_moved(received, sent, is_held);
+        }
     }
 
     /// Without counts: the library moved bytes in the call that has just returned, nobody knows when. The thread may have
@@ -147,16 +165,6 @@ impl<S: Socket<A>, A: Adapter<S>, T: Timer> LiveStream<S, A, T> {
     pub(super) fn date_unseen_bytes(&mut self) {
         if self.counts.is_none() {
             self.read_the_clock();
-        }
-    }
-
-    #[inline]
-    fn report_bytes(&mut self) {
-        let Some(counts) = &mut self.counts else { return };
-        let is_held = counts.counters.end_call();
-        let (received, sent) = counts.moved();
-        if received != 0 || sent != 0 || is_held {
-            self.bytes_moved(received, sent, is_held);
         }
     }
 
