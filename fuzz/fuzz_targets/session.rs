@@ -2,6 +2,8 @@
 //! or with any calls in any order. The fuzzer's bytes make a life's choices.
 #![no_main]
 
+#[path = "../../tests/core/absences.rs"]
+mod absences;
 #[path = "../../tests/core/session/both.rs"]
 mod both;
 #[path = "../../tests/core/session/calls.rs"]

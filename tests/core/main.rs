@@ -1,5 +1,6 @@
 //! The parts that make decisions, in simulated time: no socket, no thread, no runtime.
 
+mod absences;
 mod dialect;
 mod fleet;
 mod generated;

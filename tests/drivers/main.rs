@@ -3,6 +3,8 @@
 //!
 //! Tests that need axum, TLS or a runtime with sockets are in `crates/servers/tests/drivers`.
 
+#[path = "../core/absences.rs"]
+mod absences;
 mod connecting;
 mod connection;
 mod connection_dialects;

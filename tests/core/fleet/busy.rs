@@ -6,6 +6,8 @@ use std::time::Duration;
 use liveness::sim::Rng;
 use liveness::{Action, Config, Event, Fleet, Key, Reason, Timestamp};
 
+use crate::absences::{self, Absences};
+
 const SECOND: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Copy, Debug)]
@@ -36,7 +38,7 @@ struct World {
     peers: BTreeMap<Key, Peer>,
     /// Answers under way, by their moment.
     arrivals: BTreeMap<(Timestamp, Key), [u8; 8]>,
-    preempted: Vec<(Timestamp, Duration)>,
+    absences: Absences,
     seen: Seen,
 }
 
@@ -60,25 +62,17 @@ impl World {
             let peer = Peer { answers_after, dies, heard: clock, offline: None };
             peers.insert(fleet.insert(clock).unwrap(), peer);
         }
-        let (arrivals, preempted, seldom) = (BTreeMap::new(), Vec::new(), 8 << dice.below(7));
-        Self { dice, seldom, clock, fleet, peers, arrivals, preempted, seen: Seen::default() }
+        let (arrivals, absences, seldom) = (BTreeMap::new(), Absences::default(), 8 << dice.below(7));
+        Self { dice, seldom, clock, fleet, peers, arrivals, absences, seen: Seen::default() }
     }
 
     fn preempt(&mut self) {
         if self.dice.below(self.seldom) > 0 {
             return;
         }
-        let wait =
-            self.fleet.poll_timeout().map_or(Duration::ZERO, |due| due.saturating_duration_since(self.clock));
-        let leap = match self.dice.below(6) {
-            0 => Duration::from_nanos(self.dice.below(2_000)),
-            1 => Duration::from_millis(10),
-            2 => Duration::from_micros(self.dice.below(3_000_000)),
-            3 => Duration::from_millis(6_000 + self.dice.below(8_000)),
-            4 => Duration::from_secs(self.dice.below(60)),
-            _ => (wait + Duration::from_nanos(self.dice.below(3))).saturating_sub(Duration::from_nanos(1)),
-        };
-        self.preempted.push((self.clock, leap));
+        let wait = self.fleet.poll_timeout().map(|due| due.saturating_duration_since(self.clock));
+        let leap = absences::length(&mut self.dice, wait);
+        self.absences.push(self.clock, leap);
         self.seen.leaps += 1;
         self.clock += leap;
     }
@@ -158,26 +152,16 @@ impl World {
             match peer.offline {
                 Some((at, reason)) => {
                     assert!(!alive, "a live peer is given up for {reason} at {at}: {peer:?}");
-                    let left = self.preempted.iter().map(|(began, leap)| {
-                        (*began + *leap).saturating_duration_since(peer.heard.max(*began))
-                    });
-                    let away: Duration = left.clone().sum();
-                    let stalled = left.clone().any(|leap| leap > config.stall_tolerance());
-                    let again =
-                        if stalled { config.timeout() + config.write_timeout() } else { Duration::ZERO };
-                    let bound = peer.heard + config.detection_bound(self.fleet.tick()) + away + again;
+                    let late = self.absences.delay(peer.heard, &config);
+                    let bound = peer.heard + config.detection_bound(self.fleet.tick()) + late;
                     assert!(at <= bound, "found at {at}, and not by {bound}: {peer:?}");
                 }
                 None => assert!(
-                    alive || self.clock < peer.dies + 45 * SECOND + self.away(),
+                    alive || self.clock < peer.dies + 45 * SECOND + self.absences.sum(Timestamp::ZERO),
                     "never found: {peer:?}"
                 ),
             }
         }
-    }
-
-    fn away(&self) -> Duration {
-        self.preempted.iter().map(|(_, leap)| *leap).sum()
     }
 }
 

@@ -139,6 +139,6 @@ fn lives_of_every_kind_are_lived() {
 fn on_a_busy_machine_deadlines_pass_within_turns() {
     for kind in [Kind::Any, Kind::Live, Kind::Dies] {
         let (seen, _) = sum(kind, live_busily);
-        assert!(seen.passed > 4 && seen.late > 100, "{kind:?}: {seen:?}");
+        assert!(seen.passed > 2 && seen.late > 100, "{kind:?}: {seen:?}");
     }
 }

@@ -14,6 +14,7 @@ use super::choices::Choices;
 use super::library::{Frame, Library, Read, size};
 use super::reference::Told;
 use super::speech::Speech;
+use crate::absences::{self, Absences};
 
 /// What a driver sees of its transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,8 +103,8 @@ pub(crate) struct Life {
     pub(crate) taken: Vec<u32>,
     pub(crate) offline: Option<(Timestamp, Reason)>,
     pub(crate) disconnected: Option<Timestamp>,
-    /// When the driver's thread lost its processor within a turn, and for how long.
-    pub(crate) preempted: Vec<(Timestamp, Duration)>,
+    /// Those of the driver's thread, within its turns.
+    pub(crate) absences: Absences,
     /// The last time that nobody drove, or that the steps were over.
     pub(crate) away_until: Timestamp,
     /// When the peer fell silent, and when it must be known.
@@ -168,22 +169,9 @@ struct Busy {
 }
 
 impl Busy {
-    /// How long the thread waits for a processor: not at all, for next to nothing, for about a last look, for seconds, for
-    /// about a timeout, and until a deadline has just passed or just not.
-    fn leap(&mut self, now: Timestamp, deadline: Option<Timestamp>) -> Duration {
-        if self.choices.below(256) >= self.share {
-            return Duration::ZERO;
-        }
-        let just = Duration::from_nanos(self.choices.below(3));
-        let wait = deadline.map_or(Duration::ZERO, |deadline| deadline.saturating_duration_since(now));
-        match self.choices.below(6) {
-            0 => Duration::from_nanos(self.choices.below(2_000)),
-            1 => (Duration::from_millis(10) + just).saturating_sub(Duration::from_nanos(1)),
-            2 => Duration::from_micros(self.choices.below(3_000_000)),
-            3 => Duration::from_millis(6_000 + self.choices.below(8_000)),
-            4 => Duration::from_secs(self.choices.below(60)),
-            _ => (wait + just).saturating_sub(Duration::from_nanos(1)),
-        }
+    /// How long the thread waits for a processor; `None`: it keeps it.
+    fn leap(&mut self, deadline: Option<Duration>) -> Option<Duration> {
+        (self.choices.below(256) < self.share).then(|| absences::length(&mut self.choices, deadline))
     }
 }
 
@@ -287,9 +275,9 @@ impl World {
     /// The thread may lose its processor here.
     fn preempt(&mut self) {
         let Some(busy) = &mut self.busy else { return };
-        let leap = busy.leap(self.clock, self.both.poll_timeout());
-        if !leap.is_zero() {
-            self.life.preempted.push((self.clock, leap));
+        let wait = self.both.poll_timeout().map(|due| due.saturating_duration_since(self.clock));
+        if let Some(leap) = busy.leap(wait) {
+            self.life.absences.push(self.clock, leap);
             self.clock += leap;
             self.library.wire.arrive();
         }
@@ -801,20 +789,9 @@ impl World {
 
 // -- The laws.
 
-/// How long the thread was without a processor, each time since then.
-fn preempted(life: &Life, since: Timestamp) -> impl Iterator<Item = Duration> + '_ {
-    let left =
-        move |(at, leap): &(Timestamp, Duration)| (*at + *leap).saturating_duration_since(since.max(*at));
-    life.preempted.iter().map(left)
-}
-
-/// A verdict that was due by then comes this late: the thread's absences count, and after a long one rule 6 asks once more.
+/// A verdict that was due by then comes this late.
 fn late(life: &Life, since: Timestamp, known: Timestamp) -> Timestamp {
-    let Some(config) = life.config else { return known };
-    let away: Duration = preempted(life, since).sum();
-    let stalled = preempted(life, since).any(|leap| leap > config.stall_tolerance());
-    let write = Some(config.write_timeout()).filter(|timeout| *timeout != Duration::MAX).unwrap_or_default();
-    known + away + if stalled { config.timeout() + write } else { Duration::ZERO }
+    known + life.config.map_or(Duration::ZERO, |config| life.absences.delay(since, &config))
 }
 
 /// What the caller was handed is what the library gave, from the first on, once and in order: all that came before the verdict.
@@ -827,7 +804,7 @@ pub(crate) fn ends(life: &Life) -> bool {
     let (Some((offline, _)), Some(config), Some(end)) = (life.offline, life.config, life.disconnected) else {
         return false;
     };
-    let away: Duration = preempted(life, offline).sum();
+    let away = life.absences.sum(offline);
     end <= (offline + config.close_timeout()).max(life.away_until) + away
 }
 

@@ -129,11 +129,9 @@ impl Life {
         let config = self.config.for_drivers();
         let last = moment::with(|moment| moment.wire.came_at.max(moment.wire.entered_at));
         let since = last.max(self.end);
-        let (away, stalled) = moment::preempted_since(since, config.stall_tolerance());
-        // Rule 6, once.
-        let again = if stalled { config.timeout() + config.write_timeout() } else { Duration::ZERO };
+        let late = moment::delay(since, &config);
         // A ping waits for a line of the grid, and a caller that only writes comes back now and then.
-        since + config.detection_bound(Duration::ZERO) + again + away + Duration::from_millis(600)
+        since + config.detection_bound(Duration::ZERO) + late + Duration::from_millis(600)
     }
 
     fn judged(&self, run: Run) -> Seen {
@@ -155,8 +153,7 @@ impl Life {
         if self.fate == Fate::Dies && offline > bound {
             return Err(format!("the dead client is found at {offline:?}, and not by {bound:?}"));
         }
-        let (away, _) = moment::preempted_since(offline, Duration::ZERO);
-        let last = offline + self.config.close_timeout() + away;
+        let last = offline + self.config.close_timeout() + moment::away(offline);
         if finished > last {
             return Err(format!("it ends at {finished:?}, and not by {last:?}"));
         }

@@ -5,10 +5,11 @@ use std::cell::RefCell;
 use std::task::Waker;
 use std::time::Duration;
 
-use liveness::Timestamp;
 use liveness::sim::Rng;
+use liveness::{Config, Timestamp};
 
 use super::wire::Wire;
+use crate::absences::{self, Absences};
 
 /// How often the thread loses its processor.
 #[derive(Clone, Copy, Debug)]
@@ -55,8 +56,7 @@ pub(super) struct Moment {
     pub(super) alarm: Option<(Duration, Waker)>,
     pub(super) naps: Vec<(Duration, Waker)>,
     pub(super) wire: Wire,
-    /// When the thread lost its processor, and for how long.
-    preempted: Vec<(Duration, Duration)>,
+    absences: Absences,
     row: u32,
     pub(super) seen: Seen,
 }
@@ -78,7 +78,7 @@ impl Moment {
             alarm: None,
             naps: Vec::new(),
             wire: Wire::idle(),
-            preempted: Vec::new(),
+            absences: Absences::default(),
             row: 0,
             seen: Seen::default(),
         }
@@ -89,7 +89,7 @@ impl Moment {
     }
 
     pub(super) fn below(&mut self, end: u64) -> u64 {
-        self.choices.next_u64() % end
+        self.choices.below(end)
     }
 
     fn preempt(&mut self) {
@@ -100,29 +100,16 @@ impl Moment {
             Plan::Often(share) => self.below(256) < share,
         };
         if leaps {
-            let length = if let Plan::Exactly(_, length) = self.plan { length } else { self.length() };
-            self.preempted.push((self.now, length));
+            let wait = self.deadline.and_then(|deadline| deadline.checked_sub(self.now));
+            let length = if let Plan::Exactly(_, length) = self.plan {
+                length
+            } else {
+                absences::length(&mut self.choices, wait)
+            };
+            self.absences.push(timestamp(self.now), length);
             self.seen.leaps += 1;
             self.now += length;
         }
-    }
-
-    /// Next to nothing, about a last look, seconds, about a timeout, and until a deadline has just passed or just not.
-    fn length(&mut self) -> Duration {
-        let just = Duration::from_nanos(self.below(3));
-        let (about, length) = match self.below(8) {
-            0 => (Duration::ZERO, Duration::from_nanos(self.below(2_000))),
-            1 => (Duration::from_millis(10), just),
-            2 => (Duration::ZERO, Duration::from_micros(self.below(3_000_000))),
-            3 => (Duration::from_secs(6), Duration::from_millis(self.below(8_000))),
-            4 => (Duration::from_secs(self.below(80)), just),
-            _ => match self.deadline.and_then(|deadline| deadline.checked_sub(self.now)) {
-                Some(wait) if self.below(2) == 0 => (wait, just),
-                Some(wait) => (wait, Duration::from_micros(self.below(50_000))),
-                None => (Duration::ZERO, Duration::from_millis(self.below(15_000))),
-            },
-        };
-        (about + length).saturating_sub(Duration::from_nanos(1))
     }
 
     /// The world does what is due.
@@ -207,13 +194,14 @@ pub(super) fn timestamp(at: Duration) -> Timestamp {
     Timestamp::ZERO + at
 }
 
-/// How long the thread has been without a processor since then, and whether once for longer than this.
-pub(super) fn preempted_since(since: Duration, long: Duration) -> (Duration, bool) {
-    with(|moment| {
-        let leaps =
-            moment.preempted.iter().map(|(at, length)| (*at + *length).saturating_sub(since.max(*at)));
-        leaps.fold((Duration::ZERO, false), |(sum, any), length| (sum + length, any || length > long))
-    })
+/// How long the thread has been without a processor since then.
+pub(super) fn away(since: Duration) -> Duration {
+    with(|moment| moment.absences.sum(timestamp(since)))
+}
+
+/// How much later than on an idle machine a verdict may fall.
+pub(super) fn delay(since: Duration, config: &Config) -> Duration {
+    with(|moment| moment.absences.delay(timestamp(since), config))
 }
 
 pub(super) fn seen() -> Seen {
