@@ -11,7 +11,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use liveness::Config;
 use liveness::transcript::Transcript;
 
 const HELP: &str = "\
@@ -98,8 +97,10 @@ fn replay(file: &Path, args: &Args) -> Result<Outcome, String> {
     let text = fs::read_to_string(file).map_err(|error| format!("1: cannot be read: {error}"))?;
     let transcript: Transcript = text.parse().map_err(|error| format!("{error}"))?;
     if let Some(settings) = &args.what_if {
-        let other = transcript.what_if(changed(transcript.config(), settings)?);
-        let other = other.map_err(|error| format!("{error}"))?;
+        let changed =
+            transcript.config().to_builder().parse(settings).and_then(|changed| Ok(changed.build()?));
+        let changed = changed.map_err(|error| format!("1: `--what-if {settings}`: {error}"))?;
+        let other = transcript.what_if(changed).map_err(|error| format!("{error}"))?;
         let replay = other.replay().map_err(|error| format!("{error}"))?;
         println!(
             "# {}, if {settings}\n{}",
@@ -125,14 +126,4 @@ fn replay(file: &Path, args: &Args) -> Result<Outcome, String> {
     }
     print!("{}\n{}", file.display(), replay.diff());
     Ok(Outcome::Differs)
-}
-
-/// The settings of a recording, some of them replaced.
-fn changed(config: &Config, settings: &str) -> Result<Config, String> {
-    let key = |pair: &str| pair.split('=').next().map(str::to_owned);
-    let replaced: Vec<_> = settings.split_whitespace().map(key).collect();
-    let kept = config.to_string();
-    let kept: Vec<_> = kept.split_whitespace().filter(|pair| !replaced.contains(&key(pair))).collect();
-    let all = format!("{} {settings}", kept.join(" "));
-    all.parse().map_err(|error| format!("1: `--what-if {settings}`: {error}"))
 }

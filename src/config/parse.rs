@@ -51,11 +51,33 @@ impl FromStr for Config {
     type Err = ParseConfigError;
 
     fn from_str(text: &str) -> Result<Self, ParseConfigError> {
-        let mut settings = SettingsParser::new(Self::builder());
+        Ok(Self::builder().parse(text)?.build()?)
+    }
+}
+
+impl ConfigBuilder {
+    /// Sets the settings of a text in the form of [`Config`'s](Config#impl-FromStr-for-Config), and keeps the others: for a
+    /// program with defaults of its own, or to change a few settings of an existing config.
+    ///
+    /// # Errors
+    ///
+    /// [`ParseConfigError`]: the first setting that cannot be parsed.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use liveness::Config;
+    ///
+    /// let ours = Config::builder().interval(Duration::from_secs(10)).timeout(Duration::from_secs(12));
+    /// let config = ours.parse("timeout=30s")?.build()?;
+    /// assert_eq!((config.interval().as_secs(), config.timeout().as_secs()), (10, 30));
+    /// # Ok::<(), liveness::ParseConfigError>(())
+    /// ```
+    pub fn parse(self, text: &str) -> Result<Self, ParseConfigError> {
+        let mut settings = SettingsParser::new(self);
         for setting in text.split_whitespace() {
             settings.set(setting)?;
         }
-        Ok(settings.builder.build()?)
+        Ok(settings.builder)
     }
 }
 

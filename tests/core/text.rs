@@ -151,6 +151,22 @@ fn a_key_that_comes_twice_is_refused() {
 }
 
 #[test]
+fn a_builder_keeps_what_the_text_does_not_name() {
+    for setting in Config::MOBILE.to_string().split(' ') {
+        let same = Config::MOBILE.to_builder().parse(setting).unwrap();
+        assert_eq!(same.build(), Ok(Config::MOBILE), "{setting}");
+    }
+    let longer = Config::MOBILE.to_builder().parse(" timeout=40s  jitter=0 ").unwrap().build().unwrap();
+    let by_code = Config::MOBILE.to_builder().timeout(Duration::from_secs(40)).jitter(0);
+    assert_eq!(by_code.build(), Ok(longer));
+    assert_eq!(Config::MOBILE.to_builder().parse("").unwrap().build(), Ok(Config::MOBILE));
+    let twice = Config::MOBILE.to_builder().parse("timeout=40s timeout=40s").unwrap_err();
+    assert_eq!(twice.key(), "timeout");
+    // A rule is broken by all settings together, and so only `build` can say it.
+    assert!(Config::builder().parse("interval=0s").unwrap().build().is_err());
+}
+
+#[test]
 fn a_word_that_is_none_of_a_settings_is_told_which_are() {
     for (text, key, says) in [
         ("schedule=often", "schedule", "`often` is no schedule; write `quiet` or `steady`"),

@@ -49,7 +49,7 @@ pub fn catalogue() -> Value {
 }
 
 /// The first two settings, and each other that follows neither from them nor from the defaults.
-pub(crate) fn given(config: &Config) -> Vec<String> {
+fn given(config: &Config) -> Vec<String> {
     let plain = Config::builder().interval(config.interval()).timeout(config.timeout()).build();
     let plain = plain.unwrap_or_default();
     let plain = if config.write_timeout() == config.timeout() { plain.for_drivers() } else { plain };

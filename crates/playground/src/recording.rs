@@ -7,8 +7,6 @@ use liveness::transcript::{ParseError, Replay, Row, Transcript};
 use liveness::{Config, Evidence, Schedule, Status, Suspicion, Timestamp};
 use serde_json::{Value, json};
 
-use crate::advice::given;
-
 /// One row of the picture, and why its action was taken.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Told {
@@ -31,22 +29,13 @@ pub fn replay(text: &str) -> Result<Value, String> {
     let other = match changes.trim() {
         "" => Value::Null,
         changes => {
-            let other = life.what_if(changed(life.config(), changes)?).map_err(wrong)?;
+            let changed = life.config().to_builder().parse(changes).and_then(|changed| Ok(changed.build()?));
+            let other = life.what_if(changed.map_err(|why| why.to_string())?).map_err(wrong)?;
             let rows = rows(&other.replay().map_err(wrong)?, other.config());
             json!({ "rows": json(&rows), "text": other.to_string() })
         }
     };
     Ok(json!({ "rows": json(&rows(&replay, life.config())), "agrees": replay.agrees(), "other": other }))
-}
-
-/// The recording's settings with some in place of others.
-fn changed(old: &Config, changes: &str) -> Result<Config, String> {
-    let changes: Vec<String> = changes.split_whitespace().map(str::to_owned).collect();
-    let key = |pair: &String| pair.split('=').next().map(str::to_owned);
-    let mut pairs = given(old);
-    pairs.retain(|pair| !changes.iter().any(|change| key(change) == key(pair)));
-    let config = [pairs, changes].concat().join(" ").parse::<Config>().map_err(|why| why.to_string())?;
-    Ok(if old.write_timeout() == old.timeout() { config.for_drivers() } else { config })
 }
 
 /// Rows of a text that is read and replayed, and whether it expects them.
