@@ -21,5 +21,5 @@ export function make(kind, attributes = {}, ...inside) {
 export function toast(text) {
   const item = make("p", { class: "toast" }, text);
   document.querySelector(".toasts").append(item);
-  setTimeout(() => item.remove(), 4000);
+  setTimeout(() => item.remove(), 5000);
 }

@@ -1,6 +1,6 @@
 // The chat's page. Everything that somebody wrote becomes text, never markup. What the connection does is in `liveness.js`.
 
-import { at, toast } from "/elements.js";
+import { at, make, toast } from "/elements.js";
 import { LiveSocket } from "/liveness.js";
 
 const [log, people, words] = [at("log"), at("people"), at("words")];
@@ -186,12 +186,7 @@ function named({ user, name: now, was }) {
 function place(person) {
   const before = known.get(person.user);
   clearTimeout(before?.timer);
-  const item = before?.item ?? document.createElement("li");
-  if (!before) {
-    item.append(document.createElement("bdi"), document.createElement("span"));
-    item.firstChild.className = "name";
-    item.lastChild.className = "note number";
-  }
+  const item = before?.item ?? make("li", {}, make("bdi", { class: "name" }), make("span", { class: "note number" }));
   const it = { rtt: before?.rtt, ...person, item };
   it.rtt = person.rtt ?? before?.rtt;
   known.set(person.user, it);
@@ -238,7 +233,7 @@ function add(item, isNew) {
   if (isNew && (document.hidden || !follow)) {
     if (!unread) {
       mark?.remove();
-      mark = element("li", "unread", "New");
+      mark = make("li", { class: "unread" }, "New");
       log.append(mark);
     }
     unread += 1;
@@ -276,16 +271,8 @@ at("down").onclick = () => {
   words.focus();
 };
 
-function element(kind, className, text) {
-  const it = document.createElement(kind);
-  it.className = className;
-  it.textContent = text;
-  return it;
-}
-
 function system(text) {
-  const it = element("li", "system", text);
-  add(it, false);
+  add(make("li", { class: "system" }, text), false);
 }
 
 function line(said, isNew = true) {
@@ -301,22 +288,17 @@ function line(said, isNew = true) {
 }
 
 function bubble({ user, name, text, at_ms: ms }) {
-  const item = element("li", "line", "");
+  const item = make("li", { class: "line" });
   const before = [...log.children].findLast((it) => !it.classList.contains("waiting"));
   if (before?.dataset.user === String(user) && ms - Number(before.dataset.ms) < 120000) item.classList.add("more");
   [item.dataset.user, item.dataset.ms] = [user, ms];
-  const who = element("p", "who", "");
-  const named = element("bdi", "named", name);
+  const named = make("bdi", { class: "named" }, name);
   named.style.setProperty("--hue", hue(name));
   const when = new Date(ms);
-  const time = element("time", "note number", when.toLocaleTimeString([], { hour: "numeric", minute: "2-digit" }));
-  time.dateTime = when.toISOString();
+  const clock = when.toLocaleTimeString([], { hour: "numeric", minute: "2-digit" });
+  const time = make("time", { class: "note number", datetime: when.toISOString() }, clock);
   item.title = when.toLocaleString();
-  who.append(named, time);
-  const body = element("p", "said", "");
-  body.append(...linked(text));
-  body.dir = "auto";
-  item.append(who, body);
+  item.append(make("p", { class: "who" }, named, time), make("p", { class: "said", dir: "auto" }, ...linked(text)));
   return item;
 }
 
@@ -330,9 +312,8 @@ function linked(text) {
   for (const { 0: found, index } of text.matchAll(ADDRESS)) {
     const address = withoutEnd(found);
     if (!URL.canParse(address)) continue;
-    const link = element("a", "", address);
-    [link.href, link.target, link.rel] = [address, "_blank", "noopener noreferrer nofollow"];
-    pieces.push(text.slice(done, index), link);
+    const link = { href: address, target: "_blank", rel: "noopener noreferrer nofollow" };
+    pieces.push(text.slice(done, index), make("a", link, address));
     done = index + address.length;
   }
   return [...pieces, text.slice(done)];
@@ -350,7 +331,7 @@ function withoutEnd(address) {
 function say(text, key = random()) {
   const item = bubble({ user: you ?? 0, name, text, at_ms: Date.now() });
   item.classList.add("waiting");
-  item.append(element("p", "fate note", "Sending"));
+  item.append(make("p", { class: "fate note" }, "Sending"));
   waiting.set(key, { text, item });
   log.append(item);
   toEnd();
@@ -365,13 +346,12 @@ function refused({ key, why }) {
   waiting.delete(key);
   const fate = own.item.lastChild;
   fate.textContent = `Not sent: ${why}.`;
-  const retry = element("button", "quiet", "Send again");
-  retry.onclick = () => {
+  const again = () => {
     own.item.remove();
     say(own.text);
     words.focus();
   };
-  fate.append(retry);
+  fate.append(make("button", { class: "quiet", onclick: again }, "Send again"));
 }
 
 at("say").onsubmit = (event) => {

@@ -4,7 +4,7 @@
 // after a new connection it is sent again as it was, and the server knows what it has taken before. What is refused is put on
 // the shelf, to be copied.
 
-import { at } from "/elements.js";
+import { at, make, toast } from "/elements.js";
 
 const text = at("text");
 const letters = (string) => [...string];
@@ -304,9 +304,7 @@ function put(element, ...words) {
 
 /** Words with somebody's name in them, which the style may cut: the bar is as high with a long one. */
 function named(id, ...words) {
-  const name = document.createElement("bdi");
-  name.textContent = called(id);
-  return words.map((part) => part ?? name);
+  return words.map((part) => part ?? make("bdi", {}, called(id)));
 }
 
 function render() {
@@ -386,16 +384,9 @@ function people(list, rows) {
   if (list.dataset.seen === seen) return;
   list.dataset.seen = seen;
   list.replaceChildren(...rows.map(({ id, name, kind, note }) => {
-    const row = document.createElement("li");
-    row.dataset.state = kind;
-    if (id === own) row.setAttribute("aria-current", "true");
-    for (const [what, words] of [["name", name], ["note", note]]) {
-      const part = document.createElement("span");
-      part.className = what;
-      part.textContent = words;
-      row.append(part, " ");
-    }
-    return row;
+    const current = id === own ? { "aria-current": "true" } : {};
+    const [who, what] = [make("span", { class: "name" }, name), make("span", { class: "note" }, note)];
+    return make("li", { "data-state": kind, ...current }, who, " ", what, " ");
   }));
 }
 
@@ -445,14 +436,6 @@ async function copy(words, field) {
     field.select();
     toast("Selected: copy it from the field.");
   }
-}
-
-function toast(words) {
-  const line = document.createElement("p");
-  line.className = "toast";
-  line.textContent = words;
-  document.querySelector(".toasts").append(line);
-  setTimeout(() => line.remove(), 5000);
 }
 
 // On a phone the text is as high as it wants; beside it all, it takes the room that is left.
