@@ -144,6 +144,7 @@
 //! | `rustls` | `wss://` for the clients of `tungstenite` and `tokio-tungstenite`, with the system's certificates; rustls streams for `tungstenite` | `rustls`, `rustls-platform-verifier`, and `tokio-rustls` with `tokio-tungstenite` |
 //! | `rustls-ring` | the same, and ring if the program has installed no provider of cryptography | `ring` |
 //! | `tokio` | [`driver::tokio`]: the same for any WebSocket that is a stream and a sink | `tokio`, `futures-util`, `tune` |
+//! | `futures-io` | `driver::tokio::Counted` around a transport of smol or async-std | `futures-io`, `tokio` |
 //! | `tokio-tungstenite` | [`driver::tokio_tungstenite`]: for the WebSocket of tokio-tungstenite 0.30 | `tokio-tungstenite` |
 //! | `axum` | [`driver::axum`]: for the WebSocket of axum 0.8 | `axum` |
 //! | `tracing` | [`Traced`]: an observer that reports to `tracing` | `tracing`, `alloc` |

@@ -225,7 +225,7 @@ fn add(count: &AtomicUsize, more: usize) {
     count.store(count.load(Ordering::Relaxed).wrapping_add(more), Ordering::Relaxed);
 }
 
-/// Wraps a transport of tokio's traits or of futures-io's, and counts its bytes.
+/// Wraps a transport of tokio's traits, or with feature `futures-io` of those that smol and async-std use, and counts its bytes.
 ///
 /// Under TLS wrap the socket itself, inside of the TLS stream, because a record of TLS shows nothing until it is complete.
 ///

@@ -81,6 +81,7 @@
 mod adapter;
 mod byte_counters;
 mod error;
+#[cfg(feature = "futures-io")]
 mod futures_io;
 mod heartbeat;
 mod options;
