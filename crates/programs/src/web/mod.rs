@@ -43,8 +43,10 @@
 //! is the page's half of such a heartbeat, and `.dialect(TextHeartbeats)` is the server's. [`timing`] tells the page the
 //! settings of the server's flags.
 
+pub mod letters;
+
 use std::io::{self, Write};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::extract::Request;
@@ -183,6 +185,13 @@ pub fn timing(config: &Config) -> Value {
             Suspicion::Never | Suspicion::Adaptive { .. } | _ => millis(Duration::MAX),
         },
     })
+}
+
+/// The wall clock, for people to read. Nothing is decided by it.
+pub fn unix_millis() -> u64 {
+    #[expect(clippy::disallowed_methods, reason = "people read the time of day")]
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn millis(duration: Duration) -> u64 {
