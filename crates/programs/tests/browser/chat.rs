@@ -188,6 +188,23 @@ fn addresses_of_the_web_are_links_and_whatever_else_is_written_is_text() {
 }
 
 #[test]
+fn who_is_not_let_in_is_asked_for_another_name() {
+    let program = Program::start(crate::CHAT, &FLAGS);
+    let browser = Browser::open();
+    let ada = browser.page(program.url());
+    for nothing in ["   ", "\u{3164}"] {
+        ada.clear("#name").write("#name", nothing).press("#name", Key::Enter);
+        ada.eventually("it says why", |page| page.text("#wrong").contains("a name has at least one letter"));
+        assert_eq!(ada.text("#self"), "nobody yet");
+    }
+    ada.clear("#name").write("#name", "Ada").press("#name", Key::Enter);
+    ada.eventually("it is connected", |page| page.text("#link") == "Connected");
+    ada.click("#rename").clear("#name").write("#name", "  ").press("#name", Key::Enter);
+    ada.eventually("it says why", |page| page.text("#wrong").contains("a name has at least one letter"));
+    assert_eq!((ada.text("#self"), ada.text("#link")), ("Ada".to_owned(), "Connected".to_owned()));
+}
+
+#[test]
 fn one_name_is_one_persons_and_two_tabs_are_one_person() {
     let program = Program::start(crate::CHAT, &FLAGS);
     let browser = Browser::open();
