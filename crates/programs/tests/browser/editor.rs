@@ -122,6 +122,24 @@ fn the_pen_goes_round_and_everybody_reads_what_is_written() {
     }
 }
 
+#[test]
+fn who_gets_the_pen_while_they_type_their_name_does_not_type_it_into_the_text() {
+    let program = Program::start(crate::EDITOR, &QUICK);
+    let browser = Browser::open();
+    let [ann, bob] = ["Ann", "Bob"].map(|name| {
+        let page = browser.page(program.url());
+        named(&page, name);
+        page
+    });
+    takes(&ann);
+    asks(&bob);
+    bob.write("#name", "b");
+    ann.click("#ask");
+    says(&bob, "You have the pen.");
+    bob.eval("document.execCommand('insertText', false, 'y');");
+    assert_eq!((bob.value("#name"), bob.value("#text")), ("Bobby".to_owned(), String::new()));
+}
+
 /// Asks for the pen while somebody else has it.
 fn asks(page: &Page) {
     page.click("#ask");

@@ -124,8 +124,11 @@ function startDraft() {
   draft = { token: mine, base: server.text, revision: server.revision, want: server.text, flight: null };
 }
 
+/** What is typed counts. While it is not known what became of an edit under an older token, it would not. */
+const writes = () => draft !== null && draft.token === mine;
+
 text.addEventListener("input", () => {
-  if (draft === null || draft.token !== mine) return;
+  if (!writes()) return;
   // Half a letter cannot travel.
   draft.want = text.value.toWellFormed?.() ?? text.value;
   pump();
@@ -171,6 +174,8 @@ const heardOf = {
     mine = token;
     startDraft();
     save();
+    // Who is typing their name would type it into the text.
+    if (document.activeElement === at("name")) return;
     text.focus({ preventScroll: true });
     text.setSelectionRange(text.value.length, text.value.length);
   },
@@ -313,8 +318,8 @@ function render() {
   const place = state.queue.indexOf(me);
   const since = performance.now() - stated;
   const frozen = state.frozen_ms !== null;
-  text.readOnly = mine === null || replaced;
-  const value = draft !== null && draft.token === mine ? draft.want : server.text;
+  text.readOnly = !writes() || replaced;
+  const value = writes() ? draft.want : server.text;
   if (text.value !== value) replace(value);
 
   // The pen.
