@@ -484,7 +484,18 @@ impl Page {
 
     #[track_caller]
     pub(crate) fn phone(&self) -> &Self {
-        let metrics = json!({ "width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": true });
+        self.handheld(390, 844)
+    }
+
+    /// A phone that lies on its side.
+    #[track_caller]
+    pub(crate) fn low_phone(&self) -> &Self {
+        self.handheld(844, 390)
+    }
+
+    #[track_caller]
+    fn handheld(&self, width: u32, height: u32) -> &Self {
+        let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 2, "mobile": true });
         self.command("Emulation.setDeviceMetricsOverride", metrics);
         self
     }

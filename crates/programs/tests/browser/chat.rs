@@ -416,6 +416,19 @@ fn the_log_stays_where_its_reader_is_and_every_colour_can_be_read() {
         page.eval(at_end) == true && page.attribute("#down", "hidden").is_some()
     });
 
+    // The window of a phone, however it is held, has the latest words and the field to answer.
+    for page in [ada.phone(), ada.low_phone()] {
+        page.eventually("it is as high as the window", |page| {
+            page.eval(
+                "const end = document.getElementById('words').getBoundingClientRect().bottom;
+                 return document.documentElement.scrollHeight <= innerHeight && end <= innerHeight && log.clientHeight > 90;",
+            ) == true
+        });
+        page.eventually("it is at the end", |page| page.eval(at_end) == true);
+    }
+    ada.screenshot("chat-low");
+    ada.desktop();
+
     // WCAG 2.2, 1.4.3: 4.5 to 1.
     let worst = "const paint = (colour) => {
           const pen = new OffscreenCanvas(1, 1).getContext('2d');
