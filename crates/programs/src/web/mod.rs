@@ -14,7 +14,7 @@
 //! async fn main() -> Result<(), web::Failure> {
 //!     let args = Options::parse();
 //!     let config = args.web.config(Config::builder())?;
-//!     let listener = args.web.listen()?;
+//!     let listener = args.web.listen().await?;
 //!     let page = web::page(include_str!("page.html"), include_str!("page.js"));
 //!     web::serve(listener, page.route("/live", any(upgrade)).with_state(app)).await
 //! }
