@@ -36,7 +36,7 @@
 //! and the page dials ``new WebSocket(`${location.protocol.replace("http", "ws")}//${location.host}/live`)``. Its policy
 //! allows only these files and that socket. It allows no script or style inside the HTML, no `style` attribute there
 //! (`element.style` in the script is allowed), and no fonts from elsewhere. The head of `style.css` says what it offers.
-//! `/elements.js` makes elements, and `/canvas.js` makes a canvas ready.
+//! `/elements.js` makes elements and finds what the browser keeps, and `/canvas.js` makes a canvas ready.
 //!
 //! A ping only finds a dead link: the browser answers it in its own thread, even for a tab that hangs or is frozen. Only
 //! what the page's script sends proves that somebody is there: data, or an answer to a ping in a message. `/liveness.js`

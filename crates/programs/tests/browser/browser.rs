@@ -336,6 +336,15 @@ impl Page {
         self
     }
 
+    /// Loads it again in a browser that keeps nothing for a page. Then the names of its storage throw.
+    #[track_caller]
+    pub(crate) fn keeps_nothing(&self) -> &Self {
+        let source = "for (const kind of ['localStorage', 'sessionStorage'])
+            Object.defineProperty(window, kind, { get() { throw new DOMException('denied', 'SecurityError'); } });";
+        self.command("Page.addScriptToEvaluateOnNewDocument", json!({ "source": source }));
+        self.reload()
+    }
+
     /// Closes the window as its user would.
     #[track_caller]
     pub(crate) fn close(self) {

@@ -205,6 +205,17 @@ fn who_is_not_let_in_is_asked_for_another_name() {
 }
 
 #[test]
+fn a_browser_that_keeps_nothing_lets_its_user_talk() {
+    let program = Program::start(crate::CHAT, &FLAGS);
+    let browser = Browser::open();
+    let ada = browser.page(program.url());
+    ada.keeps_nothing().write("#name", "Ada").press("#name", Key::Enter);
+    ada.eventually("it is connected", |page| page.text("#link") == "Connected");
+    say(&ada, "Hello");
+    hears(&ada, "Hello");
+}
+
+#[test]
 fn one_name_is_one_persons_and_two_tabs_are_one_person() {
     let program = Program::start(crate::CHAT, &FLAGS);
     let browser = Browser::open();

@@ -1,6 +1,6 @@
 // The chat's page. Everything that somebody wrote becomes text, never markup. What the connection does is in `liveness.js`.
 
-import { at, make, toast } from "/elements.js";
+import { at, make, storage, toast } from "/elements.js";
 import { LiveSocket } from "/liveness.js";
 
 const [log, people, words] = [at("log"), at("people"), at("words")];
@@ -12,8 +12,9 @@ const GONE = 8000;
 const KEPT = 500;
 
 const random = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-const token = (localStorage.chatToken ??= random());
-let name = localStorage.chatName ?? "";
+const kept = storage("localStorage");
+const token = (kept.chatToken ??= random());
+let name = kept.chatName ?? "";
 
 let epoch, you, agreed;
 /** On this connection the hub has let us in. */
@@ -174,7 +175,7 @@ function change(person) {
 
 function named({ user, name: now, was }) {
   if (user === you) {
-    name = agreed = localStorage.chatName = now;
+    name = agreed = kept.chatName = now;
     at("self").textContent = now;
   }
   system(`${was} is now ${now}`);
@@ -386,7 +387,7 @@ words.onkeydown = (event) => {
 
 /** The hub did not let us in, or not under this name. */
 function notNamed(why, proposal) {
-  name = localStorage.chatName = entered ? agreed : "";
+  name = kept.chatName = entered ? agreed : "";
   at("self").textContent = name || "nobody yet";
   ask(why, proposal);
 }
@@ -404,7 +405,7 @@ at("naming").onsubmit = () => {
   const wanted = at("name").value.trim();
   const was = name;
   name = wanted;
-  localStorage.chatName = wanted;
+  kept.chatName = wanted;
   left = false;
   if (!hello()) dial();
   else if (was !== wanted) at("self").textContent = wanted;

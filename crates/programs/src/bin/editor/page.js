@@ -4,7 +4,7 @@
 // after a new connection it is sent again as it was, and the server knows what it has taken before. What is refused is put on
 // the shelf, to be copied.
 
-import { at, make, toast } from "/elements.js";
+import { at, make, storage, toast } from "/elements.js";
 
 const text = at("text");
 const letters = (string) => [...string];
@@ -14,15 +14,17 @@ const letters = (string) => [...string];
 const NAMES = ["Ada", "Alan", "Barbara", "Claude", "Donald", "Edsger", "Frances", "Grace", "Hedy", "John", "Kathleen", "Leslie",
   "Margaret", "Niklaus", "Radia", "Sophie", "Tony", "Vint"];
 
-function kept(name, first) {
-  const found = sessionStorage.getItem(name);
-  return found === null ? first : JSON.parse(found);
-}
+const tab = storage("sessionStorage");
+const warn = () => toast("This browser keeps nothing for the page: do not reload it while it writes.");
+if (!(tab instanceof Storage)) warn();
+
+const kept = (name, first) => (tab[name] === undefined ? first : JSON.parse(tab[name]));
 function keep(name, value) {
   try {
-    sessionStorage.setItem(name, JSON.stringify(value));
+    tab[name] = JSON.stringify(value);
   } catch {
-    toast("This browser keeps nothing for the page: do not reload it while it writes.");
+    // It is full.
+    warn();
   }
 }
 const random = () => Math.floor(Math.random() * 2 ** 53);
