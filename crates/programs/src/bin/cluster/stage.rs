@@ -218,7 +218,7 @@ fn launch(url: &str, name: &str, listen: &str) -> Result<(Child, String), String
 }
 
 /// `println!` would panic if stdout is closed.
-fn say(what: std::fmt::Arguments<'_>) {
+pub(crate) fn say(what: std::fmt::Arguments<'_>) {
     let _ = writeln!(io::stdout(), "{what}");
 }
 
