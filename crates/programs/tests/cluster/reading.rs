@@ -116,6 +116,28 @@ fn lines_that_only_a_picture_brings_are_told_too_and_no_line_is_told_twice() {
     assert_eq!(text_told(&mut node), [Tell::Wrote(written("three"))]);
 }
 
+/// Each welcome has everybody in it, so nobody may ask for one after the other.
+#[test]
+fn a_page_is_welcomed_once() {
+    let mut node = reader();
+    let mut told = |user: &str| {
+        node.said(1, Said::Hello { user: User::from(user) }, AT);
+        let told = std::iter::from_fn(|| node.poll(AT)).filter_map(|output| match output {
+            Output::Tell(1, what) => Some(what),
+            Output::Dial(_)
+            | Output::HangUp
+            | Output::Ask(_)
+            | Output::Follow(_)
+            | Output::Tell(..)
+            | Output::TellAll(_) => None,
+        });
+        told.collect::<Vec<_>>()
+    };
+    assert!(matches!(told("eve")[..], [Tell::Welcome { .. }]));
+    assert!(matches!(told("eve")[..], [Tell::Unfit { .. }]));
+    assert!(matches!(told("mallory")[..], [Tell::Unfit { .. }]));
+}
+
 /// A page sends its next edit when it knows what became of the one before.
 #[test]
 fn an_edit_that_is_too_long_is_refused_by_its_key() {

@@ -251,12 +251,12 @@ impl Node {
     }
 
     fn hello(&mut self, conn: Conn, user: User) {
+        if self.local.user(&conn).is_some() {
+            return self.tell(conn, Tell::Unfit { why: "a page says hello once" });
+        }
         if user.len() > NAME || one_line(&user, NAME).as_deref() != Some(&*user) {
             return self
                 .tell(conn, Tell::Unfit { why: "a name is one line of 1 to 64 bytes that can be seen" });
-        }
-        if self.local.user(&conn).is_some_and(|other| *other != user) {
-            return self.tell(conn, Tell::Unfit { why: "a page is one person's" });
         }
         self.local.connect(conn, user.clone(), self.now);
         self.see_who_is_here();
