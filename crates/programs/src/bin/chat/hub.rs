@@ -16,6 +16,7 @@ use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
+use crate::connection::{Connection, Health, Order};
 use crate::room::Room;
 use crate::words::{self, Key, Said, Tell, User};
 use liveness_programs::web;
@@ -32,50 +33,10 @@ pub(crate) enum Input {
     Ended(Key),
 }
 
-/// What a connection must do.
-pub(crate) enum Order {
-    Tell(Utf8Bytes),
-    Close(CloseCode, &'static str),
-}
-
-/// What is known about a page.
-#[derive(Clone, Copy)]
-pub(crate) struct Health {
-    pub(crate) status: Status,
-    pub(crate) rtt: Option<Duration>,
-}
-
-impl Health {
-    pub(crate) const NEW: Self = Self { status: Status::Online, rtt: None };
-}
-
 const CONNECTIONS: usize = 2_000;
 const ROOMS: usize = 500;
-/// How fast one connection may talk, enter and change its name: so often at once, then once in each period.
-const BURST: u32 = 10;
-const EACH: Duration = Duration::from_millis(400);
 /// How often pages get round trips.
 const BEAT: Duration = Duration::from_secs(1);
-
-struct Connection {
-    /// `None` while it is behind.
-    outbox: Option<mpsc::Sender<Order>>,
-    at: Option<(String, User)>,
-    health: Health,
-    /// The moment at which everything that it said is paid for.
-    paid: Timestamp,
-}
-
-impl Connection {
-    fn pays(&mut self, now: Timestamp) -> Result<(), &'static str> {
-        let paid = self.paid.max(now) + EACH;
-        if paid > now + EACH * BURST {
-            return Err("too many messages at once");
-        }
-        self.paid = paid;
-        Ok(())
-    }
-}
 
 pub(crate) struct Hub {
     clock: Clock,
@@ -136,9 +97,7 @@ impl Hub {
                 }
                 self.newest += 1;
                 let key = self.newest;
-                let connection =
-                    Connection { outbox: Some(outbox), at: None, health: Health::NEW, paid: now };
-                self.connections.insert(key, connection);
+                self.connections.insert(key, Connection::new(outbox, now));
                 // A connection that ended meanwhile reports that too.
                 if tell.send(key).is_err() {
                     self.end(key, now);
@@ -185,9 +144,8 @@ impl Hub {
             // It is not our page.
             Err(_) => {
                 if let Some(connection) = self.connections.get_mut(&key) {
-                    send(connection, || {
-                        Order::Close(CloseCode::INVALID_PAYLOAD, "this is no message of the chat")
-                    });
+                    connection
+                        .send(|| Order::Close(CloseCode::INVALID_PAYLOAD, "this is no message of the chat"));
                 }
                 self.end(key, now);
             }
@@ -265,7 +223,7 @@ impl Hub {
             room.members.remove(&page);
             if let Some(connection) = self.connections.get_mut(&page) {
                 connection.at = None;
-                send(connection, || Order::Tell(json(&Tell::Left)));
+                connection.send(|| Order::Tell(json(&Tell::Left)));
             }
         }
     }
@@ -326,7 +284,7 @@ impl Hub {
         let Some(connection) = self.connections.get_mut(&key) else { return };
         let Some((place, you)) = &connection.at else {
             // It left, and the word of that was lost while it was behind.
-            return send(connection, || Order::Tell(json(&Tell::Left)));
+            return connection.send(|| Order::Tell(json(&Tell::Left)));
         };
         let Some(room) = self.rooms.get(place) else { return };
         let words = json(&Tell::Welcome {
@@ -338,7 +296,7 @@ impl Hub {
             timing: &self.timing,
             behind,
         });
-        send(connection, || Order::Tell(words));
+        connection.send(|| Order::Tell(words));
     }
 
     fn refuse(&mut self, key: Key, line: Option<&str>, why: &str) {
@@ -347,7 +305,7 @@ impl Hub {
 
     fn tell(&mut self, key: Key, what: &Tell<'_>) {
         if let Some(connection) = self.connections.get_mut(&key) {
-            send(connection, || Order::Tell(json(what)));
+            connection.send(|| Order::Tell(json(what)));
         }
     }
 
@@ -355,17 +313,9 @@ impl Hub {
         let Some(room) = self.rooms.get(place) else { return };
         for key in &room.members {
             if let Some(connection) = self.connections.get_mut(key) {
-                send(connection, || Order::Tell(words.clone()));
+                connection.send(|| Order::Tell(words.clone()));
             }
         }
-    }
-}
-
-/// Never waits. A queue that is full is given up. Its reader empties it, and asks for another.
-fn send(connection: &mut Connection, order: impl FnOnce() -> Order) {
-    let Some(outbox) = &connection.outbox else { return };
-    if outbox.try_send(order()).is_err() {
-        connection.outbox = None;
     }
 }
 
@@ -380,13 +330,10 @@ mod tests {
     #[test]
     fn who_was_turned_out_does_not_come_in_again() {
         let mut hub = Hub::new(Config::DEFAULT, Duration::ZERO);
-        let (outbox, _orders) = mpsc::channel(8);
-        let (tell, mut told) = oneshot::channel();
-        hub.handle(Input::Open(outbox, tell));
-        let key = told.try_recv().unwrap();
+        let (key, _orders) = open(&mut hub, 8);
         hub.handle(Input::Said(key, "no message of a page".into()));
         // It comes right behind.
-        hub.handle(Input::Said(key, r#"{"type":"hello","token":"t","name":"eve","room":"r"}"#.into()));
+        hello(&mut hub, key, "eve");
         hub.handle(Input::Ended(key));
         hub.poll();
         assert!(hub.rooms.values().all(Room::is_idle));
