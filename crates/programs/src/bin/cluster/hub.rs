@@ -160,11 +160,7 @@ impl Hub {
             Input::Linked(attempt, store, log) => self.linked(attempt, store, log, now),
             Input::Unlinked(attempt, why) => {
                 if self.link.take_if(|link| link.attempt == attempt).is_some() {
-                    // Said once, however often it is dialled.
-                    if self.trouble.as_ref() != Some(&why) {
-                        say(now, format_args!("Redis: {why}"));
-                        self.trouble = Some(why);
-                    }
+                    self.complain(why, now);
                     self.node.unlinked(attempt, now);
                 }
             }
@@ -204,7 +200,7 @@ impl Hub {
                 self.link = Some(Link { attempt, ops: None, log: None, tasks });
             }
             Output::HangUp => {
-                say(self.clock.now(), format_args!("Redis does not answer"));
+                self.complain("it does not answer".to_owned(), self.clock.now());
                 self.link = None;
             }
             Output::Ask(op) => {
@@ -229,6 +225,14 @@ impl Hub {
                 self.in_order |= matches!(what, Tell::Wrote(_) | Tell::Pen { .. });
                 self.batch.push(json(&what));
             }
+        }
+    }
+
+    /// Says it once, however often Redis is dialled.
+    fn complain(&mut self, why: String, now: Timestamp) {
+        if self.trouble.as_ref() != Some(&why) {
+            say(now, format_args!("Redis: {why}"));
+            self.trouble = Some(why);
         }
     }
 
