@@ -67,6 +67,8 @@ pub enum NotKnown {
     Lost,
     /// Too much waits for Redis. Nothing was written.
     Busy,
+    /// It has no letter or too many, or its key is too long. Nothing was written.
+    Unfit,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -101,6 +103,10 @@ pub enum Tell {
         why: Why,
     },
     Wrote(Line),
+    /// The text anew, because lines were not told one by one: its latest lines.
+    Text {
+        text: Vec<Line>,
+    },
     Person(Person),
     Left {
         user: User,

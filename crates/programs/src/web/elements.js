@@ -1,4 +1,4 @@
-// Elements of a page. Served to each page as /elements.js.
+// Elements of a page, and what the browser keeps for it. Served to each page as /elements.js.
 
 const SHAPES = ["circle", "g", "line", "polyline", "text"];
 
@@ -15,6 +15,15 @@ export function make(kind, attributes = {}, ...inside) {
   }
   element.append(...inside);
   return element;
+}
+
+/** What this browser keeps for the page under a name of `window`; an object that ends with the page if its user forbids that. */
+export function storage(name) {
+  try {
+    return window[name];
+  } catch {
+    return {};
+  }
 }
 
 /** Says this for a moment, at the foot of the page. */

@@ -14,7 +14,7 @@
 //! async fn main() -> Result<(), web::Failure> {
 //!     let args = Options::parse();
 //!     let config = args.web.config(Config::builder())?;
-//!     let listener = args.web.listen()?;
+//!     let listener = args.web.listen().await?;
 //!     let page = web::page(include_str!("page.html"), include_str!("page.js"));
 //!     web::serve(listener, page.route("/live", any(upgrade)).with_state(app)).await
 //! }
@@ -36,15 +36,17 @@
 //! and the page dials ``new WebSocket(`${location.protocol.replace("http", "ws")}//${location.host}/live`)``. Its policy
 //! allows only these files and that socket. It allows no script or style inside the HTML, no `style` attribute there
 //! (`element.style` in the script is allowed), and no fonts from elsewhere. The head of `style.css` says what it offers.
-//! `/elements.js` makes elements, and `/canvas.js` makes a canvas ready.
+//! `/elements.js` makes elements and finds what the browser keeps, and `/canvas.js` makes a canvas ready.
 //!
 //! A ping only finds a dead link: the browser answers it in its own thread, even for a tab that hangs or is frozen. Only
 //! what the page's script sends proves that somebody is there: data, or an answer to a ping in a message. `/liveness.js`
 //! is the page's half of such a heartbeat, and `.dialect(TextHeartbeats)` is the server's. [`timing`] tells the page the
 //! settings of the server's flags.
 
+pub mod letters;
+
 use std::io::{self, Write};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::extract::Request;
@@ -183,6 +185,13 @@ pub fn timing(config: &Config) -> Value {
             Suspicion::Never | Suspicion::Adaptive { .. } | _ => millis(Duration::MAX),
         },
     })
+}
+
+/// The wall clock, for people to read. Nothing is decided by it.
+pub fn unix_millis() -> u64 {
+    #[expect(clippy::disallowed_methods, reason = "people read the time of day")]
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn millis(duration: Duration) -> u64 {

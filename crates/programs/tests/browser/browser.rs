@@ -336,6 +336,15 @@ impl Page {
         self
     }
 
+    /// Loads it again in a browser that keeps nothing for a page. Then the names of its storage throw.
+    #[track_caller]
+    pub(crate) fn keeps_nothing(&self) -> &Self {
+        let source = "for (const kind of ['localStorage', 'sessionStorage'])
+            Object.defineProperty(window, kind, { get() { throw new DOMException('denied', 'SecurityError'); } });";
+        self.command("Page.addScriptToEvaluateOnNewDocument", json!({ "source": source }));
+        self.reload()
+    }
+
     /// Closes the window as its user would.
     #[track_caller]
     pub(crate) fn close(self) {
@@ -484,7 +493,18 @@ impl Page {
 
     #[track_caller]
     pub(crate) fn phone(&self) -> &Self {
-        let metrics = json!({ "width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": true });
+        self.handheld(390, 844)
+    }
+
+    /// A phone that lies on its side.
+    #[track_caller]
+    pub(crate) fn low_phone(&self) -> &Self {
+        self.handheld(844, 390)
+    }
+
+    #[track_caller]
+    fn handheld(&self, width: u32, height: u32) -> &Self {
+        let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 2, "mobile": true });
         self.command("Emulation.setDeviceMetricsOverride", metrics);
         self
     }

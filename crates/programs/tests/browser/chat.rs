@@ -188,6 +188,34 @@ fn addresses_of_the_web_are_links_and_whatever_else_is_written_is_text() {
 }
 
 #[test]
+fn who_is_not_let_in_is_asked_for_another_name() {
+    let program = Program::start(crate::CHAT, &FLAGS);
+    let browser = Browser::open();
+    let ada = browser.page(program.url());
+    for nothing in ["   ", "\u{3164}"] {
+        ada.clear("#name").write("#name", nothing).press("#name", Key::Enter);
+        ada.eventually("it says why", |page| page.text("#wrong").contains("a name has at least one letter"));
+        assert_eq!(ada.text("#self"), "nobody yet");
+    }
+    ada.clear("#name").write("#name", "Ada").press("#name", Key::Enter);
+    ada.eventually("it is connected", |page| page.text("#link") == "Connected");
+    ada.click("#rename").clear("#name").write("#name", "  ").press("#name", Key::Enter);
+    ada.eventually("it says why", |page| page.text("#wrong").contains("a name has at least one letter"));
+    assert_eq!((ada.text("#self"), ada.text("#link")), ("Ada".to_owned(), "Connected".to_owned()));
+}
+
+#[test]
+fn a_browser_that_keeps_nothing_lets_its_user_talk() {
+    let program = Program::start(crate::CHAT, &FLAGS);
+    let browser = Browser::open();
+    let ada = browser.page(program.url());
+    ada.keeps_nothing().write("#name", "Ada").press("#name", Key::Enter);
+    ada.eventually("it is connected", |page| page.text("#link") == "Connected");
+    say(&ada, "Hello");
+    hears(&ada, "Hello");
+}
+
+#[test]
 fn one_name_is_one_persons_and_two_tabs_are_one_person() {
     let program = Program::start(crate::CHAT, &FLAGS);
     let browser = Browser::open();
@@ -398,6 +426,19 @@ fn the_log_stays_where_its_reader_is_and_every_colour_can_be_read() {
     ada.eventually("she has read it", |page| {
         page.eval(at_end) == true && page.attribute("#down", "hidden").is_some()
     });
+
+    // The window of a phone, however it is held, has the latest words and the field to answer.
+    for page in [ada.phone(), ada.low_phone()] {
+        page.eventually("it is as high as the window", |page| {
+            page.eval(
+                "const end = document.getElementById('words').getBoundingClientRect().bottom;
+                 return document.documentElement.scrollHeight <= innerHeight && end <= innerHeight && log.clientHeight > 90;",
+            ) == true
+        });
+        page.eventually("it is at the end", |page| page.eval(at_end) == true);
+    }
+    ada.screenshot("chat-low");
+    ada.desktop();
 
     // WCAG 2.2, 1.4.3: 4.5 to 1.
     let worst = "const paint = (colour) => {

@@ -122,6 +122,37 @@ fn the_pen_goes_round_and_everybody_reads_what_is_written() {
     }
 }
 
+#[test]
+fn who_gets_the_pen_while_they_type_their_name_does_not_type_it_into_the_text() {
+    let program = Program::start(crate::EDITOR, &QUICK);
+    let browser = Browser::open();
+    let [ann, bob] = ["Ann", "Bob"].map(|name| {
+        let page = browser.page(program.url());
+        named(&page, name);
+        page
+    });
+    takes(&ann);
+    asks(&bob);
+    bob.write("#name", "b");
+    ann.click("#ask");
+    says(&bob, "You have the pen.");
+    bob.eval("document.execCommand('insertText', false, 'y');");
+    assert_eq!((bob.value("#name"), bob.value("#text")), ("Bobby".to_owned(), String::new()));
+}
+
+#[test]
+fn a_browser_that_keeps_nothing_lets_its_user_write_and_says_what_to_avoid() {
+    let program = Program::start(crate::EDITOR, &QUICK);
+    let browser = Browser::open();
+    let ann = browser.page(program.url());
+    ann.keeps_nothing();
+    ann.eventually("it says so", |page| page.text(".toasts").contains("do not reload it"));
+    connected(&ann);
+    takes(&ann);
+    ann.write("#text", "a");
+    settled(&ann);
+}
+
 /// Asks for the pen while somebody else has it.
 fn asks(page: &Page) {
     page.click("#ask");

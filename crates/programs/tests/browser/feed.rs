@@ -287,6 +287,36 @@ fn a_server_that_is_started_anew_is_another_and_every_page_says_so() {
 }
 
 #[test]
+fn a_page_that_was_moved_counts_nothing_of_a_new_server_as_filled_in() {
+    let program = Program::start(crate::FEED, &[&QUICK[..], &["--every", "1s"]].concat());
+    let browser = Browser::open();
+    let page = browser.page(program.url());
+    live(&page);
+    let order = |words: &str| {
+        let (mut other, _) = tungstenite::connect(format!("ws://{}/live", program.address())).unwrap();
+        other.send(Message::text(words)).unwrap();
+    };
+    order("move 0");
+    page.eventually("it moves", |page| page.text("#log").contains("Nothing was missed."));
+    order("restart 0");
+    page.eventually("it says what became of it", |page| page.text("#log").contains("it counts from 1 again"));
+    live(&page);
+    assert_eq!(page.text("#filled"), "0");
+}
+
+#[test]
+fn a_page_remembers_the_latest_figures_and_the_count_of_all() {
+    let flags = [&QUICK[..], &["--every", "20ms", "--history", "5000"]].concat();
+    let program = Program::start(crate::FEED, &flags);
+    let browser = Browser::open();
+    let page = browser.page(program.url());
+    let received = |page: &Page| page.text("#received").replace(',', "").parse::<usize>().unwrap();
+    page.eventually("it has a minute of figures", |page| received(page) > 2500);
+    assert!(Story::of(&page).received.len() <= 2000);
+    Story::of(&page).is_whole();
+}
+
+#[test]
 fn a_page_whose_link_is_cut_finds_it_out_and_the_others_notice_nothing() {
     let program = Program::start(crate::FEED, &QUICK);
     let browser = Browser::open();

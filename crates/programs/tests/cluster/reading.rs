@@ -5,8 +5,8 @@ use liveness::{Status, Timestamp};
 
 use crate::world::SETTINGS;
 use liveness_programs::cluster::node::{Node, Output};
-use liveness_programs::cluster::store::{Incarnation, News, Op, Picture, Reply, User};
-use liveness_programs::cluster::words::{Said, Tell};
+use liveness_programs::cluster::store::{Incarnation, Line, News, Op, Picture, Reply, User};
+use liveness_programs::cluster::words::{NotKnown, Said, Tell, Why};
 
 const AT: Timestamp = Timestamp::from_secs(1);
 const OTHER: Incarnation = Incarnation(7);
@@ -82,6 +82,74 @@ fn a_picture_that_is_older_than_the_news_is_not_taken() {
     assert!(node.is_known());
     assert_eq!(here(&node), ["ann", "bob"]);
     assert_eq!(outputs(&mut node, later), []);
+}
+
+fn written(text: &str) -> Line {
+    Line { token: 1, user: User::from("ann"), text: text.to_owned() }
+}
+
+/// What the pages are told about the text: each line, or all lines anew.
+fn text_told(node: &mut Node) -> Vec<Tell> {
+    let told = std::iter::from_fn(|| node.poll(AT)).filter_map(|output| {
+        let Output::TellAll(what) = output else { return None };
+        matches!(what, Tell::Wrote(_) | Tell::Text { .. }).then_some(what)
+    });
+    told.collect()
+}
+
+#[test]
+fn lines_that_only_a_picture_brings_are_told_too_and_no_line_is_told_twice() {
+    let mut node = reader();
+    node.heard(6, News::Wrote(written("one")), AT);
+    assert_eq!(text_told(&mut node), [Tell::Wrote(written("one"))]);
+    // Line 7 is missing.
+    node.heard(8, News::Wrote(written("three")), AT);
+    assert_eq!(text_told(&mut node), []);
+    let text = vec![written("one"), written("two"), written("three")];
+    let picture = Picture { upto: 8, text: text.clone(), ..Picture::default() };
+    node.reply(Reply::Seen(Box::new(picture)), AT);
+    assert_eq!(text_told(&mut node), [Tell::Text { text }]);
+    // The news comes after the picture that has it, and looks like its last line.
+    node.heard(7, News::Wrote(written("three")), AT);
+    assert_eq!(text_told(&mut node), []);
+    node.heard(9, News::Wrote(written("three")), AT);
+    assert_eq!(text_told(&mut node), [Tell::Wrote(written("three"))]);
+}
+
+/// Each welcome has everybody in it, so nobody may ask for one after the other.
+#[test]
+fn a_page_is_welcomed_once() {
+    let mut node = reader();
+    let mut told = |user: &str| {
+        node.said(1, Said::Hello { user: User::from(user) }, AT);
+        let told = std::iter::from_fn(|| node.poll(AT)).filter_map(|output| match output {
+            Output::Tell(1, what) => Some(what),
+            Output::Dial(_)
+            | Output::HangUp
+            | Output::Ask(_)
+            | Output::Follow(_)
+            | Output::Tell(..)
+            | Output::TellAll(_) => None,
+        });
+        told.collect::<Vec<_>>()
+    };
+    assert!(matches!(told("eve")[..], [Tell::Welcome { .. }]));
+    assert!(matches!(told("eve")[..], [Tell::Unfit { .. }]));
+    assert!(matches!(told("mallory")[..], [Tell::Unfit { .. }]));
+}
+
+/// A page sends its next edit when it knows what became of the one before.
+#[test]
+fn an_edit_that_is_too_long_is_refused_by_its_key() {
+    let mut node = reader();
+    said(&mut node, hello(), AT);
+    for text in [String::new(), "x".repeat(1001)] {
+        node.said(1, Said::Write { token: 1, key: "k".to_owned(), text }, AT);
+        let refused = Tell::Refused { key: "k".to_owned(), why: Why::Here(NotKnown::Unfit) };
+        assert!(
+            std::iter::from_fn(|| node.poll(AT)).any(|output| output == Output::Tell(1, refused.clone()))
+        );
+    }
 }
 
 fn said(node: &mut Node, said: Said, now: Timestamp) -> Vec<Output> {

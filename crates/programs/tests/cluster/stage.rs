@@ -1,5 +1,7 @@
 //! The program that starts a Redis and the nodes, and what a node says about a Redis that somebody else has set up.
 
+use std::net::TcpListener;
+
 use redis::{Client, Cmd};
 
 use liveness_programs::cluster::redis_server::{Kept, RedisServer};
@@ -30,6 +32,19 @@ fn a_node_says_what_the_redis_that_it_is_given_can_lose() {
         let said = warnings(kept, setup);
         assert!(said.len() == 1 && said[0].contains(expected), "{setup:?}: {said:?}");
     }
+}
+
+#[test]
+fn a_redis_that_never_answers_is_complained_of_once_however_often_it_is_dialled() {
+    let mute = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("redis://{}", mute.local_addr().unwrap());
+    let flags = ["--node", "one", "--redis", &url, "--ttl", "500ms", "--beat", "100ms"];
+    let node = Program::start(env!("CARGO_BIN_EXE_cluster"), &flags);
+    let _dials: Vec<_> = mute.incoming().take(4).collect();
+    let complaints =
+        || node.complaints().iter().filter(|line| line.ends_with("Redis: it does not answer")).count();
+    eventually("it complains", || complaints() > 0);
+    assert_eq!(complaints(), 1);
 }
 
 #[cfg(target_os = "linux")]

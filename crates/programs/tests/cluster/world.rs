@@ -317,6 +317,7 @@ impl World {
             | Tell::Line { .. }
             | Tell::Spread { .. }
             | Tell::Wrote(_)
+            | Tell::Text { .. }
             | Tell::Person(_)
             | Tell::Left { .. }
             | Tell::Pen { .. }

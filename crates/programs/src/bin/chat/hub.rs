@@ -6,7 +6,7 @@ use std::collections::btree_map::Entry;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::io::{self, Write};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use axum::extract::ws::Utf8Bytes;
 use liveness::driver::tokio::clock;
@@ -16,6 +16,7 @@ use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
+use crate::connection::{Connection, Health, Order};
 use crate::room::Room;
 use crate::words::{self, Key, Said, Tell, User};
 use liveness_programs::web;
@@ -32,39 +33,10 @@ pub(crate) enum Input {
     Ended(Key),
 }
 
-/// What a connection must do.
-pub(crate) enum Order {
-    Tell(Utf8Bytes),
-    Close(CloseCode, &'static str),
-}
-
-/// What is known about a page.
-#[derive(Clone, Copy)]
-pub(crate) struct Health {
-    pub(crate) status: Status,
-    pub(crate) rtt: Option<Duration>,
-}
-
-impl Health {
-    pub(crate) const NEW: Self = Self { status: Status::Online, rtt: None };
-}
-
 const CONNECTIONS: usize = 2_000;
 const ROOMS: usize = 500;
-/// How fast one connection may talk: so many messages at once, then one in each period.
-const BURST: u32 = 8;
-const EACH: Duration = Duration::from_millis(400);
 /// How often pages get round trips.
 const BEAT: Duration = Duration::from_secs(1);
-
-struct Connection {
-    /// `None` while it is behind.
-    outbox: Option<mpsc::Sender<Order>>,
-    at: Option<(String, User)>,
-    health: Health,
-    /// The moment at which everything that it said is paid for.
-    paid: Timestamp,
-}
 
 pub(crate) struct Hub {
     clock: Clock,
@@ -125,9 +97,7 @@ impl Hub {
                 }
                 self.newest += 1;
                 let key = self.newest;
-                let connection =
-                    Connection { outbox: Some(outbox), at: None, health: Health::NEW, paid: now };
-                self.connections.insert(key, connection);
+                self.connections.insert(key, Connection::new(outbox, now));
                 // A connection that ended meanwhile reports that too.
                 if tell.send(key).is_err() {
                     self.end(key, now);
@@ -174,9 +144,8 @@ impl Hub {
             // It is not our page.
             Err(_) => {
                 if let Some(connection) = self.connections.get_mut(&key) {
-                    send(connection, || {
-                        Order::Close(CloseCode::INVALID_PAYLOAD, "this is no message of the chat")
-                    });
+                    connection
+                        .send(|| Order::Close(CloseCode::INVALID_PAYLOAD, "this is no message of the chat"));
                 }
                 self.end(key, now);
             }
@@ -190,8 +159,11 @@ impl Hub {
         let place = words::room(room);
         let user = self.secret.hash_one(token) >> 11;
         // A connection that is over may still speak. Its hello would bring in a user that nothing removes.
-        let here = self.connections.get(&key).filter(|here| here.health.status != Status::Offline);
+        let here = self.connections.get_mut(&key).filter(|here| here.health.status != Status::Offline);
         let Some(here) = here else { return };
+        if let Err(why) = here.pays(now) {
+            return self.refuse(key, None, why);
+        }
         if here.at.as_ref().is_some_and(|(at, who)| (at, *who) != (&place, user)) {
             return self.refuse(key, None, "one page is in one room");
         }
@@ -230,16 +202,11 @@ impl Hub {
         if line.len() > 64 || room.has_said(user, &line) {
             return;
         }
-        let text = match words::text(text) {
+        let text = match words::text(text).and_then(|text| connection.pays(now).map(|()| text)) {
             Ok(text) => text,
             Err(why) => return self.refuse(key, Some(&line), why),
         };
-        connection.paid = connection.paid.max(now) + EACH;
-        if connection.paid > now + EACH * BURST {
-            connection.paid = now + EACH * BURST;
-            return self.refuse(key, Some(&line), "too many messages at once");
-        }
-        let words = json(&Tell::Line(room.say(user, line, text, wall_clock_ms())));
+        let words = json(&Tell::Line(room.say(user, line, text, web::unix_millis())));
         self.send_all(&place, &words);
     }
 
@@ -256,7 +223,7 @@ impl Hub {
             room.members.remove(&page);
             if let Some(connection) = self.connections.get_mut(&page) {
                 connection.at = None;
-                send(connection, || Order::Tell(json(&Tell::Left)));
+                connection.send(|| Order::Tell(json(&Tell::Left)));
             }
         }
     }
@@ -315,7 +282,10 @@ impl Hub {
 
     fn welcome(&mut self, key: Key, behind: bool) {
         let Some(connection) = self.connections.get_mut(&key) else { return };
-        let Some((place, you)) = &connection.at else { return };
+        let Some((place, you)) = &connection.at else {
+            // It left, and the word of that was lost while it was behind.
+            return connection.send(|| Order::Tell(json(&Tell::Left)));
+        };
         let Some(room) = self.rooms.get(place) else { return };
         let words = json(&Tell::Welcome {
             you: *you,
@@ -326,7 +296,7 @@ impl Hub {
             timing: &self.timing,
             behind,
         });
-        send(connection, || Order::Tell(words));
+        connection.send(|| Order::Tell(words));
     }
 
     fn refuse(&mut self, key: Key, line: Option<&str>, why: &str) {
@@ -335,7 +305,7 @@ impl Hub {
 
     fn tell(&mut self, key: Key, what: &Tell<'_>) {
         if let Some(connection) = self.connections.get_mut(&key) {
-            send(connection, || Order::Tell(json(what)));
+            connection.send(|| Order::Tell(json(what)));
         }
     }
 
@@ -343,28 +313,14 @@ impl Hub {
         let Some(room) = self.rooms.get(place) else { return };
         for key in &room.members {
             if let Some(connection) = self.connections.get_mut(key) {
-                send(connection, || Order::Tell(words.clone()));
+                connection.send(|| Order::Tell(words.clone()));
             }
         }
     }
 }
 
-/// Never waits. A queue that is full is given up. Its reader empties it, and asks for another.
-fn send(connection: &mut Connection, order: impl FnOnce() -> Order) {
-    let Some(outbox) = &connection.outbox else { return };
-    if outbox.try_send(order()).is_err() {
-        connection.outbox = None;
-    }
-}
-
 fn json(what: &Tell<'_>) -> Utf8Bytes {
     serde_json::to_string(what).unwrap_or_default().into()
-}
-
-#[expect(clippy::disallowed_methods, reason = "people read the hour")]
-fn wall_clock_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -374,15 +330,70 @@ mod tests {
     #[test]
     fn who_was_turned_out_does_not_come_in_again() {
         let mut hub = Hub::new(Config::DEFAULT, Duration::ZERO);
-        let (outbox, _orders) = mpsc::channel(8);
-        let (tell, mut told) = oneshot::channel();
-        hub.handle(Input::Open(outbox, tell));
-        let key = told.try_recv().unwrap();
+        let (key, _orders) = open(&mut hub, 8);
         hub.handle(Input::Said(key, "no message of a page".into()));
         // It comes right behind.
-        hub.handle(Input::Said(key, r#"{"type":"hello","token":"t","name":"eve","room":"r"}"#.into()));
+        hello(&mut hub, key, "eve");
         hub.handle(Input::Ended(key));
         hub.poll();
         assert!(hub.rooms.values().all(Room::is_idle));
+    }
+
+    /// A connection, and what it is told.
+    fn open(hub: &mut Hub, room: usize) -> (Key, mpsc::Receiver<Order>) {
+        let (outbox, orders) = mpsc::channel(room);
+        let (tell, mut told) = oneshot::channel();
+        hub.handle(Input::Open(outbox, tell));
+        (told.try_recv().unwrap(), orders)
+    }
+
+    fn hello(hub: &mut Hub, key: Key, name: &str) {
+        let words = format!(r#"{{"type":"hello","token":"t","name":"{name}","room":"r"}}"#);
+        hub.handle(Input::Said(key, words.into()));
+        hub.poll();
+    }
+
+    fn types(orders: &mut mpsc::Receiver<Order>) -> Vec<String> {
+        let words = std::iter::from_fn(|| orders.try_recv().ok()).filter_map(|order| match order {
+            Order::Tell(words) => serde_json::from_str::<Value>(&words).ok(),
+            Order::Close(..) => None,
+        });
+        words.map(|word| word["type"].as_str().unwrap_or_default().to_owned()).collect()
+    }
+
+    #[test]
+    fn who_changes_names_or_comes_and_goes_is_slowed_like_who_talks() {
+        let mut hub = Hub::new(Config::DEFAULT, Duration::ZERO);
+        let (key, mut orders) = open(&mut hub, 1024);
+        for number in 0..100 {
+            hello(&mut hub, key, &format!("eve {number}"));
+        }
+        let told = types(&mut orders);
+        assert!(told.iter().filter(|told| *told == "named").count() < 50, "{told:?}");
+        assert_eq!(told.last().map(String::as_str), Some("refused"));
+        let (key, mut orders) = open(&mut hub, 1024);
+        for _ in 0..100 {
+            hello(&mut hub, key, "mallory");
+            hub.handle(Input::Said(key, r#"{"type":"bye"}"#.into()));
+            hub.poll();
+        }
+        assert!(types(&mut orders).iter().filter(|told| *told == "welcome").count() < 50);
+    }
+
+    #[test]
+    fn who_has_left_and_was_behind_is_told_so_when_it_is_ready() {
+        let mut hub = Hub::new(Config::DEFAULT, Duration::ZERO);
+        let (slow, mut orders) = open(&mut hub, 1);
+        hello(&mut hub, slow, "eve");
+        let (key, _other) = open(&mut hub, 8);
+        hello(&mut hub, key, "eve");
+        hub.handle(Input::Said(key, r#"{"type":"bye"}"#.into()));
+        hub.poll();
+        // There was no room for more.
+        assert_eq!(types(&mut orders), ["welcome"]);
+        assert!(orders.is_closed());
+        let (outbox, mut orders) = mpsc::channel(8);
+        hub.handle(Input::Again(slow, outbox));
+        assert_eq!(types(&mut orders), ["left"]);
     }
 }

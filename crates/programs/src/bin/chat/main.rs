@@ -10,9 +10,10 @@
 //! - the page uses the same machine to notice that its hub is gone, and dials again: `liveness.js`;
 //! - `Presence` makes users of connections: two tabs are one person, and a reloaded page neither leaves nor joins.
 //!
-//! `main.rs` accepts the connections, `hub.rs` is the one task that joins everything, `room.rs` is a room, and `words.rs`
-//! has the messages of pages and hub.
+//! `main.rs` accepts the connections, `hub.rs` is the one task that joins everything, `connection.rs` is a connection as
+//! the hub knows it, `room.rs` is a room, and `words.rs` has the messages of pages and hub.
 
+mod connection;
 mod hub;
 mod room;
 mod words;
@@ -25,9 +26,10 @@ use axum::extract::{State, ws::WebSocket};
 use axum::response::Response;
 use axum::routing::any;
 use clap::Parser;
+use connection::{Health, Order};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
-use hub::{Health, Hub, Input, Order};
+use hub::{Hub, Input};
 use liveness::dialect::TextHeartbeats;
 use liveness::driver::axum::Counters;
 use liveness::driver::tokio::LiveStream;

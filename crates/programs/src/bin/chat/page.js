@@ -1,6 +1,6 @@
 // The chat's page. Everything that somebody wrote becomes text, never markup. What the connection does is in `liveness.js`.
 
-import { at, make, toast } from "/elements.js";
+import { at, make, storage, toast } from "/elements.js";
 import { LiveSocket } from "/liveness.js";
 
 const [log, people, words] = [at("log"), at("people"), at("words")];
@@ -12,8 +12,9 @@ const GONE = 8000;
 const KEPT = 500;
 
 const random = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-const token = (localStorage.chatToken ??= random());
-let name = localStorage.chatName ?? "";
+const kept = storage("localStorage");
+const token = (kept.chatToken ??= random());
+let name = kept.chatName ?? "";
 
 let epoch, you, agreed;
 /** On this connection the hub has let us in. */
@@ -89,15 +90,18 @@ function hear(told) {
   switch (told.type) {
     case "welcome":
       welcome(told);
+      arrange();
       break;
     case "line":
       line(told);
       break;
     case "change":
       change(told);
+      arrange();
       break;
     case "named":
       named(told);
+      arrange();
       break;
     case "rtts":
       for (const [user, rtt] of told.of) {
@@ -106,9 +110,7 @@ function hear(told) {
       }
       break;
     case "taken":
-      name = localStorage.chatName = entered ? agreed : "";
-      at("self").textContent = name || "nobody yet";
-      ask(`${told.name} is in this room already. ${told.free} is free.`, told.free);
+      notNamed(`${told.name} is in this room already. ${told.free} is free.`, told.free);
       break;
     case "refused":
       refused(told);
@@ -143,7 +145,7 @@ function welcome(told) {
   const first = told.lines[0]?.seq ?? 0;
   if (wasAway) system("You were away, and the others saw you leave.");
   if (told.behind) system("You had fallen behind; this is how things stand.");
-  if (again && seen && first > seen + 1) system("Some messages in between are lost.");
+  if (again && first > seen + 1) system("Some messages in between are lost.");
   for (const said of told.lines) if (said.seq > seen) line(said, again);
   log.setAttribute("aria-busy", "false");
   if (!again) toEnd();
@@ -173,7 +175,7 @@ function change(person) {
 
 function named({ user, name: now, was }) {
   if (user === you) {
-    name = agreed = localStorage.chatName = now;
+    name = agreed = kept.chatName = now;
     at("self").textContent = now;
   }
   system(`${was} is now ${now}`);
@@ -187,8 +189,7 @@ function place(person) {
   const before = known.get(person.user);
   clearTimeout(before?.timer);
   const item = before?.item ?? make("li", {}, make("bdi", { class: "name" }), make("span", { class: "note number" }));
-  const it = { rtt: before?.rtt, ...person, item };
-  it.rtt = person.rtt ?? before?.rtt;
+  const it = { ...person, rtt: person.rtt ?? before?.rtt, item };
   known.set(person.user, it);
   draw(it);
 }
@@ -201,20 +202,27 @@ function draw({ user, name, status, rtt, item }) {
   const online = rtt === undefined || rtt === null ? "online" : rtt < 1 ? "under 1 ms" : `${rtt} ms`;
   item.lastChild.textContent = { online, suspect: "no answer", gone: "gone" }[status];
   item.lastChild.title = status === "online" ? "How long this page takes to answer" : "";
-  // You first, then by name.
+}
+
+/** You first, then by name. Once for each message, because a full room takes long. */
+function arrange() {
   const order = (it) => (it.user === you ? "" : it.name.toLowerCase());
   const sorted = [...known.values()].sort((a, b) => order(a).localeCompare(order(b)) || a.user - b.user);
   sorted.forEach((it, index) => {
     if (people.children[index] !== it.item) people.insertBefore(it.item, people.children[index] ?? null);
   });
-  at("count").textContent = sorted.filter((it) => it.status !== "gone").length;
+  count();
+}
+
+function count() {
+  at("count").textContent = [...known.values()].filter((it) => it.status !== "gone").length;
 }
 
 function forget(user) {
   clearTimeout(known.get(user)?.timer);
   known.get(user)?.item.remove();
   known.delete(user);
-  at("count").textContent = [...known.values()].filter((it) => it.status !== "gone").length;
+  count();
 }
 
 /** Of the name, so that somebody who comes again has the same colour. */
@@ -319,12 +327,17 @@ function linked(text) {
   return [...pieces, text.slice(done)];
 }
 
-/** Without what belongs to the sentence around it: its end, and a bracket that was opened before. */
+/** Without what belongs to the sentence around it: its end, and brackets that were opened before. One look at each letter. */
 function withoutEnd(address) {
-  const shorter = address.replace(/[.,;:!?…'’”»]+$/u, "");
-  const count = (sign) => shorter.split(sign).length;
-  const open = { ")": "(", "]": "[", "}": "{" }[shorter.at(-1)];
-  return open && count(shorter.at(-1)) > count(open) ? withoutEnd(shorter.slice(0, -1)) : shorter;
+  const count = (sign) => address.split(sign).length;
+  const over = Object.fromEntries(["()", "[]", "{}"].map(([open, close]) => [close, count(close) - count(open)]));
+  let end = address.length;
+  for (; end > 0; end -= 1) {
+    const last = address[end - 1];
+    if (over[last] > 0) over[last] -= 1;
+    else if (!".,;:!?…'’”»".includes(last)) break;
+  }
+  return address.slice(0, end);
 }
 
 /** Shown at once, and as a message when it has come back from the hub. */
@@ -341,6 +354,8 @@ function say(text, key = random()) {
 }
 
 function refused({ key, why }) {
+  // What is not written has no key: the name, or the room.
+  if (key === null) return notNamed(`Not done: ${why}.`, name);
   const own = waiting.get(key);
   if (!own) return toast(`Not done: ${why}.`);
   waiting.delete(key);
@@ -370,6 +385,13 @@ words.onkeydown = (event) => {
 
 // Who, and where.
 
+/** The hub did not let us in, or not under this name. */
+function notNamed(why, proposal) {
+  name = kept.chatName = entered ? agreed : "";
+  at("self").textContent = name || "nobody yet";
+  ask(why, proposal);
+}
+
 function ask(why, proposal) {
   at("name").value = proposal ?? name;
   at("wrong").textContent = why ?? "";
@@ -383,7 +405,7 @@ at("naming").onsubmit = () => {
   const wanted = at("name").value.trim();
   const was = name;
   name = wanted;
-  localStorage.chatName = wanted;
+  kept.chatName = wanted;
   left = false;
   if (!hello()) dial();
   else if (was !== wanted) at("self").textContent = wanted;

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use liveness::presence::{Presence, PresenceChange};
 use liveness::{Status, Timestamp, random_seed};
+use liveness_programs::web::letters::alike;
 
-use crate::words::{Key, Line, Person, User, alike};
+use crate::words::{Key, Line, Person, User};
 
 /// How many lines are kept for visitors who come later.
 const HISTORY: usize = 100;

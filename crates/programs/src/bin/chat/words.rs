@@ -1,6 +1,7 @@
 //! The messages of pages and hub, as JSON, and the limits for them.
 
 use liveness::Status;
+use liveness_programs::web::letters::{is_blank, is_seen, one_line};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -108,33 +109,31 @@ pub(crate) fn room(words: &str) -> String {
     one_line(words, ROOM).unwrap_or_else(|| "lobby".to_owned())
 }
 
-/// A reader cannot tell these two names apart.
-pub(crate) fn alike(one: &str, other: &str) -> bool {
-    one.to_lowercase() == other.to_lowercase()
-}
-
 /// A text as it is shown, or why it cannot be.
 pub(crate) fn text(words: &str) -> Result<String, &'static str> {
-    let text: String = words.chars().filter(|letter| *letter == '\n' || is_seen(*letter)).collect();
+    let text: String =
+        words.chars().filter(|letter| matches!(letter, '\n' | '\t') || is_seen(*letter)).collect();
     let text = text.trim();
-    match text.chars().count() {
-        0 => Err("there is nothing in it"),
-        1..=TEXT => Ok(text.to_owned()),
-        _ => Err("it is too long"),
+    if is_blank(text) {
+        return Err("there is nothing in it");
     }
+    if text.chars().count() > TEXT {
+        return Err("it is too long");
+    }
+    Ok(text.to_owned())
 }
 
-fn one_line(words: &str, longest: usize) -> Option<String> {
-    let spaced = words.split_whitespace().collect::<Vec<_>>().join(" ");
-    let line: String = spaced.chars().filter(|letter| is_seen(*letter)).take(longest).collect();
-    let line = line.trim();
-    if line.is_empty() { None } else { Some(line.to_owned()) }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Refuses characters that have no shape, or that reorder the text around them.
-fn is_seen(letter: char) -> bool {
-    let formats = matches!(letter,
-        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200c}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
-    !letter.is_control() && !formats
+    #[test]
+    fn a_text_keeps_its_lines_and_tabs_and_something_of_it_can_be_seen() {
+        assert_eq!(text(" if so:\n\tsay \u{202e}it\r\n"), Ok("if so:\n\tsay it".to_owned()));
+        for nothing in ["", " \n", "\u{200d}", "\u{3164}\u{feff}"] {
+            assert_eq!(text(nothing), Err("there is nothing in it"), "{nothing:?}");
+        }
+        assert!(text(&"\u{1f600}".repeat(TEXT)).is_ok());
+        assert_eq!(text(&"x".repeat(TEXT + 1)), Err("it is too long"));
+    }
 }

@@ -58,6 +58,8 @@ pub(crate) struct Hub {
     /// Messages for everybody, each as JSON, and the moment from which they may go out.
     batch: Vec<String>,
     batch_at: Timestamp,
+    /// Something in the batch must not come after what a page is told alone.
+    in_order: bool,
     link: Option<Link>,
     /// Why the last link or dial failed.
     trouble: Option<String>,
@@ -96,6 +98,7 @@ impl Hub {
             conns: 0,
             batch: Vec::new(),
             batch_at: Timestamp::ZERO,
+            in_order: false,
             link: None,
             trouble: None,
         }
@@ -111,7 +114,9 @@ impl Hub {
             if self.node.is_closed() {
                 return;
             }
-            self.tell_batch(now);
+            if !self.batch.is_empty() && now >= self.batch_at {
+                self.tell_batch(now);
+            }
             let batch_at = (!self.batch.is_empty()).then_some(self.batch_at);
             let due = self.node.poll_timeout().into_iter().chain(batch_at).min().unwrap_or(Timestamp::MAX);
             tokio::select! {
@@ -155,11 +160,7 @@ impl Hub {
             Input::Linked(attempt, store, log) => self.linked(attempt, store, log, now),
             Input::Unlinked(attempt, why) => {
                 if self.link.take_if(|link| link.attempt == attempt).is_some() {
-                    // Said once, however often it is dialled.
-                    if self.trouble.as_ref() != Some(&why) {
-                        say(now, format_args!("Redis: {why}"));
-                        self.trouble = Some(why);
-                    }
+                    self.complain(why, now);
                     self.node.unlinked(attempt, now);
                 }
             }
@@ -199,7 +200,7 @@ impl Hub {
                 self.link = Some(Link { attempt, ops: None, log: None, tasks });
             }
             Output::HangUp => {
-                say(self.clock.now(), format_args!("Redis does not answer"));
+                self.complain("it does not answer".to_owned(), self.clock.now());
                 self.link = None;
             }
             Output::Ask(op) => {
@@ -213,16 +214,30 @@ impl Hub {
                 let reader = follow(link.attempt, log, after, self.inputs.clone());
                 link.tasks.push(tokio::spawn(reader).abort_handle());
             }
-            Output::Tell(conn, what) => self.order(conn, Order::Tell(json(&what).into())),
-            Output::TellAll(what) => self.batch.push(json(&what)),
+            Output::Tell(conn, what) => {
+                // A welcome has the lines of the batch already. A pen of the batch is older than a grant, and would take it back.
+                if self.in_order && matches!(what, Tell::Welcome { .. } | Tell::Granted { .. }) {
+                    self.tell_batch(self.clock.now());
+                }
+                self.order(conn, Order::Tell(json(&what).into()));
+            }
+            Output::TellAll(what) => {
+                self.in_order |= matches!(what, Tell::Wrote(_) | Tell::Pen { .. });
+                self.batch.push(json(&what));
+            }
+        }
+    }
+
+    /// Says it once, however often Redis is dialled.
+    fn complain(&mut self, why: String, now: Timestamp) {
+        if self.trouble.as_ref() != Some(&why) {
+            say(now, format_args!("Redis: {why}"));
+            self.trouble = Some(why);
         }
     }
 
     fn tell_batch(&mut self, now: Timestamp) {
-        if self.batch.is_empty() || now < self.batch_at {
-            return;
-        }
-        self.batch_at = now + EACH;
+        (self.batch_at, self.in_order) = (now + EACH, false);
         let words = Utf8Bytes::from(format!("[{}]", self.batch.join(",")));
         self.batch.clear();
         let conns: Vec<Conn> = self.pages.keys().copied().collect();
@@ -291,4 +306,58 @@ fn json(what: &Tell) -> String {
 fn say(now: Timestamp, what: std::fmt::Arguments<'_>) {
     use std::io::Write;
     let _ = writeln!(std::io::stderr(), "{now} {what}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use liveness_programs::cluster::store::{Line, Pen};
+    use liveness_programs::cluster::words::State;
+    use serde_json::Value;
+
+    #[test]
+    fn what_a_page_is_told_alone_does_not_overtake_the_text_and_the_pen() {
+        const A_SECOND: Duration = Duration::from_secs(1);
+        let settings = Settings { ttl: A_SECOND, beat: A_SECOND, linger: A_SECOND, grace: A_SECOND };
+        let client = Client::open("redis://127.0.0.1").unwrap();
+        let mut hub = Hub::new("one", "here", settings, client, mpsc::channel(1).0);
+        let (page, mut orders) = mpsc::channel(8);
+        let (tell, mut told) = oneshot::channel();
+        hub.handle(Input::Open(page, tell));
+        let conn = told.try_recv().unwrap();
+        let mut words = || {
+            let mut types = Vec::new();
+            while let Ok(Order::Tell(words)) = orders.try_recv() {
+                let word: Value = serde_json::from_str(&words).unwrap();
+                let batch = word.as_array().cloned().unwrap_or_else(|| vec![word]);
+                types.extend(batch.iter().map(|word| word["type"].as_str().unwrap_or_default().to_owned()));
+            }
+            types.join(" ")
+        };
+        let welcome = || {
+            let nodes = std::sync::Arc::default();
+            let (people, text) = (Vec::new(), Vec::new());
+            let state =
+                State { node: "one".into(), known: true, incarnation: None, nodes, people, pen: None, text };
+            Tell::Welcome { state: Box::new(state) }
+        };
+
+        hub.carry_out(Output::TellAll(Tell::Wrote(Line {
+            token: 1,
+            user: "ann".into(),
+            text: "one".to_owned(),
+        })));
+        hub.carry_out(Output::Tell(conn, welcome()));
+        assert_eq!(words(), "wrote welcome");
+        hub.carry_out(Output::TellAll(Tell::Pen { pen: None }));
+        hub.carry_out(Output::TellAll(Tell::Pen { pen: Some(Pen::default()) }));
+        hub.carry_out(Output::Tell(conn, Tell::Granted { token: 2 }));
+        assert_eq!(words(), "pen pen granted");
+        // Of those who come and go, only the latest counts. They wait for each other.
+        hub.carry_out(Output::TellAll(Tell::Left { user: "bob".into() }));
+        hub.carry_out(Output::Tell(conn, welcome()));
+        assert_eq!(words(), "welcome");
+        hub.tell_batch(hub.clock.now());
+        assert_eq!(words(), "left");
+    }
 }

@@ -20,6 +20,7 @@ const WHY = {
   unknown: "not written: this node does not reach Redis",
   expired: "not written: Redis had given this node up",
   busy: "not written: too much waits for Redis",
+  unfit: "not written: it is too long",
   absent: "not written: Redis does not know you here yet",
   frozen: "not written: you were not heard of for a moment",
   stale: "not written: the pen is no longer yours",
@@ -57,13 +58,13 @@ const hear = {
     here = state.node;
     people.clear();
     state.people.forEach((person) => people.set(person.user, person));
-    at("text").replaceChildren();
-    state.text.forEach(wrote);
+    hear.text(state);
     hear.nodes(state);
     pen(state.pen);
     drawPeople();
   },
-  unfit: ({ why }) => toast(why),
+  // Before the welcome it is about our name, and no other message comes.
+  unfit: ({ why }) => (here ? toast(why) : show(at("node"), "offline", why)),
   line({ user, text, node }) {
     line(at("lines"), user, text, `at ${node}`);
   },
@@ -93,6 +94,10 @@ const hear = {
     takeBack(WHY[why] ?? "not written");
   },
   wrote,
+  text({ text }) {
+    at("text").replaceChildren();
+    text.forEach(wrote);
+  },
   person({ type, ...person }) {
     people.set(person.user, person);
     drawPeople();
@@ -135,7 +140,7 @@ function wrote({ token, user, text }) {
 }
 
 function line(list, user, text, where) {
-  list.append(make("li", {}, make("strong", {}, user), ` ${text} `, note(where)));
+  list.append(make("li", {}, make("strong", {}, user), " ", make("bdi", {}, text), " ", note(where)));
   while (list.children.length > 200) list.firstChild.remove();
   list.scrollTop = list.scrollHeight;
 }

@@ -12,6 +12,7 @@ use liveness::sim::Rng;
 use liveness::{Clock, Status, Timestamp};
 use redis::Client;
 
+use crate::stage::say;
 use liveness_programs::cluster::redis_server::{Kept, RedisServer};
 use liveness_programs::cluster::settings::Settings;
 use liveness_programs::cluster::store::redis::{Store, command};
@@ -126,11 +127,11 @@ struct Death {
 
 pub(crate) async fn run(args: &Args, settings: Settings) -> Result<(), Failure> {
     let Args { nodes, users, room, shards, homes, seed, measure } = *args;
-    println!(
-        "seed {seed}: rooms of {room} on average, {shards} Redis, beats each {:?}, {TIME:?} counted",
-        settings.beat
-    );
-    println!("{}", Row::head(homes));
+    say(format_args!(
+        "seed {seed}: rooms of {room} on average, {shards} Redis, beats each {:?}, {TIME:?} counted\n{}",
+        settings.beat,
+        Row::head(homes)
+    ));
     let steps = [3, 10, 30, 100, 300].into_iter().filter(|step| *step < nodes).chain([nodes]);
     for nodes in steps {
         let users = u64::from(users) * u64::from(nodes) / u64::from(args.nodes);
@@ -138,7 +139,7 @@ pub(crate) async fn run(args: &Args, settings: Settings) -> Result<(), Failure> 
             |homes: u32| World::new(nodes as usize, users as usize, room as usize, homes as usize, seed);
         let mut row = world(nodes).count(settings, shards);
         row.read_at_home = world(homes).count(settings, shards).read;
-        println!("{row}");
+        say(format_args!("{row}"));
     }
     if measure { self::measure(settings).await } else { Ok(()) }
 }
@@ -152,7 +153,7 @@ async fn measure(settings: Settings) -> Result<(), Failure> {
     let claims = (0..MANY).map(|number| (user(number), Status::Online)).collect();
     let open = Op::Open { name: "one".to_owned(), address: "one".to_owned(), claims };
     let (opened, took) = timed(&mut store, &[open]).await?;
-    println!("\n{MANY} claims in one step: {took:.0?}");
+    say(format_args!("\n{MANY} claims in one step: {took:.0?}"));
     let [Reply::Opened(inc)] = opened[..] else { return Err("Redis gave no life".into()) };
     let holder = user(0);
     store.ask(&[Op::Want(inc, Arc::clone(&holder))]).await?;
@@ -161,9 +162,10 @@ async fn measure(settings: Settings) -> Result<(), Failure> {
         Op::Write(inc, Edit { user, token: 1, key: number.to_string(), text })
     };
     let flip = |number: u64| Op::Claim(inc, vec![(user(number), Status::Suspect)]);
-    let say = |number: u64| Op::Say(inc, user(number), "a line of forty letters, as people write".to_owned());
+    let line =
+        |number: u64| Op::Say(inc, user(number), "a line of forty letters, as people write".to_owned());
     let kinds: [(&str, &dyn Fn(u64) -> Op); 4] =
-        [("edits", &edit), ("claims", &flip), ("lines", &say), ("beats", &|_| Op::Beat(inc))];
+        [("edits", &edit), ("claims", &flip), ("lines", &line), ("beats", &|_| Op::Beat(inc))];
     for (name, kind) in kinds {
         let ops: Vec<Op> = (0..MANY).map(kind).collect();
         let mut all = Duration::ZERO;
@@ -173,10 +175,10 @@ async fn measure(settings: Settings) -> Result<(), Failure> {
             // Its life must last.
             store.ask(&[Op::Beat(inc)]).await?;
         }
-        println!("{name}, a hundred at once: {:.0}/s", MANY as f64 / all.as_secs_f64());
+        say(format_args!("{name}, a hundred at once: {:.0}/s", MANY as f64 / all.as_secs_f64()));
     }
     let (_, took) = timed(&mut store, &[Op::Close(inc)]).await?;
-    println!("a death with {MANY} claims: {took:.0?}");
+    say(format_args!("a death with {MANY} claims: {took:.0?}"));
     Ok(())
 }
 

@@ -110,8 +110,8 @@ impl Stage {
                     place.and_then(|place| self.nodes.get_mut(place)).ok_or("there is no such node")?;
                 match what {
                     "kill" => place.kill(),
-                    "stop" => signal(&place.child, "STOP")?,
-                    "cont" => signal(&place.child, "CONT")?,
+                    "stop" => signal(&mut place.child, "STOP")?,
+                    "cont" => signal(&mut place.child, "CONT")?,
                     "start" => {
                         place.kill();
                         let (child, _) = launch(&self.url, &place.name, &place.address)?;
@@ -179,14 +179,18 @@ pub(crate) fn become_redis(flags: &[String]) -> Result<(), Failure> {
 }
 
 #[cfg(unix)]
-fn signal(child: &Child, name: &str) -> Result<(), String> {
+fn signal(child: &mut Child, name: &str) -> Result<(), String> {
     use rustix::process::{Pid, Signal, kill_process};
+    // The number of a process that has ended may be another's by now.
+    if !matches!(child.try_wait(), Ok(None)) {
+        return Err("it has ended".to_owned());
+    }
     let signal = if name == "STOP" { Signal::STOP } else { Signal::CONT };
     kill_process(Pid::from_child(child), signal).map_err(|why| why.to_string())
 }
 
 #[cfg(not(unix))]
-fn signal(_: &Child, _: &str) -> Result<(), String> {
+fn signal(_: &mut Child, _: &str) -> Result<(), String> {
     Err("a process cannot be stopped here".to_owned())
 }
 
@@ -214,6 +218,21 @@ fn launch(url: &str, name: &str, listen: &str) -> Result<(Child, String), String
 }
 
 /// `println!` would panic if stdout is closed.
-fn say(what: std::fmt::Arguments<'_>) {
+pub(crate) fn say(what: std::fmt::Arguments<'_>) {
     let _ = writeln!(io::stdout(), "{what}");
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_has_ended_gets_no_signal() {
+        let mut child = Command::new("true").spawn().unwrap();
+        let refused = (0..1000).any(|_| {
+            thread::park_timeout(std::time::Duration::from_millis(10));
+            signal(&mut child, "CONT").is_err()
+        });
+        assert!(refused);
+    }
 }

@@ -11,6 +11,7 @@ use liveness::driver::tokio::clock;
 use liveness::lease::{Lease, LeaseChange, Loss, Refusal, Token};
 use liveness::presence::{Presence, PresenceChange};
 use liveness::{Action, Clock, CloseCode, Config, Event, Fleet, Key, Status, Timestamp, random_seed};
+use liveness_programs::web::letters::one_line;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
@@ -521,10 +522,8 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// A name that can be shown: short, and without characters that move the text around them.
 fn proper(name: &str) -> String {
-    let name: String = name.trim().chars().filter(|letter| !letter.is_control()).take(NAME).collect();
-    if name.is_empty() { "Somebody".into() } else { name }
+    one_line(name, NAME).unwrap_or_else(|| "Somebody".into())
 }
 
 #[cfg(test)]

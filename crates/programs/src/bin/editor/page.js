@@ -4,7 +4,7 @@
 // after a new connection it is sent again as it was, and the server knows what it has taken before. What is refused is put on
 // the shelf, to be copied.
 
-import { at, make, toast } from "/elements.js";
+import { at, make, storage, toast } from "/elements.js";
 
 const text = at("text");
 const letters = (string) => [...string];
@@ -14,15 +14,17 @@ const letters = (string) => [...string];
 const NAMES = ["Ada", "Alan", "Barbara", "Claude", "Donald", "Edsger", "Frances", "Grace", "Hedy", "John", "Kathleen", "Leslie",
   "Margaret", "Niklaus", "Radia", "Sophie", "Tony", "Vint"];
 
-function kept(name, first) {
-  const found = sessionStorage.getItem(name);
-  return found === null ? first : JSON.parse(found);
-}
+const tab = storage("sessionStorage");
+const warn = () => toast("This browser keeps nothing for the page: do not reload it while it writes.");
+if (!(tab instanceof Storage)) warn();
+
+const kept = (name, first) => (tab[name] === undefined ? first : JSON.parse(tab[name]));
 function keep(name, value) {
   try {
-    sessionStorage.setItem(name, JSON.stringify(value));
+    tab[name] = JSON.stringify(value);
   } catch {
-    toast("This browser keeps nothing for the page: do not reload it while it writes.");
+    // It is full.
+    warn();
   }
 }
 const random = () => Math.floor(Math.random() * 2 ** 53);
@@ -124,8 +126,11 @@ function startDraft() {
   draft = { token: mine, base: server.text, revision: server.revision, want: server.text, flight: null };
 }
 
+/** What is typed counts. While it is not known what became of an edit under an older token, it would not. */
+const writes = () => draft !== null && draft.token === mine;
+
 text.addEventListener("input", () => {
-  if (draft === null || draft.token !== mine) return;
+  if (!writes()) return;
   // Half a letter cannot travel.
   draft.want = text.value.toWellFormed?.() ?? text.value;
   pump();
@@ -171,6 +176,8 @@ const heardOf = {
     mine = token;
     startDraft();
     save();
+    // Who is typing their name would type it into the text.
+    if (document.activeElement === at("name")) return;
     text.focus({ preventScroll: true });
     text.setSelectionRange(text.value.length, text.value.length);
   },
@@ -313,8 +320,8 @@ function render() {
   const place = state.queue.indexOf(me);
   const since = performance.now() - stated;
   const frozen = state.frozen_ms !== null;
-  text.readOnly = mine === null || replaced;
-  const value = draft !== null && draft.token === mine ? draft.want : server.text;
+  text.readOnly = !writes() || replaced;
+  const value = writes() ? draft.want : server.text;
   if (text.value !== value) replace(value);
 
   // The pen.

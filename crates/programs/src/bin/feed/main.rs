@@ -20,7 +20,7 @@ mod follow;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
@@ -107,7 +107,7 @@ async fn serve(
     let listener = match *address {
         None => {
             // The first server finds what the farm has measured before. A restarted one has forgotten it.
-            farm.measure_before(unix_millis(), args.every);
+            farm.measure_before(web::unix_millis(), args.every);
             args.web.listen().await?
         }
         Some(address) => TcpListener::bind(address).await?,
@@ -145,15 +145,8 @@ async fn measure(app: Arc<App>, every: Duration) {
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         tick.tick().await;
-        app.farm.measure(unix_millis());
+        app.farm.measure(web::unix_millis());
     }
-}
-
-/// The wall clock, for people to read. Nothing is decided by it.
-fn unix_millis() -> u64 {
-    #[expect(clippy::disallowed_methods, reason = "the time of day at which a figure was measured")]
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    now.ok().and_then(|now| u64::try_from(now.as_millis()).ok()).unwrap_or(0)
 }
 
 async fn upgrade(upgrade: WebSocketUpgrade, counters: Counters, State(app): State<Arc<App>>) -> Response {
@@ -232,7 +225,7 @@ async fn greet(socket: &mut LiveStream<WebSocket>, app: &App, epoch: &str, numbe
         "epoch": app.farm.epoch(),
         "oldest": oldest,
         "newest": newest,
-        "now": unix_millis(),
+        "now": web::unix_millis(),
         "timing": web::timing(&app.config),
     }});
     // If nothing can be sent, the stream ends, and says why.

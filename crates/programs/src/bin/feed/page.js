@@ -1,7 +1,7 @@
 // The page: figures come, are kept in order, and are drawn. What the connection does is in `liveness.js`.
 //
-// `window.feed` is for whoever tests it: `received`, each figure's [epoch, number] in the order of arrival; `lost`, each
-// [epoch, first, last] that the server no longer had; `states`, each [milliseconds since the start, phase].
+// `window.feed` is for whoever tests it: `received`, the latest figures' [epoch, number] in the order of arrival; `lost`, the
+// latest [epoch, first, last] that the server no longer had; `states`, the latest [milliseconds since the start, phase].
 
 import { LiveSocket } from "/liveness.js";
 import { draw } from "/chart.js";
@@ -17,6 +17,7 @@ let last = 0;
 /** By how much the server's clock is ahead of this page's. */
 let ahead = 0;
 let connections = 0;
+let received = 0;
 let filled = 0;
 let lostForGood = 0;
 /** While a connection is new: since when there was none, and what has been filled in. */
@@ -30,6 +31,12 @@ let why = null;
 let pressed = null;
 /** When something came last, by the page's clock. */
 let heardAt = performance.now();
+
+/** Adds to a list of `feed`, which keeps as much as a page that is open for weeks can bear. */
+function note(list, entry) {
+  list.push(entry);
+  if (list.length > 2000) list.splice(0, 200);
+}
 
 const address = `${location.protocol.replace("http", "ws")}//${location.host}/live`;
 const link = new LiveSocket(address, { interval: 2000, timeout: 3000, suspectAfter: 1000, dialTimeout: 5000 });
@@ -88,20 +95,22 @@ function heard(message) {
 function greeted(hello) {
   link.configure(hello.timing);
   ahead = hello.now - Date.now();
+  gap = null;
   if (epoch === null) {
     say("Connected.");
   } else if (epoch !== hello.epoch) {
     say("Connected to a server that was started anew: what came in between is lost, and it counts from 1 again.");
     figures.push({ edge: "restart" });
+  } else if (last === hello.newest) {
+    say("Connected again. Nothing was missed.");
   } else {
     gap = { from: last, to: hello.newest };
-    if (gap.from === gap.to) say("Connected again. Nothing was missed.");
   }
   if (epoch !== hello.epoch) [epoch, last] = [hello.epoch, hello.oldest - 1];
 }
 
 function missing([first, end]) {
-  feed.lost.push([epoch, first, end]);
+  note(feed.lost, [epoch, first, end]);
   lostForGood += end - first + 1;
   last = end;
   if (gap) gap.from = Math.min(end, gap.to);
@@ -110,14 +119,14 @@ function missing([first, end]) {
 }
 
 function take([number, time, value]) {
-  feed.received.push([epoch, number]);
+  note(feed.received, [epoch, number]);
+  received += 1;
   last = number;
-  // Where an edge is, only what comes after it can say. A new server may know of earlier times than the old one's last.
-  if (figures.at(-1)?.edge) {
-    const edge = { ...figures.pop(), time };
-    while (figures.at(-1)?.time >= time) figures.pop();
-    figures.push(edge);
-  }
+  // Where edges are, only what comes after them can say. A new server may know of earlier times than the old one's last.
+  const edges = [];
+  while (figures.at(-1)?.edge) edges.unshift({ ...figures.pop(), time });
+  if (edges.length > 0) while (figures.at(-1)?.time >= time) figures.pop();
+  figures.push(...edges);
   figures.push({ time, value, late: gap !== null && number <= gap.to });
   if (gap && number <= gap.to) {
     filled += 1;
@@ -147,7 +156,7 @@ const PILLS = {
 };
 
 function showLink(phase) {
-  feed.states.push([Math.round(performance.now()), phase]);
+  note(feed.states, [Math.round(performance.now()), phase]);
   if (phase === "online") why = silentSince = null;
   const focused = document.activeElement;
   show();
@@ -180,7 +189,7 @@ function show() {
   put("next", next(phase, words));
   at("now").hidden = !why;
   put("latest", last === 0 ? "–" : `no. ${last.toLocaleString("en")}`);
-  put("received", feed.received.length.toLocaleString("en"));
+  put("received", received.toLocaleString("en"));
   put("filled", filled.toLocaleString("en"));
   put("lost", lostForGood.toLocaleString("en"));
   put("summary", summary(now));

@@ -26,6 +26,7 @@ use self::view::{Gap, View};
 use crate::cluster::settings::Settings;
 use crate::cluster::store::{Edit, Incarnation, News, Op, Reply, User};
 use crate::cluster::words::{NotKnown, Said, Tell, Why};
+use crate::web::letters::one_line;
 
 /// A page's connection to this node.
 pub type Conn = u64;
@@ -140,8 +141,12 @@ impl Node {
                 {
                     self.outbox.extend(self.link.follow(picture.upto).map(Output::Follow));
                     self.touch_all();
-                    self.view = View::of(*picture, self.now);
+                    let before = std::mem::replace(&mut self.view, View::of(*picture, self.now));
                     self.touch_all();
+                    if self.view.text != before.text {
+                        let text = self.view.text.iter().cloned().collect();
+                        self.tell_all(Tell::Text { text });
+                    }
                 }
                 self.fresh = true;
                 self.missed = self.missed.filter(|missed| !self.view.is_after(*missed));
@@ -166,10 +171,14 @@ impl Node {
     /// The next entry of the log.
     pub fn heard(&mut self, n: u64, news: News, now: Timestamp) {
         self.now = self.now.max(now);
+        // It was told with the picture.
+        if self.view.is_after(n) {
+            return;
+        }
         if let News::Said(inc, user, text) = &news {
             // The node has told its own lines already.
             let node = self.view.name(*inc).cloned().unwrap_or_else(|| Arc::from("?"));
-            if node != self.name && !self.view.is_after(n) {
+            if node != self.name {
                 self.tell_all(Tell::Line { user: user.clone(), text: text.clone(), node });
             }
         }
@@ -177,10 +186,7 @@ impl Node {
         match self.view.apply(n, news, self.now) {
             Ok(touched) => {
                 self.told.touched.extend(touched);
-                // If it is in the picture already, it was told with it.
-                if let Some(line) = line.filter(|line| self.view.text.back() == Some(line)) {
-                    self.tell_all(Tell::Wrote(line));
-                }
+                self.outbox.extend(line.map(|line| Output::TellAll(Tell::Wrote(line))));
             }
             Err(Gap) => {
                 if self.missed.is_none() {
@@ -245,15 +251,12 @@ impl Node {
     }
 
     fn hello(&mut self, conn: Conn, user: User) {
-        let fit = !user.is_empty() && user.len() <= NAME && !user.contains(char::is_control);
-        if !fit {
-            return self.tell(
-                conn,
-                Tell::Unfit { why: "a name has 1 to 64 bytes, none of them a control character" },
-            );
+        if self.local.user(&conn).is_some() {
+            return self.tell(conn, Tell::Unfit { why: "a page says hello once" });
         }
-        if self.local.user(&conn).is_some_and(|other| *other != user) {
-            return self.tell(conn, Tell::Unfit { why: "a page is one person's" });
+        if user.len() > NAME || one_line(&user, NAME).as_deref() != Some(&*user) {
+            return self
+                .tell(conn, Tell::Unfit { why: "a name is one line of 1 to 64 bytes that can be seen" });
         }
         self.local.connect(conn, user.clone(), self.now);
         self.see_who_is_here();
@@ -280,7 +283,7 @@ impl Node {
     fn write(&mut self, conn: Conn, edit: Edit) {
         let key = edit.key.clone();
         if edit.text.is_empty() || edit.text.len() > TEXT || key.len() > NAME {
-            return self.tell(conn, Tell::Unfit { why: "a line has 1 to 1000 bytes, its key at most 64" });
+            return self.tell(conn, Tell::Refused { key, why: Why::Here(NotKnown::Unfit) });
         }
         let why = match self.link.incarnation() {
             Some(inc) if self.is_known() && self.link.has_room() => {

@@ -60,11 +60,8 @@ impl View {
         view
     }
 
-    /// Returns the users that may have changed. News that is in the picture already changes nothing.
+    /// Returns the users that may have changed. The news must not be in the picture already: see [`is_after`](Self::is_after).
     pub(crate) fn apply(&mut self, n: u64, news: News, now: Timestamp) -> Result<Vec<User>, Gap> {
-        if n <= self.upto {
-            return Ok(Vec::new());
-        }
         if n != self.upto + 1 {
             return Err(Gap);
         }
