@@ -208,6 +208,17 @@ fn a_caller_that_only_writes_answers_pings_and_notices_the_close() {
     assert_eq!(peer.recv(now), Some(Message::text("unread")));
 }
 
+/// A loop that only asks for messages after a read would never get this one.
+#[test]
+fn a_message_behind_more_pings_than_are_answered_at_once_comes_when_the_answers_have_left() {
+    let mut peer = server(CONFIG);
+    hear(&mut peer, &[frame(PING, b"?").repeat(100), frame(TEXT, b"behind")].concat(), at(1));
+    assert_eq!(peer.recv(at(1)), None);
+    let _ = sent(&mut peer, at(1));
+    assert!(!peer.wants_read(at(1)));
+    assert_eq!(peer.recv(at(1)), Some(Message::text("behind")));
+}
+
 #[test]
 fn what_a_peer_can_pin_here_is_bounded() {
     let limits = Limits { messages: 8, bytes: 1 << 20, answers: 4 };
