@@ -9,10 +9,10 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use liveness::driver::tungstenite::{CountingSocket, Error, LiveSocket, accept};
+use liveness::driver::tungstenite::{CountingSocket, Error, LiveSocket, accept_raw};
 use liveness::presence::{Presence, PresenceChange};
 use liveness::{Clock, Status};
-use tungstenite::Message;
+use tungstenite::{Message, protocol::WebSocketConfig};
 
 #[derive(Default)]
 struct Room {
@@ -88,14 +88,20 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let listener = TcpListener::bind(arguments.next().as_deref().unwrap_or("127.0.0.1:8080"))?;
     let config = arguments.next().unwrap_or_default().parse()?;
     println!("listening on {}", listener.local_addr()?);
+    // Of these, 64 may wait for a guest that reads slowly.
+    let sizes = WebSocketConfig::default().max_frame_size(Some(1 << 16)).max_message_size(Some(1 << 16));
     let room = Arc::<Mutex<Room>>::default();
     loop {
-        let Ok((stream, from)) = listener.accept() else { continue };
         let room = room.clone();
-        thread::spawn(move || {
-            if let Ok(socket) = accept(stream, config) {
-                serve(socket, from, room);
-            }
+        let spawned = listener.accept().and_then(|(stream, from)| {
+            thread::Builder::new().spawn(move || {
+                if let Ok(ready) = accept_raw(stream, Some(sizes)) {
+                    serve(ready.watch(config), from, room);
+                }
+            })
         });
+        if spawned.is_err() {
+            thread::park_timeout(Duration::from_millis(10)); // no file or no thread is left
+        }
     }
 }

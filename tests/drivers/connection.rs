@@ -208,6 +208,44 @@ fn a_caller_that_only_writes_answers_pings_and_notices_the_close() {
     assert_eq!(peer.recv(now), Some(Message::text("unread")));
 }
 
+/// A transport that takes nothing any more.
+struct Broken;
+
+impl io::Write for Broken {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Also by a caller that does not ask for messages, because it waits until its own has left.
+#[test]
+fn after_a_failed_write_everything_is_read_up_to_the_end() {
+    let mut peer = server(CONFIG);
+    hear(&mut peer, &[frame(TEXT, b"one"), frame(TEXT, b"two")].concat(), at(1));
+    peer.send(Message::text("never sent"), at(1)).unwrap();
+    assert_eq!(peer.write_to(&mut Broken, at(1)).unwrap(), 0);
+    assert!(peer.wants_read(at(1)), "the end is not found");
+    peer.read_from(&mut &close(1000, "")[..], at(1)).unwrap();
+    assert!(polled(&mut peer, at(1)).contains(&Action::MarkOffline(Reason::PeerClosed(Some(1000)))));
+    assert_eq!(peer.recv(at(1)), Some(Message::text("one")));
+    assert_eq!(peer.recv(at(1)), Some(Message::text("two")));
+}
+
+/// A loop that only asks for messages after a read would never get this one.
+#[test]
+fn a_message_behind_more_pings_than_are_answered_at_once_comes_when_the_answers_have_left() {
+    let mut peer = server(CONFIG);
+    hear(&mut peer, &[frame(PING, b"?").repeat(100), frame(TEXT, b"behind")].concat(), at(1));
+    assert_eq!(peer.recv(at(1)), None);
+    let _ = sent(&mut peer, at(1));
+    assert!(!peer.wants_read(at(1)));
+    assert_eq!(peer.recv(at(1)), Some(Message::text("behind")));
+}
+
 #[test]
 fn what_a_peer_can_pin_here_is_bounded() {
     let limits = Limits { messages: 8, bytes: 1 << 20, answers: 4 };

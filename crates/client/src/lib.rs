@@ -198,10 +198,11 @@ impl Client {
             Ok(socket) if self.reconnect.connected(attempt, now) => {
                 let old = self.here.replace((attempt, (self.dress)(socket)));
                 let moved = old.is_some();
-                self.left = old.map(|(_, mut old)| {
+                // Without an old one, the one before it may still be read.
+                if let Some((_, mut old)) = old {
                     old.close(CloseCode::GOING_AWAY, "moved to another connection");
-                    old
-                });
+                    self.left = Some(old);
+                }
                 Some(News::Connected { moved })
             }
             Ok(_too_late) => None,

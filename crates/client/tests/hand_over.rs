@@ -15,7 +15,7 @@ use tungstenite::protocol::CloseFrame;
 use tungstenite::{Message, WebSocket};
 
 /// Each connection is stable, so that a hand-over does not wait for the backoff, and no dial waits long.
-const POLICY: Policy = Policy::DEFAULT.stable_after(Duration::ZERO);
+const POLICY: Policy = Policy::DEFAULT.stable_after(Duration::ZERO).max_spread(Duration::ZERO);
 const BACKOFF: Backoff = Backoff::new(millis(50), millis(50));
 
 /// Everything that the client has heard and done so far, in short words.
@@ -165,6 +165,22 @@ fn a_connection_that_is_lost_before_the_new_one_stands_is_replaced_by_it() {
     let lost = story.iter().position(|words| *words == format!("disconnected: {}", Reason::TransportClosed));
     assert_eq!(lost, Some(2), "{story:?}");
     assert_eq!(story[3..], ["connected", "2", "disconnected: peer-closed 1000"]);
+}
+
+#[test]
+fn the_last_words_are_heard_although_the_new_connection_is_lost_before_them() {
+    let (story, _) = live(|listener| {
+        let mut first = accept(&listener);
+        tell(&mut first, &["1", "moving"]);
+        drop(accept(&listener));
+        let third = accept(&listener);
+        tell(&mut first, &["2"]);
+        left(first);
+        dismiss(third);
+    });
+    let lost = format!("disconnected: {}", Reason::TransportClosed);
+    let (before, after) = (["connected", "1", "moved", &lost], ["connected", "2, at last"]);
+    assert_eq!((&story[..4], &story[4..6]), (&before.map(str::to_owned)[..], &after.map(str::to_owned)[..]));
 }
 
 #[test]

@@ -109,6 +109,20 @@ impl Args {
         Ok(listener)
     }
 
+    /// Refuses `--tls`, for a server that has no TLS: a framework hides what is below it, and a hand-written loop should show
+    /// the loop. A proxy in front of it may do TLS.
+    pub fn no_tls(&self) -> Result<(), Failure> {
+        self.tls.is_none().then_some(()).ok_or_else(|| "this server has no --tls; server_tokio has".into())
+    }
+
+    /// Refuses `--record`, for a server that writes no transcripts.
+    pub fn no_record(&self) -> Result<(), Failure> {
+        self.record
+            .is_none()
+            .then_some(())
+            .ok_or_else(|| "this server has no --record; server_tokio has".into())
+    }
+
     /// A file for the transcript of a connection, if `--record` asks for one.
     pub fn record(&self, connection: usize) -> io::Result<Option<Sink>> {
         let Some(folder) = &self.record else { return Ok(None) };
@@ -202,8 +216,17 @@ impl fmt::Write for Sink {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
+    use clap::{CommandFactory as _, Parser as _};
     use liveness::Config;
+
+    #[test]
+    fn what_a_server_does_not_do_it_refuses() {
+        let plain = super::Args::parse_from(["server"]);
+        assert!(plain.no_tls().is_ok() && plain.no_record().is_ok());
+        let asking =
+            super::Args::parse_from(["server", "--tls", "certificates", "key", "--record", "folder"]);
+        assert!(asking.no_tls().is_err() && asking.no_record().is_err());
+    }
 
     #[test]
     fn the_help_says_the_defaults() {

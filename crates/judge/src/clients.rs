@@ -24,7 +24,7 @@ pub struct ClientCase {
     pub name: &'static str,
     /// What happens and what is right, in a sentence.
     pub sentence: &'static str,
-    act: fn(&Client),
+    act: fn(&Client, Link),
     pub reason: &'static str,
 }
 
@@ -83,8 +83,11 @@ pub fn judge_client(program: &Path, names: &[String]) -> Vec<(&'static ClientCas
 }
 
 fn see(program: &Path, case: &ClientCase) -> Result<(), String> {
-    let client = catch(|| Client::start(program))?;
-    let acted = catch(|| (case.act)(&client));
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    // Nothing can be said about a program that does not start. So this panic is not caught here.
+    let client = Client::start(program, &listener);
+    let link = catch(|| Link::accept(&listener))?;
+    let acted = catch(|| (case.act)(&client, link));
     let told = catch(|| client.reason())?;
     match (acted, told == case.reason) {
         (acted, true) => acted,
@@ -93,20 +96,34 @@ fn see(program: &Path, case: &ClientCase) -> Result<(), String> {
     }
 }
 
-/// A running client, and our end of its connection. The client is killed when this is dropped.
-struct Client {
-    running: Running,
-    stream: TcpStream,
-}
+/// A running client. It is killed when this is dropped.
+struct Client(Running);
 
 impl Client {
-    fn start(program: &Path) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    fn start(program: &Path, listener: &TcpListener) -> Self {
         let url = format!("ws://{}/", listener.local_addr().unwrap());
         let mut command = Command::new(program);
         command.arg(url).args(CLIENT_SETTINGS);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let running = Running::start(&mut command);
+        Self(Running::start(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null())))
+    }
+
+    fn reason(&self) -> String {
+        eventually("`disconnect` is said", || self.said(" disconnect").is_some());
+        self.said(" offline ").unwrap_or_else(|| "nothing".into())
+    }
+
+    /// What follows this text in one of the client's lines.
+    fn said(&self, what: &str) -> Option<String> {
+        let lines = self.0.lines.lock();
+        lines.iter().find_map(|line| line.split_once(what)).map(|(_, rest)| rest.to_owned())
+    }
+}
+
+/// Our end of a client's connection.
+struct Link(TcpStream);
+
+impl Link {
+    fn accept(listener: &TcpListener) -> Self {
         listener.set_nonblocking(true).unwrap();
         let mut accepted = None;
         eventually("it dials", || {
@@ -115,16 +132,16 @@ impl Client {
         });
         let stream = accepted.unwrap().0;
         stream.set_nonblocking(false).unwrap();
-        let mut client = Self { running, stream: bound(stream) };
-        client.shake_hands();
-        client
+        let mut link = Self(bound(stream));
+        link.shake_hands();
+        link
     }
 
     fn shake_hands(&mut self) {
         let mut request = Vec::new();
         while !request.ends_with(b"\r\n\r\n") {
             let mut byte = [0];
-            self.stream.read_exact(&mut byte).unwrap();
+            self.0.read_exact(&mut byte).unwrap();
             request.extend(byte);
         }
         let request = String::from_utf8(request).unwrap();
@@ -141,17 +158,17 @@ impl Client {
     }
 
     fn write(&self, bytes: &[u8]) {
-        (&self.stream).write_all(bytes).unwrap();
+        (&self.0).write_all(bytes).unwrap();
     }
 
     /// The next frame of a client, which is short and masked; `None` if the client has ended the connection.
     fn next_frame(&self) -> Option<Frame> {
         let mut head = [0; 6];
-        (&self.stream).read_exact(&mut head).ok()?;
+        (&self.0).read_exact(&mut head).ok()?;
         let [first, len, mask @ ..] = head;
         assert!((0x80..0x80 + 126).contains(&len), "a frame that is long, or not masked");
         let mut payload = vec![0; usize::from(len & 0x7f)];
-        (&self.stream).read_exact(&mut payload).unwrap();
+        (&self.0).read_exact(&mut payload).unwrap();
         payload.iter_mut().zip(mask.iter().cycle()).for_each(|(byte, mask)| *byte ^= mask);
         Some((first & 0x0f, payload))
     }
@@ -169,65 +186,52 @@ impl Client {
     fn close(&self) {
         self.write(&unmasked(CLOSE, &1000_u16.to_be_bytes()));
         assert_eq!(code_and_text(&self.next_of(CLOSE)).0, 1000, "the echo");
-        self.stream.shutdown(std::net::Shutdown::Write).unwrap();
+        self.0.shutdown(std::net::Shutdown::Write).unwrap();
         assert_eq!(self.next_frame(), None, "a frame after the Close");
     }
-
-    fn reason(&self) -> String {
-        eventually("`disconnect` is said", || self.said(" disconnect").is_some());
-        self.said(" offline ").unwrap_or_else(|| "nothing".into())
-    }
-
-    /// What follows this text in one of the client's lines.
-    fn said(&self, what: &str) -> Option<String> {
-        let lines = self.running.lines.lock();
-        lines.iter().find_map(|line| line.split_once(what)).map(|(_, rest)| rest.to_owned())
-    }
 }
 
-fn answer(client: &Client) {
+fn answer(_: &Client, link: Link) {
     // All the answers together take longer than the client waits for one.
     for _ in 0..24 {
-        let (_, payload) = client.next_of(PING);
-        client.write(&unmasked(PONG, &payload));
+        let (_, payload) = link.next_of(PING);
+        link.write(&unmasked(PONG, &payload));
     }
-    client.close();
+    link.close();
 }
 
-fn stay_mute(client: &Client) {
-    let close = client.next_of(CLOSE);
+fn stay_mute(_: &Client, link: Link) {
+    let close = link.next_of(CLOSE);
     assert_eq!(code_and_text(&close).0, 3008);
     // The program may be gone already if it leaves at the verdict.
-    let _ = (&client.stream).write_all(&unmasked(CLOSE, &3008_u16.to_be_bytes()));
-    let _ = client.stream.shutdown(std::net::Shutdown::Write);
-    assert_eq!(client.next_frame(), None, "a frame after the Close");
+    let _ = (&link.0).write_all(&unmasked(CLOSE, &3008_u16.to_be_bytes()));
+    let _ = link.0.shutdown(std::net::Shutdown::Write);
+    assert_eq!(link.next_frame(), None, "a frame after the Close");
 }
 
-fn freeze(client: &Client) {
+fn freeze(client: &Client, link: Link) {
     let _ = client.reason();
-    assert_eq!(client.next_of(CLOSE).0, CLOSE);
-    assert_eq!(client.next_frame(), None, "the connection is still there");
+    assert_eq!(link.next_of(CLOSE).0, CLOSE);
+    assert_eq!(link.next_frame(), None, "the connection is still there");
 }
 
-fn dribble(client: &Client) {
+fn dribble(_: &Client, link: Link) {
     const PIECES: u32 = 100;
     let whole = unmasked(BINARY, &[7; 1_000_000]);
     for piece in whole.chunks(whole.len().div_ceil(PIECES as usize)) {
-        client.write(piece);
+        link.write(piece);
         sleep(LIFE / PIECES);
     }
-    client.close();
+    link.close();
 }
 
 /// RFC 6455 5.2: opcode 3 is reserved.
-fn break_rules(client: &Client) {
-    client.write(&unmasked(3, b"x"));
-    assert_eq!(code_and_text(&client.next_of(CLOSE)).0, 1002);
+fn break_rules(_: &Client, link: Link) {
+    link.write(&unmasked(3, b"x"));
+    assert_eq!(code_and_text(&link.next_of(CLOSE)).0, 1002);
 }
 
-fn reset(client: &Client) {
-    let _ = client.next_of(PING);
-    SockRef::from(&client.stream).set_linger(Some(Duration::ZERO)).unwrap();
-    // An orderly end needs a Close. This end has none.
-    client.stream.shutdown(std::net::Shutdown::Both).unwrap();
+fn reset(_: &Client, link: Link) {
+    let _ = link.next_of(PING);
+    SockRef::from(&link.0).set_linger(Some(Duration::ZERO)).unwrap();
 }

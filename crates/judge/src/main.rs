@@ -61,10 +61,9 @@ fn main() -> ExitCode {
     panic::set_hook(Box::new(|_| ()));
     let judged = panic::catch_unwind(|| outcomes(&args));
     let rows = match judged {
-        Ok(Ok(rows)) if rows.is_empty() => return fail("no case of that name"),
         Ok(Ok(rows)) => rows,
         Ok(Err(error)) => return fail(&error),
-        Err(_) => return fail("the server does not start, or does not say where it listens"),
+        Err(_) => return fail("the program does not start, or does not say where it listens"),
     };
     let (name, mut wrong) = (name(&args), 0);
     for row in &rows {
@@ -113,9 +112,21 @@ impl Row {
 }
 
 fn outcomes(args: &Args) -> Result<Vec<Row>, String> {
+    let groups = match &args.url {
+        Some(_) if args.evidence == PONG_ONLY.evidence => &[PONG_ONLY][..],
+        Some(_) => &[ANY_TRAFFIC],
+        None => &[ANY_TRAFFIC, PONG_ONLY],
+    };
+    let names: Vec<&str> = if args.client {
+        CLIENT_CASES.iter().map(|case| case.name).collect()
+    } else {
+        groups.iter().flat_map(|group| group.cases).map(|case| case.name).collect()
+    };
+    if let Some(other) = args.only.iter().find(|only| !names.contains(&only.as_str())) {
+        return Err(format!("no case is called `{other}`; `--list` shows them all"));
+    }
     if let Some(url) = &args.url {
-        let group = if args.evidence == PONG_ONLY.evidence { PONG_ONLY } else { ANY_TRAFFIC };
-        return Ok(play(&Server::at(url)?, group, &args.only).into_iter().map(Row::from).collect());
+        return Ok(play(&Server::at(url)?, groups[0], &args.only).into_iter().map(Row::from).collect());
     }
     let program = args.program.as_deref().ok_or("no program")?;
     if args.client {

@@ -49,13 +49,15 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// Says what is wrong with the address.
+    /// Says what is wrong with the address, or that no server answers there.
     pub fn at(url: &str) -> Result<Self, String> {
         let rest = url.strip_prefix("ws://").ok_or("the address does not begin with ws://")?;
         let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
         let with_port = if host.contains(':') { host.to_owned() } else { format!("{host}:80") };
         let mut addresses = with_port.to_socket_addrs().map_err(|error| format!("{host}: {error}"))?;
-        let address = addresses.next().ok_or("the host has no address")?;
+        // `localhost` has two addresses, and many servers listen at one of them only.
+        let address = addresses.find(|address| TcpStream::connect_timeout(address, millis(10_000)).is_ok());
+        let address = address.ok_or_else(|| format!("{host}: no server answers there"))?;
         let request = request(host, &format!("/{path}"));
         Ok(Self { address, request, process: None, visits: AtomicU64::new(0), tls: None })
     }

@@ -57,6 +57,17 @@ fn each_recipe_is_in_the_page_in_its_manifest_and_among_what_is_judged() {
     assert_eq!(manifest.matches("[[bin]]").count(), recipes);
 }
 
+/// The heartbeat begins after the opening handshake, so before it a dead peer is never found.
+#[test]
+fn each_recipe_has_a_deadline_for_the_handshake_or_says_whose_it_is() {
+    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../recipes/src/bin")).unwrap() {
+        let path = entry.unwrap().path();
+        let source = fs::read_to_string(&path).unwrap();
+        let deadlines = ["HANDSHAKE_TIMEOUT", "http1()", "the head of a request"];
+        assert!(deadlines.iter().any(|deadline| source.contains(deadline)), "{}", path.display());
+    }
+}
+
 /// Lines of `mod glue` that are neither blank, nor comments, nor `use`.
 fn glue(recipe: &str) -> usize {
     let source = read(&format!("crates/recipes/src/bin/{recipe}.rs"));

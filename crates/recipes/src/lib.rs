@@ -45,9 +45,11 @@ pub fn echo() -> &'static Echo {
     ECHO.get().expect("it listens first")
 }
 
-/// Reads the flags.
+/// Reads the flags. A recipe has two flags fewer than the servers.
 pub fn flags() -> Result<Args, Failure> {
     let args = Args::parse();
+    args.no_tls()?;
+    args.no_record()?;
     let (config, clock, connections) = (args.config()?, Clock::new(), AtomicUsize::new(0));
     ECHO.get_or_init(|| Echo { config, clock, connections });
     Ok(args)
@@ -76,6 +78,14 @@ pub async fn accept(listener: &tokio::net::TcpListener) -> tokio::net::TcpStream
             Err(_) => tokio::time::sleep(std::time::Duration::from_millis(10)).await,
         }
     }
+}
+
+/// hyper's loop of one connection. Without a timer it would wait for the rest of a request for ever.
+#[cfg(feature = "_hyper")]
+pub fn http1() -> hyper::server::conn::http1::Builder {
+    let mut http1 = hyper::server::conn::http1::Builder::new();
+    http1.timer(hyper_util::rt::TokioTimer::new()).header_read_timeout(liveness::driver::HANDSHAKE_TIMEOUT);
+    http1
 }
 
 impl Echo {

@@ -34,12 +34,6 @@ pub fn tls(args: &Args) -> Result<Option<Arc<ServerConfig>>, String> {
     config.map(|config| Some(Arc::new(config))).map_err(|error| error.to_string())
 }
 
-/// Refuses `--tls`, for the servers that have no TLS. axum hides what is below it, and the hand-written loops should show
-/// the loop. A proxy in front of them may do TLS.
-pub fn no_tls(args: &Args) -> Result<(), String> {
-    args.tls.is_none().then_some(()).ok_or_else(|| "this server has no --tls; server_tokio has".into())
-}
-
 /// The WebSocket's own settings: frames and messages of up to 64 MiB, and a read buffer for many idle clients.
 /// tungstenite's default of 128 KiB fits a few busy ones.
 pub fn limits() -> WebSocketConfig {

@@ -11,8 +11,9 @@ use tungstenite::Message;
 
 use crate::{Args, complain};
 
-/// How much one turn may read. Then it is the next client's turn, however much is left.
-const READ_SHARE: usize = 64 * 1024;
+/// How much one turn may read, and about how much it may write at a time. Then it is the next client's turn, however much
+/// is left.
+const SHARE: usize = 64 * 1024;
 /// With more than this unsent, a client's messages wait. A client that does not take its answers must not make them pile
 /// up here.
 const OUTBOX: usize = 256 * 1024;
@@ -72,6 +73,7 @@ impl<S: Socket> Client<S> {
                     (_, Ok(Some(opened))) => break opened,
                     (Ok(1..), Ok(None)) => {}
                     (Err(error), Ok(None)) if error.kind() == ErrorKind::WouldBlock && now < *deadline => {
+                        self.readable = false;
                         return Some(*deadline);
                     }
                     _ => {
@@ -118,7 +120,7 @@ impl<S: Socket> Client<S> {
 
     fn read(&mut self, now: Timestamp) {
         let Stage::Open(peer) = &mut self.stage else { return };
-        let mut share = READ_SHARE;
+        let mut share = SHARE;
         loop {
             answer(peer, &mut self.flood, now);
             if !self.readable || share == 0 || !peer.wants_read(now) {
@@ -133,11 +135,15 @@ impl<S: Socket> Client<S> {
 
     fn write(&mut self, clock: Clock) {
         let Stage::Open(peer) = &mut self.stage else { return };
-        while self.writable && peer.wants_write() {
+        let mut share = SHARE;
+        while self.writable && share > 0 && peer.wants_write() {
             match peer.write_to(&mut self.socket, clock.now()) {
                 // The write failed. The peer's last messages may be unread.
                 Ok(0) => self.readable = true,
-                Ok(_) => answer(peer, &mut self.flood, clock.now()),
+                Ok(count) => {
+                    share = share.saturating_sub(count);
+                    answer(peer, &mut self.flood, clock.now());
+                }
                 Err(_) => self.writable = false,
             }
         }
@@ -168,7 +174,8 @@ fn answer(peer: &mut Connection, flood: &mut u64, now: Timestamp) {
                 *flood = 0;
             }
         }
-        if *flood > 0 || peer.unsent() > OUTBOX {
+        // What waits behind a failed write leaves never. Then everything is read, up to the end.
+        if (*flood > 0 || peer.unsent() > OUTBOX) && peer.wants_write() {
             return;
         }
         let Some(message) = peer.recv(now) else { return };

@@ -4,7 +4,7 @@
 //! behind 32 messages. It counts no bytes. The connection of a peer that reads nothing stays for ever. Here the two
 //! bodies that actix shows, the request's and the response's, are one transport, and its bytes are counted.
 //!
-//! What cannot be seen: up to 32 KiB in actix's own buffer count as sent.
+//! actix gives the head of a request 5 s. What cannot be seen: up to 32 KiB in actix's own buffer count as sent.
 
 use actix_web::{App, Error, HttpRequest, HttpResponse, HttpServer, web};
 use liveness_recipes::{Failure, echo, listen, settings};

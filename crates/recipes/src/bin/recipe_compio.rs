@@ -46,7 +46,10 @@ mod glue {
             match handshake.poll() {
                 Ok(Some(opened)) => break opened,
                 Ok(None) => {}
-                Err(_) => return None,
+                Err(_) => {
+                    let _ = write(stream.clone(), handshake.outgoing().to_vec()).await; // a refusal, if there is one
+                    return None;
+                }
             }
             if handshake.wants_write() {
                 let BufResult(sent, _) = write(stream.clone(), handshake.outgoing().to_vec()).await;

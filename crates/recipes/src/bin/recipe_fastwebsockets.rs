@@ -3,17 +3,19 @@
 //!
 //! Everything can be seen. The library answers nothing itself, because what it would write does not pass through the
 //! sink.
+//!
+//! What cannot be done: the library's limit holds for a frame. A message of fragments without end fills the memory.
 
 use std::convert::Infallible;
 
 use fastwebsockets::upgrade::upgrade;
 use http_body_util::Empty;
 use hyper::body::{Bytes, Incoming};
-use hyper::{Request, Response, server::conn::http1, service::service_fn};
+use hyper::{Request, Response, service::service_fn};
 use hyper_util::rt::TokioIo;
 use liveness::driver::tokio::{ByteCounters, Counted, LiveStream};
 use liveness::driver::tune;
-use liveness_recipes::{Failure, LARGEST, accept, echo, listen};
+use liveness_recipes::{Failure, LARGEST, accept, echo, http1, listen};
 
 pub mod glue {
     use std::error::Error;
@@ -134,6 +136,6 @@ async fn main() -> Result<(), Failure> {
         let stream = Counted::new(accept(&listener).await);
         let counters = stream.counters().clone();
         let service = service_fn(move |request| serve(request, counters.clone()));
-        tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service).with_upgrades());
+        tokio::spawn(http1().serve_connection(TokioIo::new(stream), service).with_upgrades());
     }
 }

@@ -3,7 +3,7 @@
 //! Everything can be seen. poem's own `WebSocketStream` is not used: it hides the connection, and its version of
 //! tungstenite is old.
 
-use liveness::driver::tune;
+use liveness::driver::{HANDSHAKE_TIMEOUT, tune};
 use liveness_recipes::{Failure, echo, listen, settings};
 use poem::listener::TcpAcceptor;
 use poem::{Request, Response, Route, Server, handler};
@@ -53,6 +53,9 @@ fn serve(request: &Request) -> poem::Result<Response> {
 async fn main() -> Result<(), Failure> {
     let listener = listen()?;
     tune(&listener);
-    Server::new_with_acceptor(TcpAcceptor::from_std(listener)?).run(Route::new().at("/", serve)).await?;
+    let server = Server::new_with_acceptor(TcpAcceptor::from_std(listener)?);
+    // It ends a client that says nothing, and leaves an upgraded connection alone. Half a request has no deadline in poem: put
+    // a proxy in front that has one.
+    server.idle_timeout(HANDSHAKE_TIMEOUT).run(Route::new().at("/", serve)).await?;
     Ok(())
 }

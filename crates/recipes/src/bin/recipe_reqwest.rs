@@ -5,10 +5,11 @@
 //! server's empty Close with 1000.
 
 use futures_util::StreamExt as _;
-use liveness::driver::tokio::LiveStream;
+use liveness::driver::{HANDSHAKE_TIMEOUT, tokio::LiveStream};
 use liveness::session::Role;
 use liveness::{Clock, Config};
 use reqwest_websocket::Upgrade as _;
+use tokio::time::timeout;
 
 mod glue {
     use liveness::CloseCode;
@@ -57,8 +58,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let url = arguments.next().ok_or("which server?")?;
     let config: Config = arguments.collect::<Vec<_>>().join(" ").parse()?;
-    let response = reqwest::Client::default().get(url).upgrade().send().await?;
-    let socket = LiveStream::with_adapter(glue::Reqwest, response.into_websocket().await?, config);
+    let opening =
+        async { reqwest::Client::default().get(url).upgrade().send().await?.into_websocket().await };
+    let socket = timeout(HANDSHAKE_TIMEOUT, opening).await??;
+    let socket = LiveStream::with_adapter(glue::Reqwest, socket, config);
     let clock = Clock::new();
     let mut socket =
         socket.role(Role::Client).on_action(move |action, _| liveness_flags::print_own(action, clock));

@@ -4,7 +4,8 @@
 //! What cannot be done: Rocket 0.5 opens its listener itself, so no socket is tuned. On Linux the kernel then takes up to
 //! 4 MB for a slow reader, and a ping behind them counts as sent. A live reader that needs longer than `timeout` for
 //! these bytes is given up. If you have such downloads, set the limit for the whole machine: `sysctl
-//! net.ipv4.tcp_notsent_lowat=131072`.
+//! net.ipv4.tcp_notsent_lowat=131072`. Rocket sets no deadline for the head of a request either: put a proxy in front that
+//! sets it.
 
 use std::net::{SocketAddr, TcpListener};
 

@@ -1,6 +1,7 @@
 //! salvo upgrades the connection and hands it over. tungstenite makes frames of its bytes.
 //!
 //! Everything can be seen. salvo's own `WebSocket` is not used: it hides the connection, and the sources of its errors.
+//! salvo gives the head of a request 30 s.
 
 use liveness::driver::tune;
 use liveness_recipes::{Failure, echo, listen, settings};

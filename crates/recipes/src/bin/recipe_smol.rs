@@ -2,11 +2,13 @@
 //!
 //! Everything can be seen. The same lines work with async-std and its own `TcpListener`.
 
-use async_tungstenite::tungstenite::protocol::WebSocketConfig;
+use std::time::Duration;
+
+use async_tungstenite::tungstenite::{Error, protocol::WebSocketConfig};
 use liveness::driver::tokio::{Counted, LiveStream};
-use liveness::driver::tune;
+use liveness::driver::{HANDSHAKE_TIMEOUT, tune};
 use liveness_recipes::{Failure, LARGEST, echo, listen};
-use smol::{Async, LocalExecutor};
+use smol::{Async, LocalExecutor, Timer, future::or};
 
 mod glue {
     use std::pin::Pin;
@@ -79,7 +81,7 @@ fn main() -> Result<(), Failure> {
     smol::block_on(executor.run(async {
         loop {
             let Ok((stream, _)) = listener.accept().await else {
-                smol::Timer::after(std::time::Duration::from_millis(10)).await; // the process has no file left
+                Timer::after(Duration::from_millis(10)).await; // the process has no file left
                 continue;
             };
             let stream = Counted::new(stream);
@@ -87,8 +89,12 @@ fn main() -> Result<(), Failure> {
             let serve = async move {
                 let settings =
                     WebSocketConfig::default().max_message_size(Some(LARGEST)).max_frame_size(Some(LARGEST));
-                let socket = async_tungstenite::accept_async_with_config(stream, Some(settings)).await;
-                let Ok(socket) = socket else { return };
+                let opening = async_tungstenite::accept_async_with_config(stream, Some(settings));
+                let too_long = async {
+                    Timer::after(HANDSHAKE_TIMEOUT).await;
+                    Err(Error::ConnectionClosed)
+                };
+                let Ok(socket) = or(opening, too_long).await else { return };
                 let timer = glue::AsyncIo::new();
                 let socket = LiveStream::<_, glue::Tungstenite, _>::with_timer(timer, socket, echo().config);
                 let socket = socket.counted(counters);

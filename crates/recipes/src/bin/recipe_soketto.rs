@@ -5,8 +5,9 @@
 //!
 //! Everything can be seen.
 
-use liveness::driver::tune;
+use liveness::driver::{HANDSHAKE_TIMEOUT, tune};
 use liveness_recipes::{Failure, accept, echo, listen, settings};
+use tokio::time::timeout;
 
 mod glue {
     use liveness::Config;
@@ -41,7 +42,8 @@ async fn main() -> Result<(), Failure> {
     loop {
         let stream = accept(&listener).await;
         tokio::spawn(async move {
-            if let Ok(socket) = glue::accept(stream, settings(), echo().config).await {
+            let opening = glue::accept(stream, settings(), echo().config);
+            if let Ok(Ok(socket)) = timeout(HANDSHAKE_TIMEOUT, opening).await {
                 echo().serve(socket).await;
             }
         });

@@ -3,8 +3,9 @@
 //! Everything can be seen.
 
 use liveness::driver::tokio::{Counted, LiveStream};
-use liveness::driver::tune;
+use liveness::driver::{HANDSHAKE_TIMEOUT, tune};
 use liveness_recipes::{Failure, LARGEST, accept, echo, listen};
+use tokio::time::timeout;
 use tokio_websockets::{Limits, ServerBuilder};
 
 pub mod glue {
@@ -91,7 +92,8 @@ async fn main() -> Result<(), Failure> {
         let counters = stream.counters().clone();
         tokio::spawn(async move {
             let builder = ServerBuilder::new().limits(Limits::default().max_payload_len(Some(LARGEST)));
-            let Ok((_request, socket)) = builder.accept(stream).await else { return };
+            let opened = timeout(HANDSHAKE_TIMEOUT, builder.accept(stream)).await;
+            let Ok(Ok((_request, socket))) = opened else { return };
             let socket = LiveStream::with_adapter(glue::TokioWebsockets, socket, echo().config);
             echo().serve(socket.counted(counters)).await;
         });

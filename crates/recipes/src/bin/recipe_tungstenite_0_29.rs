@@ -3,8 +3,9 @@
 //! Everything can be seen.
 
 use liveness::driver::tokio::{Counted, LiveStream};
-use liveness::driver::tune;
+use liveness::driver::{HANDSHAKE_TIMEOUT, tune};
 use liveness_recipes::{Failure, LARGEST, accept, echo, listen};
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite_0_29 as tokio_tungstenite; // in a program of your own the crate has its own name
 
@@ -62,8 +63,8 @@ async fn main() -> Result<(), Failure> {
         tokio::spawn(async move {
             let settings =
                 WebSocketConfig::default().max_message_size(Some(LARGEST)).max_frame_size(Some(LARGEST));
-            let socket = tokio_tungstenite::accept_async_with_config(stream, Some(settings)).await;
-            let Ok(socket) = socket else { return };
+            let opening = tokio_tungstenite::accept_async_with_config(stream, Some(settings));
+            let Ok(Ok(socket)) = timeout(HANDSHAKE_TIMEOUT, opening).await else { return };
             let socket = LiveStream::with_adapter(glue::Tungstenite, socket, echo().config).counted(counters);
             echo().serve(socket).await;
         });

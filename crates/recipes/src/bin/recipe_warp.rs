@@ -4,12 +4,12 @@
 //! place for counters. With it, only whole messages are seen to move: a message that takes longer than `interval +
 //! timeout` to arrive looks like silence. Tune the listener in either case.
 
-use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
+use hyper::{Request, body::Incoming, service::service_fn};
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use liveness::driver::tokio::{ByteCounters, Counted, LiveStream};
 use liveness::driver::tune;
-use liveness_recipes::{Failure, LARGEST, accept, echo, listen};
+use liveness_recipes::{Failure, LARGEST, accept, echo, http1, listen};
 use warp::Filter as _;
 use warp::ws::Ws;
 
@@ -70,6 +70,6 @@ async fn main() -> Result<(), Failure> {
             request.extensions_mut().insert(counters.clone());
             hyper::service::Service::call(&routes, request)
         });
-        tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service).with_upgrades());
+        tokio::spawn(http1().serve_connection(TokioIo::new(stream), service).with_upgrades());
     }
 }

@@ -98,6 +98,8 @@ async fn main() -> Result<(), Failure> {
                            ConnectInfo(from): ConnectInfo<SocketAddr>,
                            counters: Counters| {
         let live = move |socket| LiveStream::new(socket, config).counted(counters);
+        // Of these, 64 may wait for a guest that reads slowly.
+        let upgrade = upgrade.max_frame_size(1 << 16).max_message_size(1 << 16);
         upgrade.on_upgrade(move |socket| serve(live(socket), from, room))
     };
     let app = Router::new().route("/", any(chat));

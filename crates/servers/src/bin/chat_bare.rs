@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::net::Shutdown;
+use std::time::Duration;
 
 use liveness::driver::tungstenite::{Connection, Handshake};
 use liveness::driver::{HANDSHAKE_TIMEOUT, tune};
@@ -17,6 +18,9 @@ use tungstenite::protocol::WebSocketConfig;
 
 const LISTENER: Token = Token(0);
 
+/// How often one turn reads.
+const ROUNDS: usize = 16;
+
 enum Guest {
     Stranger(Handshake<'static>, Timestamp),
     Open(Box<Connection>, Option<String>),
@@ -27,35 +31,50 @@ struct Chat {
     config: Config,
     guests: BTreeMap<usize, (TcpStream, Guest)>,
     people: Presence<String, usize>,
+    /// A guest has more to do than one turn allows.
+    busy: bool,
 }
 
 impl Chat {
     fn welcome(&mut self, stream: TcpStream, token: usize, now: Timestamp) {
-        let sizes = WebSocketConfig::default().max_message_size(Some(1 << 16)).max_write_buffer_size(1 << 20);
+        // A guest that reads slowly must not make us keep much.
+        let sizes = WebSocketConfig::default().max_frame_size(Some(1 << 16)).max_message_size(Some(1 << 16));
+        let sizes = sizes.max_write_buffer_size(1 << 20);
         let stranger = Guest::Stranger(Handshake::server(Some(sizes)), now + HANDSHAKE_TIMEOUT);
         self.guests.insert(token, (stream, stranger));
     }
 
-    /// Reads, judges and writes all that there is. Returns false if the guest is gone.
+    /// Writes, reads and judges, until nothing is left to do or the others should have a turn. Returns false if the guest
+    /// is gone.
     fn turn(&mut self, token: usize, now: Timestamp) -> bool {
         let Some((stream, guest)) = self.guests.get_mut(&token) else { return true };
         if let Guest::Stranger(handshake, deadline) = guest {
-            while handshake.read_from(stream).is_ok_and(|count| count > 0) {}
-            match handshake.poll() {
-                Ok(None) => return now < *deadline,
-                Ok(Some(opened)) => {
-                    *guest = Guest::Open(Box::new(opened.watch(self.config, random_seed(), now)), None);
+            let opened = loop {
+                match (handshake.read_from(stream), handshake.poll()) {
+                    (_, Ok(Some(opened))) => break opened,
+                    (Ok(1..), Ok(None)) => {}
+                    (Err(error), Ok(None)) if error.kind() == ErrorKind::WouldBlock && now < *deadline => {
+                        return true;
+                    }
+                    _ => {
+                        let _ = handshake.write_to(stream); // a refusal, if there is one
+                        return false;
+                    }
                 }
-                Err(_) => {
-                    let _ = handshake.write_to(stream); // a refusal, if there is one
-                    return false;
-                }
-            }
+            };
+            *guest = Guest::Open(Box::new(opened.watch(self.config, random_seed(), now)), None);
         }
         let Guest::Open(peer, name) = guest else { return true };
-        let mut lines = Vec::new();
-        while peer.wants_read(now) && peer.read_from(stream, now).is_ok() {
+        let (mut lines, mut gone, mut moved) = (Vec::new(), false, true);
+        let mut rounds = 0..ROUNDS;
+        while moved && !gone && rounds.next().is_some() {
+            moved = false;
+            while peer.wants_write() && peer.write_to(stream, now).is_ok() {
+                moved = true;
+            }
+            moved |= peer.wants_read(now) && peer.read_from(stream, now).is_ok();
             while let Some(message) = peer.recv(now) {
+                moved = true;
                 let Message::Text(text) = message else { continue };
                 match name {
                     Some(name) => lines.push(format!("{name}: {text}")),
@@ -66,10 +85,8 @@ impl Chat {
                     }
                 }
             }
-        }
-        let mut gone = false;
-        for _ in 0..2 {
             while let Some(action) = peer.poll(now) {
+                moved = true;
                 self.people.handle(&token, action, now);
                 match action {
                     Action::MarkOffline(reason) => println!("{name:?}: {reason}"),
@@ -77,14 +94,15 @@ impl Chat {
                     Action::MarkOnline | Action::SendPing(_) | Action::MarkSuspect | Action::Close(_) => {}
                 }
             }
-            let _ = if gone { peer.write_rest(stream) } else { Ok(()) };
-            while !gone && peer.wants_write() && peer.write_to(stream, now).is_ok() {}
             if peer.wants_shutdown() {
+                moved = true;
                 let _ = stream.shutdown(Shutdown::Write);
                 peer.shut(now);
             }
         }
+        self.busy |= moved && !gone;
         if gone {
+            let _ = peer.write_rest(stream);
             self.people.set_status(&token, Status::Offline, now); // the name may have come after the verdict
         }
         lines.iter().for_each(|line| self.tell(line, now));
@@ -121,14 +139,23 @@ fn main() -> Result<(), Failure> {
     poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
     println!("listening on {}", listener.local_addr()?);
     let config = arguments.next().unwrap_or_default().parse()?;
-    let (mut chat, mut come) = (Chat { config, ..Chat::default() }, 0);
+    let (mut chat, mut come, mut again) = (Chat { config, ..Chat::default() }, 0, None);
     loop {
-        let polled = poll.poll(&mut events, clock.until(chat.wake(clock.now())));
+        let due = chat.wake(clock.now()).into_iter().chain(again.take()).min();
+        let polled = poll.poll(&mut events, clock.until(due));
         if polled.as_ref().is_err_and(|error| error.kind() != ErrorKind::Interrupted) {
             polled?; // interrupted: the process was stopped, and goes on
         }
         let now = clock.now();
-        while let Ok((mut stream, _)) = listener.accept() {
+        loop {
+            let mut stream = match listener.accept() {
+                Ok((stream, _)) => stream,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(_) => {
+                    again = Some(now + Duration::from_millis(10)); // no file is left, and no event will come
+                    break;
+                }
+            };
             come += 1;
             tune(&stream);
             let both = Interest::READABLE | Interest::WRITABLE;
@@ -143,6 +170,9 @@ fn main() -> Result<(), Failure> {
             if !chat.turn(token, now) {
                 chat.guests.remove(&token);
             }
+        }
+        if std::mem::take(&mut chat.busy) {
+            again = Some(now);
         }
         while let Some(change) = chat.people.poll(now) {
             let line = match change {

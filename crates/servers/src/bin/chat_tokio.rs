@@ -7,14 +7,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use liveness::driver::{tokio_tungstenite::accept, tune};
+use liveness::driver::{tokio::LiveStream, tokio_tungstenite::accept_raw, tune};
 use liveness::presence::{Presence, PresenceChange};
 use liveness::{Clock, Config, Status};
 use liveness_servers::{ANY, Failure, cannot_listen};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{Sender, channel, error::TrySendError};
 use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::{Message, protocol::WebSocketConfig};
 
 #[derive(Default)]
 struct Room {
@@ -57,10 +57,13 @@ impl Room {
 
 async fn serve(stream: TcpStream, from: SocketAddr, config: Config, room: Arc<Mutex<Room>>) {
     tune(&stream);
-    let Ok(socket) = accept(stream, config).await else { return };
+    // Of these, 64 may wait for a guest that reads slowly.
+    let sizes = WebSocketConfig::default().max_frame_size(Some(1 << 16)).max_message_size(Some(1 << 16));
+    let Ok((socket, counters)) = accept_raw(stream, Some(sizes)).await else { return };
     let watching = room.clone();
-    let mut socket =
-        socket.on_action(move |_, peer| watching.lock().unwrap().set_status(from, peer.status()));
+    let mut socket = LiveStream::new(socket, config)
+        .counted(counters)
+        .on_action(move |_, peer| watching.lock().unwrap().set_status(from, peer.status()));
     let (outbox, mut lines) = channel(64);
     let mut name = None;
     loop {
@@ -89,8 +92,10 @@ async fn main() -> Result<(), Failure> {
     println!("listening on {}", listener.local_addr()?);
     let room = Arc::<Mutex<Room>>::default();
     loop {
-        if let Ok(Ok((stream, from))) = timeout(Duration::from_millis(100), listener.accept()).await {
-            tokio::spawn(serve(stream, from, config, room.clone()));
+        match timeout(Duration::from_millis(100), listener.accept()).await {
+            Ok(Ok((stream, from))) => drop(tokio::spawn(serve(stream, from, config, room.clone()))),
+            Ok(Err(_)) => tokio::time::sleep(Duration::from_millis(10)).await, // no file is left
+            Err(_) => {}
         }
         room.lock().unwrap().tell_changes();
     }

@@ -17,6 +17,7 @@ use liveness::driver::tokio::clock;
 use liveness::driver::tokio_tungstenite::{ClientStream, connect};
 use liveness::reconnect::{Backoff, GiveUpReason, OnClose, Policy, Reconnect, ReconnectAction};
 use liveness::{CloseCode, Config, random_seed};
+use liveness_servers::Failure;
 use serde_json::{Value, json};
 use tungstenite::Message;
 
@@ -134,11 +135,12 @@ impl Bot {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() {
+async fn main() -> Result<(), Failure> {
     let mut words = std::env::args().skip(1);
     let (Some(url), Some(token)) = (words.next(), words.next()) else {
-        return eprintln!("client_discord URL TOKEN");
+        return Err("client_discord URL TOKEN".into());
     };
     let mut bot = Bot { token, session: None, sequence: Arc::default() };
     println!("over: {}", bot.stay_connected(&url).await);
+    Ok(())
 }

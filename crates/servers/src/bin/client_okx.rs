@@ -15,6 +15,7 @@ use liveness::driver::tokio::clock;
 use liveness::driver::tokio_tungstenite::{ClientStream, connect};
 use liveness::reconnect::{Backoff, GiveUpReason, Policy, Reconnect, ReconnectAction};
 use liveness::{Config, Reason, parse_duration, random_seed};
+use liveness_servers::Failure;
 use serde_json::{Value, json};
 use tungstenite::Message;
 
@@ -66,7 +67,7 @@ async fn converse(mut socket: ClientStream, instrument: &str, config: Config) ->
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> Result<(), Failure> {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let (url, instrument, config) = match words.as_slice() {
         [url, instrument] => (url, instrument, exchange::OKX_CONFIG),

@@ -19,7 +19,7 @@ use liveness::driver::axum::{Counters, CountingListener, make_service};
 use liveness::driver::tokio::{LiveStream, clock};
 use liveness::transcript::Recorder;
 use liveness::{Clock, Config};
-use liveness_servers::{Args, Failure, MIB, complain, flood, no_tls, print};
+use liveness_servers::{Args, Failure, MIB, complain, flood, print};
 use tokio::net::TcpListener;
 
 #[derive(Clone)]
@@ -33,7 +33,7 @@ struct App {
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
     let args = Arc::new(Args::parse());
-    no_tls(&args)?;
+    args.no_tls()?;
     let config = args.config()?;
     let listener = args.listen()?;
     listener.set_nonblocking(true)?;

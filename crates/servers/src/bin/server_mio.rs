@@ -21,7 +21,7 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 
 use liveness_servers::nonblocking::Client;
-use liveness_servers::{Args, Failure, complain, no_tls};
+use liveness_servers::{Args, Failure, complain};
 
 /// The listener's token. The clients' tokens count from 1.
 const LISTENER: usize = 0;
@@ -54,7 +54,7 @@ struct Guest {
 
 fn main() -> Result<(), Failure> {
     let args = Args::parse();
-    no_tls(&args)?;
+    args.no_tls()?;
     let (config, listener) = (args.config()?, args.listen()?);
     listener.set_nonblocking(true)?;
     let (poll, mut listener) = (Poll::new()?, TcpListener::from_std(listener));

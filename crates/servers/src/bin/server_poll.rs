@@ -21,6 +21,7 @@ fn main() {
 
 #[cfg(unix)]
 mod unix {
+    use std::io::ErrorKind;
     use std::net::TcpStream;
     use std::time::Duration;
 
@@ -31,19 +32,22 @@ mod unix {
     use rustix::io::Errno;
 
     use liveness_servers::nonblocking::Client;
-    use liveness_servers::{Args, Failure, complain, no_tls};
+    use liveness_servers::{Args, Failure, complain};
 
     pub(crate) fn serve() -> Result<(), Failure> {
         let args = Args::parse();
-        no_tls(&args)?;
+        args.no_tls()?;
         let (config, clock, listener) = (args.config()?, Clock::new(), args.listen()?);
         listener.set_nonblocking(true)?;
         let mut accepted = 0;
         let mut clients: Vec<(Client<TcpStream>, Timestamp)> = Vec::new();
+        // No file is left for another client. The listener would be ready all the time, so it is asked now and then.
+        let mut is_full = false;
         loop {
             // Wait until a client comes, sends something or has room, or until the first deadline.
             let now = clock.now();
-            let mut asked = vec![PollFd::new(&listener, PollFlags::IN)];
+            let wanted = if is_full { PollFlags::empty() } else { PollFlags::IN };
+            let mut asked = vec![PollFd::new(&listener, wanted)];
             asked.extend(clients.iter().map(|(client, _)| {
                 let (read, write) = client.wants(now);
                 let mut wanted = PollFlags::empty();
@@ -51,8 +55,9 @@ mod unix {
                 wanted.set(PollFlags::OUT, write);
                 PollFd::new(&client.socket, wanted)
             }));
-            let timeout = clock.until(clients.iter().map(|(_, wake)| *wake).min()).map(timespec);
-            match poll(&mut asked, timeout.as_ref()) {
+            let retry = is_full.then(|| now + Duration::from_millis(10));
+            let first = clients.iter().map(|(_, wake)| *wake).chain(retry).min();
+            match poll(&mut asked, clock.until(first).map(timespec).as_ref()) {
                 Ok(_) | Err(Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -61,7 +66,8 @@ mod unix {
             // A client that has something to do has a turn. A client that is gone is removed.
             let now = clock.now();
             let mut ready = ready.into_iter();
-            let has_come = ready.next().is_some_and(|listener| !listener.is_empty());
+            let mut has_come = ready.next().is_some_and(|listener| !listener.is_empty()) || is_full;
+            is_full = false;
             clients.retain_mut(|(client, wake)| {
                 let events = ready.next().unwrap_or(PollFlags::empty());
                 let ended = events.intersects(PollFlags::ERR | PollFlags::HUP);
@@ -74,12 +80,21 @@ mod unix {
                 client.writable |= !client.wants(now).1;
                 client.turn(&args, config, clock).map(|next| *wake = next).is_some()
             });
-            while let Some((stream, _)) = has_come.then(|| listener.accept()).and_then(Result::ok) {
-                accepted += 1;
-                tune(&stream);
-                match stream.set_nonblocking(true) {
-                    Ok(()) => clients.push((Client::new(stream, accepted, clock.now()), clock.now())),
-                    Err(error) => complain(format_args!("a client was turned away: {error}")),
+            while has_come {
+                match listener.accept().and_then(|(stream, _)| stream.set_nonblocking(true).map(|()| stream))
+                {
+                    Ok(stream) => {
+                        accepted += 1;
+                        tune(&stream);
+                        clients.push((Client::new(stream, accepted, clock.now()), clock.now()));
+                    }
+                    Err(error) => {
+                        is_full = error.kind() != ErrorKind::WouldBlock;
+                        has_come = false;
+                        if is_full {
+                            complain(format_args!("no client is let in: {error}"));
+                        }
+                    }
                 }
             }
         }

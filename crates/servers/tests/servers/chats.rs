@@ -12,7 +12,7 @@ use tungstenite::{Error, Message};
 
 use super::program;
 use liveness_testing::host::{bound, is_timeout};
-use liveness_testing::raw_peer::{CLOSE, Peer, TEXT, frame, millis};
+use liveness_testing::raw_peer::{CLOSE, FIN, PING, PONG, Peer, TEXT, code_and_text, frame, header, millis};
 use liveness_testing::{Running, eventually};
 
 /// A timeout that is longer than any delay of a busy machine.
@@ -136,6 +136,37 @@ fn a_name_after_the_verdict_leaves_no_ghost(name: &str) {
     assert_no_ghost(&chat, &ann);
 }
 
+/// More pings than are answered at once, in one piece with what is behind them. Nothing else comes that would wake the chat.
+fn what_is_behind_many_pings_is_heard(name: &str) {
+    let chat = Chat::start(name);
+    let pings = frame(PING, b"!").repeat(100);
+    let [mut eve, mut dan] =
+        [(); 2].map(|()| Peer::shake_hands(bound(std::net::TcpStream::connect(chat.address).unwrap())));
+    eve.write(&[&pings[..], &frame(TEXT, b"eve")].concat());
+    assert_eq!(eve.next_of(TEXT).1, b"here: ");
+    dan.write(&[&pings[..], &frame(PING, b"last")].concat());
+    while dan.next_of(PONG).1 != b"last" {}
+}
+
+/// Otherwise each guest that reads slowly would make the chat keep 64 lines of any length.
+fn a_line_without_end_is_not_taken(name: &str) {
+    let chat = Chat::start(name);
+    let ann = chat.enter("ann");
+    let mut eve = Peer::shake_hands(bound(std::net::TcpStream::connect(chat.address).unwrap()));
+    eve.write(&header(FIN | TEXT, (1 << 16) + 1));
+    assert_eq!(code_and_text(&eve.next_of(CLOSE)).0, 1009);
+    ann.say("hello");
+    ann.hears("ann: hello");
+}
+
+/// It neither spins nor ends, and it serves the next guest when there is a file again.
+#[cfg(target_os = "linux")]
+fn a_chat_without_a_free_file_rests(name: &str) {
+    let chat = Chat::start(name);
+    super::resources::assert_rests_without_files(&chat.running.child, chat.address);
+    chat.enter("ann");
+}
+
 fn assert_no_ghost(chat: &Chat, ann: &Guest) {
     // Joins are reported after the ends, so by now they would have been reported.
     let _zoe = chat.enter("zoe");
@@ -177,5 +208,10 @@ macro_rules! with_each_chat {
 with_each_chat!(
     two_talk_and_one_freezes,
     a_name_with_the_last_breath_leaves_no_ghost,
-    a_name_after_the_verdict_leaves_no_ghost
+    a_name_after_the_verdict_leaves_no_ghost,
+    what_is_behind_many_pings_is_heard,
+    a_line_without_end_is_not_taken
 );
+
+#[cfg(target_os = "linux")]
+with_each_chat!(a_chat_without_a_free_file_rests);

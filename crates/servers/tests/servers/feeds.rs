@@ -141,3 +141,15 @@ fn a_feed_is_found_dead_or_without_data_and_subscribes_again() {
     expect(&mut mock.accept(), "subscribe");
     client.expect_no("over", Duration::from_millis(100));
 }
+
+#[test]
+fn who_gives_no_arguments_is_told_which_and_gets_a_failure() {
+    for (name, usage) in [
+        ("client_discord", "client_discord URL TOKEN"),
+        ("client_okx", "client_okx URL INSTRUMENT [INTERVAL TIMEOUT]"),
+    ] {
+        let run = Command::new(program(name)).output().unwrap();
+        let said = String::from_utf8(run.stderr).unwrap();
+        assert_eq!((run.status.code(), said.trim()), (Some(1), format!("Error: {usage}").as_str()));
+    }
+}

@@ -237,6 +237,25 @@ fn hostile_clients_leave_the_server_as_it_was(example: Example) {
     }
 }
 
+with_each_server!(who_leaves_in_the_middle_of_its_answers_is_not_waited_for);
+
+/// It asks for more than the server reads at a time, takes none of the answers, and is gone. No clock may find that out.
+fn who_leaves_in_the_middle_of_its_answers_is_not_waited_for(example: Example) {
+    let server = Server::start(example, &["--timeout", "3600s"]);
+    for hard in [false, true] {
+        for messages in [20, 200] {
+            let mut peer = server.peer();
+            peer.write(&[frame(BINARY, &[7; 10_000]).repeat(messages), close(1000, "")].concat());
+            if hard {
+                reset(&peer.0);
+            }
+        }
+    }
+    let lives = server.assert_proper_lives();
+    let ends: Vec<_> = lives.values().map(|life| reason(life)).collect();
+    assert!(ends.iter().all(|end| matches!(*end, "transport-closed" | "peer-closed 1000")), "{ends:?}");
+}
+
 with_each_server!(who_breaks_the_rules_and_hangs_up_is_not_waited_for);
 
 /// axum gives no access to the bytes that follow, so its connection is kept for the whole of `close_timeout`.

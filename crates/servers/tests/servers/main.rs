@@ -45,6 +45,7 @@ mod resources;
 mod stall;
 #[path = "../trust/mod.rs"]
 mod trust;
+mod turns;
 
 use std::ops::Deref;
 use std::path::{Path, PathBuf};

@@ -5,10 +5,12 @@
 
 use std::fs;
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::process::Child;
 use std::time::Duration;
 
 use liveness::{Clock, Timestamp};
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use socket2::SockRef;
 
 use super::{Example, Server, reason};
@@ -25,14 +27,13 @@ pub(super) struct Resources {
 
 impl Resources {
     pub(super) fn of(server: &Server) -> Self {
-        let folder = format!("/proc/{}", server.child().unwrap().id());
+        let folder = folder(server.child().unwrap());
         let status = fs::read_to_string(format!("{folder}/status")).unwrap();
         let field = |name: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
             line.split_whitespace().next().unwrap().parse().unwrap()
         };
-        let files = fs::read_dir(format!("{folder}/fd")).unwrap().count();
-        Self { threads: field("Threads:"), files, kilobytes: field("VmRSS:") }
+        Self { threads: field("Threads:"), files: files(server.child().unwrap()), kilobytes: field("VmRSS:") }
     }
 
     /// Waits until the server holds no more threads and files than this.
@@ -53,6 +54,14 @@ impl Resources {
     }
 }
 
+fn folder(child: &Child) -> String {
+    format!("/proc/{}", child.id())
+}
+
+fn files(child: &Child) -> usize {
+    fs::read_dir(format!("{}/fd", folder(child))).unwrap().count()
+}
+
 /// What a server has done during the looks.
 #[derive(Debug)]
 struct Work {
@@ -68,7 +77,11 @@ impl Work {
     const LOOKS: u64 = 150;
 
     /// Acts before each look, with a rest between the two.
-    fn of(server: &Server, mut act: impl FnMut(u64)) -> Self {
+    fn of(server: &Server, act: impl FnMut(u64)) -> Self {
+        Self::of_process(server.child().unwrap(), act)
+    }
+
+    fn of_process(server: &Child, mut act: impl FnMut(u64)) -> Self {
         let (clock, before) = (Clock::new(), sleeps(server));
         let mut asleep = 0;
         for look in 0..Self::LOOKS {
@@ -94,14 +107,14 @@ fn rests(time: Duration, rest: Duration) -> u64 {
 }
 
 /// This file of each of the server's threads.
-fn of_threads(server: &Server, file: &str) -> Vec<String> {
-    let tasks = fs::read_dir(format!("/proc/{}/task", server.child().unwrap().id())).unwrap();
+fn of_threads(server: &Child, file: &str) -> Vec<String> {
+    let tasks = fs::read_dir(format!("{}/task", folder(server))).unwrap();
     // A thread may have ended meanwhile.
     tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join(file)).ok()).collect()
 }
 
 /// Context switches that the threads asked for.
-fn sleeps(server: &Server) -> u64 {
+fn sleeps(server: &Child) -> u64 {
     let of_thread = |status: &String| {
         let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:")).unwrap();
         line.trim().parse::<u64>().unwrap()
@@ -110,7 +123,7 @@ fn sleeps(server: &Server) -> u64 {
 }
 
 /// True if no thread runs, and none would run if there were a free processor.
-fn is_asleep(server: &Server) -> bool {
+fn is_asleep(server: &Child) -> bool {
     // The name, in parentheses, may hold anything. The state comes after it.
     !of_threads(server, "stat").iter().any(|stat| stat.rsplit(')').next().unwrap().starts_with(" R"))
 }
@@ -136,6 +149,11 @@ fn what_waits_costs_a_turn_for_each_thing_that_happens(example: Example) {
     work.assert_calm("50 idle connections", 4 * pings + 100);
 
     let server = Server::start(example, &PATIENT);
+    let silent: Vec<_> = (0..3).map(|_| server.dial()).collect();
+    Work::of(&server, |_| ()).assert_calm("3 clients that open no WebSocket", 100);
+    drop(silent);
+
+    let server = Server::start(example, &PATIENT);
     let mut stuck: Vec<_> = (0..3).map(|_| server.peer()).collect();
     for peer in &mut stuck {
         peer.write(&frame(TEXT, b"flood 30000000"));
@@ -143,7 +161,7 @@ fn what_waits_costs_a_turn_for_each_thing_that_happens(example: Example) {
     eventually("the kernel's buffers are full", || {
         (0..10).all(|_| {
             sleep(millis(10));
-            is_asleep(&server)
+            is_asleep(server.child().unwrap())
         })
     });
     let work = Work::of(&server, |_| ());
@@ -162,6 +180,31 @@ fn what_waits_costs_a_turn_for_each_thing_that_happens(example: Example) {
         }
     });
     work.assert_calm("a frame that dribbles", 4 * (dribbled + new_pings(&mut dribbling)) + 100);
+}
+
+with_each_server!(a_server_without_a_free_file_rests);
+
+#[test]
+fn the_shortest_loop_without_a_free_file_rests() {
+    a_server_without_a_free_file_rests(Example::Poll);
+}
+
+/// It serves the next client when there is a file again.
+fn a_server_without_a_free_file_rests(example: Example) {
+    let server = Server::start(example, &PATIENT);
+    assert_rests_without_files(server.child().unwrap(), server.dial().peer_addr().unwrap());
+    server.peer();
+}
+
+/// More clients come than the process has files for, and then leave.
+pub(super) fn assert_rests_without_files(server: &Child, address: SocketAddr) {
+    let few = Some(files(server) as u64 + 5);
+    prlimit(Some(Pid::from_child(server)), Resource::Nofile, Rlimit { current: few, maximum: few }).unwrap();
+    let clients: Vec<_> = (0..20).map(|_| TcpStream::connect(address).unwrap()).collect();
+    let work = Work::of_process(server, |_| ());
+    // It tries again every 10 ms, in one of its threads.
+    work.assert_calm("no free file", 4 * rests(work.lasted, millis(10)) + 100);
+    drop(clients);
 }
 
 /// How many pings have come since the last call. The server sends nothing else.

@@ -26,11 +26,14 @@ impl Connection {
     }
 
     /// Whether to decode everything that has come, although the caller has not taken the message before. So it is if unread
-    /// data may refute a verdict that is due, or if the caller does not ask for messages. Otherwise not, because a Close
-    /// behind a message would refuse the answer to that message.
+    /// data may refute a verdict that is due, if the caller does not ask for messages, or if nothing can be written any more:
+    /// then the end is behind the data. Otherwise not, because a Close behind a message would refuse the answer to that
+    /// message.
     fn reads_ahead(&self, now: Timestamp) -> bool {
         let waits = |since| now.saturating_duration_since(since) >= LOOK_WHILE_WRITING;
-        self.peer.liveness().would_judge(now) || self.waiting_since.is_some_and(waits)
+        self.session.is_write_broken()
+            || self.peer.liveness().would_judge(now)
+            || self.waiting_since.is_some_and(waits)
     }
 
     /// Whether a caller that only writes should read now.

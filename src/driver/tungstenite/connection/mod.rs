@@ -28,8 +28,8 @@ use crate::time::Timestamp;
 /// Your loop repeats this turn, in this order, and reads the clock (`now`) at its beginning:
 ///
 /// 1. while [`wants_write`](Self::wants_write): [`write_to`](Self::write_to), until `WouldBlock`;
-/// 2. while [`wants_read`](Self::wants_read): [`read_from`](Self::read_from), until `WouldBlock`; take the messages with
-///    [`recv`](Self::recv);
+/// 2. take the messages with [`recv`](Self::recv), before the first read too, because a message may have waited for step 1;
+///    while [`wants_read`](Self::wants_read): [`read_from`](Self::read_from), until `WouldBlock`, and `recv` after each;
 /// 3. [`poll`](Self::poll) until `None`. The connection has carried out each action, except [`Action::Disconnect`]: for
 ///    that, call [`write_rest`](Self::write_rest) and close the socket;
 /// 4. if [`wants_shutdown`](Self::wants_shutdown): shut the socket's write half, and call [`shut`](Self::shut);
@@ -54,9 +54,12 @@ use crate::time::Timestamp;
 /// fn turn(socket: &mut (impl Read + Write), peer: &mut Connection, clock: Clock) -> Result<(), Offline> {
 ///     let now = clock.now();
 ///     while peer.wants_write() && peer.write_to(socket, now).is_ok() {}
-///     while peer.wants_read(now) && peer.read_from(socket, now).is_ok() {
+///     loop {
 ///         while let Some(message) = peer.recv(now) {
 ///             let _ = peer.send(message, now); // an echo; refused after the end has begun
+///         }
+///         if !peer.wants_read(now) || peer.read_from(socket, now).is_err() {
+///             break;
 ///         }
 ///     }
 ///     while let Some(action) = peer.poll(now) {
