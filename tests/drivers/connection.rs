@@ -360,15 +360,6 @@ fn an_abandoned_connection_tells_its_observers_and_its_peer() {
 /// The peer's last message is handled before the end is reported.
 #[test]
 fn a_write_that_fails_comes_after_the_last_words() {
-    struct Broken;
-    impl io::Write for Broken {
-        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-            Err(io::ErrorKind::BrokenPipe.into())
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
     for (last_words, reason) in
         [(close(4000, ""), Reason::PeerClosed(Some(4000))), (frame(PONG, b"?"), Reason::TransportClosed)]
     {

@@ -262,7 +262,7 @@ fn lives_of_every_kind_are_lived() {
 #[test]
 fn pings_of_every_kind_are_sent() {
     let (mut whole, mut shortened, mut probes, mut fresh, mut overlapping, mut paused) = (0, 0, 0, 0, 0, 0);
-    for (config, story) in samples((settings(), stories()), 1000) {
+    for (config, story) in samples((settings(), stories()), 2000) {
         let life = story.live(config, Timestamp::ZERO, false);
         match life.shortened() {
             Some(true) => shortened += 1,
@@ -284,8 +284,7 @@ fn pings_of_every_kind_are_sent() {
         "timed out after {whole} whole waits, {shortened} shortened; {probes} pings of a probe, {fresh} of rule 6, \
          {overlapping} while another was awaited, {paused} in pauses"
     );
-    // A 32-bit machine draws other lives.
-    assert!(whole >= 20 && shortened >= 2 && probes >= 20 && fresh >= 10, "{seen}");
+    assert!(whole >= 20 && shortened >= 5 && probes >= 20 && fresh >= 10, "{seen}");
     assert!(overlapping >= 100 && paused >= 100, "{seen}");
 }
 

@@ -290,7 +290,7 @@ fn lives_of_every_kind_are_lived() {
     // The twin of the laws: they would all hold in a world where nothing happens.
     let mut ends = std::collections::BTreeMap::<String, usize>::new();
     let (mut dials, mut abandoned, mut refused, mut handed_over, mut in_vain) = (0, 0, 0, 0, 0);
-    for (settings, steps) in samples((settings(), steps()), 800) {
+    for (settings, steps) in samples((settings(), steps()), 1000) {
         let world = World::live(&settings, 0, &steps, false);
         refused += world.refused;
         let hands = Hands::live(&world.story);
@@ -311,6 +311,5 @@ fn lives_of_every_kind_are_lived() {
     assert_eq!(ends.len(), 6, "{ends:?}");
     assert!(ends.values().all(|count| *count >= 5), "{ends:?}");
     assert!(dials > 1000 && abandoned > 100 && refused > 100, "{dials}, {abandoned}, {refused}");
-    // A 32-bit machine draws other lives.
-    assert!(handed_over > 20 && in_vain > 5, "{handed_over}, {in_vain}");
+    assert!(handed_over > 30 && in_vain > 5, "{handed_over}, {in_vain}");
 }

@@ -184,7 +184,7 @@ pub(super) fn lives(fate: Fate, sees_bytes: bool, run: Run) -> Seen {
 /// At each call of some lives, one after the other, the thread loses its processor for about a timeout.
 pub(super) fn lives_call_by_call(fate: Fate, sees_bytes: bool, run: Run) -> Seen {
     let mut seen = Seen::default();
-    for seed in 0..6 {
+    for seed in 0..7 {
         let life = Life::draw(seed, fate, sees_bytes);
         for call in 1..160 {
             let length = Duration::from_millis([9_000, 10_000, 11_000, 12_400][call as usize % 4]);
