@@ -427,6 +427,14 @@ fn the_log_stays_where_its_reader_is_and_every_colour_can_be_read() {
         page.eval(at_end) == true && page.attribute("#down", "hidden").is_some()
     });
 
+    // A log that shrinks in the moment it is scrolled to its end, before its page has heard of the scrolling.
+    ada.eval("log.scrollTop = 0;");
+    ada.eventually("the button is there", |page| page.attribute("#down", "hidden").is_none());
+    let low = ada.eval("document.getElementById('down').click(); log.style.maxHeight = '100px'; return log.clientHeight;");
+    assert!(low.as_u64() <= Some(100), "{low}");
+    ada.eventually("it is at the end of the lower log", |page| page.eval(at_end) == true);
+    ada.eval("log.style.maxHeight = '';");
+
     // The window of a phone, however it is held, has the latest words and the field to answer.
     for page in [ada.phone(), ada.low_phone()] {
         page.eventually("it is as high as the window", |page| {

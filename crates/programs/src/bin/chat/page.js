@@ -73,7 +73,7 @@ const hello = () => tell({ type: "hello", token, name, room });
 
 at("now").onclick = () => dial();
 document.addEventListener("visibilitychange", () => {
-  if (!document.hidden && isAtEnd()) read();
+  if (!document.hidden && isFollowing()) read();
 });
 
 function show(state, text) {
@@ -230,14 +230,33 @@ const hue = (name) => Math.round([...name].reduce((sum, letter) => (sum * 31 + l
 
 // Messages.
 
-const isAtEnd = () => log.scrollHeight - log.scrollTop - log.clientHeight < 40;
-const toEnd = () => (log.scrollTop = log.scrollHeight);
+let follows = true;
+const size = () => `${log.clientWidth} ${log.clientHeight}`;
+let lastSize = size();
+
+/** Whether the end is in sight. A log of another size, until it is scrolled for that, follows if it did before. */
+function isFollowing() {
+  if (size() === lastSize) follows = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
+  return follows;
+}
+
+function toEnd() {
+  log.scrollTop = log.scrollHeight;
+  follows = true;
+}
+
+// A window that changes its size, or a keyboard that rises before it, leaves the end in sight.
+new ResizeObserver(() => {
+  if (follows) toEnd();
+  lastSize = size();
+}).observe(log);
+
 let unread = 0;
 let mark;
 
 /** Adds to the log, which follows if its end was in sight. */
 function add(item, isNew) {
-  const follow = isAtEnd();
+  const follow = isFollowing();
   if (isNew && (document.hidden || !follow)) {
     if (!unread) {
       mark?.remove();
@@ -259,18 +278,12 @@ function read() {
 
 function title() {
   document.title = `${unread ? `(${unread}) ` : ""}${room} – Chat`;
-  at("down").hidden = isAtEnd();
+  at("down").hidden = isFollowing();
   at("down").textContent = unread ? `${unread} new ${unread === 1 ? "message" : "messages"}` : "To the end";
 }
 
-// A window that changes its size, or a keyboard that rises before it, leaves the end in sight.
-let follows = true;
-new ResizeObserver(() => {
-  if (follows) toEnd();
-}).observe(log);
 log.addEventListener("scroll", () => {
-  follows = isAtEnd();
-  if (isAtEnd() && !document.hidden) read();
+  if (isFollowing() && !document.hidden) read();
   else title();
 });
 at("down").onclick = () => {
