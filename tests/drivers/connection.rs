@@ -221,18 +221,42 @@ impl io::Write for Broken {
     }
 }
 
-/// Also by a caller that does not ask for messages, because it waits until its own has left.
+/// Also by a caller that does not ask for messages, because it waits until its own has left. The second loop moves its bytes
+/// by completion.
 #[test]
 fn after_a_failed_write_everything_is_read_up_to_the_end() {
+    let [mut one, mut other] = [(); 2].map(|()| {
+        let mut peer = server(CONFIG);
+        hear(&mut peer, &[frame(TEXT, b"one"), frame(TEXT, b"two")].concat(), at(1));
+        peer.send(Message::text("never sent"), at(1)).unwrap();
+        peer
+    });
+    assert_eq!(one.write_to(&mut Broken, at(1)).unwrap(), 0);
+    other.send_failed(io::ErrorKind::BrokenPipe.into(), at(1));
+    let last = close(1000, "");
+    for peer in [&mut one, &mut other] {
+        assert!(peer.wants_read(at(1)) && !peer.wants_write(), "the end is not found");
+    }
+    one.read_from(&mut &last[..], at(1)).unwrap();
+    other.receive(&last, at(1));
+    other.nothing_to_read(at(1));
+    for mut peer in [one, other] {
+        assert!(polled(&mut peer, at(1)).contains(&Action::MarkOffline(Reason::PeerClosed(Some(1000)))));
+        assert_eq!(peer.recv(at(1)), Some(Message::text("one")));
+        assert_eq!(peer.recv(at(1)), Some(Message::text("two")));
+    }
+}
+
+/// A peer that has not said why: its transport is gone, as the write said.
+#[test]
+fn a_failed_write_is_the_cause_if_nothing_else_was_read() {
     let mut peer = server(CONFIG);
-    hear(&mut peer, &[frame(TEXT, b"one"), frame(TEXT, b"two")].concat(), at(1));
     peer.send(Message::text("never sent"), at(1)).unwrap();
-    assert_eq!(peer.write_to(&mut Broken, at(1)).unwrap(), 0);
-    assert!(peer.wants_read(at(1)), "the end is not found");
-    peer.read_from(&mut &close(1000, "")[..], at(1)).unwrap();
-    assert!(polled(&mut peer, at(1)).contains(&Action::MarkOffline(Reason::PeerClosed(Some(1000)))));
-    assert_eq!(peer.recv(at(1)), Some(Message::text("one")));
-    assert_eq!(peer.recv(at(1)), Some(Message::text("two")));
+    peer.send_failed(io::ErrorKind::ConnectionReset.into(), at(1));
+    peer.nothing_to_read(at(1));
+    assert!(polled(&mut peer, at(1)).contains(&Action::MarkOffline(Reason::TransportClosed)));
+    let cause = peer.offline().unwrap().cause().unwrap().to_string();
+    assert!(cause.contains("reset"), "{cause}");
 }
 
 /// A loop that only asks for messages after a read would never get this one.

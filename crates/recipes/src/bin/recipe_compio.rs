@@ -122,7 +122,7 @@ mod glue {
                 {
                     match count {
                         Ok(count) => peer.sent(count, clock.now()),
-                        Err(error) => peer.receive_end(Err(error), clock.now()),
+                        Err(error) => peer.send_failed(error, clock.now()),
                     }
                     (writing, ready) = (None, true);
                 }

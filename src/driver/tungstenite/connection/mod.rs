@@ -38,7 +38,8 @@ use crate::time::Timestamp;
 ///
 /// If your thread loses its processor between the reading of the clock and a ping's write, the peer has that much less time
 /// for its answer. A loop that may be so late reads the clock again: it writes [`outgoing`](Self::outgoing) and calls
-/// [`sent`](Self::sent) with the moment after the write. [`LiveSocket`](super::LiveSocket) does so.
+/// [`sent`](Self::sent) with the moment after the write, or [`send_failed`](Self::send_failed).
+/// [`LiveSocket`](super::LiveSocket) reads its clock so.
 ///
 /// A loop with many connections may stop step 2 early: a verdict that the rest might refute is delayed. A loop that reads
 /// and writes by completion, such as one on `io_uring`, uses [`receive`](Self::receive) and [`outgoing`](Self::outgoing) in

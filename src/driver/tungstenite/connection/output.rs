@@ -64,8 +64,7 @@ impl Connection {
 
     /// Writes once to the transport, and flushes it. Returns how many bytes it took.
     ///
-    /// An error of the transport is not an error here, but `Ok(0)`. Read once more after it, because the peer may have said
-    /// why it left. Then [`offline`](Self::offline) returns the error.
+    /// An error of the transport is not an error here, but `Ok(0)`, and as [`send_failed`](Self::send_failed).
     ///
     /// # Errors
     ///
@@ -101,16 +100,14 @@ impl Connection {
                 Err(error)
             }
             Err(error) => {
-                self.write_error.get_or_insert_with(|| Arc::new(error.into()));
-                self.session.write_failed(&mut self.peer, now);
-                // More may have come since the last read.
-                self.drained = false;
+                self.send_failed(error, now);
                 Ok(0)
             }
         }
     }
 
-    /// The bytes to write next: for loops that write by completion. Call [`sent`](Self::sent) when they have left.
+    /// The bytes to write next: for loops that write by completion. Call [`sent`](Self::sent) when they have left, or
+    /// [`send_failed`](Self::send_failed).
     #[must_use]
     pub fn outgoing(&self) -> &[u8] {
         self.socket.get_ref().output.as_slice()
@@ -123,6 +120,16 @@ impl Connection {
         let left = core::mem::take(&mut self.unflushed).saturating_add(count);
         self.session.sent_bytes(left, &mut self.peer, now);
         self.pump(now);
+    }
+
+    /// Reports that the transport takes no bytes any more. Read on after it, up to the end, because the peer may have said
+    /// why it left. If it has not, [`offline`](Self::offline) returns this error. [`write_to`](Self::write_to) reports this
+    /// itself.
+    pub fn send_failed(&mut self, error: io::Error, now: Timestamp) {
+        self.write_error.get_or_insert_with(|| Arc::new(error.into()));
+        self.session.write_failed(&mut self.peer, now);
+        // More may have come since the last read.
+        self.drained = false;
     }
 
     /// Reports that a layer below, such as TLS, sent bytes while it took none of the WebSocket's.
