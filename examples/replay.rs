@@ -8,6 +8,7 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -69,7 +70,7 @@ fn main() -> ExitCode {
     let args = match Args::parse(std::env::args_os().skip(1)) {
         Ok(Some(args)) => args,
         Ok(None) => {
-            println!("{HELP}");
+            say(&format!("{HELP}\n"));
             return ExitCode::SUCCESS;
         }
         Err(error) => {
@@ -88,9 +89,20 @@ fn main() -> ExitCode {
         worst = worst.max(outcome);
     }
     if args.what_if.is_none() {
-        println!("{agreed} of {} transcripts agree", args.files.len());
+        say(&format!("{agreed} of {} transcripts agree\n", args.files.len()));
     }
     ExitCode::from(worst as u8)
+}
+
+/// Prints. Whoever reads may stop, as `head` does. The work goes on then, because the exit status and `--bless` still count.
+fn say(text: &str) {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            eprintln!("replay: the output cannot be written: {error}");
+            std::process::exit(2);
+        }
+        Ok(()) | Err(_) => {}
+    }
 }
 
 fn replay(file: &Path, args: &Args) -> Result<Outcome, String> {
@@ -102,28 +114,25 @@ fn replay(file: &Path, args: &Args) -> Result<Outcome, String> {
         let changed = changed.map_err(|error| format!("1: `--what-if {settings}`: {error}"))?;
         let other = transcript.what_if(changed).map_err(|error| format!("{error}"))?;
         let replay = other.replay().map_err(|error| format!("{error}"))?;
-        println!(
-            "# {}, if {settings}\n{}",
-            file.display(),
-            if args.draw { replay.picture() } else { other.to_string() }
-        );
+        let shown = if args.draw { replay.picture() } else { other.to_string() };
+        say(&format!("# {}, if {settings}\n{shown}\n", file.display()));
         return Ok(Outcome::Agrees);
     }
     let replay = transcript.replay().map_err(|error| format!("{error}"))?;
     if args.draw {
-        println!("{}\n{}", file.display(), replay.picture());
+        say(&format!("{}\n{}\n", file.display(), replay.picture()));
     }
     if args.bless {
         let blessed = replay.blessed();
         if blessed != text {
             fs::write(file, blessed).map_err(|error| format!("1: cannot be written: {error}"))?;
-            println!("{}: blessed", file.display());
+            say(&format!("{}: blessed\n", file.display()));
         }
         return Ok(Outcome::Agrees);
     }
     if replay.agrees() {
         return Ok(Outcome::Agrees);
     }
-    print!("{}\n{}", file.display(), replay.diff());
+    say(&format!("{}\n{}", file.display(), replay.diff()));
     Ok(Outcome::Differs)
 }

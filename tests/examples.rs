@@ -71,6 +71,22 @@ fn a_recording_is_asked_how_it_would_have_gone() {
     assert!(String::from_utf8(wrong.stderr).unwrap().contains("`timeoat` is no setting"));
 }
 
+/// As under `replay --draw FILE... | head`. The pipe takes less than all that is said here.
+#[cfg(unix)]
+#[test]
+fn a_reader_that_has_enough_changes_no_outcome() {
+    let transcripts = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/transcripts");
+    let files = std::fs::read_dir(transcripts).unwrap().map(|entry| entry.unwrap().path());
+    let files: Vec<_> = files.filter(|file| file.extension().is_some_and(|end| end == "txt")).collect();
+    let mut run = Command::new(example("replay"));
+    let run = run.arg("--draw").args(files.iter().cycle().take(400));
+    let mut run = run.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(run.stdout.take());
+    let run = run.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8(run.stderr).unwrap(), "");
+    assert_eq!(run.status.code(), Some(0));
+}
+
 fn tell(socket: &mut WebSocket<TcpStream>, words: &str) {
     socket.send(Message::text(words)).unwrap();
 }
