@@ -430,7 +430,9 @@ fn the_log_stays_where_its_reader_is_and_every_colour_can_be_read() {
     // A log that shrinks in the moment it is scrolled to its end, before its page has heard of the scrolling.
     ada.eval("log.scrollTop = 0;");
     ada.eventually("the button is there", |page| page.attribute("#down", "hidden").is_none());
-    let low = ada.eval("document.getElementById('down').click(); log.style.maxHeight = '100px'; return log.clientHeight;");
+    let low = ada.eval(
+        "document.getElementById('down').click(); log.style.maxHeight = '100px'; return log.clientHeight;",
+    );
     assert!(low.as_u64() <= Some(100), "{low}");
     ada.eventually("it is at the end of the lower log", |page| page.eval(at_end) == true);
     ada.eval("log.style.maxHeight = '';");

@@ -8,6 +8,8 @@ use crate::soak::Soak;
 use liveness_testing::Program;
 use liveness_testing::eventually;
 use liveness_testing::raw_peer::{millis, sleep};
+use serde_json::json;
+use tungstenite::Message;
 
 /// A page that stands still is suspect after three seconds, loses the pen three seconds later, and is given up after
 /// twelve. So a busy machine neither makes a page suspect nor hides that it is.
@@ -53,6 +55,25 @@ fn reads(pages: &[&Page], text: &str) {
     for page in pages {
         page.eventually(&format!("it reads {text:?}"), |page| page.value("#text") == text);
     }
+}
+
+#[test]
+fn who_finds_no_place_is_told_so_and_gets_the_next_one() {
+    let program = Program::start(crate::EDITOR, &["--timeout", "never", "--linger", "100ms"]);
+    let mut people: Vec<_> = (0..100)
+        .map(|number| {
+            let mut person = tungstenite::connect(format!("ws://{}/live", program.address())).unwrap().0;
+            let hello = json!({ "type": "hello", "key": format!("person {number}"), "name": "somebody" });
+            person.send(Message::text(hello.to_string())).unwrap();
+            while !person.read().unwrap().to_text().unwrap().contains("welcome") {}
+            person
+        })
+        .collect();
+    let browser = Browser::open();
+    let page = browser.page(program.url());
+    page.eventually("it says why", |page| page.text("#link") == "Full, trying again");
+    drop(people.pop());
+    connected(&page);
 }
 
 /// What was refused to a page, and why.

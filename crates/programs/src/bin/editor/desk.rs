@@ -349,9 +349,11 @@ impl Desk {
     }
 
     fn hello(&mut self, key: Key, user: &str, name: &str, now: Timestamp) {
-        if user.is_empty() || user.len() > KEY || self.known.len() >= PEOPLE && !self.known.contains_key(user)
-        {
+        if user.is_empty() || user.len() > KEY {
             return self.end(key, CloseCode::POLICY_VIOLATION, now);
+        }
+        if self.known.len() >= PEOPLE && !self.known.contains_key(user) {
+            return self.end(key, CloseCode::TRY_AGAIN_LATER, now);
         }
         let user: User = user.into();
         if !self.known.contains_key(&user) {

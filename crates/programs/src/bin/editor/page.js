@@ -260,8 +260,9 @@ function dial() {
       replaced = true;
       show("offline", "Open elsewhere");
     } else {
-      show("offline", "Disconnected");
-      later(code === 1013 ? 10_000 : 0);
+      const full = code === 1013;
+      show("offline", full ? "Full, trying again" : "Disconnected");
+      later(full ? 10_000 : 0);
     }
     render();
   };
