@@ -151,6 +151,8 @@ pub(super) struct End<M> {
     pub(super) probing: bool,
     /// For how many ticks the driver has not read; `None` if it reads.
     pub(super) paused: Option<u64>,
+    /// Evidence was read since the latest pause, or there was none yet.
+    pub(super) may_pause: bool,
     /// For how many ticks the driver has slept although it had work.
     pub(super) stalled: u64,
     pub(super) broken: Option<Promise>,
@@ -168,6 +170,7 @@ impl<M> End<M> {
     /// Evidence of the peer arrives now (rule 3).
     pub(super) fn hear(&mut self, now: u64) {
         (self.since, self.lateness, self.forgiven, self.wait) = (now, 0, false, None);
+        self.may_pause = true;
         if let Some(unwritten) = &mut self.unwritten {
             unwritten.refuted = true;
         }

@@ -20,7 +20,9 @@
 //!   seconds and any number of times, and what arrives stays in its input buffer. When it is awake, it reads everything
 //!   and then polls; or (`timers_first`) it polls, reads, and polls. It answers pings, unless it has sent its Close, and
 //!   closes its transport at `Disconnect`.
-//! - **Pauses**: a driver stops reading at any moment, for up to `longest_pause` seconds, and then reads everything.
+//! - **Pauses**: a driver stops reading at any moment, for up to `longest_pause` seconds, and then reads everything. It
+//!   pauses again after it has read evidence. (Each pause begins the wait anew. Without that limit an end could pause for
+//!   ever before a link that brings nothing, and what is under way to it would grow without end.)
 //! - **The write phase**: if an end has a `write_timeout`, its ping waits until the transport takes the last byte, at any
 //!   moment or never. Other bytes may be taken before. Everything else is sent at once.
 //! - **Applications** that close, send a message or probe, at any moment (`leaves`, `talks`, `probes`).
@@ -241,7 +243,7 @@ const SUSPICION: Plan =
     Plan { name: "suspicion", longest_stall: [2, 0], interval: 2, suspicion: Some(1), ..Plan::BASE };
 const GOODBYES: Plan = Plan { name: "goodbyes", cuts: true, leaves: true, ..Plan::BASE };
 const TALK: Plan = Plan { name: "talk", talks: [true, false], interval: 2, ..Plan::BASE };
-const BOTH_TALK: Plan = Plan { name: "both talk", talks: [true, true], ..TALK };
+const BOTH_TALK: Plan = Plan { name: "both talk", talks: [true, true], timeout: 1, close_timeout: 1, ..TALK };
 const OVERLAP: Plan = Plan { name: "overlap", interval: 2, timeout: 3, ..Plan::BASE };
 const OVERLAP_ONLY_PONGS: Plan = Plan { name: "overlap pongs", evidence: Evidence::PongOnly, ..OVERLAP };
 const OVERLAP_STALLS: Plan =
@@ -250,7 +252,14 @@ const PAUSES: Plan = Plan { name: "pauses", longest_pause: [2, 0], ..Plan::BASE 
 const PROBES: Plan =
     Plan { name: "probes", timeout: 3, probes: [true, false], probe_timeout: Some(1), ..Plan::BASE };
 const WRITES: Plan = Plan { name: "writes", write_timeout: [Some(1), None], ..Plan::BASE };
-const OVERLAP_WRITES: Plan = Plan { name: "overlap writes", write_timeout: [Some(2), None], ..OVERLAP };
+const OVERLAP_WRITES: Plan = Plan {
+    name: "overlap writes",
+    interval: 1,
+    timeout: 2,
+    close_timeout: 1,
+    write_timeout: [Some(1), None],
+    ..OVERLAP
+};
 
 #[test]
 fn a_slow_link() {

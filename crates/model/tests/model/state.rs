@@ -70,7 +70,8 @@ impl World<Liveness> {
                 .unwritten
                 .map(|unwritten| (unwritten.clock.ages(self.now, plan), unwritten.refuted, unwritten.probe));
             let pinged = end.pinged.map(|pinged| (self.now - pinged).min(plan.interval));
-            (wait, unwritten, pinged, self.now - end.fed, end.forgiven, end.probing).hash(&mut hash);
+            (wait, unwritten, pinged, self.now - end.fed).hash(&mut hash);
+            (end.forgiven, end.probing, end.may_pause).hash(&mut hash);
         }
         (end.inbox.len(), wire.frames.len(), wire.cut).hash(&mut hash);
         for frame in &end.inbox {

@@ -105,6 +105,7 @@ impl<M: Machine> World<M> {
             forgiven: false,
             probing: false,
             paused: None,
+            may_pause: true,
             stalled: 0,
             broken: None,
             key: 0,
@@ -173,7 +174,7 @@ impl<M: Machine> World<M> {
         if self.plan.probes[who] && !end.probing {
             steps.push(Step::Probe(who));
         }
-        if self.plan.longest_pause[who] > 0 && end.paused.is_none() {
+        if self.plan.longest_pause[who] > 0 && end.paused.is_none() && end.may_pause {
             steps.push(Step::Pause(who));
         }
         if end.unwritten.is_some() {
@@ -219,7 +220,7 @@ impl<M: Machine> World<M> {
             }
             Step::Pause(who) => {
                 self.ends[who].machine.handle(Event::ReadPaused, at(self.now));
-                self.ends[who].paused = Some(0);
+                (self.ends[who].paused, self.ends[who].may_pause) = (Some(0), false);
                 self.poll(who);
             }
             Step::Resume(who, frames) => {
