@@ -94,7 +94,7 @@ fn main() -> ExitCode {
     ExitCode::from(worst as u8)
 }
 
-/// Prints. Whoever reads may stop, as `head` does. The work goes on then, because the exit status and `--bless` still count.
+/// Prints. The reader may stop early, as `head` does. Then the work goes on, because the exit status and `--bless` still count.
 fn say(text: &str) {
     match std::io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
