@@ -232,6 +232,57 @@ async fn bytes_told_by_hand_keep_a_peer_whose_message_takes_minutes() {
     }
 }
 
+/// A sink that never has everything out.
+struct Slow;
+
+impl Sink<Frame> for Slow {
+    type Error = Unwritable;
+    fn poll_ready(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Unwritable>> {
+        Poll::Ready(Ok(()))
+    }
+    fn start_send(self: Pin<&mut Self>, _: Frame) -> Result<(), Unwritable> {
+        Ok(())
+    }
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Unwritable>> {
+        Poll::Pending
+    }
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Unwritable>> {
+        Poll::Pending
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn bytes_told_by_hand_keep_a_peer_that_takes_minutes_for_a_ping() {
+    for told in [true, false] {
+        let (stream, _, _incoming, _) = halves();
+        let config = config().to_builder().write_timeout(10 * SECOND).build().unwrap();
+        let counters = ByteCounters::default();
+        let live = LiveStream::with_adapter(Bare, Joined(stream, Slow), config).role(Role::Server);
+        let mut live = live.counted(counters.clone());
+        let mut end = None;
+        for _ in 0..120 {
+            if told {
+                counters.note_sent(1);
+            }
+            end = end.or(timeout(SECOND, live.next()).await.ok());
+        }
+        assert_eq!(end.is_none(), told);
+        assert_eq!(live.liveness().verdict(), (!told).then_some(Reason::WriteStalled));
+    }
+}
+
+/// A library that hides its transport lets nobody drop what the peer still sends. So our Close gets its time to arrive.
+#[tokio::test(start_paused = true)]
+async fn a_library_that_hides_its_transport_keeps_it_for_the_close_timeout() {
+    let (mut live, incoming, mut sent) = live(config());
+    incoming.send(Err(Unreadable)).unwrap();
+    let start = Instant::now();
+    assert!(live.next().await.unwrap().is_err());
+    assert!(matches!(sent.try_recv(), Ok(Frame::Close(Some((1002, _))))));
+    assert!(timeout(60 * SECOND, live.next()).await.unwrap().is_none());
+    assert_eq!(start.elapsed(), config().close_timeout());
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_is_kept_is_what_the_limits_say() {
     let (live, incoming, _sent) = live(config());

@@ -2,8 +2,8 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
 use futures_util::{FutureExt, SinkExt, StreamExt};
@@ -17,7 +17,7 @@ use tungstenite::Message;
 use tungstenite::protocol::{Role as WsRole, WebSocketConfig};
 
 use super::support::{SECOND, config, over_bytes, pair, reason, watched};
-use liveness_testing::raw_peer::{PING, frame};
+use liveness_testing::raw_peer::{BINARY, PING, frame};
 
 #[tokio::test(start_paused = true)]
 async fn the_reader_is_told_at_the_verdict_and_the_closing_goes_on() {
@@ -188,30 +188,77 @@ async fn an_error_is_held_back_from_the_streams_own_library_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_that_is_held_back_is_released_with_the_stream() {
-    for drop_early in [true, false] {
-        let (ours, mut theirs) = duplex(64);
-        let mut live = watched(Failing(ours), config(), None).await;
-        let bell = Arc::new(Bell::default());
-        let waker = Waker::from(Arc::clone(&bell));
-        // The library's write fails, and it is told to wait, so that it reads on.
-        let mut cx = Context::from_waker(&waker);
-        theirs.write_all(b"\x82\x81\0\0\0\0x").await.unwrap();
-        assert!(live.feed(Message::text("?")).now_or_never().unwrap().is_ok());
-        let flushed = live.poll_flush_unpin(&mut cx);
-        if drop_early {
-            drop(live);
-            continue;
-        }
-        let Poll::Ready(Err(Error::Offline { reason: Reason::TransportClosed, cause: Some(cause) })) =
-            flushed
-        else {
-            panic!("{flushed:?}")
-        };
-        assert!(cause.to_string().contains("reset"), "{cause}");
-        assert!(live.next().await.unwrap().unwrap().is_binary());
-        assert_eq!(reason(live.next().await), Reason::TransportClosed);
-        assert!(live.next().await.is_none());
+async fn an_error_that_is_held_back_is_the_cause_of_the_end() {
+    let (ours, mut theirs) = duplex(64);
+    let mut live = watched(Failing(ours), config(), None).await;
+    // The library's write fails, and it is told to wait, so that it reads on.
+    theirs.write_all(b"\x82\x81\0\0\0\0x").await.unwrap();
+    assert!(live.feed(Message::text("?")).now_or_never().unwrap().is_ok());
+    let flushed = live.flush().now_or_never().expect("it hangs");
+    let Err(Error::Offline { reason: Reason::TransportClosed, cause: Some(cause) }) = flushed else {
+        panic!("{flushed:?}")
+    };
+    assert!(cause.to_string().contains("reset"), "{cause}");
+    assert!(live.next().await.unwrap().unwrap().is_binary());
+    assert_eq!(reason(live.next().await), Reason::TransportClosed);
+    assert!(live.next().await.is_none());
+}
+
+/// A transport that somebody else writes to as well.
+#[derive(Clone)]
+struct Shared(Arc<Mutex<Counted<Failing>>>);
+
+impl Shared {
+    fn with<R>(&self, call: impl FnOnce(Pin<&mut Counted<Failing>>) -> R) -> R {
+        call(Pin::new(&mut self.0.lock().unwrap()))
+    }
+}
+
+impl AsyncRead for Shared {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.with(|transport| transport.poll_read(cx, buffer))
+    }
+}
+
+impl AsyncWrite for Shared {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.with(|transport| transport.poll_write(cx, bytes))
+    }
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.with(|transport| transport.poll_flush(cx))
+    }
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.with(|transport| transport.poll_shutdown(cx))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_that_is_held_back_is_told_to_others_when_the_stream_has_read_all() {
+    let (ours, mut theirs) = duplex(64);
+    let shared = Shared(Arc::new(Mutex::new(Counted::new(Failing(ours)))));
+    let counters = shared.with(|transport| transport.counters().clone());
+    let socket = WebSocketStream::from_raw_socket(shared.clone(), WsRole::Server, None).await;
+    let mut live = LiveStream::new(socket, config()).counted(counters);
+    let frames = [frame(PING, b"?"), frame(BINARY, b"one"), frame(BINARY, b"two"), frame(BINARY, b"three")];
+    theirs.write_all(&frames.concat()).await.unwrap();
+    // The answer cannot be written. The messages behind it are still to be read.
+    for _ in 0..2 {
+        assert!(live.next().now_or_never().unwrap().unwrap().unwrap().is_binary());
+    }
+    let bell = Arc::new(Bell::default());
+    let waker = Waker::from(Arc::clone(&bell));
+    let mut write = || shared.with(|transport| transport.poll_write(&mut Context::from_waker(&waker), b"x"));
+    assert!(write().is_pending());
+    assert!(!bell.0.load(Relaxed));
+    drop(live);
+    assert!(bell.0.load(Relaxed), "it hangs");
+    for _ in 0..2 {
+        let Poll::Ready(Err(error)) = write() else { panic!("no error") };
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
     }
 }
 
