@@ -208,6 +208,34 @@ fn a_caller_that_only_writes_answers_pings_and_notices_the_close() {
     assert_eq!(peer.recv(now), Some(Message::text("unread")));
 }
 
+/// Where only pongs count. The answer arrives at the deadline, behind talk. Once it is in the kernel still, because the loop
+/// stopped reading early; once it was read, and the caller has not taken what lies before it. It is unread either way.
+#[test]
+fn an_answer_that_is_unread_puts_a_verdict_off_until_it_is_read() {
+    let config = CONFIG.to_builder().evidence(Evidence::PongOnly).build().unwrap();
+    for arrived in [1, 71] {
+        let mut peer = server(config);
+        assert!(matches!(polled(&mut peer, at(5))[..], [Action::SendPing(_)]));
+        let ping = sent(&mut peer, at(5));
+        let mut input = vec![frame(TEXT, b"talk"); 70];
+        input.push(frame(PONG, &ping[2..]));
+        peer.receive(&input[..arrived].concat(), at(15));
+        if arrived == 71 {
+            peer.nothing_to_read(at(15));
+        }
+        for millis in [0, 10, 20, 40] {
+            let now = at(15) + Duration::from_millis(millis);
+            polled(&mut peer, now);
+            assert_eq!(peer.liveness().verdict(), None, "after {millis} ms, {arrived} messages read");
+        }
+        let now = at(15) + Duration::from_millis(41);
+        hear(&mut peer, &input[arrived..].concat(), now);
+        while peer.recv(now).is_some() {}
+        polled(&mut peer, now + Duration::from_secs(1));
+        assert_eq!((peer.liveness().verdict(), peer.liveness().stats().answers), (None, 1));
+    }
+}
+
 /// A transport that takes nothing any more.
 struct Broken;
 
