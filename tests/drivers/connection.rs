@@ -8,6 +8,7 @@ use liveness::session::{Limits, Role};
 use liveness::{Action, CloseCode, Config, Evidence, Reason, Timestamp};
 use tungstenite::Message;
 use tungstenite::handshake::server::{ErrorResponse, Request, Response};
+use tungstenite::protocol::WebSocketConfig;
 
 use liveness_testing::raw_peer::{PING, PONG, TEXT, close, frame};
 
@@ -194,6 +195,23 @@ fn the_answer_to_a_message_is_not_refused_by_the_close_behind_it() {
     polled(&mut peer, at(1));
     assert_eq!(opcodes(&sent(&mut peer, at(1))), [1, 1, 8]);
     assert!(matches!(peer.send(Message::text("late"), at(1)), Err(SendError::Closed(_))));
+}
+
+#[test]
+fn a_message_that_is_refused_comes_back_with_the_reason() {
+    let settings = WebSocketConfig::default().write_buffer_size(0).max_write_buffer_size(100);
+    let mut peer = Connection::opened(Role::Server, CONFIG, Some(settings), 7, at(0));
+    let large = Message::binary(vec![1; 200]);
+    let refused = peer.send(large.clone(), at(1)).unwrap_err();
+    assert_eq!(refused.to_string(), "not sent: a message of 200 bytes exceeds max_write_buffer_size");
+    assert_eq!(refused, SendError::Full(large));
+    peer.send(Message::text("fits"), at(1)).unwrap();
+    assert_eq!(opcodes(&sent(&mut peer, at(1))), [TEXT]);
+    peer.close(CloseCode::NORMAL, "", at(1));
+    polled(&mut peer, at(1));
+    let refused = peer.send(Message::text("late"), at(1)).unwrap_err();
+    assert_eq!(refused.to_string(), "not sent: the connection is closed or closing");
+    assert_eq!(refused, SendError::Closed(Message::text("late")));
 }
 
 #[test]
