@@ -251,7 +251,7 @@ async fn an_error_that_is_held_back_is_told_to_others_when_the_stream_has_read_a
     }
     let bell = Arc::new(Bell::default());
     let waker = Waker::from(Arc::clone(&bell));
-    let mut write = || shared.with(|transport| transport.poll_write(&mut Context::from_waker(&waker), b"x"));
+    let write = || shared.with(|transport| transport.poll_write(&mut Context::from_waker(&waker), b"x"));
     assert!(write().is_pending());
     assert!(!bell.0.load(Relaxed));
     drop(live);
