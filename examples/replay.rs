@@ -7,6 +7,7 @@
 //! Exit status: 0 if all agree, 1 with a unified diff if not, 2 with FILE:LINE if one cannot be read.
 
 use std::ffi::OsString;
+use std::fmt::Arguments;
 use std::fs;
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
@@ -70,7 +71,7 @@ fn main() -> ExitCode {
     let args = match Args::parse(std::env::args_os().skip(1)) {
         Ok(Some(args)) => args,
         Ok(None) => {
-            say(&format!("{HELP}\n"));
+            say(format_args!("{HELP}\n"));
             return ExitCode::SUCCESS;
         }
         Err(error) => {
@@ -89,19 +90,17 @@ fn main() -> ExitCode {
         worst = worst.max(outcome);
     }
     if args.what_if.is_none() {
-        say(&format!("{agreed} of {} transcripts agree\n", args.files.len()));
+        say(format_args!("{agreed} of {} transcripts agree\n", args.files.len()));
     }
     ExitCode::from(worst as u8)
 }
 
 /// Prints. The reader may stop early, as `head` does. Then the work goes on, because the exit status and `--bless` still count.
-fn say(text: &str) {
-    match std::io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            eprintln!("replay: the output cannot be written: {error}");
-            std::process::exit(2);
-        }
-        Ok(()) | Err(_) => {}
+fn say(text: Arguments<'_>) {
+    let failed = std::io::stdout().write_fmt(text).err();
+    if let Some(error) = failed.filter(|error| error.kind() != ErrorKind::BrokenPipe) {
+        eprintln!("replay: the output cannot be written: {error}");
+        std::process::exit(2);
     }
 }
 
@@ -115,24 +114,24 @@ fn replay(file: &Path, args: &Args) -> Result<Outcome, String> {
         let other = transcript.what_if(changed).map_err(|error| format!("{error}"))?;
         let replay = other.replay().map_err(|error| format!("{error}"))?;
         let shown = if args.draw { replay.picture() } else { other.to_string() };
-        say(&format!("# {}, if {settings}\n{shown}\n", file.display()));
+        say(format_args!("# {}, if {settings}\n{shown}\n", file.display()));
         return Ok(Outcome::Agrees);
     }
     let replay = transcript.replay().map_err(|error| format!("{error}"))?;
     if args.draw {
-        say(&format!("{}\n{}\n", file.display(), replay.picture()));
+        say(format_args!("{}\n{}\n", file.display(), replay.picture()));
     }
     if args.bless {
         let blessed = replay.blessed();
         if blessed != text {
             fs::write(file, blessed).map_err(|error| format!("1: cannot be written: {error}"))?;
-            say(&format!("{}: blessed\n", file.display()));
+            say(format_args!("{}: blessed\n", file.display()));
         }
         return Ok(Outcome::Agrees);
     }
     if replay.agrees() {
         return Ok(Outcome::Agrees);
     }
-    say(&format!("{}\n{}", file.display(), replay.diff()));
+    say(format_args!("{}\n{}", file.display(), replay.diff()));
     Ok(Outcome::Differs)
 }

@@ -232,32 +232,15 @@ async fn bytes_told_by_hand_keep_a_peer_whose_message_takes_minutes() {
     }
 }
 
-/// A sink that never has everything out.
-struct Slow;
-
-impl Sink<Frame> for Slow {
-    type Error = Unwritable;
-    fn poll_ready(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Unwritable>> {
-        Poll::Ready(Ok(()))
-    }
-    fn start_send(self: Pin<&mut Self>, _: Frame) -> Result<(), Unwritable> {
-        Ok(())
-    }
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Unwritable>> {
-        Poll::Pending
-    }
-    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Unwritable>> {
-        Poll::Pending
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn bytes_told_by_hand_keep_a_peer_that_takes_minutes_for_a_ping() {
     for told in [true, false] {
         let (stream, _, _incoming, _) = halves();
+        // It never has everything out.
+        let slow = sink::unfold((), |(), _: Frame| std::future::pending::<Result<(), Unwritable>>());
         let config = config().to_builder().write_timeout(10 * SECOND).build().unwrap();
         let counters = ByteCounters::default();
-        let live = LiveStream::with_adapter(Bare, Joined(stream, Slow), config).role(Role::Server);
+        let live = LiveStream::with_adapter(Bare, Joined(stream, Box::pin(slow)), config).role(Role::Server);
         let mut live = live.counted(counters.clone());
         let mut end = None;
         for _ in 0..120 {

@@ -352,11 +352,12 @@ impl Desk {
         if user.is_empty() || user.len() > KEY {
             return self.end(key, CloseCode::POLICY_VIOLATION, now);
         }
-        if self.known.len() >= PEOPLE && !self.known.contains_key(user) {
+        let is_new = !self.known.contains_key(user);
+        if is_new && self.known.len() >= PEOPLE {
             return self.end(key, CloseCode::TRY_AGAIN_LATER, now);
         }
         let user: User = user.into();
-        if !self.known.contains_key(&user) {
+        if is_new {
             self.ids = self.ids.wrapping_add(1);
             self.known.insert(Arc::clone(&user), Person { id: self.ids, name: String::new() });
         }
