@@ -254,6 +254,23 @@ fn an_answer_that_is_unread_puts_a_verdict_off_until_it_is_read() {
     }
 }
 
+/// A layer below, such as TLS, still has bytes of its own to send.
+#[test]
+fn bytes_of_a_layer_below_keep_a_peer_that_takes_long_for_a_ping() {
+    for told in [true, false] {
+        let mut peer = server(CONFIG.to_builder().write_timeout(Duration::from_secs(10)).build().unwrap());
+        assert!(matches!(polled(&mut peer, at(5))[..], [Action::SendPing(_)]));
+        for second in 5..60 {
+            assert!(peer.write_to(&mut Narrow { room: 0, bytes: Vec::new() }, at(second)).is_err());
+            if told {
+                peer.note_sent(at(second));
+            }
+            polled(&mut peer, at(second));
+        }
+        assert_eq!(peer.liveness().verdict(), (!told).then_some(Reason::WriteStalled));
+    }
+}
+
 /// A transport that takes nothing any more.
 struct Broken;
 
